@@ -1,0 +1,36 @@
+/** How a task ended. `reused` means that its result was already there. */
+export type Outcome = 'done' | 'reused' | 'failed' | 'interrupted';
+
+/**
+ * Everything that long work reports. The terminal, `--events ndjson` and the tests all see this one union.
+ * A task is named `<stage>:<subject>`, for example `fetch:zlib` or `build:openssl`; times are milliseconds.
+ */
+export type Event =
+  | { readonly type: 'task-started'; readonly task: string; readonly title: string; readonly lastTime?: number }
+  | { readonly type: 'task-progress'; readonly task: string; readonly done: number; readonly total?: number; readonly unit: 'bytes' | 'files' | 'steps' }
+  | { readonly type: 'task-step'; readonly task: string; readonly step: string }
+  | { readonly type: 'task-output'; readonly task: string; readonly line: string }
+  | { readonly type: 'task-ended'; readonly task: string; readonly outcome: Outcome; readonly time: number }
+  | { readonly type: 'warning'; readonly message: string; readonly hint?: string };
+
+export type Emit = (event: Event) => void;
+
+/** Runs `work` as the task `task`: emits its start and its end, whatever way it ends. */
+export async function asTask<T>(
+  emit: Emit,
+  task: { readonly task: string; readonly title: string; readonly lastTime?: number },
+  work: () => Promise<{ readonly outcome: 'done' | 'reused'; readonly value: T }>,
+): Promise<T> {
+  const start = performance.now();
+  const end = (outcome: Outcome): void =>
+    emit({ type: 'task-ended', task: task.task, outcome, time: performance.now() - start });
+  emit({ type: 'task-started', ...task });
+  try {
+    const { outcome, value } = await work();
+    end(outcome);
+    return value;
+  } catch (error) {
+    end('failed');
+    throw error;
+  }
+}

@@ -1,0 +1,207 @@
+import type { Sha256 } from './digest.ts';
+import type { Architecture } from './platform.ts';
+
+/** One place where a file may be fetched. Locations name upstream projects and indexes, never a host's mirror. */
+export type Location =
+  | { readonly kind: 'https'; readonly url: string }
+  /** A path below a Debian mirror's `pool/main/`, for example `z/zlib/zlib_1.3.orig.tar.gz`. */
+  | { readonly kind: 'debian'; readonly path: string }
+  /** A file that the Python index lists for a project. */
+  | { readonly kind: 'python'; readonly project: string; readonly file: string };
+
+/** One packing of a source: exact bytes, and where they may be fetched. */
+export interface Packing {
+  readonly sha256: Sha256;
+  /** File name it is known by, also in mirror directories. */
+  readonly file: string;
+  readonly locations: readonly Location[];
+}
+
+/**
+ * One release of upstream code. Its packings hold the same code in different archives (upstream's own, Debian's
+ * repacked one); any of them will do, and they are tried in order.
+ */
+export interface Source {
+  /** Directory below the component's source directory it is unpacked to; `.` for the only one. */
+  readonly into: string;
+  /** Leading path components that are stripped when it is unpacked; an archive's own top directory is one. */
+  readonly strip: number;
+  readonly packings: readonly Packing[];
+}
+
+/** What a step runs: one program, or a POSIX shell script under `set -eu`. Both may contain `${…}` variables. */
+export type StepCommand =
+  | { readonly kind: 'argv'; readonly argv: readonly string[] }
+  | { readonly kind: 'script'; readonly script: string };
+
+export interface Step {
+  readonly name: string;
+  readonly command: StepCommand;
+  /** Directory the step runs in, relative to the source directory. */
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A patch file that ships beside the recipe; `path` is absolute, `sha256` is that of its bytes. */
+export interface Patch {
+  readonly path: string;
+  readonly file: string;
+  readonly sha256: Sha256;
+  readonly reason: string;
+  /** Source directory it is applied to, relative; `.` unless told. */
+  readonly into: string;
+}
+
+/** A finding that is known and harmless, because something overrides it at run time. */
+export interface AuditException {
+  /** Name of the audit rule. */
+  readonly rule: string;
+  /** Globs of release paths. */
+  readonly paths: readonly string[];
+  /** Only findings whose subject matches this text exactly, if given (a symbol, a library). */
+  readonly subject?: string;
+  readonly reason: string;
+  /** What makes it harmless at run time. */
+  readonly override: string;
+}
+
+/** A file or directory that ships beside the recipe and that its steps use as `${recipe}/<file>`. */
+export interface RecipeFile {
+  readonly file: string;
+  readonly path: string;
+  readonly sha256: Sha256;
+}
+
+/** One piece of software that is built from source, as resolved for one platform. */
+export interface Component {
+  readonly kind: 'component';
+  readonly name: string;
+  readonly version: string;
+  /** SPDX licence expression. */
+  readonly license: string;
+  readonly summary: string;
+  readonly homepage?: string;
+  /** CPE 2.3 name without version, for example `cpe:2.3:a:openssl:openssl`, if NVD has one. */
+  readonly cpe?: string;
+  readonly sources: readonly Source[];
+  /** Names of components whose installed files the build sees. */
+  readonly inputs: readonly string[];
+  readonly steps: readonly Step[];
+  /** Environment of all its steps. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly patches: readonly Patch[];
+  readonly files: readonly RecipeFile[];
+  /** Globs, relative to the source directory, of the licence texts; at least one file must match. */
+  readonly licenseFiles: readonly string[];
+  /** Globs of installed files that ship. */
+  readonly ship: readonly string[];
+  /** Globs of installed files, out of `ship`, that do not. */
+  readonly drop: readonly string[];
+  /** Installed paths that must exist after the build, so that a part left out quietly is a failure. */
+  readonly expect: readonly string[];
+  readonly exceptions: readonly AuditException[];
+  /** Python distributions (normalised names) it installs, which the lock then does not resolve to wheels. */
+  readonly distributions: readonly string[];
+  /** Where it was read from. */
+  readonly origin: RecipeOrigin;
+}
+
+/** The compiler: unpacked from a wheel that is pinned like any source, one per build machine architecture. */
+export interface Toolchain {
+  readonly kind: 'toolchain';
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly summary: string;
+  readonly sources: Readonly<Record<Architecture, Source>>;
+  readonly origin: RecipeOrigin;
+}
+
+export interface RecipeOrigin {
+  /** Absolute path of the recipe file. */
+  readonly file: string;
+  /** Digest of the recipe file's bytes. */
+  readonly sha256: Sha256;
+}
+
+/** A value that the person who installs may give; see docs/recipes.md for the types. */
+export interface Answer {
+  readonly name: string;
+  readonly type: AnswerType;
+  /** Default as text; absent where there is none or bootstrap derives it. */
+  readonly default?: string;
+  readonly help: string;
+  /** Placeholder in help text, for example `HOST`. */
+  readonly metavar?: string;
+  /** Regular expression the whole value must match. */
+  readonly rule?: string;
+  /** What the rule wants, in words, for the error message. */
+  readonly ruleHelp?: string;
+  readonly choices?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly repeatable: boolean;
+  readonly secret: boolean;
+}
+
+export const ANSWER_TYPES = ['string', 'host', 'host-port', 'integer', 'choice', 'path', 'url', 'boolean'] as const;
+export type AnswerType = (typeof ANSWER_TYPES)[number];
+
+/** A pin that departs from the constraints, and why. */
+export interface Override {
+  readonly distribution: string;
+  readonly version: string;
+  readonly reason: string;
+}
+
+/** A program in `bin/` that runs a Python entry point with the release's own interpreter. */
+export interface Launcher {
+  readonly name: string;
+  /** `package.module:function`. */
+  readonly entryPoint: string;
+}
+
+/** A product: components, Python distributions and an installer that ship as one tarball. */
+export interface Bundle {
+  readonly kind: 'bundle';
+  readonly name: string;
+  readonly version: string;
+  /** Counts releases of the same version; part of the tarball's name. */
+  readonly revision: number;
+  readonly license: string;
+  readonly summary: string;
+  readonly homepage?: string;
+  /** Components that ship. Their inputs are built too, but ship only if named here. */
+  readonly components: readonly string[];
+  readonly python: BundlePython;
+  readonly answers: readonly Answer[];
+  /** Globs of release paths that do not ship. */
+  readonly drop: readonly string[];
+  readonly exceptions: readonly AuditException[];
+  /** Directory below `init/` of the repository whose files are the bundle's installer and templates. */
+  readonly init: string;
+  readonly origin: RecipeOrigin;
+}
+
+export interface BundlePython {
+  /** Name of the component that is the interpreter. */
+  readonly interpreter: string;
+  /** PEP 508 requirements. */
+  readonly requirements: readonly string[];
+  /** Absolute path of the constraints file. */
+  readonly constraints: string;
+  readonly constraintsSha256: Sha256;
+  readonly overrides: readonly Override[];
+  /** Distributions that are pulled in but not shipped, with the reason. */
+  readonly excludes: readonly { readonly distribution: string; readonly reason: string }[];
+  readonly launchers: readonly Launcher[];
+  /** Modules whose import closure ships as byte code. */
+  readonly precompile: readonly string[];
+}
+
+/** All recipes of a directory, resolved for one platform and checked against each other. */
+export interface RecipeSet {
+  readonly components: ReadonlyMap<string, Component>;
+  readonly bundles: ReadonlyMap<string, Bundle>;
+  readonly toolchain: Toolchain;
+}

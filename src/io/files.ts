@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import fse from 'fs-extra';
+import { sha256, type Sha256 } from '../domain/digest.ts';
+
+export interface TreeEntry {
+  /** Path relative to the tree's root, with `/`. */
+  readonly path: string;
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+}
+
+/** Every entry below `root`, without `root` itself, in byte order of the paths; symbolic links are not followed. */
+export async function listTree(root: string): Promise<TreeEntry[]> {
+  const entries: TreeEntry[] = [];
+  const visit = async (relative: string): Promise<void> => {
+    for (const entry of await readdir(path.join(root, relative), { withFileTypes: true })) {
+      const child = relative === '' ? entry.name : `${relative}/${entry.name}`;
+      const kind = entry.isDirectory()
+        ? 'directory'
+        : entry.isFile()
+          ? 'file'
+          : entry.isSymbolicLink()
+            ? 'symlink'
+            : 'other';
+      entries.push({ path: child, kind });
+      if (kind === 'directory') await visit(child);
+    }
+  };
+  await visit('');
+  return entries.sort((a, b) => compareBytes(a.path, b.path));
+}
+
+/** Compares by UTF-8 bytes: the same order under every locale. */
+export function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+export async function hashFile(file: string): Promise<Sha256> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  return sha256(hash.digest('hex'));
+}
+
+export function hashBytes(bytes: string | Uint8Array): Sha256 {
+  return sha256(createHash('sha256').update(bytes).digest('hex'));
+}
+
+/** Writes `content` so that `file` is either as before or whole, also after a crash: temporary name, fsync, rename. */
+export async function writeFileAtomically(
+  file: string,
+  content: string | Uint8Array,
+  options: { readonly mode?: number } = {},
+): Promise<void> {
+  await fse.ensureDir(path.dirname(file));
+  const temporary = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx', options.mode ?? 0o644);
+    try {
+      await handle.writeFile(content);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Runs `work` with a new directory below `parent` and removes the directory afterwards. */
+export async function withTemporaryDirectory<T>(
+  parent: string,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  await fse.ensureDir(parent);
+  const directory = await mkdtemp(path.join(parent, 'tmp-'));
+  try {
+    return await work(directory);
+  } finally {
+    await removeTree(directory);
+  }
+}
+
+/** Removes a tree, also one with read-only directories in it; a missing one is fine. */
+export async function removeTree(directory: string): Promise<void> {
+  try {
+    await rm(directory, { recursive: true, force: true });
+  } catch {
+    await makeWritable(directory);
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function makeWritable(directory: string): Promise<void> {
+  await fse.chmod(directory, 0o700);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await makeWritable(path.join(directory, entry.name));
+  }
+}
