@@ -1,0 +1,14 @@
+import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
+
+/** `error` itself, or `KSB_DISK_FULL` naming `file` if the cause is that its file system or the quota is full. */
+export function explainDiskFull(error: unknown, file: string): unknown {
+  if (!isErrnoException(error, 'ENOSPC') && !isErrnoException(error, 'EDQUOT')) return error;
+  return new KsbundleError({
+    code: 'KSB_DISK_FULL',
+    exitCode: ExitCode.failed,
+    message: `no space left while writing ${file}`,
+    why: error.code === 'EDQUOT' ? 'the disk quota is used up' : 'its file system is full',
+    hint: 'free some space, for example with: ksbundle cache gc',
+    cause: error,
+  });
+}

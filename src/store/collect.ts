@@ -1,0 +1,42 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isErrnoException } from '../domain/errors.ts';
+import type { Collected, CollectOptions, StoreEntry } from '../domain/store.ts';
+import { removeTree } from '../io/files.ts';
+import { removeRecordsOf } from './builds.ts';
+
+/** Milliseconds after which work in progress is taken for abandoned; a partial download may be resumed until then. */
+const ABANDONED = 7 * 24 * 3600 * 1000;
+
+interface Collectable {
+  /** Sorted by digest. */
+  readonly entries: readonly StoreEntry[];
+  readonly temporary: string;
+  readonly records: string;
+}
+
+export async function collectContent(
+  { entries, temporary, records }: Collectable,
+  { olderThan, keep = new Set(), dryRun = false }: CollectOptions,
+): Promise<Collected> {
+  const limit = Date.now() - olderThan;
+  const content = entries.filter((entry) => entry.lastUsed.getTime() <= limit && !keep.has(entry.sha256));
+  const artifacts = new Set(content.map((entry) => entry.sha256));
+  const builds = await removeRecordsOf(records, { artifacts, dryRun });
+  if (!dryRun) {
+    for (const entry of content) await rm(entry.path, { force: true });
+    await removeAbandoned(temporary);
+  }
+  return { content, builds };
+}
+
+async function removeAbandoned(temporary: string): Promise<void> {
+  for (const name of await readdir(temporary)) {
+    const file = path.join(temporary, name);
+    try {
+      if (Date.now() - (await stat(file)).mtimeMs > ABANDONED) await removeTree(file);
+    } catch (error) {
+      if (!isErrnoException(error, 'ENOENT')) throw error;
+    }
+  }
+}

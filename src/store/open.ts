@@ -1,0 +1,43 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
+import type { Emit } from '../domain/events.ts';
+import type { Store } from '../domain/store.ts';
+import { explainDiskFull } from '../io/disk.ts';
+import { openBuildCache } from './builds.ts';
+import { openContentStore } from './content.ts';
+import { openTaskTimes } from './times.ts';
+
+/**
+ * Opens the store at `root` and makes its directories if need be; warnings about damaged entries go to `emit`.
+ * Throws `KSB_STORE_UNUSABLE` if there can be no store.
+ */
+export async function openStore(root: string, emit: Emit = () => undefined): Promise<Store> {
+  const absolute = path.resolve(root);
+  try {
+    for (const directory of ['sha256', 'builds', 'tmp']) {
+      await mkdir(path.join(absolute, directory), { recursive: true });
+    }
+  } catch (error) {
+    throw unusable(absolute, explainDiskFull(error, absolute));
+  }
+  const records = path.join(absolute, 'builds');
+  const content = openContentStore(absolute, { records, emit });
+  return {
+    ...content,
+    builds: openBuildCache(records, { content, emit }),
+    times: openTaskTimes(path.join(absolute, 'times.json')),
+  };
+}
+
+function unusable(root: string, error: unknown): unknown {
+  if (!isErrnoException(error)) return error;
+  return new KsbundleError({
+    code: 'KSB_STORE_UNUSABLE',
+    exitCode: ExitCode.failed,
+    message: `cannot make the store at ${root}`,
+    why: error.message,
+    hint: 'name another directory with KSBUNDLE_CACHE',
+    cause: error,
+  });
+}

@@ -1,0 +1,130 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { withLock } from '../../../src/io/lock.ts';
+import { compile, type Compiled } from '../../support/compile.ts';
+
+let compiled: Compiled;
+let directory: string;
+let file: string;
+
+beforeAll(async () => {
+  compiled = await compile(['io/lock.ts']);
+});
+afterAll(() => compiled.remove());
+beforeEach(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), 'ksbundle-lock-'));
+  file = path.join(directory, 'lock');
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** Starts a process that runs `body` with `withLock`, `file` and `directory` in scope. */
+function start(body: string): ChildProcess {
+  const script = `
+    import { withLock } from ${JSON.stringify(compiled.urlOf('io/lock.ts'))};
+    import { appendFile, readFile, writeFile } from 'node:fs/promises';
+    import { setTimeout as sleep } from 'node:timers/promises';
+    const file = ${JSON.stringify(file)}, directory = ${JSON.stringify(directory)};
+    ${body}`;
+  return spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+/** A process that holds the lock until it is killed. */
+async function startHolder(): Promise<ChildProcess> {
+  const holder = start(`
+    setInterval(() => {}, 1000);
+    await withLock(file, async () => { console.log('held'); await new Promise(() => {}); });`);
+  if (holder.stdout !== null) await once(holder.stdout, 'data');
+  return holder;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+test('the value comes through and the lock is gone afterwards, also after a failure', async () => {
+  expect(await withLock(file, async () => (await readdir(directory)).length)).toBe(1);
+  await expect(withLock(file, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test('work in one process takes turns', async () => {
+  const seen: string[] = [];
+  const work = (name: string) =>
+    withLock(file, async () => {
+      seen.push(`${name} in`);
+      await sleep(20);
+      seen.push(`${name} out`);
+    });
+  await Promise.all([work('a'), work('b')]);
+  expect([seen.slice(0, 2), seen.slice(2)].sort()).toEqual([
+    ['a in', 'a out'],
+    ['b in', 'b out'],
+  ]);
+});
+
+test('processes take turns', async () => {
+  await writeFile(path.join(directory, 'count'), '0');
+  const children = [1, 2, 3].map(() =>
+    start(`
+      for (let turn = 0; turn < 5; turn++) await withLock(file, async () => {
+        const count = Number(await readFile(directory + '/count', 'utf8'));
+        await sleep(5);
+        await writeFile(directory + '/count', String(count + 1));
+      });`),
+  );
+  const exits = await Promise.all(children.map((child) => once(child, 'exit')));
+  expect(exits.map(([code]) => code)).toEqual([0, 0, 0]);
+  expect(await readFile(path.join(directory, 'count'), 'utf8')).toBe('15');
+}, 30_000);
+
+test('waiting ends when the signal aborts, and tells whom it waits for', async () => {
+  const holder = await startHolder();
+  try {
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    const waitedFor: number[] = [];
+    const waiting = withLock(file, () => Promise.resolve('never'), {
+      signal: controller.signal,
+      onWait: ({ pid }) => {
+        waitedFor.push(pid);
+        controller.abort(reason);
+      },
+    });
+    await expect(waiting).rejects.toBe(reason);
+    expect(waitedFor).toEqual([holder.pid]);
+    expect(await readdir(directory)).toEqual(['lock']);
+  } finally {
+    await kill(holder);
+  }
+});
+
+test('the lock of a killed process is taken over, by one at a time', async () => {
+  await kill(await startHolder());
+  let holders = 0;
+  let most = 0;
+  const work = () =>
+    withLock(file, async () => {
+      most = Math.max(most, ++holders);
+      await sleep(10);
+      holders--;
+    });
+  await Promise.all(Array.from({ length: 8 }, work));
+  expect(most).toBe(1);
+  expect(await readdir(directory)).toEqual([]);
+});
+
+test('the lock of a process whose number was given to another one is taken over', async () => {
+  const holder = await startHolder();
+  const owner = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  await kill(holder);
+  await writeFile(file, JSON.stringify({ ...owner, pid: process.pid }));
+  expect(await withLock(file, () => Promise.resolve('mine'))).toBe('mine');
+});
