@@ -97,7 +97,7 @@ export interface Component {
   readonly ship: readonly string[];
   /** Globs of installed files, out of `ship`, that do not. */
   readonly drop: readonly string[];
-  /** Installed paths that must exist after the build, so that a part left out quietly is a failure. */
+  /** Globs of installed paths, each of which must match something after the build, so that a part left out quietly is a failure. */
   readonly expect: readonly string[];
   readonly exceptions: readonly AuditException[];
   /** Python distributions (normalised names) it installs, which the lock then does not resolve to wheels. */
@@ -113,7 +113,11 @@ export interface Toolchain {
   readonly version: string;
   readonly license: string;
   readonly summary: string;
-  readonly sources: Readonly<Record<Architecture, Source>>;
+  readonly homepage?: string;
+  /** By architecture of the build machine; at least one. */
+  readonly sources: Readonly<Partial<Record<Architecture, Source>>>;
+  /** Compiler wrappers and what they are made of. */
+  readonly files: readonly RecipeFile[];
   readonly origin: RecipeOrigin;
 }
 

@@ -1,0 +1,51 @@
+/** The direct dependencies of a node; nodes that nothing is known of have none. */
+export type Edges = (name: string) => readonly string[];
+
+/**
+ * The nodes and everything they depend on, dependencies first. Nodes that may stand in any order stand by name, so
+ * the order depends on the graph alone. A cycle is cut where it closes: look for one with `findCycles` first.
+ */
+export function dependencyOrder(names: Iterable<string>, edges: Edges): string[] {
+  const order = new Set<string>();
+  const entered = new Set<string>();
+  const visit = (name: string): void => {
+    if (entered.has(name)) return;
+    entered.add(name);
+    for (const dependency of [...edges(name)].sort()) visit(dependency);
+    order.add(name);
+  };
+  for (const name of [...names].sort()) visit(name);
+  return [...order];
+}
+
+/** Everything that `name` depends on, through others too, dependencies first; without `name` itself. */
+export function transitiveDependencies(name: string, edges: Edges): string[] {
+  return dependencyOrder([name], edges).filter((other) => other !== name);
+}
+
+/**
+ * One cycle for every edge that closes one, each as its nodes from the smallest name on and that name again, for
+ * example `['a', 'b', 'a']`. Empty if the graph has none.
+ */
+export function findCycles(names: Iterable<string>, edges: Edges): string[][] {
+  const cycles = new Map<string, string[]>();
+  const done = new Set<string>();
+  const visit = (name: string, path: readonly string[]): void => {
+    const start = path.indexOf(name);
+    if (start !== -1) {
+      const cycle = fromSmallest(path.slice(start));
+      cycles.set(cycle.join('\0'), cycle);
+      return;
+    }
+    if (done.has(name)) return;
+    for (const dependency of [...edges(name)].sort()) visit(dependency, [...path, name]);
+    done.add(name);
+  };
+  for (const name of [...names].sort()) visit(name, []);
+  return [...cycles.values()];
+}
+
+function fromSmallest(ring: readonly string[]): string[] {
+  const smallest = ring.reduce((best, name, index) => (name < (ring[best] ?? '') ? index : best), 0);
+  return [...ring.slice(smallest), ...ring.slice(0, smallest + 1)];
+}

@@ -1,0 +1,201 @@
+import { z } from 'zod';
+import { isSha256, type Sha256 } from '../domain/digest.ts';
+import { normalizeDistribution } from '../domain/distribution.ts';
+import { correctLicense, isLicense } from './licenses.ts';
+import {
+  findVersion,
+  isDistribution,
+  isFileName,
+  isGlob,
+  isInnerPath,
+  isPattern,
+  isRequirement,
+  isUrl,
+  isVersion,
+  parseLocation,
+} from './syntax.ts';
+
+interface TextForm {
+  /** Code of the problem that a value of another form is. */
+  readonly code: string;
+  /** What is expected, in words and with an example. */
+  readonly expected: string;
+  readonly accepts: (text: string) => boolean;
+  /** The value that was probably meant. */
+  readonly correct?: (text: string) => string | undefined;
+}
+
+/** A schema for strings of one form; it reports the form's code and, as the hint, the value that was probably meant. */
+function text({ code, expected, accepts, correct }: TextForm): z.ZodString {
+  return z.string().check((context) => {
+    const value = context.value;
+    if (accepts(value)) return;
+    const suggestion = correct?.(value);
+    context.issues.push({
+      code: 'custom',
+      input: value,
+      message: `expected ${expected}, not ${JSON.stringify(value)}`,
+      params: {
+        code,
+        ...(suggestion === undefined ? {} : { hint: `did you mean ${JSON.stringify(suggestion)}?` }),
+      },
+      continue: true,
+    });
+  });
+}
+
+/** One line of text for people. */
+export const sentence = text({
+  code: 'empty-text',
+  expected: 'one line of text',
+  accepts: (value) => /\S/.test(value) && !/[\n\r]/.test(value),
+});
+
+/** Name of a component, bundle or toolchain, and of its directory. */
+export const recipeName = text({
+  code: 'bad-name',
+  expected: 'a name of lower-case letters, digits and "-", "_", ".", "+", such as "apr-util"',
+  accepts: (value) => /^[a-z0-9][a-z0-9._+-]*$/.test(value),
+  correct: (value) =>
+    value
+      .toLowerCase()
+      .replace(/[^a-z0-9._+-]+/g, '-')
+      .replace(/^[^a-z0-9]+|-+$/g, '') || undefined,
+});
+
+/** Name of a step, an answer, an audit rule or an architecture variable. */
+export const kebabName = text({
+  code: 'bad-name',
+  expected: 'a name of lower-case words joined by "-", such as "admin-password-file"',
+  accepts: (value) => /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(value),
+  correct: (value) =>
+    value
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^[^a-z]+|-+$/g, '') || undefined,
+});
+
+export const programName = text({
+  code: 'bad-name',
+  expected: 'a program name such as "keystone-manage"',
+  accepts: isFileName,
+});
+
+export const version = text({
+  code: 'bad-version',
+  expected: 'a version: dotted numbers with an optional suffix, such as "1.3.2" or "2.1.13-stable"',
+  accepts: isVersion,
+  correct: findVersion,
+});
+
+export const license = text({
+  code: 'bad-license',
+  expected: 'an SPDX licence expression, such as "Apache-2.0" or "MIT OR BSD-3-Clause"',
+  accepts: isLicense,
+  correct: correctLicense,
+});
+
+export const url = text({
+  code: 'bad-url',
+  expected: 'an https:// address without user name and password',
+  accepts: isUrl,
+  correct: (value) => {
+    const secure = value.replace(/^http:/, 'https:');
+    return isUrl(secure) ? secure : undefined;
+  },
+});
+
+export const cpe = text({
+  code: 'bad-cpe',
+  expected: 'a CPE 2.3 name without version, such as "cpe:2.3:a:openssl:openssl"',
+  accepts: (value) => /^cpe:2\.3:[aho](?::[a-z0-9._\\+-]+){2}$/.test(value),
+});
+
+export const digest = text({
+  code: 'bad-digest',
+  expected: 'a SHA-256 digest of 64 lower-case hexadecimal digits',
+  accepts: isSha256,
+  correct: (value) => {
+    const bare = value
+      .trim()
+      .toLowerCase()
+      .replace(/^sha256[:=-]/, '');
+    return isSha256(bare) ? bare : undefined;
+  },
+}).transform((value) => value as Sha256);
+
+export const location = text({
+  code: 'bad-location',
+  expected: '"https://…", "debian:<path below pool/main/>" or "python:<project>/<file>"',
+  accepts: (value) => parseLocation(value) !== undefined,
+  correct: (value) => {
+    const corrected = value.replace(/^http:/, 'https:').replace(/^.*\/pool\/main\//, 'debian:');
+    return parseLocation(corrected) === undefined ? undefined : corrected;
+  },
+});
+
+export const fileName = text({
+  code: 'bad-file-name',
+  expected: 'a file name of letters, digits and "._+~-"',
+  accepts: isFileName,
+});
+
+export const innerPath = text({
+  code: 'bad-path',
+  expected: 'a relative path without "." and ".." parts, such as "srclib/apr"',
+  accepts: isInnerPath,
+});
+
+export const glob = text({
+  code: 'bad-glob',
+  expected: 'a glob over relative paths, such as "lib/*.so*" or "share/**"',
+  accepts: isGlob,
+  correct: (value) => {
+    const corrected = value.replace(/^(?:\.?\/)+|\/+$/g, '');
+    return isGlob(corrected) ? corrected : undefined;
+  },
+});
+
+export const pattern = text({
+  code: 'bad-pattern',
+  expected: 'a regular expression in the syntax that JavaScript and Python share',
+  accepts: isPattern,
+});
+
+export const distribution = text({
+  code: 'bad-distribution',
+  expected: 'a normalised Python distribution name, such as "python-openstackclient"',
+  accepts: isDistribution,
+  correct: (value) => {
+    const normalised = normalizeDistribution(value);
+    return isDistribution(normalised) ? normalised : undefined;
+  },
+});
+
+export const requirement = text({
+  code: 'bad-requirement',
+  expected: 'a PEP 508 requirement, such as "keystone==30.0.0"',
+  accepts: isRequirement,
+});
+
+export const moduleName = text({
+  code: 'bad-module',
+  expected: 'the name of a Python module, such as "keystone.server.wsgi"',
+  accepts: (value) => /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(value),
+});
+
+export const entryPoint = text({
+  code: 'bad-entry-point',
+  expected: 'a Python entry point, such as "keystone.cmd.manage:main"',
+  accepts: (value) => /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(value),
+});
+
+/** Environment variables of steps. */
+export const environment = z.record(
+  text({
+    code: 'bad-name',
+    expected: 'the name of an environment variable, such as "CFLAGS"',
+    accepts: (value) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
+  }),
+  z.string(),
+);

@@ -1,0 +1,204 @@
+import path from 'node:path';
+import type { Platform } from '../domain/platform.ts';
+import type {
+  Answer,
+  AuditException,
+  Bundle,
+  Component,
+  Location,
+  Packing,
+  Patch,
+  RecipeFile,
+  RecipeOrigin,
+  Source,
+  Step,
+  Toolchain,
+} from '../domain/recipe.ts';
+import { substituteVariables } from '../domain/variables.ts';
+import { hashBytes, hashFile, listTree } from '../io/files.ts';
+import type { Document } from './document.ts';
+import { locationFile, parseLocation } from './syntax.ts';
+import type {
+  WrittenBundle,
+  WrittenComponent,
+  WrittenException,
+  WrittenSource,
+  WrittenToolchain,
+} from './written.ts';
+
+/*
+ * Checked recipes → what the stages work with. Nothing here reports mistakes of recipes: by now there are none.
+ */
+
+export async function resolveComponent(
+  written: WrittenComponent,
+  document: Document,
+  platform: Platform,
+): Promise<Component> {
+  const { environment = {}, variables = {} } = written.architecture[platform.arch] ?? {};
+  const substitute = (text: string): string => substituteVariables(text, variables);
+  const { build, install } = written;
+  return {
+    kind: 'component',
+    ...resolveIdentity(written),
+    ...(written.cpe === undefined ? {} : { cpe: written.cpe }),
+    sources: (Array.isArray(written.source) ? written.source : [written.source]).map(resolveSource),
+    inputs: build.inputs,
+    steps: build.step.map((step) => resolveStep(step, substitute)),
+    environment: mapValues({ ...build.environment, ...environment }, substitute),
+    patches: await Promise.all(written.patch.map((patch) => resolvePatch(patch, document.directory))),
+    files: await resolveFiles(written.files, document.directory),
+    licenseFiles: build.licenses,
+    ship: install.ship,
+    drop: install.drop,
+    expect: install.expect,
+    exceptions: written.exception.map(resolveException),
+    distributions: written.distributions,
+    origin: originOf(document),
+  };
+}
+
+export async function resolveToolchain(written: WrittenToolchain, document: Document): Promise<Toolchain> {
+  const { x86_64, aarch64 } = written.source;
+  return {
+    kind: 'toolchain',
+    ...resolveIdentity(written),
+    sources: {
+      ...(x86_64 === undefined ? {} : { x86_64: resolveSource(x86_64) }),
+      ...(aarch64 === undefined ? {} : { aarch64: resolveSource(aarch64) }),
+    },
+    files: await resolveFiles(written.files, document.directory),
+    origin: originOf(document),
+  };
+}
+
+export async function resolveBundle(written: WrittenBundle, document: Document): Promise<Bundle> {
+  const { python } = written;
+  const constraints = path.join(document.directory, python.constraints);
+  return {
+    kind: 'bundle',
+    ...resolveIdentity(written),
+    revision: written.revision,
+    components: written.components,
+    python: {
+      interpreter: python.interpreter,
+      requirements: python.requirements,
+      constraints,
+      constraintsSha256: await hashFile(constraints),
+      overrides: python.override,
+      excludes: python.exclude,
+      launchers: python.launcher.map((launcher) => ({
+        name: launcher.name,
+        entryPoint: launcher['entry-point'],
+      })),
+      precompile: python.precompile,
+    },
+    answers: written.answer.map(resolveAnswer),
+    drop: written.drop,
+    exceptions: written.exception.map(resolveException),
+    init: written.init,
+    origin: originOf(document),
+  };
+}
+
+function resolveIdentity(written: WrittenComponent | WrittenToolchain | WrittenBundle) {
+  const { name, version, license, summary, homepage } = written;
+  return { name, version, license, summary, ...(homepage === undefined ? {} : { homepage }) };
+}
+
+function originOf(document: Document): RecipeOrigin {
+  return { file: document.file, sha256: document.sha256 };
+}
+
+function resolveSource({ into, strip, packing }: WrittenSource): Source {
+  return { into, strip, packings: packing.map(resolvePacking) };
+}
+
+function resolvePacking({ sha256, file, locations }: WrittenSource['packing'][number]): Packing {
+  const parsed = locations
+    .map(parseLocation)
+    .filter((location): location is Location => location !== undefined);
+  const [first] = parsed;
+  return { sha256, file: file ?? (first === undefined ? '' : locationFile(first)), locations: parsed };
+}
+
+function resolveStep(
+  step: WrittenComponent['build']['step'][number],
+  substitute: (text: string) => string,
+): Step {
+  const { name, run, script = '', directory, environment } = step;
+  return {
+    name,
+    command:
+      run === undefined
+        ? { kind: 'script', script: substitute(script) }
+        : { kind: 'argv', argv: run.map(substitute) },
+    directory,
+    environment: mapValues(environment, substitute),
+  };
+}
+
+async function resolvePatch(patch: WrittenComponent['patch'][number], directory: string): Promise<Patch> {
+  const file = path.join(directory, patch.file);
+  return {
+    path: file,
+    file: patch.file,
+    sha256: await hashFile(file),
+    reason: patch.reason,
+    into: patch.into,
+  };
+}
+
+async function resolveFiles(files: readonly string[], directory: string): Promise<RecipeFile[]> {
+  return Promise.all(
+    files.map(async (file) => {
+      const absolute = path.join(directory, file);
+      return { file, path: absolute, sha256: await hashFileOrDirectory(absolute) };
+    }),
+  );
+}
+
+/** Digest of a file's bytes, or of a directory's files: their relative paths, in byte order, and bytes. */
+async function hashFileOrDirectory(file: string) {
+  const entries = await listTree(file).catch(() => undefined);
+  if (entries === undefined) return hashFile(file);
+  const lines: string[] = [];
+  for (const entry of entries) {
+    if (entry.kind === 'file') lines.push(`${await hashFile(path.join(file, entry.path))}  ${entry.path}\n`);
+  }
+  return hashBytes(lines.join(''));
+}
+
+function resolveException({ subject, ...rest }: WrittenException): AuditException {
+  return { ...rest, ...(subject === undefined ? {} : { subject }) };
+}
+
+function resolveAnswer(written: WrittenBundle['answer'][number]): Answer {
+  const {
+    default: value,
+    'rule-help': ruleHelp,
+    metavar,
+    rule,
+    choices,
+    minimum,
+    maximum,
+    ...rest
+  } = written;
+  return {
+    ...rest,
+    ...(value === undefined ? {} : { default: String(value) }),
+    ...(metavar === undefined ? {} : { metavar }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(ruleHelp === undefined ? {} : { ruleHelp }),
+    ...(choices === undefined ? {} : { choices }),
+    ...(minimum === undefined ? {} : { minimum }),
+    ...(maximum === undefined ? {} : { maximum }),
+  };
+}
+
+function mapValues(
+  record: Readonly<Record<string, string>>,
+  map: (value: string) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}

@@ -1,0 +1,89 @@
+import { normalizeDistribution } from '../domain/distribution.ts';
+import type { Location } from '../domain/recipe.ts';
+
+/** Dotted numbers with an optional suffix: `10.48`, `2.1.13-stable`, `3.13.0rc1`, `0.17.0-dev.12+a1b2`. */
+const VERSION = /^\d+(?:\.\d+)*(?:[-+_.]?[A-Za-z][A-Za-z0-9]*(?:[-+_.][A-Za-z0-9]+)*)?$/;
+
+export function isVersion(text: string): boolean {
+  return VERSION.test(text);
+}
+
+/** The version that `text` seems to mean, for example `1.3.2` for `v1.3.2` or `zlib-1.3.2`. */
+export function findVersion(text: string): string | undefined {
+  const candidate = /\d.*$/s.exec(text)?.[0].trim();
+  return candidate !== undefined && isVersion(candidate) ? candidate : undefined;
+}
+
+export function isDistribution(text: string): boolean {
+  return /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text);
+}
+
+/** Whether `text` has the outer form of a PEP 508 requirement; what it means is for the resolver to say. */
+export function isRequirement(text: string): boolean {
+  return /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*(?:(?:[<>=!~]=?|===|\(|@).*)?(?:;.+)?$/.test(
+    text,
+  );
+}
+
+/** Whether `text` is a relative path in normal form that stays below its base; `.` is the base itself. */
+export function isInnerPath(text: string): boolean {
+  if (text === '.') return true;
+  return text
+    .split('/')
+    .every((part) => part !== '' && part !== '.' && part !== '..' && !/[\0\\]/.test(part));
+}
+
+/** Whether `text` is a relative path with `*`, `**`, `?` and alternatives `{a,b}` that are closed and not nested. */
+export function isGlob(text: string): boolean {
+  const outside = text.replace(/\{[^{}]*\}/g, 'x');
+  return text !== '.' && isInnerPath(text) && !/[{}]/.test(outside);
+}
+
+export function isFileName(text: string): boolean {
+  return text !== '.' && text !== '..' && /^[A-Za-z0-9][A-Za-z0-9._+~-]*$/.test(text);
+}
+
+export function isUrl(text: string): boolean {
+  if (/\s/.test(text) || !URL.canParse(text)) return false;
+  const url = new URL(text);
+  return (
+    url.protocol === 'https:' && url.hostname.includes('.') && url.username === '' && url.password === ''
+  );
+}
+
+/** Whether `text` is a regular expression in the syntax that JavaScript (with flag `u`) and Python share. */
+export function isPattern(text: string): boolean {
+  if (/\(\?(?:<[^=!]|P)|\\[pPkuzZA]/.test(text)) return false;
+  try {
+    new RegExp(text, 'u');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Parses `https://…`, `debian:<path below pool/main/>` or `python:<project>/<file>`; undefined for anything else. */
+export function parseLocation(text: string): Location | undefined {
+  if (text.startsWith('https://')) return isUrl(text) ? { kind: 'https', url: text } : undefined;
+  const [kind, rest = ''] = splitOnce(text, ':');
+  if (!isInnerPath(rest) || /[\s?#%]/.test(rest)) return undefined;
+  if (kind === 'debian') return rest.split('/').length === 3 ? { kind, path: rest } : undefined;
+  if (kind === 'python') {
+    const [project = '', file = ''] = splitOnce(rest, '/');
+    const name = normalizeDistribution(project);
+    return isDistribution(name) && isFileName(file) ? { kind, project: name, file } : undefined;
+  }
+  return undefined;
+}
+
+/** The file name at the end of a location. */
+export function locationFile(location: Location): string {
+  if (location.kind === 'python') return location.file;
+  const path = location.kind === 'debian' ? location.path : new URL(location.url).pathname;
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function splitOnce(text: string, separator: string): [string, string?] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
+}

@@ -1,0 +1,217 @@
+import { z } from 'zod';
+import { ANSWER_TYPES } from '../domain/recipe.ts';
+import * as field from './fields.ts';
+
+/*
+ * Recipes as people write them: TOML with kebab-case keys, and defaults where a key may be left out. The descriptions
+ * end up in the JSON Schemas that editors show, and in the messages about missing keys.
+ */
+
+const packing = z.strictObject({
+  sha256: field.digest.describe("SHA-256 of the archive's bytes"),
+  locations: z.array(field.location).min(1).describe('where the archive may be fetched, tried in order'),
+  file: field.fileName
+    .optional()
+    .describe('file name it is stored under in mirror directories; default: the end of the first location'),
+});
+
+/** A source; `strip` is how many leading path components unpacking drops unless told. */
+function source(strip: number) {
+  return z.strictObject({
+    into: field.innerPath.default('.').describe('directory below the source directory it is unpacked to'),
+    strip: z
+      .int()
+      .min(0)
+      .max(9)
+      .default(strip)
+      .describe('leading path components dropped when it is unpacked'),
+    packing: z.array(packing).min(1).describe('archives that hold this source; any one of them will do'),
+  });
+}
+
+const step = z.strictObject({
+  name: field.kebabName.describe('name shown while it runs and when it fails'),
+  run: z.array(z.string()).min(1).optional().describe('program and arguments; may contain ${…} variables'),
+  script: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('POSIX shell script, run with set -eu; may contain ${…} variables'),
+  directory: field.innerPath.default('.').describe('working directory, relative to the source directory'),
+  environment: field.environment
+    .default({})
+    .describe('environment of this step, on top of [build] environment'),
+});
+
+const patch = z.strictObject({
+  file: field.innerPath.describe('patch file beside the recipe, applied with strip 1'),
+  reason: field.sentence.describe('why it is needed'),
+  into: field.innerPath.default('.').describe('directory below the source directory it is applied to'),
+});
+
+const exception = z.strictObject({
+  rule: field.kebabName.describe('name of the audit rule'),
+  paths: z.array(field.glob).min(1).describe('globs of release paths it holds for'),
+  subject: z.string().min(1).optional().describe('only findings with exactly this subject'),
+  reason: field.sentence.describe('why the finding is there'),
+  override: field.sentence.describe('what makes it harmless at run time'),
+});
+
+const architecture = z.strictObject({
+  environment: field.environment.default({}).describe('environment added to [build] environment'),
+  variables: z.record(field.kebabName, z.string()).default({}).describe('values usable as ${name} in steps'),
+});
+
+const identity = {
+  name: field.recipeName.describe('name, the same as that of its directory'),
+  version: field.version.describe('upstream version'),
+  license: field.license.describe('SPDX licence expression'),
+  summary: field.sentence.describe('what it is, in one line'),
+  homepage: field.url.optional().describe('home page of the project'),
+};
+
+export const componentSchema = z
+  .strictObject({
+    kind: z.literal('component').default('component').describe('kind of recipe'),
+    ...identity,
+    cpe: field.cpe.optional().describe('CPE 2.3 name without version, if NVD has one'),
+    source: z
+      .union([source(1), z.array(source(1))])
+      .default([])
+      .describe('upstream source: one table, or one per source'),
+    files: z
+      .array(field.innerPath)
+      .default([])
+      .describe('files and directories beside the recipe that steps use as ${recipe}/…'),
+    distributions: z
+      .array(field.distribution)
+      .default([])
+      .describe('Python distributions that it installs in place of wheels'),
+    build: z
+      .strictObject({
+        inputs: z
+          .array(field.recipeName)
+          .default([])
+          .describe('components whose installed files the build sees'),
+        licenses: z.array(field.glob).min(1).describe('globs of the licence texts in the source directory'),
+        environment: field.environment.default({}).describe('environment of all steps'),
+        step: z.array(step).min(1).describe('steps, run in order'),
+      })
+      .describe('how it is built'),
+    patch: z.array(patch).default([]).describe('patches, applied in order before the first step'),
+    install: z
+      .strictObject({
+        ship: z.array(field.glob).default([]).describe('globs of installed files that ship'),
+        drop: z.array(field.glob).default([]).describe('globs of files, out of ship, that do not'),
+        expect: z
+          .array(field.glob)
+          .default([])
+          .describe('globs of installed paths; each must match after the build'),
+      })
+      .prefault({})
+      .describe('what of it ships'),
+    exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
+    architecture: z
+      .strictObject({ x86_64: architecture.optional(), aarch64: architecture.optional() })
+      .default({})
+      .describe('what differs by target architecture'),
+  })
+  .describe('A ksbundle component: one piece of software built from source');
+
+export const toolchainSchema = z
+  .strictObject({
+    kind: z.literal('toolchain').describe('kind of recipe'),
+    ...identity,
+    source: z
+      .strictObject({ x86_64: source(0).optional(), aarch64: source(0).optional() })
+      .describe('the compiler, by architecture of the build machine'),
+    files: z
+      .array(field.innerPath)
+      .default([])
+      .describe('files beside the recipe: compiler wrappers and their sources'),
+  })
+  .describe('The ksbundle toolchain: the compiler that builds every component');
+
+const answer = z.strictObject({
+  name: field.kebabName.describe('name: --name on the command line, KSB_NAME in the environment'),
+  type: z.enum(ANSWER_TYPES).describe('type of the value'),
+  default: z.union([z.string(), z.int(), z.boolean()]).optional().describe('value if none is given'),
+  help: field.sentence.describe('what it is for'),
+  metavar: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9:_-]*$/)
+    .optional()
+    .describe('placeholder in help text, such as HOST'),
+  rule: field.pattern.optional().describe('regular expression that the whole value must match'),
+  'rule-help': field.sentence.optional().describe('what the rule wants, in words'),
+  choices: z.array(z.string().min(1)).min(1).optional().describe('the values of a choice'),
+  minimum: z.int().optional().describe('smallest integer allowed'),
+  maximum: z.int().optional().describe('largest integer allowed'),
+  repeatable: z.boolean().default(false).describe('may be given several times'),
+  secret: z.boolean().default(false).describe('never shown, logged or kept in the receipt'),
+});
+
+export const bundleSchema = z
+  .strictObject({
+    kind: z.literal('bundle').default('bundle').describe('kind of recipe'),
+    ...identity,
+    revision: z.int().min(1).default(1).describe('counts releases of the same version'),
+    components: z.array(field.recipeName).min(1).describe('components that ship'),
+    init: field.innerPath.describe('directory below init/ with the installer and its templates'),
+    python: z
+      .strictObject({
+        interpreter: field.recipeName.describe('component that is the interpreter'),
+        constraints: field.innerPath.describe('pip constraints file beside the recipe'),
+        requirements: z.array(field.requirement).default([]).describe('PEP 508 requirements'),
+        override: z
+          .array(
+            z.strictObject({
+              distribution: field.distribution.describe('distribution whose constraint is replaced'),
+              version: field.version.describe('version that ships instead'),
+              reason: field.sentence.describe('why'),
+            }),
+          )
+          .default([])
+          .describe('pins that depart from the constraints'),
+        exclude: z
+          .array(
+            z.strictObject({
+              distribution: field.distribution.describe('distribution that does not ship'),
+              reason: field.sentence.describe('why it is not needed'),
+            }),
+          )
+          .default([])
+          .describe('distributions that are required by others but do not ship'),
+        launcher: z
+          .array(
+            z.strictObject({
+              name: field.programName.describe('program in bin/'),
+              'entry-point': field.entryPoint.describe('module:function that it runs'),
+            }),
+          )
+          .default([])
+          .describe('programs that run a Python entry point'),
+        precompile: z
+          .array(field.moduleName)
+          .default([])
+          .describe('modules that ship, with all they import, as byte code too'),
+      })
+      .describe('the Python part'),
+    answer: z.array(answer).default([]).describe('values that the person who installs may give'),
+    drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
+    exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
+  })
+  .describe('A ksbundle bundle: components, Python distributions and an installer that ship as one tarball');
+
+export type WrittenComponent = z.output<typeof componentSchema>;
+export type WrittenToolchain = z.output<typeof toolchainSchema>;
+export type WrittenBundle = z.output<typeof bundleSchema>;
+export type WrittenSource = z.output<ReturnType<typeof source>>;
+export type WrittenException = WrittenBundle['exception'][number];
+
+export const schemas = {
+  component: componentSchema,
+  toolchain: toolchainSchema,
+  bundle: bundleSchema,
+} as const;
+export type RecipeKind = keyof typeof schemas;
