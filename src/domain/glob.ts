@@ -25,6 +25,7 @@ function translateToken(token: string): string {
   if (token === '**') return '.*';
   if (token === '*') return '[^/]*';
   if (token === '?') return '[^/]';
-  if (token.length > 1 && token.startsWith('{')) return `(?:${token.slice(1, -1).split(',').map(translate).join('|')})`;
+  if (token.length > 1 && token.startsWith('{'))
+    return `(?:${token.slice(1, -1).split(',').map(translate).join('|')})`;
   return token.replace(/[\\^$.*+?()[\]{}|/]/u, '\\$&');
 }

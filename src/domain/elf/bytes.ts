@@ -1,0 +1,45 @@
+/** A file that is not the ELF file it claims to be, or of a kind that is not supported; the message says which. */
+export class ElfError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ElfError';
+  }
+}
+
+/** Longest name that is believed; keeps hostile string tables from costing more than their size. */
+const MAX_STRING = 65_535;
+
+/** The `size` bytes from `offset`; throws an `ElfError` that names `what` if the file is shorter. */
+export function sliceOf(
+  bytes: Buffer,
+  extent: { readonly offset: number; readonly size: number },
+  what: string,
+): Buffer {
+  const { offset, size } = extent;
+  const end = offset + size;
+  if (offset < 0 || size < 0 || end > bytes.length) {
+    throw new ElfError(`truncated: ${what} lies at ${offset}…${end}, the file ends at ${bytes.length}`);
+  }
+  return bytes.subarray(offset, end);
+}
+
+/** Reads an unsigned 64-bit number that has to be a safe integer, which sizes and offsets of real files are. */
+export function readUint64(bytes: Buffer, offset: number): number {
+  const high = bytes.readUInt32LE(offset + 4);
+  if (high >= 1 << 21) throw new ElfError('a 64-bit offset or size is out of range');
+  return high * 2 ** 32 + bytes.readUInt32LE(offset);
+}
+
+/** Reads a signed 64-bit number; one beyond 53 bits comes out inexact, and is no tag, size or address of a real file. */
+export function readInt64(bytes: Buffer, offset: number): number {
+  return bytes.readInt32LE(offset + 4) * 2 ** 32 + bytes.readUInt32LE(offset);
+}
+
+/** The NUL-terminated string at `offset` of a string table. */
+export function readString(table: Buffer, offset: number): string {
+  const end = offset >= 0 && offset < table.length ? table.indexOf(0, offset) : -1;
+  if (end === -1)
+    throw new ElfError(`a name at ${offset} lies outside the string table of ${table.length} bytes`);
+  if (end - offset > MAX_STRING) throw new ElfError(`a name at ${offset} is longer than ${MAX_STRING} bytes`);
+  return table.toString('utf8', offset, end);
+}
