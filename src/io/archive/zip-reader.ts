@@ -1,0 +1,125 @@
+import { promisify } from 'node:util';
+import type { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
+import yauzl, { type Entry, type ZipFile } from 'yauzl';
+import {
+  collectContent,
+  damagedArchive,
+  hostileArchive,
+  type ArchiveEntry,
+  type VisitEntry,
+} from './entry.ts';
+
+const openZip = promisify<string, yauzl.Options, ZipFile>(yauzl.open);
+
+/** `versionMadeBy >> 8` of archives whose attributes hold Unix modes (APPNOTE.TXT 4.4.2). */
+const MADE_BY_UNIX = 3;
+/** PATH_MAX of Linux. */
+const LONGEST_TARGET = 4096;
+const FILE_TYPE = 0o170000;
+const FILE_TYPES: Readonly<Record<number, ArchiveEntry['kind']>> = {
+  0: 'file',
+  0o100000: 'file',
+  0o040000: 'directory',
+  0o120000: 'symlink',
+};
+
+export interface ZipToRead {
+  readonly file: string;
+  /** What errors call the file. */
+  readonly name: string;
+  /** A directory with more entries is refused before it is read. */
+  readonly maxEntries: number;
+}
+
+/** Visits every entry of a zip, checking sizes and CRCs. Throws `KSB_ARCHIVE_DAMAGED`, and what `visit` throws. */
+export async function readZip({ file, name, maxEntries }: ZipToRead, visit: VisitEntry): Promise<void> {
+  const damaged = (error: unknown): never => {
+    throw damagedArchive(name, error instanceof Error ? error.message : String(error), error);
+  };
+  // With decodeStrings yauzl would refuse bad names itself, without naming the archive.
+  const options = { lazyEntries: true, autoClose: false, decodeStrings: false, validateEntrySizes: true };
+  const zip = await openZip(file, options).catch(damaged);
+  try {
+    if (zip.entryCount > maxEntries)
+      throw hostileArchive(name, '', `makes ${zip.entryCount} (limit ${maxEntries})`);
+    const openContent = promisify<Entry, Readable>(zip.openReadStream.bind(zip));
+    for (const entry of await readDirectory(zip).catch(damaged)) {
+      const content = checkedContent(name, entry, () => openContent(entry));
+      await visit(await toEntry(name, entry, content));
+    }
+  } finally {
+    zip.close();
+  }
+}
+
+function readDirectory(zip: ZipFile): Promise<Entry[]> {
+  return new Promise((resolve, reject) => {
+    const entries: Entry[] = [];
+    zip.on('entry', (entry: Entry) => {
+      entries.push(entry);
+      zip.readEntry();
+    });
+    zip.once('end', () => resolve(entries));
+    zip.once('error', reject);
+    zip.readEntry();
+  });
+}
+
+async function toEntry(archive: string, entry: Entry, content: AsyncIterable<Buffer>): Promise<ArchiveEntry> {
+  // A buffer, whatever its type says. Names that are not marked as UTF-8 are ASCII in all that we read.
+  const name = String(entry.fileName);
+  const mode = entry.versionMadeBy >> 8 === MADE_BY_UNIX ? entry.externalFileAttributes >>> 16 : undefined;
+  const type = (mode ?? 0) & FILE_TYPE;
+  const kind = name.endsWith('/') ? 'directory' : (FILE_TYPES[type] ?? 'other');
+  const target = kind === 'symlink' ? await readTarget(archive, entry, content) : '';
+  return {
+    path: name,
+    kind,
+    type: type.toString(8),
+    mtime: decodeTime(entry),
+    size: entry.uncompressedSize,
+    target,
+    content,
+    ...(mode === undefined ? {} : { mode: mode & 0o7777 }),
+  };
+}
+
+/** A symbolic link's target is its content. */
+async function readTarget(archive: string, entry: Entry, content: AsyncIterable<Buffer>): Promise<string> {
+  if (entry.uncompressedSize > LONGEST_TARGET) {
+    throw hostileArchive(
+      archive,
+      String(entry.fileName),
+      'is a symbolic link with a target too long for any system',
+    );
+  }
+  return (await collectContent(content)).toString();
+}
+
+async function* checkedContent(
+  name: string,
+  entry: Entry,
+  openContent: () => Promise<Readable>,
+): AsyncGenerator<Buffer> {
+  let sum = 0;
+  try {
+    for await (const chunk of (await openContent()) as AsyncIterable<Buffer>) {
+      sum = crc32(chunk, sum);
+      yield chunk;
+    }
+  } catch (error) {
+    throw damagedArchive(
+      name,
+      `${String(entry.fileName)}: ${error instanceof Error ? error.message : ''}`,
+      error,
+    );
+  }
+  if (sum !== entry.crc32) throw damagedArchive(name, `${String(entry.fileName)}: its CRC-32 differs`);
+}
+
+/** DOS times have no zone (APPNOTE.TXT 4.4.6): read as UTC, so that they are the same on every machine. */
+function decodeTime({ lastModFileDate: date, lastModFileTime: time }: Entry): Date {
+  const day = [1980 + (date >> 9), ((date >> 5) & 15) - 1, date & 31] as const;
+  return new Date(Date.UTC(...day, time >> 11, (time >> 5) & 63, (time & 31) * 2));
+}
