@@ -101,3 +101,23 @@ async function makeWritable(directory: string): Promise<void> {
     if (entry.isDirectory()) await makeWritable(path.join(directory, entry.name));
   }
 }
+
+export async function exists(file: string): Promise<boolean> {
+  return fse.pathExists(file);
+}
+
+/** Copies one file and makes the directories it lies in. */
+export async function copyFile(from: string, to: string): Promise<void> {
+  await fse.copy(from, to, { errorOnExist: true, overwrite: false });
+}
+
+/** Moves everything below `from` into the tree `to`, whose directories it shares; a file that is there already throws. */
+export async function mergeTree(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const source = path.join(from, entry.name);
+    const target = path.join(to, entry.name);
+    if (!(await exists(target))) await rename(source, target);
+    else if (entry.isDirectory()) await mergeTree(source, target);
+    else throw new Error(`${target} is there already`);
+  }
+}

@@ -1,0 +1,1 @@
+/* Lets zig link a program whose only inputs are shared objects. */

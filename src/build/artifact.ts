@@ -1,0 +1,94 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { compileGlob, compileGlobs } from '../domain/glob.ts';
+import { PLACEHOLDER_PREFIX } from '../domain/layout.ts';
+import type { Component } from '../domain/recipe.ts';
+import { copyFile, listTree, removeTree } from '../io/files.ts';
+import { replaceInText } from '../io/text.ts';
+import type { WorkDirectories } from './environment.ts';
+
+/** Installed files that no dependent and no release has a use for. */
+const LEFTOVERS = compileGlobs([
+  '**/*.la',
+  '**/__pycache__/**',
+  'share/man/**',
+  'share/doc/**',
+  'share/info/**',
+]);
+
+/**
+ * Turns what the install steps left below DESTDIR into the component's tree: leftovers removed, the build's own
+ * directories in text files replaced by the placeholder prefix, licence texts added below `licenses/`. Returns the
+ * tree's root. Throws if something expected is missing.
+ */
+export async function collectInstalled(component: Component, directories: WorkDirectories): Promise<string> {
+  const root = path.join(directories.dest, PLACEHOLDER_PREFIX);
+  await mkdir(root, { recursive: true });
+  await refuseStrays(component, directories);
+  await removeLeftovers(root);
+  await replaceInText(root, [
+    { from: directories.inputs, to: PLACEHOLDER_PREFIX },
+    { from: directories.source, to: `${PLACEHOLDER_PREFIX}/source` },
+    { from: directories.work, to: `${PLACEHOLDER_PREFIX}/work` },
+  ]);
+  await copyLicenses(component, { source: directories.source, root });
+  await checkExpected(component, root);
+  return root;
+}
+
+/** Whatever was installed outside the prefix would be lost without a word. */
+async function refuseStrays(component: Component, directories: WorkDirectories): Promise<void> {
+  const strays = (await readdir(directories.dest)).filter((name) => `/${name}` !== PLACEHOLDER_PREFIX);
+  if (strays.length === 0) return;
+  throw new KsbundleError({
+    code: 'KSB_BUILD_STRAY_FILES',
+    exitCode: ExitCode.failed,
+    message: `${component.name}: the install steps wrote outside the prefix: ${strays.map((name) => `/${name}`).join(', ')}`,
+    place: { file: component.origin.file },
+    hint: 'configure the component so that everything lies below ${prefix}',
+  });
+}
+
+async function removeLeftovers(root: string): Promise<void> {
+  for (const { path: file, kind } of await listTree(root)) {
+    if (kind !== 'directory' && LEFTOVERS(file)) await rm(path.join(root, file));
+  }
+  for (const { path: file, kind } of await listTree(root)) {
+    if (kind === 'directory' && path.basename(file) === '__pycache__')
+      await removeTree(path.join(root, file));
+  }
+}
+
+async function copyLicenses(
+  component: Component,
+  places: { readonly source: string; readonly root: string },
+): Promise<void> {
+  const files = (await listTree(places.source)).filter(({ kind }) => kind === 'file');
+  for (const glob of component.licenseFiles) {
+    const matches = compileGlob(glob);
+    const found = files.filter(({ path: file }) => matches(file));
+    if (found.length === 0) throw missing(component, `no licence file matches "${glob}"`, 'licenses');
+    for (const { path: file } of found) {
+      const target = path.join(places.root, 'licenses', component.name, file.replaceAll('/', '-'));
+      await copyFile(path.join(places.source, file), target);
+    }
+  }
+}
+
+async function checkExpected(component: Component, root: string): Promise<void> {
+  const paths = (await listTree(root)).map((entry) => entry.path);
+  const absent = component.expect.filter((glob) => !paths.some(compileGlob(glob)));
+  if (absent.length > 0) throw missing(component, `the build left out ${absent.join(', ')}`, 'expect');
+}
+
+function missing(component: Component, what: string, key: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_BUILD_INCOMPLETE',
+    exitCode: ExitCode.failed,
+    message: `${component.name}: ${what}`,
+    place: { file: component.origin.file },
+    why: 'a configure script may have left a part out because something it needs was not found',
+    hint: `look for it in the build log, or correct "${key}" in the recipe`,
+  });
+}

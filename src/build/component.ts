@@ -1,0 +1,148 @@
+import { cp, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Emit } from '../domain/events.ts';
+import { PLACEHOLDER_PREFIX, SOURCE_DATE_EPOCH } from '../domain/layout.ts';
+import { formatPlatform, type Architecture, type Platform } from '../domain/platform.ts';
+import type { Component, Source } from '../domain/recipe.ts';
+import { expandVariables } from '../domain/variables.ts';
+import { packTree, unpackArchive } from '../io/archive.ts';
+import { mergeTree, removeTree, withTemporaryDirectory } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import { replaceInText } from '../io/text.ts';
+import { collectInstalled } from './artifact.ts';
+import { stepEnvironment, workDirectories, type WorkDirectories } from './environment.ts';
+import { runSteps } from './steps.ts';
+
+export interface ComponentBuild {
+  readonly component: Component;
+  readonly platform: Platform;
+  /** Architecture of this machine. */
+  readonly buildArch: Architecture;
+  /** Processes that one step may use. */
+  readonly jobs: number;
+  /** Directory for the work, this build's alone; left behind if it fails, so that somebody can look. */
+  readonly work: string;
+  readonly toolchain: string;
+  readonly tools: string;
+  readonly isolation: readonly string[];
+  /** Artifact files of all inputs, direct and indirect. */
+  readonly inputs: readonly string[];
+  readonly fetchSource: (source: Source) => Promise<string>;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** Builds one component and writes its artifact, a deterministic tar of its installed files, to `artifact`. */
+export async function buildComponent(build: ComponentBuild, artifact: string): Promise<void> {
+  const { component, platform, signal } = build;
+  const directories = workDirectories(build.work);
+  await removeTree(build.work);
+  for (const name of ['source', 'inputs', 'dest', 'home', 'temporary'] as const) {
+    await mkdir(directories[name], { recursive: true });
+  }
+  await stageInputs(build, directories);
+  await unpackSources(build, directories);
+  await applyPatches(build, directories);
+  const files = await copyRecipeFiles(component, directories);
+
+  const environment = stepEnvironment({
+    platform,
+    directories,
+    toolchain: build.toolchain,
+    tools: build.tools,
+  });
+  const variables = stepVariables(build, directories, files);
+  await runSteps(component.steps, {
+    component: component.name,
+    directories,
+    environment: {
+      ...environment,
+      ...Object.fromEntries(
+        Object.entries(component.environment).map(([name, value]) => [
+          name,
+          expandVariables(value, variables),
+        ]),
+      ),
+    },
+    variables,
+    wrapper: build.isolation,
+    emit: build.emit,
+    signal,
+  });
+  await packTree(await collectInstalled(component, directories), artifact, { signal });
+  await removeTree(build.work);
+}
+
+function stepVariables(
+  build: ComponentBuild,
+  directories: WorkDirectories,
+  files: string,
+): Readonly<Record<string, string>> {
+  return {
+    prefix: PLACEHOLDER_PREFIX,
+    dest: directories.dest,
+    inputs: directories.inputs,
+    source: directories.source,
+    recipe: files,
+    work: directories.work,
+    jobs: String(build.jobs),
+    target: formatPlatform(build.platform),
+    arch: build.platform.arch,
+    'build-arch': build.buildArch,
+    toolchain: path.join(build.toolchain, 'zig'),
+    version: build.component.version,
+    epoch: String(SOURCE_DATE_EPOCH),
+  };
+}
+
+/** Unpacks the inputs into one prefix; their configuration scripts then name it instead of the placeholder. */
+async function stageInputs(build: ComponentBuild, directories: WorkDirectories): Promise<void> {
+  for (const name of ['include', 'lib', 'bin']) await mkdir(path.join(directories.inputs, name));
+  for (const artifact of build.inputs) {
+    await withTemporaryDirectory(directories.temporary, async (temporary) => {
+      const tree = path.join(temporary, 'tree');
+      await unpackArchive(artifact, tree, { signal: build.signal });
+      await mergeTree(tree, directories.inputs);
+    });
+  }
+  await replaceInText(directories.inputs, [{ from: PLACEHOLDER_PREFIX, to: directories.inputs }]);
+}
+
+async function unpackSources(build: ComponentBuild, directories: WorkDirectories): Promise<void> {
+  for (const source of build.component.sources) {
+    const archive = await build.fetchSource(source);
+    const destination = path.join(directories.source, source.into);
+    await unpackArchive(archive, destination, { strip: source.strip, signal: build.signal });
+  }
+}
+
+async function applyPatches(build: ComponentBuild, directories: WorkDirectories): Promise<void> {
+  for (const patch of build.component.patches) {
+    const argv = ['patch', '-p1', '--batch', '--forward', '--no-backup-if-mismatch', '-i', patch.path];
+    const result = await run(argv, {
+      directory: path.join(directories.source, patch.into),
+      environment: { PATH: build.tools, LC_ALL: 'C' },
+      signal: build.signal,
+    });
+    if (result.exitCode === 0) continue;
+    throw new KsbundleError({
+      code: 'KSB_PATCH_FAILED',
+      exitCode: ExitCode.failed,
+      message: `${build.component.name}: the patch ${patch.file} does not apply to ${build.component.version}`,
+      place: { file: patch.path },
+      details: `${result.stdout}\n${result.stderr}`.trim().split('\n'),
+      hint: 'make the patch anew for this version, or remove it from the recipe if upstream has it',
+    });
+  }
+}
+
+/** Steps see copies, so that no path of the repository can get into what they build. */
+async function copyRecipeFiles(component: Component, directories: WorkDirectories): Promise<string> {
+  const target = path.join(directories.work, 'recipe');
+  await mkdir(target);
+  for (const { file, path: from } of component.files) {
+    await cp(from, path.join(target, file), { recursive: true });
+  }
+  return target;
+}

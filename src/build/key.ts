@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { sha256, type Sha256 } from '../domain/digest.ts';
+import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
+import { formatPlatform, type Platform } from '../domain/platform.ts';
+import type { Component, Toolchain } from '../domain/recipe.ts';
+
+/** Counts changes of the build stage that make other bytes of the same recipe. */
+const FORMAT = 1;
+
+/** Digest of everything that decides how the toolchain compiles; nothing of the machine but its architecture. */
+export function toolchainKey(toolchain: Toolchain, buildArch: string): Sha256 {
+  const source = Object.entries(toolchain.sources).find(([arch]) => arch === buildArch)?.[1];
+  return digestOf({
+    version: toolchain.version,
+    files: toolchain.files.map(({ file, sha256: digest }) => [file, digest]),
+    packings: source?.packings.map((packing) => packing.sha256) ?? [],
+  });
+}
+
+/**
+ * Key of a component's artifact: its recipe as resolved, the bytes of its sources, patches and files, the toolchain,
+ * the platform, and the artifacts of its inputs by digest. An input that is built again to the same bytes
+ * changes nothing.
+ */
+export function buildKey(facts: {
+  readonly component: Component;
+  readonly platform: Platform;
+  readonly toolchain: Sha256;
+  /** Artifact digests of all inputs, direct and indirect, by name. */
+  readonly inputs: ReadonlyMap<string, Sha256>;
+}): Sha256 {
+  const { component } = facts;
+  return digestOf({
+    format: FORMAT,
+    epoch: SOURCE_DATE_EPOCH,
+    platform: formatPlatform(facts.platform),
+    toolchain: facts.toolchain,
+    inputs: [...facts.inputs].sort(([a], [b]) => (a < b ? -1 : 1)),
+    name: component.name,
+    version: component.version,
+    steps: component.steps,
+    environment: component.environment,
+    sources: component.sources.map(({ into, strip, packings }) => ({
+      into,
+      strip,
+      packings: packings.map((packing) => packing.sha256),
+    })),
+    patches: component.patches.map(({ into, sha256: digest }) => ({ into, digest })),
+    files: component.files.map(({ file, sha256: digest }) => ({ file, digest })),
+    licenseFiles: component.licenseFiles,
+    expect: component.expect,
+  });
+}
+
+function digestOf(value: unknown): Sha256 {
+  return sha256(createHash('sha256').update(canonicalJson(value)).digest('hex'));
+}
+
+/** JSON with sorted keys, so that equal values have equal text. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}

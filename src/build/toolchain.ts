@@ -1,0 +1,119 @@
+import { cp, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha256 } from '../domain/digest.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Platform } from '../domain/platform.ts';
+import type { Toolchain } from '../domain/recipe.ts';
+import { unpackArchive } from '../io/archive.ts';
+import { exists, removeTree, withTemporaryDirectory } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import { compilerEnvironment } from './environment.ts';
+
+/** Directory of the wheel that holds the compiler. */
+const WHEEL_DIRECTORY = 'ziglang';
+
+/** Names under which the wrapper scripts are called, by file of the toolchain's recipe. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  cc: ['cc', 'c++', 'cpp'],
+  ar: ['ar', 'ranlib'],
+  ld: ['ld'],
+};
+
+export interface ToolchainOptions {
+  readonly toolchain: Toolchain;
+  readonly key: Sha256;
+  readonly platform: Platform;
+  /** Directory that toolchains are kept in, each below its key. */
+  readonly directory: string;
+  /** The compiler's wheel, fetched when it is needed. */
+  readonly archive: () => Promise<string>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Unpacks the compiler and makes it ready: `zig/` (the compiler), `bin/` (the wrapper under its names), `objects/`
+ * (what every link gets) and `cache/` (zig's own, which then holds the C library's stubs). Returns the directory. The
+ * file `ready` is written last, so a preparation that was cut short is started anew. The caller holds a lock.
+ */
+export async function prepareToolchain(options: ToolchainOptions): Promise<string> {
+  const root = path.join(options.directory, options.key);
+  const ready = path.join(root, 'ready');
+  if (await exists(ready)) return root;
+  await removeTree(root);
+  await mkdir(root, { recursive: true });
+  await withTemporaryDirectory(root, async (temporary) => {
+    const unpacked = path.join(temporary, 'wheel');
+    await unpackArchive(await options.archive(), unpacked, { signal: options.signal });
+    await rename(path.join(unpacked, WHEEL_DIRECTORY), path.join(root, 'zig'));
+  });
+  await installWrappers(root, options.toolchain);
+  await compileObjects(root, options);
+  await writeFile(ready, '');
+  return root;
+}
+
+async function installWrappers(root: string, toolchain: Toolchain): Promise<void> {
+  await mkdir(path.join(root, 'bin'));
+  for (const [file, names] of Object.entries(COMMANDS)) {
+    const script = path.join(root, 'bin', `.${file}`);
+    await cp(recipeFile(toolchain, file), script);
+    for (const name of names) await symlink(`.${file}`, path.join(root, 'bin', name));
+  }
+}
+
+/** Compiles what the wrapper adds to links; the last one links a program, which makes zig build its C library stubs. */
+async function compileObjects(root: string, options: ToolchainOptions): Promise<void> {
+  const objects = path.join(root, 'objects');
+  await mkdir(objects);
+  await withTemporaryDirectory(root, async (work) => {
+    const environment = {
+      PATH: path.join(root, 'bin'),
+      ...compilerEnvironment({
+        platform: options.platform,
+        toolchain: root,
+        directories: { work, inputs: work },
+      }),
+    };
+    const program = path.join(work, 'main.c');
+    await writeFile(program, 'int main(void) { return 0; }\n');
+    const commands = [
+      ...['finalize', 'empty'].map((name) => [
+        '-O2',
+        '-fPIC',
+        '-c',
+        recipeFile(options.toolchain, `${name}.c`),
+        '-o',
+        path.join(objects, `${name}.o`),
+      ]),
+      [program, '-o', path.join(work, 'main')],
+    ];
+    for (const parameters of commands) {
+      const argv = [path.join(root, 'bin', 'cc'), ...parameters];
+      const result = await run(argv, { directory: work, environment, signal: options.signal });
+      options.signal.throwIfAborted();
+      if (result.exitCode !== 0) throw toolchainError(options.toolchain, result.stderr);
+    }
+  });
+}
+
+function recipeFile(toolchain: Toolchain, name: string): string {
+  const found = toolchain.files.find(({ file }) => file === name);
+  if (found !== undefined) return found.path;
+  throw new KsbundleError({
+    code: 'KSB_RECIPE_INVALID',
+    exitCode: ExitCode.usage,
+    message: `the toolchain ${toolchain.name} has no file "${name}"`,
+    place: { file: toolchain.origin.file },
+    hint: `add "${name}" to its files`,
+  });
+}
+
+function toolchainError(toolchain: Toolchain, output: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_TOOLCHAIN_FAILED',
+    exitCode: ExitCode.failed,
+    message: `the compiler ${toolchain.name} ${toolchain.version} does not run here`,
+    details: output.split('\n').slice(-10),
+    hint: 'check that the cache directory may hold programs (no noexec mount) and that memory and disk suffice',
+  });
+}
