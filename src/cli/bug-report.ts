@@ -1,0 +1,37 @@
+import path from 'node:path';
+import { inspect } from 'node:util';
+import { redactUrls } from '../domain/redact.ts';
+import { hashBytes, writeFileAtomically } from '../io/files.ts';
+import { stateHome, type Environment } from './environment.ts';
+import { packageVersion } from './package-info.ts';
+
+export interface BugCircumstances {
+  readonly argv: readonly string[];
+  readonly environment: Environment;
+}
+
+/**
+ * Writes what whoever mends a bug needs to a file below the user's state directory and returns its path; undefined if it
+ * could not be written, since nothing may hide the bug itself. The same bug again is the same file.
+ */
+export async function writeBugReport(
+  error: unknown,
+  { argv, environment }: BugCircumstances,
+): Promise<string | undefined> {
+  const text = redactUrls(
+    [
+      `ksbundle ${await packageVersion()}, Node.js ${process.version}, ${process.platform} ${process.arch}`,
+      `arguments: ${JSON.stringify(argv)}`,
+      '',
+      inspect(error, { depth: 6 }),
+      '',
+    ].join('\n'),
+  );
+  const file = path.join(stateHome(environment), 'ksbundle', `bug-${hashBytes(text).slice(0, 12)}.log`);
+  try {
+    await writeFileAtomically(file, text, { mode: 0o600 });
+    return file;
+  } catch {
+    return undefined;
+  }
+}

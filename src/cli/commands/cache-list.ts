@@ -1,0 +1,10 @@
+import type { RunCommand } from '../command.ts';
+import { formatBytes } from '../reporter/format.ts';
+import { alignColumns } from './columns.ts';
+
+export const run: RunCommand = async ({ open }) => {
+  const { pipeline, context } = await open();
+  const entries = await pipeline.listCache(context);
+  const rows = entries.map(({ kind, sha256, size, name }) => [kind, sha256, formatBytes(size), name]);
+  return { data: { entries }, lines: alignColumns(rows, [2]) };
+};

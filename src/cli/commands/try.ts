@@ -1,0 +1,16 @@
+import type { RunCommand } from '../command.ts';
+import { chooseBundle } from './bundle-choice.ts';
+
+export const run: RunCommand = async ({ positionals, open }) => {
+  const opened = await open();
+  const result = await opened.pipeline.tryBundle(opened.context, await chooseBundle(opened, positionals[0]));
+  return {
+    data: result,
+    lines: [`url    ${result.url}`, `token  ${result.token}`, `stop   ${result.stop.map(quote).join(' ')}`],
+  };
+};
+
+/** A word as a POSIX shell takes it back. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

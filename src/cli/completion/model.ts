@@ -1,0 +1,30 @@
+import type { CommandSpec, PositionalSpec } from '../command.ts';
+import { GLOBAL_OPTIONS, OPTION_NAMES, optionSpec, optionText, type OptionName } from '../options.ts';
+
+/** Prints the names of the bundles, in each of the shells. */
+export const LIST_BUNDLES = `ksbundle recipes --quiet 2>/dev/null | awk '$1 == "bundle" { print $2 }'`;
+
+export const SHELL_NAMES = 'bash zsh fish';
+
+export function optionsOf(command: CommandSpec): readonly OptionName[] {
+  return [...GLOBAL_OPTIONS, ...command.options];
+}
+
+/** `--name` and `-n` of an option. */
+export function spellingsOf(name: OptionName): string[] {
+  const { letter } = optionSpec(name);
+  return [optionText(name), ...(letter === undefined ? [] : [`-${letter}`])];
+}
+
+/** Options whose value is the next word. */
+export const VALUE_OPTIONS = OPTION_NAMES.filter((name) =>
+  ['value', 'values'].includes(optionSpec(name).kind),
+);
+
+/** What a positional is completed with. */
+export function positionalKind({
+  name,
+  completes,
+}: PositionalSpec): 'bundle' | 'file' | 'directory' | 'shell' | 'nothing' {
+  return completes ?? (name === 'BUNDLE' ? 'bundle' : 'nothing');
+}

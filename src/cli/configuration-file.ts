@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, isErrnoException, KsbundleError, type Problem } from '../domain/errors.ts';
+import { configHome, type Environment } from './environment.ts';
+import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
+import { nearestHint } from './usage-error.ts';
+
+const PROJECT_FILE = 'ksbundle.toml';
+
+/** The settings of the project's file over those of the user's file. Both may be missing. */
+export async function readConfigurationFiles(sources: {
+  readonly environment: Environment;
+  readonly directory: string;
+}): Promise<ReadonlyMap<SettingKey, RawValue>> {
+  const user = await readIfThere(userFile(sources.environment));
+  const project = await findProjectFile(sources.directory);
+  return new Map([
+    ...(user === undefined ? [] : await parse(user)),
+    ...(project === undefined ? [] : await parse(project)),
+  ]);
+}
+
+interface TextFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** `$XDG_CONFIG_HOME/ksbundle/config.toml`, by default below `~/.config`. */
+function userFile(environment: Environment): string {
+  return path.join(configHome(environment), 'ksbundle', 'config.toml');
+}
+
+/** The nearest `ksbundle.toml` in `directory` or above it. */
+async function findProjectFile(directory: string): Promise<TextFile | undefined> {
+  const found = await readIfThere(path.join(directory, PROJECT_FILE));
+  const parent = path.dirname(directory);
+  return found !== undefined || parent === directory ? found : findProjectFile(parent);
+}
+
+async function readIfThere(file: string): Promise<TextFile | undefined> {
+  try {
+    return { file, text: await readFile(file, 'utf8') };
+  } catch (error) {
+    if (isErrnoException(error, 'ENOENT') || isErrnoException(error, 'ENOTDIR')) return undefined;
+    throw new KsbundleError({
+      code: 'KSB_CONFIGURATION',
+      exitCode: ExitCode.usage,
+      message: `cannot read the configuration file ${file}`,
+      why: error instanceof Error ? error.message : String(error),
+      cause: error,
+    });
+  }
+}
+
+async function parse(source: TextFile): Promise<[SettingKey, RawValue][]> {
+  const table = await parseToml(source);
+  const lines = source.text.split('\n');
+  const lineOf = (key: string): number =>
+    lines.findIndex((line) => line.replace(/["']/g, '').trimStart().startsWith(key)) + 1;
+  const problems: Problem[] = [];
+  const values: [SettingKey, RawValue][] = [];
+  for (const [key, value] of Object.entries(table)) {
+    const known = SETTING_KEYS.find((name) => name === key);
+    const line = lineOf(key);
+    if (known === undefined) {
+      problems.push({
+        code: 'unknown-key',
+        message: `unknown key ${key}`,
+        place: { file: source.file, ...(line > 0 ? { line, column: 1 } : {}) },
+        hint: nearestHint(key, SETTING_KEYS),
+      });
+    } else {
+      values.push([
+        known,
+        { value, origin: `${source.file}:${line}: ${key}`, base: path.dirname(source.file) },
+      ]);
+    }
+  }
+  if (problems.length === 0) return values;
+  throw new KsbundleError({
+    code: 'KSB_CONFIGURATION',
+    exitCode: ExitCode.usage,
+    message: `${source.file} is not a valid configuration file`,
+    problems,
+  });
+}
+
+async function parseToml({ file, text }: TextFile): Promise<Record<string, unknown>> {
+  const toml = await import('toml');
+  try {
+    return toml.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    const { line, column } = error as { readonly line?: number; readonly column?: number };
+    throw new KsbundleError({
+      code: 'KSB_CONFIGURATION',
+      exitCode: ExitCode.usage,
+      message: `${file} is not TOML`,
+      place: { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) },
+      why: error instanceof Error ? error.message : String(error),
+      cause: error,
+    });
+  }
+}

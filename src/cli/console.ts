@@ -1,0 +1,46 @@
+import type { Writable } from 'node:stream';
+import { redactUrls } from '../domain/redact.ts';
+import type { Environment } from './environment.ts';
+import type { Flags } from './options.ts';
+import { createStyle, type Style } from './style.ts';
+
+/** A stream as processes have it: a terminal, a pipe or a file. */
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** One of the two outputs. */
+export interface Channel {
+  /** Writes one whole line; credentials in URLs never pass. */
+  readonly line: (text: string) => void;
+  readonly style: Style;
+  /** True where a line may be drawn over again. */
+  readonly animated: boolean;
+  readonly stream: OutputStream;
+}
+
+export interface Console {
+  readonly stdout: Channel;
+  readonly stderr: Channel;
+}
+
+export interface ConsoleOptions {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly environment: Environment;
+  readonly color: Flags['color'];
+}
+
+/** Decides colour and animation for each stream by itself: see no-color.org for `NO_COLOR`. */
+export function createConsole({ stdout, stderr, environment, color }: ConsoleOptions): Console {
+  const noColor = environment['NO_COLOR'];
+  const dumb = environment['TERM'] === 'dumb';
+  const colourful = color !== false && (noColor === undefined || noColor === '') && !dumb;
+  const channel = (stream: OutputStream): Channel => ({
+    line: (text) => {
+      stream.write(`${redactUrls(text)}\n`);
+    },
+    style: createStyle(colourful && stream.isTTY === true),
+    animated: stream.isTTY === true && !dumb,
+    stream,
+  });
+  return { stdout: channel(stdout), stderr: channel(stderr) };
+}

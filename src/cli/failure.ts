@@ -1,0 +1,85 @@
+import { ExitCode, formatPlace, isErrnoException, KsbundleError, type ErrorFacts } from '../domain/errors.ts';
+import type { Interruption } from './interruption.ts';
+import type { Style } from './style.ts';
+
+/** A failure as the command line reports it. */
+export interface Failure {
+  readonly facts: Omit<ErrorFacts, 'exitCode' | 'cause'>;
+  readonly exitCode: number;
+  /** Set for a bug: the error itself, whose stack helps whoever mends it. */
+  readonly bug?: unknown;
+}
+
+/** File system errors that are the machine's state and no bug of ours, in words. */
+const SYSTEM_ERRORS: Readonly<Record<string, { readonly why: string; readonly hint: string }>> = {
+  ENOSPC: {
+    why: 'the disk is full',
+    hint: 'free some room (ksbundle cache gc may help) and run the same command again',
+  },
+  EDQUOT: {
+    why: 'the disk quota is used up',
+    hint: 'free some room (ksbundle cache gc may help) and run the same command again',
+  },
+  EACCES: {
+    why: 'permission was denied',
+    hint: 'check owner and mode of that path, or choose another with --out or --cache',
+  },
+  EPERM: { why: 'the operation is not permitted', hint: 'check owner and mode of that path' },
+  EROFS: { why: 'the file system is read-only', hint: 'choose another place with --out or --cache' },
+  EMFILE: { why: 'too many files are open', hint: 'raise the limit with ulimit -n, or use fewer --jobs' },
+  ENFILE: { why: 'too many files are open on this machine', hint: 'use fewer --jobs' },
+  EIO: { why: 'the disk reported an error', hint: 'see the kernel log' },
+  ENOTDIR: { why: 'a part of the path is not a directory', hint: 'check the path' },
+  EISDIR: { why: 'the path is a directory', hint: 'check the path' },
+};
+
+/** Classifies whatever was thrown. An interruption explains every error that follows from it. */
+export function failureOf(error: unknown, interruption: Interruption | undefined): Failure {
+  if (interruption !== undefined) {
+    const message = `interrupted by ${interruption.signal}; nothing half-made was left, and the same command goes on from here`;
+    return { facts: { code: 'KSB_INTERRUPTED', message }, exitCode: interruption.exitCode };
+  }
+  const known = knownError(error);
+  if (known !== undefined) {
+    const { exitCode, cause: _cause, ...facts } = known.facts;
+    return { facts, exitCode };
+  }
+  const message = `this is a bug in ksbundle: ${error instanceof Error ? error.message : String(error)}`;
+  return { facts: { code: 'KSB_BUG', message }, exitCode: ExitCode.bug, bug: error };
+}
+
+function knownError(error: unknown): KsbundleError | undefined {
+  if (error instanceof KsbundleError) return error;
+  if (isErrnoException(error) && error.code !== undefined) {
+    const known = SYSTEM_ERRORS[error.code];
+    if (known === undefined) return undefined;
+    return new KsbundleError({
+      code: `KSB_SYSTEM_${error.code}`,
+      exitCode: ExitCode.failed,
+      message: `cannot ${error.syscall ?? 'use'} ${error.path ?? 'a file'}`,
+      ...known,
+      cause: error,
+    });
+  }
+  return error instanceof Error && error.cause !== undefined ? knownError(error.cause) : undefined;
+}
+
+/** The failure as lines for a person: what, where, why, what next. */
+export function formatFailure({ facts }: Failure, style: Style): string[] {
+  const lines = [`${style.red('error:')} ${style.bold(facts.message)} ${style.dim(`[${facts.code}]`)}`];
+  if (facts.place !== undefined) lines.push(`  at ${style.cyan(formatPlace(facts.place))}`);
+  if (facts.why !== undefined) lines.push(`  why: ${facts.why}`);
+  for (const problem of facts.problems ?? []) {
+    const place = problem.place === undefined ? '' : `${style.cyan(formatPlace(problem.place))}: `;
+    lines.push(`  ${place}${problem.message} ${style.dim(`[${problem.code}]`)}`);
+    if (problem.hint !== undefined) lines.push(`    ${problem.hint}`);
+  }
+  for (const detail of facts.details ?? []) lines.push(`  ${style.dim('|')} ${detail}`);
+  if (facts.hint !== undefined) lines.push(`  ${style.green('next:')} ${facts.hint}`);
+  return lines;
+}
+
+/** The failure as the document that `--json` prints. */
+export function failureDocument({ facts, exitCode }: Failure): { readonly error: object } {
+  return { error: { ...facts, exitCode } };
+}

@@ -1,0 +1,106 @@
+import type { CommandSpec } from './command.ts';
+import { COMMANDS } from './command-table.ts';
+import { GLOBAL_OPTIONS, optionSpec, optionText, type OptionName } from './options.ts';
+import { SETTING_KEYS } from './setting-keys.ts';
+import type { Style } from './style.ts';
+
+/** The help of a command, of a group of commands (`cache`), or of the program (empty topic), as lines. */
+export function helpLines(topic: string, style: Style): string[] {
+  const command = COMMANDS.find(({ name }) => name === topic);
+  return command === undefined ? overview(topic, style) : commandHelp(command, style);
+}
+
+/** What is shown to somebody who gave no command. */
+export function shortHelpLines(style: Style): string[] {
+  return [
+    ...section(
+      'Examples',
+      [
+        ['ksbundle build keystone', 'one tarball that runs anywhere'],
+        ['ksbundle try keystone', 'and a token from it, on this machine'],
+      ],
+      style,
+    ),
+    '',
+    `Commands: ${COMMANDS.map(({ name }) => name).join(', ')}`,
+    'More: ksbundle --help',
+  ];
+}
+
+/** `build [BUNDLE]`, as written in usage lines and in docs/cli.md. */
+export function usageOf({ name, positionals }: CommandSpec): string {
+  return [
+    name,
+    ...positionals.map((positional) => (positional.required ? positional.name : `[${positional.name}]`)),
+  ].join(' ');
+}
+
+function overview(topic: string, style: Style): string[] {
+  const group = topic === '' ? COMMANDS : COMMANDS.filter(({ name }) => name.startsWith(`${topic} `));
+  const example = topic === '' ? ['build', 'try', 'inspect'] : group.map(({ name }) => name);
+  const examples = group
+    .filter(({ name }) => example.includes(name))
+    .flatMap((command) => command.examples.slice(0, 1));
+  return [
+    ...(topic === '' ? ['ksbundle: pinned sources in, one relocatable tarball out', ''] : []),
+    ...section(
+      'Examples',
+      examples.map(({ command, does }) => [`ksbundle ${command}`, does]),
+      style,
+    ),
+    '',
+    ...section(
+      'Commands',
+      group.map((command) => [usageOf(command), command.summary]),
+      style,
+    ),
+    '',
+    ...section('Options of every command', GLOBAL_OPTIONS.map(optionRow), style),
+    '',
+    `Settings also come from the environment (KSBUNDLE_JOBS=2), ksbundle.toml and the user's configuration file: ${SETTING_KEYS.join(', ')}.`,
+    'Exit codes: 0 done, 1 failed, 2 usage or invalid recipe, 3 a host tool is missing, 4 integrity, 5 audit, 70 bug, 130 interrupted.',
+    `More: ksbundle ${topic === '' ? '' : `${topic} `}COMMAND --help`,
+  ];
+}
+
+function commandHelp(command: CommandSpec, style: Style): string[] {
+  const { name, summary, positionals, options, examples } = command;
+  const optional = (title: string, rows: readonly Row[]): string[] =>
+    rows.length === 0 ? [] : ['', ...section(title, rows, style)];
+  return [
+    ...section(
+      'Examples',
+      examples.map((example) => [`ksbundle ${example.command}`, example.does]),
+      style,
+    ),
+    '',
+    `${style.bold('Usage:')} ksbundle ${usageOf(command)}${options.length > 0 ? ' [options]' : ''}`,
+    '',
+    `ksbundle ${name}: ${summary}.`,
+    ...optional(
+      'Arguments',
+      positionals.map((positional) => [positional.name, positional.help]),
+    ),
+    ...optional('Options', options.map(optionRow)),
+    ...optional('Options of every command', GLOBAL_OPTIONS.map(optionRow)),
+  ];
+}
+
+type Row = readonly [left: string, right: string];
+
+function optionRow(name: OptionName): Row {
+  const { kind, letter, metavar = 'VALUE', help } = optionSpec(name);
+  const value = kind === 'flag' ? '' : kind === 'optional' ? `[=${metavar}]` : ` ${metavar}`;
+  return [`${letter === undefined ? '    ' : `-${letter}, `}${optionText(name)}${value}`, help];
+}
+
+/** A title and two columns. A left column that is too wide gets a line of its own. */
+function section(title: string, rows: readonly Row[], style: Style): string[] {
+  const width = Math.min(40, Math.max(...rows.map(([left]) => left.length)));
+  const lines = rows.flatMap(([left, right]) =>
+    left.length > width
+      ? [`  ${left}`, `  ${' '.repeat(width)}  ${right}`]
+      : [`  ${left.padEnd(width)}  ${right}`],
+  );
+  return [style.bold(`${title}:`), ...lines];
+}

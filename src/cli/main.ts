@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import type { Writable } from 'node:stream';
+import { isErrnoException } from '../domain/errors.ts';
+import { abortOnSignals } from './interruption.ts';
+import { loadPipeline } from './pipeline.ts';
+import { runCli } from './run.ts';
+
+// A reader that went away (`ksbundle recipes | head -1`) is no error of ours: the exit code stays what it is.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (!isErrnoException(error, 'EPIPE')) throw error;
+  });
+}
+
+const signal = abortOnSignals(({ signal: name }) => {
+  process.stderr.write(`\n${name}: stopping; once more to stop at once\n`);
+});
+
+const exitCode = await runCli(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  directory: process.cwd(),
+  signal,
+  loadPipeline,
+});
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+process.exit(exitCode);
+
+/** Resolves when everything written so far has left the process, or cannot any more. */
+async function flushed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+  });
+}

@@ -1,0 +1,107 @@
+/** How an option is written on the command line. */
+export interface OptionSpec {
+  /** `flag` takes no value; `optional` takes one only as `--name=VALUE` or as the next word. */
+  readonly kind: 'flag' | 'value' | 'values' | 'optional';
+  /** One letter, for `-x`. */
+  readonly letter?: string;
+  readonly metavar?: string;
+  readonly help: string;
+  /** The only values it takes. */
+  readonly choices?: readonly string[];
+  /** What the shell completes its value with. */
+  readonly completes?: 'file' | 'directory';
+}
+
+/** Every option there is. A name means the same wherever it is accepted, so one parse serves all commands. */
+export const OPTIONS = {
+  help: { kind: 'flag', letter: 'h', help: 'show help and exit' },
+  version: { kind: 'flag', letter: 'V', help: 'show the version and exit' },
+  json: { kind: 'flag', help: 'print one JSON document on standard output, also on failure' },
+  events: {
+    kind: 'value',
+    metavar: 'FORMAT',
+    choices: ['ndjson'],
+    help: 'report progress on standard error as one JSON object a line',
+  },
+  quiet: { kind: 'flag', letter: 'q', help: 'nothing but errors on standard error' },
+  verbose: { kind: 'flag', letter: 'v', help: 'every step and every line that programs print' },
+  color: { kind: 'flag', help: 'colour where the stream is a terminal (--no-color switches it off)' },
+  platform: {
+    kind: 'value',
+    letter: 'p',
+    metavar: 'PLATFORM',
+    help: 'what the bundle runs on, for example x86_64-linux-gnu.2.17',
+  },
+  out: {
+    kind: 'value',
+    letter: 'o',
+    metavar: 'DIR',
+    completes: 'directory',
+    help: 'where the tarball goes (default: out)',
+  },
+  jobs: { kind: 'value', letter: 'j', metavar: 'N', help: 'processors to use (default: all)' },
+  offline: {
+    kind: 'flag',
+    help: 'open no connection; fail if something is not in the store or a mirror directory',
+  },
+  mirror: {
+    kind: 'values',
+    metavar: 'DIR|URL',
+    completes: 'directory',
+    help: 'look here first for sources and wheels; may be repeated',
+  },
+  cache: {
+    kind: 'value',
+    metavar: 'DIR',
+    completes: 'directory',
+    help: 'the store (default: the user cache directory)',
+  },
+  recipes: {
+    kind: 'value',
+    metavar: 'DIR',
+    completes: 'directory',
+    help: 'recipes (default: those that came with ksbundle)',
+  },
+  lockfiles: {
+    kind: 'value',
+    metavar: 'DIR',
+    completes: 'directory',
+    help: 'lockfiles (default: beside the recipes)',
+  },
+  'dry-run': { kind: 'flag', letter: 'n', help: 'show what would be done and write nothing' },
+  check: { kind: 'flag', help: 'write nothing; fail if the lockfile differs from the recipe' },
+  upgrade: { kind: 'optional', metavar: 'NAME', help: 'take newer versions: of NAME, or of everything' },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+type FlagValue<Kind> = Kind extends 'flag' ? boolean : Kind extends 'values' ? readonly string[] : string;
+
+/** Options as given; absent ones are absent. `upgrade` without a name is the empty text. */
+export type Flags = { readonly [Name in OptionName]?: FlagValue<(typeof OPTIONS)[Name]['kind']> };
+
+/** Accepted by every command. */
+export const GLOBAL_OPTIONS = [
+  'help',
+  'version',
+  'json',
+  'events',
+  'quiet',
+  'verbose',
+  'color',
+] as const satisfies OptionName[];
+
+export const OPTION_NAMES: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[];
+
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
+
+export function optionSpec(name: OptionName): OptionSpec {
+  return OPTIONS[name];
+}
+
+/** How the option is written in help and messages: `--no-color` for the one that is on unless told. */
+export function optionText(name: OptionName): string {
+  return name === 'color' ? '--no-color' : `--${name}`;
+}

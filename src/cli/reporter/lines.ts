@@ -1,0 +1,55 @@
+import type { Event } from '../../domain/events.ts';
+import { formatTime } from './format.ts';
+import { endedLine, warningLines } from './messages.ts';
+import type { Reporter, ReporterOptions } from './reporter.ts';
+import { createTurns } from './turns.ts';
+
+/**
+ * One line when a task begins to work and one when it ends, for logs and pipes. A task that did no work, because its result
+ * was there, shows only with `verbose`.
+ */
+export function createLinesReporter({ stderr, verbose }: ReporterOptions): Reporter {
+  const { line, style } = stderr;
+  const titles = new Map<string, string>();
+  const silent = new Map<string, string>();
+  const turns = createTurns(line);
+
+  const atWork = (task: string): void => {
+    const announcement = silent.get(task);
+    if (announcement === undefined) return;
+    silent.delete(task);
+    line(announcement);
+  };
+
+  const emit = (event: Event): void => {
+    switch (event.type) {
+      case 'warning':
+        warningLines(event, style).forEach(line);
+        return;
+      case 'task-started': {
+        const last =
+          event.lastTime === undefined ? '' : ` ${style.dim(`(last time ${formatTime(event.lastTime)})`)}`;
+        titles.set(event.task, event.title);
+        silent.set(event.task, `> ${event.title}${last}`);
+        return;
+      }
+      case 'task-ended':
+        turns.end(event.task);
+        if (event.outcome !== 'reused' || verbose)
+          line(endedLine(titles.get(event.task) ?? event.task, event, style));
+        silent.delete(event.task);
+        return;
+      case 'task-progress':
+        atWork(event.task);
+        return;
+      case 'task-step':
+        atWork(event.task);
+        if (verbose) turns.print(event.task, `${style.dim(`${event.task} >`)} ${event.step}`);
+        return;
+      case 'task-output':
+        atWork(event.task);
+        if (verbose) turns.print(event.task, `${style.dim(`${event.task} |`)} ${event.line}`);
+    }
+  };
+  return { emit, close: () => undefined };
+}

@@ -1,0 +1,128 @@
+import os from 'node:os';
+import path from 'node:path';
+import { nearest } from '../domain/nearest.ts';
+import { ARCHITECTURES, DEFAULT_PLATFORM, parsePlatform, type Platform } from '../domain/platform.ts';
+import { readConfigurationFiles } from './configuration-file.ts';
+import { cacheHome, type Environment } from './environment.ts';
+import type { Flags } from './options.ts';
+import { packageRoot } from './package-info.ts';
+import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
+import { usageError } from './usage-error.ts';
+
+/** What a run works with, after flags, environment and configuration files were weighed. Paths are absolute. */
+export interface Settings {
+  readonly platform: Platform;
+  readonly jobs: number;
+  readonly offline: boolean;
+  readonly mirrors: readonly string[];
+  readonly out: string;
+  readonly cache: string;
+  readonly recipes: string;
+  readonly lockfiles: string;
+}
+
+export interface SettingSources {
+  readonly flags: Flags;
+  readonly environment: Environment;
+  /** Working directory. */
+  readonly directory: string;
+}
+
+/** Weighs flags over `KSBUNDLE_*` over the project's file over the user's file over the defaults. */
+export async function readSettings(sources: SettingSources): Promise<Settings> {
+  const files = await readConfigurationFiles(sources);
+  const raw = (key: SettingKey): RawValue | undefined =>
+    flagValue(sources, key) ?? environmentValue(sources, key) ?? files.get(key);
+  const directoryOf = (key: SettingKey, fallback: string): string => {
+    const value = raw(key);
+    return value === undefined ? fallback : path.resolve(value.base, textOf(value));
+  };
+  const recipes = directoryOf('recipes', path.join(packageRoot(), 'recipes'));
+  return {
+    platform: platformOf(raw('platform')),
+    jobs: jobsOf(raw('jobs')),
+    offline: booleanOf(raw('offline')),
+    mirrors: mirrorsOf(raw('mirror')),
+    out: directoryOf('out', path.join(sources.directory, 'out')),
+    cache: directoryOf('cache', path.join(cacheHome(sources.environment), 'ksbundle')),
+    recipes,
+    lockfiles: directoryOf('lockfiles', path.join(path.dirname(recipes), 'lockfiles')),
+  };
+}
+
+/** Names that look like a misspelt `KSBUNDLE_*` variable, each with the name that was probably meant. */
+export function misspeltVariables(
+  environment: Environment,
+): readonly { readonly name: string; readonly meant: string }[] {
+  const known = SETTING_KEYS.map(variableOf);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('KSBUNDLE_') && !known.includes(name))
+    .flatMap((name) => {
+      const meant = nearest(name.slice('KSBUNDLE_'.length), SETTING_KEYS);
+      return meant === undefined ? [] : [{ name, meant: variableOf(meant) }];
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function variableOf(key: string): string {
+  return `KSBUNDLE_${key.toUpperCase()}`;
+}
+
+function flagValue({ flags, directory }: SettingSources, key: SettingKey): RawValue | undefined {
+  const value = flags[key];
+  return value === undefined ? undefined : { value, origin: `--${key}`, base: directory };
+}
+
+function environmentValue({ environment, directory }: SettingSources, key: SettingKey): RawValue | undefined {
+  const origin = variableOf(key);
+  const value = environment[origin];
+  if (value === undefined || value === '') return undefined;
+  return { value: key === 'mirror' ? value.split('\n') : value, origin, base: directory };
+}
+
+function platformOf(raw: RawValue | undefined): Platform {
+  const text = raw === undefined ? DEFAULT_PLATFORM : textOf(raw);
+  const platform = parsePlatform(text);
+  if (platform !== undefined) return platform;
+  throw badValue(
+    raw,
+    `<arch>-linux-gnu.<glibc version>, for example ${DEFAULT_PLATFORM}; architectures: ${ARCHITECTURES.join(', ')}`,
+  );
+}
+
+function jobsOf(raw: RawValue | undefined): number {
+  if (raw === undefined) return os.availableParallelism();
+  if (/^[1-9]\d{0,3}$/.test(String(raw.value))) return Number(raw.value);
+  throw badValue(raw, 'a whole number from 1 to 9999');
+}
+
+function booleanOf(raw: RawValue | undefined): boolean {
+  if (raw === undefined) return false;
+  if (typeof raw.value === 'boolean') return raw.value;
+  if (raw.value === 'true' || raw.value === '1') return true;
+  if (raw.value === 'false' || raw.value === '0') return false;
+  throw badValue(raw, 'true or false');
+}
+
+function mirrorsOf(raw: RawValue | undefined): string[] {
+  if (raw === undefined) return [];
+  const values: readonly unknown[] = Array.isArray(raw.value) ? raw.value : [raw.value];
+  return values.map((value) => {
+    if (typeof value !== 'string' || value === '')
+      throw badValue(raw, 'a directory or a URL, or a list of them');
+    return /^https?:\/\//.test(value) ? value : path.resolve(raw.base, value);
+  });
+}
+
+function textOf(raw: RawValue): string {
+  if (typeof raw.value === 'string' && raw.value !== '') return raw.value;
+  throw badValue(raw, 'text');
+}
+
+function badValue(raw: RawValue | undefined, wanted: string): Error {
+  return usageError(
+    'KSB_BAD_VALUE',
+    `${raw?.origin ?? 'default'} is ${JSON.stringify(raw?.value)}, which is not valid`,
+    `give ${wanted}`,
+  );
+}

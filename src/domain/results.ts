@@ -1,0 +1,112 @@
+import type { AuditReport } from './audit.ts';
+
+/** What a recipe directory offers, for `ksbundle recipes`. */
+export interface RecipeSummary {
+  readonly kind: 'bundle' | 'component' | 'toolchain';
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly summary: string;
+}
+
+export interface BuildResult {
+  /** Absolute path of the tarball. */
+  readonly tarball: string;
+  /** True if nothing had to be done. */
+  readonly reused: boolean;
+  readonly audit: AuditReport;
+}
+
+/** A release that was booted for a try. */
+export interface TryResult {
+  readonly release: string;
+  readonly instance: string;
+  readonly url: string;
+  readonly token: string;
+  /** The command that stops it, as argv. */
+  readonly stop: readonly string[];
+}
+
+export interface LockChange {
+  readonly kind: 'added' | 'removed' | 'changed';
+  readonly name: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface LockResult {
+  readonly lockfile: string;
+  /** Sorted by name; empty if the lockfile was current. */
+  readonly changes: readonly LockChange[];
+}
+
+export interface FetchedFile {
+  readonly file: string;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface FetchResult {
+  /** Sorted by file. */
+  readonly files: readonly FetchedFile[];
+}
+
+export interface VerifyResult {
+  readonly file: string;
+  readonly release: string;
+  readonly filesChecked: number;
+  /** Bytes that were read, the archive's padding and trailing bytes included. */
+  readonly bytes: number;
+}
+
+export interface InspectedPart {
+  readonly name: string;
+  readonly kind: 'component' | 'wheel';
+  readonly version: string;
+  readonly license: string;
+  /** Bytes on disk. */
+  readonly size: number;
+  readonly files: number;
+}
+
+export interface InspectResult {
+  readonly release: string;
+  readonly bundle: string;
+  readonly version: string;
+  readonly revision: number;
+  readonly platform: string;
+  /** Bytes of the tarball and of the unpacked release. */
+  readonly packedSize: number;
+  readonly unpackedSize: number;
+  /** Sorted by kind, then name. */
+  readonly parts: readonly InspectedPart[];
+}
+
+export interface WhyResult {
+  readonly name: string;
+  readonly version: string;
+  readonly kind: 'component' | 'wheel';
+  /** Every chain that brings it in, from the bundle to the name, shortest first. */
+  readonly chains: readonly (readonly string[])[];
+}
+
+export interface CacheEntry {
+  readonly kind: 'source' | 'artifact';
+  readonly name: string;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface CacheVerifyResult {
+  readonly checked: number;
+  /** Digests of entries whose bytes did not match; they were removed and are made again when needed. */
+  readonly damaged: readonly string[];
+}
+
+export interface CacheGcResult {
+  readonly removed: number;
+  /** Bytes. */
+  readonly freed: number;
+}
