@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'toml';
 import type { Sha256 } from '../domain/digest.ts';
-import { isErrnoException, type Place } from '../domain/errors.ts';
+import type { Place } from '../domain/errors.ts';
+import { nearest } from '../domain/nearest.ts';
 import { hashBytes } from '../io/files.ts';
 import type { RecipeKind } from './written.ts';
 
@@ -19,46 +20,74 @@ export interface Document {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-/** A file of recipes that cannot be read as TOML. */
+/** A recipe that is there but cannot be read as TOML. */
 export interface Unreadable {
-  readonly place: Place;
+  readonly name: string;
+  readonly code: string;
   readonly message: string;
+  readonly hint?: string;
+  readonly place: Place;
 }
 
 const FILE_NAMES = ['bundle.toml', 'recipe.toml'];
 
-/** Reads every `<name>/recipe.toml` and `<name>/bundle.toml` of a directory, by name. Throws if there is no directory. */
-export async function readDocuments(directory: string): Promise<(Document | Unreadable)[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
+/**
+ * Reads every `<name>/recipe.toml` and `<name>/bundle.toml` of a directory, in the order of names; hidden and empty
+ * directories are passed over. Throws if there is no directory.
+ */
+export async function readDocuments(root: string): Promise<(Document | Unreadable)[]> {
+  const entries = await readdir(root, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
-  const files = names
-    .map((entry) => entry.name)
-    .sort()
-    .flatMap((name) => FILE_NAMES.map((file) => path.join(directory, name, file)));
-  const documents = await Promise.all(files.map(readDocument));
-  return documents.filter((document) => document !== undefined);
+  const documents = await Promise.all(
+    names
+      .map((entry) => entry.name)
+      .sort()
+      .map((name) => readDirectory(name, path.join(root, name))),
+  );
+  return documents.flat();
 }
 
-async function readDocument(file: string): Promise<Document | Unreadable | undefined> {
-  const bytes = await readIfThere(file);
-  if (bytes === undefined) return undefined;
+async function readDirectory(name: string, directory: string): Promise<(Document | Unreadable)[]> {
+  const there = (await readdir(directory)).sort();
+  const files = FILE_NAMES.filter((file) => there.includes(file));
+  if (files.length > 0)
+    return Promise.all(files.map((file) => readDocument(name, path.join(directory, file))));
+  if (there.length === 0) return [];
+  const misnamed = there.find((file) => nearest(file, FILE_NAMES) !== undefined);
+  return [
+    {
+      name,
+      code: 'no-recipe',
+      message: 'the directory holds neither recipe.toml nor bundle.toml',
+      place: { file: directory },
+      ...(misnamed === undefined
+        ? {}
+        : { hint: `rename ${misnamed} to ${nearest(misnamed, FILE_NAMES) ?? ''}` }),
+    },
+  ];
+}
+
+async function readDocument(name: string, file: string): Promise<Document | Unreadable> {
+  const bytes = await readFile(file);
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     const value = parse(text) as Record<string, unknown>;
-    const directory = path.dirname(file);
-    const name = path.basename(directory);
-    return { kind: kindOf(file, value), name, file, directory, text, sha256: hashBytes(bytes), value };
+    return {
+      kind: kindOf(file, value),
+      name,
+      file,
+      directory: path.dirname(file),
+      text,
+      sha256: hashBytes(bytes),
+      value,
+    };
   } catch (error) {
-    return { place: { file, ...positionOf(error) }, message: describeSyntaxError(error) };
-  }
-}
-
-async function readIfThere(file: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if (isErrnoException(error, 'ENOENT')) return undefined;
-    throw error;
+    return {
+      name,
+      code: 'syntax',
+      message: describeSyntaxError(error),
+      place: { file, ...positionOf(error) },
+    };
   }
 }
 

@@ -1,53 +1,110 @@
 import path from 'node:path';
-import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { ExitCode, isErrnoException, KsbundleError, type Problem } from '../domain/errors.ts';
 import type { Platform } from '../domain/platform.ts';
-import type { Bundle, Component, RecipeSet, Toolchain } from '../domain/recipe.ts';
-import { readDocuments } from './document.ts';
-import { resolveBundle, resolveComponent, resolveToolchain } from './resolve.ts';
-import { bundleSchema, componentSchema, toolchainSchema } from './written.ts';
+import type { RecipeSet } from '../domain/recipe.ts';
+import { checkBundle } from './check-bundle.ts';
+import { checkComponent, checkToolchain } from './check-component.ts';
+import { checkFiles, type NamedFile } from './check-files.ts';
+import { checkSet, type SoundRecipe } from './check-set.ts';
+import { readDocuments, type Document, type Unreadable } from './document.ts';
+import { checkForm } from './form.ts';
+import type { Fault, Mistake } from './mistake.ts';
+import { placeMistakes, sortProblems, describeUnreadable } from './problems.ts';
+import { resolveSet } from './resolve.ts';
 
+/**
+ * Loads all recipes of a directory, `<name>/recipe.toml` and `<name>/bundle.toml`, and resolves them for a platform.
+ * Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` that carries every mistake as a problem, or with
+ * `KSB_RECIPES_MISSING` if there is no such directory.
+ */
 export async function loadRecipes(directory: string, platform: Platform): Promise<RecipeSet> {
-  const components = new Map<string, Component>();
-  const bundles = new Map<string, Bundle>();
-  let toolchain: Toolchain | undefined;
-  const problems: Problem[] = [];
-  for (const document of await readDocuments(path.resolve(directory))) {
-    if (!('kind' in document)) {
-      problems.push({ code: 'syntax', message: document.message, place: document.place });
-      continue;
-    }
-    const fail = (
-      issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
-    ): void => {
-      for (const issue of issues)
-        problems.push({
-          code: 'form',
-          message: `${issue.path.join('.')}: ${issue.message}`,
-          place: { file: document.file },
-        });
+  const root = path.resolve(directory);
+  const { documents, unreadable } = await read(root);
+  const checked = await Promise.all(documents.map(checkDocument));
+  const mistakes = [
+    ...checked.flatMap(({ mistakes: own }) => own),
+    ...checkSet(
+      checked.map(({ sound }) => sound),
+      unreadable.map(({ name }) => name),
+    ),
+  ];
+  const problems = sortProblems([...unreadable.map(describeUnreadable), ...(await placeMistakes(mistakes))]);
+  if (problems.length > 0) throw invalid(problems);
+  if (!documents.some(({ kind }) => kind === 'toolchain')) throw withoutToolchain(root);
+  return resolveSet(documents, platform);
+}
+
+async function read(
+  root: string,
+): Promise<{ readonly documents: Document[]; readonly unreadable: Unreadable[] }> {
+  try {
+    const all = await readDocuments(root);
+    return {
+      documents: all.filter((each) => 'kind' in each),
+      unreadable: all.filter((each): each is Unreadable => !('kind' in each)),
     };
-    if (document.kind === 'component') {
-      const result = componentSchema.safeParse(document.value);
-      if (result.success)
-        components.set(result.data.name, await resolveComponent(result.data, document, platform));
-      else fail(result.error.issues);
-    } else if (document.kind === 'bundle') {
-      const result = bundleSchema.safeParse(document.value);
-      if (result.success) bundles.set(result.data.name, await resolveBundle(result.data, document));
-      else fail(result.error.issues);
-    } else {
-      const result = toolchainSchema.safeParse(document.value);
-      if (result.success) toolchain = await resolveToolchain(result.data, document);
-      else fail(result.error.issues);
-    }
-  }
-  if (problems.length > 0 || toolchain === undefined) {
+  } catch (error) {
+    if (!isErrnoException(error, 'ENOENT') && !isErrnoException(error, 'ENOTDIR')) throw error;
     throw new KsbundleError({
-      code: 'KSB_RECIPE_INVALID',
+      code: 'KSB_RECIPES_MISSING',
       exitCode: ExitCode.usage,
-      message: 'the recipes have mistakes',
-      problems,
+      message: `there is no directory of recipes at ${root}`,
+      cause: error,
     });
   }
-  return { components, bundles, toolchain };
+}
+
+async function checkDocument(
+  document: Document,
+): Promise<{ readonly sound: SoundRecipe; readonly mistakes: Mistake[] }> {
+  const form = checkForm(document);
+  // The form check has taken out every value of another form than the schema's, so this is what the rest is.
+  const sound = { kind: document.kind, document, recipe: form.sound } as SoundRecipe;
+  const faults = [...form.faults, ...checkInside(sound), ...(await checkFiles(document, listFiles(sound)))];
+  return { sound, mistakes: faults.map((fault) => ({ ...fault, document })) };
+}
+
+function checkInside({ kind, recipe }: SoundRecipe): Fault[] {
+  if (kind === 'component') return checkComponent(recipe);
+  return kind === 'toolchain' ? checkToolchain(recipe) : checkBundle(recipe);
+}
+
+function listFiles({ kind, recipe }: SoundRecipe): NamedFile[] {
+  if (kind === 'bundle') {
+    return [{ name: recipe.python?.constraints, path: ['python', 'constraints'], kind: 'file' }];
+  }
+  const files = (recipe.files ?? []).map((name, index): NamedFile => ({
+    name,
+    path: ['files', index],
+    kind: 'file or directory',
+  }));
+  if (kind === 'toolchain') return files;
+  const patches = (recipe.patch ?? []).map((patch, index): NamedFile => ({
+    name: patch?.file,
+    path: ['patch', index, 'file'],
+    kind: 'file',
+  }));
+  return [...files, ...patches];
+}
+
+function invalid(problems: readonly Problem[]): KsbundleError {
+  const files = new Set(problems.map(({ place }) => place?.file)).size;
+  const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+  return new KsbundleError({
+    code: 'KSB_RECIPE_INVALID',
+    exitCode: ExitCode.usage,
+    message: `${count(problems.length, 'mistake')} in ${count(files, 'recipe')}`,
+    hint: 'docs/recipes.md describes every key',
+    problems,
+  });
+}
+
+function withoutToolchain(root: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_RECIPE_INVALID',
+    exitCode: ExitCode.usage,
+    message: `none of the recipes in ${root} is a toolchain`,
+    why: 'every component is built with the one compiler that the recipes pin',
+    hint: 'add a recipe.toml with kind = "toolchain"',
+  });
 }

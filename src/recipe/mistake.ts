@@ -3,13 +3,43 @@ import type { Document } from './document.ts';
 /** Keys and indexes from a document's root to a value. */
 export type KeyPath = readonly (string | number)[];
 
-/** A problem of a document before its place in the text is known. */
-export interface Mistake {
-  readonly document: Document;
+/** What is wrong with one value of a document, before its place in the text is known. */
+export interface Fault {
+  /** Stable name of the kind of mistake, for example `unknown-key`. */
   readonly code: string;
   readonly message: string;
   readonly hint?: string | undefined;
   readonly path: KeyPath;
-  /** Whether the key is at fault, or its value. */
+  /** Whether the key, or the header of its table, is at fault, or the value. */
   readonly at: 'key' | 'value';
+  /** Text within the value that is at fault, for a closer place. */
+  readonly within?: string;
+}
+
+export interface Mistake extends Fault {
+  readonly document: Document;
+}
+
+/** `build.step.name`, without indexes: the place tells which. */
+export function formatKey(path: KeyPath): string {
+  return path.filter((part) => typeof part === 'string').join('.');
+}
+
+/** The table that a path names, as its header is written: `[build]`, `[[build.step]]`. */
+export function formatTable(path: KeyPath): string {
+  if (path.length === 0) return 'the top level';
+  return typeof path.at(-1) === 'number' ? `[[${formatKey(path)}]]` : `[${formatKey(path)}]`;
+}
+
+export function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+export function quoteList(texts: Iterable<string>): string {
+  return [...texts].map(quote).join(', ');
+}
+
+/** "did you mean …?" for the hint of a mistake, if there is something to suggest. */
+export function suggest(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : `did you mean ${quote(text)}?`;
 }

@@ -1,4 +1,6 @@
+import { readlink, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Sha256 } from '../domain/digest.ts';
 import type { Platform } from '../domain/platform.ts';
 import type {
   Answer,
@@ -10,6 +12,7 @@ import type {
   Patch,
   RecipeFile,
   RecipeOrigin,
+  RecipeSet,
   Source,
   Step,
   Toolchain,
@@ -18,19 +21,46 @@ import { substituteVariables } from '../domain/variables.ts';
 import { hashBytes, hashFile, listTree } from '../io/files.ts';
 import type { Document } from './document.ts';
 import { locationFile, parseLocation } from './syntax.ts';
-import type {
-  WrittenBundle,
-  WrittenComponent,
-  WrittenException,
-  WrittenSource,
-  WrittenToolchain,
+import {
+  bundleSchema,
+  componentSchema,
+  toolchainSchema,
+  type WrittenBundle,
+  type WrittenComponent,
+  type WrittenException,
+  type WrittenSource,
+  type WrittenToolchain,
 } from './written.ts';
 
 /*
  * Checked recipes → what the stages work with. Nothing here reports mistakes of recipes: by now there are none.
  */
 
-export async function resolveComponent(
+export async function resolveSet(documents: readonly Document[], platform: Platform): Promise<RecipeSet> {
+  const components: Component[] = [];
+  const bundles: Bundle[] = [];
+  const toolchains: Toolchain[] = [];
+  for (const document of documents) {
+    if (document.kind === 'component') {
+      components.push(await resolveComponent(componentSchema.parse(document.value), document, platform));
+    } else if (document.kind === 'bundle') {
+      bundles.push(await resolveBundle(bundleSchema.parse(document.value), document));
+    } else {
+      toolchains.push(await resolveToolchain(toolchainSchema.parse(document.value), document));
+    }
+  }
+  const [toolchain] = toolchains;
+  if (toolchain === undefined) throw new TypeError('resolveSet: no toolchain');
+  return { components: byName(components), bundles: byName(bundles), toolchain };
+}
+
+function byName<Recipe extends { readonly name: string }>(
+  recipes: readonly Recipe[],
+): ReadonlyMap<string, Recipe> {
+  return new Map(recipes.map((recipe) => [recipe.name, recipe]));
+}
+
+async function resolveComponent(
   written: WrittenComponent,
   document: Document,
   platform: Platform,
@@ -58,7 +88,7 @@ export async function resolveComponent(
   };
 }
 
-export async function resolveToolchain(written: WrittenToolchain, document: Document): Promise<Toolchain> {
+async function resolveToolchain(written: WrittenToolchain, document: Document): Promise<Toolchain> {
   const { x86_64, aarch64 } = written.source;
   return {
     kind: 'toolchain',
@@ -72,7 +102,7 @@ export async function resolveToolchain(written: WrittenToolchain, document: Docu
   };
 }
 
-export async function resolveBundle(written: WrittenBundle, document: Document): Promise<Bundle> {
+async function resolveBundle(written: WrittenBundle, document: Document): Promise<Bundle> {
   const { python } = written;
   const constraints = path.join(document.directory, python.constraints);
   return {
@@ -158,13 +188,14 @@ async function resolveFiles(files: readonly string[], directory: string): Promis
   );
 }
 
-/** Digest of a file's bytes, or of a directory's files: their relative paths, in byte order, and bytes. */
-async function hashFileOrDirectory(file: string) {
-  const entries = await listTree(file).catch(() => undefined);
-  if (entries === undefined) return hashFile(file);
+/** Digest of a file's bytes, or of all that is in a directory: relative paths, in byte order, bytes and link targets. */
+async function hashFileOrDirectory(file: string): Promise<Sha256> {
+  if (!(await stat(file)).isDirectory()) return hashFile(file);
   const lines: string[] = [];
-  for (const entry of entries) {
-    if (entry.kind === 'file') lines.push(`${await hashFile(path.join(file, entry.path))}  ${entry.path}\n`);
+  for (const entry of await listTree(file)) {
+    const absolute = path.join(file, entry.path);
+    if (entry.kind === 'file') lines.push(`${await hashFile(absolute)}  ${entry.path}\n`);
+    if (entry.kind === 'symlink') lines.push(`-> ${await readlink(absolute)}  ${entry.path}\n`);
   }
   return hashBytes(lines.join(''));
 }

@@ -1,0 +1,112 @@
+import type { z } from 'zod';
+import { findDuplicates } from './duplicates.ts';
+import type { Partly } from './form.ts';
+import { mismatchOfType } from './answer-values.ts';
+import { quote, quoteList, type Fault, type KeyPath } from './mistake.ts';
+import type { bundleSchema } from './written.ts';
+
+export type PartlyBundle = Partly<z.input<typeof bundleSchema>>;
+type PartlyAnswer = NonNullable<NonNullable<PartlyBundle['answer']>[number]>;
+
+/** What must agree within one bundle: answers with their own rules, names that stand once. */
+export function checkBundle(recipe: PartlyBundle): Fault[] {
+  const { answer = [], python } = recipe;
+  return [
+    ...answer.flatMap((each, index) => (each === undefined ? [] : checkAnswer(each, ['answer', index]))),
+    ...findDuplicates(recipe.components, ['components']),
+    ...findDuplicates(
+      answer.map((each) => each?.name),
+      ['answer'],
+      'name',
+    ),
+    ...findDuplicates(
+      python?.launcher?.map((each) => each?.name),
+      ['python', 'launcher'],
+      'name',
+    ),
+    ...findDuplicates(
+      python?.override?.map((each) => each?.distribution),
+      ['python', 'override'],
+      'distribution',
+    ),
+    ...findDuplicates(
+      python?.exclude?.map((each) => each?.distribution),
+      ['python', 'exclude'],
+      'distribution',
+    ),
+    ...checkInterpreter(recipe),
+  ];
+}
+
+function checkInterpreter({ components, python }: PartlyBundle): Fault[] {
+  const interpreter = python?.interpreter;
+  if (components === undefined || interpreter === undefined || components.includes(interpreter)) return [];
+  return [
+    {
+      code: 'interpreter-missing',
+      message: `the interpreter ${quote(interpreter)} is not among the components that ship`,
+      hint: `add ${quote(interpreter)} to components`,
+      path: ['python', 'interpreter'],
+      at: 'value',
+    },
+  ];
+}
+
+function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
+  const wrong = (key: string, message: string, hint?: string): Fault => ({
+    code: 'bad-answer',
+    message: `answer ${quote(answer.name ?? '')}: ${message}`,
+    hint,
+    path: answer[key as keyof PartlyAnswer] === undefined ? path : [...path, key],
+    at: 'key',
+  });
+  const { type, minimum, maximum } = answer;
+  const faults: Fault[] = [];
+  if (type !== undefined && (type === 'choice') !== (answer.choices !== undefined)) {
+    faults.push(
+      type === 'choice'
+        ? wrong('choices', 'a choice needs "choices"')
+        : wrong('choices', `"choices" is for type = "choice", not ${quote(type)}`),
+    );
+  }
+  for (const key of ['minimum', 'maximum'] as const) {
+    if (type !== undefined && type !== 'integer' && answer[key] !== undefined) {
+      faults.push(wrong(key, `${quote(key)} is for type = "integer", not ${quote(type)}`));
+    }
+  }
+  if (minimum !== undefined && maximum !== undefined && minimum > maximum) {
+    faults.push(wrong('minimum', `the minimum ${minimum} is above the maximum ${maximum}`));
+  }
+  if (answer.rule !== undefined && answer['rule-help'] === undefined) {
+    faults.push(wrong('rule', 'a rule needs "rule-help", which tells people what it wants'));
+  }
+  if (answer['rule-help'] !== undefined && answer.rule === undefined) {
+    faults.push(wrong('rule-help', '"rule-help" explains a "rule", and there is none'));
+  }
+  if (answer.secret === true && answer.default !== undefined) {
+    faults.push(wrong('default', 'a secret has no default: every installation needs its own'));
+  }
+  const mismatch = mismatchOfDefault(answer);
+  if (mismatch !== undefined) {
+    const message = `the default ${quote(String(answer.default))} breaks its own rule: expected ${mismatch}`;
+    faults.push({ ...wrong('default', message), code: 'bad-default', at: 'value' });
+  }
+  return faults;
+}
+
+/** What is expected, in words, where the default is something else. */
+function mismatchOfDefault(answer: PartlyAnswer): string | undefined {
+  const { type, choices, minimum, maximum, rule } = answer;
+  if (answer.default === undefined || type === undefined) return undefined;
+  const text = String(answer.default);
+  const mismatch = mismatchOfType(type, text);
+  if (mismatch !== undefined) return mismatch;
+  if (choices !== undefined && !choices.includes(text)) {
+    return `one of ${quoteList(choices.filter((choice) => choice !== undefined))}`;
+  }
+  if (type === 'integer' && minimum !== undefined && Number(text) < minimum) return `at least ${minimum}`;
+  if (type === 'integer' && maximum !== undefined && Number(text) > maximum) return `at most ${maximum}`;
+  if (rule !== undefined && !new RegExp(`^(?:${rule})$`, 'u').test(text))
+    return answer['rule-help'] ?? `a match of ${rule}`;
+  return undefined;
+}

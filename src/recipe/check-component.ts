@@ -1,0 +1,198 @@
+import type { z } from 'zod';
+import { nearest } from '../domain/nearest.ts';
+import { ARCHITECTURES } from '../domain/platform.ts';
+import { findVariables, STEP_VARIABLES } from '../domain/variables.ts';
+import { findDuplicates } from './duplicates.ts';
+import type { Partly } from './form.ts';
+import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
+import { isFileName, locationFile, parseLocation } from './syntax.ts';
+import type { componentSchema, toolchainSchema } from './written.ts';
+
+export type PartlyComponent = Partly<z.input<typeof componentSchema>>;
+export type PartlyToolchain = Partly<z.input<typeof toolchainSchema>>;
+
+/** What must agree within one component: steps, variables, names that stand once. */
+export function checkComponent(recipe: PartlyComponent): Fault[] {
+  const sources = listSources(recipe);
+  return [
+    ...checkSteps(recipe),
+    ...checkVariables(recipe),
+    ...sources.flatMap(({ source, path }) => checkSource(source, path)),
+    ...findDuplicates(
+      recipe.build?.step?.map((step) => step?.name),
+      ['build', 'step'],
+      'name',
+    ),
+    ...findDuplicates(recipe.build?.inputs, ['build', 'inputs']),
+    ...findDuplicates(
+      recipe.patch?.map((patch) => patch?.file),
+      ['patch'],
+      'file',
+    ),
+    ...findDuplicates(recipe.files, ['files']),
+    ...findDuplicates(recipe.distributions, ['distributions']),
+    ...(sources.length > 1
+      ? findDuplicates(
+          sources.map(({ source }) => source.into ?? '.'),
+          ['source'],
+          'into',
+        )
+      : []),
+  ];
+}
+
+/** What must agree within the toolchain. */
+export function checkToolchain(recipe: PartlyToolchain): Fault[] {
+  const faults = listToolchainSources(recipe).flatMap(({ source, path }) => checkSource(source, path));
+  if (recipe.source !== undefined && Object.keys(recipe.source).length === 0) {
+    faults.push({
+      code: 'missing-key',
+      message: `[source] lacks a table for ${ARCHITECTURES.join(' or ')}, the architecture of the build machine`,
+      path: ['source'],
+      at: 'key',
+    });
+  }
+  return [...faults, ...findDuplicates(recipe.files, ['files'])];
+}
+
+type PartlySource = NonNullable<NonNullable<PartlyToolchain['source']>['x86_64']>;
+
+export interface PlacedSource {
+  readonly source: PartlySource;
+  readonly path: KeyPath;
+}
+
+export function listSources(recipe: PartlyComponent): PlacedSource[] {
+  const { source } = recipe;
+  if (source === undefined) return [];
+  if (!isList(source)) return [{ source, path: ['source'] }];
+  return source.flatMap((each, index) =>
+    each === undefined ? [] : [{ source: each, path: ['source', index] }],
+  );
+}
+
+export function listToolchainSources(recipe: PartlyToolchain): PlacedSource[] {
+  return ARCHITECTURES.flatMap((arch) => {
+    const source = recipe.source?.[arch];
+    return source === undefined ? [] : [{ source, path: ['source', arch] }];
+  });
+}
+
+function isList<T>(value: T | readonly (T | undefined)[]): value is readonly (T | undefined)[] {
+  return Array.isArray(value);
+}
+
+function checkSource(source: PartlySource, path: KeyPath): Fault[] {
+  const packings = source.packing ?? [];
+  const unnamed = packings.flatMap((packing, index): Fault[] => {
+    const first = packing?.locations?.[0];
+    const location = first === undefined ? undefined : parseLocation(first);
+    if (packing?.file !== undefined || location === undefined || isFileName(locationFile(location)))
+      return [];
+    return [
+      {
+        code: 'bad-file-name',
+        message: `the end of the first location, ${quote(locationFile(location))}, is not fit for a file name`,
+        hint: 'name it: file = "<name>-<version>.tar.gz"',
+        path: [...path, 'packing', index, 'locations', 0],
+        at: 'value',
+      },
+    ];
+  });
+  const digests = packings.map((packing) => packing?.sha256);
+  return [...unnamed, ...findDuplicates(digests, [...path, 'packing'], 'sha256')];
+}
+
+function checkSteps(recipe: PartlyComponent): Fault[] {
+  return (recipe.build?.step ?? []).flatMap((step, index): Fault[] => {
+    if (step === undefined || (step.run === undefined) !== (step.script === undefined)) return [];
+    const both = step.run !== undefined;
+    return [
+      {
+        code: both ? 'conflicting-keys' : 'missing-key',
+        message: `[[build.step]] ${both ? 'has both "run" and "script"; it takes' : 'lacks "run" or "script":'} one program as a list, or a shell script`,
+        path: ['build', 'step', index, ...(both ? ['script'] : [])],
+        at: 'key',
+      },
+    ];
+  });
+}
+
+/** Architecture variables stand for every architecture or none, and every `${name}` is one that there is. */
+function checkVariables(recipe: PartlyComponent): Fault[] {
+  const tables = ARCHITECTURES.map((arch) => ({
+    arch,
+    names: Object.keys(recipe.architecture?.[arch]?.variables ?? {}),
+  }));
+  const own = new Set(tables.flatMap(({ names }) => names));
+  const missing = tables.flatMap(({ arch, names }) =>
+    [...own]
+      .filter((name) => !names.includes(name))
+      .map((name): Fault => {
+        const table = ['architecture', arch, 'variables'];
+        return {
+          code: 'missing-variable',
+          message: `the variable ${quote(name)} has no value for ${arch}`,
+          hint: `add it to [${table.join('.')}]`,
+          path: ['architecture', otherThan(arch), 'variables', name],
+          at: 'key',
+        };
+      }),
+  );
+  const shadowing = tables.flatMap(({ arch, names }) =>
+    names.filter(isStepVariable).map((name): Fault => ({
+      code: 'reserved-variable',
+      message: `${quote(name)} is a variable of every step and cannot be defined again`,
+      path: ['architecture', arch, 'variables', name],
+      at: 'key',
+    })),
+  );
+  return [...missing, ...shadowing, ...findUnknownVariables(recipe, own)];
+}
+
+function otherThan(arch: string): string {
+  return ARCHITECTURES.find((other) => other !== arch) ?? arch;
+}
+
+function isStepVariable(name: string): boolean {
+  return STEP_VARIABLES.some((variable) => variable === name);
+}
+
+function findUnknownVariables(recipe: PartlyComponent, own: ReadonlySet<string>): Fault[] {
+  const standard = new Set<string>(STEP_VARIABLES);
+  const all = new Set([...standard, ...own]);
+  const places: readonly [unknown, KeyPath, ReadonlySet<string>][] = [
+    [recipe.build?.environment, ['build', 'environment'], all],
+    ...(recipe.build?.step ?? []).flatMap((step, index): [unknown, KeyPath, ReadonlySet<string>][] => [
+      [step?.run, ['build', 'step', index, 'run'], all],
+      [step?.script, ['build', 'step', index, 'script'], all],
+      [step?.environment, ['build', 'step', index, 'environment'], all],
+    ]),
+    ...ARCHITECTURES.flatMap((arch): [unknown, KeyPath, ReadonlySet<string>][] => [
+      [recipe.architecture?.[arch]?.environment, ['architecture', arch, 'environment'], all],
+      [recipe.architecture?.[arch]?.variables, ['architecture', arch, 'variables'], standard],
+    ]),
+  ];
+  return places.flatMap(([value, path, known]) =>
+    listStrings(value, path).flatMap(([text, at]) =>
+      findVariables(text)
+        .filter((name) => !known.has(name))
+        .map((name): Fault => ({
+          code: 'unknown-variable',
+          message: `${formatKey(path)}: unknown variable \${${name}}; known: ${[...known].sort().join(', ')}`,
+          hint: suggest(nearest(name, known)) ?? `a literal \${${name}} is written $\${${name}}`,
+          path: at,
+          at: 'value',
+          within: `\${${name}}`,
+        })),
+    ),
+  );
+}
+
+/** The strings in a string, a list or a table, each with its path. */
+function listStrings(value: unknown, path: KeyPath): [string, KeyPath][] {
+  if (typeof value === 'string') return [[value, path]];
+  if (Array.isArray(value)) return value.flatMap((element, index) => listStrings(element, [...path, index]));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => listStrings(child, [...path, key]));
+}

@@ -1,0 +1,179 @@
+import { findCycles } from '../domain/graph.ts';
+import { nearest } from '../domain/nearest.ts';
+import type { PartlyBundle } from './check-bundle.ts';
+import {
+  listSources,
+  listToolchainSources,
+  type PartlyComponent,
+  type PartlyToolchain,
+  type PlacedSource,
+} from './check-component.ts';
+import type { Document } from './document.ts';
+import { quote, suggest, type KeyPath, type Mistake } from './mistake.ts';
+import { locationFile, parseLocation } from './syntax.ts';
+
+interface Sound<Kind, Recipe> {
+  readonly kind: Kind;
+  readonly document: Document;
+  /** Its values that have the right form. */
+  readonly recipe: Recipe;
+}
+
+export type SoundComponent = Sound<'component', PartlyComponent>;
+export type SoundToolchain = Sound<'toolchain', PartlyToolchain>;
+export type SoundBundle = Sound<'bundle', PartlyBundle>;
+export type SoundRecipe = SoundComponent | SoundToolchain | SoundBundle;
+
+/**
+ * What must agree between recipes: names, references and their graph, file names, the one toolchain.
+ * `unreadable` are the names of recipes that are there but cannot be read, to which references are fine.
+ */
+export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly string[]): Mistake[] {
+  return [
+    ...checkNames(recipes),
+    ...checkReferences(recipes, unreadable),
+    ...checkCycles(recipes.filter((recipe) => recipe.kind === 'component')),
+    ...checkFileNames(recipes),
+    ...checkDistributions(recipes.filter((recipe) => recipe.kind === 'component')),
+    ...checkToolchains(recipes.filter((recipe) => recipe.kind === 'toolchain')),
+  ];
+}
+
+function checkNames(recipes: readonly SoundRecipe[]): Mistake[] {
+  return recipes.flatMap(({ document, kind, recipe }): Mistake[] => {
+    const { name } = recipe;
+    const mistake = { document, path: ['name'], at: 'value' } as const;
+    if (name !== undefined && name !== document.name) {
+      const message = `the name is ${quote(name)}, but the recipe lies in the directory ${quote(document.name)}`;
+      return [{ ...mistake, code: 'name-mismatch', message, hint: `name = ${quote(document.name)}` }];
+    }
+    const other = recipes.find((each) => each.kind !== kind && each.document.name === document.name);
+    if (kind !== 'bundle' || other === undefined) return [];
+    const message = `a bundle and a ${other.kind} are both named ${quote(document.name)}`;
+    return [
+      { ...mistake, code: 'duplicate-name', message, hint: 'give the bundle another name and directory' },
+    ];
+  });
+}
+
+interface Reference {
+  readonly name: string | undefined;
+  readonly path: KeyPath;
+}
+
+function listReferences({ kind, recipe }: SoundRecipe): Reference[] {
+  if (kind === 'toolchain') return [];
+  if (kind === 'component') return namesOf(recipe.build?.inputs, ['build', 'inputs']);
+  const { components, python } = recipe;
+  return [
+    ...namesOf(components, ['components']),
+    { name: python?.interpreter, path: ['python', 'interpreter'] },
+  ];
+}
+
+function namesOf(names: readonly (string | undefined)[] | undefined, path: KeyPath): Reference[] {
+  return (names ?? []).map((name, index) => ({ name, path: [...path, index] }));
+}
+
+function checkReferences(recipes: readonly SoundRecipe[], unreadable: readonly string[]): Mistake[] {
+  const kinds = new Map(recipes.map(({ kind, document }) => [document.name, kind]));
+  const components = [...kinds].flatMap(([name, kind]) => (kind === 'component' ? [name] : []));
+  const known = new Set([...components, ...unreadable]);
+  return recipes.flatMap((recipe) =>
+    listReferences(recipe).flatMap(({ name, path }): Mistake[] => {
+      if (name === undefined || known.has(name)) return [];
+      const kind = kinds.get(name);
+      return [
+        {
+          document: recipe.document,
+          code: 'unknown-component',
+          message:
+            kind === undefined
+              ? `there is no component ${quote(name)}`
+              : `${quote(name)} is a ${kind}, not a component`,
+          hint: suggest(nearest(name, components)),
+          path,
+          at: 'value',
+        },
+      ];
+    }),
+  );
+}
+
+function checkCycles(components: readonly SoundComponent[]): Mistake[] {
+  const byName = new Map(components.map((component) => [component.document.name, component]));
+  const inputsOf = (name: string): string[] =>
+    (byName.get(name)?.recipe.build?.inputs ?? []).filter((input) => input !== undefined);
+  return findCycles(byName.keys(), inputsOf).flatMap((cycle): Mistake[] => {
+    const [first = '', second = ''] = cycle;
+    const component = byName.get(first);
+    if (component === undefined) return [];
+    return [
+      {
+        document: component.document,
+        code: 'cycle',
+        message: `components need each other: ${cycle.join(' -> ')}`,
+        hint: 'take one of these inputs out',
+        path: ['build', 'inputs', component.recipe.build?.inputs?.indexOf(second) ?? 0],
+        at: 'value',
+      },
+    ];
+  });
+}
+
+/** Mirror directories hold packings by file name, so that one name may stand for one digest only. */
+function checkFileNames(recipes: readonly SoundRecipe[]): Mistake[] {
+  const digests = new Map<string, string>();
+  return recipes.flatMap((recipe) =>
+    sourcesOf(recipe).flatMap(({ source, path }) =>
+      (source.packing ?? []).flatMap((packing, index): Mistake[] => {
+        const location = parseLocation(packing?.locations?.[0] ?? '');
+        const file = packing?.file ?? (location === undefined ? undefined : locationFile(location));
+        if (file === undefined || packing?.sha256 === undefined) return [];
+        const known = digests.get(file) ?? packing.sha256;
+        digests.set(file, known);
+        if (known === packing.sha256) return [];
+        return [
+          {
+            document: recipe.document,
+            code: 'duplicate-file',
+            message: `another packing is named ${quote(file)} too, with another digest: ${known}`,
+            hint: 'give this one a name of its own with file = "…"',
+            path: [...path, 'packing', index],
+            at: 'key',
+          },
+        ];
+      }),
+    ),
+  );
+}
+
+function sourcesOf({ kind, recipe }: SoundRecipe): PlacedSource[] {
+  if (kind === 'component') return listSources(recipe);
+  return kind === 'toolchain' ? listToolchainSources(recipe) : [];
+}
+
+function checkDistributions(components: readonly SoundComponent[]): Mistake[] {
+  const owners = new Map<string, string>();
+  return components.flatMap(({ document, recipe }) =>
+    (recipe.distributions ?? []).flatMap((distribution, index): Mistake[] => {
+      if (distribution === undefined) return [];
+      const owner = owners.get(distribution) ?? document.name;
+      owners.set(distribution, owner);
+      if (owner === document.name) return [];
+      const message = `the component ${quote(owner)} installs the distribution ${quote(distribution)} already`;
+      return [{ document, code: 'duplicate', message, path: ['distributions', index], at: 'value' }];
+    }),
+  );
+}
+
+function checkToolchains(toolchains: readonly SoundToolchain[]): Mistake[] {
+  const [first, ...others] = toolchains;
+  return others.map(({ document }) => ({
+    document,
+    code: 'second-toolchain',
+    message: `${quote(first?.document.name ?? '')} is the toolchain already, and there is only one`,
+    path: ['kind'],
+    at: 'value',
+  }));
+}

@@ -1,0 +1,163 @@
+import type { z } from 'zod';
+import { nearest } from '../domain/nearest.ts';
+import type { Document } from './document.ts';
+import { formatKey, formatTable, quote, quoteList, suggest, type Fault, type KeyPath } from './mistake.ts';
+import { describeSchema, describeValue, schemaAt, valueAt } from './schema-walk.ts';
+import { schemas } from './written.ts';
+
+/** A recipe of which some values may be missing, but those that are there have the right form. */
+export type Partly<T> = T extends readonly (infer Element)[]
+  ? readonly (Partly<Element> | undefined)[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Partly<T[Key]> | undefined }
+    : T;
+
+export interface Form {
+  readonly faults: readonly Fault[];
+  /** The document without the values that are at fault, so that one mistake does not hide another. */
+  readonly sound: unknown;
+}
+
+/** Compares a document with its schema: keys, types, and the form of each single value. */
+export function checkForm(document: Document): Form {
+  const result = schemas[document.kind].safeParse(document.value);
+  if (result.success) return { faults: [], sound: document.value };
+  const issues = result.error.issues.flatMap((issue) => openUnion(issue, document.value));
+  const sound: unknown = structuredClone(document.value);
+  for (const issue of issues) removeFaulty(sound, issue);
+  return { faults: issues.flatMap((issue) => describeIssue(issue, document)), sound };
+}
+
+/** The issues of the branch of a union that the value was meant for, in place of "none fits". */
+function openUnion(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const value = valueAt(root, keyPath(issue));
+  const branch = issue.errors.find(
+    (issues) => !issues.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'),
+  );
+  if (branch === undefined || typeof value !== 'object') return [issue];
+  return branch.flatMap((inner) => openUnion({ ...inner, path: [...issue.path, ...inner.path] }, root));
+}
+
+function keyPath(issue: z.core.$ZodIssue): KeyPath {
+  return issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+}
+
+function removeFaulty(root: unknown, issue: z.core.$ZodIssue): void {
+  const path = keyPath(issue);
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys) remove(valueAt(root, path), key);
+    return;
+  }
+  const key = path.at(-1);
+  if (key !== undefined) remove(valueAt(root, path.slice(0, -1)), key);
+}
+
+/** Takes a value out; an element of a list leaves a gap, so that the others keep their index. */
+function remove(parent: unknown, key: string | number): void {
+  if (Array.isArray(parent)) parent[Number(key)] = undefined;
+  else if (typeof parent === 'object' && parent !== null) Reflect.deleteProperty(parent, key);
+}
+
+function describeIssue(issue: z.core.$ZodIssue, document: Document): Fault[] {
+  const path = keyPath(issue);
+  const schema = schemaAt(schemas[document.kind], document.value, path);
+  const value = valueAt(document.value, path);
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return describeUnknownKeys(issue.keys, path, schema);
+    case 'invalid_key':
+      return issue.issues.map((inner) => ({ ...describeCustom(inner, path), at: 'key' }));
+    case 'custom':
+      return [describeCustom(issue, path)];
+    default:
+      if (value === undefined) return [describeMissing(path, schema)];
+      if (path.length === 1 && path[0] === 'kind') return [describeKind(value, document)];
+      return [describeWrong(issue, { path, value, schema })];
+  }
+}
+
+function describeUnknownKeys(keys: readonly string[], path: KeyPath, schema: z.ZodType | undefined): Fault[] {
+  const known = schema !== undefined && 'shape' in schema ? Object.keys(schema.shape as object) : [];
+  return keys.map((key) => ({
+    code: 'unknown-key',
+    message: `unknown key ${quote(key)} in ${formatTable(path)}; valid keys: ${[...known].sort().join(', ')}`,
+    hint: suggest(nearest(key, known)),
+    path: [...path, key],
+    at: 'key',
+  }));
+}
+
+function describeCustom(issue: z.core.$ZodIssue, path: KeyPath): Fault {
+  const { code, hint } = ('params' in issue ? issue.params : undefined) ?? {};
+  return {
+    code: typeof code === 'string' ? code : 'bad-value',
+    message: `${formatKey(path)}: ${issue.message}`,
+    hint: typeof hint === 'string' ? hint : undefined,
+    path,
+    at: 'value',
+  };
+}
+
+function describeMissing(path: KeyPath, schema: z.ZodType | undefined): Fault {
+  const meaning = schema?.description;
+  return {
+    code: 'missing-key',
+    message: `${formatTable(path.slice(0, -1))} lacks ${quote(String(path.at(-1)))}${meaning === undefined ? '' : ` (${meaning})`}`,
+    path: path.slice(0, -1),
+    at: 'key',
+  };
+}
+
+function describeKind(value: unknown, document: Document): Fault {
+  const known = document.kind === 'bundle' ? ['bundle'] : ['component', 'toolchain'];
+  const elsewhere = document.kind === 'bundle' ? ['component', 'toolchain'] : ['bundle'];
+  return {
+    code: 'bad-kind',
+    message: `kind: expected ${known.map(quote).join(' or ')}, not ${describeValue(value)}`,
+    hint: elsewhere.includes(String(value))
+      ? `a ${String(value)} is written in ${document.kind === 'bundle' ? 'recipe.toml' : 'bundle.toml'}`
+      : suggest(nearest(String(value), known)),
+    path: ['kind'],
+    at: 'value',
+  };
+}
+
+function describeWrong(
+  issue: z.core.$ZodIssue,
+  wrong: { readonly path: KeyPath; readonly value: unknown; readonly schema: z.ZodType | undefined },
+): Fault {
+  const { path, value, schema } = wrong;
+  const fault = { path, at: 'value' } as const;
+  const key = formatKey(path);
+  if (issue.code === 'too_small' || issue.code === 'too_big') {
+    const limit = String(issue.code === 'too_small' ? issue.minimum : issue.maximum);
+    const bound = `${issue.code === 'too_small' ? 'at least' : 'at most'} ${limit}`;
+    const expected =
+      issue.origin === 'array' ? `${bound} element` : issue.origin === 'string' ? 'some text' : bound;
+    return {
+      ...fault,
+      code: 'bad-value',
+      message: `${key}: expected ${expected}, not ${describeSize(value)}`,
+    };
+  }
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map(String);
+    return {
+      ...fault,
+      code: 'bad-value',
+      message: `${key}: expected one of ${quoteList(values)}, not ${describeValue(value)}`,
+      hint: suggest(nearest(String(value), values)),
+    };
+  }
+  const expected = schema === undefined ? issue.message : describeSchema(schema);
+  return {
+    ...fault,
+    code: 'wrong-type',
+    message: `${key}: expected ${expected}, not ${describeValue(value)}`,
+  };
+}
+
+function describeSize(value: unknown): string {
+  return Array.isArray(value) && value.length === 0 ? 'an empty list' : describeValue(value);
+}
