@@ -106,9 +106,8 @@ export interface Component {
   readonly origin: RecipeOrigin;
 }
 
-/** The compiler: unpacked from a wheel that is pinned like any source, one per build machine architecture. */
-export interface Toolchain {
-  readonly kind: 'toolchain';
+/** A program for the machine that builds, unpacked from an archive that is pinned like any source. */
+interface Prebuilt {
   readonly name: string;
   readonly version: string;
   readonly license: string;
@@ -116,9 +115,20 @@ export interface Toolchain {
   readonly homepage?: string;
   /** By architecture of the build machine; at least one. */
   readonly sources: Readonly<Partial<Record<Architecture, Source>>>;
-  /** Compiler wrappers and what they are made of. */
+  /** What stands beside the recipe and is used with it, for example compiler wrappers. */
   readonly files: readonly RecipeFile[];
+  /** Where it was read from. */
   readonly origin: RecipeOrigin;
+}
+
+/** The compiler that builds every component. */
+export interface Toolchain extends Prebuilt {
+  readonly kind: 'toolchain';
+}
+
+/** Any other pinned program, for example the resolver of wheels. */
+export interface Tool extends Prebuilt {
+  readonly kind: 'tool';
 }
 
 export interface RecipeOrigin {
@@ -148,7 +158,16 @@ export interface Answer {
   readonly secret: boolean;
 }
 
-export const ANSWER_TYPES = ['string', 'host', 'host-port', 'integer', 'choice', 'path', 'url', 'boolean'] as const;
+export const ANSWER_TYPES = [
+  'string',
+  'host',
+  'host-port',
+  'integer',
+  'choice',
+  'path',
+  'url',
+  'boolean',
+] as const;
 export type AnswerType = (typeof ANSWER_TYPES)[number];
 
 /** A pin that departs from the constraints, and why. */
@@ -208,4 +227,5 @@ export interface RecipeSet {
   readonly components: ReadonlyMap<string, Component>;
   readonly bundles: ReadonlyMap<string, Bundle>;
   readonly toolchain: Toolchain;
+  readonly tools: ReadonlyMap<string, Tool>;
 }

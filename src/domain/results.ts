@@ -2,7 +2,7 @@ import type { AuditReport } from './audit.ts';
 
 /** What a recipe directory offers, for `ksbundle recipes`. */
 export interface RecipeSummary {
-  readonly kind: 'bundle' | 'component' | 'toolchain';
+  readonly kind: 'bundle' | 'component' | 'toolchain' | 'tool';
   readonly name: string;
   readonly version: string;
   readonly license: string;

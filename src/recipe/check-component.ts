@@ -6,10 +6,10 @@ import { findDuplicates } from './duplicates.ts';
 import type { Partly } from './form.ts';
 import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
 import { isFileName, locationFile, parseLocation } from './syntax.ts';
-import type { componentSchema, toolchainSchema } from './written.ts';
+import type { componentSchema, toolchainSchema, toolSchema } from './written.ts';
 
 export type PartlyComponent = Partly<z.input<typeof componentSchema>>;
-export type PartlyToolchain = Partly<z.input<typeof toolchainSchema>>;
+export type PartlyPrebuilt = Partly<z.input<typeof toolchainSchema | typeof toolSchema>>;
 
 /** What must agree within one component: steps, variables, names that stand once. */
 export function checkComponent(recipe: PartlyComponent): Fault[] {
@@ -41,9 +41,9 @@ export function checkComponent(recipe: PartlyComponent): Fault[] {
   ];
 }
 
-/** What must agree within the toolchain. */
-export function checkToolchain(recipe: PartlyToolchain): Fault[] {
-  const faults = listToolchainSources(recipe).flatMap(({ source, path }) => checkSource(source, path));
+/** What must agree within the toolchain or a tool. */
+export function checkPrebuilt(recipe: PartlyPrebuilt): Fault[] {
+  const faults = listPrebuiltSources(recipe).flatMap(({ source, path }) => checkSource(source, path));
   if (recipe.source !== undefined && Object.keys(recipe.source).length === 0) {
     faults.push({
       code: 'missing-key',
@@ -55,7 +55,7 @@ export function checkToolchain(recipe: PartlyToolchain): Fault[] {
   return [...faults, ...findDuplicates(recipe.files, ['files'])];
 }
 
-type PartlySource = NonNullable<NonNullable<PartlyToolchain['source']>['x86_64']>;
+type PartlySource = NonNullable<NonNullable<PartlyPrebuilt['source']>['x86_64']>;
 
 export interface PlacedSource {
   readonly source: PartlySource;
@@ -71,7 +71,7 @@ export function listSources(recipe: PartlyComponent): PlacedSource[] {
   );
 }
 
-export function listToolchainSources(recipe: PartlyToolchain): PlacedSource[] {
+export function listPrebuiltSources(recipe: PartlyPrebuilt): PlacedSource[] {
   return ARCHITECTURES.flatMap((arch) => {
     const source = recipe.source?.[arch];
     return source === undefined ? [] : [{ source, path: ['source', arch] }];

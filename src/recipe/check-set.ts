@@ -3,9 +3,9 @@ import { nearest } from '../domain/nearest.ts';
 import type { PartlyBundle } from './check-bundle.ts';
 import {
   listSources,
-  listToolchainSources,
+  listPrebuiltSources,
   type PartlyComponent,
-  type PartlyToolchain,
+  type PartlyPrebuilt,
   type PlacedSource,
 } from './check-component.ts';
 import type { Document } from './document.ts';
@@ -20,9 +20,9 @@ interface Sound<Kind, Recipe> {
 }
 
 export type SoundComponent = Sound<'component', PartlyComponent>;
-export type SoundToolchain = Sound<'toolchain', PartlyToolchain>;
+export type SoundPrebuilt = Sound<'toolchain' | 'tool', PartlyPrebuilt>;
 export type SoundBundle = Sound<'bundle', PartlyBundle>;
-export type SoundRecipe = SoundComponent | SoundToolchain | SoundBundle;
+export type SoundRecipe = SoundComponent | SoundPrebuilt | SoundBundle;
 
 /**
  * What must agree between recipes: names, references and their graph, file names, the one toolchain.
@@ -35,7 +35,7 @@ export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly s
     ...checkCycles(recipes.filter((recipe) => recipe.kind === 'component')),
     ...checkFileNames(recipes),
     ...checkDistributions(recipes.filter((recipe) => recipe.kind === 'component')),
-    ...checkToolchains(recipes.filter((recipe) => recipe.kind === 'toolchain')),
+    ...checkToolchains(recipes.filter(({ kind }) => kind === 'toolchain')),
   ];
 }
 
@@ -62,8 +62,8 @@ interface Reference {
 }
 
 function listReferences({ kind, recipe }: SoundRecipe): Reference[] {
-  if (kind === 'toolchain') return [];
   if (kind === 'component') return namesOf(recipe.build?.inputs, ['build', 'inputs']);
+  if (kind !== 'bundle') return [];
   const { components, python } = recipe;
   return [
     ...namesOf(components, ['components']),
@@ -150,7 +150,7 @@ function checkFileNames(recipes: readonly SoundRecipe[]): Mistake[] {
 
 function sourcesOf({ kind, recipe }: SoundRecipe): PlacedSource[] {
   if (kind === 'component') return listSources(recipe);
-  return kind === 'toolchain' ? listToolchainSources(recipe) : [];
+  return kind === 'bundle' ? [] : listPrebuiltSources(recipe);
 }
 
 function checkDistributions(components: readonly SoundComponent[]): Mistake[] {
@@ -167,7 +167,7 @@ function checkDistributions(components: readonly SoundComponent[]): Mistake[] {
   );
 }
 
-function checkToolchains(toolchains: readonly SoundToolchain[]): Mistake[] {
+function checkToolchains(toolchains: readonly SoundRecipe[]): Mistake[] {
   const [first, ...others] = toolchains;
   return others.map(({ document }) => ({
     document,

@@ -93,7 +93,8 @@ async function readDocument(name: string, file: string): Promise<Document | Unre
 
 function kindOf(file: string, value: Readonly<Record<string, unknown>>): RecipeKind {
   if (path.basename(file) === 'bundle.toml') return 'bundle';
-  return value['kind'] === 'toolchain' ? 'toolchain' : 'component';
+  const { kind } = value;
+  return kind === 'toolchain' || kind === 'tool' ? kind : 'component';
 }
 
 /** Where the parser stopped: its grammar errors carry a location, its rules about keys a line and a column. */

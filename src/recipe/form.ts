@@ -110,8 +110,8 @@ function describeMissing(path: KeyPath, schema: z.ZodType | undefined): Fault {
 }
 
 function describeKind(value: unknown, document: Document): Fault {
-  const known = document.kind === 'bundle' ? ['bundle'] : ['component', 'toolchain'];
-  const elsewhere = document.kind === 'bundle' ? ['component', 'toolchain'] : ['bundle'];
+  const known = document.kind === 'bundle' ? ['bundle'] : ['component', 'toolchain', 'tool'];
+  const elsewhere = document.kind === 'bundle' ? ['component', 'toolchain', 'tool'] : ['bundle'];
   return {
     code: 'bad-kind',
     message: `kind: expected ${known.map(quote).join(' or ')}, not ${describeValue(value)}`,

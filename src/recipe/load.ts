@@ -3,7 +3,7 @@ import { ExitCode, isErrnoException, KsbundleError, type Problem } from '../doma
 import type { Platform } from '../domain/platform.ts';
 import type { RecipeSet } from '../domain/recipe.ts';
 import { checkBundle } from './check-bundle.ts';
-import { checkComponent, checkToolchain } from './check-component.ts';
+import { checkComponent, checkPrebuilt } from './check-component.ts';
 import { checkFiles, type NamedFile } from './check-files.ts';
 import { checkSet, type SoundRecipe } from './check-set.ts';
 import { readDocuments, type Document, type Unreadable } from './document.ts';
@@ -66,7 +66,7 @@ async function checkDocument(
 
 function checkInside({ kind, recipe }: SoundRecipe): Fault[] {
   if (kind === 'component') return checkComponent(recipe);
-  return kind === 'toolchain' ? checkToolchain(recipe) : checkBundle(recipe);
+  return kind === 'bundle' ? checkBundle(recipe) : checkPrebuilt(recipe);
 }
 
 function listFiles({ kind, recipe }: SoundRecipe): NamedFile[] {
@@ -78,7 +78,7 @@ function listFiles({ kind, recipe }: SoundRecipe): NamedFile[] {
     path: ['files', index],
     kind: 'file or directory',
   }));
-  if (kind === 'toolchain') return files;
+  if (kind !== 'component') return files;
   const patches = (recipe.patch ?? []).map((patch, index): NamedFile => ({
     name: patch?.file,
     path: ['patch', index, 'file'],

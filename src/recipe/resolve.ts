@@ -15,6 +15,7 @@ import type {
   RecipeSet,
   Source,
   Step,
+  Tool,
   Toolchain,
 } from '../domain/recipe.ts';
 import { substituteVariables } from '../domain/variables.ts';
@@ -25,10 +26,12 @@ import {
   bundleSchema,
   componentSchema,
   toolchainSchema,
+  toolSchema,
   type WrittenBundle,
   type WrittenComponent,
   type WrittenException,
   type WrittenSource,
+  type WrittenTool,
   type WrittenToolchain,
 } from './written.ts';
 
@@ -40,18 +43,22 @@ export async function resolveSet(documents: readonly Document[], platform: Platf
   const components: Component[] = [];
   const bundles: Bundle[] = [];
   const toolchains: Toolchain[] = [];
+  const tools: Tool[] = [];
   for (const document of documents) {
     if (document.kind === 'component') {
       components.push(await resolveComponent(componentSchema.parse(document.value), document, platform));
     } else if (document.kind === 'bundle') {
       bundles.push(await resolveBundle(bundleSchema.parse(document.value), document));
+    } else if (document.kind === 'toolchain') {
+      const written = toolchainSchema.parse(document.value);
+      toolchains.push({ kind: 'toolchain', ...(await resolvePrebuilt(written, document)) });
     } else {
-      toolchains.push(await resolveToolchain(toolchainSchema.parse(document.value), document));
+      tools.push({ kind: 'tool', ...(await resolvePrebuilt(toolSchema.parse(document.value), document)) });
     }
   }
   const [toolchain] = toolchains;
   if (toolchain === undefined) throw new TypeError('resolveSet: no toolchain');
-  return { components: byName(components), bundles: byName(bundles), toolchain };
+  return { components: byName(components), bundles: byName(bundles), toolchain, tools: byName(tools) };
 }
 
 function byName<Recipe extends { readonly name: string }>(
@@ -88,10 +95,12 @@ async function resolveComponent(
   };
 }
 
-async function resolveToolchain(written: WrittenToolchain, document: Document): Promise<Toolchain> {
+async function resolvePrebuilt(
+  written: WrittenToolchain | WrittenTool,
+  document: Document,
+): Promise<Omit<Tool, 'kind'>> {
   const { x86_64, aarch64 } = written.source;
   return {
-    kind: 'toolchain',
     ...resolveIdentity(written),
     sources: {
       ...(x86_64 === undefined ? {} : { x86_64: resolveSource(x86_64) }),
@@ -131,7 +140,7 @@ async function resolveBundle(written: WrittenBundle, document: Document): Promis
   };
 }
 
-function resolveIdentity(written: WrittenComponent | WrittenToolchain | WrittenBundle) {
+function resolveIdentity(written: WrittenComponent | WrittenToolchain | WrittenTool | WrittenBundle) {
   const { name, version, license, summary, homepage } = written;
   return { name, version, license, summary, ...(homepage === undefined ? {} : { homepage }) };
 }

@@ -118,19 +118,24 @@ export const componentSchema = z
   })
   .describe('A ksbundle component: one piece of software built from source');
 
+const prebuilt = {
+  ...identity,
+  source: z
+    .strictObject({ x86_64: source(0).optional(), aarch64: source(0).optional() })
+    .describe('what is unpacked, by architecture of the build machine'),
+  files: z
+    .array(field.innerPath)
+    .default([])
+    .describe('files and directories beside the recipe that are used with it'),
+};
+
 export const toolchainSchema = z
-  .strictObject({
-    kind: z.literal('toolchain').describe('kind of recipe'),
-    ...identity,
-    source: z
-      .strictObject({ x86_64: source(0).optional(), aarch64: source(0).optional() })
-      .describe('the compiler, by architecture of the build machine'),
-    files: z
-      .array(field.innerPath)
-      .default([])
-      .describe('files beside the recipe: compiler wrappers and their sources'),
-  })
+  .strictObject({ kind: z.literal('toolchain').describe('kind of recipe'), ...prebuilt })
   .describe('The ksbundle toolchain: the compiler that builds every component');
+
+export const toolSchema = z
+  .strictObject({ kind: z.literal('tool').describe('kind of recipe'), ...prebuilt })
+  .describe('A ksbundle tool: a program for the machine that builds');
 
 const answer = z.strictObject({
   name: field.kebabName.describe('name: --name on the command line, KSB_NAME in the environment'),
@@ -205,6 +210,7 @@ export const bundleSchema = z
 
 export type WrittenComponent = z.output<typeof componentSchema>;
 export type WrittenToolchain = z.output<typeof toolchainSchema>;
+export type WrittenTool = z.output<typeof toolSchema>;
 export type WrittenBundle = z.output<typeof bundleSchema>;
 export type WrittenSource = z.output<ReturnType<typeof source>>;
 export type WrittenException = WrittenBundle['exception'][number];
@@ -212,6 +218,7 @@ export type WrittenException = WrittenBundle['exception'][number];
 export const schemas = {
   component: componentSchema,
   toolchain: toolchainSchema,
+  tool: toolSchema,
   bundle: bundleSchema,
 } as const;
 export type RecipeKind = keyof typeof schemas;
