@@ -1,38 +1,67 @@
 import type { Sha256 } from './digest.ts';
 
-/** A wheel as locked: exact bytes, named by file; where it is fetched is the host's Python index's business. */
-export interface LockedWheel {
+/** A wheel's exact bytes, named by file; where it is fetched is the business of the host's Python index. */
+export interface WheelFile {
   /** Normalised distribution name (PEP 503). */
   readonly name: string;
   readonly version: string;
   readonly file: string;
+  readonly sha256: Sha256;
+}
+
+/** A wheel as locked. */
+export interface LockedWheel extends WheelFile {
   /** Bytes. */
   readonly size: number;
-  readonly sha256: Sha256;
   /** Normalised names of the distributions it requires on this platform, sorted: the answer to `ksbundle why`. */
   readonly requires: readonly string[];
 }
 
 /** A packing of a component's source as locked. */
 export interface LockedSource {
+  /** Name of the component, or of the toolchain. */
   readonly component: string;
   readonly version: string;
   readonly file: string;
   readonly sha256: Sha256;
 }
 
+/** A distribution that a component installs instead of a wheel. */
+export interface BuiltDistribution {
+  /** Normalised. */
+  readonly name: string;
+  readonly version: string;
+  readonly component: string;
+  /** As of `LockedWheel`. */
+  readonly requires: readonly string[];
+}
+
+/** What a resolution of wheels was made from, besides the platform. */
+export interface LockInputs {
+  /** Version of the interpreter. */
+  readonly python: string;
+  /** PEP 508 requirements, sorted. */
+  readonly requirements: readonly string[];
+  /** Digest of the constraints file. */
+  readonly constraints: Sha256;
+  /** `<distribution>==<version>`, sorted. */
+  readonly overrides: readonly string[];
+  /** Normalised names, sorted. */
+  readonly excludes: readonly string[];
+}
+
 /** What was resolved for one bundle on one platform: `lockfiles/<bundle>.<platform>.json`. */
-export interface Lockfile {
+export interface Lockfile extends LockInputs {
   readonly format: 1;
   readonly bundle: string;
   readonly version: string;
   readonly platform: string;
-  /** Digest over the recipe's inputs to resolution; a lockfile whose digest differs from the recipe's is stale. */
+  /** Digest over everything that the resolution was made from, the sources included. */
   readonly inputs: Sha256;
   /** Sorted by component, then file. */
   readonly sources: readonly LockedSource[];
   /** Sorted by name. */
   readonly wheels: readonly LockedWheel[];
-  /** Distributions that components install instead of wheels, sorted. */
-  readonly built: readonly { readonly name: string; readonly version: string; readonly component: string }[];
+  /** Sorted by name. */
+  readonly built: readonly BuiltDistribution[];
 }

@@ -1,0 +1,84 @@
+import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { formatPlatform } from '../domain/platform.ts';
+import type { LockedSource, Lockfile } from '../domain/lock.ts';
+import { digestInputs, builtDistributions, recipeInputs, type LockSubject } from './inputs.ts';
+
+/**
+ * What differs between a lockfile and the recipes it was made from, one problem for each difference; empty if the
+ * lockfile is current. Nothing is resolved.
+ */
+export function checkLock(lockfile: Lockfile, subject: LockSubject): Problem[] {
+  const now = recipeInputs(subject);
+  const { bundle } = subject;
+  const differences = [
+    ...differ('bundle', bundle.name, lockfile.bundle),
+    ...differ('version', bundle.version, lockfile.version),
+    ...differ('platform', formatPlatform(subject.platform), lockfile.platform),
+    ...differ('Python', now.python, lockfile.python),
+    ...differInList('requirement', now.requirements, lockfile.requirements),
+    ...differ('digest of the constraints', now.constraints, lockfile.constraints),
+    ...differInList('override', now.overrides, lockfile.overrides),
+    ...differInList('exclude', now.excludes, lockfile.excludes),
+    ...differInSources(now.sources, lockfile.sources),
+    ...differInBuilt(lockfile, subject),
+  ];
+  const edited = lockfile.inputs !== digestInputs(lockfile, lockfile.sources, lockfile.platform);
+  return [
+    ...differences.map((message) => ({ code: 'stale-lock', message })),
+    ...(edited ? [{ code: 'edited-lock', message: 'inputs: the lockfile was changed by hand' }] : []),
+  ];
+}
+
+/** Throws KSB_LOCK_STALE (exit 2, like an invalid recipe) with every difference, if `checkLock` finds one. */
+export function requireCurrentLock(lockfile: Lockfile, file: string, subject: LockSubject): void {
+  const problems = checkLock(lockfile, subject);
+  if (problems.length === 0) return;
+  throw new KsbundleError({
+    code: 'KSB_LOCK_STALE',
+    exitCode: ExitCode.usage,
+    message: `recipe and lockfile of ${subject.bundle.name} differ`,
+    place: { file },
+    hint: `write the lockfile anew with: ksbundle lock ${subject.bundle.name}`,
+    problems,
+  });
+}
+
+function differ(what: string, recipe: string, lock: string): string[] {
+  return recipe === lock ? [] : [`${what}: recipe has ${recipe}, lock has ${lock}`];
+}
+
+function differInList(what: string, recipe: readonly string[], lock: readonly string[]): string[] {
+  return [
+    ...recipe.filter((entry) => !lock.includes(entry)).map((entry) => `${what} ${entry}: not in the lock`),
+    ...lock.filter((entry) => !recipe.includes(entry)).map((entry) => `${what} ${entry}: not in the recipe`),
+  ];
+}
+
+function differInSources(recipe: readonly LockedSource[], lock: readonly LockedSource[]): string[] {
+  const components = [...new Set([...recipe, ...lock].map(({ component }) => component))].toSorted();
+  return components.flatMap((component) => {
+    const now = describePackings(recipe, component);
+    const then = describePackings(lock, component);
+    if (now === then) return [];
+    const version = recipe.find((source) => source.component === component)?.version;
+    if (version === undefined) return [`source ${component}: not in the recipes, lock has ${then}`];
+    return [`source ${component} ${version}: recipe has ${now}, lock has ${then || 'none'}`];
+  });
+}
+
+function describePackings(sources: readonly LockedSource[], component: string): string {
+  return sources
+    .filter((source) => source.component === component)
+    .map(({ version, file, sha256 }) => `${version} ${file} ${sha256}`)
+    .join(', ');
+}
+
+function differInBuilt(lockfile: Lockfile, subject: LockSubject): string[] {
+  return differInList(
+    'built distribution',
+    [...builtDistributions(subject)].map(
+      ([name, { name: component, version }]) => `${name} ${version} of ${component}`,
+    ),
+    lockfile.built.map(({ name, component, version }) => `${name} ${version} of ${component}`),
+  );
+}

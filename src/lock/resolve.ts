@@ -1,0 +1,220 @@
+import { readFile, stat } from 'node:fs/promises';
+import { normalizeDistribution, requirementName } from '../domain/distribution.ts';
+import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { formatPlatform } from '../domain/platform.ts';
+import { pickWheel, type WheelTarget } from '../domain/wheel-tag.ts';
+import type { BuiltDistribution, LockedWheel, Lockfile, WheelFile } from '../domain/lock.ts';
+import type { Component } from '../domain/recipe.ts';
+import { compareBytes, withTemporaryDirectory } from '../io/files.ts';
+import { builtDistributions, interpreter, recipeInputs, type LockSubject } from './inputs.ts';
+import { compileRequirements, listFiles, type Resolution, type Uv } from './uv.ts';
+import { uvError } from './uv-failure.ts';
+import { parsePins, parsePylockWheels, type IndexFile, type Pin } from './uv-output.ts';
+
+export interface ResolveOptions extends LockSubject {
+  readonly uv: Uv;
+  /** Directory that temporary directories are made in. */
+  readonly workDirectory: string;
+  /** Brings a wheel's bytes onto this machine, checks them against their digest and returns their path. */
+  readonly fetchWheel: (wheel: WheelFile) => Promise<string>;
+  /** The present lockfile: its versions are kept where the recipe still allows them. */
+  readonly previous?: Lockfile;
+  /** Distributions whose version is chosen anew; empty for all of them; without it none. */
+  readonly upgrade?: readonly string[];
+}
+
+/**
+ * Resolves a bundle's wheels with uv, for the bundle's interpreter and the platform's floor, and nothing of the host.
+ * Every new wheel is fetched once, so a lockfile names only bytes that were seen.
+ *
+ * Throws KSB_LOCK_CONFLICT with who wants what, KSB_LOCK_NO_WHEEL and KSB_LOCK_BUILT_VERSION for wheels and built
+ * distributions that do not fit, KSB_LOCK_INDEX, KSB_LOCK_METADATA, KSB_LOCK_UV or KSB_HOST_TOOL_MISSING.
+ */
+export async function resolveLock(options: ResolveOptions): Promise<Lockfile> {
+  const { bundle, platform } = options;
+  const recorded = recipeInputs(options);
+  const built = builtDistributions(options);
+  const { pins, files } = await runUv(options, built);
+  const wheels = pickWheels(pins, { options, files, built });
+  checkBuilt(pins, built);
+  const requires = requirementsByName(pins);
+  return {
+    format: 1,
+    bundle: bundle.name,
+    version: bundle.version,
+    platform: formatPlatform(platform),
+    ...recorded,
+    wheels: await measure(wheels, requires, options),
+    built: builtPins(pins, built, requires),
+  };
+}
+
+interface Chosen {
+  readonly pins: readonly Pin[];
+  readonly files: ReadonlyMap<string, readonly IndexFile[]>;
+}
+
+async function runUv(options: ResolveOptions, built: ReadonlyMap<string, Component>): Promise<Chosen> {
+  const constraints = await readFile(options.bundle.python.constraints, 'utf8');
+  const resolution = describeResolution(options, constraints, built);
+  const fail = (failure: Parameters<typeof uvError>[0]): never => {
+    options.uv.signal?.throwIfAborted();
+    throw uvError(failure, { subject: options, python: resolution.python, constraints });
+  };
+  return withTemporaryDirectory(options.workDirectory, async (directory) => {
+    const compiled = await compileRequirements(options.uv, resolution, directory);
+    if ('failure' in compiled) return fail(compiled.failure);
+    const pins = parsePins(compiled.text).toSorted((a, b) => compareBytes(a.name, b.name));
+    const exact = lines(pins.map(({ name, version }) => `${name}==${version}`));
+    const listed = await listFiles(options.uv, { ...resolution, pins: exact }, directory);
+    if ('failure' in listed) return fail(listed.failure);
+    return { pins, files: parsePylockWheels(listed.text) };
+  });
+}
+
+function describeResolution(
+  options: ResolveOptions,
+  constraints: string,
+  built: ReadonlyMap<string, Component>,
+): Resolution {
+  const { python } = options.bundle;
+  const overridden = new Set(python.overrides.map(({ distribution }) => normalizeDistribution(distribution)));
+  return {
+    requirements: lines([...python.requirements, ...built.keys()]),
+    // uv holds overrides to the constraints too, so a constraint that is overridden is left out.
+    constraints: lines(
+      constraints.split('\n').filter((line) => !overridden.has(requirementName(line) ?? '')),
+    ),
+    overrides: lines(python.overrides.map(({ distribution, version }) => `${distribution}==${version}`)),
+    excludes: lines(python.excludes.map(({ distribution }) => distribution)),
+    preferences: lines(preferences(options)),
+    built: [...built.keys()],
+    python: interpreter(options).version,
+    platform: options.platform,
+  };
+}
+
+function preferences({ previous, upgrade }: ResolveOptions): string[] {
+  if (previous === undefined || upgrade?.length === 0) return [];
+  const renewed = new Set(upgrade?.map(normalizeDistribution));
+  return [...previous.wheels, ...previous.built]
+    .filter(({ name }) => !renewed.has(name))
+    .map(({ name, version }) => `${name}==${version}`);
+}
+
+function pickWheels(
+  pins: readonly Pin[],
+  chosen: {
+    readonly options: ResolveOptions;
+    readonly files: ReadonlyMap<string, readonly IndexFile[]>;
+    readonly built: ReadonlyMap<string, Component>;
+  },
+): WheelFile[] {
+  const { options, files, built } = chosen;
+  const target = wheelTarget(options);
+  const problems: Problem[] = [];
+  const wheels = pins.flatMap(({ name, version }) => {
+    if (built.has(name)) return [];
+    const candidates = files.get(name) ?? [];
+    const file = pickWheel(
+      candidates.map((candidate) => candidate.file),
+      target,
+    );
+    const picked = candidates.find((candidate) => candidate.file === file);
+    if (picked !== undefined) return [{ name, version, ...picked }];
+    problems.push({
+      code: 'no-wheel',
+      message: `${name} ${version} has no wheel for ${formatPlatform(options.platform)}`,
+      hint: `add a [[python.override]] for ${name}, or a component that builds it`,
+    });
+    return [];
+  });
+  if (problems.length > 0) {
+    throw new KsbundleError({
+      code: 'KSB_LOCK_NO_WHEEL',
+      exitCode: ExitCode.failed,
+      message: `not every distribution of ${options.bundle.name} has a wheel that fits`,
+      place: { file: options.bundle.origin.file },
+      problems,
+    });
+  }
+  return wheels;
+}
+
+function wheelTarget(options: ResolveOptions): WheelTarget {
+  const [major, minor] = interpreter(options).version.split('.').map(Number);
+  return { python: { major: major ?? 0, minor: minor ?? 0 }, platform: options.platform };
+}
+
+/** Throws KSB_LOCK_BUILT_VERSION where a component builds another version than the one that was chosen. */
+function checkBuilt(pins: readonly Pin[], built: ReadonlyMap<string, Component>): void {
+  const problems = pins.flatMap(({ name, version }): Problem[] => {
+    const component = built.get(name);
+    if (component === undefined || component.version === version) return [];
+    return [
+      {
+        code: 'built-version',
+        message: `component ${component.name} builds ${name} ${component.version}, but ${version} was resolved`,
+        place: { file: component.origin.file },
+        hint: `change the component's version to ${version}, or add a [[python.override]] for ${name} ${component.version}`,
+      },
+    ];
+  });
+  const [first] = problems;
+  if (first === undefined) return;
+  throw new KsbundleError({
+    code: 'KSB_LOCK_BUILT_VERSION',
+    exitCode: ExitCode.failed,
+    message: 'a component builds another version of a distribution than the one that was resolved',
+    ...(first.place === undefined ? {} : { place: first.place }),
+    problems,
+  });
+}
+
+function requirementsByName(pins: readonly Pin[]): ReadonlyMap<string, readonly string[]> {
+  const requires = new Map(pins.map(({ name }): [string, string[]] => [name, []]));
+  for (const { name, requiredBy } of pins)
+    for (const requirer of requiredBy) requires.get(requirer)?.push(name);
+  return requires;
+}
+
+function builtPins(
+  pins: readonly Pin[],
+  built: ReadonlyMap<string, Component>,
+  requires: ReadonlyMap<string, readonly string[]>,
+): BuiltDistribution[] {
+  return pins.flatMap(({ name, version }) => {
+    const component = built.get(name);
+    if (component === undefined) return [];
+    return [{ name, version, component: component.name, requires: requires.get(name) ?? [] }];
+  });
+}
+
+/** How many wheels are fetched at once. */
+const FETCHES = 4;
+
+async function measure(
+  wheels: readonly WheelFile[],
+  requires: ReadonlyMap<string, readonly string[]>,
+  { previous, fetchWheel, uv }: ResolveOptions,
+): Promise<LockedWheel[]> {
+  const known = new Map(previous?.wheels.map(({ sha256, size }) => [sha256, size]));
+  const sizes = new Map<WheelFile, number>();
+  const queue = wheels.values();
+  const work = async (): Promise<void> => {
+    for (const wheel of queue) {
+      uv.signal?.throwIfAborted();
+      sizes.set(wheel, known.get(wheel.sha256) ?? (await stat(await fetchWheel(wheel))).size);
+    }
+  };
+  await Promise.all(Array.from({ length: FETCHES }, work));
+  return wheels.map((wheel) => ({
+    ...wheel,
+    size: sizes.get(wheel) ?? 0,
+    requires: requires.get(wheel.name) ?? [],
+  }));
+}
+
+function lines(entries: readonly string[]): string {
+  return entries.map((entry) => `${entry}\n`).join('');
+}

@@ -1,0 +1,148 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { compareGlibc, formatPlatform, type GlibcVersion, type Platform } from '../domain/platform.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { run, type RunResult } from '../io/process.ts';
+
+/** How uv is run. */
+export interface Uv {
+  /** Absolute path of the executable. */
+  readonly executable: string;
+  /** Directory it may keep downloaded metadata in; deleting it is always safe. */
+  readonly cacheDirectory: string;
+  /** Base address of the Python index's simple pages; without one uv's own default and variables hold. */
+  readonly index?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What is resolved; every text is a requirements file. */
+export interface Resolution {
+  readonly requirements: string;
+  readonly constraints: string;
+  readonly overrides: string;
+  readonly excludes: string;
+  /** Pins to keep where the rest allows it. */
+  readonly preferences: string;
+  /** Distributions that are built from source, of which no wheel is asked for. */
+  readonly built: readonly string[];
+  /** Full version of CPython. */
+  readonly python: string;
+  readonly platform: Platform;
+}
+
+/** Floors that uv 0.13 has a `--python-platform` for, as minor versions of glibc 2; from `uv pip compile --help`. */
+const UV_FLOORS = [17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40];
+
+/** Connection settings of the host that uv is let see. Everything that could change a resolution is kept from it. */
+const PASSED_ON = [
+  'PATH',
+  'HOME',
+  'NETRC',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'UV_SYSTEM_CERTS',
+  'UV_NATIVE_TLS',
+  'UV_HTTP_TIMEOUT',
+  'UV_HTTP_RETRIES',
+  'UV_INSECURE_HOST',
+  'UV_DEFAULT_INDEX',
+  'UV_INDEX_URL',
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]),
+];
+
+/**
+ * Chooses one version of everything, as requirements with `# via` annotations. Resolves to the failed run if uv finds
+ * no solution or cannot work.
+ */
+export async function compileRequirements(
+  uv: Uv,
+  resolution: Resolution,
+  directory: string,
+): Promise<{ readonly text: string } | { readonly failure: RunResult }> {
+  const output = 'resolved.txt';
+  const files = {
+    'requirements.txt': resolution.requirements,
+    'constraints.txt': resolution.constraints,
+    'overrides.txt': resolution.overrides,
+    'excludes.txt': resolution.excludes,
+    [output]: resolution.preferences,
+  };
+  await Promise.all(Object.entries(files).map(([file, text]) => writeFile(path.join(directory, file), text)));
+  return compile(uv, directory, output, [
+    'requirements.txt',
+    ...['--constraints', 'constraints.txt', '--overrides', 'overrides.txt', '--excludes', 'excludes.txt'],
+    ...['--annotation-style', 'split'],
+    ...targetFlags(resolution),
+  ]);
+}
+
+/** Lists the files that the index has for exactly these pins, as `pylock.toml`. */
+export async function listFiles(
+  uv: Uv,
+  resolution: Resolution & { readonly pins: string },
+  directory: string,
+): Promise<{ readonly text: string } | { readonly failure: RunResult }> {
+  await writeFile(path.join(directory, 'pins.txt'), resolution.pins);
+  return compile(uv, directory, 'pylock.toml', [
+    'pins.txt',
+    ...['--no-deps', '--format', 'pylock.toml'],
+    ...targetFlags(resolution),
+  ]);
+}
+
+/**
+ * uv's name of the platform: the one whose glibc is the newest that is not newer than the floor, so that whatever uv
+ * accepts also runs there. Throws KSB_LOCK_FLOOR below 2.17.
+ */
+export function uvPlatform(platform: Platform): string {
+  const known = UV_FLOORS.map((minor): GlibcVersion => ({ major: 2, minor }));
+  const floor = known.findLast((version) => compareGlibc(version, platform.floor) <= 0);
+  if (floor === undefined) {
+    throw new KsbundleError({
+      code: 'KSB_LOCK_FLOOR',
+      exitCode: ExitCode.usage,
+      message: `wheels cannot be resolved for ${formatPlatform(platform)}: uv knows no floor below 2.17`,
+    });
+  }
+  return `${platform.arch}-manylinux_${floor.major}_${floor.minor}`;
+}
+
+/**
+ * No build ever runs: wheels only, and for what is built from source uv must find its metadata written down, because
+ * with hashes required and none given it can install no build backend.
+ */
+function targetFlags({ python, platform, built }: Resolution): string[] {
+  return [
+    ...['--python-version', python, '--python-platform', uvPlatform(platform)],
+    ...['--only-binary', ':all:', ...built.flatMap((name) => ['--no-binary', name])],
+    ...['--require-build-hashes', '--preview-features', 'build-dependency-hashes'],
+  ];
+}
+
+async function compile(
+  uv: Uv,
+  directory: string,
+  output: string,
+  flags: readonly string[],
+): Promise<{ readonly text: string } | { readonly failure: RunResult }> {
+  const argv = [
+    ...[uv.executable, 'pip', 'compile', '--quiet', '--no-config', '--no-header', '--no-python-downloads'],
+    ...['--color', 'never', '--cache-dir', uv.cacheDirectory, '--output-file', output, ...flags],
+  ];
+  const result = await run(argv, { directory, environment: environmentOf(uv), signal: uv.signal });
+  if (result.exitCode !== 0) return { failure: result };
+  return { text: await readFile(path.join(directory, output), 'utf8') };
+}
+
+/** The index stands in the environment, not in argv, because its address may carry a password. */
+function environmentOf(uv: Uv): Record<string, string> {
+  const passed = PASSED_ON.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    ...Object.fromEntries(passed),
+    LC_ALL: 'C.UTF-8',
+    ...(uv.index === undefined ? {} : { UV_DEFAULT_INDEX: uv.index }),
+  };
+}
