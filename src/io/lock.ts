@@ -3,6 +3,7 @@ import { link, mkdir, readFile, readlink, rename, rm, stat, utimes, writeFile } 
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrnoException } from '../domain/errors.ts';
+import { ifThere } from './if-there.ts';
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
@@ -95,13 +96,8 @@ async function takeOver(file: string, claim: string, holder: Owner): Promise<boo
 
 /** The holder; undefined if the lock was released meanwhile. A file that is no lock of ours counts as a dead one's. */
 async function readOwner(file: string): Promise<Owner | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (isErrnoException(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const text = await ifThere(readFile(file, 'utf8'));
+  if (text === undefined) return undefined;
   try {
     const { id, pid, start, space } = JSON.parse(text) as Partial<Record<keyof Owner, unknown>>;
     return { id: String(id), pid: Number(pid), start: String(start), space: String(space) };
@@ -112,12 +108,8 @@ async function readOwner(file: string): Promise<Owner | undefined> {
 
 async function isAlive(owner: Owner, file: string): Promise<boolean> {
   if (owner.space === (await currentSpace())) return (await startOf(owner.pid)) === owner.start;
-  try {
-    return Date.now() - (await stat(file)).mtimeMs < STALE;
-  } catch (error) {
-    if (isErrnoException(error, 'ENOENT')) return false;
-    throw error;
-  }
+  const status = await ifThere(stat(file));
+  return status !== undefined && Date.now() - status.mtimeMs < STALE;
 }
 
 async function describeOurselves(): Promise<Owner> {

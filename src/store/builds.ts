@@ -2,11 +2,11 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
-import { isErrnoException } from '../domain/errors.ts';
 import type { Emit } from '../domain/events.ts';
 import type { BuildCache, BuildRecord, ContentStore } from '../domain/store.ts';
 import { explainDiskFull } from '../io/disk.ts';
 import { compareBytes, writeFileAtomically } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
 
 const digestSchema = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value));
 
@@ -96,13 +96,8 @@ async function listRecordKeys(directory: string): Promise<Sha256[]> {
 }
 
 async function readRecord(file: string): Promise<BuildRecord | 'missing' | 'damaged'> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (isErrnoException(error, 'ENOENT')) return 'missing';
-    throw error;
-  }
+  const text = await ifThere(readFile(file, 'utf8'));
+  if (text === undefined) return 'missing';
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch {

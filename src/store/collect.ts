@@ -1,8 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { isErrnoException } from '../domain/errors.ts';
 import type { Collected, CollectOptions, StoreEntry } from '../domain/store.ts';
 import { removeTree } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
 import { removeRecordsOf } from './builds.ts';
 
 /** Milliseconds after which work in progress is taken for abandoned; a partial download may be resumed until then. */
@@ -33,10 +33,7 @@ export async function collectContent(
 async function removeAbandoned(temporary: string): Promise<void> {
   for (const name of await readdir(temporary)) {
     const file = path.join(temporary, name);
-    try {
-      if (Date.now() - (await stat(file)).mtimeMs > ABANDONED) await removeTree(file);
-    } catch (error) {
-      if (!isErrnoException(error, 'ENOENT')) throw error;
-    }
+    const status = await ifThere(stat(file));
+    if (status !== undefined && Date.now() - status.mtimeMs > ABANDONED) await removeTree(file);
   }
 }

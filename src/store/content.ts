@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, type Stats } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
@@ -11,6 +11,7 @@ import type { ContentStore, StoredContent, StoreEntry } from '../domain/store.ts
 import { explainDiskFull } from '../io/disk.ts';
 import { hashFile } from '../io/files.ts';
 import { writeHashed } from '../io/hashed.ts';
+import { ifThere } from '../io/if-there.ts';
 import { collectContent } from './collect.ts';
 
 interface ContentContext {
@@ -38,14 +39,14 @@ export function openContentStore(root: string, { records, emit }: ContentContext
 
   /** Whether the bytes are right; undefined if there is no entry. */
   const isSound = async (digest: Sha256): Promise<boolean | undefined> => {
-    const status = await statIfThere(pathOf(digest));
+    const status = await ifThere(stat(pathOf(digest)));
     if (status === undefined) return undefined;
     return status.isFile() && (await ifThere(hashFile(pathOf(digest)))) === digest;
   };
 
   const look = async (digest: Sha256, thorough: boolean): Promise<StoredContent | undefined> => {
     const file = pathOf(digest);
-    const status = await statIfThere(file);
+    const status = await ifThere(stat(file));
     if (status === undefined) return undefined;
     const untouched = status.isFile() && status.mtimeMs === SOURCE_DATE_EPOCH * 1000;
     if ((!untouched || thorough) && (await isSound(digest)) !== true) {
@@ -116,7 +117,7 @@ async function listEntries(root: string, pathOf: (digest: Sha256) => string): Pr
       const digest = prefix + rest;
       if (!isSha256(digest)) continue;
       const file = pathOf(digest);
-      const status = await statIfThere(file);
+      const status = await ifThere(stat(file));
       if (status !== undefined)
         entries.push({ sha256: digest, path: file, size: status.size, lastUsed: status.atime });
     }
@@ -130,18 +131,5 @@ async function markUsed(file: string): Promise<void> {
     await utimes(file, new Date(), SOURCE_DATE_EPOCH);
   } catch (error) {
     if (!['ENOENT', 'EPERM', 'EACCES', 'EROFS'].some((code) => isErrnoException(error, code))) throw error;
-  }
-}
-
-async function statIfThere(file: string): Promise<Stats | undefined> {
-  return ifThere(stat(file));
-}
-
-async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
-  try {
-    return await result;
-  } catch (error) {
-    if (isErrnoException(error, 'ENOENT')) return undefined;
-    throw error;
   }
 }

@@ -1,0 +1,64 @@
+import { KsbundleError, type Problem } from '../domain/errors.ts';
+import type { Source } from '../domain/recipe.ts';
+import type { FetchContext } from './context.ts';
+import { fetchSource, type FetchedFile } from './source.ts';
+
+/** Downloads at a time; more would only share the same line. */
+const AT_A_TIME = 4;
+
+/**
+ * Brings sources into the store, several at a time and each once; returns them in the order given. Those that cannot
+ * be fetched are reported together at the end; any other error ends all at once.
+ */
+export async function fetchAll(sources: readonly Source[], context: FetchContext): Promise<FetchedFile[]> {
+  const waiting = new Map(sources.map((source) => [keyOf(source), source]));
+  const fetched = new Map<string, FetchedFile>();
+  const failures: KsbundleError[] = [];
+  const stop = new AbortController();
+  const signal = context.signal === undefined ? stop.signal : AbortSignal.any([context.signal, stop.signal]);
+
+  const queue = waiting.entries();
+  const work = async (): Promise<void> => {
+    for (const [key, source] of queue) {
+      signal.throwIfAborted();
+      try {
+        fetched.set(key, await fetchSource(source, { ...context, signal }));
+      } catch (error) {
+        if (!isFetchFailure(error)) {
+          stop.abort(error);
+          throw error;
+        }
+        failures.push(error);
+      }
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: AT_A_TIME }, work));
+  if (ends.some((end) => end.status === 'rejected')) throw signal.reason;
+  const [first] = failures;
+  if (first !== undefined) throw failures.length === 1 ? first : together(failures, first);
+  return sources.map((source) => fetched.get(keyOf(source))).filter((file) => file !== undefined);
+}
+
+function keyOf(source: Source): string {
+  return source.packings.map(({ sha256 }) => sha256).join(' ');
+}
+
+function isFetchFailure(error: unknown): error is KsbundleError {
+  return error instanceof KsbundleError && ['KSB_FETCH_FAILED', 'KSB_OFFLINE'].includes(error.facts.code);
+}
+
+function together(failures: readonly KsbundleError[], { facts }: KsbundleError): KsbundleError {
+  const problems = failures
+    .map((failure): Problem => {
+      const message = [failure.message, ...(failure.facts.details ?? [])].join('\n  ');
+      return { code: failure.facts.code, message };
+    })
+    .sort((a, b) => (a.message < b.message ? -1 : 1));
+  return new KsbundleError({
+    code: facts.code,
+    exitCode: facts.exitCode,
+    message: `${failures.length} files could not be fetched`,
+    ...(facts.hint === undefined ? {} : { hint: facts.hint }),
+    problems,
+  });
+}

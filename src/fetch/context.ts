@@ -1,0 +1,56 @@
+import type { Emit } from '../domain/events.ts';
+import type { ContentStore } from '../domain/store.ts';
+import { createHttpClient, type HttpClient, type HttpOptions } from '../io/http.ts';
+import { readDebianMirrors } from './debian.ts';
+import { parseMirrors, type Mirror } from './mirrors.ts';
+import { readPythonIndexes, type PythonIndexes } from './python-config.ts';
+
+/** What the network offers; the host's configuration is read at first need. */
+export interface Network {
+  readonly http: HttpClient;
+  /** Base addresses of the Debian mirrors that the host is configured with. */
+  debianMirrors(): Promise<readonly string[]>;
+  pythonIndexes(): Promise<PythonIndexes>;
+}
+
+/** Everything that fetching depends on. */
+export interface FetchContext {
+  readonly store: Pick<ContentStore, 'temporary' | 'pathOf' | 'findVerified' | 'adopt'>;
+  /** Places that are asked before all locations. */
+  readonly mirrors: readonly Mirror[];
+  /** Undefined if no socket may be opened. */
+  readonly network: Network | undefined;
+  readonly emit: Emit;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface FetchOptions {
+  readonly store: FetchContext['store'];
+  /** Directories, or `file:`, `http:` or `https:` URLs. */
+  readonly mirrors?: readonly string[];
+  readonly offline?: boolean;
+  readonly emit: Emit;
+  readonly signal?: AbortSignal | undefined;
+  /** Where proxies and indexes are read from; the process's own unless told. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Root of the file system that holds the host's configuration; `/` unless told. */
+  readonly hostRoot?: string;
+  readonly http?: Omit<HttpOptions, 'environment'>;
+}
+
+/** Makes the context of fetching; throws `KSB_MIRROR_INVALID` if a mirror cannot be used. */
+export async function createFetchContext(options: FetchOptions): Promise<FetchContext> {
+  const { store, emit, signal, environment = process.env, hostRoot = '/' } = options;
+  const mirrors = await parseMirrors(options.mirrors ?? []);
+  const network: Network = {
+    http: createHttpClient({ ...options.http, environment }),
+    debianMirrors: once(() => readDebianMirrors(hostRoot)),
+    pythonIndexes: once(() => readPythonIndexes(environment, hostRoot)),
+  };
+  return { store, mirrors, network: options.offline === true ? undefined : network, emit, signal };
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => (result ??= work());
+}

@@ -1,0 +1,72 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Location, Packing, Source } from '../domain/recipe.ts';
+import { redactUrl } from '../domain/url.ts';
+
+/** A place that holds files by name. */
+export type Mirror =
+  | { readonly kind: 'directory'; readonly path: string }
+  /** `url` ends in a slash. */
+  | { readonly kind: 'url'; readonly url: string };
+
+/** Reads what the user gave as mirrors; throws `KSB_MIRROR_INVALID`. */
+export async function parseMirrors(texts: readonly string[]): Promise<Mirror[]> {
+  return Promise.all(texts.map(parseMirror));
+}
+
+async function parseMirror(text: string): Promise<Mirror> {
+  if (/^https?:\/\//i.test(text)) {
+    if (!URL.canParse(text)) throw invalidMirror(redactUrl(text), 'it is not a valid URL');
+    return { kind: 'url', url: text.replace(/\/*$/, '/') };
+  }
+  const directory = path.resolve(/^file:/i.test(text) ? fileURLToPath(text) : text);
+  try {
+    await readdir(directory);
+  } catch (error) {
+    throw invalidMirror(text, error instanceof Error ? error.message : String(error));
+  }
+  return { kind: 'directory', path: directory };
+}
+
+function invalidMirror(text: string, why: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_MIRROR_INVALID',
+    exitCode: ExitCode.usage,
+    message: `the mirror ${text} cannot be used`,
+    why,
+    hint: 'a mirror is a directory, or an http or https address, that holds the files by name; make one with: ksbundle mirror DIR',
+  });
+}
+
+/** Name in a mirror where the plain file name is taken by other bytes. */
+export function prefixedName(packing: Pick<Packing, 'sha256' | 'file'>): string {
+  return `${packing.sha256.slice(0, 12)}-${packing.file}`;
+}
+
+/**
+ * The names that a mirror may hold a source by: for each packing the unmistakable one, its own, and those at its
+ * locations. The packing is the one that a name leads to first.
+ */
+export function mirrorNames(source: Source): ReadonlyMap<string, Packing> {
+  const names = new Map<string, Packing>();
+  for (const packing of source.packings) {
+    for (const name of [prefixedName(packing), packing.file, ...packing.locations.map(lastSegment)]) {
+      if (!['', '.', '..'].includes(name) && !name.includes('/') && !names.has(name))
+        names.set(name, packing);
+    }
+  }
+  return names;
+}
+
+function lastSegment(location: Location): string {
+  switch (location.kind) {
+    case 'https':
+      return path.posix.basename(new URL(location.url).pathname);
+    case 'debian':
+      return path.posix.basename(location.path);
+    case 'python':
+      return location.file;
+  }
+}

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha256 } from '../domain/digest.ts';
+import { isErrnoException, KsbundleError } from '../domain/errors.ts';
+import { digestMismatch } from '../domain/mismatch.ts';
+import type { Packing, Source } from '../domain/recipe.ts';
+import type { StoredContent } from '../domain/store.ts';
+import { redactUrl } from '../domain/url.ts';
+import { explainDiskFull } from '../io/disk.ts';
+import { writeHashed } from '../io/hashed.ts';
+import { withLock } from '../io/lock.ts';
+import type { Candidate } from './candidates.ts';
+import type { FetchContext } from './context.ts';
+
+/** What a candidate gave: the content, or why there is none. */
+export type Obtained =
+  | { readonly content: StoredContent; readonly packing: Packing }
+  | { readonly where: string; readonly why: string };
+
+export interface Obtaining {
+  readonly source: Source;
+  readonly context: FetchContext;
+  readonly onProgress: (done: number, total?: number) => void;
+  readonly onRetry: (why: string, delay: number) => void;
+}
+
+/**
+ * Brings a candidate's bytes into the store. Bytes of any packing of the source are right, since a name may stand for
+ * either; any others are refused with `KSB_DIGEST_MISMATCH`.
+ */
+export async function obtain(candidate: Candidate, obtaining: Obtaining): Promise<Obtained> {
+  switch (candidate.kind) {
+    case 'none':
+      return candidate;
+    case 'file':
+      return copyIn(candidate, obtaining);
+    case 'url':
+      return downloadIn(candidate, obtaining);
+  }
+}
+
+async function copyIn(
+  candidate: Extract<Candidate, { kind: 'file' }>,
+  { source, context }: Obtaining,
+): Promise<Obtained> {
+  const missing = await whyUnreadable(candidate.path);
+  if (missing !== undefined) return { where: candidate.path, why: missing };
+  const file = path.join(context.store.temporary, `${randomUUID()}.tmp`);
+  try {
+    const actual = await writeHashed(file, createReadStream(candidate.path, { highWaterMark: 1 << 20 }));
+    const packing = packingOf(source, actual);
+    if (packing !== undefined) return { content: await context.store.adopt(file, actual), packing };
+    if (candidate.lenient === true)
+      return { where: candidate.path, why: `holds other bytes (sha256:${actual})` };
+    throw wrongBytes(candidate.path, { source, actual });
+  } catch (error) {
+    throw explainDiskFull(error, file);
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+async function whyUnreadable(file: string): Promise<string | undefined> {
+  try {
+    return (await stat(file)).isFile() ? undefined : 'not a file';
+  } catch (error) {
+    if (isErrnoException(error, 'ENOENT') || isErrnoException(error, 'ENOTDIR')) return 'not there';
+    if (isErrnoException(error)) return error.message;
+    throw error;
+  }
+}
+
+/** Under a lock, since two processes must not write one partial file; the second finds the content in the store. */
+async function downloadIn(
+  { url, packing }: Extract<Candidate, { kind: 'url' }>,
+  obtaining: Obtaining,
+): Promise<Obtained> {
+  const { store, signal, network } = obtaining.context;
+  if (network === undefined) throw new TypeError('download without a network');
+  const partial = path.join(store.temporary, `${packing.sha256}.part`);
+  const download = async (): Promise<Obtained> => {
+    const content = await store.findVerified(packing.sha256);
+    if (content !== undefined) return { content, packing };
+    const { onProgress, onRetry } = obtaining;
+    const { sha256, resumed } = await network.http.download(url, {
+      file: partial,
+      signal,
+      onProgress,
+      onRetry,
+    });
+    const actual = packingOf(obtaining.source, sha256);
+    if (actual !== undefined) return { content: await store.adopt(partial, sha256), packing: actual };
+    await rm(partial, { force: true });
+    // What an interrupted run left on the disk may itself be damaged: only a whole download convicts the server.
+    if (resumed) return download();
+    throw wrongBytes(redactUrl(url), { source: obtaining.source, actual: sha256 });
+  };
+  try {
+    return await withLock(`${partial}.lock`, download, { signal });
+  } catch (error) {
+    if (!(error instanceof KsbundleError) || error.facts.code !== 'KSB_HTTP_FAILED') throw error;
+    return { where: redactUrl(url), why: error.facts.why ?? error.message };
+  }
+}
+
+function packingOf(source: Source, digest: Sha256): Packing | undefined {
+  return source.packings.find(({ sha256 }) => sha256 === digest);
+}
+
+function wrongBytes(
+  from: string,
+  { source, actual }: { readonly source: Source; readonly actual: Sha256 },
+): KsbundleError {
+  return digestMismatch({
+    what: path.posix.basename(from),
+    from,
+    expected: source.packings.map(({ sha256 }) => sha256),
+    actual,
+    hint: 'it was changed after it was pinned, or it is another file of that name; if a mirror holds it, remove it there',
+  });
+}

@@ -1,0 +1,98 @@
+import { isSha256, type Sha256 } from '../domain/digest.ts';
+import type { Text } from '../io/http.ts';
+
+/** A file as an index lists it. */
+export interface ListedFile {
+  readonly file: string;
+  readonly url: string;
+  readonly sha256?: Sha256;
+}
+
+/** What we can read, JSON (PEP 691) rather than HTML (PEP 503). */
+export const PAGE_HEADERS = {
+  accept: 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1',
+} as const;
+
+/** The files that a project's page of a simple index lists; also reads a page of links. Throws `SyntaxError`. */
+export function parsePage(page: Text): ListedFile[] {
+  return page.mediaType.endsWith('json') ? parseJson(page) : parseHtml(page);
+}
+
+function parseJson(page: Text): ListedFile[] {
+  const document: unknown = JSON.parse(page.text);
+  const files = isObject(document) && Array.isArray(document['files']) ? document['files'] : [];
+  return files.flatMap((entry: unknown) => {
+    if (!isObject(entry) || typeof entry['filename'] !== 'string' || typeof entry['url'] !== 'string')
+      return [];
+    const digest = isObject(entry['hashes']) ? entry['hashes']['sha256'] : undefined;
+    return listed(
+      entry['filename'],
+      { link: entry['url'], base: page.url },
+      typeof digest === 'string' ? digest : undefined,
+    );
+  });
+}
+
+function parseHtml(page: Text): ListedFile[] {
+  const href = String.raw`\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))`;
+  const [, ...baseLink] = new RegExp(String.raw`<base\b[^>]*?${href}`, 'i').exec(page.text) ?? [];
+  const base = resolve(decodeEntities(baseLink.join('')), page.url) ?? page.url;
+  return [...page.text.matchAll(new RegExp(String.raw`<a\b[^>]*?${href}`, 'gi'))].flatMap(([, ...parts]) => {
+    const link = decodeEntities(parts.join(''));
+    const url = resolve(link, base);
+    if (url === undefined) return [];
+    const { pathname, hash } = new URL(url);
+    return listed(fileNameOf(pathname), { link, base }, /^#(?:.*&)?sha256=([0-9a-f]+)/i.exec(hash)?.[1]);
+  });
+}
+
+function listed(
+  file: string,
+  { link, base }: { readonly link: string; readonly base: string },
+  digest: string | undefined,
+): ListedFile[] {
+  const url = resolve(link, base);
+  const sha256 = digest?.toLowerCase();
+  if (url === undefined || file === '') return [];
+  return [
+    { file, url: url.replace(/#.*$/, ''), ...(sha256 !== undefined && isSha256(sha256) ? { sha256 } : {}) },
+  ];
+}
+
+/** The last segment; as it is if it is not encoded as it should be. */
+function fileNameOf(pathname: string): string {
+  const segment = pathname.slice(pathname.lastIndexOf('/') + 1);
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** The link as an address; one on the page's own server keeps the page's credentials, as pip has it. */
+function resolve(link: string, base: string): string | undefined {
+  if (!URL.canParse(link, base)) return undefined;
+  const url = new URL(link, base);
+  const from = new URL(base);
+  if (url.origin === from.origin && url.username === '') {
+    url.username = from.username;
+    url.password = from.password;
+  }
+  return url.href;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+function decodeEntities(text: string): string {
+  return text.replace(
+    /&(?:#(\d+)|#x([0-9a-f]+)|([a-z]+));/gi,
+    (whole, decimal?: string, hex?: string, name?: string) => {
+      if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? whole;
+      return String.fromCodePoint(decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal));
+    },
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,118 @@
+import type { Sha256 } from '../domain/digest.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { asTask } from '../domain/events.ts';
+import type { LockedWheel } from '../domain/lock.ts';
+import type { Packing, Source } from '../domain/recipe.ts';
+import { redactUrl } from '../domain/url.ts';
+import { candidatesOf } from './candidates.ts';
+import type { FetchContext } from './context.ts';
+import { obtain, type Obtaining } from './obtain.ts';
+
+/** A packing that is in the store now. */
+export interface FetchedFile {
+  /** Absolute path in the store. */
+  readonly path: string;
+  readonly sha256: Sha256;
+  /** Bytes. */
+  readonly size: number;
+  /** File name the packing is known by; the path in the store has none. */
+  readonly file: string;
+  readonly packing: Packing;
+  /** Where it came from, without credentials; `store` if it was there. */
+  readonly from: string;
+}
+
+/** Milliseconds between two reports of progress. */
+const REPORT_INTERVAL = 100;
+
+/**
+ * Brings one packing of a source into the store, and verifies it there. Throws `KSB_FETCH_FAILED` with every place
+ * tried, `KSB_OFFLINE`, `KSB_DIGEST_MISMATCH` as soon as a place holds wrong bytes, `KSB_DISK_FULL`, or the signal's
+ * reason.
+ */
+export async function fetchSource(source: Source, context: FetchContext): Promise<FetchedFile> {
+  const file = nameOf(source);
+  const task = { task: `fetch:${file}`, title: `Fetching ${file}` };
+  return asTask(context.emit, task, async () => {
+    const stored = await findStored(source, context);
+    if (stored !== undefined) return { outcome: 'reused', value: stored };
+    return { outcome: 'done', value: await fetchMissing(source, context) };
+  });
+}
+
+/** Brings a wheel into the store; see `fetchSource`. */
+export async function fetchWheel(wheel: LockedWheel, context: FetchContext): Promise<FetchedFile> {
+  return fetchSource(wheelSource(wheel), context);
+}
+
+/** A wheel as a source of one packing, which the Python index has. */
+export function wheelSource({ name, file, sha256 }: LockedWheel): Source {
+  return {
+    into: '.',
+    strip: 0,
+    packings: [{ sha256, file, locations: [{ kind: 'python', project: name, file }] }],
+  };
+}
+
+async function findStored(source: Source, { store }: FetchContext): Promise<FetchedFile | undefined> {
+  for (const packing of source.packings) {
+    const content = await store.findVerified(packing.sha256);
+    if (content !== undefined) return { ...content, file: packing.file, packing, from: 'store' };
+  }
+  return undefined;
+}
+
+async function fetchMissing(source: Source, context: FetchContext): Promise<FetchedFile> {
+  const obtaining: Obtaining = { source, context, ...reportTo(context, nameOf(source)) };
+  const failures = new Map<string, string>();
+  for await (const candidate of candidatesOf(source, context)) {
+    context.signal?.throwIfAborted();
+    const obtained = await obtain(candidate, obtaining);
+    if ('content' in obtained) {
+      const { content, packing } = obtained;
+      const from =
+        candidate.kind === 'file' ? candidate.path : candidate.kind === 'url' ? redactUrl(candidate.url) : '';
+      return { ...content, file: packing.file, packing, from };
+    }
+    failures.set(obtained.where, obtained.why);
+  }
+  throw notFetched(nameOf(source), { failures, offline: context.network === undefined });
+}
+
+function reportTo({ emit }: FetchContext, file: string): Pick<Obtaining, 'onProgress' | 'onRetry'> {
+  const task = `fetch:${file}`;
+  let last = 0;
+  return {
+    onProgress(done, total) {
+      const now = performance.now();
+      if (done !== total && now - last < REPORT_INTERVAL) return;
+      last = now;
+      emit({ type: 'task-progress', task, done, ...(total === undefined ? {} : { total }), unit: 'bytes' });
+    },
+    onRetry(why, delay) {
+      emit({ type: 'task-output', task, line: `${why}; next try in ${(delay / 1000).toFixed(1)} s` });
+    },
+  };
+}
+
+interface Failures {
+  /** Why, by place. */
+  readonly failures: ReadonlyMap<string, string>;
+  readonly offline: boolean;
+}
+
+function notFetched(file: string, { failures, offline }: Failures): KsbundleError {
+  return new KsbundleError({
+    code: offline ? 'KSB_OFFLINE' : 'KSB_FETCH_FAILED',
+    exitCode: ExitCode.failed,
+    message: offline ? `${file} is not in the store, and nothing is fetched offline` : `cannot fetch ${file}`,
+    details: [...failures].map(([where, why]) => `${where}: ${why}`),
+    hint: offline
+      ? 'fetch it once without --offline, or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it'
+      : 'check the network and the proxy variables, or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it',
+  });
+}
+
+function nameOf(source: Source): string {
+  return source.packings[0]?.file ?? 'a source without packings';
+}

@@ -1,0 +1,163 @@
+import type { Dispatcher } from 'undici';
+import { redactUrl } from '../domain/url.ts';
+import { faultOfError, faultOfStatus, HttpFault } from './http-fault.ts';
+import { proxyFor } from './proxy.ts';
+
+export interface HttpTimeouts {
+  /** Milliseconds until a connection stands. */
+  readonly connect: number;
+  /** Milliseconds until the head of the answer is there. */
+  readonly headers: number;
+  /** Milliseconds that a transfer may stand still. */
+  readonly idle: number;
+}
+
+export interface Request {
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Response {
+  /** A success, or 416. */
+  readonly status: number;
+  /** The one that answered after redirects. */
+  readonly url: URL;
+  header(name: string): string | undefined;
+  /** The bytes as sent; throws `HttpFault`. Must be read to the end or discarded. */
+  readonly body: AsyncIterable<Uint8Array>;
+  discard(): Promise<void>;
+}
+
+export interface Sender {
+  /** Sends a GET request and follows redirects. Throws `HttpFault`, and the signal's reason. */
+  send(request: Request): Promise<Response>;
+  close(): Promise<void>;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const MAXIMAL_REDIRECTS = 10;
+
+/** Opens connections as the proxy variables in `environment` want it. Loads undici, which Node's own fetch hides, only now. */
+export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpTimeouts): Promise<Sender> {
+  const { Agent, ProxyAgent, request: dispatch } = await import('undici');
+  const connect = { timeout: timeouts.connect };
+  const options = { connect, headersTimeout: timeouts.headers, bodyTimeout: timeouts.idle };
+  const direct = new Agent(options);
+  const proxied = new Map<string, Dispatcher>();
+
+  const dispatcherFor = (proxy: URL | undefined): Dispatcher => {
+    if (proxy === undefined) return direct;
+    const known = proxied.get(proxy.href);
+    if (known !== undefined) return known;
+    // Many proxies allow tunnels to port 443 only: plain HTTP goes through them as such.
+    const agent = new ProxyAgent({
+      ...options,
+      uri: proxy.href,
+      proxyTunnel: false,
+      proxyTls: connect,
+      requestTls: connect,
+    });
+    proxied.set(proxy.href, agent);
+    return agent;
+  };
+
+  const sendOnce = async ({ url, headers, signal }: Request): Promise<Response> => {
+    const proxy = proxyFor(url, environment);
+    const ends = { url, proxy };
+    const explain = (error: unknown): unknown => {
+      signal?.throwIfAborted();
+      return faultOfError(error, ends);
+    };
+    let answer: Dispatcher.ResponseData;
+    try {
+      answer = await dispatch(withoutCredentials(url), {
+        dispatcher: dispatcherFor(proxy),
+        headers: {
+          'user-agent': 'ksbundle',
+          'accept-encoding': 'identity',
+          ...authorization(url),
+          ...headers,
+        },
+        headersTimeout: timeouts.headers,
+        bodyTimeout: timeouts.idle,
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      throw explain(error);
+    }
+    const header = (name: string): string | undefined => {
+      const value = answer.headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    };
+    const discard = async (): Promise<void> => {
+      await answer.body.dump().catch(() => undefined);
+    };
+    const fault =
+      REDIRECTS.has(answer.statusCode) || answer.statusCode === 416
+        ? undefined
+        : faultOfStatus(answer.statusCode, ends, header('retry-after'));
+    if (fault !== undefined) {
+      await discard();
+      throw fault;
+    }
+    return { status: answer.statusCode, url, header, body: guard(answer.body, explain), discard };
+  };
+
+  return {
+    async send(request) {
+      let current = request;
+      for (let hops = 0; hops <= MAXIMAL_REDIRECTS; hops++) {
+        const response = await sendOnce(current);
+        if (!REDIRECTS.has(response.status)) return response;
+        await response.discard();
+        current = redirected(current, response.header('location'));
+      }
+      throw new HttpFault({ why: `more than ${MAXIMAL_REDIRECTS} redirects`, transient: false });
+    },
+    async close() {
+      await Promise.all([direct, ...proxied.values()].map((agent) => agent.destroy()));
+    },
+  };
+}
+
+function redirected(request: Request, location: string | undefined): Request {
+  if (location === undefined || !URL.canParse(location, request.url.href)) {
+    throw new HttpFault({ why: 'redirected to nowhere', transient: false });
+  }
+  const url = new URL(location, request.url);
+  const allowed = request.url.protocol === 'https:' ? ['https:'] : ['http:', 'https:'];
+  if (!allowed.includes(url.protocol)) {
+    throw new HttpFault({ why: `redirected to ${redactUrl(url.href)}, which is not safe`, transient: false });
+  }
+  // A server keeps the credentials that were meant for it; no other server gets them.
+  if (url.origin === request.url.origin && url.username === '') {
+    url.username = request.url.username;
+    url.password = request.url.password;
+  }
+  return { ...request, url };
+}
+
+async function* guard(
+  body: AsyncIterable<Uint8Array>,
+  explain: (error: unknown) => unknown,
+): AsyncIterable<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+function withoutCredentials(url: URL): URL {
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  return bare;
+}
+
+function authorization(url: URL): Record<string, string> {
+  if (url.username === '' && url.password === '') return {};
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+}

@@ -1,0 +1,210 @@
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Sha256 } from '../domain/digest.ts';
+import { redactUrl } from '../domain/url.ts';
+import { explainDiskFull } from './disk.ts';
+import { HttpFault } from './http-fault.ts';
+import { openSender, type HttpTimeouts, type Request, type Response, type Sender } from './http-request.ts';
+import { forgetPartial, notePartial, readPartial, removePartial, writeFrom } from './partial-file.ts';
+import { withRetries, type RetryPolicy } from './retry.ts';
+
+export interface HttpOptions {
+  /** Where the proxy variables are read from. */
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly timeouts?: Partial<HttpTimeouts>;
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+interface TransferOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called before each repetition; `delay` in milliseconds. */
+  readonly onRetry?: (why: string, delay: number) => void;
+}
+
+export interface TextOptions extends TransferOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface DownloadOptions extends TransferOptions {
+  /** File that the bytes are written to; what an interrupted download of the same URL left there is gone on with. */
+  readonly file: string;
+  /** Bytes that are there and, if known, in all. */
+  readonly onProgress?: (done: number, total?: number) => void;
+}
+
+export interface Text {
+  readonly text: string;
+  /** Media type without parameters, in lower case; empty if the server gave none. */
+  readonly mediaType: string;
+  /** The address after redirects, which relative links in the text refer to. */
+  readonly url: string;
+}
+
+export interface Downloaded {
+  readonly sha256: Sha256;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether bytes of a former run are part of it. */
+  readonly resumed: boolean;
+}
+
+/**
+ * HTTP with time-outs, retries with back-off, and the proxy of the environment. Both methods throw `KSB_HTTP_FAILED`,
+ * with URLs redacted; a server that could not be reached at all is not tried again.
+ */
+export interface HttpClient {
+  getText(url: string, options?: TextOptions): Promise<Text>;
+  /**
+   * Downloads to a file. The file of an interrupted download stays, with a note beside it, so that the next call goes
+   * on with it. Throws also `KSB_DISK_FULL`, after removing the file.
+   */
+  download(url: string, options: DownloadOptions): Promise<Downloaded>;
+  close(): Promise<void>;
+}
+
+const TIMEOUTS: HttpTimeouts = { connect: 15_000, headers: 60_000, idle: 60_000 };
+const RETRY: RetryPolicy = { retries: 4, delay: 500 };
+/** Bytes; an index page is far smaller. */
+const LONGEST_TEXT = 1 << 26;
+
+/** Makes a client; opens nothing before the first request. */
+export function createHttpClient(options: HttpOptions = {}): HttpClient {
+  const policy = { ...RETRY, ...options.retry };
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  const unreachable = new Map<string, HttpFault>();
+  let sender: Promise<Sender> | undefined;
+  const send = async (request: Request): Promise<Response> => {
+    sender ??= openSender(options.environment ?? process.env, timeouts);
+    return (await sender).send(request);
+  };
+
+  /** Repeats `attempt` and turns the fault it ends with into an error for the user. */
+  const transfer = async <T>(
+    url: string,
+    attempt: (parsed: URL) => Promise<T>,
+    retrying: TransferOptions & { readonly gotFurther?: () => boolean },
+  ): Promise<T> => {
+    const parsed = parseUrl(url);
+    try {
+      const known = unreachable.get(parsed.origin);
+      if (known !== undefined) throw known;
+      return await withRetries(() => attempt(parsed), { ...retrying, policy });
+    } catch (error) {
+      if (!(error instanceof HttpFault)) throw error;
+      if (error.facts.unreachable === true) unreachable.set(parsed.origin, error);
+      throw httpFailed(url, error.facts.why, error);
+    }
+  };
+
+  return {
+    getText(url, { headers = {}, ...rest } = {}) {
+      return transfer(
+        url,
+        async (parsed) => readText(await send({ url: parsed, headers, signal: rest.signal })),
+        rest,
+      );
+    },
+    async download(url, { file, onProgress, ...rest }) {
+      let furthest = 0;
+      let reached = 0;
+      let resumed = false;
+      const attempt = async (parsed: URL): Promise<Downloaded> => {
+        const part = await readPartial(file, parsed);
+        const { response, offset } = await requestFrom(send, part, { url: parsed, signal: rest.signal });
+        if (reached === 0) resumed = offset > 0;
+        await notePartial(file, parsed, validatorOf(response));
+        const length = Number(response.header('content-length') ?? Number.NaN);
+        const total = Number.isNaN(length) ? undefined : offset + length;
+        const written = await writeFrom(file, response.body, {
+          offset,
+          onSize: (size) => {
+            reached = size;
+            onProgress?.(size, total);
+          },
+        });
+        await forgetPartial(file);
+        return { ...written, resumed };
+      };
+      const gotFurther = (): boolean => {
+        const further = reached > furthest;
+        furthest = Math.max(furthest, reached);
+        return further;
+      };
+      try {
+        return await transfer(url, attempt, { ...rest, gotFurther });
+      } catch (error) {
+        const explained = explainDiskFull(error, file);
+        if (explained !== error) await removePartial(file);
+        throw explained;
+      }
+    },
+    async close() {
+      await (await sender)?.close();
+    },
+  };
+}
+
+/** Asks for what `part` lacks; the server may answer with all of it, and does if its version is another. */
+async function requestFrom(
+  send: Sender['send'],
+  part: { readonly size: number; readonly validator: string } | undefined,
+  request: Request,
+): Promise<{ readonly response: Response; readonly offset: number }> {
+  if (part === undefined) return { response: await sendPlainly(send, request), offset: 0 };
+  const response = await send({
+    ...request,
+    headers: { range: `bytes=${part.size}-`, 'if-range': part.validator },
+  });
+  if (response.status === 200) return { response, offset: 0 };
+  const start = /^bytes (\d+)-/.exec(response.header('content-range') ?? '')?.[1];
+  if (response.status === 206 && Number(start) === part.size) return { response, offset: part.size };
+  await response.discard();
+  return { response: await sendPlainly(send, request), offset: 0 };
+}
+
+async function sendPlainly(send: Sender['send'], request: Request): Promise<Response> {
+  const response = await send(request);
+  if (response.status === 200) return response;
+  await response.discard();
+  throw new HttpFault({
+    why: `${request.url.host} answered with status ${response.status}`,
+    transient: false,
+  });
+}
+
+/** What If-Range may hold: a strong ETag, else the date (RFC 9110, section 13.1.5). */
+function validatorOf(response: Response): string | undefined {
+  const etag = response.header('etag');
+  return etag !== undefined && !etag.startsWith('W/') ? etag : response.header('last-modified');
+}
+
+async function readText(response: Response): Promise<Text> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.length;
+    if (size > LONGEST_TEXT) throw new HttpFault({ why: 'the page is too large', transient: false });
+    chunks.push(chunk);
+  }
+  const mediaType = (response.header('content-type') ?? '').split(';')[0] ?? '';
+  return {
+    text: Buffer.concat(chunks).toString('utf8'),
+    mediaType: mediaType.trim().toLowerCase(),
+    url: response.url.href,
+  };
+}
+
+function parseUrl(url: string): URL {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return parsed;
+  throw httpFailed(url, 'it is not an http or https address');
+}
+
+function httpFailed(url: string, why: string, cause?: unknown): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_HTTP_FAILED',
+    exitCode: ExitCode.failed,
+    message: `cannot fetch ${redactUrl(url)}`,
+    why,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
