@@ -1,0 +1,39 @@
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { nearest } from '../domain/nearest.ts';
+import type { Bundle, RecipeSet } from '../domain/recipe.ts';
+import type { RecipeSummary } from '../domain/results.ts';
+import { loadRecipes } from '../recipe/load.ts';
+import type { Context } from './context.ts';
+
+/** A bundle with the recipes it was loaded with. */
+export interface Subject {
+  readonly bundle: Bundle;
+  readonly set: RecipeSet;
+}
+
+/** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` does. */
+export async function loadSubject(context: Context, name: string): Promise<Subject> {
+  const set = await loadRecipes(context.recipesDirectory, context.platform);
+  const bundle = set.bundles.get(name);
+  if (bundle !== undefined) return { bundle, set };
+  const known = [...set.bundles.keys()];
+  const guess = nearest(name, known);
+  throw new KsbundleError({
+    code: 'KSB_BUNDLE_UNKNOWN',
+    exitCode: ExitCode.usage,
+    message: `there is no bundle "${name}"`,
+    why: set.components.has(name) ? `${name} is a component, which is built as part of a bundle` : `the bundles are: ${known.join(', ')}`,
+    hint: guess === undefined ? 'list what can be built: ksbundle recipes' : `did you mean "${guess}"?`,
+  });
+}
+
+/** Everything that the recipe directory offers: bundles first, then components and tools, each by name. */
+export async function listRecipes(context: Context): Promise<readonly RecipeSummary[]> {
+  const set = await loadRecipes(context.recipesDirectory, context.platform);
+  const byName = (a: RecipeSummary, b: RecipeSummary): number => (a.name < b.name ? -1 : 1);
+  return [set.bundles.values(), set.components.values(), [set.toolchain, ...set.tools.values()]].flatMap((recipes) =>
+    [...recipes]
+      .map(({ kind, name, version, license, summary }) => ({ kind, name, version, license, summary }))
+      .sort(byName),
+  );
+}

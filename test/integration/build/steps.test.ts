@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { workDirectories } from '../../../src/build/environment.ts';
+import { findNetworkIsolation } from '../../../src/build/isolation.ts';
+import { runSteps, type StepContext } from '../../../src/build/steps.ts';
+import { KsbundleError } from '../../../src/domain/errors.ts';
+import type { Event } from '../../../src/domain/events.ts';
+import type { Step } from '../../../src/domain/recipe.ts';
+
+let work: string;
+let events: Event[];
+
+beforeEach(async () => {
+  work = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-steps-'));
+  await mkdir(path.join(work, 'source'));
+  events = [];
+});
+afterEach(() => rm(work, { recursive: true }));
+
+function context(changes: Partial<StepContext> = {}): StepContext {
+  return {
+    component: 'demo',
+    directories: workDirectories(work),
+    environment: { PATH: process.env['PATH'] ?? '', GREETING: 'hello' },
+    variables: { version: '1.2' },
+    wrapper: [],
+    emit: (event) => events.push(event),
+    signal: new AbortController().signal,
+    ...changes,
+  };
+}
+
+function script(text: string): Step {
+  return {
+    name: 'try',
+    command: { kind: 'script', script: text },
+    directory: '.',
+    environment: { STEP: '${version}' },
+  };
+}
+
+async function failure(promise: Promise<unknown>): Promise<KsbundleError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof KsbundleError) return error;
+  throw new Error('expected a KsbundleError', { cause: error });
+}
+
+describe('runSteps', () => {
+  it('runs in the closed environment, expands variables and logs what was said', async () => {
+    process.env['LEAK'] = 'leaked';
+    await runSteps(
+      [script('echo "$GREETING ${version} $STEP $${LEAK:-closed}" | tee made; echo bad >&2')],
+      context(),
+    );
+    delete process.env['LEAK'];
+    expect(await readFile(path.join(work, 'source', 'made'), 'utf8')).toBe('hello 1.2 1.2 closed\n');
+    const log = await readFile(path.join(work, 'build.log'), 'utf8');
+    expect(log).toContain('hello 1.2 1.2 closed');
+    expect(log).toContain('bad');
+    expect(events).toContainEqual({ type: 'task-step', task: 'build:demo', step: 'try' });
+  });
+
+  it('stops at the first failing command and shows its last lines, the log and the way in', async () => {
+    const error = await failure(
+      runSteps([script('echo before\nfalse\necho after'), script('touch never')], context()),
+    );
+    expect(error.facts.code).toBe('KSB_BUILD_FAILED');
+    expect(error.facts.why).toContain('exit code 1');
+    expect(error.facts.details).toEqual(['before']);
+    expect(error.facts.hint).toContain(path.join(work, 'build.log'));
+    const entry = path.join(work, 'enter.sh');
+    expect(error.facts.hint).toContain(entry);
+    const shell = promisify(execFile)('sh', [entry]);
+    shell.child.stdin?.end('echo "$GREETING from $(basename "$PWD")"');
+    expect((await shell).stdout).toBe('hello from source\n');
+  });
+
+  it('names a program that does not exist', async () => {
+    const step: Step = {
+      name: 'try',
+      command: { kind: 'argv', argv: ['no-such-program'] },
+      directory: '.',
+      environment: {},
+    };
+    expect((await failure(runSteps([step], context()))).facts.why).toContain('ENOENT');
+  });
+
+  it('ends the whole process group when it is aborted', async () => {
+    const controller = new AbortController();
+    const running = runSteps(
+      [script('sleep 60 & echo $! > child; wait')],
+      context({ signal: controller.signal }),
+    );
+    const child = async (): Promise<string> =>
+      (await readFile(path.join(work, 'source', 'child'), 'utf8').catch(() => '')).trim();
+    await expect.poll(child).not.toBe('');
+    const pid = await child();
+    controller.abort(new Error('stop'));
+    await expect(running).rejects.toThrow('stop');
+    await expect
+      .poll(() =>
+        readFile(`/proc/${pid}/stat`, 'utf8').then(
+          (stat) => stat.split(' ')[2],
+          () => 'gone',
+        ),
+      )
+      .toMatch(/gone|Z/);
+  });
+
+  it('takes the network away where the kernel allows it', async ({ skip }) => {
+    const wrapper = await findNetworkIsolation();
+    if (wrapper.length === 0) return skip('this kernel grants no network namespace');
+    await runSteps([script('cat /proc/net/dev > devices')], context({ wrapper }));
+    const devices = (await readFile(path.join(work, 'source', 'devices'), 'utf8'))
+      .split('\n')
+      .slice(2)
+      .filter(Boolean);
+    expect(devices.map((line) => line.split(':')[0]?.trim())).toEqual(['lo']);
+  });
+});
