@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { inspect } from 'node:util';
-import { redactUrls } from '../domain/redact.ts';
+import { redactUrl } from '../domain/url.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { stateHome, type Environment } from './environment.ts';
 import { packageVersion } from './package-info.ts';
@@ -18,7 +18,7 @@ export async function writeBugReport(
   error: unknown,
   { argv, environment }: BugCircumstances,
 ): Promise<string | undefined> {
-  const text = redactUrls(
+  const text = redactUrl(
     [
       `ksbundle ${await packageVersion()}, Node.js ${process.version}, ${process.platform} ${process.arch}`,
       `arguments: ${JSON.stringify(argv)}`,

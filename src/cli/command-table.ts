@@ -148,9 +148,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'cache gc',
-    summary: 'remove what no recipe or lockfile needs any more',
+    summary: 'remove what was not used for thirty days',
     positionals: [],
-    options: [...RECIPE_OPTIONS, 'dry-run'],
+    options: ['cache', 'dry-run'],
     examples: [{ command: 'cache gc --dry-run', does: 'what would go, and how much room it takes' }],
     load: () => import('./commands/cache-gc.ts'),
   },

@@ -56,7 +56,7 @@ async function parse(source: TextFile): Promise<[SettingKey, RawValue][]> {
   const table = await parseToml(source);
   const lines = source.text.split('\n');
   const lineOf = (key: string): number =>
-    lines.findIndex((line) => line.replace(/["']/g, '').trimStart().startsWith(key)) + 1;
+    lines.findIndex((line) => /^\s*\[*\s*["']?([\w-]+)/.exec(line)?.[1] === key) + 1;
   const problems: Problem[] = [];
   const values: [SettingKey, RawValue][] = [];
   for (const [key, value] of Object.entries(table)) {

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { redactUrls } from '../domain/redact.ts';
+import { redactUrl } from '../domain/url.ts';
 import type { Environment } from './environment.ts';
 import type { Flags } from './options.ts';
 import { createStyle, type Style } from './style.ts';
@@ -36,7 +36,7 @@ export function createConsole({ stdout, stderr, environment, color }: ConsoleOpt
   const colourful = color !== false && (noColor === undefined || noColor === '') && !dumb;
   const channel = (stream: OutputStream): Channel => ({
     line: (text) => {
-      stream.write(`${redactUrls(text)}\n`);
+      stream.write(`${redactUrl(text)}\n`);
     },
     style: createStyle(colourful && stream.isTTY === true),
     animated: stream.isTTY === true && !dumb,

@@ -75,7 +75,7 @@ export function formatFailure({ facts }: Failure, style: Style): string[] {
     if (problem.hint !== undefined) lines.push(`    ${problem.hint}`);
   }
   for (const detail of facts.details ?? []) lines.push(`  ${style.dim('|')} ${detail}`);
-  if (facts.hint !== undefined) lines.push(`  ${style.green('next:')} ${facts.hint}`);
+  if (facts.hint !== undefined) lines.push(`  ${style.green('hint:')} ${facts.hint}`);
   return lines;
 }
 

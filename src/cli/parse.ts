@@ -1,4 +1,4 @@
-import yargs from 'yargs';
+import parseWords from 'yargs-parser';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS, subcommandsOf, topLevelWords } from './command-table.ts';
 import {
@@ -17,7 +17,7 @@ export interface Parsed {
   readonly words: readonly string[];
   /** Everything that was written as an option, known or not. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Options written as `--name=VALUE` that take none: yargs would read any VALUE but `true` as false. */
+  /** Options written as `--name=VALUE` that take none: yargs-parser would read any VALUE but `true` as false. */
   readonly valuedFlags: readonly OptionName[];
 }
 
@@ -40,28 +40,20 @@ export function parseArguments(argv: readonly string[]): Parsed {
     const { letter } = optionSpec(name);
     return letter === undefined ? [] : [[letter, name] as const];
   });
-  const {
-    _: words,
-    $0: _program,
-    ...options
-  } = yargs([...argv])
-    .help(false)
-    .version(false)
-    .detectLocale(false)
-    .exitProcess(false)
-    .parserConfiguration({
+  const { _: words, ...options } = parseWords([...argv], {
+    boolean: names(['flag']),
+    string: names(['value', 'optional']),
+    array: names(['values']).map((key) => ({ key, string: true })),
+    alias: Object.fromEntries(aliases.map(([letter, name]) => [name, [letter]])),
+    configuration: {
       'camel-case-expansion': false,
       'dot-notation': false,
       'greedy-arrays': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
       'strip-aliased': true,
-    })
-    .boolean(names(['flag']))
-    .string(names(['value', 'values', 'optional']))
-    .array(names(['values']))
-    .alias(Object.fromEntries(aliases.map(([letter, name]) => [name, letter])))
-    .parseSync();
+    },
+  });
   return { words: words.map(String), options, valuedFlags: valuedFlags(argv) };
 }
 

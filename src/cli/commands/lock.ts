@@ -1,17 +1,15 @@
 import type { LockChange } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
-import { chooseBundle } from './bundle-choice.ts';
+import { bundleNames, chooseBundle } from './bundle-choice.ts';
 import { alignColumns } from './columns.ts';
 
 export const run: RunCommand = async ({ positionals, flags, open }) => {
   const opened = await open();
   const { pipeline, context } = opened;
-  // `--upgrade keystone` reads as "upgrade, of keystone" to a person, and as --upgrade=keystone to the parser.
-  const bundles = new Set(
-    (await pipeline.listRecipes(context)).filter(({ kind }) => kind === 'bundle').map(({ name }) => name),
-  );
   const { upgrade } = flags;
-  const upgradeIsBundle = positionals.length === 0 && upgrade !== undefined && bundles.has(upgrade);
+  // `--upgrade keystone` reads as "upgrade keystone" to a person, and as --upgrade=keystone to the parser.
+  const upgradeIsBundle =
+    positionals.length === 0 && upgrade !== undefined && (await bundleNames(opened)).includes(upgrade);
   const bundle = await chooseBundle(opened, upgradeIsBundle ? upgrade : positionals[0]);
   const result = await pipeline.lockBundle(context, bundle, {
     check: flags.check === true,

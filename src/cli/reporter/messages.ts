@@ -16,7 +16,7 @@ export function endedLine(title: string, event: EventOf<'task-ended'>, style: St
 
 export function warningLines(event: EventOf<'warning'>, style: Style): string[] {
   const first = `${style.yellow('warning:')} ${event.message}`;
-  return event.hint === undefined ? [first] : [first, `  ${style.green('next:')} ${event.hint}`];
+  return event.hint === undefined ? [first] : [first, `  ${style.green('hint:')} ${event.hint}`];
 }
 
 export function progressText({ done, total, unit }: EventOf<'task-progress'>): string {
