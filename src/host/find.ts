@@ -1,0 +1,145 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { run } from '../io/process.ts';
+import { installCommands, packageManagerOf, readOsRelease } from './package-manager.ts';
+import { HOST_TOOLS, type HostTool, type VersionProbe } from './tools.ts';
+
+/** A host tool as found on this machine. */
+export interface FoundTool {
+  readonly name: string;
+  /** Absolute path. */
+  readonly path: string;
+  /** Absent for tools whose version says nothing, such as `true`. */
+  readonly version?: string;
+}
+
+export interface FindOptions {
+  /** All by default. */
+  readonly tools?: readonly HostTool[];
+  /** Directories to look in, separated by colons; `PATH` by default. */
+  readonly searchPath?: string;
+  /** Text of the os-release file; the host's by default. */
+  readonly osRelease?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Milliseconds that a tool may take to tell its version. */
+const PROBE_TIME = 10_000;
+
+/**
+ * Finds every tool, with its version, in the order of the registry. Throws one `KSB_HOST_TOOL_MISSING` (exit code 3) that names
+ * all that are missing, too old or incomplete, why each is needed, and the command that installs them.
+ */
+export async function findHostTools(options: FindOptions = {}): Promise<readonly FoundTool[]> {
+  const { tools = HOST_TOOLS, searchPath = process.env['PATH'] ?? '', signal } = options;
+  const results = await Promise.all(tools.map((tool) => inspectTool(tool, { searchPath, signal })));
+  signal?.throwIfAborted();
+  const unfit = tools.filter((_, index) => results[index]?.lack !== undefined);
+  if (unfit.length === 0) return results.flatMap(({ found }) => (found === undefined ? [] : [found]));
+  const problems = results.flatMap(({ lack }) => (lack === undefined ? [] : [lack]));
+  throw missingTools(unfit, problems, options.osRelease ?? (await readOsRelease()));
+}
+
+interface Inspection {
+  readonly found?: FoundTool;
+  /** Why the tool will not do. */
+  readonly lack?: Problem;
+}
+
+async function inspectTool(
+  tool: HostTool,
+  where: { readonly searchPath: string; readonly signal: AbortSignal | undefined },
+): Promise<Inspection> {
+  const file = await findProgram(tool.name, where.searchPath);
+  const lack = (code: string, what: string): Inspection => ({
+    lack: { code, message: `${tool.name} ${what}; it is needed ${tool.why}` },
+  });
+  if (file === undefined) return lack('tool-missing', 'is not installed');
+  const version =
+    tool.version === undefined ? undefined : await probeVersion(file, tool.version, where.signal);
+  const minimum = tool.version?.minimum;
+  if (minimum !== undefined && (version === undefined || compareVersions(version, minimum) < 0)) {
+    return lack(
+      'tool-too-old',
+      `is ${version ?? 'of an unknown version'}, and ${minimum} or newer is wanted`,
+    );
+  }
+  const missing = tool.modules === undefined ? [] : await missingModules(file, tool.modules, where.signal);
+  if (missing.length > 0) return lack('module-missing', `lacks the modules ${missing.join(', ')}`);
+  return { found: { name: tool.name, path: file, ...(version === undefined ? {} : { version }) } };
+}
+
+async function findProgram(name: string, searchPath: string): Promise<string | undefined> {
+  for (const directory of searchPath.split(path.delimiter).filter((entry) => path.isAbsolute(entry))) {
+    const file = path.join(directory, name);
+    try {
+      await access(file, constants.X_OK);
+      if ((await stat(file)).isFile()) return file;
+    } catch {
+      // Not here, or not for us: the next directory may have it.
+    }
+  }
+  return undefined;
+}
+
+const ENVIRONMENT = { LC_ALL: 'C' } as const;
+
+async function probeVersion(
+  file: string,
+  probe: VersionProbe,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const result = await run([file, ...probe.parameters], {
+    environment: ENVIRONMENT,
+    extendEnvironment: true,
+    timeout: PROBE_TIME,
+    signal,
+  });
+  return probe.pattern.exec(`${result.stdout}\n${result.stderr}`)?.[1];
+}
+
+async function missingModules(
+  perl: string,
+  modules: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const script = 'for (@ARGV) { print "$_\\n" unless eval "require $_; 1" }';
+  const result = await run([perl, '-e', script, ...modules], {
+    environment: ENVIRONMENT,
+    extendEnvironment: true,
+    timeout: PROBE_TIME,
+    signal,
+  });
+  return result.exitCode === 0 ? result.stdout.split('\n').filter((line) => line !== '') : [...modules];
+}
+
+/** Negative if `a` is older than `b`; versions are numbers joined by dots, of any count. */
+function compareVersions(a: string, b: string): number {
+  const left = a.split('.').map(Number);
+  const right = b.split('.').map(Number);
+  for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function missingTools(
+  tools: readonly HostTool[],
+  problems: readonly Problem[],
+  osRelease: string,
+): KsbundleError {
+  const commands = installCommands(tools, packageManagerOf(osRelease));
+  return new KsbundleError({
+    code: 'KSB_HOST_TOOL_MISSING',
+    exitCode: ExitCode.hostTool,
+    message:
+      problems.length === 1
+        ? 'a program that the build needs is missing on this machine'
+        : `${problems.length} programs that the build needs are missing on this machine`,
+    problems,
+    hint: `install ${problems.length === 1 ? 'it' : 'them'} as root: ${commands.join('   or   ')}`,
+  });
+}

@@ -1,0 +1,164 @@
+/** Package managers whose install command can be told. */
+export const PACKAGE_MANAGERS = ['apt', 'dnf', 'zypper'] as const;
+export type PackageManager = (typeof PACKAGE_MANAGERS)[number];
+
+/** How a tool tells its version. */
+export interface VersionProbe {
+  readonly parameters: readonly string[];
+  /** Its first group is the version. */
+  readonly pattern: RegExp;
+  /** Oldest version that will do. */
+  readonly minimum?: string;
+}
+
+/** A program of the host that a build uses. */
+export interface HostTool {
+  readonly name: string;
+  /** Completes the sentence "it is needed …". */
+  readonly why: string;
+  readonly version?: VersionProbe;
+  /** Perl modules that must load, for `perl` alone. */
+  readonly modules?: readonly string[];
+  readonly packages: Readonly<Record<PackageManager, string>>;
+}
+
+const GNU_VERSION: VersionProbe = { parameters: ['--version'], pattern: /(\d+(?:\.\d+)+)/ };
+
+/**
+ * Modules that OpenSSL 3.5's Configure, its Makefile's generators and `util/*.pl` load, as traced with `%INC`. All come with
+ * Perl itself, but distributions split them off: see NOTES-PERL.md in OpenSSL's sources.
+ */
+const OPENSSL_PERL_MODULES = [
+  'Cwd',
+  'Encode',
+  'File::Basename',
+  'File::Compare',
+  'File::Copy',
+  'File::Find',
+  'File::Glob',
+  'File::Path',
+  'File::Spec::Functions',
+  'FileHandle',
+  'FindBin',
+  'Getopt::Long',
+  'Getopt::Std',
+  'IPC::Cmd',
+  'List::Util',
+  'Module::Load::Conditional',
+  'POSIX',
+  'Pod::Usage',
+  'Scalar::Util',
+  'Storable',
+  'Text::ParseWords',
+  'Time::HiRes',
+  'Time::Local',
+  'Time::Piece',
+] as const;
+
+/** Programs of the coreutils package that configure scripts, makefiles and libtool call. */
+const COREUTILS = [
+  'basename',
+  'cat',
+  'chmod',
+  'cksum',
+  'comm',
+  'cp',
+  'cut',
+  'date',
+  'dd',
+  'dirname',
+  'echo',
+  'env',
+  'expr',
+  'false',
+  'head',
+  'id',
+  'install',
+  'join',
+  'ln',
+  'ls',
+  'md5sum',
+  'mkdir',
+  'mkfifo',
+  'mktemp',
+  'mv',
+  'nproc',
+  'od',
+  'paste',
+  'printf',
+  'pwd',
+  'readlink',
+  'rm',
+  'rmdir',
+  'sha256sum',
+  'sleep',
+  'sort',
+  'split',
+  'stat',
+  'tail',
+  'tee',
+  'test',
+  'touch',
+  'tr',
+  'true',
+  'tsort',
+  'uname',
+  'uniq',
+  'wc',
+] as const;
+
+function same(name: string): HostTool['packages'] {
+  return { apt: name, dnf: name, zypper: name };
+}
+
+function coreutil(name: string): HostTool {
+  return { name, why: 'to run configure scripts and makefiles', packages: same('coreutils') };
+}
+
+/**
+ * The one list of the host's programs that a build may use. The build's closed PATH holds exactly these and the
+ * toolchain; whatever a recipe calls beyond them fails everywhere alike.
+ */
+export const HOST_TOOLS: readonly HostTool[] = [
+  {
+    name: 'make',
+    why: 'to compile every component that has a makefile',
+    version: { parameters: ['--version'], pattern: /GNU Make (\d+(?:\.\d+)+)/, minimum: '3.81' },
+    packages: same('make'),
+  },
+  {
+    name: 'perl',
+    why: "to run OpenSSL's Configure",
+    version: { parameters: ['-e', 'printf "%vd", $^V'], pattern: /^(\d+(?:\.\d+)+)/, minimum: '5.10.0' },
+    modules: OPENSSL_PERL_MODULES,
+    packages: { apt: 'perl', dnf: 'perl-core', zypper: 'perl' },
+  },
+  {
+    name: 'sh',
+    why: 'to run configure scripts and steps',
+    packages: { apt: 'dash', dnf: 'bash', zypper: 'bash' },
+  },
+  { name: 'sed', why: 'to run configure scripts', version: GNU_VERSION, packages: same('sed') },
+  { name: 'awk', why: 'to run configure scripts', packages: { apt: 'mawk', dnf: 'gawk', zypper: 'gawk' } },
+  { name: 'grep', why: 'to run configure scripts', version: GNU_VERSION, packages: same('grep') },
+  { name: 'egrep', why: 'to run older configure scripts', packages: same('grep') },
+  { name: 'fgrep', why: 'to run older configure scripts', packages: same('grep') },
+  { name: 'find', why: 'to install components', version: GNU_VERSION, packages: same('findutils') },
+  { name: 'xargs', why: 'to install components', packages: same('findutils') },
+  { name: 'cmp', why: 'to compare generated files', packages: same('diffutils') },
+  { name: 'diff', why: 'to compare generated files', version: GNU_VERSION, packages: same('diffutils') },
+  { name: 'patch', why: "to apply the recipes' patches", version: GNU_VERSION, packages: same('patch') },
+  {
+    name: 'xz',
+    why: 'to unpack .tar.xz sources',
+    version: GNU_VERSION,
+    packages: { apt: 'xz-utils', dnf: 'xz', zypper: 'xz' },
+  },
+  {
+    name: 'bzip2',
+    why: 'to unpack .tar.bz2 sources',
+    version: { parameters: ['--help'], pattern: /Version (\d+(?:\.\d+)+)/ },
+    packages: same('bzip2'),
+  },
+  ...COREUTILS.map(coreutil),
+];
