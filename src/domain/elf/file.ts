@@ -37,8 +37,6 @@ export interface DynamicEntry {
 export interface Dynamic {
   /** The entries before the `DT_NULL` that ends them. */
   readonly entries: readonly DynamicEntry[];
-  /** File offsets of unused entries: those from the first `DT_NULL` on, except the last, which has to stay. */
-  readonly spares: readonly number[];
   /** Where the string table lies in the file, bytes. */
   readonly strings: { readonly offset: number; readonly size: number };
   readonly needed: readonly string[];
@@ -111,10 +109,6 @@ function readDynamic(bytes: Buffer, header: ElfHeader): Dynamic | undefined {
   const [soname, rpath, runpath] = [lastString(Tag.soname), lastString(Tag.rpath), lastString(Tag.runpath)];
   return {
     entries: live,
-    spares: entries
-      .slice(end, -1)
-      .filter((entry) => entry.tag === Tag.null)
-      .map((entry) => entry.offset),
     strings,
     needed: valuesOf(Tag.needed).map((value) => readString(table, value)),
     ...(soname === undefined ? {} : { soname }),

@@ -14,6 +14,7 @@ export interface Segment {
   readonly fileSize: number;
   readonly address: number;
   readonly memorySize: number;
+  readonly alignment: number;
 }
 
 export interface ElfHeader {
@@ -108,6 +109,7 @@ function readSegments(bytes: Buffer, table: Table): Segment[] {
       address: readUint64(headers, at + 16),
       fileSize: readUint64(headers, at + 32),
       memorySize: readUint64(headers, at + 40),
+      alignment: readUint64(headers, at + 48),
     };
   });
 }

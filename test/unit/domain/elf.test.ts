@@ -35,14 +35,8 @@ describe('readElf', () => {
       needed: ['libtwo.so.2', 'libc.so.6'],
       soname: 'libone.so.1',
       runpath: '$ORIGIN/../lib',
-      spares: [],
     });
     expect(elf.dynamic).not.toHaveProperty('rpath');
-  });
-
-  test('knows which entries of the dynamic section are unused', () => {
-    const { dynamic } = readElf(buildElf({ spares: 3 }));
-    expect(dynamic?.spares).toHaveLength(3);
   });
 
   test('takes an object file for what it is', () => {

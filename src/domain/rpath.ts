@@ -1,0 +1,12 @@
+import path from 'node:path';
+
+/**
+ * The release path that an entry of an RPATH stands for, for an object found in `directory`, a release path too (`.` for
+ * the release itself). Undefined for an entry that is not relative to `$ORIGIN` or leaves the release.
+ */
+export function resolveRpathEntry(directory: string, entry: string): string | undefined {
+  const match = /^\$(?:ORIGIN|\{ORIGIN\})(\/.*)?$/u.exec(entry);
+  if (match === null) return undefined;
+  const target = path.posix.join(directory, match[1] ?? '');
+  return target === '..' || target.startsWith('../') ? undefined : target.replace(/(?<=.)\/$/u, '');
+}

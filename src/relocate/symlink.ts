@@ -1,0 +1,12 @@
+import path from 'node:path';
+
+/**
+ * The relative target that replaces the absolute one of the symbolic link at the release path `file`, if that lies below
+ * one of `roots`, each of which stands for the release's root; undefined if the link may stay or leads elsewhere.
+ */
+export function relocateSymlink(file: string, target: string, roots: readonly string[]): string | undefined {
+  const root = roots.find((directory) => target === directory || target.startsWith(`${directory}/`));
+  if (root === undefined) return undefined;
+  const inRelease = path.posix.normalize(`./${target.slice(root.length)}`);
+  return path.posix.relative(path.posix.dirname(file), inRelease) || '.';
+}
