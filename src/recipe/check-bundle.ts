@@ -53,16 +53,16 @@ function checkInterpreter({ components, python }: PartlyBundle): Fault[] {
 }
 
 function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
-  const wrong = (key: string, message: string, hint?: string): Fault => ({
+  const has = (key: keyof PartlyAnswer): boolean => Object.hasOwn(answer, key);
+  const wrong = (key: keyof PartlyAnswer, message: string): Fault => ({
     code: 'bad-answer',
     message: `answer ${quote(answer.name ?? '')}: ${message}`,
-    hint,
-    path: answer[key as keyof PartlyAnswer] === undefined ? path : [...path, key],
+    path: has(key) ? [...path, key] : path,
     at: 'key',
   });
   const { type, minimum, maximum } = answer;
   const faults: Fault[] = [];
-  if (type !== undefined && (type === 'choice') !== (answer.choices !== undefined)) {
+  if (type !== undefined && (type === 'choice') !== has('choices')) {
     faults.push(
       type === 'choice'
         ? wrong('choices', 'a choice needs "choices"')
@@ -70,20 +70,20 @@ function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
     );
   }
   for (const key of ['minimum', 'maximum'] as const) {
-    if (type !== undefined && type !== 'integer' && answer[key] !== undefined) {
+    if (type !== undefined && type !== 'integer' && has(key)) {
       faults.push(wrong(key, `${quote(key)} is for type = "integer", not ${quote(type)}`));
     }
   }
   if (minimum !== undefined && maximum !== undefined && minimum > maximum) {
     faults.push(wrong('minimum', `the minimum ${minimum} is above the maximum ${maximum}`));
   }
-  if (answer.rule !== undefined && answer['rule-help'] === undefined) {
+  if (has('rule') && !has('rule-help')) {
     faults.push(wrong('rule', 'a rule needs "rule-help", which tells people what it wants'));
   }
-  if (answer['rule-help'] !== undefined && answer.rule === undefined) {
+  if (has('rule-help') && !has('rule')) {
     faults.push(wrong('rule-help', '"rule-help" explains a "rule", and there is none'));
   }
-  if (answer.secret === true && answer.default !== undefined) {
+  if (answer.secret === true && has('default')) {
     faults.push(wrong('default', 'a secret has no default: every installation needs its own'));
   }
   const mismatch = mismatchOfDefault(answer);

@@ -87,7 +87,12 @@ function checkSource(source: PartlySource, path: KeyPath): Fault[] {
   const unnamed = packings.flatMap((packing, index): Fault[] => {
     const first = packing?.locations?.[0];
     const location = first === undefined ? undefined : parseLocation(first);
-    if (packing?.file !== undefined || location === undefined || isFileName(locationFile(location)))
+    if (
+      packing === undefined ||
+      Object.hasOwn(packing, 'file') ||
+      location === undefined ||
+      isFileName(locationFile(location))
+    )
       return [];
     return [
       {
@@ -105,8 +110,8 @@ function checkSource(source: PartlySource, path: KeyPath): Fault[] {
 
 function checkSteps(recipe: PartlyComponent): Fault[] {
   return (recipe.build?.step ?? []).flatMap((step, index): Fault[] => {
-    if (step === undefined || (step.run === undefined) !== (step.script === undefined)) return [];
-    const both = step.run !== undefined;
+    if (step === undefined || Object.hasOwn(step, 'run') !== Object.hasOwn(step, 'script')) return [];
+    const both = Object.hasOwn(step, 'run');
     return [
       {
         code: both ? 'conflicting-keys' : 'missing-key',

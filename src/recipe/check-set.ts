@@ -91,7 +91,7 @@ function checkReferences(recipes: readonly SoundRecipe[], unreadable: readonly s
             kind === undefined
               ? `there is no component ${quote(name)}`
               : `${quote(name)} is a ${kind}, not a component`,
-          hint: suggest(nearest(name, components)),
+          hint: suggest(nearest(name, known)),
           path,
           at: 'value',
         },

@@ -114,6 +114,6 @@ function describeSyntaxError(error: unknown): string {
   // A grammar error lists every token that could have followed, which tells a person nothing.
   const [, found] = /^Expected [\s\S]* but ([\s\S]*) found\.$/.exec(message) ?? [];
   return found === undefined
-    ? message.replace(/\.$/, '')
+    ? `not TOML: ${message.replace(/\.$/, '')}`
     : `not TOML: unexpected ${found === '"\\n"' ? 'end of line' : found}`;
 }

@@ -83,7 +83,7 @@ export const programName = text({
 
 export const version = text({
   code: 'bad-version',
-  expected: 'a version: dotted numbers with an optional suffix, such as "1.3.2" or "2.1.13-stable"',
+  expected: 'dotted numbers with an optional suffix, such as "1.3.2" or "2.1.13-stable"',
   accepts: isVersion,
   correct: findVersion,
 });
@@ -154,6 +154,12 @@ export const glob = text({
     const corrected = value.replace(/^(?:\.?\/)+|\/+$/g, '');
     return isGlob(corrected) ? corrected : undefined;
   },
+});
+
+export const metavar = text({
+  code: 'bad-name',
+  expected: 'a placeholder in capitals, such as "HOST"',
+  accepts: (value) => /^[A-Z][A-Z0-9:_-]*$/.test(value),
 });
 
 export const pattern = text({

@@ -2,10 +2,13 @@ import type { z } from 'zod';
 import { nearest } from '../domain/nearest.ts';
 import type { Document } from './document.ts';
 import { formatKey, formatTable, quote, quoteList, suggest, type Fault, type KeyPath } from './mistake.ts';
-import { describeSchema, describeValue, schemaAt, valueAt } from './schema-walk.ts';
+import { describeSchema, describeValue, keysOf, schemaAt, valueAt } from './schema-walk.ts';
 import { schemas } from './written.ts';
 
-/** A recipe of which some values may be missing, but those that are there have the right form. */
+/**
+ * A recipe whose values all have the right form. Any may be absent; one that is there as `undefined` was written in
+ * another form.
+ */
 export type Partly<T> = T extends readonly (infer Element)[]
   ? readonly (Partly<Element> | undefined)[]
   : T extends object
@@ -50,13 +53,18 @@ function removeFaulty(root: unknown, issue: z.core.$ZodIssue): void {
     return;
   }
   const key = path.at(-1);
-  if (key !== undefined) remove(valueAt(root, path.slice(0, -1)), key);
+  const parent = valueAt(root, path.slice(0, -1));
+  if (issue.code === 'invalid_key' && key !== undefined) remove(parent, key);
+  else if (key !== undefined && valueAt(parent, [key]) !== undefined) blank(parent, key);
 }
 
-/** Takes a value out; an element of a list leaves a gap, so that the others keep their index. */
 function remove(parent: unknown, key: string | number): void {
-  if (Array.isArray(parent)) parent[Number(key)] = undefined;
-  else if (typeof parent === 'object' && parent !== null) Reflect.deleteProperty(parent, key);
+  if (typeof parent === 'object' && parent !== null) Reflect.deleteProperty(parent, key);
+}
+
+/** Empties a value's place and keeps the place: elements of lists keep their index, keys are still there. */
+function blank(parent: unknown, key: string | number): void {
+  if (typeof parent === 'object' && parent !== null) Reflect.set(parent, key, undefined);
 }
 
 function describeIssue(issue: z.core.$ZodIssue, document: Document): Fault[] {
@@ -65,7 +73,7 @@ function describeIssue(issue: z.core.$ZodIssue, document: Document): Fault[] {
   const value = valueAt(document.value, path);
   switch (issue.code) {
     case 'unrecognized_keys':
-      return describeUnknownKeys(issue.keys, path, schema);
+      return describeUnknownKeys(issue.keys, path, document);
     case 'invalid_key':
       return issue.issues.map((inner) => ({ ...describeCustom(inner, path), at: 'key' }));
     case 'custom':
@@ -77,12 +85,17 @@ function describeIssue(issue: z.core.$ZodIssue, document: Document): Fault[] {
   }
 }
 
-function describeUnknownKeys(keys: readonly string[], path: KeyPath, schema: z.ZodType | undefined): Fault[] {
-  const known = schema !== undefined && 'shape' in schema ? Object.keys(schema.shape as object) : [];
+function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: Document): Fault[] {
+  const root = schemas[document.kind];
+  const schema = schemaAt(root, document.value, path);
+  const known = schema === undefined ? [] : keysOf(schema, valueAt(document.value, path));
+  const top = keysOf(root, document.value);
   return keys.map((key) => ({
     code: 'unknown-key',
-    message: `unknown key ${quote(key)} in ${formatTable(path)}; valid keys: ${[...known].sort().join(', ')}`,
-    hint: suggest(nearest(key, known)),
+    message: `unknown key ${quote(key)} in ${formatTable(path)}; valid keys: ${known.sort().join(', ')}`,
+    hint: top.includes(key)
+      ? `${quote(key)} is a key of the recipe itself: write it above the first [table]`
+      : suggest(nearest(key, known)),
     path: [...path, key],
     at: 'key',
   }));

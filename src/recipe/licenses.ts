@@ -2,9 +2,7 @@ import { createRequire } from 'node:module';
 import parse from 'spdx-expression-parse';
 import { nearest } from '../domain/nearest.ts';
 
-const OPERATORS = new Set(['AND', 'OR', 'WITH']);
-
-/** Whether `text` is an SPDX licence expression over the names of SPDX's own list, or `LicenseRef-…`. */
+/** Whether `text` is an SPDX licence expression over the names of SPDX's own list and `LicenseRef-…`. */
 export function isLicense(text: string): boolean {
   try {
     parse(text);
@@ -14,13 +12,25 @@ export function isLicense(text: string): boolean {
   }
 }
 
-/** The expression with the name that SPDX does not know replaced by the nearest one that it does. */
+/** The expression with the names that SPDX does not know replaced by the nearest that it does. */
 export function correctLicense(text: string): string | undefined {
-  const known: unknown = createRequire(import.meta.url)('spdx-license-ids');
-  const names = Array.isArray(known) ? known.map(String) : [];
-  const corrected = text.replace(/[A-Za-z0-9.-]+/g, (word) => {
-    if (OPERATORS.has(word.toUpperCase())) return word.toUpperCase();
-    return isLicense(word) ? word : (nearest(word, names) ?? word);
+  const list: unknown = createRequire(import.meta.url)('spdx-license-ids');
+  const names = new Map(
+    Array.isArray(list) ? list.map((name) => [bareName(String(name)), String(name)]) : [],
+  );
+  const corrected = text.replace(/[A-Za-z0-9.+-]+/g, (word) => {
+    if (/^(?:and|or|with)$/i.test(word) || isLicense(word)) return word;
+    const bare = bareName(word);
+    // A family such as GPL is not a typo of some other licence: which of its members is meant cannot be guessed.
+    if ([...names.keys()].filter((name) => name.startsWith(bare)).length > 3) return word;
+    return names.get(nearest(bare, names.keys()) ?? '') ?? word;
   });
   return isLicense(corrected) ? corrected : undefined;
+}
+
+function bareName(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '')
+    .replace(/0$/, '');
 }

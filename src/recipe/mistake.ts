@@ -27,7 +27,7 @@ export function formatKey(path: KeyPath): string {
 
 /** The table that a path names, as its header is written: `[build]`, `[[build.step]]`. */
 export function formatTable(path: KeyPath): string {
-  if (path.length === 0) return 'the top level';
+  if (path.length === 0) return 'the recipe';
   return typeof path.at(-1) === 'number' ? `[[${formatKey(path)}]]` : `[${formatKey(path)}]`;
 }
 

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { KeyPath } from './mistake.ts';
 
-/** The schema of the value at `path` in `value`, without what makes it optional; undefined where the schema has none. */
+/** The schema of the value at `path` in `value`; undefined where the schema has none. */
 export function schemaAt(schema: z.ZodType, value: unknown, path: KeyPath): z.ZodType | undefined {
-  const bare = unwrap(schema, value);
   const [part, ...rest] = path;
-  if (part === undefined) return bare;
-  const child = childOf(bare, part);
+  if (part === undefined) return schema;
+  const child = childOf(unwrap(schema, value), part);
   return child === undefined ? undefined : schemaAt(child, valueAt(value, [part]), rest);
 }
 
@@ -18,6 +17,12 @@ export function valueAt(value: unknown, path: KeyPath): unknown {
         : undefined,
     value,
   );
+}
+
+/** The keys that a table's schema has. */
+export function keysOf(schema: z.ZodType, value: unknown): string[] {
+  const bare = unwrap(schema, value);
+  return bare instanceof z.ZodObject ? Object.keys(bare.shape) : [];
 }
 
 /** What a schema expects, in words: `a list of strings`. */

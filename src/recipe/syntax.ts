@@ -62,9 +62,13 @@ export function isPattern(text: string): boolean {
   }
 }
 
+/** A Debian mirror's pool; which mirror is used is the host's business. */
+const MIRROR = /\/pool\/main\//;
+
 /** Parses `https://…`, `debian:<path below pool/main/>` or `python:<project>/<file>`; undefined for anything else. */
 export function parseLocation(text: string): Location | undefined {
-  if (text.startsWith('https://')) return isUrl(text) ? { kind: 'https', url: text } : undefined;
+  if (text.startsWith('https://'))
+    return isUrl(text) && !MIRROR.test(text) ? { kind: 'https', url: text } : undefined;
   const [kind, rest = ''] = splitOnce(text, ':');
   if (!isInnerPath(rest) || /[\s?#%]/.test(rest)) return undefined;
   if (kind === 'debian') return rest.split('/').length === 3 ? { kind, path: rest } : undefined;

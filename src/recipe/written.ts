@@ -142,11 +142,7 @@ const answer = z.strictObject({
   type: z.enum(ANSWER_TYPES).describe('type of the value'),
   default: z.union([z.string(), z.int(), z.boolean()]).optional().describe('value if none is given'),
   help: field.sentence.describe('what it is for'),
-  metavar: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9:_-]*$/)
-    .optional()
-    .describe('placeholder in help text, such as HOST'),
+  metavar: field.metavar.optional().describe('placeholder in help text, such as HOST'),
   rule: field.pattern.optional().describe('regular expression that the whole value must match'),
   'rule-help': field.sentence.optional().describe('what the rule wants, in words'),
   choices: z.array(z.string().min(1)).min(1).optional().describe('the values of a choice'),
@@ -173,7 +169,7 @@ export const bundleSchema = z
             z.strictObject({
               distribution: field.distribution.describe('distribution whose constraint is replaced'),
               version: field.version.describe('version that ships instead'),
-              reason: field.sentence.describe('why'),
+              reason: field.sentence.describe('why it departs from the constraints'),
             }),
           )
           .default([])
