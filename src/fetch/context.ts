@@ -3,7 +3,7 @@ import type { ContentStore } from '../domain/store.ts';
 import { createHttpClient, type HttpClient, type HttpOptions } from '../io/http.ts';
 import { readDebianMirrors } from './debian.ts';
 import { parseMirrors, type Mirror } from './mirrors.ts';
-import { readPythonIndexes, type PythonIndexes } from './python-config.ts';
+import { readPythonIndexes, type PythonIndexes } from './python-indexes.ts';
 
 /** What the network offers; the host's configuration is read at first need. */
 export interface Network {

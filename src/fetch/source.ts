@@ -1,7 +1,7 @@
 import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { asTask } from '../domain/events.ts';
-import type { LockedWheel } from '../domain/lock.ts';
+import type { WheelFile } from '../domain/lock.ts';
 import type { Packing, Source } from '../domain/recipe.ts';
 import { redactUrl } from '../domain/url.ts';
 import { candidatesOf } from './candidates.ts';
@@ -41,12 +41,12 @@ export async function fetchSource(source: Source, context: FetchContext): Promis
 }
 
 /** Brings a wheel into the store; see `fetchSource`. */
-export async function fetchWheel(wheel: LockedWheel, context: FetchContext): Promise<FetchedFile> {
+export async function fetchWheel(wheel: WheelFile, context: FetchContext): Promise<FetchedFile> {
   return fetchSource(wheelSource(wheel), context);
 }
 
 /** A wheel as a source of one packing, which the Python index has. */
-export function wheelSource({ name, file, sha256 }: LockedWheel): Source {
+export function wheelSource({ name, file, sha256 }: WheelFile): Source {
   return {
     into: '.',
     strip: 0,

@@ -1,0 +1,72 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+export interface TestServer {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** `METHOD target` of each request, in order. */
+  readonly requests: string[];
+  close(): Promise<void>;
+}
+
+/** A real HTTP server on loopback; close it in a `finally` or `afterEach`. */
+export async function serve(listener: RequestListener): Promise<TestServer> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    listener(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+export interface FileOptions {
+  readonly etag?: string;
+  /** Cuts the connection after that many bytes of the answer's body. */
+  readonly cutAfter?: number;
+  /** Pauses after that many bytes of the answer's body, for good. */
+  readonly stallAfter?: number;
+}
+
+/** Answers with a file's bytes, with Range and If-Range as RFC 9110 has them. */
+export function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { content, etag, cutAfter, stallAfter }: FileOptions & { readonly content: Buffer },
+): void {
+  const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
+  const validator = request.headers['if-range'];
+  const start = range !== undefined && (validator === undefined || validator === etag) ? Number(range) : 0;
+  const body = content.subarray(start);
+  response.writeHead(start > 0 ? 206 : 200, {
+    'content-length': body.length,
+    ...(etag === undefined ? {} : { etag }),
+    ...(start > 0 ? { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` } : {}),
+  });
+  const limit = cutAfter ?? stallAfter;
+  if (limit === undefined) response.end(body);
+  else
+    response.write(
+      body.subarray(0, limit),
+      () => cutAfter !== undefined && setTimeout(() => response.destroy(), 20),
+    );
+}
+
+/** A listener that serves files by their path; anything else is 404. */
+export function files(contents: Readonly<Record<string, string | Buffer>>): RequestListener {
+  return (request, response) => {
+    const content = contents[decodeURIComponent(request.url ?? '')];
+    if (content === undefined) response.writeHead(404).end();
+    else sendFile(request, response, { content: Buffer.from(content) });
+  };
+}
