@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { normalizeDistribution, requirementName } from '../domain/distribution.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import { formatPlatform } from '../domain/platform.ts';
@@ -15,8 +15,8 @@ export interface ResolveOptions extends LockSubject {
   readonly uv: Uv;
   /** Directory that temporary directories are made in. */
   readonly workDirectory: string;
-  /** Brings a wheel's bytes onto this machine, checks them against their digest and returns their path. */
-  readonly fetchWheel: (wheel: WheelFile) => Promise<string>;
+  /** Brings the wheels onto this machine, checks them against their digests and tells their sizes, in the order given. */
+  readonly fetchWheels: (wheels: readonly WheelFile[]) => Promise<readonly { readonly size: number }[]>;
   /** The present lockfile: its versions are kept where the recipe still allows them. */
   readonly previous?: Lockfile;
   /** Distributions whose version is chosen anew; empty for all of them; without it none. */
@@ -190,27 +190,18 @@ function builtPins(
   });
 }
 
-/** How many wheels are fetched at once. */
-const FETCHES = 4;
-
 async function measure(
   wheels: readonly WheelFile[],
   requires: ReadonlyMap<string, readonly string[]>,
-  { previous, fetchWheel, uv }: ResolveOptions,
+  { previous, fetchWheels }: ResolveOptions,
 ): Promise<LockedWheel[]> {
-  const known = new Map(previous?.wheels.map(({ sha256, size }) => [sha256, size]));
-  const sizes = new Map<WheelFile, number>();
-  const queue = wheels.values();
-  const work = async (): Promise<void> => {
-    for (const wheel of queue) {
-      uv.signal?.throwIfAborted();
-      sizes.set(wheel, known.get(wheel.sha256) ?? (await stat(await fetchWheel(wheel))).size);
-    }
-  };
-  await Promise.all(Array.from({ length: FETCHES }, work));
+  const sizes = new Map(previous?.wheels.map(({ sha256, size }) => [sha256, size]));
+  const unseen = wheels.filter(({ sha256 }) => !sizes.has(sha256));
+  const fetched = await fetchWheels(unseen);
+  for (const [index, { sha256 }] of unseen.entries()) sizes.set(sha256, fetched[index]?.size ?? 0);
   return wheels.map((wheel) => ({
     ...wheel,
-    size: sizes.get(wheel) ?? 0,
+    size: sizes.get(wheel.sha256) ?? 0,
     requires: requires.get(wheel.name) ?? [],
   }));
 }

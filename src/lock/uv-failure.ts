@@ -2,7 +2,7 @@ import path from 'node:path';
 import { normalizeDistribution, requirementName } from '../domain/distribution.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { formatPlatform } from '../domain/platform.ts';
-import { redactUrls } from '../domain/redact.ts';
+import { redactUrl } from '../domain/url.ts';
 import type { RunResult } from '../io/process.ts';
 import type { LockSubject } from './inputs.ts';
 
@@ -68,7 +68,7 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
 /** uv's text from its first error on, without warnings and passwords. */
 function errorText(stderr: string): string {
   const start = stderr.search(/^error:/m);
-  return redactUrls(start === -1 ? stderr : stderr.slice(start)).trim();
+  return redactUrl(start === -1 ? stderr : stderr.slice(start)).trim();
 }
 
 function conflict(text: string, context: FailureContext): KsbundleError {

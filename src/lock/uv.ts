@@ -10,8 +10,10 @@ export interface Uv {
   readonly executable: string;
   /** Directory it may keep downloaded metadata in; deleting it is always safe. */
   readonly cacheDirectory: string;
-  /** Base address of the Python index's simple pages; without one uv's own default and variables hold. */
-  readonly index?: string;
+  /** Base addresses of simple indexes (PEP 503), the main one first; without any uv's own default and variables hold. */
+  readonly indexes?: readonly string[];
+  /** Whether only what the cache directory knows may be used. */
+  readonly offline?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -128,14 +130,16 @@ async function compile(
   const argv = [
     ...[uv.executable, 'pip', 'compile', '--quiet', '--no-config', '--no-header', '--no-python-downloads'],
     ...['--color', 'never', '--cache-dir', uv.cacheDirectory, '--output-file', output, ...flags],
+    ...(uv.offline === true ? ['--offline'] : []),
   ];
   const result = await run(argv, { directory, environment: environmentOf(uv), signal: uv.signal });
   if (result.exitCode !== 0) return { failure: result };
   return { text: await readFile(path.join(directory, output), 'utf8') };
 }
 
-/** The index stands in the environment, not in argv, because its address may carry a password. */
-function environmentOf(uv: Uv): Record<string, string> {
+/** Indexes stand in the environment, not in argv, because an address may carry a password. */
+function environmentOf({ indexes = [] }: Uv): Record<string, string> {
+  const [main, ...others] = indexes;
   const passed = PASSED_ON.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
@@ -143,6 +147,6 @@ function environmentOf(uv: Uv): Record<string, string> {
   return {
     ...Object.fromEntries(passed),
     LC_ALL: 'C.UTF-8',
-    ...(uv.index === undefined ? {} : { UV_DEFAULT_INDEX: uv.index }),
+    ...(main === undefined ? {} : { UV_DEFAULT_INDEX: main, UV_INDEX: others.join(' ') }),
   };
 }
