@@ -1,4 +1,4 @@
-import { copyFile, lstat, mkdir, open, readdir, rename, stat, symlink, utimes } from 'node:fs/promises';
+import { copyFile, mkdir, open, rename, stat, symlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, isErrnoException, KsbundleError } from '../../domain/errors.ts';
 import { explainDiskFull } from '../disk.ts';
@@ -26,8 +26,6 @@ export interface VisitOptions {
 export interface UnpackOptions extends VisitOptions {
   /** Leading path components that are taken off every name; none unless told. */
   readonly strip?: number;
-  /** Adds to a directory that may have content already; a file that is there already is an error. */
-  readonly merge?: boolean;
 }
 
 /** Content up to this size is read whole and written beside the next entries. */
@@ -80,8 +78,7 @@ export async function unpackArchive(
       if (!(await writer.finish())) {
         throw damagedArchive(name, `nothing in it lies below ${strip} leading directories`);
       }
-      if (options.merge === true) await moveInto(root, destination);
-      else await rename(root, destination);
+      await rename(root, destination);
     });
   } catch (error) {
     if (isErrnoException(error, 'ENOTEMPTY') || isErrnoException(error, 'EEXIST'))
@@ -90,20 +87,12 @@ export async function unpackArchive(
   }
 }
 
-/** Moves a tree into another, directory by directory: never over a file, never through a link. */
-async function moveInto(tree: string, destination: string): Promise<void> {
-  const there = await lstat(destination).catch(() => undefined);
-  if (there === undefined) return rename(tree, destination);
-  if (!there.isDirectory() || !(await lstat(tree)).isDirectory()) throw occupied(destination);
-  for (const name of await readdir(tree)) await moveInto(path.join(tree, name), path.join(destination, name));
-}
-
-function occupied(destination: string, cause?: unknown): KsbundleError {
+function occupied(destination: string, cause: unknown): KsbundleError {
   return new KsbundleError({
     code: 'KSB_DESTINATION_OCCUPIED',
     exitCode: ExitCode.failed,
-    message: `cannot unpack to ${destination}: it is there already`,
-    ...(cause === undefined ? {} : { cause }),
+    message: `cannot unpack to ${destination}: it is there already and not empty`,
+    cause,
   });
 }
 

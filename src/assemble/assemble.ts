@@ -1,0 +1,140 @@
+import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { compileGlobs } from '../domain/glob.ts';
+import type { WheelFile } from '../domain/lock.ts';
+import type { ManifestWheel, Part } from '../domain/manifest.ts';
+import type { Bundle } from '../domain/recipe.ts';
+import { compareBytes, copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
+import { installComponent, type BuiltComponent } from './component.ts';
+import { COMMON_DROPS } from './drops.ts';
+import { checkLaunchers, formatLauncher } from './launcher.ts';
+import { formatReadme } from './readme.ts';
+import { createReleaseTree, type ReleaseTree } from './release-tree.ts';
+import { installWheel } from './wheel/install-wheel.ts';
+import { parseEntryPoints } from './wheel/metadata.ts';
+import { unpackWheel } from './wheel/unpack-wheel.ts';
+
+export interface FetchedWheel {
+  readonly wheel: WheelFile;
+  /** Absolute path of its bytes. */
+  readonly file: string;
+}
+
+export interface AssembleOptions {
+  readonly bundle: Bundle;
+  /** Everything that was built for the bundle, the interpreter among it; each recipe's `ship` says what ships. */
+  readonly components: readonly BuiltComponent[];
+  readonly wheels: readonly FetchedWheel[];
+  /** The repository's `init/` directory. */
+  readonly init: string;
+  /** The release directory, which must not exist yet. */
+  readonly directory: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called before each component and wheel, for progress. */
+  readonly onPart?: (part: Part) => void;
+}
+
+export interface Assembled {
+  /** Part by release path, of every file and link. */
+  readonly parts: ReadonlyMap<string, Part>;
+  /** Sorted by name. */
+  readonly wheels: readonly ManifestWheel[];
+  /** Release path of the directory that Python modules are in. */
+  readonly site: string;
+}
+
+/**
+ * Fills a new release directory: components, wheels, launchers, installer, licences, README. Byte code comes after
+ * relocation, with `compileByteCode`; the manifest and checksums with `packRelease`. Throws `KSB_ASSEMBLE_CLASH`,
+ * `KSB_WHEEL_INVALID`, `KSB_ENTRY_POINT_UNKNOWN`, `KSB_LICENSE_MISSING`, and what unpacking throws.
+ */
+export async function assembleRelease(options: AssembleOptions): Promise<Assembled> {
+  const { bundle, directory, signal, onPart } = options;
+  await mkdir(path.dirname(directory), { recursive: true });
+  await mkdir(directory);
+  const tree = createReleaseTree(directory, compileGlobs([...COMMON_DROPS, ...bundle.drop]));
+  const site = siteDirectory(options);
+  const wheels: ManifestWheel[] = [];
+  await withTemporaryDirectory(path.dirname(directory), async (temporary) => {
+    for (const built of byName(options.components, ({ component }) => component.name)) {
+      onPart?.(`component:${built.component.name}`);
+      await installComponent(tree, { ...built, temporary, signal });
+    }
+    for (const fetched of byName(options.wheels, ({ wheel }) => wheel.name)) {
+      onPart?.(`wheel:${fetched.wheel.name}`);
+      const unpacked = await unpackWheel({ ...fetched, signal }, path.join(temporary, fetched.wheel.file));
+      wheels.push(await installWheel(tree, { wheel: fetched.wheel, unpacked, site }));
+    }
+    await installInstaller(tree, { ...options, site, temporary: path.join(temporary, 'init') });
+  });
+  await installLaunchers(tree, bundle, site);
+  await tree.write('README', formatReadme(bundle), { part: 'bundle' });
+  tree.finish();
+  await removeEmptyDirectories(directory);
+  return { parts: tree.parts, wheels, site };
+}
+
+/** Where the interpreter looks for third-party modules: `lib/python<major>.<minor>/site-packages`. */
+function siteDirectory({ bundle, components }: AssembleOptions): string {
+  const interpreter = components.find(({ component }) => component.name === bundle.python.interpreter);
+  if (interpreter === undefined) throw new TypeError(`${bundle.name}: its interpreter was not built`);
+  const [major, minor] = interpreter.component.version.split('.');
+  return `lib/python${major}.${minor}/site-packages`;
+}
+
+function byName<T>(items: readonly T[], name: (item: T) => string): T[] {
+  return items.toSorted((a, b) => compareBytes(name(a), name(b)));
+}
+
+async function installLaunchers(tree: ReleaseTree, bundle: Bundle, site: string): Promise<void> {
+  const { launchers } = bundle.python;
+  const isEntryPoints = compileGlobs([`${site}/*.dist-info/entry_points.txt`]);
+  const offered = new Set<string>();
+  for (const file of [...tree.parts.keys()].filter(isEntryPoints)) {
+    const text = await readFile(path.join(tree.root, file), 'utf8');
+    for (const entryPoint of parseEntryPoints(text, 'console_scripts')) offered.add(entryPoint);
+  }
+  checkLaunchers(launchers, offered);
+  for (const launcher of launchers) {
+    await tree.write(`bin/${launcher.name}`, formatLauncher(launcher), { part: 'bundle', executable: true });
+  }
+}
+
+interface InstallerOptions extends AssembleOptions {
+  readonly site: string;
+  readonly temporary: string;
+}
+
+/**
+ * Copies the installer: what lies directly in `init/`, the general package, and the bundle's own directory, whose
+ * `site-packages/` goes to where Python finds it. Tells it the bundle's facts in `init/bundle.json`.
+ */
+async function installInstaller(tree: ReleaseTree, options: InstallerOptions): Promise<void> {
+  const { bundle, init, site, temporary } = options;
+  const modules = `${bundle.init}/site-packages/`;
+  for (const { path: file, kind } of await listTree(init)) {
+    const [top] = file.split('/');
+    const ours = !file.includes('/') || top === INSTALLER || top === bundle.init;
+    if (kind !== 'file' || !ours) continue;
+    const copy = path.join(temporary, file);
+    await copyFile(path.join(init, file), copy);
+    const target = file.startsWith(modules) ? `${site}/${file.slice(modules.length)}` : `init/${file}`;
+    await tree.place(copy, target, 'bundle');
+  }
+  const { name, version, revision, answers } = bundle;
+  const facts = { name, version, revision, init: bundle.init, answers };
+  await tree.write('init/bundle.json', `${JSON.stringify(facts, null, 2)}\n`, { part: 'bundle' });
+}
+
+/** Directory below `init/` that every bundle ships. */
+const INSTALLER = 'installer';
+
+async function removeEmptyDirectories(root: string): Promise<void> {
+  const directories = (await listTree(root))
+    .filter(({ kind }) => kind === 'directory')
+    .map((entry) => entry.path);
+  for (const directory of directories.toReversed()) {
+    const absolute = path.join(root, directory);
+    if ((await readdir(absolute)).length === 0) await rmdir(absolute);
+  }
+}

@@ -1,0 +1,74 @@
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
+import type { Part } from '../domain/manifest.ts';
+import { run } from '../io/process.ts';
+import { BYTE_CODE_SCRIPT } from './byte-code-script.ts';
+
+export interface ByteCodeOptions {
+  /** Program that is a CPython of the release's version: the release's own, or in a cross build one of this machine. */
+  readonly python: string;
+  /** The release directory. */
+  readonly root: string;
+  /** Release path of the directory that Python modules are in. */
+  readonly site: string;
+  /** Modules whose import closure is compiled; `package.*` is the package with everything below it. */
+  readonly modules: readonly string[];
+  /** Part by release path, of all files so far. */
+  readonly parts: ReadonlyMap<string, Part>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What every Python program loads before its own modules, as far as it is not frozen into the interpreter. */
+const STARTUP_MODULES: readonly string[] = [
+  'encodings.aliases',
+  'encodings.ascii',
+  'encodings.idna',
+  'encodings.latin_1',
+  'encodings.utf_8',
+  'importlib.metadata',
+  'sitecustomize',
+];
+
+/**
+ * Writes byte code for everything that `modules` import, and for nothing else: compiled files are a third of a
+ * release that has them all. They are never compared with their sources (`unchecked-hash`, PEP 552), because a release
+ * does not change; their bytes depend on source, release path and the version of Python only. Returns the parts
+ * with the new files added. Throws `KSB_BYTE_CODE_FAILED`.
+ */
+export async function compileByteCode(options: ByteCodeOptions): Promise<ReadonlyMap<string, Part>> {
+  const { python, root, site, modules, parts, signal } = options;
+  const library = path.posix.dirname(site);
+  const request = {
+    root,
+    version: library.replace(/^.*python/u, ''),
+    path: [library, site],
+    modules: [...modules, ...STARTUP_MODULES],
+  };
+  const result = await run([python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', BYTE_CODE_SCRIPT], {
+    // Nothing of ours: PYTHON* variables would change what is written.
+    environment: { LC_ALL: 'C', PYTHONHASHSEED: '0', SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
+    input: JSON.stringify(request),
+    signal,
+  });
+  signal?.throwIfAborted();
+  if (result.exitCode !== 0) throw failed(python, result.stderr, result.failedToStart);
+  const { written, missing } = JSON.parse(result.stdout) as {
+    readonly written: readonly (readonly [source: string, target: string])[];
+    readonly missing: readonly string[];
+  };
+  const unknown = modules.filter((name) => missing.includes(name));
+  if (unknown.length > 0) throw failed(python, `no such module: ${unknown.join(', ')}`);
+  const added = written.map(([source, target]) => [target, parts.get(source) ?? 'bundle'] as const);
+  return new Map<string, Part>([...parts, ...added]);
+}
+
+function failed(python: string, output: string, failedToStart?: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_BYTE_CODE_FAILED',
+    exitCode: ExitCode.failed,
+    message: 'Python modules could not be compiled to byte code',
+    why: failedToStart === undefined ? `${python} failed` : `${python} does not start (${failedToStart})`,
+    details: output.trim().split('\n').slice(-10),
+  });
+}

@@ -1,0 +1,51 @@
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { compileGlobs } from '../domain/glob.ts';
+import type { Component } from '../domain/recipe.ts';
+import { unpackArchive } from '../io/archive.ts';
+import { listTree } from '../io/files.ts';
+import type { ReleaseTree } from './release-tree.ts';
+
+export interface BuiltComponent {
+  readonly component: Component;
+  /** Absolute path of its artifact. */
+  readonly artifact: string;
+}
+
+export interface ComponentInstallation extends BuiltComponent {
+  /** Directory for work in progress, on the release's file system. */
+  readonly temporary: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Installs the files of a component that its recipe ships, and its licence texts even if it ships nothing else: what is
+ * linked into others ships with them. Throws `KSB_LICENSE_MISSING` for an artifact without one.
+ */
+export async function installComponent(
+  tree: ReleaseTree,
+  installation: ComponentInstallation,
+): Promise<void> {
+  const { component, artifact, temporary, signal } = installation;
+  const root = path.join(temporary, component.name);
+  await unpackArchive(artifact, root, { name: `${component.name}'s artifact`, signal });
+  const files = (await listTree(root)).filter(({ kind }) => kind !== 'directory').map((entry) => entry.path);
+  const isLicense = compileGlobs([`licenses/${component.name}/**`]);
+  if (!files.some(isLicense)) throw missingLicense(component);
+  const shipped = compileGlobs(component.ship);
+  const dropped = compileGlobs(component.drop);
+  for (const file of files) {
+    if (!isLicense(file) && (!shipped(file) || dropped(file))) continue;
+    await tree.place(path.join(root, file), file, `component:${component.name}`);
+  }
+}
+
+function missingLicense(component: Component): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_LICENSE_MISSING',
+    exitCode: ExitCode.failed,
+    message: `the artifact of ${component.name} has no licence text`,
+    place: { file: component.origin.file },
+    hint: 'name the licence files of its source in "licenses"',
+  });
+}

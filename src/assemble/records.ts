@@ -1,0 +1,20 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { compileGlob } from '../domain/glob.ts';
+import { listTree } from '../io/files.ts';
+import { formatRecord, parseRecord } from './wheel/record.ts';
+
+/**
+ * Writes every RECORD of a release anew, with the same files and their present hashes. Needed after relocation has
+ * changed libraries that wheels brought.
+ */
+export async function refreshRecords(root: string, site: string): Promise<void> {
+  const isRecord = compileGlob(`${site}/*.dist-info/RECORD`);
+  for (const { path: record } of await listTree(root)) {
+    if (!isRecord(record)) continue;
+    const file = path.join(root, record);
+    const listed = parseRecord(await readFile(file, 'utf8')).map((line) => path.posix.join(site, line.path));
+    const others = listed.filter((name) => name !== record);
+    await writeFile(file, await formatRecord(root, record, others));
+  }
+}

@@ -1,0 +1,85 @@
+import { lstat, mkdir, readlink, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import type { Part } from '../domain/manifest.ts';
+import { hashFile } from '../io/files.ts';
+
+/** A release directory while it is filled. Knows which part every file came from. */
+export interface ReleaseTree {
+  /** Absolute path. */
+  readonly root: string;
+  /** Part by path; only files and links. */
+  readonly parts: ReadonlyMap<string, Part>;
+  /**
+   * Moves the file or link `from` to `target` in the release. False if the release leaves it out. The same file may
+   * come twice with equal content, as `__init__.py` of namespace packages do; with other content it is a clash.
+   */
+  place(from: string, target: string, part: Part): Promise<boolean>;
+  /** Like `place` for text that is made up on the spot. */
+  write(
+    target: string,
+    content: string,
+    facts: { readonly part: Part; readonly executable?: boolean },
+  ): Promise<boolean>;
+  /** Throws `KSB_ASSEMBLE_CLASH` naming every clash. */
+  finish(): void;
+}
+
+/** `dropped` tells the release paths that do not ship. */
+export function createReleaseTree(root: string, dropped: (path: string) => boolean): ReleaseTree {
+  const parts = new Map<string, Part>();
+  const clashes: Problem[] = [];
+  /** Whether `target` is to be made; notes a clash if it is there and `same` denies that it is equal. */
+  const claim = async (
+    target: string,
+    part: Part,
+    same: (existing: string) => Promise<boolean>,
+  ): Promise<boolean> => {
+    const owner = parts.get(target);
+    if (owner === undefined) {
+      parts.set(target, part);
+      await mkdir(path.dirname(path.join(root, target)), { recursive: true });
+      return true;
+    }
+    if (!(await same(path.join(root, target)))) {
+      clashes.push({ code: 'clash', message: `${target}: ${owner} and ${part} install different files` });
+    }
+    return false;
+  };
+  return {
+    root,
+    parts,
+    async place(from, target, part) {
+      if (dropped(target)) return false;
+      if (await claim(target, part, (existing) => areEqual(from, existing)))
+        await rename(from, path.join(root, target));
+      return true;
+    },
+    async write(target, content, { part, executable = false }) {
+      if (dropped(target)) return false;
+      const file = path.join(root, target);
+      if (await claim(target, part, () => Promise.resolve(false))) {
+        await writeFile(file, content, { mode: executable ? 0o755 : 0o644 });
+      }
+      return true;
+    },
+    finish() {
+      if (clashes.length === 0) return;
+      throw new KsbundleError({
+        code: 'KSB_ASSEMBLE_CLASH',
+        exitCode: ExitCode.failed,
+        message: `${clashes.length} ${clashes.length === 1 ? 'file is' : 'files are'} installed twice with different content`,
+        hint: 'leave one of them out with "drop" in a recipe or in the bundle',
+        problems: clashes,
+      });
+    },
+  };
+}
+
+async function areEqual(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all([lstat(a), lstat(b)]);
+  if (left.isSymbolicLink() !== right.isSymbolicLink()) return false;
+  if (left.isSymbolicLink()) return (await readlink(a)) === (await readlink(b));
+  if (left.size !== right.size || (left.mode & 0o100) !== (right.mode & 0o100)) return false;
+  return (await hashFile(a)) === (await hashFile(b));
+}

@@ -1,0 +1,73 @@
+import type { Sha256 } from './digest.ts';
+
+/** Names in every release that describe the rest. */
+export const MANIFEST_FILE = 'manifest.json';
+export const CHECKSUMS_FILE = 'SHA256SUMS';
+
+/** What a file of a release came from: `component:<name>`, `wheel:<name>`, or `bundle` for launchers and installer. */
+export type Part = `component:${string}` | `wheel:${string}` | 'bundle';
+
+export interface ManifestFile {
+  readonly path: string;
+  readonly part: Part;
+  /** Octal permission bits, `644` or `755`. */
+  readonly mode: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: Sha256;
+}
+
+export interface ManifestLink {
+  readonly path: string;
+  readonly part: Part;
+  /** What the symbolic link names, relative to its own directory. */
+  readonly target: string;
+}
+
+export interface ManifestComponent {
+  readonly name: string;
+  readonly version: string;
+  /** SPDX licence expression. */
+  readonly license: string;
+  readonly cpe?: string;
+  /** Digests of every packing that may be built from, in the recipe's order; all hold the same code. */
+  readonly sources: readonly { readonly file: string; readonly sha256: Sha256 }[];
+  /** Digest of the recipe file. */
+  readonly recipe: Sha256;
+}
+
+export interface ManifestWheel {
+  readonly name: string;
+  readonly version: string;
+  /** As the distribution's metadata says it. */
+  readonly license: string;
+  readonly file: string;
+  readonly sha256: Sha256;
+}
+
+/**
+ * What a release says about itself: `manifest.json`. Nothing in it depends on the machine that built it, so that
+ * releases built anywhere are equal byte for byte; facts of the build machine are in the build record beside the
+ * tarball, which does not ship.
+ */
+export interface ReleaseFacts {
+  readonly bundle: string;
+  readonly version: string;
+  readonly revision: number;
+  readonly license: string;
+  readonly summary: string;
+  readonly platform: string;
+  /** Newest glibc version that any file needs; absent if none needs any. */
+  readonly floor?: string;
+  readonly toolchain: { readonly name: string; readonly version: string };
+  /** Sorted by name. */
+  readonly components: readonly ManifestComponent[];
+  /** Sorted by name. */
+  readonly wheels: readonly ManifestWheel[];
+}
+
+export interface Manifest extends ReleaseFacts {
+  readonly format: 1;
+  /** Every file and link except `manifest.json` and `SHA256SUMS`, in byte order of the paths. */
+  readonly files: readonly (ManifestFile | ManifestLink)[];
+}
