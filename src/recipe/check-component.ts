@@ -5,7 +5,7 @@ import { findVariables, STEP_VARIABLES } from '../domain/variables.ts';
 import { findDuplicates } from './duplicates.ts';
 import type { Partly } from './form.ts';
 import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
-import { isFileName, locationFile, parseLocation } from './syntax.ts';
+import { FILE_NAME, locationFile, parseLocation } from './syntax.ts';
 import type { componentSchema, toolchainSchema, toolSchema } from './written.ts';
 
 export type PartlyComponent = Partly<z.input<typeof componentSchema>>;
@@ -57,12 +57,12 @@ export function checkPrebuilt(recipe: PartlyPrebuilt): Fault[] {
 
 type PartlySource = NonNullable<NonNullable<PartlyPrebuilt['source']>['x86_64']>;
 
-export interface PlacedSource {
+interface PlacedSource {
   readonly source: PartlySource;
   readonly path: KeyPath;
 }
 
-export function listSources(recipe: PartlyComponent): PlacedSource[] {
+function listSources(recipe: PartlyComponent): PlacedSource[] {
   const { source } = recipe;
   if (source === undefined) return [];
   if (!isList(source)) return [{ source, path: ['source'] }];
@@ -71,7 +71,7 @@ export function listSources(recipe: PartlyComponent): PlacedSource[] {
   );
 }
 
-export function listPrebuiltSources(recipe: PartlyPrebuilt): PlacedSource[] {
+function listPrebuiltSources(recipe: PartlyPrebuilt): PlacedSource[] {
   return ARCHITECTURES.flatMap((arch) => {
     const source = recipe.source?.[arch];
     return source === undefined ? [] : [{ source, path: ['source', arch] }];
@@ -91,7 +91,7 @@ function checkSource(source: PartlySource, path: KeyPath): Fault[] {
       packing === undefined ||
       Object.hasOwn(packing, 'file') ||
       location === undefined ||
-      isFileName(locationFile(location))
+      FILE_NAME.test(locationFile(location))
     )
       return [];
     return [

@@ -1,16 +1,9 @@
 import { findCycles } from '../domain/graph.ts';
 import { nearest } from '../domain/nearest.ts';
 import type { PartlyBundle } from './check-bundle.ts';
-import {
-  listSources,
-  listPrebuiltSources,
-  type PartlyComponent,
-  type PartlyPrebuilt,
-  type PlacedSource,
-} from './check-component.ts';
+import type { PartlyComponent, PartlyPrebuilt } from './check-component.ts';
 import type { Document } from './document.ts';
 import { quote, suggest, type KeyPath, type Mistake } from './mistake.ts';
-import { locationFile, parseLocation } from './syntax.ts';
 
 interface Sound<Kind, Recipe> {
   readonly kind: Kind;
@@ -25,7 +18,7 @@ export type SoundBundle = Sound<'bundle', PartlyBundle>;
 export type SoundRecipe = SoundComponent | SoundPrebuilt | SoundBundle;
 
 /**
- * What must agree between recipes: names, references and their graph, file names, the one toolchain.
+ * What must agree between recipes: names, references and their graph, the one toolchain.
  * `unreadable` are the names of recipes that are there but cannot be read, to which references are fine.
  */
 export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly string[]): Mistake[] {
@@ -33,7 +26,6 @@ export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly s
     ...checkNames(recipes),
     ...checkReferences(recipes, unreadable),
     ...checkCycles(recipes.filter((recipe) => recipe.kind === 'component')),
-    ...checkFileNames(recipes),
     ...checkDistributions(recipes.filter((recipe) => recipe.kind === 'component')),
     ...checkToolchains(recipes.filter(({ kind }) => kind === 'toolchain')),
   ];
@@ -119,38 +111,6 @@ function checkCycles(components: readonly SoundComponent[]): Mistake[] {
       },
     ];
   });
-}
-
-/** Mirror directories hold packings by file name, so that one name may stand for one digest only. */
-function checkFileNames(recipes: readonly SoundRecipe[]): Mistake[] {
-  const digests = new Map<string, string>();
-  return recipes.flatMap((recipe) =>
-    sourcesOf(recipe).flatMap(({ source, path }) =>
-      (source.packing ?? []).flatMap((packing, index): Mistake[] => {
-        const location = parseLocation(packing?.locations?.[0] ?? '');
-        const file = packing?.file ?? (location === undefined ? undefined : locationFile(location));
-        if (file === undefined || packing?.sha256 === undefined) return [];
-        const known = digests.get(file) ?? packing.sha256;
-        digests.set(file, known);
-        if (known === packing.sha256) return [];
-        return [
-          {
-            document: recipe.document,
-            code: 'duplicate-file',
-            message: `another packing is named ${quote(file)} too, with another digest: ${known}`,
-            hint: 'give this one a name of its own with file = "…"',
-            path: [...path, 'packing', index],
-            at: 'key',
-          },
-        ];
-      }),
-    ),
-  );
-}
-
-function sourcesOf({ kind, recipe }: SoundRecipe): PlacedSource[] {
-  if (kind === 'component') return listSources(recipe);
-  return kind === 'bundle' ? [] : listPrebuiltSources(recipe);
 }
 
 function checkDistributions(components: readonly SoundComponent[]): Mistake[] {

@@ -4,14 +4,14 @@ import { normalizeDistribution } from '../domain/distribution.ts';
 import { correctLicense, isLicense } from './licenses.ts';
 import {
   findVersion,
-  isDistribution,
-  isFileName,
+  DISTRIBUTION,
+  FILE_NAME,
   isGlob,
   isInnerPath,
   isPattern,
   isRequirement,
   isUrl,
-  isVersion,
+  VERSION,
   parseLocation,
 } from './syntax.ts';
 
@@ -20,16 +20,18 @@ interface TextForm {
   readonly code: string;
   /** What is expected, in words and with an example. */
   readonly expected: string;
-  readonly accepts: (text: string) => boolean;
+  /** A regular expression is in the JSON Schema too. */
+  readonly accepts: RegExp | ((text: string) => boolean);
   /** The value that was probably meant. */
   readonly correct?: (text: string) => string | undefined;
 }
 
 /** A schema for strings of one form; it reports the form's code and, as the hint, the value that was probably meant. */
 function text({ code, expected, accepts, correct }: TextForm): z.ZodString {
-  return z.string().check((context) => {
+  const fits = accepts instanceof RegExp ? (value: string) => accepts.test(value) : accepts;
+  const schema = z.string().check((context) => {
     const value = context.value;
-    if (accepts(value)) return;
+    if (fits(value)) return;
     const suggestion = correct?.(value);
     context.issues.push({
       code: 'custom',
@@ -42,6 +44,7 @@ function text({ code, expected, accepts, correct }: TextForm): z.ZodString {
       continue: true,
     });
   });
+  return accepts instanceof RegExp ? schema.meta({ pattern: accepts.source }) : schema;
 }
 
 /** One line of text for people. */
@@ -55,7 +58,7 @@ export const sentence = text({
 export const recipeName = text({
   code: 'bad-name',
   expected: 'a name of lower-case letters, digits and "-", "_", ".", "+", such as "apr-util"',
-  accepts: (value) => /^[a-z0-9][a-z0-9._+-]*$/.test(value),
+  accepts: /^[a-z0-9][a-z0-9._+-]*$/,
   correct: (value) =>
     value
       .toLowerCase()
@@ -67,7 +70,7 @@ export const recipeName = text({
 export const kebabName = text({
   code: 'bad-name',
   expected: 'a name of lower-case words joined by "-", such as "admin-password-file"',
-  accepts: (value) => /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(value),
+  accepts: /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/,
   correct: (value) =>
     value
       .toLowerCase()
@@ -78,13 +81,13 @@ export const kebabName = text({
 export const programName = text({
   code: 'bad-name',
   expected: 'a program name such as "keystone-manage"',
-  accepts: isFileName,
+  accepts: FILE_NAME,
 });
 
 export const version = text({
   code: 'bad-version',
   expected: 'dotted numbers with an optional suffix, such as "1.3.2" or "2.1.13-stable"',
-  accepts: isVersion,
+  accepts: VERSION,
   correct: findVersion,
 });
 
@@ -108,13 +111,13 @@ export const url = text({
 export const cpe = text({
   code: 'bad-cpe',
   expected: 'a CPE 2.3 name without version, such as "cpe:2.3:a:openssl:openssl"',
-  accepts: (value) => /^cpe:2\.3:[aho](?::[a-z0-9._\\+-]+){2}$/.test(value),
+  accepts: /^cpe:2\.3:[aho](?::[a-z0-9._\\+-]+){2}$/,
 });
 
 export const digest = text({
   code: 'bad-digest',
   expected: 'a SHA-256 digest of 64 lower-case hexadecimal digits',
-  accepts: isSha256,
+  accepts: /^[0-9a-f]{64}$/,
   correct: (value) => {
     const bare = value
       .trim()
@@ -137,7 +140,7 @@ export const location = text({
 export const fileName = text({
   code: 'bad-file-name',
   expected: 'a file name of letters, digits and "._+~-"',
-  accepts: isFileName,
+  accepts: FILE_NAME,
 });
 
 export const innerPath = text({
@@ -159,7 +162,7 @@ export const glob = text({
 export const metavar = text({
   code: 'bad-name',
   expected: 'a placeholder in capitals, such as "HOST"',
-  accepts: (value) => /^[A-Z][A-Z0-9:_-]*$/.test(value),
+  accepts: /^[A-Z][A-Z0-9:_-]*$/,
 });
 
 export const pattern = text({
@@ -171,10 +174,10 @@ export const pattern = text({
 export const distribution = text({
   code: 'bad-distribution',
   expected: 'a normalised Python distribution name, such as "python-openstackclient"',
-  accepts: isDistribution,
+  accepts: DISTRIBUTION,
   correct: (value) => {
     const normalised = normalizeDistribution(value);
-    return isDistribution(normalised) ? normalised : undefined;
+    return DISTRIBUTION.test(normalised) ? normalised : undefined;
   },
 });
 
@@ -187,13 +190,13 @@ export const requirement = text({
 export const moduleName = text({
   code: 'bad-module',
   expected: 'the name of a Python module, such as "keystone.server.wsgi"',
-  accepts: (value) => /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(value),
+  accepts: /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/,
 });
 
 export const entryPoint = text({
   code: 'bad-entry-point',
   expected: 'a Python entry point, such as "keystone.cmd.manage:main"',
-  accepts: (value) => /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(value),
+  accepts: /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/,
 });
 
 /** Environment variables of steps. */
@@ -201,7 +204,7 @@ export const environment = z.record(
   text({
     code: 'bad-name',
     expected: 'the name of an environment variable, such as "CFLAGS"',
-    accepts: (value) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(value),
+    accepts: /^[A-Za-z_][A-Za-z0-9_]*$/,
   }),
   z.string(),
 );

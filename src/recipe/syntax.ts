@@ -2,20 +2,17 @@ import { normalizeDistribution } from '../domain/distribution.ts';
 import type { Location } from '../domain/recipe.ts';
 
 /** Dotted numbers with an optional suffix: `10.48`, `2.1.13-stable`, `3.13.0rc1`, `0.17.0-dev.12+a1b2`. */
-const VERSION = /^\d+(?:\.\d+)*(?:[-+_.]?[A-Za-z][A-Za-z0-9]*(?:[-+_.][A-Za-z0-9]+)*)?$/;
+export const VERSION = /^\d+(?:\.\d+)*(?:[-+_.]?[A-Za-z][A-Za-z0-9]*(?:[-+_.][A-Za-z0-9]+)*)?$/;
 
-export function isVersion(text: string): boolean {
-  return VERSION.test(text);
-}
+/** A Python distribution's name in normal form. */
+export const DISTRIBUTION = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
+
+export const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+~-]*$/;
 
 /** The version that `text` seems to mean, for example `1.3.2` for `v1.3.2` or `zlib-1.3.2`. */
 export function findVersion(text: string): string | undefined {
   const candidate = /\d.*$/s.exec(text)?.[0].trim();
-  return candidate !== undefined && isVersion(candidate) ? candidate : undefined;
-}
-
-export function isDistribution(text: string): boolean {
-  return /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(text);
+  return candidate !== undefined && VERSION.test(candidate) ? candidate : undefined;
 }
 
 /** Whether `text` has the outer form of a PEP 508 requirement; what it means is for the resolver to say. */
@@ -37,10 +34,6 @@ export function isInnerPath(text: string): boolean {
 export function isGlob(text: string): boolean {
   const outside = text.replace(/\{[^{}]*\}/g, 'x');
   return text !== '.' && isInnerPath(text) && !/[{}]/.test(outside);
-}
-
-export function isFileName(text: string): boolean {
-  return text !== '.' && text !== '..' && /^[A-Za-z0-9][A-Za-z0-9._+~-]*$/.test(text);
 }
 
 export function isUrl(text: string): boolean {
@@ -75,7 +68,7 @@ export function parseLocation(text: string): Location | undefined {
   if (kind === 'python') {
     const [project = '', file = ''] = splitOnce(rest, '/');
     const name = normalizeDistribution(project);
-    return isDistribution(name) && isFileName(file) ? { kind, project: name, file } : undefined;
+    return DISTRIBUTION.test(name) && FILE_NAME.test(file) ? { kind, project: name, file } : undefined;
   }
   return undefined;
 }
