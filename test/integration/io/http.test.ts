@@ -1,0 +1,289 @@
+import { randomBytes } from 'node:crypto';
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { RequestListener } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { hashBytes } from '../../../src/io/files.ts';
+import { createHttpClient, type HttpClient, type HttpOptions } from '../../../src/io/http.ts';
+import { sendFile, serve, type TestServer } from '../../support/http-server.ts';
+
+const content = randomBytes(300_000);
+const digest = hashBytes(content);
+
+let directory: string;
+let file: string;
+let closers: (() => Promise<void>)[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), 'ksbundle-http-'));
+  file = path.join(directory, 'partial');
+  closers = [];
+});
+afterEach(async () => {
+  for (const close of closers) await close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function start(listener: RequestListener): Promise<TestServer> {
+  const server = await serve(listener);
+  closers.push(() => server.close());
+  return server;
+}
+
+function open(options: HttpOptions = {}): HttpClient {
+  const client = createHttpClient({ environment: {}, ...options, retry: { delay: 1, ...options.retry } });
+  closers.push(() => client.close());
+  return client;
+}
+
+test('a file arrives whole, with its digest and its progress', async () => {
+  const server = await start((request, response) => sendFile(request, response, { content, etag: '"1"' }));
+  const progress: [number, number | undefined][] = [];
+  const downloaded = await open().download(`${server.url}/a`, {
+    file,
+    onProgress: (done, total) => progress.push([done, total]),
+  });
+  expect(downloaded).toEqual({ sha256: digest, size: content.length, resumed: false });
+  expect(await readFile(file)).toEqual(content);
+  expect(progress.at(-1)).toEqual([content.length, content.length]);
+  expect(await readdir(directory)).toEqual(['partial']);
+});
+
+test('a cut connection is gone on with where it was cut', async () => {
+  const ranges: (string | undefined)[] = [];
+  const server = await start((request, response) => {
+    ranges.push(request.headers.range);
+    sendFile(request, response, {
+      content,
+      etag: '"1"',
+      ...(ranges.length < 3 ? { cutAfter: 100_000 } : {}),
+    });
+  });
+  const retries: string[] = [];
+  const downloaded = await open().download(`${server.url}/a`, { file, onRetry: (why) => retries.push(why) });
+  expect(downloaded).toEqual({ sha256: digest, size: content.length, resumed: false });
+  expect(ranges).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
+  expect(retries).toEqual(['the connection was cut', 'the connection was cut']);
+});
+
+test('tries that get further are not counted, those that do not are', async () => {
+  let requests = 0;
+  const server = await start((request, response) => {
+    requests++;
+    sendFile(request, response, { content, etag: '"1"', cutAfter: 50_000 });
+  });
+  const { sha256 } = await open({ retry: { retries: 1 } }).download(`${server.url}/a`, { file });
+  expect(sha256).toBe(digest);
+  expect(requests).toBe(6);
+
+  const stubborn = await start((request, response) =>
+    sendFile(request, response, { content, cutAfter: 50_000 }),
+  );
+  const failing = open({ retry: { retries: 2 } }).download(`${stubborn.url}/a`, { file });
+  await expect(failing).rejects.toMatchObject({
+    facts: { code: 'KSB_HTTP_FAILED', why: 'the connection was cut' },
+  });
+  expect(stubborn.requests).toHaveLength(3);
+});
+
+test('the next run goes on with what an interrupted one left', async () => {
+  const ranges: (string | undefined)[] = [];
+  const server = await start((request, response) => {
+    ranges.push(request.headers.range);
+    sendFile(request, response, {
+      content,
+      etag: '"1"',
+      ...(ranges.length === 1 ? { stallAfter: 100_000 } : {}),
+    });
+  });
+  const controller = new AbortController();
+  const reason = new Error('Ctrl-C');
+  const interrupted = open().download(`${server.url}/a`, {
+    file,
+    signal: controller.signal,
+    onProgress: (done) => done >= 100_000 && controller.abort(reason),
+  });
+  await expect(interrupted).rejects.toBe(reason);
+
+  const downloaded = await open().download(`${server.url}/a`, { file });
+  expect(downloaded).toEqual({ sha256: digest, size: content.length, resumed: true });
+  expect(ranges).toEqual([undefined, 'bytes=100000-']);
+});
+
+test('what was left of another version, or of another address, is not gone on with', async () => {
+  let etag = '"1"';
+  const ranges: (string | undefined)[] = [];
+  const server = await start((request, response) => {
+    ranges.push(request.headers.range);
+    const cut = ranges.length % 2 === 1 ? { cutAfter: 100_000 } : {};
+    sendFile(request, response, { content, etag, ...cut });
+  });
+  const once = open({ retry: { retries: 0 } });
+  await expect(once.download(`${server.url}/a`, { file })).rejects.toThrow();
+  etag = '"2"';
+  expect(await once.download(`${server.url}/a`, { file })).toMatchObject({ sha256: digest, resumed: false });
+
+  await rm(file);
+  await expect(once.download(`${server.url}/a`, { file })).rejects.toThrow();
+  expect(await once.download(`${server.url}/b`, { file })).toMatchObject({ sha256: digest, resumed: false });
+  expect(ranges).toEqual([undefined, 'bytes=100000-', undefined, undefined]);
+});
+
+test('a left file that is longer than the real one is begun anew', async () => {
+  const server = await start((request, response) => {
+    if (request.headers.range !== undefined) response.writeHead(416).end();
+    else
+      sendFile(request, response, {
+        content,
+        etag: '"1"',
+        ...(server.requests.length === 1 ? { cutAfter: 10 } : {}),
+      });
+  });
+  expect(await open().download(`${server.url}/a`, { file })).toMatchObject({
+    sha256: digest,
+    size: content.length,
+  });
+});
+
+test.each([408, 429, 500, 502, 503, 504])('status %i is tried again', async (status) => {
+  const server = await start((request, response) => {
+    if (server.requests.length < 3) response.writeHead(status).end('busy');
+    else sendFile(request, response, { content });
+  });
+  expect(await open().download(`${server.url}/a`, { file })).toMatchObject({ sha256: digest });
+  expect(server.requests).toHaveLength(3);
+});
+
+test.each([400, 401, 403, 404, 410])('status %i is not', async (status) => {
+  const server = await start((_, response) => response.writeHead(status).end());
+  await expect(open().download(`${server.url}/a`, { file })).rejects.toMatchObject({
+    facts: { code: 'KSB_HTTP_FAILED', exitCode: 1, why: expect.stringContaining(String(status)) },
+  });
+  expect(server.requests).toHaveLength(1);
+  await expect(access(file)).rejects.toThrow();
+});
+
+test('Retry-After is waited for, unless it is too long', async () => {
+  let header = '1';
+  const server = await start((request, response) => {
+    if (server.requests.length % 2 === 1) response.writeHead(503, { 'retry-after': header }).end();
+    else sendFile(request, response, { content });
+  });
+  const delays: number[] = [];
+  const onRetry = (_: string, delay: number) => delays.push(delay);
+  const begin = performance.now();
+  await open().download(`${server.url}/a`, { file, onRetry });
+  expect(performance.now() - begin).toBeGreaterThan(950);
+  expect(delays).toEqual([1000]);
+  header = '86400';
+  await expect(open().download(`${server.url}/a`, { file, onRetry })).rejects.toThrow();
+  expect(delays).toHaveLength(1);
+});
+
+test('a server that stalls or never answers is given up', async () => {
+  const timeouts = { headers: 100, idle: 100 };
+  const silent = await start(() => undefined);
+  const client = open({ timeouts, retry: { retries: 1 } });
+  await expect(client.download(`${silent.url}/a`, { file })).rejects.toMatchObject({
+    facts: { why: 'no answer in time' },
+  });
+  expect(silent.requests).toHaveLength(2);
+  const stalling = await start((request, response) =>
+    sendFile(request, response, { content, stallAfter: 10 }),
+  );
+  await expect(client.download(`${stalling.url}/a`, { file })).rejects.toMatchObject({
+    facts: { why: 'the transfer stalled' },
+  });
+}, 20_000);
+
+test('a server that refuses connections is tried once for all its files', async () => {
+  const server = await start(() => undefined);
+  await server.close();
+  closers.pop();
+  const client = open();
+  const retries: string[] = [];
+  const onRetry = (why: string) => retries.push(why);
+  for (const name of ['a', 'b']) {
+    await expect(client.download(`${server.url}/${name}`, { file, onRetry })).rejects.toMatchObject({
+      facts: {
+        message: `cannot fetch ${server.url}/${name}`,
+        why: expect.stringContaining('refuses the connection'),
+      },
+    });
+  }
+  expect(retries).toEqual([]);
+});
+
+test('redirects are followed, with the credentials for their own server only', async () => {
+  const seen: (string | undefined)[] = [];
+  const other = await start((request, response) => {
+    seen.push(request.headers.authorization);
+    sendFile(request, response, { content });
+  });
+  const server = await start((request, response) => {
+    seen.push(request.headers.authorization);
+    const location = request.url === '/a' ? '/b' : `${other.url}/c`;
+    response.writeHead(request.url === '/a' ? 301 : 307, { location }).end('moved');
+  });
+  const url = `${server.url.replace('//', '//user:se%20cret@')}/a`;
+  expect(await open().download(url, { file })).toMatchObject({ sha256: digest });
+  const basic = `Basic ${Buffer.from('user:se cret').toString('base64')}`;
+  expect(seen).toEqual([basic, basic, undefined]);
+});
+
+test.each([
+  ['/a', /more than 10 redirects/],
+  ['file:///etc/passwd', /not safe/],
+  ['http://[', /nowhere/],
+])('a redirect to %s is an error', async (location, why) => {
+  const server = await start((_, response) => response.writeHead(302, { location }).end());
+  await expect(open().download(`${server.url}/a`, { file })).rejects.toMatchObject({
+    facts: { why: expect.stringMatching(why) },
+  });
+});
+
+test('no message shows a credential', async () => {
+  const server = await start((_, response) => response.writeHead(403).end());
+  const url = `${server.url.replace('//', '//user:secret@')}/a?token=hidden`;
+  const error: unknown = await open()
+    .download(url, { file })
+    .catch((reason: unknown) => reason);
+  expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toMatch(/secret|hidden/);
+  expect(error).toMatchObject({
+    facts: { message: `cannot fetch ${server.url.replace('//', '//***@')}/a?token=***` },
+  });
+});
+
+test('what is no http address is an error, not a fault', async () => {
+  for (const url of ['ftp://example.org/a', 'nonsense']) {
+    await expect(open().download(url, { file })).rejects.toMatchObject({
+      facts: { code: 'KSB_HTTP_FAILED' },
+    });
+  }
+});
+
+test('a page comes with its type and its address after redirects', async () => {
+  const server = await start((request, response) => {
+    if (request.url === '/a') response.writeHead(301, { location: '/b/' }).end();
+    else
+      response
+        .writeHead(200, { 'content-type': 'Text/HTML; charset=utf-8' })
+        .end(`für ${request.headers.accept}`);
+  });
+  expect(await open().getText(`${server.url}/a`, { headers: { accept: 'x/y' } })).toEqual({
+    text: 'für x/y',
+    mediaType: 'text/html',
+    url: `${server.url}/b/`,
+  });
+});
+
+test('a directory in the way of the file is told as it is', async () => {
+  const server = await start((request, response) => sendFile(request, response, { content }));
+  await writeFile(path.join(directory, 'f'), '');
+  await expect(
+    open().download(`${server.url}/a`, { file: path.join(directory, 'f', 'g') }),
+  ).rejects.toMatchObject({
+    code: 'ENOTDIR',
+  });
+});
