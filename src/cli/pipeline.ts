@@ -1,6 +1,8 @@
+import type * as pipeline from '../pipeline.ts';
+
 /** The pipeline as the command line uses it; tests hand in their own. */
 export type Pipeline = Pick<
-  typeof import('../pipeline.ts'),
+  typeof pipeline,
   | 'openContext'
   | 'listRecipes'
   | 'buildBundle'

@@ -54,9 +54,9 @@ export async function readSettings(sources: SettingSources): Promise<Settings> {
 export function misspeltVariables(
   environment: Environment,
 ): readonly { readonly name: string; readonly meant: string }[] {
-  const known = SETTING_KEYS.map(variableOf);
+  const known = new Set(SETTING_KEYS.map(variableOf));
   return Object.keys(environment)
-    .filter((name) => name.startsWith('KSBUNDLE_') && !known.includes(name))
+    .filter((name) => name.startsWith('KSBUNDLE_') && !known.has(name))
     .flatMap((name) => {
       const meant = nearest(name.slice('KSBUNDLE_'.length), SETTING_KEYS);
       return meant === undefined ? [] : [{ name, meant: variableOf(meant) }];
