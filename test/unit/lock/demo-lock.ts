@@ -1,0 +1,39 @@
+import type { Lockfile } from '../../../src/domain/lock.ts';
+import { hashBytes } from '../../../src/io/files.ts';
+import { recipeInputs, type LockSubject } from '../../../src/lock/inputs.ts';
+import { componentOf, subjectOf } from '../../fixtures/lock-subject.ts';
+
+/** The bundle `demo` as of `demoLock`: it builds the distribution `native`. */
+export function demoSubject(): LockSubject {
+  return subjectOf({ components: [componentOf('native', '3.0', { distributions: ['native'] })] });
+}
+
+/** A current lockfile of `demoSubject`: app → lib → native, app → native. */
+export function demoLock(): Lockfile {
+  return {
+    format: 1,
+    bundle: 'demo',
+    version: '1.0',
+    platform: 'x86_64-linux-gnu.2.17',
+    ...recipeInputs(demoSubject()),
+    wheels: [
+      {
+        name: 'app',
+        version: '1.0',
+        file: 'app-1.0-py3-none-any.whl',
+        size: 100,
+        sha256: hashBytes('app'),
+        requires: ['lib', 'native'],
+      },
+      {
+        name: 'lib',
+        version: '2.0',
+        file: 'lib-2.0-cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',
+        size: 200,
+        sha256: hashBytes('lib'),
+        requires: ['native'],
+      },
+    ],
+    built: [{ name: 'native', version: '3.0', component: 'native', requires: [] }],
+  };
+}
