@@ -1,0 +1,117 @@
+#!/bin/sh
+# Installs and runs an instance of the release this script lies in. Checks the release, then hands over to the
+# installer package, which runs on the release's own Python. See: init/bootstrap.sh --help
+#
+# Kept to what dash, bash --posix, busybox ash, mksh, yash and ksh93 have in common. Everything is in functions, so
+# that a shell reads the whole file before it does anything.
+
+# Prints an error: what, why, what to do.
+complain() {
+  printf 'error: %s\n' "$1" >&2
+  [ -z "$2" ] || printf '  why: %s\n' "$2" >&2
+  [ -z "$3" ] || printf '  do: %s\n' "$3" >&2
+}
+
+# Nothing of the caller's environment may change what the release's programs load, or how this script reads words.
+clean_environment() {
+  unset CDPATH ENV BASH_ENV GLIBC_TUNABLES GCONV_PATH LOCPATH NLSPATH MALLOC_TRACE LD_PRELOAD LD_LIBRARY_PATH
+  unset LD_AUDIT LD_BIND_NOW LD_DEBUG LD_DEBUG_OUTPUT LD_ORIGIN_PATH LD_PROFILE LD_PROFILE_OUTPUT LD_SHOW_AUXV
+  unset LD_USE_LOAD_BIAS LD_VERBOSE LD_TRACE_LOADED_OBJECTS LANGUAGE POSIXLY_CORRECT
+  PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}
+  LC_ALL=C
+  export PATH LC_ALL
+  umask 022
+}
+
+# Sets `release` to the directory above this script's own, symbolic links followed.
+find_release() {
+  self=$0
+  case $self in
+    */*) ;;
+    *) self=./$self ;;
+  esac
+  hops=0
+  while [ -h "$self" ]; do
+    hops=$((hops + 1))
+    if [ "$hops" -gt 40 ] || ! target=$(readlink "$self"); then
+      complain "cannot follow the symbolic link $self" "" "run bootstrap.sh by its own path"
+      exit 3
+    fi
+    case $target in
+      /*) self=$target ;;
+      *) self=${self%/*}/$target ;;
+    esac
+  done
+  # The x keeps a line break at the end of the name, which command substitution would drop.
+  if ! release=$(cd "${self%/*}/.." && pwd -P && printf x); then
+    complain "cannot enter the release" "a directory above $self is closed to this user" "run it as another user, or move the release"
+    exit 3
+  fi
+  release=${release%?x}
+}
+
+# Refuses a release of which any file differs from what was packed.
+check_bytes() {
+  if ! command -v sha256sum >/dev/null 2>&1; then
+    complain "the program sha256sum is missing" "the release is checked before it is run" "install coreutils or busybox"
+    exit 3
+  fi
+  # Lines that are not understood are only warned of, on stderr: silence there is part of the proof.
+  if noise=$(cd "$release" && sha256sum -c SHA256SUMS 2>&1 >/dev/null) && [ -z "$noise" ]; then
+    return
+  fi
+  if [ "$json" = yes ]; then
+    printf '{"ok": false, "problems": [{"what": "the release is not as it was packed", "where": "SHA256SUMS", "why": "checksums differ"}]}\n'
+  fi
+  complain "the release is not as it was packed" "these files differ from SHA256SUMS:" ""
+  (cd "$release" && sha256sum -c SHA256SUMS 2>&1) | while IFS= read -r line; do
+    case $line in
+      *': OK') ;;
+      *) printf '  | %s\n' "$line" >&2 ;;
+    esac
+  done
+  printf '  do: unpack the tarball again; nothing was changed here\n' >&2
+  exit 4
+}
+
+# Refuses a machine that cannot run the release's programs.
+check_machine() {
+  noise=$("$python" -I -S -c '' 2>&1) && return
+  case $noise in
+    *GLIBC_*) why="this host's C library is older than the release needs" ;;
+    *'xec format'*) why="the release is for another kind of processor; this one is $(uname -m)" ;;
+    *ermission*) why="its file system is mounted noexec, or the file may not be executed by this user" ;;
+    *'not found'* | *'o such file'*) why="this host has no glibc, or it is for another kind of processor: $(uname -m)" ;;
+    *) why="it ends with: $noise" ;;
+  esac
+  complain "cannot run $python" "$why" "use a release for this machine, on a file system that allows programs"
+  [ -z "$noise" ] || printf '  | %s\n' "$noise" >&2
+  exit 3
+}
+
+main() {
+  for number in 1 2 15; do
+    # shellcheck disable=SC2064 # The number is meant to be filled in now.
+    trap "exit $((128 + number))" "$number"
+  done
+  clean_environment
+  find_release
+  python=$release/bin/python3
+  json=no
+  check=yes
+  for argument; do
+    case $argument in
+      --json) json=yes ;;
+      --help | -h | --version | -V | help) check=no ;;
+    esac
+  done
+  case ${1-} in
+    stop | status | show-config) check=no ;;
+  esac
+  [ "$check" = no ] || check_bytes
+  check_machine
+  trap - 1 2 15
+  exec "$python" -X utf8 -I -B "$release/init/installer" "$@"
+}
+
+main "$@"

@@ -1,0 +1,104 @@
+"""The account the service runs under, and the environment its processes get."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from . import files
+from .errors import Exit, Failure, Problem
+from .release import Release
+
+#: Accounts that are tried, in order, when root installs and names none.
+DEFAULT_ACCOUNTS = ("keystone", "nobody")
+
+
+@dataclass(frozen=True)
+class Account:
+    """`switch` is set where the installer is root and the service is somebody else."""
+
+    name: str
+    uid: int
+    gid: int
+    switch: bool
+
+    @property
+    def owner(self) -> files.Owner | None:
+        """Owner of what the service writes; None where that is the installer itself."""
+        return files.Owner(self.uid, self.gid) if self.switch else None
+
+    @property
+    def readable(self) -> files.Owner | None:
+        """Owner of what the service may only read."""
+        return files.Owner(0, self.gid) if self.switch else None
+
+    def become(self) -> Callable[[], None] | None:
+        """For a child process: takes on the account for good."""
+        if not self.switch:
+            return None
+
+        def drop() -> None:
+            os.setgroups([self.gid])
+            os.setgid(self.gid)
+            os.setuid(self.uid)
+
+        return drop
+
+
+def find_account(user: str | None) -> Account:
+    """The account named `user`, or the default one. Raises PREFLIGHT if it cannot be used."""
+    uid = os.geteuid()
+    if uid != 0:
+        name = _name(uid)
+        if user is not None and user != name:
+            raise Failure(
+                Exit.PREFLIGHT,
+                Problem(
+                    f"cannot run the service as {user}",
+                    why=f"bootstrap runs as {name}; only root can choose another account",
+                    hint="run bootstrap as root, or leave --user out",
+                ),
+            )
+        return Account(name, uid, os.getegid(), switch=False)
+    for candidate in [user] if user is not None else DEFAULT_ACCOUNTS:
+        try:
+            entry = pwd.getpwnam(candidate)
+        except KeyError:
+            continue
+        if entry.pw_uid == 0:
+            raise Failure(
+                Exit.PREFLIGHT,
+                Problem("the service must not run as root", hint="name an unprivileged account with --user"),
+            )
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, switch=True)
+    raise Failure(
+        Exit.PREFLIGHT,
+        Problem(
+            f"there is no account {user or ' or '.join(DEFAULT_ACCOUNTS)}",
+            where="/etc/passwd",
+            hint="create one: useradd --system --shell /usr/sbin/nologin keystone; then give --user keystone",
+        ),
+    )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def service_environment(release: Release, temporary: str) -> Mapping[str, str]:
+    """A closed environment: nothing of the operator's shell reaches the service."""
+    return {
+        "PATH": f"{release.path('bin')}:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "HOME": temporary,
+        "TMPDIR": temporary,
+        "SQLITE_TMPDIR": temporary,
+        "PYTHONUTF8": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }

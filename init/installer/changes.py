@@ -1,0 +1,105 @@
+"""What has to be written: rendered files compared with the disk and with the receipt."""
+
+from __future__ import annotations
+
+import enum
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from . import files
+from .instance import Instance
+from .product import RenderedFile
+
+#: Ending of the copy that is kept of a file edited by hand when it has to be written anew.
+EDITED_SUFFIX = ".edited"
+
+
+class Kind(enum.Enum):
+    SAME = "same"
+    CREATE = "create"
+    UPDATE = "update"
+    #: Edited by hand, and what would be written is what was written before: left alone.
+    EDITED = "edited"
+    #: Edited by hand, and it has to change: the edited file is kept beside the new one.
+    CONFLICT = "conflict"
+    #: Rendered by an earlier run, no longer by this one.
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True)
+class Change:
+    path: str
+    kind: Kind
+    old: bytes | None
+    new: RenderedFile | None
+
+    @property
+    def writes(self) -> bool:
+        return self.kind in (Kind.CREATE, Kind.UPDATE, Kind.CONFLICT, Kind.REMOVE)
+
+
+Recorded = Mapping[str, Mapping[str, str]]
+
+
+def compare(instance: Instance, wanted: Sequence[RenderedFile], recorded: Recorded) -> list[Change]:
+    """One change for every file that is rendered or was; writes nothing."""
+    changes = [_change(instance, file, recorded.get(file.path, {}).get("sha256")) for file in wanted]
+    gone = sorted(set(recorded) - {file.path for file in wanted})
+    for path in gone:
+        old = files.read(instance.path(path))
+        if old is not None:
+            changes.append(Change(path, Kind.REMOVE, old, None))
+    return changes
+
+
+def _change(instance: Instance, file: RenderedFile, recorded: str | None) -> Change:
+    path = instance.path(file.path)
+    old = files.read(path)
+    if old is None:
+        return Change(file.path, Kind.CREATE, None, file)
+    if old == file.content:
+        kind = Kind.SAME if _mode(path) == file.mode else Kind.UPDATE
+    elif recorded is None or files.digest(old) == recorded:
+        kind = Kind.UPDATE
+    elif files.digest(file.content) == recorded:
+        kind = Kind.EDITED
+    else:
+        kind = Kind.CONFLICT
+    return Change(file.path, kind, old, file)
+
+
+def _mode(path: str) -> int:
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def write(instance: Instance, change: Change) -> None:
+    """Carries out a change that writes."""
+    path = instance.path(change.path)
+    if change.new is None:
+        files.remove(path)
+        return
+    if change.kind is Kind.CONFLICT and change.old is not None:
+        files.write_atomically(path + EDITED_SUFFIX, change.old, change.new.mode, change.new.owner)
+    files.write_atomically(path, change.new.content, change.new.mode, change.new.owner)
+
+
+def revert(instance: Instance, changes: Iterable[Change]) -> None:
+    """Puts back what the changes replaced."""
+    for change in changes:
+        path = instance.path(change.path)
+        if change.old is None:
+            files.remove(path)
+        else:
+            mode, owner = (change.new.mode, change.new.owner) if change.new else (0o640, None)
+            files.write_atomically(path, change.old, mode, owner)
+
+
+def record(changes: Sequence[Change]) -> dict[str, dict[str, str]]:
+    """What the receipt says of the files: the digest of what was rendered, also where the disk has an edited file."""
+    return {
+        change.path: {"sha256": files.digest(change.new.content), "mode": f"{change.new.mode:04o}"}
+        for change in changes
+        if change.new is not None
+    }

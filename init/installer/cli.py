@@ -1,0 +1,92 @@
+"""From the command line to a command, and from its outcome to an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from . import answers, arguments, control, install, report, show, verify
+from .arguments import Arguments
+from .errors import Exit, Failure, Interrupted, Problem
+from .product import load_product
+from .release import Release
+from .session import Session, open_session
+
+COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
+    "install": lambda session, _: install.install(session),
+    "plan": lambda session, _: show.plan(session),
+    "verify": lambda session, parsed: verify.verify(session, parsed.json),
+    "start": lambda session, _: control.start(session),
+    "stop": lambda session, _: control.stop(session),
+    "restart": lambda session, _: control.restart(session),
+    "status": lambda session, parsed: control.status(session, parsed.json),
+    "show-config": lambda session, parsed: show.show_config(session, parsed.json),
+}
+
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+
+def main(argv: Sequence[str], *, init: str) -> int:
+    """Runs the command line; `init` is the directory of that name in the release. Returns the exit code."""
+    for number in _SIGNALS:
+        signal.signal(number, _interrupt)
+    os.umask(0o022)
+    try:
+        _run(argv, Release(os.path.dirname(os.path.realpath(init))))
+        return Exit.DONE
+    except Failure as failure:
+        for problem in failure.problems:
+            report.show(problem)
+        return failure.exit_code
+    except Interrupted as interrupted:
+        report.note(f"interrupted by {signal.Signals(interrupted.signum).name}; run the command again to finish it")
+        return 128 + interrupted.signum
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        report.show(_host_problem(error))
+        return Exit.NEEDS_PERSON
+    except Exception:
+        traceback.print_exc()
+        report.show(Problem("bootstrap has a fault", hint="please report the lines above"))
+        return Exit.INTERNAL
+
+
+def _run(argv: Sequence[str], release: Release) -> None:
+    declared = answers.declarations(release.bundle["answers"])
+    parsed = arguments.parse(argv, declared)
+    if parsed.help:
+        print_help(argv, parsed, release)
+    elif parsed.version:
+        report.out(release.name)
+    else:
+        release.checksums()
+        session = open_session(release, load_product(release), parsed, os.environ)
+        COMMANDS[parsed.command.name](session, parsed)
+
+
+def print_help(argv: Sequence[str], parsed: Arguments, release: Release) -> None:
+    declared = answers.declarations(release.bundle["answers"])
+    named = parsed.command.name in argv
+    text = arguments.command_help(parsed.command, declared) if named else arguments.overview(release.name, declared)
+    report.out(text.rstrip("\n"))
+
+
+def _interrupt(number: int, _: object) -> None:
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise Interrupted(number)
+
+
+def _host_problem(error: OSError) -> Problem:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return Problem(
+        "the disk is full" if full else f"the host refused: {error.strerror or error}",
+        where=str(error.filename or ""),
+        hint=f"{'free some space' if full else 'remove the cause'} and run the command again: it goes on from here",
+    )

@@ -1,0 +1,49 @@
+"""Exit codes and errors meant for the operator."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class Exit(enum.IntEnum):
+    """Exit codes; documented in docs/bootstrap.md. A signal ends with 128 + its number."""
+
+    DONE = 0
+    INTERNAL = 1
+    USAGE = 2
+    PREFLIGHT = 3
+    INTEGRITY = 4
+    LOCKED = 5
+    ROLLED_BACK = 6
+    NEEDS_PERSON = 7
+    VERIFICATION = 8
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: what, where, why, and what to do about it."""
+
+    what: str
+    where: str = ""
+    why: str = ""
+    hint: str = ""
+    details: Sequence[str] = ()
+
+
+class Failure(Exception):
+    """Ends a command with an exit code and everything that was found wrong."""
+
+    def __init__(self, exit_code: Exit, *problems: Problem) -> None:
+        super().__init__("; ".join(problem.what for problem in problems))
+        self.exit_code = exit_code
+        self.problems = problems
+
+
+class Interrupted(BaseException):
+    """A signal asked the installer to end."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum

@@ -1,0 +1,97 @@
+"""Files written so that they are whole or not there, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+#: Ending of names of files that are being written; a left-over one is of no value.
+TEMPORARY_SUFFIX = ".ksb-tmp"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """User and group id for a file; None keeps those of the installer."""
+
+    uid: int
+    gid: int
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(path: str) -> bytes | None:
+    """The file's content; None if there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None = None) -> None:
+    """Writes `content` so that a reader, also one after a crash, finds the old file or the new one, never a part.
+
+    The mode is as given under any umask. A full disk leaves the old file in place.
+    """
+    temporary = path + TEMPORARY_SUFFIX
+    remove(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if owner is not None:
+                os.fchown(descriptor, owner.uid, owner.gid)
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(temporary, path)
+    except BaseException:
+        remove(temporary)
+        raise
+    sync_directory(os.path.dirname(path))
+
+
+def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
+    """Makes the directory, or corrects its mode and owner. True if anything had to be done."""
+    created = False
+    try:
+        os.mkdir(path, 0o700)
+        created = True
+    except FileExistsError:
+        pass
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        changed = created
+        if owner is not None and (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
+            os.fchown(descriptor, owner.uid, owner.gid)
+            changed = True
+        if status.st_mode & 0o7777 != mode:
+            os.fchmod(descriptor, mode)
+            changed = True
+    finally:
+        os.close(descriptor)
+    if created:
+        sync_directory(os.path.dirname(path))
+    return changed
+
+
+def sync_directory(path: str) -> None:
+    """Makes renames in the directory last through a crash."""
+    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: str) -> bool:
+    """Removes a file; False if it was not there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,86 @@
+"""The write-ahead journal: what a command set out to do and how far it came.
+
+One JSON object a line. `begin` says what was asked for, `step` is written before a step that changes something,
+`end` when all is done. A journal whose last operation has no `end` tells that the command was cut off; every step
+can be done again, so the cure is to run the command again, with the answers that `begin` holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import files
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """An operation that was cut off."""
+
+    operation: str
+    began: str
+    last_step: str | None
+    answers: Mapping[str, list[str]]
+
+
+class Journal:
+    """The journal at `path`, open for one operation."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def begin(self, operation: str, answers: Mapping[str, list[str]]) -> None:
+        """Starts a new operation; what is known of earlier ones is dropped."""
+        entry = {"event": "begin", "operation": operation, "pid": os.getpid(), "answers": dict(answers)}
+        files.write_atomically(self._path, _line(entry), 0o600)
+
+    def step(self, name: str, **facts: Any) -> None:
+        self._append({"event": "step", "step": name, **facts})
+
+    def end(self) -> None:
+        self._append({"event": "end"})
+
+    def unfinished(self) -> Unfinished | None:
+        return _unfinished(files.read(self._path) or b"")
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _write_all(descriptor, _line(entry))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    stamped = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **entry}
+    return json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
+
+
+def _unfinished(content: bytes) -> Unfinished | None:
+    begin: dict[str, Any] | None = None
+    last_step: str | None = None
+    for line in content.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # A line torn by a crash: the step it announced had not begun.
+        event = entry.get("event")
+        if event == "begin":
+            begin, last_step = entry, None
+        elif event == "step":
+            last_step = entry.get("step")
+        elif event == "end":
+            begin = None
+    if begin is None:
+        return None
+    return Unfinished(begin["operation"], begin["time"], last_step, begin.get("answers", {}))

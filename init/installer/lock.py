@@ -1,0 +1,49 @@
+"""One installer at a time works on an instance."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import Exit, Failure, Problem
+
+
+@contextmanager
+def exclusive(path: str) -> Iterator[None]:
+    """Holds the lock file at `path`. Raises a LOCKED failure if another process holds it.
+
+    The kernel frees the lock when its owner ends in whatever way, so a lock never has to be broken by hand.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(Exit.LOCKED, _busy(path, descriptor)) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _busy(path: str, descriptor: int) -> Problem:
+    owner = _owner(os.fstat(descriptor))
+    return Problem(
+        "another bootstrap is working on this instance",
+        where=path,
+        why=f"process {owner} holds the lock" if owner else "its lock is held",
+        hint="wait until it has ended, then run the command again",
+    )
+
+
+def _owner(status: os.stat_result) -> str:
+    """The process that holds a lock on the file, as /proc/locks tells it; empty if it does not."""
+    device = status.st_dev
+    wanted = f"{os.major(device):02x}:{os.minor(device):02x}:{status.st_ino}"
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            rows = [row.split() for row in file]
+    except OSError:
+        return ""
+    return next((row[4] for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5] == wanted), "")

@@ -1,0 +1,163 @@
+"""Processes of an instance: found, started, stopped.
+
+Every daemon is started with the instance's `run` directory as its working directory, and keeps it. That directory's
+inode is what a process of the instance is known by: no pid file can be stale, a reused pid is never mistaken for a
+daemon, workers whose parent was killed are found too, and a moved instance finds the daemons it had at its old
+place. Facts come from proc(5).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from .account import Account
+from .errors import Exit, Failure, Problem
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A program that runs with the instance. `argv[0]` is an absolute path in the release."""
+
+    name: str
+    argv: Sequence[str]
+    #: Whether it is started as root, to drop its rights itself, where the installer is root.
+    as_root: bool
+    log: str
+    #: Files it leaves when it is killed, which must be gone before it starts.
+    leftovers: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    session: int
+    #: Clock ticks since boot when it was started; with the pid it names one process for ever.
+    started: int
+    name: str
+    #: Path of the program, as the kernel knows it now; empty if it may not be read.
+    program: str
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the daemon itself, not one of its workers: daemons are started as leaders of a session."""
+        return self.pid == self.session
+
+
+def find_processes(run: str, names: Collection[str], former: str = "") -> list[Process]:
+    """Processes with one of the names whose working directory is `run`, by pid.
+
+    `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
+    and leaves processes in a directory that is gone.
+    """
+    try:
+        wanted = os.stat(run)
+    except FileNotFoundError:
+        return []
+    found = []
+    for pid in _pids():
+        try:
+            directory = os.stat(f"/proc/{pid}/cwd")
+            lost = bool(former) and os.readlink(f"/proc/{pid}/cwd") == f"{former} (deleted)"
+        except OSError:
+            continue
+        if lost or (directory.st_dev, directory.st_ino) == (wanted.st_dev, wanted.st_ino):
+            process = read_process(pid)
+            if process is not None and process.name in names:
+                found.append(process)
+    return sorted(found, key=lambda process: process.pid)
+
+
+def read_process(pid: int) -> Process | None:
+    """The process as it is now; None if there is none, or only its zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            name, _, rest = file.read().partition("(")[2].rpartition(")")
+    except OSError:
+        return None
+    fields = rest.split()
+    if fields[0] in "ZX":
+        return None
+    try:
+        program = os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        program = ""
+    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), name, program)
+
+
+def is_alive(process: Process) -> bool:
+    """Whether this very process, not another with its pid, still runs."""
+    now = read_process(process.pid)
+    return now is not None and now.started == process.started
+
+
+def _pids() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Starts a daemon in a session of its own, in `run`, with its first output appended to its log."""
+    log = os.open(daemon.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    try:
+        return subprocess.Popen(
+            daemon.argv,
+            cwd=run,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            umask=0o027,
+            preexec_fn=None if daemon.as_root else account.become(),
+        )
+    finally:
+        os.close(log)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 0.02) -> bool:
+    """Polls `condition`; False if it has not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(interval)
+    return True
+
+
+def stop(processes: Sequence[Process], seconds: float = 10) -> None:
+    """Ends the processes: TERM to the daemons, then KILL to what is left. Raises NEEDS_PERSON if one stays."""
+    mains = [process for process in processes if process.is_main] or list(processes)
+    _signal(mains, signal.SIGTERM)
+    if wait_until(lambda: not any(map(is_alive, processes)), seconds):
+        return
+    _signal(processes, signal.SIGKILL)
+    if not wait_until(lambda: not any(map(is_alive, processes)), 5):
+        names = ", ".join(f"{process.name} ({process.pid})" for process in processes if is_alive(process))
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(f"cannot end {names}", why="it does not even react to SIGKILL", hint="look at it with ps"),
+        )
+
+
+def _signal(processes: Sequence[Process], number: signal.Signals) -> None:
+    for process in processes:
+        if not is_alive(process):
+            continue
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            continue
+        except PermissionError as error:
+            raise Failure(
+                Exit.PREFLIGHT,
+                Problem(
+                    f"cannot signal {process.name} (process {process.pid})",
+                    why="it belongs to another user",
+                    hint="run bootstrap as the user who installed the instance",
+                ),
+            ) from error

@@ -1,0 +1,128 @@
+"""What a bundle's own package offers to the installer.
+
+The package lies in `init/<name>/` of the release, is named by `init/bundle.json`, and holds these functions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from .account import Account
+from .answers import Answers
+from .errors import Problem
+from .files import Owner
+from .instance import Instance
+from .journal import Journal
+from .network import Listener
+from .processes import Daemon, Process
+from .release import Release
+
+
+@dataclass(frozen=True)
+class Site:
+    """A release, an instance of it, and the answers: all that files are rendered from."""
+
+    release: Release
+    instance: Instance
+    account: Account
+    answers: Answers
+
+    def values(self, name: str) -> Sequence[str]:
+        return self.answers[name].values
+
+    def value(self, name: str) -> str | None:
+        values = self.values(name)
+        return values[0] if values else None
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory of the instance, relative to it."""
+
+    path: str
+    mode: int
+    owner: Owner | None
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file of the instance that follows from the site alone; `path` is relative to the instance."""
+
+    path: str
+    content: bytes
+    mode: int
+    owner: Owner | None
+    #: Its content must not be shown.
+    secret: bool = False
+
+
+class Product(Protocol):
+    """The functions of a bundle's package."""
+
+    #: Answers that count for one run and are not remembered.
+    TRANSIENT: Collection[str]
+
+    def check_answers(self, site: Site) -> list[Problem]:
+        """What is wrong with the answers as a whole, beyond what the recipe declares; and with what they name."""
+
+    def warn(self, site: Site) -> list[Problem]:
+        """What the operator should know, though it stops nothing."""
+
+    def listeners(self, site: Site) -> list[Listener]: ...
+
+    def directories(self, site: Site) -> list[Directory]:
+        """In the order they are made."""
+
+    def rendered_files(self, site: Site) -> list[RenderedFile]: ...
+
+    def daemons(self, site: Site) -> list[Daemon]:
+        """In the order they are started."""
+
+    def is_prepared(self, site: Site) -> bool:
+        """Whether keys and database exist, so that `prepare` has nothing to do."""
+
+    def prepare(self, site: Site, journal: Journal) -> None:
+        """Makes keys and database on the first run. Either they are complete afterwards, or it is as if not begun."""
+
+    def state(self, site: Site) -> Mapping[str, Any]:
+        """What must be known of this run by the next one."""
+
+    def migrate(self, site: Site, former: Mapping[str, Any]) -> None:
+        """Brings data from the state of the receipt to that of the site."""
+
+    def check_configuration(self, site: Site) -> None:
+        """Raises a failure if the daemons would not accept the rendered files."""
+
+    def reload(self, site: Site, daemon: Process, workers: Sequence[Process]) -> bool:
+        """Makes a running daemon take new files without closing its ports; False if that daemon cannot."""
+
+    def wait_ready(self, site: Site) -> None:
+        """Returns when the service answers on every listener; raises a failure if it does not."""
+
+    def prove(self, site: Site) -> list[str]:
+        """Uses the service as a client does. Returns what was proven, one line each; raises VERIFICATION."""
+
+    def check_data(self, site: Site) -> list[Problem]:
+        """What is wrong with keys and database on disk."""
+
+    def summary(self, site: Site) -> list[str]:
+        """The last lines of a successful install."""
+
+
+def load_product(release: Release) -> Product:
+    """The package that `init/bundle.json` names. Its name in the interpreter is `bundle_product`."""
+    directory = release.path("init", release.bundle["init"])
+    spec = importlib.util.spec_from_file_location(
+        "bundle_product", os.path.join(directory, "__init__.py"), submodule_search_locations=[directory]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no package in {directory}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return cast(Product, module)

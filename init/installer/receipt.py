@@ -1,0 +1,98 @@
+"""The receipt: what was installed, with which answers, and the digest of every file that was rendered."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import files
+from .errors import Exit, Failure, Problem
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """`answers` are those that were given, not defaults; `files` maps a path in the instance to its digest and mode;
+    `state` is the bundle's own. `unknown` are keys written by another version, which are kept."""
+
+    bundle: str
+    version: str
+    release_id: str
+    release_path: str
+    instance_path: str
+    answers: Mapping[str, list[str]]
+    files: Mapping[str, Mapping[str, str]]
+    state: Mapping[str, Any]
+    installed: str = ""
+    updated: str = ""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    def same_facts(self, other: Receipt) -> bool:
+        """Whether both record the same, apart from times."""
+        return _document(self) == _document(other)
+
+
+def read(path: str) -> Receipt | None:
+    """The receipt at `path`, None if there is none. Raises NEEDS_PERSON if it cannot be understood."""
+    content = files.read(path)
+    if content is None:
+        return None
+    try:
+        document = json.loads(content)
+        if document["format"] > FORMAT:
+            raise ValueError(f"its format {document['format']} is newer than this installer's {FORMAT}")
+        return _parse(document)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                "the receipt cannot be read",
+                where=path,
+                why=str(error),
+                hint="restore it from a backup; without it bootstrap does not know what it installed",
+            ),
+        ) from error
+
+
+def write(path: str, receipt: Receipt, owner: files.Owner | None) -> None:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    document = {**_document(receipt), "installed": receipt.installed or now, "updated": now}
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
+    files.write_atomically(path, text.encode() + b"\n", 0o640, owner)
+
+
+def _document(receipt: Receipt) -> dict[str, Any]:
+    return {
+        **receipt.unknown,
+        "format": FORMAT,
+        "bundle": receipt.bundle,
+        "version": receipt.version,
+        "release": {"id": receipt.release_id, "path": receipt.release_path},
+        "instance": receipt.instance_path,
+        "answers": {name: list(values) for name, values in receipt.answers.items()},
+        "files": {path: dict(facts) for path, facts in receipt.files.items()},
+        "state": dict(receipt.state),
+    }
+
+
+_KNOWN = {"format", "bundle", "version", "release", "instance", "answers", "files", "state", "installed", "updated"}
+
+
+def _parse(document: Mapping[str, Any]) -> Receipt:
+    return Receipt(
+        bundle=document["bundle"],
+        version=document["version"],
+        release_id=document["release"]["id"],
+        release_path=document["release"]["path"],
+        instance_path=document["instance"],
+        answers=document["answers"],
+        files=document["files"],
+        state=document["state"],
+        installed=document.get("installed", ""),
+        updated=document.get("updated", ""),
+        unknown={key: value for key, value in document.items() if key not in _KNOWN},
+    )

@@ -1,0 +1,37 @@
+"""Templates: `@{name|filter}` is replaced by a value, quoted for the language of the file it stands in."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+
+_PLACEHOLDER = re.compile(r"@\{([a-z_]+)(?:\|([a-z]+))?\}")
+
+
+def _httpd(text: str) -> str:
+    """A quoted argument of an httpd directive; within quotes only `\\` and `"` are special."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _oslo(text: str) -> str:
+    """A value of an oslo.config file, where `$` starts a substitution."""
+    return text.replace("$", "$$")
+
+
+FILTERS: Mapping[str, Callable[[str], str]] = {
+    "httpd": _httpd,
+    "oslo": _oslo,
+    "python": repr,
+    "shell": shlex.quote,
+}
+
+
+def render(template: str, values: Mapping[str, str]) -> str:
+    """Fills `template`. A placeholder without a value is a fault of the template: KeyError."""
+
+    def fill(match: re.Match[str]) -> str:
+        name, quoting = match.groups()
+        return FILTERS[quoting](values[name]) if quoting else values[name]
+
+    return _PLACEHOLDER.sub(fill, template)

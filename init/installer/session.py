@@ -1,0 +1,102 @@
+"""What a command works on: the release, the instance that was named, its receipt and the resolved answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import answers, receipt
+from .account import find_account
+from .answers import Answers, Declaration, Source
+from .arguments import Arguments
+from .errors import Exit, Failure, Problem
+from .instance import Instance
+from .journal import Journal, Unfinished
+from .processes import Process, find_processes
+from .product import Product, Site
+from .receipt import Receipt
+from .release import DEFAULT_INSTANCE, Release
+
+
+@dataclass(frozen=True)
+class Session:
+    release: Release
+    product: Product
+    instance: Instance
+    declared: Mapping[str, Declaration]
+    answers: Answers
+    receipt: Receipt | None
+    unfinished: Unfinished | None
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.instance.journal)
+
+    def site(self) -> Site:
+        """Raises PREFLIGHT if the service's account cannot be used."""
+        user = self.answers["user"].values if "user" in self.answers else ()
+        return Site(self.release, self.instance, find_account(user[0] if user else None), self.answers)
+
+    def processes(self, site: Site) -> list[Process]:
+        """What runs of the instance."""
+        names = {os.path.basename(daemon.argv[0]) for daemon in self.product.daemons(site)}
+        return find_processes(self.instance.run, names, former=self._former_run())
+
+    def _former_run(self) -> str:
+        if self.receipt is None or self.receipt.instance_path == self.instance.root:
+            return ""
+        return Instance(self.receipt.instance_path).run
+
+    def installed(self) -> Receipt:
+        """The receipt; raises PREFLIGHT if there is no finished install."""
+        if self.receipt is not None:
+            return self.receipt
+        why = "an install was cut off before its end" if self.unfinished else "no receipt was found"
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "there is no installed instance",
+                where=self.instance.root,
+                why=why,
+                hint="run init/bootstrap.sh install, or name another instance with --instance",
+            ),
+        )
+
+
+def open_session(release: Release, product: Product, arguments: Arguments, environment: Mapping[str, str]) -> Session:
+    """Reads what there is and resolves the answers; writes nothing."""
+    declared = answers.declarations(release.bundle["answers"])
+    sources = [Source("flag", arguments.texts), *answers.from_environment(declared, environment)]
+    if arguments.answers_file:
+        sources.append(answers.from_file(declared, arguments.answers_file))
+    instance = _instance(release, declared, sources)
+    recorded = _read(instance)
+    unfinished = Journal(instance.journal).unfinished() if instance.exists else None
+    if unfinished is not None:
+        sources.append(Source("interrupted run", unfinished.answers))
+    if recorded is not None:
+        sources.append(Source("receipt", recorded.answers))
+    resolved = answers.resolve(declared, sources)
+    return Session(release, product, instance, declared, resolved, recorded, unfinished)
+
+
+def _read(instance: Instance) -> Receipt | None:
+    try:
+        return receipt.read(instance.receipt)
+    except PermissionError as error:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "the instance cannot be read",
+                where=instance.root,
+                why="it belongs to another user",
+                hint="run bootstrap as root, or as the user who installed it",
+            ),
+        ) from error
+
+
+def _instance(release: Release, declared: Mapping[str, Declaration], sources: list[Source]) -> Instance:
+    only = {"instance": declared["instance"]}
+    given = answers.resolve(only, sources)["instance"].values
+    return Instance(given[0] if given else release.path(DEFAULT_INSTANCE))

@@ -1,0 +1,73 @@
+"""The commands that only tell: `plan` and `show-config`."""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+from . import preflight, report, service
+from .changes import Change, Kind
+from .errors import Failure
+from .install import make_plan
+from .processes import Process
+from .session import Session
+
+_WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (edited by hand)", Kind.REMOVE: "remove"}
+
+
+def plan(session: Session) -> None:
+    """Prints what install would do. Raises PREFLIGHT, after that, with what stands in its way."""
+    site = session.site()
+    found = session.processes(site)
+    steps = make_plan(session, site)
+    for change in steps.writes:
+        report.out(f"{_WORDS[change.kind]} {site.instance.path(change.path)}")
+        for line in _diff(change):
+            report.out(f"  {line}")
+    if steps.prepares:
+        report.out("make keys, database, administrator and catalog")
+    if steps.migrates:
+        report.out("update the data")
+    for daemon in session.product.daemons(site):
+        main = service.main_process(found, daemon)
+        action = _action(main, moved=steps.moved, changed=bool(steps.writes))
+        if action:
+            report.out(f"{action} {daemon.name}")
+    try:
+        preflight.check(site, session.product, [process.pid for process in found])
+    except Failure:
+        report.note("install would stop at its preflight:")
+        raise
+
+
+def _action(main: Process | None, *, moved: bool, changed: bool) -> str:
+    if main is None:
+        return "start"
+    if moved:
+        return "restart"
+    return "reload" if changed else ""
+
+
+def _diff(change: Change) -> list[str]:
+    if change.new is None or change.new.secret:
+        return []
+    old = (change.old or b"").decode("utf-8", "replace").splitlines()
+    new = change.new.content.decode().splitlines()
+    return [line.rstrip("\n") for line in difflib.unified_diff(old, new, n=1, lineterm="")][2:]
+
+
+def show_config(session: Session, as_json: bool) -> None:
+    rows = [
+        {
+            "name": declaration.name,
+            "values": ["(hidden)"] if declaration.secret else list(session.answers[declaration.name].values),
+            "origin": session.answers[declaration.name].origin,
+        }
+        for declaration in session.declared.values()
+    ]
+    if as_json:
+        report.out(json.dumps({"instance": session.instance.root, "answers": rows}, ensure_ascii=False))
+        return
+    for row in rows:
+        values = " ".join(row["values"]) or "(derived)"
+        report.out(f"{row['name']:<22} {values:<34} {row['origin']}")

@@ -1,0 +1,119 @@
+"""The types of answers: checks a text and brings it into its one canonical form."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_TRUE = {"true", "yes", "on", "1"}
+_FALSE = {"false", "no", "off", "0"}
+
+
+def canonical(type_name: str, text: str) -> str:
+    """The canonical form of `text`. Raises ValueError, with the reason in words, if it is not of the type."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("it contains a control character")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
+        raise ValueError("it is not valid UTF-8")
+    return _TYPES[type_name](text)
+
+
+def _string(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty")
+    return text
+
+
+def _host(text: str) -> str:
+    address = parse_address(text.strip("[]") if text.startswith("[") else text)
+    if address is not None:
+        if address.is_unspecified:
+            raise ValueError("clients cannot connect to the unspecified address; give one of this host's own")
+        return str(address)
+    if re.fullmatch(r"[0-9.]+", text):
+        raise ValueError("it looks like an IPv4 address, but is not one")
+    name = text[:-1] if text.endswith(".") else text
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError("it must be an IPv4 or IPv6 address or a host name")
+    return name.lower()
+
+
+def parse_address(text: str) -> ipaddress._BaseAddress | None:
+    """The IP address that `text` is; None if it is none."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _port(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
+    return str(int(text))
+
+
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host:
+        return _port(port)
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ValueError("an IPv6 address stands in brackets: [::1]:5000")
+    address = parse_address(host.strip("[]"))
+    return f"{join_host(str(address) if address else _host(host))}:{_port(port)}"
+
+
+def split_host_port(value: str) -> tuple[str, int]:
+    """Parts of a canonical `host-port`: the host, empty if there is none, without brackets, and the port."""
+    host, _, port = value.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def join_host(host: str) -> str:
+    """The host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _integer(text: str) -> str:
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise ValueError("it must be a whole number")
+    return str(int(text))
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or re.search(r"[\s<>\"'\\]", text):
+        raise ValueError("it must be a URL that begins with http:// or https://")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it must have no user, query or fragment")
+    return text.rstrip("/")
+
+
+def _path(text: str) -> str:
+    return os.path.abspath(_string(text))
+
+
+def _boolean(text: str) -> str:
+    lowered = text.lower()
+    if lowered not in _TRUE | _FALSE:
+        raise ValueError("it must be true or false")
+    return "true" if lowered in _TRUE else "false"
+
+
+_TYPES: Mapping[str, Callable[[str], str]] = {
+    "string": _string,
+    "host": _host,
+    "host-port": _host_port,
+    "integer": _integer,
+    "choice": _string,
+    "path": _path,
+    "url": _url,
+    "boolean": _boolean,
+}

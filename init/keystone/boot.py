@@ -1,0 +1,151 @@
+"""First boot and changes of the catalog, done by Keystone's own code in one process of the release's Python.
+
+Run as the service's account: `python3 -I -B boot.py`, with one line of JSON on standard input; see data.py. The
+input is held open by the installer; when it ends, so does this process, so that a killed installer leaves no second
+writer behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import threading
+from typing import Any
+
+NEW = ".new"
+
+
+def main() -> None:
+    request = json.loads(_read_line())
+    threading.Thread(target=_end_with_installer, daemon=True).start()
+    sys.argv = ["keystone", "--config-file", request["config"], "--config-dir", request["config_directory"]]
+    import ksbundle_keystone
+
+    ksbundle_keystone.activate()
+    {"create": _create, "update": _update}[request["action"]](request)
+
+
+def _read_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = os.read(0, 65536)
+        if not piece:
+            sys.exit("the installer has ended")
+        line += piece
+    return line
+
+
+def _end_with_installer() -> None:
+    """Waits for the end of the input, below Python's buffers: their lock must be free when the interpreter ends."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+def _configure() -> Any:
+    import keystone.conf
+    import keystone.server
+
+    keystone.server.configure()
+    return keystone.conf.CONF
+
+
+def _create(request: dict[str, Any]) -> None:
+    """Makes keys, then the database under another name; renaming it is the last act."""
+    conf = _configure()
+    from keystone.credential.providers import fernet as credential_fernet
+
+    _make_keys(conf.fernet_tokens.key_repository, conf.fernet_tokens.max_active_keys, "fernet_tokens")
+    _make_keys(conf.credential.key_repository, credential_fernet.MAX_ACTIVE_KEYS, "credential")
+    database = request["database"]
+    if os.path.exists(database):
+        return
+    new = database + NEW
+    for left in (new, new + "-journal"):
+        if os.path.exists(left):
+            os.unlink(left)
+    conf.set_override("connection", conf.database.connection.replace(database, new, 1), "database")
+    # Nobody else has this file yet, and it is synced as a whole before it gets its name.
+    conf.set_override("sqlite_synchronous", False, "database")
+    # The cache does not run yet.
+    conf.set_override("enabled", False, "cache")
+    from keystone.common.sql import upgrades
+
+    upgrades.offline_sync_database_to_version()
+    _bootstrap(request)
+    _sync(new)
+    os.rename(new, database)
+    _sync(os.path.dirname(database))
+
+
+def _make_keys(repository: str, max_active_keys: int, name: str) -> None:
+    if os.path.isdir(repository):
+        return
+    from keystone.common import fernet_utils
+
+    new = repository + NEW
+    shutil.rmtree(new, ignore_errors=True)
+    os.mkdir(new, 0o700)
+    fernet_utils.FernetUtils(new, max_active_keys, name).initialize_key_repository()
+    for key in os.listdir(new):
+        _sync(os.path.join(new, key))
+    _sync(new)
+    os.rename(new, repository)
+    _sync(os.path.dirname(repository))
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _bootstrap(request: dict[str, Any]) -> None:
+    from keystone.cmd.bootstrap import Bootstrapper
+
+    bootstrapper = Bootstrapper()
+    bootstrapper.admin_username = "admin"
+    bootstrapper.admin_password = request["password"]
+    bootstrapper.project_name = "admin"
+    bootstrapper.admin_role_name = "admin"
+    bootstrapper.service_name = "keystone"
+    bootstrapper.region_id = request["region"]
+    bootstrapper.public_url = bootstrapper.internal_url = bootstrapper.admin_url = request["public_url"]
+    bootstrapper.immutable_roles = True
+    bootstrapper.bootstrap()
+
+
+def _update(request: dict[str, Any]) -> None:
+    """Gives the identity service's endpoints in the former region the present URL and region; all of them where no
+    former region is known, since the install that made them was cut off.
+
+    Keystone's own `bootstrap` would do that too, but it also resets a changed administrator's password.
+    """
+    _configure()
+    from keystone import exception
+    from keystone.common import provider_api
+    from keystone.server import backends
+
+    backends.load_backends()
+    catalog = provider_api.ProviderAPIs.catalog_api
+    region, former = request["region"], request["former_region"]
+    with contextlib.suppress(exception.Conflict):
+        catalog.create_region({"id": region})
+    services = {service["id"] for service in catalog.list_services() if service["type"] == "identity"}
+    endpoints = catalog.list_endpoints()
+    for endpoint in endpoints:
+        if endpoint["service_id"] in services and (former is None or endpoint["region_id"] in (region, former)):
+            changed = {"url": request["public_url"], "region_id": region}
+            catalog.update_endpoint(endpoint["id"], {**endpoint, **changed})
+    left = {endpoint["region_id"] for endpoint in endpoints if endpoint["region_id"] is not None} - {region}
+    used = {endpoint["region_id"] for endpoint in catalog.list_endpoints()}
+    for empty in sorted(left - used):
+        catalog.delete_region(empty)
+
+
+main()

@@ -1,0 +1,119 @@
+"""The files of an instance, rendered from the templates."""
+
+from __future__ import annotations
+
+import os
+
+from installer.product import Directory, RenderedFile, Site
+from installer.render import render
+from installer.values import join_host
+
+from . import password, settings
+
+CONFIG = "etc/keystone.conf"
+CONFIG_DIRECTORY = "etc/keystone.conf.d"
+HTTPD_CONFIG = "etc/httpd.conf"
+WSGI = "etc/keystone.wsgi"
+FERNET_KEYS = "keys/fernet"
+CREDENTIAL_KEYS = "keys/credential"
+DATABASE = "data/keystone.db"
+CACHE_SOCKET = "run/memcached/socket"
+PID_FILE = "run/httpd.pid"
+ERROR_LOG = "log/httpd-error.log"
+KEYSTONE_LOG = "log/keystone/keystone.log"
+
+
+def directories(site: Site) -> list[Directory]:
+    """What the service may only read is root's where root installs; what it writes is its own."""
+    readable, own = site.account.readable, site.account.owner
+    return [
+        Directory("etc", 0o750, readable),
+        Directory(CONFIG_DIRECTORY, 0o750, readable),
+        Directory("etc/domains", 0o750, readable),
+        Directory("keys", 0o700, own),
+        Directory("data", 0o700, own),
+        Directory("log", 0o750, readable),
+        Directory("log/keystone", 0o750, own),
+        Directory("run", 0o750, readable),
+        Directory("run/memcached", 0o700, own),
+        Directory("tmp", 0o700, own),
+    ]
+
+
+def rendered_files(site: Site) -> list[RenderedFile]:
+    values = _values(site)
+
+    def rendered(path: str, mode: int, private: bool = False) -> RenderedFile:
+        template = site.release.path("init", "keystone", "templates", os.path.basename(path))
+        with open(template, encoding="utf-8") as file:
+            content = render(file.read(), values)
+        return RenderedFile(path, content.encode(), mode, None if private else site.account.readable)
+
+    return [
+        rendered(CONFIG, 0o640),
+        rendered(HTTPD_CONFIG, 0o640),
+        rendered(WSGI, 0o640),
+        rendered("admin-openrc.sh", 0o600, private=True),
+    ]
+
+
+def _values(site: Site) -> dict[str, str]:
+    path = site.instance.path
+    return {
+        "access_log": path("log", "httpd-access.log"),
+        "cache_socket": path(CACHE_SOCKET),
+        "config": path(CONFIG),
+        "config_directory": path(CONFIG_DIRECTORY),
+        "credential_keys": path(CREDENTIAL_KEYS),
+        "database": database_url(path(DATABASE)),
+        "domains": path("etc", "domains"),
+        "error_log": path(ERROR_LOG),
+        "fernet_keys": path(FERNET_KEYS),
+        "identity": _identity(site),
+        "jws_private_keys": path("keys", "jws-private"),
+        "jws_public_keys": path("keys", "jws-public"),
+        "listen": _listen(site),
+        "log_file": path(KEYSTONE_LOG),
+        "password_file": password.file(site),
+        "path": path("admin-openrc.sh"),
+        "pid_file": path(PID_FILE),
+        "policy_directory": path("etc", "policy.d"),
+        "policy_file": path("etc", "policy.yaml"),
+        "processes": str(settings.processes(site)),
+        "public_endpoint": _public_endpoint(site),
+        "public_url": settings.public_url(site),
+        "region": settings.region(site),
+        "release": site.release.root,
+        "run": site.instance.run,
+        "server_name": join_host(settings.host(site)),
+        "sso_template": path("etc", "sso_callback_template.html"),
+        "temporary": site.instance.temporary,
+        "wsgi": path(WSGI),
+    }
+
+
+def database_url(path: str) -> str:
+    """SQLAlchemy takes the path as it is, up to the question mark. A writer waits for others for up to 30 s."""
+    return f"sqlite:///{path}?timeout=30"
+
+
+def _listen(site: Site) -> str:
+    lines = []
+    for listener in settings.listeners(site):
+        address = f"{join_host(listener.host)}:" if listener.host else ""
+        lines.append(f"Listen {address}{listener.port}")
+    return "\n".join(lines)
+
+
+def _identity(site: Site) -> str:
+    """httpd starts as root, where root installs, and gives its rights away."""
+    if not site.account.switch:
+        return "# It runs as the user who starts it."
+    return f"User #{site.account.uid}\nGroup #{site.account.gid}"
+
+
+def _public_endpoint(site: Site) -> str:
+    """Links in answers follow the address a client used, unless the operator says how the service is known."""
+    if site.value("public-url") is None:
+        return "# public_endpoint follows the address a client used"
+    return f"public_endpoint = {settings.public_url(site)[: -len('/v3')].replace('$', '$$')}"

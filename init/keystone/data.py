@@ -1,0 +1,129 @@
+"""Keys and database: made on the first run, looked after later.
+
+Keystone's own code makes them, in one process of the release's Python; see boot.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from installer.account import service_environment
+from installer.errors import Exit, Failure, Problem
+from installer.journal import Journal
+from installer.product import Site
+
+from . import configuration, password, settings
+
+
+def is_prepared(site: Site) -> bool:
+    """The database appears under its name when all is done, so it stands for the whole."""
+    return os.path.exists(site.instance.path(configuration.DATABASE))
+
+
+def prepare(site: Site, journal: Journal) -> None:
+    secret = password.first(site)
+    journal.step("create keys and database")
+    run_boot(site, "create", password=secret)
+    problems = check_data(site)
+    if problems:
+        raise Failure(Exit.NEEDS_PERSON, *problems)
+
+
+def run_boot(site: Site, action: str, **facts: Any) -> None:
+    """Runs boot.py as the service's account. What it is told goes through a pipe: it holds the password."""
+    request = {
+        "action": action,
+        "config": site.instance.path(configuration.CONFIG),
+        "config_directory": site.instance.path(configuration.CONFIG_DIRECTORY),
+        "database": site.instance.path(configuration.DATABASE),
+        "public_url": settings.public_url(site),
+        "region": settings.region(site),
+        **facts,
+    }
+    child = subprocess.Popen(
+        [site.release.python, "-I", "-B", site.release.path("init", "keystone", "boot.py")],
+        cwd=site.instance.run,
+        env=dict(service_environment(site.release, site.instance.temporary)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        umask=0o027,
+        preexec_fn=site.account.become(),
+    )
+    if child.stdin is None or child.stdout is None:
+        raise AssertionError("Popen was asked for pipes")
+    try:
+        # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
+        child.stdin.write(json.dumps(request).encode() + b"\n")
+        child.stdin.flush()
+        output = child.stdout.read()
+        child.wait()
+    except BrokenPipeError:
+        output = child.stdout.read()
+        child.wait()
+    finally:
+        child.kill()
+        child.wait()
+    if child.returncode != 0:
+        raise _failed(site, action, child.returncode, output)
+
+
+def _failed(site: Site, action: str, status: int, output: bytes) -> Failure:
+    return Failure(
+        Exit.NEEDS_PERSON,
+        Problem(
+            f"Keystone could not {action} the instance's data",
+            where=site.instance.path("data"),
+            why=f"boot.py ended with {status}",
+            details=output.decode("utf-8", "replace").splitlines()[-8:],
+            hint="remove the cause and run the command again: what was begun is begun anew",
+        ),
+    )
+
+
+def check_data(site: Site) -> list[Problem]:
+    return [*_check_keys(site), *_check_database(site)]
+
+
+def _check_keys(site: Site) -> Iterator[Problem]:
+    """Keystone reports success even if it could write no key, and takes an empty one for none."""
+    hint = "restore the instance's keys from a backup; credentials stored in the database need theirs"
+    for repository in (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS):
+        where = site.instance.path(repository)
+        try:
+            names = os.listdir(where)
+            status = os.stat(where)
+            keys = {name: os.stat(os.path.join(where, name)) for name in names if name.isdigit()}
+        except OSError as error:
+            yield Problem("keys cannot be read", where=where, why=error.strerror or "", hint=hint)
+            continue
+        if "0" not in keys or len(keys) < 2 or any(key.st_size == 0 for key in keys.values()):
+            yield Problem("keys are missing or empty", where=where, hint=hint)
+        opened = [name for name, key in keys.items() if stat.S_IMODE(key.st_mode) & 0o077]
+        if opened or stat.S_IMODE(status.st_mode) & 0o077:
+            yield Problem("keys are open to other users", where=where, hint=f"chmod -R u=rwX,go= {where}")
+        foreign = [name for name, key in keys.items() if key.st_uid != site.account.uid]
+        if foreign:
+            yield Problem(
+                "the service cannot read its keys",
+                where=where,
+                why=f"key {', '.join(sorted(foreign))} is not {site.account.name}'s",
+                hint=f"chown -R {site.account.name} {where}",
+            )
+
+
+def _check_database(site: Site) -> Iterator[Problem]:
+    where = site.instance.path(configuration.DATABASE)
+    try:
+        owner = os.stat(where).st_uid
+    except OSError as error:
+        yield Problem("the database cannot be read", where=where, why=error.strerror or "", hint="restore a backup")
+        return
+    if owner != site.account.uid:
+        hint = f"chown {site.account.name} {where}"
+        yield Problem("the service cannot write its database", where=where, why="it is another user's", hint=hint)

@@ -1,0 +1,88 @@
+"""The administrator's password. It stands in one file of the instance, 0600, and goes nowhere else."""
+
+from __future__ import annotations
+
+import secrets
+
+from installer import files
+from installer.errors import Exit, Failure, Problem
+from installer.product import Site
+
+FILE = "admin-password"
+#: bcrypt takes no more into account; Keystone is configured to refuse longer ones.
+LONGEST = 72
+
+
+def file(site: Site) -> str:
+    return site.instance.path(FILE)
+
+
+def check_given(site: Site) -> list[Problem]:
+    """What is wrong with the file that --admin-password-file names."""
+    path = site.value("admin-password-file")
+    if path is None:
+        return []
+    try:
+        _read(path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        return [
+            Problem(
+                "the administrator's password cannot be used",
+                where=path,
+                why=why or "",
+                hint="give a readable file that holds the password on one line",
+            )
+        ]
+    return []
+
+
+def _read(path: str) -> str:
+    with open(path, "rb") as source:
+        raw = source.read(4096)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    text = text[:-1] if text.endswith("\n") else text
+    text = text[:-1] if text.endswith("\r") else text
+    if not text:
+        raise ValueError("it is empty")
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("it contains a line break or another control character")
+    if len(text.encode()) > LONGEST:
+        raise ValueError(f"it is longer than {LONGEST} bytes")
+    return text
+
+
+def given(site: Site) -> str | None:
+    path = site.value("admin-password-file")
+    return None if path is None else _read(path)
+
+
+def stored(site: Site) -> str | None:
+    """What the instance's file says, which the operator keeps true after changing the password."""
+    try:
+        return _read(file(site))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem("the administrator's password cannot be read", where=file(site), why=str(error)),
+        ) from error
+
+
+def store(site: Site, password: str) -> None:
+    files.write_atomically(file(site), f"{password}\n".encode(), 0o600)
+
+
+def first(site: Site) -> str:
+    """The password the administrator is created with: given, kept from a run that was cut off, or made now.
+
+    It is on disk before it is used, so that no run that is cut off leaves an administrator nobody can be.
+    """
+    password = given(site) or stored(site) or secrets.token_hex(16)
+    if stored(site) != password:
+        store(site, password)
+    return password

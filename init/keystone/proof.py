@@ -1,0 +1,157 @@
+"""Uses the service as a client does: a wrong password is refused, a token is issued and validated."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+from urllib.parse import urlsplit
+
+from installer import network, report
+from installer.errors import Exit, Failure, Problem
+from installer.network import Listener
+from installer.product import Site
+from installer.values import join_host
+
+from . import password, settings
+
+SECONDS = 30
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def request(method: str, url: str, body: Any = None, token: str | None = None) -> Answer:
+    """One HTTP request, past any proxy. An error status is an answer too; raises OSError if there is none."""
+    headers = {"Content-Type": "application/json"}
+    if token is not None:
+        headers.update({"X-Auth-Token": token, "X-Subject-Token": token})
+    content = None if body is None else json.dumps(body).encode()
+    message = urllib.request.Request(url, data=content, headers=headers, method=method)
+    try:
+        with _opener.open(message, timeout=SECONDS) as answer:
+            return Answer(answer.status, dict(answer.headers), answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, dict(error.headers), error.read())
+    except http.client.HTTPException as error:
+        raise OSError(f"the answer was cut off: {error!r}") from error
+
+
+def _url(listener: Listener) -> str:
+    host = {"": settings.LOOPBACK, "0.0.0.0": settings.LOOPBACK, "::": "::1"}.get(listener.host, listener.host)
+    return f"http://{join_host(host)}:{listener.port}/v3"
+
+
+def probe(listener: Listener) -> str:
+    """Why the listener does not serve Keystone yet; empty if it does."""
+    try:
+        status = request("GET", _url(listener)).status
+    except OSError as error:
+        return str(getattr(error, "reason", None) or error)
+    return "" if status == 200 else f"it answers {status}"
+
+
+def prove(site: Site) -> list[str]:
+    """Returns what was proven. Raises VERIFICATION with the step that failed."""
+    url, remark = _reachable(site)
+    wrong = _authenticate(url, secrets.token_hex(16))
+    if wrong.status != 401:
+        raise _failed(url, "a wrong password was not refused", f"it answers {wrong.status}, not 401")
+    issued = _issue(site, url)
+    if issued is None:
+        return [f"a wrong password is refused{remark}"]
+    token = issued.headers["X-Subject-Token"]
+    for listener in settings.listeners(site):
+        validated = request("GET", f"{_url(listener)}/auth/tokens", token=token)
+        if validated.status != 200:
+            raise _failed(_url(listener), "a token was not accepted", f"it answers {validated.status}")
+    _check_catalog(site, url, issued)
+    return [f"token issued and validated, wrong password refused{remark}"]
+
+
+def _reachable(site: Site) -> tuple[str, str]:
+    """The advertised URL; where this host cannot reach itself through it, the first listener's, with a remark."""
+    url = settings.public_url(site)
+    try:
+        request("GET", url)
+        return url, f" at {url}"
+    except OSError as error:
+        name = urlsplit(url).hostname or ""
+        if network.is_local(name):
+            why = str(getattr(error, "reason", error))
+            raise _failed(url, "the advertised address does not answer", why) from error
+    local = _url(settings.listeners(site)[0])
+    return local, f" at {local}; {url} cannot be reached from this host"
+
+
+def _authenticate(url: str, secret: str) -> Answer:
+    user = {"name": "admin", "domain": {"id": "default"}, "password": secret}
+    scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+    try:
+        return request("POST", f"{url}/auth/tokens", body)
+    except OSError as error:
+        raise _failed(url, "a request for a token was not answered", str(error)) from error
+
+
+def _issue(site: Site, url: str) -> Answer | None:
+    """A token for the administrator; None, with a warning, if the password is known no more."""
+    given, stored = password.given(site), password.stored(site)
+    for candidate in dict.fromkeys(secret for secret in (given, stored) if secret is not None):
+        answer = _authenticate(url, candidate)
+        if answer.status == 201:
+            if candidate != stored:
+                password.store(site, candidate)
+            return answer
+        if answer.status != 401:
+            raise _failed(url, "no token was issued", f"it answers {answer.status}: {answer.body[:200]!r}")
+    report.warn(
+        Problem(
+            "no token was issued: the administrator's password was changed",
+            where=password.file(site),
+            why="neither this file nor --admin-password-file holds the one in force",
+            hint="write the present password into this file",
+        )
+    )
+    return None
+
+
+def _check_catalog(site: Site, url: str, issued: Answer) -> None:
+    wanted = settings.public_url(site)
+    catalog = json.loads(issued.body)["token"]["catalog"]
+    endpoints = [endpoint for service in catalog if service["type"] == "identity" for endpoint in service["endpoints"]]
+    region = settings.region(site)
+    if not any(endpoint["url"] == wanted and endpoint["region"] == region for endpoint in endpoints):
+        raise _failed(url, "the catalog does not name the advertised address", f"{wanted} in {region} is missing")
+
+
+def _failed(url: str, what: str, why: str) -> Failure:
+    return Failure(
+        Exit.VERIFICATION,
+        Problem(what, where=url, why=why, hint="look into the instance's log directory"),
+    )
+
+
+def summary(site: Site) -> list[str]:
+    bootstrap = site.release.path("init", "bootstrap.sh")
+    option = "" if site.instance.root == site.release.path("instance") else f" --instance {quote(site.instance.root)}"
+    return [
+        f"Keystone serves {settings.public_url(site)}",
+        f"  credentials  . {quote(site.instance.path('admin-openrc.sh'))}",
+        f"  try it       {quote(site.release.path('bin', 'openstack'))} token issue",
+        f"  look         {quote(bootstrap)} status{option}",
+        f"  stop         {quote(bootstrap)} stop{option}",
+    ]

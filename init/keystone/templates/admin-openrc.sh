@@ -1,0 +1,11 @@
+# Rendered by init/bootstrap.sh. Use it as: . @{path|shell}
+# The password stands in the file named below; after you change it, write the new one there.
+unset OS_TOKEN OS_AUTH_TYPE OS_PROJECT_ID OS_PROJECT_DOMAIN_ID OS_USER_DOMAIN_ID OS_DOMAIN_NAME OS_SYSTEM_SCOPE OS_CLOUD
+export OS_AUTH_URL=@{public_url|shell}
+export OS_USERNAME=admin
+export OS_PASSWORD="$(cat @{password_file|shell})"
+export OS_PROJECT_NAME=admin
+export OS_USER_DOMAIN_NAME=Default
+export OS_PROJECT_DOMAIN_NAME=Default
+export OS_IDENTITY_API_VERSION=3
+export OS_REGION_NAME=@{region|shell}

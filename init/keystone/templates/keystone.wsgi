@@ -1,0 +1,11 @@
+# Rendered by init/bootstrap.sh. Keystone reads its configuration from what it takes for a command line; naming the
+# directory too keeps it from reading /etc/keystone of the host.
+import sys
+
+sys.argv = ["keystone", "--config-file", @{config|python}, "--config-dir", @{config_directory|python}]
+
+import ksbundle_keystone
+
+ksbundle_keystone.activate()
+
+from keystone.wsgi.api import application  # noqa: E402, F401
