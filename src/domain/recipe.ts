@@ -65,6 +65,18 @@ export interface AuditException {
   readonly override: string;
 }
 
+/** A program of the release and the libraries that it loads while it runs (with `dlopen`), for the audit. */
+export interface PluginHost {
+  /** Release path of the program. */
+  readonly program: string;
+  /** Globs of the release paths of its plug-ins. */
+  readonly plugins: readonly string[];
+  /** Release paths of plug-ins that are there before, with their symbols visible to all: mod_wsgi for Python's modules. */
+  readonly preloaded: readonly string[];
+  /** The plug-ins see each other's symbols (`RTLD_GLOBAL`), as httpd's modules do. */
+  readonly shared: boolean;
+}
+
 /** A file or directory that ships beside the recipe and that its steps use as `${recipe}/<file>`. */
 export interface RecipeFile {
   readonly file: string;
@@ -100,6 +112,8 @@ export interface Component {
   /** Globs of installed paths, each of which must match something after the build, so that a part left out quietly is a failure. */
   readonly expect: readonly string[];
   readonly exceptions: readonly AuditException[];
+  /** What its programs load besides the libraries they name. */
+  readonly pluginHosts: readonly PluginHost[];
   /** Python distributions (normalised names) it installs, which the lock then does not resolve to wheels. */
   readonly distributions: readonly string[];
   /** Where it was read from. */

@@ -161,8 +161,8 @@ export const glob = text({
 
 export const metavar = text({
   code: 'bad-name',
-  expected: 'a placeholder in capitals, such as "HOST"',
-  accepts: /^[A-Z][A-Z0-9:_-]*$/,
+  expected: 'a placeholder in capitals, such as "HOST" or "[HOST:]PORT"',
+  accepts: /^[A-Z0-9_:|.[\]-]+$/,
 });
 
 export const pattern = text({

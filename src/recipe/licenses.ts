@@ -21,6 +21,8 @@ export function correctLicense(text: string): string | undefined {
   const corrected = text.replace(/[A-Za-z0-9.+-]+/g, (word) => {
     if (/^(?:and|or|with)$/i.test(word) || isLicense(word)) return word;
     const bare = bareName(word);
+    const same = names.get(bare);
+    if (same !== undefined) return same;
     // A family such as GPL is not a typo of some other licence: which of its members is meant cannot be guessed.
     if ([...names.keys()].filter((name) => name.startsWith(bare)).length > 3) return word;
     return names.get(nearest(bare, names.keys()) ?? '') ?? word;

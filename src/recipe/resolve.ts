@@ -90,6 +90,7 @@ async function resolveComponent(
     drop: install.drop,
     expect: install.expect,
     exceptions: written.exception.map(resolveException),
+    pluginHosts: written['plugin-host'],
     distributions: written.distributions,
     origin: originOf(document),
   };

@@ -49,6 +49,16 @@ const patch = z.strictObject({
   into: field.innerPath.default('.').describe('directory below the source directory it is applied to'),
 });
 
+const pluginHost = z.strictObject({
+  program: field.innerPath.describe('release path of the program'),
+  plugins: z.array(field.glob).min(1).describe('globs of the release paths of what it loads with dlopen'),
+  preloaded: z
+    .array(field.innerPath)
+    .default([])
+    .describe('release paths of plug-ins that are loaded before, with their symbols visible to all'),
+  shared: z.boolean().default(false).describe("whether plug-ins see each other's symbols (RTLD_GLOBAL)"),
+});
+
 const exception = z.strictObject({
   rule: field.kebabName.describe('name of the audit rule'),
   paths: z.array(field.glob).min(1).describe('globs of release paths it holds for'),
@@ -110,6 +120,10 @@ export const componentSchema = z
       })
       .prefault({})
       .describe('what of it ships'),
+    'plugin-host': z
+      .array(pluginHost)
+      .default([])
+      .describe('what its programs load at run time, for the audit'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
     architecture: z
       .strictObject({ x86_64: architecture.optional(), aarch64: architecture.optional() })

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { nearest } from '../../../src/domain/nearest.ts';
+
+it.each([
+  ['zlip', 'zlib'],
+  ['opnessl', 'openssl'],
+  ['HTTPD', 'httpd'],
+  ['htpd', 'httpd'],
+])('%s is meant for %s', (typo, name) => {
+  expect(nearest(typo, ['openssl', 'zlib', 'httpd'])).toBe(name);
+});
+
+it('suggests nothing for what is no typo', () => {
+  expect(nearest('memcached', ['openssl', 'zlib', 'httpd'])).toBeUndefined();
+  expect(nearest('x', [])).toBeUndefined();
+});

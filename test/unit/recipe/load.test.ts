@@ -1,0 +1,129 @@
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ARCHITECTURES, type Platform } from '../../../src/domain/platform.ts';
+import type { RecipeSet } from '../../../src/domain/recipe.ts';
+import { hashFile } from '../../../src/io/files.ts';
+import { loadRecipes } from '../../../src/recipe/load.ts';
+
+const ROOT = path.join(import.meta.dirname, '../../..');
+const SOUND = path.join(ROOT, 'test/fixtures/recipes/sound');
+
+function platform(arch: Platform['arch']): Platform {
+  return { arch, floor: { major: 2, minor: 17 } };
+}
+
+function component(set: RecipeSet, name: string) {
+  const found = set.components.get(name);
+  if (found === undefined) throw new Error(`no component ${name}`);
+  return found;
+}
+
+describe("the repository's own recipes", () => {
+  it.each(ARCHITECTURES)('load for %s', async (arch) => {
+    const set = await loadRecipes(path.join(ROOT, 'recipes'), platform(arch));
+    expect(set.bundles.has('keystone')).toBe(true);
+    expect(set.toolchain.name).toBe('zig');
+  });
+
+  it('name no mirror and no index', async () => {
+    const { components } = await loadRecipes(path.join(ROOT, 'recipes'), platform('x86_64'));
+    const urls = [...components.values()].flatMap(({ sources }) =>
+      sources.flatMap(({ packings }) => packings.flatMap(({ locations }) => locations)),
+    );
+    for (const location of urls) {
+      if (location.kind === 'https') expect(location.url).not.toMatch(/debian|pypi|pythonhosted/);
+    }
+  });
+});
+
+describe('a recipe that uses every key', () => {
+  it('keeps every value', async () => {
+    const set = await loadRecipes(SOUND, platform('x86_64'));
+    const shown = JSON.stringify(
+      { ...set, components: [...set.components], bundles: [...set.bundles], tools: [...set.tools] },
+      null,
+      2,
+    ).replaceAll(SOUND, '<recipes>');
+    await expect(`${shown}\n`).toMatchFileSnapshot('resolved.json.snap');
+  });
+
+  it('has its steps and environment for the architecture', async () => {
+    const native = component(await loadRecipes(SOUND, platform('x86_64')), 'full');
+    const crossed = component(await loadRecipes(SOUND, platform('aarch64')), 'full');
+    expect(native.environment).toEqual({ CFLAGS: '-O3', LANG: 'C' });
+    expect(crossed.environment).toEqual({ CFLAGS: '-O2 ', LANG: 'C' });
+    expect(native.steps[0]?.command).toEqual({
+      kind: 'argv',
+      argv: ['./configure', '--host=x86_64-linux-gnu-${target}', '--prefix=${prefix}'],
+    });
+    expect(crossed.steps[0]?.environment).toEqual({ HOST: 'aarch64-linux-gnu' });
+  });
+
+  it("leaves the shell's own variables alone", async () => {
+    const { steps } = component(await loadRecipes(SOUND, platform('aarch64')), 'full');
+    expect(steps[1]?.command).toMatchObject({
+      script: expect.stringContaining('"$file" "$${file}" "$${host}"'),
+    });
+  });
+});
+
+describe('the digest of a directory beside a recipe', () => {
+  let recipes: string;
+
+  beforeEach(async () => {
+    recipes = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
+    await cp(SOUND, recipes, { recursive: true });
+  });
+  afterEach(() => rm(recipes, { recursive: true }));
+
+  const digest = async (): Promise<string | undefined> =>
+    component(await loadRecipes(recipes, platform('x86_64')), 'full').files[0]?.sha256;
+
+  it('does not depend on where the directory lies or who may read it', async () => {
+    await chmod(path.join(recipes, 'full/config/b'), 0o600);
+    const original = component(await loadRecipes(SOUND, platform('x86_64')), 'full').files[0]?.sha256;
+    expect(await digest()).toBe(original);
+  });
+
+  it('changes with a byte, and with a name', async () => {
+    const before = await digest();
+    await writeFile(path.join(recipes, 'full/config/b'), 'c\n');
+    const changed = await digest();
+    await rm(path.join(recipes, 'full/config/b'));
+    await writeFile(path.join(recipes, 'full/config/c'), 'c\n');
+    expect(new Set([before, changed, await digest()]).size).toBe(3);
+  });
+
+  it('of a patch and of constraints is that of their bytes', async () => {
+    const set = await loadRecipes(recipes, platform('x86_64'));
+    expect(component(set, 'full').patches[0]?.sha256).toBe(
+      await hashFile(path.join(recipes, 'full/fix.patch')),
+    );
+    const constraints = set.bundles.get('product')?.python.constraints;
+    expect(await readFile(constraints ?? '', 'utf8')).toBe('greenlet===3.5.5\n');
+  });
+});
+
+describe('a directory of recipes', () => {
+  it('may hold files, hidden and empty directories', async () => {
+    const recipes = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
+    try {
+      await cp(SOUND, recipes, { recursive: true });
+      await writeFile(path.join(recipes, 'README.md'), '');
+      await mkdir(path.join(recipes, 'empty'));
+      await mkdir(path.join(recipes, '.cache/x'), { recursive: true });
+      expect((await loadRecipes(recipes, platform('x86_64'))).components.size).toBe(2);
+    } finally {
+      await rm(recipes, { recursive: true });
+    }
+  });
+
+  it('that is not there is told apart from wrong recipes', async () => {
+    const missing = path.join(SOUND, 'nowhere');
+    await expect(loadRecipes(missing, platform('x86_64'))).rejects.toMatchObject({
+      facts: { code: 'KSB_RECIPES_MISSING', exitCode: 2, message: expect.stringContaining(missing) },
+    });
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import { mismatchOfType } from '../../../src/recipe/answer-values.ts';
+import { correctLicense, isLicense } from '../../../src/recipe/licenses.ts';
+import {
+  findVersion,
+  isGlob,
+  isInnerPath,
+  isPattern,
+  isRequirement,
+  isUrl,
+  locationFile,
+  parseLocation,
+  VERSION,
+} from '../../../src/recipe/syntax.ts';
+
+describe('a version', () => {
+  it.each([
+    '30.0.0',
+    '2.1.13',
+    '1.0.8',
+    '3.53.4',
+    '10.48',
+    '235',
+    '2.1.13-stable',
+    '3.13.0rc1',
+    '1.1.1w',
+    '0.17.0-dev.12+a1b2',
+    '4.0.0.post1',
+    '2026a',
+  ])('is %s', (text) => expect(text).toMatch(VERSION));
+
+  it.each(['', 'latest', 'v1.2', '1.', '.1', '1..2', '1.2 ', '1.2-', 'R_2_8_3', '>=1.2', '1.2,1.3', '1.*'])(
+    'is not %j',
+    (text) => expect(text).not.toMatch(VERSION),
+  );
+
+  it.each([
+    ['v1.3.2', '1.3.2'],
+    ['zlib-1.3.2', '1.3.2'],
+    ['==1.2', '1.2'],
+    ['latest', undefined],
+    ['1.*', undefined],
+  ])('is seen in %s', (text, version) => expect(findVersion(text)).toBe(version));
+});
+
+describe('a location', () => {
+  it('is an address, a path in the Debian pool or a file of the Python index', () => {
+    expect(parseLocation('https://example.org/a/b-1.tar.gz')).toEqual({
+      kind: 'https',
+      url: 'https://example.org/a/b-1.tar.gz',
+    });
+    expect(parseLocation('debian:z/zlib/zlib_1.3.dfsg+really1.3.2.orig.tar.gz')).toEqual({
+      kind: 'debian',
+      path: 'z/zlib/zlib_1.3.dfsg+really1.3.2.orig.tar.gz',
+    });
+    expect(parseLocation('python:mod_wsgi/mod_wsgi-6.1.1.tar.gz')).toEqual({
+      kind: 'python',
+      project: 'mod-wsgi',
+      file: 'mod_wsgi-6.1.1.tar.gz',
+    });
+  });
+
+  it.each([
+    'http://example.org/a',
+    'https://user@example.org/a',
+    'https://deb.example.org/debian/pool/main/z/zlib/a.tar.gz',
+    'file:///etc/passwd',
+    'debian:/z/zlib/a',
+    'debian:z/../a',
+    'debian:zlib',
+    'python:zlib',
+    'python:a/../b',
+    'python:a/b/c',
+    'zlib.tar.gz',
+    '',
+  ])('is not %j', (text) => expect(parseLocation(text)).toBeUndefined());
+
+  it.each([
+    ['https://example.org/a/b-1.tar.gz?raw=1', 'b-1.tar.gz'],
+    ['debian:b/b/b_1.orig.tar.gz', 'b_1.orig.tar.gz'],
+    ['python:b/b-1.tar.gz', 'b-1.tar.gz'],
+  ])('%s ends in a file name', (text, file) => {
+    const location = parseLocation(text);
+    expect(location === undefined ? undefined : locationFile(location)).toBe(file);
+  });
+});
+
+describe('forms of values', () => {
+  it.each([
+    [
+      isUrl,
+      ['https://zlib.net', 'https://example.org:8443/a?b#c'],
+      ['http://zlib.net', 'https://a:b@c.org', 'https://local', 'zlib.net', 'https://a.org/ b'],
+    ],
+    [isInnerPath, ['.', 'a', 'a/b c'], ['', '/a', 'a/', '../a', 'a/./b', 'a//b', 'a\\b']],
+    [
+      isGlob,
+      ['*', 'lib/**', 'lib/{a,b}*.so', 'a?/[x]'],
+      ['', '.', '/lib', 'a/../b', 'lib/{a', 'lib/a}', '{a,{b}}'],
+    ],
+    [isPattern, ['[a-z]+', '(?:a|b){2,3}', '(?=.*x).+'], ['[a', '(?<n>a)', '(?P<n>a)', '\\p{L}', 'a{2,1}']],
+    [
+      isRequirement,
+      [
+        'keystone==30.0.0',
+        'a[b,c]>=1,<2',
+        "a ; python_version < '4'",
+        'a_b.c ~= 1.2',
+        'a (>=1)',
+        'a @ https://example.org/a.whl',
+      ],
+      ['', '==1', 'a b', '-r file', 'a==1 b==2 \n'],
+    ],
+    [
+      isLicense,
+      ['MIT', 'GPL-2.0-or-later WITH GCC-exception-2.0', '(MIT OR Zlib) AND X11', 'LicenseRef-own'],
+      ['', 'MIT,', 'Apache 2', 'BSD'],
+    ],
+  ] as const)('%o', (accepts, good, bad) => {
+    expect(good.filter((text) => !accepts(text))).toEqual([]);
+    expect(bad.filter((text) => accepts(text))).toEqual([]);
+  });
+
+  it.each([
+    ['Apache2', 'Apache-2.0'],
+    ['apache-2', 'Apache-2.0'],
+    ['MIT OR BSD3-Clause', 'MIT OR BSD-3-Clause'],
+    ['GPL', undefined],
+    ['proprietary', undefined],
+  ])('the licence %s is corrected to %s', (text, license) => expect(correctLicense(text)).toBe(license));
+});
+
+describe('values of answers', () => {
+  it.each([
+    [
+      'host',
+      ['127.0.0.1', 'keystone', 'a-b.example.org', '::1', 'fe80::1'],
+      ['', '1.2.3', '1.2.3.256', '01.2.3.4', '-a', 'a..b', 'a b', 'http://a', 'a:1', ':::'],
+    ],
+    [
+      'host-port',
+      ['5000', '127.0.0.1:5000', '[::1]:80', 'a.org:65535'],
+      ['0', '65536', 'a', '::1:80', 'a:', ':80', '[a]:80'],
+    ],
+    ['integer', ['0', '-7', '64'], ['', '1.5', '0x10', 'one']],
+    ['url', ['https://a.org/v3', 'mysql+pymysql://u:p@h/d', 'sqlite:////x'], ['a.org', '/x', 'https://a b']],
+    ['path', ['/srv/key stöne', 'file'], ['', 'a\nb', 'a\0']],
+    ['boolean', ['true', 'false'], ['yes', 'True', '']],
+    ['string', ['', 'any text'], ['two\nlines']],
+  ] as const)('of the type %s', (type, good, bad) => {
+    expect(good.filter((text) => mismatchOfType(type, text) !== undefined)).toEqual([]);
+    expect(bad.filter((text) => mismatchOfType(type, text) === undefined)).toEqual([]);
+  });
+});
