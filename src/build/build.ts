@@ -1,32 +1,32 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
-import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { asTask, type Emit } from '../domain/events.ts';
-import { dependencyOrder, transitiveDependencies } from '../domain/graph.ts';
-import type { Architecture, Platform } from '../domain/platform.ts';
-import type { Component, RecipeSet, Source, Toolchain } from '../domain/recipe.ts';
-import type { BuildRecord, Store } from '../domain/store.ts';
-import { withLock } from '../io/lock.ts';
+import type { Source } from '../domain/recipe.ts';
+import type { BuildRecord } from '../domain/store.ts';
 import { hashFile } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
+import { withLock } from '../io/lock.ts';
 import { buildComponent } from './component.ts';
-import { findNetworkIsolation } from './isolation.ts';
-import { buildKey, toolchainKey } from './key.ts';
+import {
+  buildGraph,
+  planComponents,
+  reusedArtifact,
+  type Artifact,
+  type BuildTarget,
+  type Graph,
+} from './plan.ts';
 import { createSlots, criticalPaths, runGraph } from './schedule.ts';
-import { prepareToolchain } from './toolchain.ts';
-import { linkTools, type Tool } from './tools.ts';
+import type { Tool } from './tools.ts';
+import { openWorkshop, type Workshop } from './workshop.ts';
 
-export interface BuildOptions {
-  /** Components to build; their inputs are built too. */
-  readonly names: readonly string[];
-  readonly set: RecipeSet;
-  readonly platform: Platform;
-  readonly buildArch: Architecture;
+export interface BuildOptions extends BuildTarget {
   /** Components built side by side, and processes that each of their steps may use. */
   readonly jobs: number;
   /** Directory for toolchains and work in progress. */
   readonly directory: string;
-  readonly store: Store;
+  /** Brings what may be needed within reach, side by side; called only if something is built. */
+  readonly prefetch: (sources: readonly Source[]) => Promise<void>;
   /** Path of a source's archive; called only for what is built. */
   readonly fetchSource: (source: Source) => Promise<string>;
   /** The host's tools; called only if something is built. */
@@ -35,103 +35,101 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
 }
 
-/** A component's result. */
-export interface Artifact {
-  readonly component: string;
-  readonly sha256: Sha256;
-  /** Absolute path of the tar in the store. */
-  readonly path: string;
-  /** Whether it was there already. */
-  readonly reused: boolean;
-  /** Milliseconds that building it took, then or now. */
-  readonly time: number;
-}
-
-/** What every build of one run shares, made when the first needs it. */
-interface Workshop {
-  readonly toolchain: string;
-  readonly tools: string;
-  readonly isolation: readonly string[];
-}
-
 /** Builds the components that the store does not have, side by side as the graph allows; results by name. */
 export async function buildComponents(options: BuildOptions): Promise<ReadonlyMap<string, Artifact>> {
-  const { set } = options;
-  const inputsOf = (name: string): readonly string[] => set.components.get(name)?.inputs ?? [];
-  const order = dependencyOrder(options.names, inputsOf);
-  const times = await options.store.times.read();
-  const weights = criticalPaths(order, inputsOf, await estimateTimes(order, options, times));
+  const { store } = options;
+  const graph = buildGraph(options);
+  const workshop = await prepare(graph, options);
+  const times = await store.times.read();
+  const weights = criticalPaths(graph.order, graph.inputsOf, await estimateTimes(graph, options, times));
   const slots = createSlots(options.jobs);
   const artifacts = new Map<string, Artifact>();
-  const workshop = once(() => openWorkshop(options));
 
   const work = async (name: string, signal: AbortSignal): Promise<Artifact> => {
-    const component = componentOf(set, name);
-    const inputs = transitiveDependencies(name, inputsOf).flatMap((input) => artifacts.get(input) ?? []);
-    const key = buildKey({
-      component,
-      platform: options.platform,
-      toolchain: toolchainKey(set.toolchain, options.buildArch),
-      inputs: new Map(inputs.map((input) => [input.component, input.sha256])),
-    });
-    const found = await options.store.builds.read(key);
+    const key = graph.keyOf(name, artifacts);
+    const record = await store.builds.read(key);
+    const job = {
+      name,
+      key,
+      inputs: graph.inputArtifacts(name, artifacts),
+      lastTime: times.get(`build:${name}`),
+    };
     const artifact =
-      found === undefined
+      record === undefined
         ? await slots.run(weights.get(name) ?? 0, async () => {
             signal.throwIfAborted();
-            const lastTime = times.get(`build:${name}`);
-            const task = {
-              task: `build:${name}`,
-              title: `${name} ${component.version}`,
-              ...(lastTime === undefined ? {} : { lastTime }),
-            };
-            return asTask(options.emit, task, () =>
-              withLock(
-                path.join(options.directory, 'locks', key),
-                () => make({ key, component, inputs, workshop }, { ...options, signal }),
-                { signal },
-              ),
-            );
+            return makeArtifact(job, { ...options, signal, graph, workshop });
           })
-        : reuse(found, options.store);
+        : reusedArtifact(record, store);
     artifacts.set(name, artifact);
     return artifact;
   };
-  return runGraph({ order, dependencies: inputsOf, work, signal: options.signal });
+  return runGraph({ order: graph.order, dependencies: graph.inputsOf, work, signal: options.signal });
+}
+
+/** Fetches sources and opens the workshop if anything is to be built; what is then not built after all costs little. */
+async function prepare(graph: Graph, options: BuildOptions): Promise<Workshop | undefined> {
+  const plans = (await planComponents(options)).filter(({ state }) => state !== 'reuse');
+  if (plans.length === 0) return undefined;
+  const tools = await options.findTools();
+  const compiler = options.set.toolchain.sources[options.buildArch];
+  const sources = plans.flatMap(({ component }) => graph.componentOf(component).sources);
+  await options.prefetch(compiler === undefined ? sources : [compiler, ...sources]);
+  return openWorkshop({
+    ...options,
+    toolchain: options.set.toolchain,
+    findTools: () => Promise.resolve(tools),
+  });
 }
 
 interface Job {
+  readonly name: string;
   readonly key: Sha256;
-  readonly component: Component;
   readonly inputs: readonly Artifact[];
-  readonly workshop: () => Promise<Workshop>;
+  readonly lastTime: number | undefined;
 }
 
-async function make(
-  job: Job,
-  options: BuildOptions,
-): Promise<{ readonly outcome: 'done' | 'reused'; readonly value: Artifact }> {
-  const { store } = options;
-  const { name, version } = job.component;
-  const madeMeanwhile = await store.builds.read(job.key);
-  if (madeMeanwhile !== undefined) return { outcome: 'reused', value: reuse(madeMeanwhile, store) };
-  const { toolchain, tools, isolation } = await job.workshop();
+interface JobContext extends BuildOptions {
+  readonly graph: Graph;
+  readonly workshop: Workshop | undefined;
+}
+
+async function makeArtifact(job: Job, context: JobContext): Promise<Artifact> {
+  const { version } = context.graph.componentOf(job.name);
+  const task = {
+    task: `build:${job.name}`,
+    title: `${job.name} ${version}`,
+    ...(job.lastTime === undefined ? {} : { lastTime: job.lastTime }),
+  };
+  return asTask(context.emit, task, () =>
+    withLock(
+      path.join(context.directory, 'locks', job.key),
+      async () => {
+        const madeMeanwhile = await context.store.builds.read(job.key);
+        return madeMeanwhile === undefined
+          ? { outcome: 'done', value: await build(job, context) }
+          : { outcome: 'reused', value: reusedArtifact(madeMeanwhile, context.store) };
+      },
+      { signal: context.signal },
+    ),
+  );
+}
+
+async function build(job: Job, context: JobContext): Promise<Artifact> {
+  const { store, workshop } = context;
+  // Records may be collected between planning and here; then this run lacks what a new one would prepare.
+  if (workshop === undefined)
+    throw new Error(`the artifact of ${job.name} vanished from the store while building`);
+  const component = context.graph.componentOf(job.name);
   const start = performance.now();
   const tar = path.join(store.temporary, `${job.key}.tar`);
   await buildComponent(
     {
-      component: job.component,
-      platform: options.platform,
-      buildArch: options.buildArch,
-      jobs: options.jobs,
-      work: path.join(options.directory, 'work', `${name}-${job.key.slice(0, 12)}`),
-      toolchain,
-      tools,
-      isolation,
+      ...context,
+      ...workshop,
+      component,
+      work: path.join(context.directory, 'work', `${job.name}-${job.key.slice(0, 12)}`),
       inputs: job.inputs.map((input) => input.path),
-      fetchSource: options.fetchSource,
-      emit: options.emit,
-      signal: options.signal,
     },
     tar,
   );
@@ -141,57 +139,14 @@ async function make(
     key: job.key,
     artifact: sha256,
     size,
-    component: name,
-    version,
+    component: job.name,
+    version: component.version,
     time,
     created: new Date().toISOString(),
   };
   await store.builds.write(record);
-  await store.times.write(new Map([[`build:${name}`, time]]));
-  return { outcome: 'done', value: { ...reuse(record, store), reused: false } };
-}
-
-function reuse(record: BuildRecord, store: Store): Artifact {
-  return {
-    component: record.component,
-    sha256: record.artifact,
-    path: store.pathOf(record.artifact),
-    reused: true,
-    time: record.time,
-  };
-}
-
-async function openWorkshop(options: BuildOptions): Promise<Workshop> {
-  const { directory, set, buildArch, signal } = options;
-  const found = await options.findTools();
-  await mkdir(path.join(directory, 'work'), { recursive: true });
-  const isolation = await findNetworkIsolation();
-  if (isolation.length === 0) {
-    options.emit({
-      type: 'warning',
-      message: 'this kernel grants no network namespace: build steps run with the network in reach',
-      hint: 'everything they use is pinned all the same; enable unprivileged user namespaces to close it',
-    });
-  }
-  const key = toolchainKey(set.toolchain, buildArch);
-  const task = { task: 'build:toolchain', title: `${set.toolchain.name} ${set.toolchain.version}` };
-  const toolchain = await asTask(options.emit, task, async () => ({
-    outcome: 'done',
-    value: await withLock(
-      path.join(directory, 'locks', key),
-      () =>
-        prepareToolchain({
-          toolchain: set.toolchain,
-          key,
-          platform: options.platform,
-          directory: path.join(directory, 'toolchains'),
-          archive: () => options.fetchSource(toolchainSource(set.toolchain, buildArch)),
-          signal,
-        }),
-      { signal },
-    ),
-  }));
-  return { toolchain, tools: await linkTools(path.join(directory, 'work'), found), isolation };
+  await store.times.write(new Map([[`build:${job.name}`, time]]));
+  return { ...reusedArtifact(record, store), reused: false };
 }
 
 /** Milliseconds a byte of source takes to build, roughly; used only to order what has never been built here. */
@@ -199,45 +154,17 @@ const TIME_PER_BYTE = 0.003;
 
 /** Estimates by last time, else by the size of the sources. */
 async function estimateTimes(
-  order: readonly string[],
+  graph: Graph,
   options: BuildOptions,
   times: ReadonlyMap<string, number>,
 ): Promise<(name: string) => number> {
   const estimates = new Map<string, number>();
-  for (const name of order) {
-    const packings = componentOf(options.set, name).sources.flatMap((source) => source.packings);
-    const sizes = await Promise.all(packings.map(({ sha256 }) => sizeOf(options.store.pathOf(sha256))));
+  for (const name of graph.order) {
+    const packings = graph.componentOf(name).sources.flatMap((source) => source.packings);
+    const sizes = await Promise.all(
+      packings.map(async ({ sha256 }) => (await ifThere(stat(options.store.pathOf(sha256))))?.size ?? 0),
+    );
     estimates.set(name, times.get(`build:${name}`) ?? Math.max(0, ...sizes) * TIME_PER_BYTE);
   }
   return (name) => estimates.get(name) ?? 0;
-}
-
-async function sizeOf(file: string): Promise<number> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => 0,
-  );
-}
-
-function toolchainSource(toolchain: Toolchain, buildArch: Architecture): Source {
-  const source = toolchain.sources[buildArch];
-  if (source !== undefined) return source;
-  throw new KsbundleError({
-    code: 'KSB_BUILD_MACHINE_UNSUPPORTED',
-    exitCode: ExitCode.failed,
-    message: `${toolchain.name} has no compiler for ${buildArch} machines`,
-    place: { file: toolchain.origin.file },
-    hint: `build on ${Object.keys(toolchain.sources).join(' or ')}, or add [source.${buildArch}] to the recipe`,
-  });
-}
-
-function componentOf(set: RecipeSet, name: string): Component {
-  const component = set.components.get(name);
-  if (component === undefined) throw new TypeError(`no component ${name}`);
-  return component;
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => (made ??= make());
 }

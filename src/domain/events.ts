@@ -15,11 +15,17 @@ export type Event =
 
 export type Emit = (event: Event) => void;
 
+/** What a task's work gives, and whether it was there already. */
+export interface TaskResult<T> {
+  readonly outcome: 'done' | 'reused';
+  readonly value: T;
+}
+
 /** Runs `work` as the task `task`: emits its start and its end, whatever way it ends. */
 export async function asTask<T>(
   emit: Emit,
   task: { readonly task: string; readonly title: string; readonly lastTime?: number },
-  work: () => Promise<{ readonly outcome: 'done' | 'reused'; readonly value: T }>,
+  work: () => Promise<TaskResult<T>>,
 ): Promise<T> {
   const start = performance.now();
   const end = (outcome: Outcome): void =>

@@ -48,6 +48,15 @@ export function hashBytes(bytes: string | Uint8Array): Sha256 {
   return sha256(createHash('sha256').update(bytes).digest('hex'));
 }
 
+/** Digest over the names and bytes of all files below `root`; modes, times and byte code caches do not count. */
+export async function hashTree(root: string): Promise<Sha256> {
+  const files = (await listTree(root)).filter(
+    ({ path: file, kind }) => kind === 'file' && !file.includes('__pycache__/'),
+  );
+  const digests = await Promise.all(files.map(({ path: file }) => hashFile(path.join(root, file))));
+  return hashBytes(files.map(({ path: file }, index) => `${digests[index]} ${file}\n`).join(''));
+}
+
 /** Writes `content` so that `file` is either as before or whole, also after a crash: temporary name, fsync, rename. */
 export async function writeFileAtomically(
   file: string,

@@ -7,7 +7,10 @@ const KEEP = 30 * 24 * 60 * 60 * 1000;
 /** What the store holds; an artifact is told from a source by the record of the build that made it. */
 export async function listCache({ store }: Context): Promise<readonly CacheEntry[]> {
   const artifacts = new Map(
-    (await store.builds.list()).map(({ artifact, component, version }) => [artifact, `${component} ${version}`]),
+    (await store.builds.list()).map(({ artifact, component, version }) => [
+      artifact,
+      `${component} ${version}`,
+    ]),
   );
   return (await store.list()).map(({ sha256, size }) => ({
     kind: artifacts.has(sha256) ? 'artifact' : 'source',

@@ -22,7 +22,9 @@ export async function loadSubject(context: Context, name: string): Promise<Subje
     code: 'KSB_BUNDLE_UNKNOWN',
     exitCode: ExitCode.usage,
     message: `there is no bundle "${name}"`,
-    why: set.components.has(name) ? `${name} is a component, which is built as part of a bundle` : `the bundles are: ${known.join(', ')}`,
+    why: set.components.has(name)
+      ? `${name} is a component, which is built as part of a bundle`
+      : `the bundles are: ${known.join(', ')}`,
     hint: guess === undefined ? 'list what can be built: ksbundle recipes' : `did you mean "${guess}"?`,
   });
 }
@@ -31,9 +33,10 @@ export async function loadSubject(context: Context, name: string): Promise<Subje
 export async function listRecipes(context: Context): Promise<readonly RecipeSummary[]> {
   const set = await loadRecipes(context.recipesDirectory, context.platform);
   const byName = (a: RecipeSummary, b: RecipeSummary): number => (a.name < b.name ? -1 : 1);
-  return [set.bundles.values(), set.components.values(), [set.toolchain, ...set.tools.values()]].flatMap((recipes) =>
-    [...recipes]
-      .map(({ kind, name, version, license, summary }) => ({ kind, name, version, license, summary }))
-      .sort(byName),
+  return [set.bundles.values(), set.components.values(), [set.toolchain, ...set.tools.values()]].flatMap(
+    (recipes) =>
+      [...recipes]
+        .map(({ kind, name, version, license, summary }) => ({ kind, name, version, license, summary }))
+        .sort(byName),
   );
 }

@@ -1,8 +1,14 @@
-/** A file that is not the ELF file it claims to be, or of a kind that is not supported; the message says which. */
+/**
+ * A file that cannot be read as ELF. `malformed`: it is not what it claims to be; `unsupported`: it is of a class, byte
+ * order, machine or type that is not read here. The message says which.
+ */
 export class ElfError extends Error {
-  constructor(message: string) {
+  readonly kind: 'malformed' | 'unsupported';
+
+  constructor(message: string, kind: ElfError['kind'] = 'malformed') {
     super(message);
     this.name = 'ElfError';
+    this.kind = kind;
   }
 }
 

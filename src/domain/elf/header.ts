@@ -62,16 +62,20 @@ export function isElf(bytes: Buffer): boolean {
 export function readHeader(bytes: Buffer): ElfHeader {
   if (!isElf(bytes)) throw new ElfError('not an ELF file');
   const header = sliceOf(bytes, { offset: 0, size: HEADER_SIZE }, 'the ELF header');
-  if (header.readUInt8(4) !== 2) throw new ElfError('a 32-bit ELF file; only 64-bit ones are supported');
+  if (header.readUInt8(4) !== 2)
+    throw new ElfError('a 32-bit ELF file; only 64-bit ones are supported', 'unsupported');
   if (header.readUInt8(5) !== 1)
-    throw new ElfError('a big-endian ELF file; only little-endian ones are supported');
+    throw new ElfError('a big-endian ELF file; only little-endian ones are supported', 'unsupported');
   const machine = header.readUInt16LE(18);
   if (!READABLE_MACHINES.includes(machine)) {
-    throw new ElfError(`an ELF file for ${machineName(machine)}; only x86_64 and aarch64 are supported`);
+    throw new ElfError(
+      `an ELF file for ${machineName(machine)}; only x86_64 and aarch64 are supported`,
+      'unsupported',
+    );
   }
   const type = header.readUInt16LE(16);
   if (type !== 1 && type !== 2 && type !== 3)
-    throw new ElfError(`ELF type ${type} is no program and no library`);
+    throw new ElfError(`ELF type ${type} is no program and no library`, 'unsupported');
   const programHeaders = { offset: readUint64(header, 32), entrySize: header.readUInt16LE(54) };
   return {
     machine,

@@ -1,0 +1,96 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { asTask, type Emit } from '../domain/events.ts';
+import type { Architecture, Platform } from '../domain/platform.ts';
+import type { Source, Toolchain } from '../domain/recipe.ts';
+import { withLock } from '../io/lock.ts';
+import { findNetworkIsolation } from './isolation.ts';
+import { toolchainKey } from './key.ts';
+import { prepareToolchain } from './toolchain.ts';
+import { linkTools, type Tool } from './tools.ts';
+
+/** What all builds of one run share. */
+export interface Workshop {
+  /** The toolchain's directory. */
+  readonly toolchain: string;
+  /** Directory of links to the host's tools. */
+  readonly tools: string;
+  /** Program and parameters that run another program without a network; empty if there are none. */
+  readonly isolation: readonly string[];
+}
+
+export interface WorkshopOptions {
+  readonly toolchain: Toolchain;
+  readonly platform: Platform;
+  readonly buildArch: Architecture;
+  /** Directory for toolchains and work in progress. */
+  readonly directory: string;
+  readonly fetchSource: (source: Source) => Promise<string>;
+  readonly findTools: () => Promise<readonly Tool[]>;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+/** Finds the host's tools and makes the compiler ready; throws `KSB_HOST_TOOL_MISSING`, or what making it ready does. */
+export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> {
+  const { directory, toolchain, emit, signal } = options;
+  const tools = await options.findTools();
+  const work = path.join(directory, 'work');
+  await mkdir(work, { recursive: true });
+  refuseSpaces(directory);
+  const isolation = await findNetworkIsolation();
+  if (isolation.length === 0) {
+    emit({
+      type: 'warning',
+      message: 'this kernel grants no network namespace: build steps run with the network in reach',
+      hint: 'everything they use is pinned all the same; enable unprivileged user namespaces to close it',
+    });
+  }
+  const key = toolchainKey(toolchain, options.buildArch);
+  const prepared = await asTask(
+    emit,
+    { task: 'build:toolchain', title: `${toolchain.name} ${toolchain.version}` },
+    async () => ({
+      outcome: 'done',
+      value: await withLock(
+        path.join(directory, 'locks', key),
+        () =>
+          prepareToolchain({
+            toolchain,
+            key,
+            platform: options.platform,
+            directory: path.join(directory, 'toolchains'),
+            archive: () => options.fetchSource(toolchainSource(toolchain, options.buildArch)),
+            signal,
+          }),
+        { signal },
+      ),
+    }),
+  );
+  return { toolchain: prepared, tools: await linkTools(work, tools), isolation };
+}
+
+/** Makefiles and configure scripts cannot quote the directories they work in. */
+function refuseSpaces(directory: string): void {
+  if (/^[\w@%+=:,./-]+$/.test(directory)) return;
+  throw new KsbundleError({
+    code: 'KSB_CACHE_PATH_UNFIT',
+    exitCode: ExitCode.usage,
+    message: `cannot build below ${directory}`,
+    why: 'upstream build systems break in directories whose names hold spaces or special characters',
+    hint: 'choose another directory: --cache DIR, or KSBUNDLE_CACHE=DIR',
+  });
+}
+
+function toolchainSource(toolchain: Toolchain, buildArch: Architecture): Source {
+  const source = toolchain.sources[buildArch];
+  if (source !== undefined) return source;
+  throw new KsbundleError({
+    code: 'KSB_BUILD_MACHINE_UNSUPPORTED',
+    exitCode: ExitCode.failed,
+    message: `${toolchain.name} has no compiler for ${buildArch} machines`,
+    place: { file: toolchain.origin.file },
+    hint: `build on ${Object.keys(toolchain.sources).join(' or ')}, or add [source.${buildArch}] to the recipe`,
+  });
+}

@@ -1,0 +1,121 @@
+import { readFile, stat } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { auditTree } from '../audit/audit.ts';
+import type { AuditOptions, ForbiddenBytes } from '../audit/options.ts';
+import type { AuditReport } from '../domain/audit.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { PLACEHOLDER_PREFIX, PLACEHOLDER_RPATH } from '../domain/layout.ts';
+import { MANIFEST_FILE } from '../domain/manifest.ts';
+import { parsePlatform, type Platform } from '../domain/platform.ts';
+import type { Bundle, Component } from '../domain/recipe.ts';
+import { unpackArchive } from '../io/archive.ts';
+import { withTemporaryDirectory } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
+import { parseManifest } from '../pack/manifest.ts';
+import { loadRecipes } from '../recipe/load.ts';
+import type { Context } from './context.ts';
+import type { Subject } from './recipes.ts';
+import { componentNames } from './sources.ts';
+
+/** Audits a release directory as the recipes of its bundle describe it. */
+export async function auditRelease(
+  directory: string,
+  { context, subject }: { readonly context: Context; readonly subject: Subject },
+): Promise<AuditReport> {
+  const components = componentNames(subject).flatMap((name) => subject.set.components.get(name) ?? []);
+  return auditTree(
+    directory,
+    auditOptions(context, { bundle: subject.bundle, components, platform: context.platform }),
+  );
+}
+
+/** Throws `KSB_AUDIT_FAILED` with every finding that no recipe declares harmless. */
+export function requireCleanAudit(report: AuditReport, bundle: Bundle): void {
+  const findings = report.findings.filter(({ exception }) => exception === undefined);
+  if (findings.length === 0) return;
+  throw new KsbundleError({
+    code: 'KSB_AUDIT_FAILED',
+    exitCode: ExitCode.audit,
+    message: `the audit of ${bundle.name} has ${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}`,
+    place: { file: bundle.origin.file },
+    problems: findings.map(({ rule, path: file, subject, message, remedy }) => ({
+      code: rule,
+      message: `${file}: ${subject}: ${message}`,
+      hint: remedy,
+    })),
+    hint: 'remove the cause, or declare an [[exception]] with its reason and what overrides it at run time',
+  });
+}
+
+/**
+ * Audits a tarball or a directory. A release says what it is; the exceptions that its bundle's recipe declares hold if
+ * there is such a recipe. Anything else is audited without any.
+ */
+export async function auditPath(context: Context, target: string): Promise<AuditReport> {
+  const status = await ifThere(stat(target));
+  if (status === undefined) {
+    throw new KsbundleError({
+      code: 'KSB_FILE_MISSING',
+      exitCode: ExitCode.usage,
+      message: `there is no ${target} to audit`,
+    });
+  }
+  if (status.isDirectory()) return auditDirectory(context, target);
+  return withTemporaryDirectory(context.store.temporary, async (work) => {
+    const directory = path.join(work, 'release');
+    await unpackArchive(target, directory, { strip: 1, signal: context.signal });
+    return auditDirectory(context, directory);
+  });
+}
+
+async function auditDirectory(context: Context, directory: string): Promise<AuditReport> {
+  const text = await ifThere(readFile(path.join(directory, MANIFEST_FILE), 'utf8'));
+  const manifest = text === undefined ? undefined : parseManifest(text);
+  const platform = parsePlatform(manifest?.platform ?? '') ?? context.platform;
+  if (manifest === undefined)
+    return auditTree(directory, auditOptions(context, { components: [], platform }));
+  const set = await loadRecipes(context.recipesDirectory, platform);
+  const bundle = set.bundles.get(manifest.bundle);
+  const components = manifest.components.flatMap(({ name }) => set.components.get(name) ?? []);
+  return auditTree(
+    directory,
+    auditOptions(context, { ...(bundle === undefined ? {} : { bundle }), components, platform }),
+  );
+}
+
+interface Audited {
+  readonly bundle?: Bundle;
+  readonly components: readonly Component[];
+  readonly platform: Platform;
+}
+
+function auditOptions(context: Context, { bundle, components, platform }: Audited): AuditOptions {
+  const interpreter = components.find(({ name }) => name === bundle?.python.interpreter);
+  const [major, minor] = (interpreter?.version ?? '').split('.').map(Number);
+  return {
+    platform,
+    ...(major === undefined || minor === undefined ? {} : { python: { major, minor } }),
+    forbidden: forbiddenBytes(context),
+    placeholders: [
+      { label: 'placeholder prefix', bytes: Buffer.from(PLACEHOLDER_PREFIX) },
+      { label: 'placeholder RPATH', bytes: Buffer.from(PLACEHOLDER_RPATH) },
+    ],
+    exceptions: [...(bundle?.exceptions ?? []), ...components.flatMap(({ exceptions }) => exceptions)],
+    expected: components.flatMap(({ expect }) => expect),
+    hosts: components.flatMap(({ pluginHosts }) => pluginHosts),
+  };
+}
+
+/**
+ * The build machine's directories. A home of one component (`/root`) is too common a word to look for; what the build
+ * itself touches below it is looked for all the same.
+ */
+function forbiddenBytes(context: Context): readonly ForbiddenBytes[] {
+  const home = os.homedir();
+  return [
+    { label: 'cache directory', directory: context.cacheDirectory },
+    { label: 'recipes directory', directory: context.recipesDirectory },
+    ...(home.split('/').length > 2 ? [{ label: 'home directory', directory: `${home}/` }] : []),
+  ].map(({ label, directory }) => ({ label, bytes: Buffer.from(directory) }));
+}

@@ -1,0 +1,116 @@
+import { copyFile as copy, mkdir, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { AuditReport } from '../domain/audit.ts';
+import type { Sha256 } from '../domain/digest.ts';
+import { asTask, type TaskResult } from '../domain/events.ts';
+import { releaseName } from '../domain/layout.ts';
+import type { Source } from '../domain/recipe.ts';
+import type { BuildResult } from '../domain/results.ts';
+import { buildComponents } from '../build/build.ts';
+import { planComponents, type Artifact } from '../build/plan.ts';
+import { fetchAll } from '../fetch/all.ts';
+import { fetchSource, wheelSource } from '../fetch/source.ts';
+import { findHostTools } from '../host/find.ts';
+import { explainDiskFull } from '../io/disk.ts';
+import { hashFile } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
+import { withLock } from '../io/lock.ts';
+import type { Context } from './context.ts';
+import { makeRelease, releaseKey } from './release.ts';
+import { buildArchitecture, componentNames, loadLockedSubject, type LockedSubject } from './sources.ts';
+
+/** Builds a bundle, as far as it is not built yet, and leaves its tarball in the context's `outDirectory`. */
+export async function buildBundle(context: Context, name: string): Promise<BuildResult> {
+  const subject = await loadLockedSubject(context, name);
+  const artifacts = await buildComponents({
+    names: componentNames(subject),
+    ...buildOptions(context, subject),
+    prefetch: (sources) => prefetch(context, [...sources, ...subject.lockfile.wheels.map(wheelSource)]),
+    fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
+    findTools: () => findHostTools({ signal: context.signal }),
+  });
+  const { reused, tarball, audit } = await findOrMakeRelease(context, subject, artifacts);
+  const target = path.join(
+    context.outDirectory,
+    `${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
+  );
+  await deliver(context.store.pathOf(tarball), target, tarball);
+  return { tarball: target, reused, audit };
+}
+
+/** What a build would do, one line for each component and for the release; writes nothing. */
+export async function planBuild(context: Context, name: string): Promise<readonly string[]> {
+  const subject = await loadLockedSubject(context, name);
+  const plans = await planComponents({ names: componentNames(subject), ...buildOptions(context, subject) });
+  const changes = plans.some(({ state }) => state !== 'reuse');
+  return [
+    ...plans.map(({ component, state }) => {
+      const { version } = subject.set.components.get(component) ?? {};
+      return `${state} ${component} ${version ?? ''}`.trimEnd();
+    }),
+    `${changes ? 'pack' : 'pack unless it is there'} ${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
+  ];
+}
+
+function buildOptions(context: Context, { set }: LockedSubject) {
+  const { platform, jobs, store, emit, signal } = context;
+  return {
+    set,
+    platform,
+    buildArch: buildArchitecture(),
+    jobs,
+    directory: context.cacheDirectory,
+    store,
+    emit,
+    signal,
+  };
+}
+
+/** Fetches side by side what the builds would otherwise fetch one after another. */
+async function prefetch(context: Context, sources: readonly Source[]): Promise<void> {
+  await fetchAll(sources, context.fetch);
+}
+
+interface Release {
+  readonly reused: boolean;
+  readonly tarball: Sha256;
+  readonly audit: AuditReport;
+}
+
+async function findOrMakeRelease(
+  context: Context,
+  subject: LockedSubject,
+  artifacts: ReadonlyMap<string, Artifact>,
+): Promise<Release> {
+  const key = await releaseKey(context, subject, artifacts);
+  const found = await key.read();
+  if (found !== undefined) return { reused: true, ...found };
+  const task = {
+    task: `pack:${subject.bundle.name}`,
+    title: releaseName(subject.bundle, context.platform.arch),
+  };
+  const make = async (): Promise<TaskResult<Release>> => {
+    const madeMeanwhile = await key.read();
+    if (madeMeanwhile !== undefined) return { outcome: 'reused', value: { reused: true, ...madeMeanwhile } };
+    const made = await makeRelease(context, subject, artifacts);
+    await key.write(made);
+    return { outcome: 'done', value: { reused: false, tarball: made.tarball.sha256, audit: made.audit } };
+  };
+  const lock = path.join(context.cacheDirectory, 'locks', key.digest);
+  return asTask(context.emit, task, () => withLock(lock, make, { signal: context.signal }));
+}
+
+/** Copies the tarball to where the user wants it, unless the same bytes are there. */
+async function deliver(from: string, to: string, digest: Sha256): Promise<void> {
+  if ((await ifThere(hashFile(to))) === digest) return;
+  const temporary = `${to}.${process.pid}.tmp`;
+  try {
+    await mkdir(path.dirname(to), { recursive: true });
+    await copy(from, temporary);
+    await rename(temporary, to);
+  } catch (error) {
+    throw explainDiskFull(error, to);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}

@@ -1,0 +1,127 @@
+import { chmod } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { WheelFile } from '../domain/lock.ts';
+import type { RecipeSet } from '../domain/recipe.ts';
+import type { LockResult, WhyResult } from '../domain/results.ts';
+import { nearest } from '../domain/nearest.ts';
+import { fetchAll } from '../fetch/all.ts';
+import { fetchSource, wheelSource } from '../fetch/source.ts';
+import { unpackArchive } from '../io/archive.ts';
+import { exists } from '../io/files.ts';
+import { withLock } from '../io/lock.ts';
+import { requireCurrentLock } from '../lock/check.ts';
+import { compareLocks } from '../lock/compare.ts';
+import { lockfilePath, readLockfile, readLockfileIfAny, writeLockfile } from '../lock/lockfile.ts';
+import { resolveLock } from '../lock/resolve.ts';
+import { whyDistribution } from '../lock/why.ts';
+import type { Context } from './context.ts';
+import { loadSubject } from './recipes.ts';
+import { buildArchitecture, componentNames, loadLockedSubject } from './sources.ts';
+
+export interface LockOptions {
+  readonly check: boolean;
+  /** Names to upgrade; empty for all; absent keeps what is locked. */
+  readonly upgrade?: readonly string[];
+  readonly dryRun: boolean;
+}
+
+/** Resolves a bundle anew. With `check` or `dryRun` nothing is written; with `check` a difference is an error. */
+export async function lockBundle(context: Context, name: string, options: LockOptions): Promise<LockResult> {
+  const subject = { ...(await loadSubject(context, name)), platform: context.platform };
+  const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
+  if (options.check) {
+    requireCurrentLock(await readLockfile(file), file, subject);
+    return { lockfile: file, changes: [] };
+  }
+  const previous = await readLockfileIfAny(file);
+  const lockfile = await resolveLock({
+    ...subject,
+    uv: {
+      executable: await prepareUv(context, subject.set),
+      cacheDirectory: path.join(context.cacheDirectory, 'uv'),
+      signal: context.signal,
+    },
+    workDirectory: context.store.temporary,
+    fetchWheels: (wheels: readonly WheelFile[]) => fetchAll(wheels.map(wheelSource), context.fetch),
+    ...(previous === undefined ? {} : { previous }),
+    ...(options.upgrade === undefined ? {} : { upgrade: options.upgrade }),
+  });
+  const changes = compareLocks(previous, lockfile);
+  if (!options.dryRun) await writeLockfile(file, lockfile);
+  return { lockfile: file, changes };
+}
+
+/** Tells why a component or a distribution is in a bundle; throws `KSB_NAME_UNKNOWN` if it is not. */
+export async function whyName(context: Context, bundle: string, name: string): Promise<WhyResult> {
+  const subject = await loadLockedSubject(context, bundle);
+  const distribution = whyDistribution(subject.lockfile, name);
+  const component = subject.set.components.get(distribution?.component ?? name);
+  const names = componentNames(subject);
+  if (distribution !== undefined) {
+    const kind = distribution.component === undefined ? 'wheel' : 'component';
+    return {
+      name: distribution.name,
+      version: distribution.version,
+      kind,
+      chains: distribution.chains.map((chain) => [bundle, ...chain]),
+    };
+  }
+  if (component !== undefined && names.includes(name)) {
+    const { interpreter } = subject.bundle.python;
+    const roots = new Set([interpreter, ...subject.bundle.components]);
+    const chains = componentChains(name, names, (other) => subject.set.components.get(other)?.inputs ?? [])
+      .filter(([first]) => first !== undefined && roots.has(first))
+      .map((chain) => [bundle, ...chain]);
+    return { name, version: component.version, kind: 'component', chains };
+  }
+  const guess = nearest(name, [...names, ...subject.lockfile.wheels.map((wheel) => wheel.name)]);
+  throw new KsbundleError({
+    code: 'KSB_NAME_UNKNOWN',
+    exitCode: ExitCode.usage,
+    message: `${bundle} has no component or distribution "${name}"`,
+    hint:
+      guess === undefined
+        ? `list what is in it: ksbundle build ${bundle} --dry-run`
+        : `did you mean "${guess}"?`,
+  });
+}
+
+/** Every chain of dependents that ends at `name`, itself alone included; shortest first. */
+function componentChains(
+  name: string,
+  names: readonly string[],
+  inputs: (name: string) => readonly string[],
+): string[][] {
+  const grow = (chain: readonly string[]): string[][] => {
+    const dependents = names.filter((other) => inputs(other).includes(chain[0] ?? ''));
+    return [[...chain], ...dependents.flatMap((dependent) => grow([dependent, ...chain]))];
+  };
+  return grow([name]).sort((a, b) => a.length - b.length || (a.join(' ') < b.join(' ') ? -1 : 1));
+}
+
+/** Fetches and unpacks the pinned uv; returns its executable. */
+async function prepareUv(context: Context, set: RecipeSet): Promise<string> {
+  const uv = set.tools.get('uv');
+  const source = uv?.sources[buildArchitecture()];
+  const packing = source?.packings[0];
+  if (uv === undefined || source === undefined || packing === undefined) {
+    throw new KsbundleError({
+      code: 'KSB_TOOL_RECIPE_MISSING',
+      exitCode: ExitCode.usage,
+      message: 'locking needs the tool "uv", and no recipe describes it for this machine',
+      place: { file: context.recipesDirectory },
+    });
+  }
+  const directory = path.join(context.cacheDirectory, 'tools', packing.sha256);
+  const executable = path.join(directory, `uv-${uv.version}.data`, 'scripts', 'uv');
+  await withLock(`${directory}.lock`, async () => {
+    if (await exists(executable)) return;
+    await unpackArchive((await fetchSource(source, context.fetch)).path, directory, {
+      name: packing.file,
+      signal: context.signal,
+    });
+    await chmod(executable, 0o755);
+  });
+  return executable;
+}

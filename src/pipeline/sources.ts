@@ -1,0 +1,109 @@
+import os from 'node:os';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { dependencyOrder } from '../domain/graph.ts';
+import type { Lockfile } from '../domain/lock.ts';
+import { ARCHITECTURES, type Architecture } from '../domain/platform.ts';
+import type { Source } from '../domain/recipe.ts';
+import type { FetchResult } from '../domain/results.ts';
+import { fetchAll } from '../fetch/all.ts';
+import { writeMirror } from '../fetch/mirror.ts';
+import { wheelSource } from '../fetch/source.ts';
+import { requireCurrentLock } from '../lock/check.ts';
+import { lockfilePath, readLockfile } from '../lock/lockfile.ts';
+import type { Context } from './context.ts';
+import { loadSubject, type Subject } from './recipes.ts';
+
+/** A bundle whose lockfile is there and matches its recipes. */
+export interface LockedSubject extends Subject {
+  readonly lockfile: Lockfile;
+}
+
+/** Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, or what reading them throws. */
+export async function loadLockedSubject(context: Context, name: string): Promise<LockedSubject> {
+  const subject = await loadSubject(context, name);
+  const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
+  const lockfile = await readLockfile(file);
+  requireCurrentLock(lockfile, file, { ...subject, platform: context.platform });
+  return { ...subject, lockfile };
+}
+
+/** Names of all components that a bundle needs, dependencies first. */
+export function componentNames({ bundle, set }: Subject): readonly string[] {
+  return dependencyOrder(
+    [bundle.python.interpreter, ...bundle.components],
+    (name) => set.components.get(name)?.inputs ?? [],
+  );
+}
+
+/** This machine's architecture; throws `KSB_BUILD_MACHINE_UNSUPPORTED` if no compiler is known for it. */
+export function buildArchitecture(): Architecture {
+  const machine = os.machine();
+  const known = ARCHITECTURES.find((arch) => arch === machine);
+  if (known !== undefined && process.platform === 'linux') return known;
+  throw new KsbundleError({
+    code: 'KSB_BUILD_MACHINE_UNSUPPORTED',
+    exitCode: ExitCode.failed,
+    message: `bundles are built on Linux on ${ARCHITECTURES.join(' or ')}, not on ${process.platform} on ${machine}`,
+  });
+}
+
+/** Everything that building a bundle reads: components' sources, the compiler for this machine, wheels. */
+export function allSources(subject: LockedSubject): readonly Source[] {
+  const { set, lockfile } = subject;
+  return [
+    set.toolchain.sources[buildArchitecture()],
+    ...componentNames(subject).flatMap((name) => set.components.get(name)?.sources ?? []),
+    ...lockfile.wheels.map(wheelSource),
+  ].filter((source) => source !== undefined);
+}
+
+interface FetchOptions {
+  /** Tells what is not in the store, and fetches nothing. */
+  readonly dryRun: boolean;
+}
+
+/** Brings everything that the build needs into the store. */
+export async function fetchBundle(
+  context: Context,
+  name: string,
+  { dryRun }: FetchOptions,
+): Promise<FetchResult> {
+  const sources = allSources(await loadLockedSubject(context, name));
+  if (dryRun) return { files: await missingFiles(context, sources) };
+  const files = await fetchAll(sources, context.fetch);
+  return sorted(files.map(({ file, sha256, size }) => ({ file, sha256, size })));
+}
+
+/** Writes everything that the build needs into a directory that another machine can build from. */
+export async function mirrorBundle(
+  context: Context,
+  name: string,
+  options: FetchOptions & { readonly directory: string },
+): Promise<FetchResult> {
+  const sources = allSources(await loadLockedSubject(context, name));
+  if (options.dryRun) return { files: await missingFiles(context, sources) };
+  const files = await writeMirror(options.directory, sources, context.fetch);
+  return sorted(files.map(({ name: file, sha256, size }) => ({ file, sha256, size })));
+}
+
+function sorted(files: FetchResult['files']): FetchResult {
+  return {
+    files: [...new Map(files.map((file) => [file.file, file])).values()].sort((a, b) =>
+      a.file < b.file ? -1 : 1,
+    ),
+  };
+}
+
+/** The first packing of each source of which the store has none; its size is known only to who has it. */
+async function missingFiles({ store }: Context, sources: readonly Source[]): Promise<FetchResult['files']> {
+  const files = await Promise.all(
+    sources.map(async ({ packings }) => {
+      const found = await Promise.all(packings.map(({ sha256 }) => store.find(sha256)));
+      const [first] = packings;
+      return first === undefined || found.some((content) => content !== undefined)
+        ? []
+        : [{ file: first.file, sha256: first.sha256, size: 0 }];
+    }),
+  );
+  return sorted(files.flat()).files;
+}
