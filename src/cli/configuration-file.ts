@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ExitCode, isErrnoException, KsbundleError, type Problem } from '../domain/errors.ts';
+import { ExitCode, isErrnoException, KsbundleError, type Place, type Problem } from '../domain/errors.ts';
 import { configHome, type Environment } from './environment.ts';
 import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
 import { nearestHint } from './usage-error.ts';
@@ -90,12 +90,13 @@ async function parseToml({ file, text }: TextFile): Promise<Record<string, unkno
   try {
     return toml.parse(text) as Record<string, unknown>;
   } catch (error) {
-    const { line, column } = error as { readonly line?: number; readonly column?: number };
+    const { start } =
+      (error as { readonly location?: { readonly start: Required<Omit<Place, 'file'>> } }).location ?? {};
     throw new KsbundleError({
       code: 'KSB_CONFIGURATION',
       exitCode: ExitCode.usage,
       message: `${file} is not TOML`,
-      place: { file, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) },
+      place: { file, ...(start === undefined ? {} : { line: start.line, column: start.column }) },
       why: error instanceof Error ? error.message : String(error),
       cause: error,
     });

@@ -1,0 +1,176 @@
+import { clearLine, cursorTo, moveCursor } from 'node:readline';
+import { PassThrough } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { createConsole, type OutputStream } from '../../../src/cli/console.ts';
+import { formatBytes, formatTime } from '../../../src/cli/reporter/format.ts';
+import { chooseReporter } from '../../../src/cli/reporter/reporter.ts';
+import type { Event } from '../../../src/domain/events.ts';
+
+interface Watch {
+  readonly terminal?: boolean;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+  readonly format?: 'ndjson' | 'text';
+  readonly environment?: Record<string, string>;
+}
+
+/** A stream with what a terminal's has: `isTTY`, a width, and a cursor that moves by escape sequences. */
+function createTerminal(): OutputStream {
+  const stream = new PassThrough();
+  return Object.assign(stream, {
+    isTTY: true,
+    columns: 60,
+    clearLine: (direction: -1 | 0 | 1) => clearLine(stream, direction),
+    cursorTo: (x: number) => cursorTo(stream, x),
+    moveCursor: (x: number, y: number) => moveCursor(stream, x, y),
+  });
+}
+
+/** Everything a reporter wrote for the events, as one text. */
+async function report(events: readonly Event[], watch: Watch = {}): Promise<string> {
+  const stream = watch.terminal === true ? createTerminal() : new PassThrough();
+  const chunks: string[] = [];
+  stream.on('data', (chunk) => chunks.push(String(chunk)));
+  const { stderr } = createConsole({
+    stdout: new PassThrough(),
+    stderr: stream,
+    environment: watch.environment ?? {},
+    color: undefined,
+  });
+  const { format = 'text', quiet = false, verbose = false } = watch;
+  const reporter = await chooseReporter({ stderr, format, quiet, verbose });
+  for (const event of events) reporter.emit(event);
+  reporter.close();
+  return chunks.join('');
+}
+
+const started = (task: string, lastTime?: number): Event => ({
+  type: 'task-started',
+  task,
+  title: task.replace(':', ' '),
+  ...(lastTime === undefined ? {} : { lastTime }),
+});
+const ended = (task: string, outcome: 'done' | 'reused' | 'failed' = 'done'): Event => ({
+  type: 'task-ended',
+  task,
+  outcome,
+  time: 1500,
+});
+const output = (task: string, line: string): Event => ({ type: 'task-output', task, line });
+const step = (task: string, name: string): Event => ({ type: 'task-step', task, step: name });
+
+describe('the reporter for logs and pipes', () => {
+  it('tells begin and end of work, and how long it took last time', async () => {
+    const text = await report([
+      started('build:zlib', 61_000),
+      step('build:zlib', 'compile'),
+      ended('build:zlib'),
+    ]);
+    expect(text).toBe('> build zlib (last time 1 min 1 s)\n✓ build zlib (1.5 s)\n');
+  });
+
+  it('says nothing of what was reused, unless verbose', async () => {
+    const events = [started('build:zlib'), ended('build:zlib', 'reused')];
+    expect(await report(events)).toBe('');
+    expect(await report(events, { verbose: true })).toBe('= build zlib reused (1.5 s)\n');
+  });
+
+  it('never interleaves the lines of tasks that run side by side', async () => {
+    const events = [
+      ...['build:a', 'build:b', 'build:c'].map((task) => started(task)),
+      output('build:a', 'a1'),
+      output('build:b', 'b1'),
+      output('build:c', 'c1'),
+      output('build:a', 'a2'),
+      output('build:c', 'c2'),
+      ended('build:c'),
+      output('build:b', 'b2'),
+      ended('build:a'),
+      output('build:b', 'b3'),
+      ended('build:b'),
+    ];
+    const printed = (await report(events, { verbose: true }))
+      .split('\n')
+      .filter((line) => line.includes(' | '));
+    expect(printed.map((line) => line.slice(-2))).toEqual(['a1', 'a2', 'c1', 'c2', 'b1', 'b2', 'b3']);
+  });
+
+  it('shows warnings with what to do', async () => {
+    expect(await report([{ type: 'warning', message: 'slow', hint: 'hurry' }])).toBe(
+      'warning: slow\n  hint: hurry\n',
+    );
+  });
+
+  it('keeps credentials to itself', async () => {
+    const text = await report([{ type: 'warning', message: 'no answer from https://me:secret@127.0.0.1/x' }]);
+    expect(text).toBe('warning: no answer from https://***@127.0.0.1/x\n');
+  });
+
+  it('is silent with quiet', async () => {
+    const events: Event[] = [started('a'), output('a', 'x'), { type: 'warning', message: 'w' }, ended('a')];
+    expect(await report(events, { quiet: true })).toBe('');
+  });
+});
+
+describe('the reporter of events', () => {
+  it('writes each as it is, one JSON object a line', async () => {
+    const events = [started('a'), output('a', 'two\nlines'), ended('a')];
+    const lines = (await report(events, { format: 'ndjson', terminal: true })).trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(events);
+  });
+});
+
+describe('the reporter on a terminal', () => {
+  const events: Event[] = [
+    started('fetch:zlib'),
+    started('build:openssl', 200_000),
+    { type: 'task-progress', task: 'fetch:zlib', done: 1_200_000, total: 3_400_000, unit: 'bytes' },
+    step('build:openssl', 'configure'),
+    ended('fetch:zlib'),
+  ];
+
+  it('draws step, bytes and last time of what runs', async () => {
+    const text = stripVTControlCharacters(
+      await report([...events, started('x:y'), ended('x:y', 'failed')], { terminal: true }),
+    );
+    expect(text).toContain('✓ fetch zlib (1.5 s)');
+    expect(text).toMatch(/build openssl · configure · \d\.\d s of about 3 min 20 s/);
+    expect(text).toContain('1 done, 1 running');
+    expect(text).toContain('✗ x y failed (1.5 s)');
+  });
+
+  it('draws nothing over anything on a dumb one', async () => {
+    const text = await report(events, { terminal: true, environment: { TERM: 'dumb' } });
+    expect(text).toBe(stripVTControlCharacters(text));
+    expect(text).toContain('✓ fetch zlib (1.5 s)\n');
+  });
+
+  it('has no colour with NO_COLOR', async () => {
+    const text = await report([{ type: 'warning', message: 'w' }], {
+      terminal: true,
+      environment: { NO_COLOR: '1' },
+    });
+    expect(text).not.toMatch(/\u001B\[\d+m/);
+    expect(await report([{ type: 'warning', message: 'w' }], { terminal: true })).toMatch(/\u001B\[33m/);
+  });
+});
+
+it.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.0 kB'],
+  [9949, '9.9 kB'],
+  [9950, '10 kB'],
+  [999_499, '999 kB'],
+  [999_500, '1.0 MB'],
+  [37_400_000, '37 MB'],
+])('%d bytes are %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+it.each([
+  [300, '0.3 s'],
+  [9940, '9.9 s'],
+  [59_400, '59 s'],
+  [59_600, '1 min 0 s'],
+  [3_900_000, '1 h 5 min'],
+])('%d ms are %s', (time, text) => expect(formatTime(time)).toBe(text));

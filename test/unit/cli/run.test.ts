@@ -1,0 +1,318 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Pipeline } from '../../../src/cli/pipeline.ts';
+import { runCli } from '../../../src/cli/run.ts';
+import type { AuditReport, Finding } from '../../../src/domain/audit.ts';
+import { ExitCode, KsbundleError } from '../../../src/domain/errors.ts';
+import type { Context, ContextOptions } from '../../../src/pipeline.ts';
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(path.join(os.tmpdir(), 'ksb-run-'));
+});
+afterEach(async () => rm(directory, { recursive: true }));
+
+interface Ran {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface World {
+  readonly stdin?: string;
+  readonly environment?: Record<string, string>;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a command line in this process over a pipeline that answers with the given functions and nothing else. */
+async function run(argv: readonly string[], pipeline: Partial<Pipeline>, world: World = {}): Promise<Ran> {
+  const text = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof text): PassThrough =>
+    new PassThrough().on('data', (chunk) => {
+      text[name] += String(chunk);
+    });
+  const exitCode = await runCli(argv, {
+    stdin: Readable.from([world.stdin ?? '']),
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    environment: { HOME: directory, ...world.environment },
+    directory,
+    signal: world.signal ?? new AbortController().signal,
+    loadPipeline: async () =>
+      ({ openContext: async (options: ContextOptions) => options as Context, ...pipeline }) as Pipeline,
+  });
+  return { exitCode, ...text };
+}
+
+const audit: AuditReport = {
+  filesScanned: 9,
+  elfFilesScanned: 3,
+  floor: '2.17',
+  rules: ['glibc-floor'],
+  findings: [],
+};
+const finding: Finding = {
+  rule: 'glibc-floor',
+  path: 'lib/libx.so',
+  subject: 'memcpy@GLIBC_2.30',
+  message: 'needs glibc 2.30',
+  remedy: 'build it',
+};
+const recipe = {
+  kind: 'bundle',
+  name: 'keystone',
+  version: '30.0.0',
+  license: 'Apache-2.0',
+  summary: 'Identity',
+} as const;
+
+describe('build', () => {
+  const pipeline: Partial<Pipeline> = {
+    listRecipes: async () => [recipe],
+    buildBundle: async ({ emit, outDirectory }, name) => {
+      emit({ type: 'task-started', task: 'pack:x', title: 'pack x' });
+      emit({ type: 'task-ended', task: 'pack:x', outcome: 'done', time: 1000 });
+      return { tarball: path.join(outDirectory, `${name}.tar.gz`), reused: false, audit };
+    },
+    planBuild: async () => ['build zlib', 'pack'],
+  };
+
+  it('prints one line on stdout: the path; the rest goes to stderr', async () => {
+    const ran = await run(['build', 'keystone', '--out', 'here'], pipeline);
+    expect(ran).toEqual({
+      exitCode: 0,
+      stdout: `${path.join(directory, 'here', 'keystone.tar.gz')}\n`,
+      stderr: '✓ pack x (1.0 s)\n',
+    });
+  });
+
+  it('builds the only bundle if none is named', async () => {
+    expect((await run(['build', '-q'], pipeline)).stdout).toContain('/keystone.tar.gz');
+    const two = { ...pipeline, listRecipes: async () => [recipe, { ...recipe, name: 'nova' }] };
+    const ran = await run(['build'], two);
+    expect([ran.exitCode, ran.stdout]).toEqual([2, '']);
+    expect(ran.stderr).toContain('bundles: keystone, nova');
+  });
+
+  it('with --json prints one document', async () => {
+    const { stdout } = await run(['build', '--json'], pipeline);
+    expect(JSON.parse(stdout)).toMatchObject({ reused: false, audit: { floor: '2.17' } });
+  });
+
+  it('with --dry-run prints the plan', async () => {
+    expect((await run(['build', '-n'], pipeline)).stdout).toBe('build zlib\npack\n');
+  });
+
+  it('with --events ndjson has JSON only on stderr, the failure too', async () => {
+    const broken: Partial<Pipeline> = {
+      ...pipeline,
+      buildBundle: async ({ emit }) => {
+        emit({ type: 'task-started', task: 'build:x', title: 'build x' });
+        throw new KsbundleError({ code: 'KSB_X', exitCode: ExitCode.failed, message: 'no' });
+      },
+    };
+    const ran = await run(['build', '--events', 'ndjson'], broken);
+    const events = ran.stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(events.map(({ type }) => type)).toEqual(['task-started', 'error']);
+    expect(events[1]).toMatchObject({ error: { code: 'KSB_X', exitCode: 1 } });
+  });
+});
+
+describe('a failure', () => {
+  const failing = (error: unknown): Partial<Pipeline> => ({
+    buildBundle: async () => {
+      throw error;
+    },
+  });
+  const integrity = new KsbundleError({
+    code: 'KSB_DIGEST_MISMATCH',
+    exitCode: ExitCode.integrity,
+    message: 'zlib.tar.gz from https://me:secret@127.0.0.1/z is not what was locked',
+    place: { file: 'recipes/zlib/zlib.toml', line: 3, column: 4 },
+    why: 'the bytes differ',
+    hint: 'ksbundle fetch',
+    details: ['wanted a', 'got b'],
+    problems: [
+      { code: 'unknown-key', message: 'unknown key x', place: { file: 'a', line: 1 }, hint: 'valid: y' },
+    ],
+  });
+
+  it('says what, where, why, what next; no password', async () => {
+    const ran = await run(['build', 'keystone'], failing(integrity));
+    expect(ran).toEqual({
+      exitCode: 4,
+      stdout: '',
+      stderr: [
+        'error: zlib.tar.gz from https://***@127.0.0.1/z is not what was locked [KSB_DIGEST_MISMATCH]',
+        '  at recipes/zlib/zlib.toml:3:4',
+        '  why: the bytes differ',
+        '  a:1: unknown key x [unknown-key]',
+        '    valid: y',
+        '  | wanted a',
+        '  | got b',
+        '  hint: ksbundle fetch',
+        '',
+      ].join('\n'),
+    });
+  });
+
+  it('with --json is one document on stdout, without the password', async () => {
+    const { stdout, exitCode } = await run(['build', 'keystone', '--json'], failing(integrity));
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: {
+        code: 'KSB_DIGEST_MISMATCH',
+        exitCode: 4,
+        place: { line: 3 },
+        problems: [{ code: 'unknown-key' }],
+      },
+    });
+    expect([exitCode, stdout.includes('secret')]).toEqual([4, false]);
+  });
+
+  it('of the machine is told in words', async () => {
+    const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write', path: '/x/y' });
+    for (const error of [full, new Error('while packing', { cause: full })]) {
+      const ran = await run(['build', 'keystone'], failing(error));
+      expect(ran.exitCode).toBe(1);
+      expect(ran.stderr).toContain('cannot write /x/y');
+      expect(ran.stderr).toContain('the disk is full');
+    }
+  });
+
+  it('that is a bug exits with 70, calmly, and keeps the stack in a file', async () => {
+    const ran = await run(['build', 'keystone'], failing(new TypeError('x of undefined')));
+    expect(ran.exitCode).toBe(70);
+    expect(ran.stderr).not.toContain('    at ');
+    expect(ran.stderr).toContain('this is a bug in ksbundle: x of undefined');
+    const reports = path.join(directory, '.local', 'state', 'ksbundle');
+    const [report = ''] = await readdir(reports);
+    expect(ran.stderr).toContain(report);
+    expect(await readFile(path.join(reports, report), 'utf8')).toMatch(/TypeError: x of undefined\n\s+at /);
+    const verbose = await run(['build', 'keystone', '-v'], failing(new TypeError('x of undefined')));
+    expect(verbose.stderr).toContain('    at ');
+  });
+
+  it('after an interruption is the interruption, whatever was thrown', async () => {
+    const { abortOnSignals } = await import('../../../src/cli/interruption.ts');
+    const before = new Set(process.listeners('SIGTERM'));
+    const signal = abortOnSignals(() => undefined);
+    const interrupted: Partial<Pipeline> = {
+      buildBundle: async () => {
+        process.emit('SIGTERM');
+        throw new Error('the child was killed');
+      },
+    };
+    const ran = await run(['build', 'keystone', '--json'], interrupted, { signal });
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      for (const listener of process.listeners(name)) if (!before.has(listener)) process.off(name, listener);
+    }
+    expect(ran.exitCode).toBe(143);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'KSB_INTERRUPTED', exitCode: 143 } });
+  });
+});
+
+describe('audit', () => {
+  const pipeline = (findings: readonly Finding[]): Partial<Pipeline> => ({
+    auditPath: async () => ({ ...audit, findings }),
+  });
+
+  it('prints findings and exits with 5', async () => {
+    const ran = await run(['audit', '.'], pipeline([finding]));
+    expect([ran.exitCode, ran.stderr]).toEqual([5, '']);
+    expect(ran.stdout).toContain('glibc-floor: lib/libx.so: memcpy@GLIBC_2.30: needs glibc 2.30');
+    expect(ran.stdout).toContain('9 files, 3 of them ELF, 1 rules, glibc floor 2.17');
+  });
+
+  it('exits with 0 if all are declared', async () => {
+    const declared = { ...finding, exception: { reason: 'never called', override: 'none' } };
+    const ran = await run(['audit', '.', '--json'], pipeline([declared]));
+    expect(ran.exitCode).toBe(0);
+    expect(JSON.parse(ran.stdout)).toMatchObject({ findings: [{ exception: { reason: 'never called' } }] });
+  });
+});
+
+describe('a file', () => {
+  const pipeline: Partial<Pipeline> = {
+    verifyFile: async (file) => ({
+      file,
+      release: await readFile(file, 'utf8'),
+      filesChecked: 1,
+      bytes: 2,
+    }),
+  };
+
+  it('is read from standard input as -, and the temporary copy is gone afterwards', async () => {
+    const ran = await run(['verify', '-', '--json'], pipeline, { stdin: 'piped' });
+    const { release, file } = JSON.parse(ran.stdout) as { release: string; file: string };
+    expect(release).toBe('piped');
+    await expect(readFile(file)).rejects.toThrow('ENOENT');
+  });
+
+  it('is relative to the working directory', async () => {
+    await writeFile(path.join(directory, 'a.tar.gz'), 'named');
+    expect((await run(['verify', 'a.tar.gz'], pipeline)).stdout).toContain('named: 1 files');
+  });
+
+  it('that is missing is an error of usage', async () => {
+    const ran = await run(['verify', 'b.tar.gz'], pipeline);
+    expect(ran.exitCode).toBe(2);
+    expect(ran.stderr).toContain(`cannot read ${path.join(directory, 'b.tar.gz')}`);
+  });
+});
+
+describe('lock', () => {
+  const asked: unknown[] = [];
+  const pipeline: Partial<Pipeline> = {
+    listRecipes: async () => [recipe],
+    lockBundle: async (_context, bundle, options) => {
+      asked.push([bundle, options]);
+      return {
+        lockfile: 'l.json',
+        changes: [{ kind: 'changed', name: 'greenlet', from: '3.2.5', to: '3.5.5' }],
+      };
+    },
+  };
+  beforeEach(() => {
+    asked.length = 0;
+  });
+
+  it.each([
+    [['lock'], { check: false, dryRun: false }],
+    [['lock', '--check'], { check: true, dryRun: false }],
+    [['lock', 'keystone', '--upgrade'], { check: false, dryRun: false, upgrade: [] }],
+    [['lock', '--upgrade', 'keystone'], { check: false, dryRun: false, upgrade: [] }],
+    [['lock', '--upgrade', 'greenlet', '-n'], { check: false, dryRun: true, upgrade: ['greenlet'] }],
+  ])('%j', async (argv, options) => {
+    const ran = await run(argv, pipeline);
+    expect(asked).toEqual([['keystone', options]]);
+    expect(ran.stdout).toBe('changed  greenlet  3.2.5 → 3.5.5\n');
+  });
+});
+
+it('try prints URL, token and a command that a shell takes back', async () => {
+  const ran = await run(['try', 'keystone'], {
+    tryBundle: async () => ({
+      release: '/r',
+      instance: '/i',
+      url: 'http://127.0.0.1:5000/v3',
+      token: 'gAAAA',
+      stop: ['/tmp/it s/bootstrap.sh', 'stop'],
+    }),
+  });
+  expect(ran.stdout).toBe(
+    "url    http://127.0.0.1:5000/v3\ntoken  gAAAA\nstop   '/tmp/it s/bootstrap.sh' stop\n",
+  );
+});
+
+it('a misspelt variable is a warning on stderr', async () => {
+  const ran = await run(['cache', 'path'], {}, { environment: { KSBUNDLE_CAHCE: '/x' } });
+  expect(ran.stdout).toBe(`${path.join(directory, '.cache', 'ksbundle')}\n`);
+  expect(ran.stderr).toContain('did you mean KSBUNDLE_CACHE?');
+});
