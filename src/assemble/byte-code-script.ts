@@ -2,7 +2,7 @@
  * Python program behind `compileByteCode`; any CPython of the release's minor version runs it, because it only reads
  * and compiles and imports nothing of the release. Reads JSON from standard input, prints JSON.
  *
- * The closure is the static one: what the modules import when they are loaded or, in their functions, later.
+ * The closure is the static one: what the modules import when they are loaded, not what their functions import later.
  * It is the same on every machine and for every architecture, unlike what an import of the modules would show.
  */
 export const BYTE_CODE_SCRIPT = String.raw`
@@ -40,10 +40,25 @@ def submodules(name):
                     yield package if file == "__init__.py" else package + "." + file[:-3]
 
 
+def statements(body):
+    """Statements that run when a module is loaded: none of functions, none for type checkers."""
+    for node in body:
+        yield node
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from statements(node.orelse)
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            yield from statements(getattr(node, field, []))
+        for handler in getattr(node, "handlers", []):
+            yield from statements(handler.body)
+
+
 def imports(name, tree, is_package):
-    """Names that a module imports, and what may be a module or just a name in one."""
+    """Names that a module imports when it is loaded, and what may be a module or just a name in one."""
     package = name if is_package else name.rpartition(".")[0]
-    for node in ast.walk(tree):
+    for node in statements(tree.body):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name

@@ -1,5 +1,8 @@
+import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { crc32, deflateRaw } from 'node:zlib';
+import { crc32, deflateRaw, inflateRaw, type ZlibOptions } from 'node:zlib';
+import { isErrnoException } from '../../domain/errors.ts';
+import { damagedArchive } from './entry.ts';
 
 const deflate = promisify<Buffer, { level: number }, Buffer>(deflateRaw);
 
@@ -9,7 +12,7 @@ const MEMBER_SIZE = 4 << 20;
 const AT_ONCE = 2;
 
 /** RFC 1952: deflate, no flags, no time, no extra flags, made on Unix; nothing that differs between machines. */
-export const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 
 /**
  * Compresses to gzip with a member for every 4 MiB, which gzip, tar and busybox read as one file and which can be
@@ -32,11 +35,63 @@ export async function* gzipMembers(
   for (const member of members) yield await member;
 }
 
-async function compressMember(content: Buffer, level: number): Promise<Buffer> {
-  const trailer = Buffer.alloc(8);
+/** CRC-32 and length of the content. */
+const TRAILER_SIZE = 8;
+
+/** `info` is documented for the streams' one-shot forms, but missing in their types. */
+const inflate = promisify(inflateRaw) as unknown as (
+  bytes: Buffer,
+  options: ZlibOptions & { readonly info: true },
+) => Promise<{ readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }>;
+
+/** Deflate adds at most a few bytes to each 16 KiB that it cannot compress. */
+const WINDOW = MEMBER_SIZE + (1 << 16);
+
+/**
+ * The content of what `gzipMembers` wrote, member by member, where every byte counts: fixed headers, checksums, and
+ * nothing after the last member. Throws `KSB_ARCHIVE_DAMAGED` with the offset.
+ */
+export async function* readGzipMembers(file: string, name: string): AsyncGenerator<Buffer> {
+  const handle = await open(file);
+  const damaged = (offset: number, why: string): Error => damagedArchive(name, `at byte ${offset}: ${why}`);
+  try {
+    const { size } = await handle.stat();
+    if (size === 0) throw damaged(0, 'the file is empty');
+    for (let offset = 0; offset < size;) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(WINDOW), 0, WINDOW, offset);
+      const member = buffer.subarray(0, bytesRead);
+      if (!member.subarray(0, HEADER.length).equals(HEADER)) {
+        throw damaged(
+          offset,
+          offset === 0 ? 'not the gzip header of a release' : 'bytes that do not belong to it',
+        );
+      }
+      const body = member.subarray(HEADER.length);
+      const { buffer: content, engine } = await inflate(body, {
+        info: true,
+        maxOutputLength: MEMBER_SIZE,
+      }).catch((error: unknown) => {
+        throw isErrnoException(error) ? damaged(offset, error.message) : error;
+      });
+      const trailer = body.subarray(engine.bytesWritten, engine.bytesWritten + TRAILER_SIZE);
+      if (!trailer.equals(trailerOf(content))) throw damaged(offset, 'the checksum does not fit the content');
+      offset += HEADER.length + engine.bytesWritten + TRAILER_SIZE;
+      yield content;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function trailerOf(content: Buffer): Buffer {
+  const trailer = Buffer.alloc(TRAILER_SIZE);
   trailer.writeUInt32LE(crc32(content), 0);
   trailer.writeUInt32LE(content.length, 4);
-  return Buffer.concat([GZIP_HEADER, await deflate(content, { level }), trailer]);
+  return trailer;
+}
+
+async function compressMember(content: Buffer, level: number): Promise<Buffer> {
+  return Buffer.concat([HEADER, await deflate(content, { level }), trailerOf(content)]);
 }
 
 /** The same bytes in pieces of exactly `size`, the last one shorter; one empty piece for no content. */

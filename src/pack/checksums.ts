@@ -1,0 +1,21 @@
+import { isSha256, type Sha256 } from '../domain/digest.ts';
+import { compareBytes } from '../io/files.ts';
+
+/** Formats SHA256SUMS as coreutils does, in byte order of the paths; busybox checks it too. */
+export function formatChecksums(digests: ReadonlyMap<string, Sha256>): string {
+  const lines = [...digests]
+    .toSorted(([a], [b]) => compareBytes(a, b))
+    .map(([path, digest]) => `${digest}  ${path}\n`);
+  return lines.join('');
+}
+
+/** Digest by path; undefined if a line is not of the form, or the lines are not exactly as `formatChecksums` writes them. */
+export function parseChecksums(text: string): Map<string, Sha256> | undefined {
+  const digests = new Map<string, Sha256>();
+  for (const line of text.split('\n').slice(0, -1)) {
+    const digest = line.slice(0, 64);
+    if (!isSha256(digest) || line.slice(64, 66) !== '  ') return undefined;
+    digests.set(line.slice(66), digest);
+  }
+  return formatChecksums(digests) === text ? digests : undefined;
+}

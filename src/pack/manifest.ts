@@ -1,0 +1,123 @@
+import { lstat, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { isSha256 } from '../domain/digest.ts';
+import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import {
+  CHECKSUMS_FILE,
+  MANIFEST_FILE,
+  type Manifest,
+  type ManifestFile,
+  type ManifestLink,
+  type Part,
+  type ReleaseFacts,
+} from '../domain/manifest.ts';
+import { hashFile, listTree } from '../io/files.ts';
+
+export interface DescribeOptions {
+  /** The release directory. */
+  readonly directory: string;
+  readonly facts: ReleaseFacts;
+  /** Part by release path. */
+  readonly parts: ReadonlyMap<string, Part>;
+}
+
+/** Describes a release directory: its facts and every file in it. Throws `KSB_RELEASE_UNPACKABLE` naming every problem. */
+export async function describeRelease({ directory, facts, parts }: DescribeOptions): Promise<Manifest> {
+  const entries = await listTree(directory);
+  const problems: Problem[] = [];
+  const files: (ManifestFile | ManifestLink)[] = [];
+  const occupied = new Set(entries.map((entry) => path.posix.dirname(entry.path)));
+  for (const { path: name, kind } of entries) {
+    if (/[\n\r\\]/u.test(name)) problems.push(problem(name, 'its name has a line break or a backslash'));
+    if (kind === 'directory' && !occupied.has(name)) problems.push(problem(name, 'it is an empty directory'));
+    if (kind === 'other') problems.push(problem(name, 'it is neither file, directory nor symbolic link'));
+    if (kind === 'directory' || kind === 'other' || name === MANIFEST_FILE || name === CHECKSUMS_FILE)
+      continue;
+    const part = parts.get(name);
+    if (part === undefined) problems.push(problem(name, 'nothing that was assembled put it there'));
+    else files.push(await describeFile(path.join(directory, name), { name, kind, part }));
+  }
+  if (problems.length > 0) throw unpackable(problems);
+  return { format: 1, ...facts, files };
+}
+
+async function describeFile(
+  file: string,
+  { name, kind, part }: { readonly name: string; readonly kind: 'file' | 'symlink'; readonly part: Part },
+): Promise<ManifestFile | ManifestLink> {
+  if (kind === 'symlink') return { path: name, part, target: await readlink(file) };
+  const { size, mode } = await lstat(file);
+  return { path: name, part, mode: (mode & 0o100) === 0 ? '644' : '755', size, sha256: await hashFile(file) };
+}
+
+function problem(name: string, why: string): Problem {
+  return { code: 'unpackable', message: `${JSON.stringify(name)}: ${why}` };
+}
+
+function unpackable(problems: readonly Problem[]): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_RELEASE_UNPACKABLE',
+    exitCode: ExitCode.failed,
+    message: `the release holds ${problems.length} ${problems.length === 1 ? 'thing' : 'things'} that cannot be packed`,
+    problems,
+  });
+}
+
+export function formatManifest(manifest: Manifest): string {
+  return `${JSON.stringify(manifest, null, 1)}\n`;
+}
+
+const digest = z.string().refine(isSha256);
+const part = z.custom<Part>(
+  (value) => typeof value === 'string' && /^(?:component|wheel):.+$|^bundle$/u.test(value),
+);
+const file = z.strictObject({
+  path: z.string(),
+  part,
+  mode: z.enum(['644', '755']),
+  size: z.int(),
+  sha256: digest,
+});
+const link = z.strictObject({ path: z.string(), part, target: z.string() });
+const schema = z.object({
+  format: z.literal(1),
+  bundle: z.string(),
+  version: z.string(),
+  revision: z.int(),
+  license: z.string(),
+  summary: z.string(),
+  platform: z.string(),
+  floor: z.string().optional(),
+  toolchain: z.object({ name: z.string(), version: z.string() }),
+  components: z.array(
+    z.object({
+      name: z.string(),
+      version: z.string(),
+      license: z.string(),
+      cpe: z.string().optional(),
+      sources: z.array(z.object({ file: z.string(), sha256: digest })),
+      recipe: digest,
+    }),
+  ),
+  wheels: z.array(
+    z.object({
+      name: z.string(),
+      version: z.string(),
+      license: z.string(),
+      file: z.string(),
+      sha256: digest,
+    }),
+  ),
+  files: z.array(z.union([file, link])),
+});
+
+/** Parses a manifest; undefined if it is not one of format 1. */
+export function parseManifest(text: string): Manifest | undefined {
+  try {
+    const result = schema.safeParse(JSON.parse(text));
+    return result.success ? (result.data as Manifest) : undefined;
+  } catch {
+    return undefined;
+  }
+}
