@@ -60,10 +60,8 @@ export function faultOfError(error: unknown, ends: Ends): HttpFault {
   if (refusal !== undefined && ends.proxy !== undefined) return proxyRefusal(Number(refusal), ends.proxy);
 
   const peer = ends.proxy === undefined ? ends.url.host : `the proxy ${nameOf(ends.proxy)}`;
-  for (const { code, cause } of chain.map((cause) => ({
-    cause,
-    code: 'code' in cause ? String(cause.code) : '',
-  }))) {
+  for (const cause of chain) {
+    const code = 'code' in cause ? String(cause.code) : '';
     const connection = CONNECTION_FAULTS[code];
     if (connection !== undefined) {
       return new HttpFault(

@@ -3,6 +3,7 @@ import { link, mkdir, readFile, readlink, rename, rm, stat, utimes, writeFile } 
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrnoException } from '../domain/errors.ts';
+import { explainDiskFull } from './disk.ts';
 import { ifThere } from './if-there.ts';
 
 export interface LockOptions {
@@ -30,7 +31,7 @@ const STALE = 60_000;
 /**
  * Runs `work` while holding the lock `file`, which exists just as long. Waits while another process, or other work in
  * this one, holds it; the lock of a process that is gone is taken over. Throws the signal's reason if it aborts
- * while waiting.
+ * while waiting, and `KSB_DISK_FULL`.
  */
 export async function withLock<T>(
   file: string,
@@ -40,9 +41,11 @@ export async function withLock<T>(
   await mkdir(path.dirname(file), { recursive: true });
   const owner = await describeOurselves();
   const claim = `${file}.${owner.id}.tmp`;
-  await writeFile(claim, JSON.stringify(owner), { flag: 'wx' });
   try {
+    await writeFile(claim, JSON.stringify(owner), { flag: 'wx' });
     await acquire(file, claim, options);
+  } catch (error) {
+    throw explainDiskFull(error, file);
   } finally {
     await rm(claim, { force: true });
   }

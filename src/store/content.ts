@@ -61,8 +61,12 @@ export function openContentStore(root: string, { records, emit }: ContentContext
     const target = pathOf(digest);
     await chmod(file, 0o444);
     await markUsed(file);
-    await mkdir(path.dirname(target), { recursive: true });
-    await rename(file, target);
+    try {
+      await mkdir(path.dirname(target), { recursive: true });
+      await rename(file, target);
+    } catch (error) {
+      throw explainDiskFull(error, target);
+    }
     return { sha256: digest, path: target, size: (await stat(target)).size };
   };
 

@@ -18,17 +18,16 @@ export async function compile(sources: readonly string[]): Promise<Compiled> {
   const parent = path.join(repository, 'node_modules', '.cache', 'ksbundle-test');
   await mkdir(parent, { recursive: true });
   const directory = await mkdtemp(path.join(parent, 'compiled-'));
+  const options =
+    '--ignoreConfig --target es2023 --module nodenext --types node --skipLibCheck --rewriteRelativeImportExtensions';
   const result = await run([
     process.execPath,
     path.join(repository, 'node_modules/typescript/bin/tsc'),
-    ...['--ignoreConfig', '--target', 'es2023', '--module', 'nodenext', '--types', 'node', '--skipLibCheck'],
-    ...[
-      '--rewriteRelativeImportExtensions',
-      '--rootDir',
-      path.join(repository, 'src'),
-      '--outDir',
-      directory,
-    ],
+    ...options.split(' '),
+    '--rootDir',
+    path.join(repository, 'src'),
+    '--outDir',
+    directory,
     ...sources.map((source) => path.join(repository, 'src', source)),
   ]);
   if (result.exitCode !== 0) throw new Error(`tsc: ${result.stdout}${result.stderr}`);

@@ -7,7 +7,9 @@ export interface TestServer {
   readonly url: string;
   /** `METHOD target` of each request, in order. */
   readonly requests: string[];
-  close(): Promise<void>;
+  /** Cuts all connections. */
+  readonly cut: () => void;
+  readonly close: () => Promise<void>;
 }
 
 /** A real HTTP server on loopback; close it in a `finally` or `afterEach`. */
@@ -22,6 +24,7 @@ export async function serve(listener: RequestListener): Promise<TestServer> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
+    cut: () => server.closeAllConnections(),
     async close() {
       server.closeAllConnections();
       server.close();
@@ -32,8 +35,6 @@ export async function serve(listener: RequestListener): Promise<TestServer> {
 
 export interface FileOptions {
   readonly etag?: string;
-  /** Cuts the connection after that many bytes of the answer's body. */
-  readonly cutAfter?: number;
   /** Pauses after that many bytes of the answer's body, for good. */
   readonly stallAfter?: number;
 }
@@ -42,7 +43,7 @@ export interface FileOptions {
 export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
-  { content, etag, cutAfter, stallAfter }: FileOptions & { readonly content: Buffer },
+  { content, etag, stallAfter }: FileOptions & { readonly content: Buffer },
 ): void {
   const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
   const validator = request.headers['if-range'];
@@ -53,13 +54,8 @@ export function sendFile(
     ...(etag === undefined ? {} : { etag }),
     ...(start > 0 ? { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` } : {}),
   });
-  const limit = cutAfter ?? stallAfter;
-  if (limit === undefined) response.end(body);
-  else
-    response.write(
-      body.subarray(0, limit),
-      () => cutAfter !== undefined && setTimeout(() => response.destroy(), 20),
-    );
+  if (stallAfter === undefined) response.end(body);
+  else response.write(body.subarray(0, stallAfter));
 }
 
 /** A listener that serves files by their path; anything else is 404. */

@@ -9,7 +9,7 @@ export interface TestProxy {
   readonly requests: string[];
   /** The Proxy-Authorization header of each request. */
   readonly authorizations: (string | undefined)[];
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** A real HTTP proxy on loopback: forwards, opens tunnels, or answers everything with the status `refuse`. */

@@ -96,14 +96,16 @@ test('HTTPS goes through a tunnel; an authority of the user is believed, an unkn
 }) => {
   const key = path.join(directory, 'key.pem');
   const certificate = path.join(directory, 'certificate.pem');
-  const made = await run([
-    ...['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1'],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', certificate],
-  ]);
+  const command =
+    'openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1';
+  const made = await run([...command.split(' '), '-keyout', key, '-out', certificate]);
   if (made.exitCode !== 0) skip('openssl is needed to make a certificate');
 
   const options = { key: await readFile(key), cert: await readFile(certificate) };
-  const secure = createServer(options, (_, response) => response.end('secure'));
+  const secure = createServer(options, (request, response) => {
+    if (request.url === '/a') response.end('secure');
+    else response.writeHead(302, { location: `${server.url}/a` }).end();
+  });
   secure.listen(0, '127.0.0.1');
   await once(secure, 'listening');
   closers.push(() => new Promise((resolve) => secure.close(resolve)));
@@ -118,12 +120,15 @@ test('HTTPS goes through a tunnel; an authority of the user is believed, an unkn
   closers.push(() => compiled.remove());
   const script = `
     const { createHttpClient } = await import(${JSON.stringify(compiled.urlOf('io/http.ts'))});
-    const { size } = await createHttpClient().download('https://${address}/a', { file: process.argv[1] });
-    console.log(size);`;
+    const client = createHttpClient();
+    const { size } = await client.download('https://${address}/a', { file: process.argv[1] });
+    const downgrade = await client.download('https://${address}/down', { file: process.argv[1] }).catch((error) => error);
+    console.log(size, downgrade.facts.why);`;
   const result = await run(
     [process.execPath, '--input-type=module', '-e', script, path.join(directory, 'secure')],
     { environment: { HTTPS_PROXY: url, NODE_EXTRA_CA_CERTS: certificate } },
   );
-  expect(result).toMatchObject({ exitCode: 0, stdout: '6' });
+  expect(result).toMatchObject({ exitCode: 0, stdout: `6 redirected to ${server.url}/a, which is not safe` });
   expect(requests).toEqual([`CONNECT ${address}`, `CONNECT ${address}`]);
+  expect(server.requests).toEqual([]);
 }, 30_000);

@@ -58,6 +58,7 @@ test('credentials of the page serve its own server only', () => {
 
 test('odd pages list nothing', () => {
   expect(html('')).toEqual([]);
+  expect(html('<a href="&#97;&#x62;&#x110000;&copy;">x</a>').map((file) => file.url)).toEqual([`${url}ab&`]);
   expect(html('<a href="https://[bad">x</a><a href="%">y</a>').map((file) => file.file)).toEqual(['%']);
   expect(parsePage({ text: '[]', mediaType: 'application/json', url })).toEqual([]);
   expect(() => parsePage({ text: '<html>', mediaType: 'application/json', url })).toThrow(SyntaxError);
