@@ -17,7 +17,6 @@ export const STEP_VARIABLES = [
   'version',
   'epoch',
 ] as const;
-export type StepVariable = (typeof STEP_VARIABLES)[number];
 
 type Values = Readonly<Record<string, string>>;
 

@@ -71,18 +71,14 @@ function describeIssue(issue: z.core.$ZodIssue, document: Document): Fault[] {
   const path = keyPath(issue);
   const schema = schemaAt(schemas[document.kind], document.value, path);
   const value = valueAt(document.value, path);
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return describeUnknownKeys(issue.keys, path, document);
-    case 'invalid_key':
-      return issue.issues.map((inner) => ({ ...describeCustom(inner, path), at: 'key' }));
-    case 'custom':
-      return [describeCustom(issue, path)];
-    default:
-      if (value === undefined) return [describeMissing(path, schema)];
-      if (path.length === 1 && path[0] === 'kind') return [describeKind(value, document)];
-      return [describeWrong(issue, { path, value, schema })];
+  if (issue.code === 'unrecognized_keys') return describeUnknownKeys(issue.keys, path, document);
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map((inner) => ({ ...describeCustom(inner, path), at: 'key' }));
   }
+  if (issue.code === 'custom') return [describeCustom(issue, path)];
+  if (value === undefined) return [describeMissing(path, schema)];
+  if (path.length === 1 && path[0] === 'kind') return [describeKind(value, document)];
+  return [describeWrong(issue, { path, value, schema })];
 }
 
 function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: Document): Fault[] {

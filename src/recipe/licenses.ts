@@ -2,6 +2,8 @@ import { createRequire } from 'node:module';
 import parse from 'spdx-expression-parse';
 import { nearest } from '../domain/nearest.ts';
 
+const require = createRequire(import.meta.url);
+
 /** Whether `text` is an SPDX licence expression over the names of SPDX's own list and `LicenseRef-…`. */
 export function isLicense(text: string): boolean {
   try {
@@ -14,7 +16,7 @@ export function isLicense(text: string): boolean {
 
 /** The expression with the names that SPDX does not know replaced by the nearest that it does. */
 export function correctLicense(text: string): string | undefined {
-  const list: unknown = createRequire(import.meta.url)('spdx-license-ids');
+  const list: unknown = require('spdx-license-ids');
   const names = new Map(
     Array.isArray(list) ? list.map((name) => [bareName(String(name)), String(name)]) : [],
   );

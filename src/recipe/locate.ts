@@ -58,9 +58,9 @@ function indexNodes(program: AST.TOMLProgram): Map<string, Span> {
     }
   };
   const addPair = (base: KeyPath, pair: AST.TOMLKeyValue): void => {
-    let path = base;
+    const path = [...base];
     for (const key of pair.key.keys) {
-      path = [...path, key.type === 'TOMLBare' ? key.name : key.value];
+      path.push(key.type === 'TOMLBare' ? key.name : key.value);
       add(path, { key });
     }
     addValue(path, pair.value);

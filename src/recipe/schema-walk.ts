@@ -48,9 +48,9 @@ export function describeSchema(schema: z.ZodType): string {
 export function describeValue(value: unknown): string {
   if (value instanceof Date) return 'a date';
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a table';
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return text.length <= 60 ? text : `a ${typeof value}`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'string') return 'a table';
+  return value.length <= 60 ? JSON.stringify(value) : 'a string';
 }
 
 function childOf(schema: z.ZodType, part: string | number): z.ZodType | undefined {

@@ -48,8 +48,7 @@ export function isUrl(text: string): boolean {
 export function isPattern(text: string): boolean {
   if (/\(\?(?:<[^=!]|P)|\\[pPkuzZA]/.test(text)) return false;
   try {
-    new RegExp(text, 'u');
-    return true;
+    return new RegExp(text, 'u').unicode;
   } catch {
     return false;
   }
@@ -62,11 +61,11 @@ const MIRROR = /\/pool\/main\//;
 export function parseLocation(text: string): Location | undefined {
   if (text.startsWith('https://'))
     return isUrl(text) && !MIRROR.test(text) ? { kind: 'https', url: text } : undefined;
-  const [kind, rest = ''] = splitOnce(text, ':');
+  const [kind, rest] = splitOnce(text, ':');
   if (!isInnerPath(rest) || /[\s?#%]/.test(rest)) return undefined;
   if (kind === 'debian') return rest.split('/').length === 3 ? { kind, path: rest } : undefined;
   if (kind === 'python') {
-    const [project = '', file = ''] = splitOnce(rest, '/');
+    const [project, file] = splitOnce(rest, '/');
     const name = normalizeDistribution(project);
     return DISTRIBUTION.test(name) && FILE_NAME.test(file) ? { kind, project: name, file } : undefined;
   }
@@ -80,7 +79,7 @@ export function locationFile(location: Location): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function splitOnce(text: string, separator: string): [string, string?] {
+function splitOnce(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
-  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
 }
