@@ -3,8 +3,8 @@ import type { LockChange } from '../domain/results.ts';
 import { compareBytes } from '../io/files.ts';
 
 /**
- * What changed from one lockfile to the next, sorted by name: versions of distributions and of sources, and the digest
- * where the version is the same. Without a lockfile before, everything is added.
+ * What changed from one lockfile to the next, sorted by name: versions of distributions and of sources, and files and
+ * digests where the version is the same. Without a lockfile before, everything is added.
  */
 export function compareLocks(before: Lockfile | undefined, after: Lockfile): LockChange[] {
   const old = before === undefined ? new Map<string, string>() : describeEntries(before);
@@ -21,15 +21,20 @@ export function compareLocks(before: Lockfile | undefined, after: Lockfile): Loc
   });
 }
 
-/** `<version> <digests>` by name. */
+/** `<version> <file> <digest> …` by name. */
 function describeEntries(lockfile: Lockfile): Map<string, string> {
   const entries = [
-    ...lockfile.wheels.map(({ name, version, sha256 }) => ({ name, version, sha256 })),
-    ...lockfile.sources.map(({ component, version, sha256 }) => ({ name: component, version, sha256 })),
+    ...lockfile.wheels.map(({ name, version, file, sha256 }) => ({ name, version, file, sha256 })),
+    ...lockfile.sources.map(({ component, version, file, sha256 }) => ({
+      name: component,
+      version,
+      file,
+      sha256,
+    })),
   ];
   const described = new Map<string, string>();
-  for (const { name, version, sha256 } of entries) {
-    described.set(name, `${described.get(name) ?? version} ${sha256}`);
+  for (const { name, version, file, sha256 } of entries) {
+    described.set(name, `${described.get(name) ?? version} ${file} ${sha256}`);
   }
   return described;
 }

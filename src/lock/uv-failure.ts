@@ -82,7 +82,6 @@ function conflict(text: string, context: FailureContext): KsbundleError {
     exitCode: ExitCode.failed,
     message: `the Python requirements of ${bundle.name} cannot be met together on ${formatPlatform(platform)}`,
     place: { file: bundle.origin.file },
-    ...(reasons.length === 0 ? {} : { why: reasons.at(-1) ?? '' }),
     details: reasons.length === 0 ? withoutAddresses(text).split('\n') : reasons,
     hint:
       name === undefined
@@ -136,7 +135,9 @@ function wordPremise(premise: string, { subject, python }: FailureContext): stri
   const [, unknown] = /^(\S+) was not found in (?:the package registry|the Python index)/.exec(premise) ?? [];
   if (unknown !== undefined) return `the Python index has no ${unknown}`;
   const [, requirer, dependency] = /^(.+?) depends? on (.+)$/.exec(premise) ?? [];
-  if (requirer !== undefined && dependency !== undefined) return `${requirer} requires ${dependency}`;
+  if (requirer !== undefined && dependency !== undefined) {
+    return `${requirer.replace(/^all versions of /, 'every version of ')} requires ${dependency}`;
+  }
   const [, pinned] = /^([^\s=]+==[^\s]+)$/.exec(premise) ?? [];
   if (pinned !== undefined) return `the pins allow only ${pinned}`;
   return premise;

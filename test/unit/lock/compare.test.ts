@@ -22,13 +22,13 @@ describe('compareLocks', () => {
     ]);
   });
 
-  it('shows digests where only they differ', () => {
+  it('shows files and digests where only they differ', () => {
     const after = demoLock();
     const [app, lib] = after.wheels;
     if (app === undefined || lib === undefined) throw new Error('demo lock');
     const other = sha256('c'.repeat(64));
     expect(compareLocks(demoLock(), { ...after, wheels: [{ ...app, sha256: other }, lib] })).toEqual([
-      { kind: 'changed', name: 'app', from: `1.0 ${app.sha256}`, to: `1.0 ${other}` },
+      { kind: 'changed', name: 'app', from: `1.0 ${app.file} ${app.sha256}`, to: `1.0 ${app.file} ${other}` },
     ]);
   });
 
