@@ -107,18 +107,22 @@ test('waiting ends when the signal aborts, and tells whom it waits for', async (
 
 test('the lock of a killed process is taken over, by one at a time', async () => {
   await kill(await startHolder());
+  const left = await readFile(file);
   let holders = 0;
   let most = 0;
   const work = () =>
     withLock(file, async () => {
       most = Math.max(most, ++holders);
-      await sleep(10);
+      await sleep(1);
       holders--;
     });
-  await Promise.all(Array.from({ length: 8 }, work));
+  for (let round = 0; round < 20; round++) {
+    await writeFile(file, left);
+    await Promise.all([work(), work(), sleep(1).then(work)]);
+  }
   expect(most).toBe(1);
   expect(await readdir(directory)).toEqual([]);
-});
+}, 30_000);
 
 test('the lock of a process whose number was given to another one is taken over', async () => {
   const holder = await startHolder();
