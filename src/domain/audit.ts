@@ -6,6 +6,7 @@ export interface Finding {
   readonly path: string;
   /** What exactly: the library, the symbol and its version, the bytes. */
   readonly subject: string;
+  /** What is wrong, as the rest of a sentence that begins with the path; it names the subject. */
   readonly message: string;
   /** What removes the cause. */
   readonly remedy: string;
@@ -22,4 +23,9 @@ export interface AuditReport {
   readonly rules: readonly string[];
   /** Sorted by rule, path, subject. Those without an exception fail the build. */
   readonly findings: readonly Finding[];
+}
+
+/** The findings that fail a build: those that no recipe declares harmless. */
+export function failures(report: AuditReport): readonly Finding[] {
+  return report.findings.filter(({ exception }) => exception === undefined);
 }

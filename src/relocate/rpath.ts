@@ -1,4 +1,4 @@
-import { readElf, Tag, type Dynamic, type ElfFile } from '../domain/elf/file.ts';
+import { readElf, stringTable, Tag, type Dynamic, type ElfFile } from '../domain/elf/file.ts';
 import { readSymbols } from '../domain/elf/symbols.ts';
 import { appendRpath } from './elf-append.ts';
 import { wantedRpath } from './rpath-value.ts';
@@ -32,23 +32,31 @@ export function relocateElf(bytes: Buffer, file: string): RpathChange {
   return appended === undefined ? { kind: 'inherited' } : { kind: 'added', rpath, bytes: appended };
 }
 
-/** Linkers merge strings with a common end, so another name may be the tail of the one to overwrite. */
+/**
+ * Some linkers merge strings with a common end, so another name may be the tail of the one to overwrite: it is, unless
+ * the table has it as a string of its own.
+ */
 function isOverwritable(
   bytes: Buffer,
   elf: ElfFile,
   change: { readonly current: string; readonly rpath: string },
 ): boolean {
-  if (Buffer.byteLength(change.rpath) > Buffer.byteLength(change.current)) return false;
+  const { dynamic } = elf;
+  if (dynamic === undefined || Buffer.byteLength(change.rpath) > Buffer.byteLength(change.current))
+    return false;
+  const table = stringTable(bytes, dynamic);
   const symbols = readSymbols(bytes, elf);
   const names = [
-    elf.dynamic?.soname ?? '',
-    ...(elf.dynamic?.needed ?? []),
+    ...(dynamic.soname === undefined ? [] : [dynamic.soname]),
+    ...dynamic.needed,
     ...symbols.undefined.map(({ name }) => name),
     ...symbols.defined.map(({ name }) => name),
     ...symbols.requiredVersions.map(({ version }) => version),
     ...symbols.definedVersions,
   ];
-  return !names.some((name) => name !== '' && change.current.endsWith(name));
+  return !names.some(
+    (name) => name !== '' && change.current.endsWith(name) && !table.includes(`\0${name}\0`),
+  );
 }
 
 /** Writes the string over the old one, NUL-padded, and turns `DT_RUNPATH` into `DT_RPATH`. */

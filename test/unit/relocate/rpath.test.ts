@@ -73,10 +73,19 @@ describe('relocateElf', () => {
 
   test('and where another name is the tail of the old string', () => {
     const defined = [{ name: 'xxx' }];
-    const change = relocateElf(buildElf({ ...PLAN, defined, runpath: PLACEHOLDER_RPATH }), 'bin/tool');
+    const change = relocateElf(
+      buildElf({ ...PLAN, defined, mergeTails: true, runpath: PLACEHOLDER_RPATH }),
+      'bin/tool',
+    );
     expect(change.kind).toBe('added');
     const after = bytesOf(change);
     expect(readSymbols(after, readElf(after)).defined).toEqual([{ name: 'xxx', default: true }]);
+  });
+
+  test('a name that only looks like the tail is no reason', () => {
+    const defined = [{ name: 'xxx' }];
+    const change = relocateElf(buildElf({ ...PLAN, defined, runpath: PLACEHOLDER_RPATH }), 'bin/tool');
+    expect(change.kind).toBe('overwritten');
   });
 
   test('leaves a file without room to inherit', () => {

@@ -1,0 +1,45 @@
+import type { AuditReport, Finding } from '../domain/audit.ts';
+import { formatGlibc } from '../domain/platform.ts';
+import { compareBytes } from '../io/files.ts';
+import { applyExceptions, UNUSED_EXCEPTION } from './exceptions.ts';
+import { simulateLoads } from './loads.ts';
+import type { AuditOptions } from './options.ts';
+import { indexEntries } from './release.ts';
+import type { Offence, Rule } from './rule.ts';
+import { RULES } from './rules.ts';
+import { neededGlibc } from './rules/glibc-floor.ts';
+import { scanTree } from './scan.ts';
+
+/**
+ * Proves of the release at `root` that it needs nothing of its build machine and nothing of its host but glibc, or says
+ * where it does. Reads every byte, changes none. Findings are reported, not thrown: see `failures` in domain/audit.ts.
+ */
+export async function auditTree(root: string, options: AuditOptions): Promise<AuditReport> {
+  const rules = options.rules ?? RULES;
+  const findings = new Map<string, Finding>();
+  const add = (rule: Rule, offences: Iterable<Offence>): void => {
+    for (const offence of offences) {
+      const key = [rule.name, offence.path, offence.subject].join('\0');
+      if (!findings.has(key)) findings.set(key, { rule: rule.name, remedy: rule.remedy, ...offence });
+    }
+  };
+  const entries = await scanTree(root, (entry, bytes) => {
+    for (const rule of rules) add(rule, rule.checkEntry?.(entry, bytes, options) ?? []);
+  });
+  const files = indexEntries(entries, options.platform);
+  const release = { ...files, loads: simulateLoads(files, options.hosts) };
+  for (const rule of rules) add(rule, rule.checkRelease?.(release, options) ?? []);
+  const floor = neededGlibc(release.elfFiles);
+  return {
+    filesScanned: entries.filter(({ kind }) => kind === 'file').length,
+    elfFilesScanned: entries.filter(({ elf, elfError }) => elf !== undefined || elfError !== undefined)
+      .length,
+    ...(floor === undefined ? {} : { floor: formatGlibc(floor) }),
+    rules: [...rules.map(({ name }) => name), UNUSED_EXCEPTION].toSorted(compareBytes),
+    findings: applyExceptions([...findings.values()], options.exceptions).toSorted(compareFindings),
+  };
+}
+
+function compareFindings(a: Finding, b: Finding): number {
+  return compareBytes(a.rule, b.rule) || compareBytes(a.path, b.path) || compareBytes(a.subject, b.subject);
+}

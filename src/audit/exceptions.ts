@@ -1,0 +1,46 @@
+import type { Finding } from '../domain/audit.ts';
+import { compileGlobs } from '../domain/glob.ts';
+import type { AuditException } from '../domain/recipe.ts';
+
+/** Name of the rule that every exception excepts something. */
+export const UNUSED_EXCEPTION = 'unused-exception';
+
+/** An empty audit is no matter of taste, so no recipe can declare it harmless. */
+const WITHOUT_EXCEPTION = ['nothing-scanned'];
+
+/** Marks the findings that exceptions declare harmless, and adds a finding for each exception that does not apply to any. */
+export function applyExceptions(
+  findings: readonly Finding[],
+  exceptions: readonly AuditException[],
+): Finding[] {
+  const compiled = exceptions.map((exception) => ({ exception, matchesPath: compileGlobs(exception.paths) }));
+  const used = new Set<AuditException>();
+  const marked = findings.map((finding) => {
+    const matching = compiled.filter(
+      ({ exception, matchesPath }) => isExcepted(finding, exception) && matchesPath(finding.path),
+    );
+    for (const { exception } of matching) used.add(exception);
+    const [first] = matching;
+    if (first === undefined) return finding;
+    const { reason, override } = first.exception;
+    return { ...finding, exception: { reason, override } };
+  });
+  return [...marked, ...exceptions.filter((exception) => !used.has(exception)).map(reportUnused)];
+}
+
+function isExcepted(finding: Finding, exception: AuditException): boolean {
+  if (exception.rule !== finding.rule || WITHOUT_EXCEPTION.includes(finding.rule)) return false;
+  return exception.subject === undefined || exception.subject === finding.subject;
+}
+
+function reportUnused(exception: AuditException): Finding {
+  const path = exception.paths.join(' ');
+  const subject = exception.subject === undefined ? exception.rule : `${exception.rule} ${exception.subject}`;
+  return {
+    rule: UNUSED_EXCEPTION,
+    path,
+    subject,
+    message: `is declared to break ${subject} harmlessly, and does not break it`,
+    remedy: 'remove the exception from the recipe',
+  };
+}

@@ -1,0 +1,56 @@
+import path from 'node:path';
+import { hostLibraries } from '../domain/glibc.ts';
+import type { Platform } from '../domain/platform.ts';
+import type { ScannedElf, ScannedEntry } from './scan.ts';
+
+/** All entries of a release, and what is looked for in them. */
+export interface ReleaseFiles {
+  /** Sorted by path. */
+  readonly entries: readonly ScannedEntry[];
+  readonly byPath: ReadonlyMap<string, ScannedEntry>;
+  /** Sorted by path. */
+  readonly elfFiles: readonly ScannedElf[];
+  /** Sonames of the libraries that the host provides. */
+  readonly hostLibraries: ReadonlySet<string>;
+}
+
+export function indexEntries(entries: readonly ScannedEntry[], platform: Platform): ReleaseFiles {
+  return {
+    entries,
+    byPath: new Map(entries.map((entry) => [entry.path, entry])),
+    elfFiles: entries.flatMap(({ elf }) => (elf === undefined ? [] : [elf])),
+    hostLibraries: new Set(hostLibraries(platform)),
+  };
+}
+
+/** As many symbolic links as the kernel follows before it gives up. */
+const MAX_LINKS = 40;
+
+/**
+ * The entry that `file`, a release path, leads to through symbolic links of files and of directories; undefined if it
+ * leads nowhere or out of the release.
+ */
+export function resolvePath(
+  byPath: ReleaseFiles['byPath'],
+  file: string,
+  links = 0,
+): ScannedEntry | undefined {
+  let current = '.';
+  let entry: ScannedEntry | undefined;
+  for (const name of path.posix.normalize(file).split('/')) {
+    current = path.posix.join(current, name);
+    if (current.startsWith('..')) return undefined;
+    entry = byPath.get(current);
+    if (entry?.target === undefined) continue;
+    if (links >= MAX_LINKS || path.posix.isAbsolute(entry.target)) return undefined;
+    const target = path.posix.join(path.posix.dirname(current), entry.target);
+    if (target === '.') {
+      current = '.';
+      continue;
+    }
+    entry = resolvePath(byPath, target, links + 1);
+    if (entry === undefined) return undefined;
+    current = entry.path;
+  }
+  return entry;
+}

@@ -1,0 +1,10 @@
+import type { Rule } from '../rule.ts';
+
+/** A release is made of files, directories and symbolic links. */
+export const specialFile: Rule = {
+  name: 'special-file',
+  remedy: 'drop it; what needs a socket or a pipe makes it in its instance',
+  *checkEntry({ path, kind }) {
+    if (kind === 'other') yield { path, subject: 'special file', message: 'is a socket, pipe or device' };
+  },
+};

@@ -1,0 +1,36 @@
+import path from 'node:path';
+import { formatPlatform } from '../../domain/platform.ts';
+import { parseWheelName, rankWheel } from '../../domain/wheel-tag.ts';
+import type { AuditOptions } from '../options.ts';
+import type { Rule } from '../rule.ts';
+
+/** Every wheel's tags, as it was installed with them, fit the interpreter and the floor. */
+export const wheelTag: Rule = {
+  name: 'wheel-tag',
+  remedy: "lock a version that has a wheel for the floor, or build it with the release's own interpreter",
+  *checkEntry({ path: file }, bytes, options) {
+    if (!/\.dist-info\/WHEEL$/.test(file)) return;
+    const tags = readTags(bytes.toString('utf8'));
+    if (tags.some((tag) => fits(file, tag, options))) return;
+    const subject = tags.join(' ');
+    const { python, platform } = options;
+    const interpreter = python === undefined ? 'no interpreter' : `CPython ${python.major}.${python.minor}`;
+    const wanted = `${interpreter} on ${formatPlatform(platform)}`;
+    yield {
+      path: file,
+      subject,
+      message: `is of a wheel for ${subject || 'nothing'}, but this release has ${wanted}`,
+    };
+  },
+};
+
+function readTags(metadata: string): string[] {
+  return [...metadata.matchAll(/^Tag:[ \t]*(\S+)[ \t]*\r?$/gm)].flatMap(([, tag]) => tag ?? []);
+}
+
+/** Asks as if it were a wheel file again, whose name is the directory's with a tag at its end (PEP 427). */
+function fits(file: string, tag: string, { platform, python }: AuditOptions): boolean {
+  const distribution = path.posix.basename(path.posix.dirname(file), '.dist-info');
+  const wheel = parseWheelName(`${distribution}-${tag}.whl`);
+  return wheel !== undefined && python !== undefined && rankWheel(wheel, { python, platform }) !== undefined;
+}

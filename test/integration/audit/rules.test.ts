@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { auditTree } from '../../../src/audit/audit.ts';
+import { RULES } from '../../../src/audit/rules.ts';
+import { FAULTS, makeSoundRelease, OPTIONS } from '../../fixtures/planted-faults.ts';
+
+let root: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'ksb-audit-'));
+  await makeSoundRelease(root);
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+test('a sound release has no findings', async () => {
+  const report = await auditTree(root, OPTIONS);
+  expect(report.findings).toEqual([]);
+  expect(report).toMatchObject({ filesScanned: 8, elfFilesScanned: 5, floor: '2.14' });
+});
+
+test('every rule has a planted fault', () => {
+  expect(RULES.map(({ name }) => name).filter((name) => !FAULTS.some(({ rule }) => rule === name))).toEqual(
+    [],
+  );
+});
+
+test('rules have names of their own, in order', () => {
+  const names = RULES.map(({ name }) => name);
+  expect(names).toEqual([...new Set(names)].toSorted());
+});
+
+describe.each(FAULTS)('$rule: $what', ({ rule, path: file, subject, says, plant }) => {
+  beforeEach(() => plant(root));
+
+  test('is found and named, with a remedy', async () => {
+    const { findings } = await auditTree(root, OPTIONS);
+    const found = findings.filter(
+      (finding) => finding.rule === rule && finding.path === file && finding.subject === subject,
+    );
+    expect(found, JSON.stringify(findings)).toHaveLength(1);
+    expect(found[0]?.message).toMatch(says);
+    expect(found[0]?.remedy).toMatch(/\w+ \w+/);
+  });
+
+  test('is found by that rule only: without it, nothing is said of the subject', async () => {
+    const rules = RULES.filter(({ name }) => name !== rule);
+    const { findings } = await auditTree(root, { ...OPTIONS, rules });
+    expect(findings.filter((finding) => finding.path === file && finding.subject === subject)).toEqual([]);
+  });
+});
