@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { nearest } from '../domain/nearest.ts';
 import type { Document } from './document.ts';
-import { formatKey, formatTable, quote, quoteList, suggest, type Fault, type KeyPath } from './mistake.ts';
-import { describeSchema, describeValue, keysOf, schemaAt, valueAt } from './schema-walk.ts';
+import { describeIssue, keyPath } from './issue.ts';
+import type { Fault } from './mistake.ts';
+import { valueAt } from './schema-walk.ts';
 import { schemas } from './written.ts';
 
 /**
@@ -42,10 +42,6 @@ function openUnion(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
   return branch.flatMap((inner) => openUnion({ ...inner, path: [...issue.path, ...inner.path] }, root));
 }
 
-function keyPath(issue: z.core.$ZodIssue): KeyPath {
-  return issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
-}
-
 function removeFaulty(root: unknown, issue: z.core.$ZodIssue): void {
   const path = keyPath(issue);
   if (issue.code === 'unrecognized_keys') {
@@ -65,108 +61,4 @@ function remove(parent: unknown, key: string | number): void {
 /** Empties a value's place and keeps the place: elements of lists keep their index, keys are still there. */
 function blank(parent: unknown, key: string | number): void {
   if (typeof parent === 'object' && parent !== null) Reflect.set(parent, key, undefined);
-}
-
-function describeIssue(issue: z.core.$ZodIssue, document: Document): Fault[] {
-  const path = keyPath(issue);
-  const schema = schemaAt(schemas[document.kind], document.value, path);
-  const value = valueAt(document.value, path);
-  if (issue.code === 'unrecognized_keys') return describeUnknownKeys(issue.keys, path, document);
-  if (issue.code === 'invalid_key') {
-    return issue.issues.map((inner) => ({ ...describeCustom(inner, path), at: 'key' }));
-  }
-  if (issue.code === 'custom') return [describeCustom(issue, path)];
-  if (value === undefined) return [describeMissing(path, schema)];
-  if (path.length === 1 && path[0] === 'kind') return [describeKind(value, document)];
-  return [describeWrong(issue, { path, value, schema })];
-}
-
-function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: Document): Fault[] {
-  const root = schemas[document.kind];
-  const schema = schemaAt(root, document.value, path);
-  const known = schema === undefined ? [] : keysOf(schema, valueAt(document.value, path));
-  const top = keysOf(root, document.value);
-  return keys.map((key) => ({
-    code: 'unknown-key',
-    message: `unknown key ${quote(key)} in ${formatTable(path)}; valid keys: ${known.sort().join(', ')}`,
-    hint: top.includes(key)
-      ? `${quote(key)} is a key of the recipe itself: write it above the first [table]`
-      : suggest(nearest(key, known)),
-    path: [...path, key],
-    at: 'key',
-  }));
-}
-
-function describeCustom(issue: z.core.$ZodIssue, path: KeyPath): Fault {
-  const { code, hint } = ('params' in issue ? issue.params : undefined) ?? {};
-  return {
-    code: typeof code === 'string' ? code : 'bad-value',
-    message: `${formatKey(path)}: ${issue.message}`,
-    hint: typeof hint === 'string' ? hint : undefined,
-    path,
-    at: 'value',
-  };
-}
-
-function describeMissing(path: KeyPath, schema: z.ZodType | undefined): Fault {
-  const meaning = schema?.description;
-  return {
-    code: 'missing-key',
-    message: `${formatTable(path.slice(0, -1))} lacks ${quote(String(path.at(-1)))}${meaning === undefined ? '' : ` (${meaning})`}`,
-    path: path.slice(0, -1),
-    at: 'key',
-  };
-}
-
-function describeKind(value: unknown, document: Document): Fault {
-  const known = document.kind === 'bundle' ? ['bundle'] : ['component', 'toolchain', 'tool'];
-  const elsewhere = document.kind === 'bundle' ? ['component', 'toolchain', 'tool'] : ['bundle'];
-  return {
-    code: 'bad-kind',
-    message: `kind: expected ${known.map(quote).join(' or ')}, not ${describeValue(value)}`,
-    hint: elsewhere.includes(String(value))
-      ? `a ${String(value)} is written in ${document.kind === 'bundle' ? 'recipe.toml' : 'bundle.toml'}`
-      : suggest(nearest(String(value), known)),
-    path: ['kind'],
-    at: 'value',
-  };
-}
-
-function describeWrong(
-  issue: z.core.$ZodIssue,
-  wrong: { readonly path: KeyPath; readonly value: unknown; readonly schema: z.ZodType | undefined },
-): Fault {
-  const { path, value, schema } = wrong;
-  const fault = { path, at: 'value' } as const;
-  const key = formatKey(path);
-  if (issue.code === 'too_small' || issue.code === 'too_big') {
-    const limit = String(issue.code === 'too_small' ? issue.minimum : issue.maximum);
-    const bound = `${issue.code === 'too_small' ? 'at least' : 'at most'} ${limit}`;
-    const expected =
-      issue.origin === 'array' ? `${bound} element` : issue.origin === 'string' ? 'some text' : bound;
-    return {
-      ...fault,
-      code: 'bad-value',
-      message: `${key}: expected ${expected}, not ${describeSize(value)}`,
-    };
-  }
-  if (issue.code === 'invalid_value') {
-    const values = issue.values.map(String);
-    return {
-      ...fault,
-      code: 'bad-value',
-      message: `${key}: expected one of ${quoteList(values)}, not ${describeValue(value)}`,
-      hint: suggest(nearest(String(value), values)),
-    };
-  }
-  const expected = schema === undefined ? issue.message : describeSchema(schema);
-  return {
-    ...fault,
-    code: 'wrong-type',
-    message: `${key}: expected ${expected}, not ${describeValue(value)}`,
-  };
-}
-
-function describeSize(value: unknown): string {
-  return Array.isArray(value) && value.length === 0 ? 'an empty list' : describeValue(value);
 }
