@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import type { Writable } from 'node:stream';
-import { isErrnoException } from '../domain/errors.ts';
+import { ExitCode, isErrnoException } from '../domain/errors.ts';
 import { abortOnSignals } from './interruption.ts';
 import { loadPipeline } from './pipeline.ts';
 import { runCli } from './run.ts';
@@ -8,9 +8,15 @@ import { runCli } from './run.ts';
 // A reader that went away (`ksbundle recipes | head -1`) is no error of ours: the exit code stays what it is.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
-    if (!isErrnoException(error, 'EPIPE')) throw error;
+    if (isErrnoException(error, 'EPIPE')) return;
+    process.stderr.write(`error: cannot write the result: ${error.message}\n`);
+    process.exit(ExitCode.failed);
   });
 }
+
+const crash = new Promise<never>((_, reject) => {
+  process.once('uncaughtException', reject);
+});
 
 const signal = abortOnSignals(({ signal: name }) => {
   process.stderr.write(`\n${name}: stopping; once more to stop at once\n`);
@@ -23,6 +29,7 @@ const exitCode = await runCli(process.argv.slice(2), {
   environment: process.env,
   directory: process.cwd(),
   signal,
+  crash,
   loadPipeline,
 });
 await Promise.all([flushed(process.stdout), flushed(process.stderr)]);

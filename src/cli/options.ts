@@ -25,7 +25,7 @@ export const OPTIONS = {
   },
   quiet: { kind: 'flag', letter: 'q', help: 'nothing but errors on standard error' },
   verbose: { kind: 'flag', letter: 'v', help: 'every step and every line that programs print' },
-  color: { kind: 'flag', help: 'colour where the stream is a terminal (--no-color switches it off)' },
+  color: { kind: 'flag', help: 'no colour, also on a terminal' },
   platform: {
     kind: 'value',
     letter: 'p',

@@ -22,6 +22,8 @@ export interface Host {
   /** Working directory. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** Rejects with an error that was thrown where nobody waits for it. */
+  readonly crash: Promise<never>;
   readonly loadPipeline: () => Promise<Pipeline>;
 }
 
@@ -35,7 +37,9 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
   const console = createConsole({ stdout, stderr, environment, color });
   try {
     const request = interpret(parsed);
-    if (request.kind === 'run') return await runCommand(request, host, console);
+    if (request.kind === 'run') {
+      return await Promise.race([runCommand(request, host, console), host.crash]);
+    }
     if (request.kind === 'version') return await printVersion(parsed, console);
     return printHelp(request, console);
   } catch (error) {

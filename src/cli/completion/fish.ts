@@ -31,14 +31,15 @@ end
 function __ksbundle_at
     set -l words (__ksbundle_words)
     set -l wanted $argv[2..-1]
+    set -l first $words[1..(count $wanted)]
     test (count $words) -eq (math (count $wanted) + $argv[1])
-    and test "$words[1..(count $wanted)]" = "$wanted"
+    and test "$first" = "$wanted"
 end
 
 function __ksbundle_in
     set -l words (__ksbundle_words)
-    test (count $words) -ge (count $argv)
-    and test "$words[1..(count $argv)]" = "$argv"
+    set -l first $words[1..(count $argv)]
+    test "$first" = "$argv"
 end
 
 complete -c ksbundle -f

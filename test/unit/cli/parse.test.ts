@@ -108,10 +108,10 @@ describe('a command line that makes no sense', () => {
     ['verify', 'KSB_MISSING_ARGUMENT', 'ksbundle verify --help'],
     ['why', 'KSB_MISSING_ARGUMENT', 'ksbundle why --help'],
     ['build --__proto__ 1', 'KSB_UNKNOWN_OPTION', 'valid: --help'],
-  ])('%s: %s', (line, code, hint) => {
+  ])('%s: %s', (line, code, hint = '') => {
     const found = facts(line);
     expect([found.code, found.exitCode]).toEqual([code, 2]);
-    if (hint !== undefined) expect(found.hint).toContain(hint);
+    expect(found.hint ?? '').toContain(hint);
   });
 });
 

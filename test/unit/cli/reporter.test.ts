@@ -151,8 +151,8 @@ describe('the reporter on a terminal', () => {
       terminal: true,
       environment: { NO_COLOR: '1' },
     });
-    expect(text).not.toMatch(/\u001B\[\d+m/);
-    expect(await report([{ type: 'warning', message: 'w' }], { terminal: true })).toMatch(/\u001B\[33m/);
+    expect(text).not.toContain('\u001B[33m');
+    expect(await report([{ type: 'warning', message: 'w' }], { terminal: true })).toContain('\u001B[33m');
   });
 });
 

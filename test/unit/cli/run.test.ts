@@ -42,6 +42,7 @@ async function run(argv: readonly string[], pipeline: Partial<Pipeline>, world: 
     environment: { HOME: directory, ...world.environment },
     directory,
     signal: world.signal ?? new AbortController().signal,
+    crash: new Promise(() => undefined),
     loadPipeline: async () =>
       ({ openContext: async (options: ContextOptions) => options as Context, ...pipeline }) as Pipeline,
   });
