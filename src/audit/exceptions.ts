@@ -6,7 +6,7 @@ import type { AuditException } from '../domain/recipe.ts';
 export const UNUSED_EXCEPTION = 'unused-exception';
 
 /** An empty audit is no matter of taste, so no recipe can declare it harmless. */
-const WITHOUT_EXCEPTION = ['nothing-scanned'];
+const WITHOUT_EXCEPTION = new Set(['nothing-scanned']);
 
 /** Marks the findings that exceptions declare harmless, and adds a finding for each exception that does not apply to any. */
 export function applyExceptions(
@@ -29,7 +29,7 @@ export function applyExceptions(
 }
 
 function isExcepted(finding: Finding, exception: AuditException): boolean {
-  if (exception.rule !== finding.rule || WITHOUT_EXCEPTION.includes(finding.rule)) return false;
+  if (exception.rule !== finding.rule || WITHOUT_EXCEPTION.has(finding.rule)) return false;
   return exception.subject === undefined || exception.subject === finding.subject;
 }
 

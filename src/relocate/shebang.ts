@@ -10,7 +10,7 @@ export interface ScriptPlace {
   readonly python?: string;
 }
 
-const SHELLS = ['sh', 'dash', 'ash'];
+const SHELLS = new Set(['sh', 'dash', 'ash']);
 
 /**
  * What replaces the shebang line of a script so that it names no path of a host or of the build machine; undefined if it
@@ -29,7 +29,7 @@ export function relocateShebang(line: string, script: ScriptPlace): string | und
     return pythonLauncher(script.file, script.python, parameters);
   }
   const isElsewhere = isBuildPath || path.posix.basename(interpreter) === 'env';
-  return SHELLS.includes(name) && isElsewhere
+  return SHELLS.has(name) && isElsewhere
     ? `#!/bin/sh${parameters === '' ? '' : ` ${parameters}`}`
     : undefined;
 }

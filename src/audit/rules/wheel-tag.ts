@@ -9,7 +9,7 @@ export const wheelTag: Rule = {
   name: 'wheel-tag',
   remedy: "lock a version that has a wheel for the floor, or build it with the release's own interpreter",
   *checkEntry({ path: file }, bytes, options) {
-    if (!/\.dist-info\/WHEEL$/.test(file)) return;
+    if (!file.endsWith('.dist-info/WHEEL')) return;
     const tags = readTags(bytes.toString('utf8'));
     if (tags.some((tag) => fits(file, tag, options))) return;
     const subject = tags.join(' ');

@@ -43,7 +43,7 @@ const MACHINES: Readonly<Record<number, string>> = {
   243: 'RISC-V',
   258: 'LoongArch',
 };
-const READABLE_MACHINES = [62, 183];
+const READABLE_MACHINES = new Set([62, 183]);
 
 /** The architecture's usual name for a value of `e_machine`. */
 export function machineName(machine: number): string {
@@ -67,7 +67,7 @@ export function readHeader(bytes: Buffer): ElfHeader {
   if (header.readUInt8(5) !== 1)
     throw new ElfError('a big-endian ELF file; only little-endian ones are supported', 'unsupported');
   const machine = header.readUInt16LE(18);
-  if (!READABLE_MACHINES.includes(machine)) {
+  if (!READABLE_MACHINES.has(machine)) {
     throw new ElfError(
       `an ELF file for ${machineName(machine)}; only x86_64 and aarch64 are supported`,
       'unsupported',

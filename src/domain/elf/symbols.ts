@@ -33,7 +33,8 @@ export interface ElfSymbols {
 const NONE: ElfSymbols = { undefined: [], defined: [], requiredVersions: [], definedVersions: [] };
 
 const Binding = { global: 1, weak: 2, unique: 10 } as const;
-const VISIBLE = [0, 3];
+/** Values of `st_other` that others may refer to: default and protected. */
+const VISIBLE = new Set([0, 3]);
 const HIDDEN_VERSION = 0x8000;
 
 /** Reads the dynamic symbols with their versions; nothing for object files and static programs. */
@@ -81,7 +82,7 @@ function* readTable(bytes: Buffer, elf: ElfFile, dynamic: Dynamic): Generator<Ra
     yield {
       name: readString(strings, table.readUInt32LE(at)),
       weak: binding === Binding.weak,
-      visible: VISIBLE.includes(table.readUInt8(at + 5) & 3),
+      visible: VISIBLE.has(table.readUInt8(at + 5) & 3),
       section: table.readUInt16LE(at + 6),
       version: version & ~HIDDEN_VERSION,
       hiddenVersion: (version & HIDDEN_VERSION) !== 0,

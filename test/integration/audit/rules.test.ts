@@ -39,7 +39,7 @@ describe.each(FAULTS)('$rule: $what', ({ rule, path: file, subject, says, plant 
     const found = findings.filter(
       (finding) => finding.rule === rule && finding.path === file && finding.subject === subject,
     );
-    expect(found, JSON.stringify(findings)).toHaveLength(1);
+    expect(found).toHaveLength(1);
     expect(found[0]?.message).toMatch(says);
     expect(found[0]?.remedy).toMatch(/\w+ \w+/);
   });

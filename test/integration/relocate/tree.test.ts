@@ -140,9 +140,9 @@ describe.skipIf(compiler === undefined)('with real programs', () => {
     ],
     ['no RPATH at all', ['-Wl,--build-id'], 'added'],
   ] as const)('a program and a library with %s run from where they were moved to', async (_, flags, kind) => {
-    const link = ['-Llib', '-Wl,-rpath-link,lib', ...flags];
-    await compile(['-shared', '-fPIC', '-o', 'lib/deep/er/libouter.so', 'outer.c', ...link, '-linner']);
-    await compile(['-o', 'bin/main', 'main.c', '-Llib/deep/er', ...link, '-louter']);
+    const linking = ['-Llib', '-Wl,-rpath-link,lib', ...flags];
+    await compile(['-shared', '-fPIC', '-o', 'lib/deep/er/libouter.so', 'outer.c', ...linking, '-linner']);
+    await compile(['-o', 'bin/main', 'main.c', '-Llib/deep/er', ...linking, '-louter']);
     await rm(at('lib/libouter.so'), { force: true });
     await symlink('deep/er/libouter.so', at('lib/libouter.so'));
     const report = await relocateTree(root, { buildDirectories: [] });

@@ -50,7 +50,7 @@ describe('readElf', () => {
     ['a big-endian file', 5, 2, /big-endian/],
     ['another machine', 18, 243, /RISC-V.*only x86_64 and aarch64/],
     ['a core dump', 16, 4, /type 4/],
-  ])('refuses %s by name', (_, offset, value, message) => {
+  ])('refuses %s by name', (...[, offset, value, message]) => {
     const bytes = buildElf();
     bytes.writeUInt8(value, offset);
     expect(() => readElf(bytes)).toThrow(message);

@@ -56,6 +56,7 @@ describe('relocateElf', () => {
 
   test('the value of DT_RUNPATH counts where both stand', () => {
     const change = relocateElf(buildElf({ ...PLAN, rpath: '/old', runpath: '$ORIGIN' }), 'lib/x/y.so');
+    expect(change.kind).toBe('overwritten');
     expectIntact(bytesOf(change), '$ORIGIN');
   });
 
