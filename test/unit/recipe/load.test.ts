@@ -26,21 +26,6 @@ describe("the repository's own recipes", () => {
     expect(set.bundles.has('keystone')).toBe(true);
     expect(set.toolchain.name).toBe('zig');
   });
-
-  it('name no mirror and no index', async () => {
-    const { components } = await loadRecipes(path.join(ROOT, 'recipes'), platform('x86_64'));
-    const hosts = [...components.values()].flatMap(({ sources }) =>
-      sources.flatMap(({ packings }) =>
-        packings.flatMap(({ locations }) =>
-          locations.flatMap((location) =>
-            location.kind === 'https' ? [new URL(location.url).hostname] : [],
-          ),
-        ),
-      ),
-    );
-    expect(hosts.length).toBeGreaterThan(5);
-    expect(hosts.filter((host) => /debian|ubuntu|pypi|pythonhosted/.test(host))).toEqual([]);
-  });
 });
 
 describe('a recipe that uses every key', () => {
