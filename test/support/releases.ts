@@ -1,0 +1,76 @@
+import path from 'node:path';
+import { sha256 } from '../../src/domain/digest.ts';
+import type { Bundle, Component } from '../../src/domain/recipe.ts';
+import { packTree } from '../../src/io/archive.ts';
+import { writeTree, type TreeContent } from './archives.ts';
+
+const origin = { file: '/recipes/x/recipe.toml', sha256: sha256('0'.repeat(64)) };
+
+export function makeComponent(name: string, changes: Partial<Component> = {}): Component {
+  return {
+    kind: 'component',
+    name,
+    version: '1.0',
+    license: 'MIT',
+    summary: `${name}, for tests`,
+    sources: [],
+    inputs: [],
+    steps: [],
+    environment: {},
+    patches: [],
+    files: [],
+    licenseFiles: [],
+    ship: ['bin/**', 'lib/**'],
+    drop: [],
+    expect: [],
+    exceptions: [],
+    pluginHosts: [],
+    distributions: [],
+    origin,
+    ...changes,
+  };
+}
+
+export function makeBundle(
+  changes: Partial<Omit<Bundle, 'python'>> & { readonly python?: Partial<Bundle['python']> } = {},
+): Bundle {
+  const { python, ...rest } = changes;
+  return {
+    kind: 'bundle',
+    name: 'demo',
+    version: '1.0',
+    revision: 1,
+    license: 'MIT',
+    summary: 'a bundle for tests',
+    components: ['cpython'],
+    answers: [],
+    drop: [],
+    exceptions: [],
+    init: 'demo',
+    origin,
+    ...rest,
+    python: {
+      interpreter: 'cpython',
+      requirements: [],
+      constraints: '/constraints.txt',
+      constraintsSha256: sha256('0'.repeat(64)),
+      overrides: [],
+      excludes: [],
+      launchers: [],
+      precompile: [],
+      ...python,
+    },
+  };
+}
+
+/** Packs an artifact of `component` with this content and a licence text, unless the content has one. */
+export async function makeArtifact(
+  directory: string,
+  component: Component,
+  content: TreeContent,
+): Promise<string> {
+  const artifact = path.join(directory, `${component.name}.tar`);
+  const root = await writeTree(path.join(directory, `${component.name}-tree`), content);
+  await packTree(root, artifact);
+  return artifact;
+}

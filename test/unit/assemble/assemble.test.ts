@@ -1,0 +1,160 @@
+import { readFile, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { assembleRelease, type AssembleOptions } from '../../../src/assemble/assemble.ts';
+import { listTree } from '../../../src/io/files.ts';
+import { temporaryDirectory, writeTree } from '../../support/archives.ts';
+import { makeArtifact, makeBundle, makeComponent } from '../../support/releases.ts';
+import { makeWheel } from '../../support/wheels.ts';
+
+const SITE = 'lib/python3.13/site-packages';
+
+/** A bundle of an interpreter, a library and two wheels; `changes` are made to the options. */
+async function options(changes: Partial<AssembleOptions> = {}): Promise<AssembleOptions> {
+  const directory = await temporaryDirectory();
+  const cpython = makeComponent('cpython', { version: '3.13.15', drop: ['lib/python3.13/idlelib/**'] });
+  const libraries = makeComponent('libraries', { ship: ['lib/*.so*'] });
+  const linked = makeComponent('linked', { ship: [] });
+  return {
+    bundle: makeBundle({
+      drop: ['etc/**'],
+      python: { launchers: [{ name: 'tool', entryPoint: 'app.cli:main' }] },
+    }),
+    components: [
+      {
+        component: cpython,
+        artifact: await makeArtifact(directory, cpython, {
+          'bin/python3.13': { program: 'ELF' },
+          'bin/python3': { link: 'python3.13' },
+          'include/python3.13/Python.h': 'header',
+          'lib/python3.13/os.py': 'os',
+          'lib/python3.13/idlelib/idle.py': 'idle',
+          'lib/python3.13/unittest/case.py': 'stays',
+          'licenses/cpython/LICENSE': 'PSF',
+        }),
+      },
+      {
+        component: libraries,
+        artifact: await makeArtifact(directory, libraries, {
+          'lib/liba.so.1': 'library',
+          'lib/liba.a': 'static',
+          'bin/a-config': { program: '#!/bin/sh\n' },
+          'licenses/libraries/LICENSE': 'MIT',
+        }),
+      },
+      {
+        component: linked,
+        artifact: await makeArtifact(directory, linked, {
+          'lib/b.a': 'static',
+          'licenses/linked/COPYING': 'Zlib',
+        }),
+      },
+    ],
+    wheels: [
+      await makeWheel(directory, {
+        name: 'app',
+        files: {
+          'app/cli.py': 'def main(): pass\n',
+          'app/tests/test_cli.py': 'test',
+          'app/tests.py': 'a module',
+          'app/speed.c': 'source',
+          'shared/__init__.py': '',
+          '{data}/data/etc/app.conf': 'conf',
+          '{info}/entry_points.txt': '[console_scripts]\ntool = app.cli:main\nother = app.cli:other\n',
+        },
+      }),
+      await makeWheel(directory, { name: 'more', files: { 'shared/__init__.py': '', 'shared/more.py': '' } }),
+    ],
+    init: await writeTree(path.join(directory, 'init'), {
+      'bootstrap.sh': { program: '#!/bin/sh\n' },
+      'installer/__init__.py': '',
+      'demo/templates/app.conf': 'template',
+      'demo/site-packages/demo_hooks/__init__.py': 'hooks',
+      'another-bundle/__init__.py': '',
+    }),
+    directory: path.join(directory, 'release'),
+    ...changes,
+  };
+}
+
+describe('assembleRelease', () => {
+  it('holds what ships, and nothing else', async () => {
+    const chosen = await options();
+    const { parts, wheels, site } = await assembleRelease(chosen);
+    expect(site).toBe(SITE);
+    const entries = await listTree(chosen.directory);
+    expect(entries.filter(({ kind }) => kind !== 'directory').map((entry) => entry.path)).toEqual([
+      'README',
+      'bin/python3',
+      'bin/python3.13',
+      'bin/tool',
+      'init/bootstrap.sh',
+      'init/bundle.json',
+      'init/demo/templates/app.conf',
+      'init/installer/__init__.py',
+      'lib/liba.so.1',
+      'lib/python3.13/os.py',
+      `${SITE}/app-1.0.dist-info/INSTALLER`,
+      `${SITE}/app-1.0.dist-info/METADATA`,
+      `${SITE}/app-1.0.dist-info/RECORD`,
+      `${SITE}/app-1.0.dist-info/WHEEL`,
+      `${SITE}/app-1.0.dist-info/entry_points.txt`,
+      `${SITE}/app/cli.py`,
+      `${SITE}/app/tests.py`,
+      `${SITE}/demo_hooks/__init__.py`,
+      `${SITE}/more-1.0.dist-info/INSTALLER`,
+      `${SITE}/more-1.0.dist-info/METADATA`,
+      `${SITE}/more-1.0.dist-info/RECORD`,
+      `${SITE}/more-1.0.dist-info/WHEEL`,
+      `${SITE}/shared/__init__.py`,
+      `${SITE}/shared/more.py`,
+      'lib/python3.13/unittest/case.py',
+      'licenses/cpython/LICENSE',
+      'licenses/libraries/LICENSE',
+      'licenses/linked/COPYING',
+      'licenses/python/app/STATEMENT',
+      'licenses/python/more/STATEMENT',
+    ]);
+    expect([...parts.keys()].sort()).toEqual(
+      entries
+        .filter(({ kind }) => kind !== 'directory')
+        .map((entry) => entry.path)
+        .sort(),
+    );
+    expect(parts.get('lib/liba.so.1')).toBe('component:libraries');
+    expect(parts.get(`${SITE}/app/cli.py`)).toBe('wheel:app');
+    expect(parts.get('bin/tool')).toBe('bundle');
+    expect(wheels.map(({ name }) => name)).toEqual(['app', 'more']);
+    expect(await readlink(path.join(chosen.directory, 'bin/python3'))).toBe('python3.13');
+    const facts: unknown = JSON.parse(
+      await readFile(path.join(chosen.directory, 'init/bundle.json'), 'utf8'),
+    );
+    expect(facts).toEqual({ name: 'demo', version: '1.0', revision: 1, init: 'demo', answers: [] });
+  });
+
+  it('refuses an artifact without licence, and one that ships a clash, naming both owners', async () => {
+    const directory = await temporaryDirectory();
+    const bare = makeComponent('bare');
+    const chosen = await options();
+    const withBare = { component: bare, artifact: await makeArtifact(directory, bare, { 'lib/x': 'x' }) };
+    await expect(
+      assembleRelease({ ...chosen, components: [...chosen.components, withBare] }),
+    ).rejects.toMatchObject({ facts: { code: 'KSB_LICENSE_MISSING' } });
+
+    const again = await options();
+    const rival = await makeWheel(directory, { name: 'rival', files: { 'app/cli.py': 'something else\n' } });
+    await expect(assembleRelease({ ...again, wheels: [...again.wheels, rival] })).rejects.toMatchObject({
+      facts: {
+        code: 'KSB_ASSEMBLE_CLASH',
+        problems: [{ message: expect.stringMatching(/app\/cli\.py: wheel:app and wheel:rival/) }],
+      },
+    });
+  });
+
+  it('refuses a launcher whose entry point no distribution offers, and names the nearest', async () => {
+    const bundle = makeBundle({ python: { launchers: [{ name: 'tool', entryPoint: 'app.cli:mian' }] } });
+    await expect(assembleRelease(await options({ bundle }))).rejects.toMatchObject({
+      facts: { code: 'KSB_ENTRY_POINT_UNKNOWN', problems: [{ hint: 'did you mean app.cli:main?' }] },
+    });
+  });
+});
