@@ -189,7 +189,8 @@ export const requirement = text({
 
 export const moduleName = text({
   code: 'bad-module',
-  expected: 'the name of a Python module, such as "keystone.server.wsgi", or of a package with all below it, such as "keystone.*"',
+  expected:
+    'the name of a Python module, such as "keystone.server.wsgi", or of a package with all below it, such as "keystone.*"',
   accepts: /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\.\*)?$/,
 });
 

@@ -171,7 +171,10 @@ export const bundleSchema = z
     kind: z.literal('bundle').default('bundle').describe('kind of recipe'),
     ...identity,
     revision: z.int().min(1).default(1).describe('counts releases of the same version'),
-    components: z.array(field.recipeName).min(1).describe('components that ship'),
+    components: z
+      .array(field.recipeName)
+      .min(1)
+      .describe('components that it consists of; their inputs ship too'),
     init: field.innerPath.describe('directory below init/ with the installer and its templates'),
     python: z
       .strictObject({
@@ -209,7 +212,9 @@ export const bundleSchema = z
         precompile: z
           .array(field.moduleName)
           .default([])
-          .describe('modules that ship, with all they import, as byte code too'),
+          .describe(
+            'modules (package.* for a package with all below it) that ship, with all they import, as byte code too',
+          ),
       })
       .describe('the Python part'),
     answer: z.array(answer).default([]).describe('values that the person who installs may give'),
