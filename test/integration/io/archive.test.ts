@@ -1,0 +1,57 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { packTree, unpackArchive } from '../../../src/io/archive.ts';
+import { run } from '../../../src/io/process.ts';
+import { temporaryDirectory, writeTree } from '../../support/archives.ts';
+
+const available = await Promise.all(
+  ['bzip2', 'xz'].map(async (name) => (await run([name, '--version'])).exitCode === 0),
+);
+
+describe.skipIf(available.includes(false)).each(['bzip2', 'xz'])(
+  'unpackArchive of a tar in %s',
+  (program) => {
+    async function makeArchive(): Promise<string> {
+      const directory = await temporaryDirectory();
+      const root = await writeTree(path.join(directory, 'root'), {
+        'a/b': 'content\n'.repeat(100_000),
+        c: 'c',
+      });
+      await packTree(root, path.join(directory, 'archive'));
+      expect(await run([program, path.join(directory, 'archive')])).toMatchObject({ exitCode: 0 });
+      const [file = ''] = (await readdir(directory)).filter((name) => name.startsWith('archive'));
+      return path.join(directory, file);
+    }
+
+    it('reads it', async () => {
+      const file = await makeArchive();
+      const out = path.join(path.dirname(file), 'out');
+      await unpackArchive(file, out);
+      expect((await readFile(path.join(out, 'a/b'))).length).toBe(800_000);
+    });
+
+    it('refuses it truncated', async () => {
+      const file = await makeArchive();
+      const bytes = await readFile(file);
+      await writeFile(file, bytes.subarray(0, bytes.length - 9));
+      await expect(unpackArchive(file, path.join(path.dirname(file), 'out'))).rejects.toMatchObject({
+        facts: { code: 'KSB_ARCHIVE_DAMAGED', exitCode: 4 },
+      });
+      expect(await readdir(path.dirname(file))).not.toContain('out');
+    });
+
+    it('says which program is missing', async () => {
+      const file = await makeArchive();
+      const search = process.env['PATH'];
+      process.env['PATH'] = path.dirname(file);
+      try {
+        await expect(unpackArchive(file, path.join(path.dirname(file), 'out'))).rejects.toMatchObject({
+          facts: { code: 'KSB_HOST_TOOL_MISSING', exitCode: 3, message: expect.stringContaining(program) },
+        });
+      } finally {
+        process.env['PATH'] = search;
+      }
+    });
+  },
+);
