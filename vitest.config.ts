@@ -18,6 +18,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/support/global-setup.ts'],
           // Builds, boots and loads the real bundle: one at a time, or the measured times mean nothing.
           fileParallelism: false,
           testTimeout: 30 * MINUTE,

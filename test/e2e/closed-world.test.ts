@@ -1,0 +1,81 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { removeTree } from '../../src/io/files.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { ADDRESS, adminPassword, issueToken, openstack, unpack, type Site } from './support/site.ts';
+import { readTraces, straceInto, type Opened } from './support/trace.ts';
+
+/** The host's part: the C library, its loader and its data, and what every system has. */
+const HOSTS_OWN = [
+  /^(?:\/usr)?\/lib(?:64|\/x86_64-linux-gnu)\/(?:ld-linux-x86-64\.so\.2|ld-2\.\d+\.so)$/,
+  /^(?:\/usr)?\/lib\/x86_64-linux-gnu\/lib(?:c|m|dl|pthread|rt|util|resolv|nss_(?:files|dns))(?:\.so\.\d+|-2\.\d+\.so)$/,
+  /^\/etc\/(?:ld\.so\.cache|passwd|group|nsswitch\.conf|hosts|resolv\.conf|localtime|ssl(?:\/.*)?)$/,
+  /^\/(?:proc|sys|dev)(?:\/|$)/,
+];
+
+const lacking = await whyNoMachines();
+
+describe.skipIf(lacking !== undefined)(
+  `what the programs of the bundle use of the host${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let machine: Machine;
+    let site: Site;
+    let traces: string;
+
+    beforeAll(async () => {
+      traces = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-traces-'));
+      machine = await startMachine('bullseye', [ADDRESS]);
+      site = await unpack(machine, '/srv/key stöne');
+      return async () => {
+        await machine.destroy();
+        await removeTree(traces);
+      };
+    });
+
+    const isOurs = (file: string): boolean => file.startsWith(`${site.release}/`);
+    const isAllowed = (file: string): boolean =>
+      isOurs(file) || file === site.release || HOSTS_OWN.some((pattern) => pattern.test(file));
+
+    it('boots, issues a token and answers under strace', async () => {
+      const wrapper = straceInto(traces);
+      const script = `${site.release}/init/bootstrap.sh`;
+      const booted = await machine.execute([script, '--host', ADDRESS], { wrapper });
+      expect(booted).toMatchObject({ exitCode: 0 });
+      await issueToken(machine, `http://${ADDRESS}:5000/v3`, await adminPassword(site));
+      expect(await openstack(site, ['token', 'issue'], { wrapper })).toMatchObject({ exitCode: 0 });
+    });
+
+    it('maps no program or library of others into any process', async () => {
+      const processes = await machine.processes();
+      expect(new Set(processes.map(({ name }) => name))).toEqual(new Set(['httpd', 'memcached']));
+      for (const { pid } of processes) {
+        const maps = await readFile(`/proc/${pid}/maps`, 'utf8');
+        const files = [...maps.matchAll(/^\S+ \S+ \S+ \S+ \S+ +(\/.*)$/gm)].map(([, file = '']) =>
+          file.replace(machine.root, '').replace(/ \(deleted\)$/, ''),
+        );
+        expect(files.filter(isOurs).length).toBeGreaterThan(0);
+        expect(files.filter((file) => !isAllowed(file))).toEqual([]);
+      }
+    });
+
+    it('opens and runs nothing of others, from the first start to the last stop', async () => {
+      await machine.execute([`${site.release}/init/bootstrap.sh`, 'stop']);
+      await expect.poll(() => machine.processes(), { timeout: 30_000 }).toEqual([]);
+      const opened = await readTraces(traces, machine.root);
+      const ours = opened.filter(({ program }) => isOurs(program));
+      // A test that traced nothing must not pass.
+      for (const program of ['httpd', 'memcached', 'python3']) {
+        expect(ours.map((entry) => path.basename(entry.program))).toContain(program);
+      }
+      expect(ours.map(({ file }) => file)).toContain(`${site.instance}/etc/keystone.conf`);
+      expect(ours.filter(({ file }) => !isAllowed(file)).map(describeOpened)).toEqual([]);
+    });
+  },
+);
+
+function describeOpened({ program, file }: Opened): string {
+  return `${path.basename(program)}: ${file}`;
+}

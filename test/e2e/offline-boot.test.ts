@@ -1,0 +1,52 @@
+import { copyFile } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { startMachine, type Machine } from './support/machine.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { ADDRESS, install, logIn, openstack, unpack, type Site } from './support/site.ts';
+
+const lacking = await whyNoMachines();
+
+const HOSTS = [
+  { suite: 'bullseye', name: 'Debian 11, GNU tar', tar: ['tar'] },
+  { suite: 'trixie', name: 'Debian 13, busybox tar', tar: ['/usr/local/bin/busybox', 'tar'] },
+] as const;
+
+describe.skipIf(lacking !== undefined).each(HOSTS)(
+  `a minimal host without a network${lacking === undefined ? '' : ` (${lacking})`}: $name`,
+  ({ suite, tar }) => {
+    let machine: Machine;
+    let site: Site;
+
+    beforeAll(async () => {
+      machine = await startMachine(suite, [ADDRESS]);
+      await copyFile('/bin/busybox', path.join(machine.root, 'usr/local/bin/busybox'));
+      return () => machine.destroy();
+    });
+
+    it('has no network, no Python and no compiler', async () => {
+      const route = await machine.executeInNetwork(['ip', 'route', 'show', 'default'], '');
+      expect(route.stdout).toBe('');
+      const found = await machine.execute(['sh', '-c', 'command -v python3 perl5 cc gcc curl; true']);
+      expect(found.stdout).toBe('');
+    });
+
+    it('unpacks and boots under a path with a space and an umlaut', async () => {
+      site = await unpack(machine, '/srv/key stöne', tar);
+      const done = await install(site, ['--host', ADDRESS, '--port', '5000', '--port', '35357']);
+      expect(done.stdout).toContain(`http://${ADDRESS}:5000/v3`);
+    });
+
+    it.each([5000, 35357])('gives the client of the bundle a token through port %i', async (port) => {
+      const issued = await openstack(site, ['token', 'issue', '-f', 'json'], {
+        url: `http://${ADDRESS}:${port}/v3`,
+      });
+      expect(issued).toMatchObject({ exitCode: 0 });
+      expect(JSON.parse(issued.stdout)).toMatchObject({ id: expect.stringMatching(/^gAAAA/) });
+    });
+
+    it.each([5000, 35357])('refuses a wrong password at port %i', async (port) => {
+      expect(await logIn(machine, `http://${ADDRESS}:${port}/v3`, 'wrong')).toMatchObject({ status: 401 });
+    });
+  },
+);

@@ -1,0 +1,46 @@
+// Sends HTTP requests side by side, each on a connection of its own. Reads from standard input
+// {"requests": [{"method", "url", "headers", "body"}], "seconds"}: every request is sent once, and again as often as the
+// time lasts. Prints one JSON array of answers. Plain JavaScript, because Node 20 runs it in another network namespace.
+import http from 'node:http';
+import { text } from 'node:stream/consumers';
+
+/**
+ * @param {{ method: string, url: string, headers?: Record<string, string>, body?: string }} request
+ * @param {number} index
+ */
+async function send(request, index) {
+  const start = performance.now();
+  try {
+    const answer = await new Promise((resolve, reject) => {
+      const { method, headers, body } = request;
+      const sent = http.request(
+        request.url,
+        { method, headers, agent: false, timeout: 60_000 },
+        (response) => {
+          text(response).then(
+            (content) => resolve({ status: response.statusCode, headers: response.headers, body: content }),
+            reject,
+          );
+        },
+      );
+      sent.on('timeout', () => sent.destroy(new Error('no answer in 60 s')));
+      sent.on('error', reject);
+      sent.end(body);
+    });
+    return { request: index, milliseconds: performance.now() - start, ...answer };
+  } catch (error) {
+    return { request: index, milliseconds: performance.now() - start, fault: String(error) };
+  }
+}
+
+const { requests, seconds } = JSON.parse(await text(process.stdin));
+const end = performance.now() + seconds * 1000;
+const answers = await Promise.all(
+  requests.map(async (request, index) => {
+    const received = [];
+    do received.push(await send(request, index));
+    while (performance.now() < end);
+    return received;
+  }),
+);
+process.stdout.write(JSON.stringify(answers.flat()));

@@ -1,0 +1,28 @@
+# First process of a test machine. Arguments: its root directory, then the addresses it has. Says "ready" when the
+# machine may be used, and ends, and with it the machine, when standard input does.
+set -eu
+root=$1
+shift
+
+mount --make-rprivate /
+mount -t proc proc "$root/proc"
+mount -t sysfs -o ro sysfs "$root/sys"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for device in null zero full random urandom; do
+  : >"$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+ln -s /proc/self/fd "$root/dev/fd"
+mkdir -m 1777 "$root/dev/shm"
+
+ip link set lo up
+# A bridge without ports serves as well where the kernel has no dummy interfaces.
+ip link add dummy0 type dummy 2>/dev/null || ip link add dummy0 type bridge
+for address; do
+  ip addr add "$address/24" dev dummy0
+done
+ip link set dummy0 up
+
+echo ready
+# Bash, because it reaps whatever was left to it while it waits.
+exec chroot "$root" /bin/bash -c 'while read -r _; do :; done'

@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, readlink } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { removeTree } from '../../../src/io/files.ts';
+import { run, type RunResult } from '../../../src/io/process.ts';
+import { debianRoot, type DebianSuite } from './debian-root.ts';
+
+export interface ExecuteOptions {
+  /** Additions to a bare environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** Milliseconds; five minutes unless told. */
+  readonly timeout?: number;
+  /** Program and arguments that run the command on the host's side, for example strace. */
+  readonly wrapper?: readonly string[];
+}
+
+/** A minimal Debian system with processes, mounts and a network of its own, which leads nowhere. */
+export interface Machine {
+  /** The host's path of its root directory. */
+  readonly root: string;
+  /** Runs a command in it. Never throws for a failing one. */
+  readonly execute: (argv: readonly string[], options?: ExecuteOptions) => Promise<RunResult>;
+  /** Runs a program of the host's in the machine's network, and in nothing else of it. */
+  readonly executeInNetwork: (argv: readonly string[], input: string) => Promise<RunResult>;
+  /** Its processes, by the host's ids, without the first. */
+  readonly processes: () => Promise<MachineProcess[]>;
+  /** Ends all its processes and removes it. */
+  readonly destroy: () => Promise<void>;
+}
+
+export interface MachineProcess {
+  /** As the host knows it. */
+  readonly pid: number;
+  readonly name: string;
+  /** As the machine knows it: absolute path of the program. */
+  readonly program: string;
+}
+
+const SCRIPT = path.join(import.meta.dirname, 'machine-init.sh');
+const ENVIRONMENT = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+};
+const TIMEOUT = 300_000;
+
+/** Starts a machine with a fresh copy of the suite's system and the IPv4 addresses on an interface of its own. */
+export async function startMachine(suite: DebianSuite, addresses: readonly string[]): Promise<Machine> {
+  const pattern = await debianRoot(suite);
+  const directory = await mkdtemp(path.join(os.tmpdir(), `ksbundle-${suite}-`));
+  const root = path.join(directory, 'root');
+  const copied = await run(['cp', '-a', '--reflink=auto', pattern, root]);
+  if (copied.exitCode !== 0) throw new Error(`cannot copy ${pattern}: ${copied.stderr}`);
+  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child'];
+  const holder = spawn('unshare', [...namespaces, 'bash', SCRIPT, root, ...addresses], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(holder, 'exit');
+  const lines = createInterface(holder.stdout);
+  const ready = await Promise.race([once(lines, 'line'), ended]);
+  if (ready[0] !== 'ready') throw new Error('the test machine does not start');
+  const first = await onlyChild(holder.pid ?? 0);
+  const space = await readlink(`/proc/${first}/ns/pid`);
+
+  return {
+    root,
+    execute: (argv, { environment = {}, input, timeout = TIMEOUT, wrapper = [] } = {}) => {
+      const enter = ['nsenter', '--target', String(first), '--net', '--mount', '--pid', '--root', '--wd'];
+      const variables = Object.entries({ ...ENVIRONMENT, ...environment }).map(
+        ([name, value]) => `${name}=${value}`,
+      );
+      return run([...wrapper, ...enter, 'env', '-i', ...variables, ...argv], {
+        timeout,
+        ...(input === undefined ? {} : { input }),
+      });
+    },
+    executeInNetwork: (argv, input) =>
+      run(['nsenter', '--target', String(first), '--net', ...argv], { input, timeout: TIMEOUT }),
+    processes: () => processesIn(space, first),
+    destroy: async () => {
+      holder.stdin.end();
+      await ended;
+      await removeTree(directory);
+    },
+  };
+}
+
+async function onlyChild(parent: number): Promise<number> {
+  for (const entry of await readdir('/proc')) {
+    const stat = /^\d+$/.test(entry) ? await readStat(entry) : undefined;
+    if (stat?.parent === parent) return Number(entry);
+  }
+  throw new Error('the test machine has no first process');
+}
+
+async function processesIn(space: string, first: number): Promise<MachineProcess[]> {
+  const found: MachineProcess[] = [];
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === first) continue;
+    const [stat, namespace, program] = await Promise.all([
+      readStat(entry),
+      readlink(`/proc/${entry}/ns/pid`).catch(() => ''),
+      readlink(`/proc/${entry}/exe`).catch(() => ''),
+    ]);
+    if (stat !== undefined && namespace === space)
+      found.push({ pid: Number(entry), name: stat.name, program });
+  }
+  return found;
+}
+
+/** Name and parent of a process; see proc(5). Undefined if it is gone. */
+async function readStat(
+  pid: string,
+): Promise<{ readonly name: string; readonly parent: number } | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(text) ?? [];
+  return name === undefined ? undefined : { name, parent: Number(parent) };
+}

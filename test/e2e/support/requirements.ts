@@ -1,0 +1,19 @@
+import { run } from '../../../src/io/process.ts';
+
+const PROGRAMS = ['debootstrap', 'ip', 'mount', 'nsenter', 'unshare'];
+
+/**
+ * Why test machines cannot be made here (see machine.ts), in words for the person who reads the skipped tests;
+ * undefined if they can.
+ */
+export async function whyNoMachines(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'this needs root';
+  const missing: string[] = [];
+  for (const program of PROGRAMS) {
+    const found = await run(['sh', '-c', 'command -v "$0"', program]);
+    if (found.exitCode !== 0) missing.push(program);
+  }
+  if (missing.length > 0) return `this needs ${missing.join(', ')}`;
+  const namespaces = await run(['unshare', '--net', '--mount', '--pid', '--fork', 'true']);
+  return namespaces.exitCode === 0 ? undefined : `the kernel grants no namespaces (${namespaces.stderr})`;
+}

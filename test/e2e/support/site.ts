@@ -1,0 +1,100 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunResult } from '../../../src/io/process.ts';
+import { releaseName, tarball } from './bundle.ts';
+import { send, type HttpAnswer } from './http.ts';
+import type { ExecuteOptions, Machine } from './machine.ts';
+
+/** The address that the issue and most tests use. */
+export const ADDRESS = '192.168.1.103';
+
+/** A release in a test machine, with the instance in its own directory. Paths are the machine's. */
+export interface Site {
+  readonly machine: Machine;
+  /** Absolute path of the release. */
+  readonly release: string;
+  readonly instance: string;
+}
+
+/** Unpacks the tarball in a directory of the machine, with a tar of the machine's. */
+export async function unpack(
+  machine: Machine,
+  parent: string,
+  tar: readonly string[] = ['tar'],
+): Promise<Site> {
+  const archive = '/var/tmp/bundle.tar.gz';
+  await mkdir(path.join(machine.root, parent), { recursive: true });
+  await copyFile(tarball(), path.join(machine.root, archive));
+  const unpacked = await machine.execute([...tar, '-xzf', archive, '-C', parent]);
+  if (unpacked.exitCode !== 0) throw new Error(`cannot unpack in the machine: ${unpacked.stderr}`);
+  return siteAt(machine, path.join(parent, releaseName()));
+}
+
+export function siteAt(machine: Machine, release: string): Site {
+  return { machine, release, instance: path.join(release, 'instance') };
+}
+
+export async function bootstrap(
+  { machine, release }: Site,
+  parameters: readonly string[],
+  options?: ExecuteOptions,
+): Promise<RunResult> {
+  return machine.execute([`${release}/init/bootstrap.sh`, ...parameters], options);
+}
+
+/** Bootstraps, and throws with what it said if that fails. */
+export async function install(site: Site, parameters: readonly string[]): Promise<RunResult> {
+  const result = await bootstrap(site, parameters);
+  if (result.exitCode === 0) return result;
+  throw new Error(`bootstrap.sh ${parameters.join(' ')} ended with ${result.exitCode}:\n${result.stderr}`);
+}
+
+const OPENSTACK = `
+. "$0/admin-openrc.sh"
+if [ -n "$2" ]; then OS_AUTH_URL=$2; fi
+release=$1
+shift 2
+exec "$release/bin/openstack" "$@"`;
+
+/** Runs the release's client as the administrator, against another address if one is given. */
+export async function openstack(
+  { machine, release, instance }: Site,
+  parameters: readonly string[],
+  options: ExecuteOptions & { readonly url?: string } = {},
+): Promise<RunResult> {
+  const argv = ['sh', '-c', OPENSTACK, instance, release, options.url ?? '', ...parameters];
+  return machine.execute(argv, options);
+}
+
+/** The administrator's password, from the credentials that bootstrap wrote. */
+export async function adminPassword({ machine, instance }: Site): Promise<string> {
+  const read = await machine.execute([
+    'sh',
+    '-c',
+    '. "$0/admin-openrc.sh"; printf %s "$OS_PASSWORD"',
+    instance,
+  ]);
+  if (read.exitCode !== 0 || read.stdout === '') throw new Error(`no password: ${read.stderr}`);
+  return read.stdout;
+}
+
+/** The body of a request for the administrator's token. */
+export function passwordLogin(password: string): string {
+  const user = { name: 'admin', domain: { id: 'default' }, password };
+  const scope = { project: { name: 'admin', domain: { id: 'default' } } };
+  return JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } });
+}
+
+/** Asks for a token; the status tells whether there is one. */
+export async function logIn(machine: Machine, url: string, password: string): Promise<HttpAnswer> {
+  const headers = { 'content-type': 'application/json' };
+  return send(machine, { method: 'POST', url: `${url}/auth/tokens`, headers, body: passwordLogin(password) });
+}
+
+/** A token; throws if none is issued. */
+export async function issueToken(machine: Machine, url: string, password: string): Promise<string> {
+  const answer = await logIn(machine, url, password);
+  const token = answer.headers?.['x-subject-token'];
+  if (answer.status === 201 && token !== undefined) return token;
+  throw new Error(`no token from ${url}: status ${answer.status}`);
+}
