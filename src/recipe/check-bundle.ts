@@ -44,7 +44,7 @@ function checkInterpreter({ components, python }: PartlyBundle): Fault[] {
   return [
     {
       code: 'interpreter-missing',
-      message: `the interpreter ${quote(interpreter)} is not among the components that ship`,
+      message: `the interpreter ${quote(interpreter)} is not one of the bundle's components`,
       hint: `add ${quote(interpreter)} to components`,
       path: ['python', 'interpreter'],
       at: 'value',
