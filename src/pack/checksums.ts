@@ -9,7 +9,7 @@ export function formatChecksums(digests: ReadonlyMap<string, Sha256>): string {
   return lines.join('');
 }
 
-/** Digest by path; undefined if a line is not of the form, or the lines are not exactly as `formatChecksums` writes them. */
+/** Digest by path; undefined if the text is empty or not exactly as `formatChecksums` writes it. */
 export function parseChecksums(text: string): Map<string, Sha256> | undefined {
   const digests = new Map<string, Sha256>();
   for (const line of text.split('\n').slice(0, -1)) {
@@ -17,5 +17,5 @@ export function parseChecksums(text: string): Map<string, Sha256> | undefined {
     if (!isSha256(digest) || line.slice(64, 66) !== '  ') return undefined;
     digests.set(line.slice(66), digest);
   }
-  return formatChecksums(digests) === text ? digests : undefined;
+  return digests.size > 0 && formatChecksums(digests) === text ? digests : undefined;
 }

@@ -64,8 +64,11 @@ function unpackable(problems: readonly Problem[]): KsbundleError {
   });
 }
 
-export function formatManifest(manifest: Manifest): string {
-  return `${JSON.stringify(manifest, null, 1)}\n`;
+/** Formats a manifest as JSON with one line for every file, so that two releases can be compared with diff. */
+export function formatManifest({ files, ...facts }: Manifest): string {
+  const head = JSON.stringify(facts, null, 2).replace(/\n\}$/u, '');
+  const lines = files.map((entry) => `    ${JSON.stringify(entry)}`);
+  return `${head},\n  "files": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
 const digest = z.string().refine(isSha256);

@@ -58,8 +58,9 @@ export async function* readGzipMembers(file: string, name: string): AsyncGenerat
     const { size } = await handle.stat();
     if (size === 0) throw damaged(0, 'the file is empty');
     for (let offset = 0; offset < size;) {
-      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(WINDOW), 0, WINDOW, offset);
-      const member = buffer.subarray(0, bytesRead);
+      const window = Buffer.allocUnsafe(Math.min(WINDOW, size - offset));
+      const { bytesRead } = await handle.read(window, 0, window.length, offset);
+      const member = window.subarray(0, bytesRead);
       if (!member.subarray(0, HEADER.length).equals(HEADER)) {
         throw damaged(
           offset,

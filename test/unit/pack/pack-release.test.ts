@@ -1,0 +1,315 @@
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { Header } from 'tar';
+import { describe, expect, it } from 'vitest';
+import { KsbundleError } from '../../../src/domain/errors.ts';
+import type { Part } from '../../../src/domain/manifest.ts';
+import { packTree, unpackArchive } from '../../../src/io/archive.ts';
+import { listTree } from '../../../src/io/files.ts';
+import { run } from '../../../src/io/process.ts';
+import { inspectTarball, readManifestFromTarball } from '../../../src/pack/inspect.ts';
+import { packRelease, type PackedRelease } from '../../../src/pack/pack-release.ts';
+import { verifyTarball } from '../../../src/pack/verify.ts';
+import { sha256 } from '../../../src/domain/digest.ts';
+import { temporaryDirectory, writeTree } from '../../support/archives.ts';
+
+const NAME = 'demo-1.0-1-linux-x86_64';
+const DIGEST = sha256('a'.repeat(64));
+const FACTS = {
+  bundle: 'demo',
+  version: '1.0',
+  revision: 1,
+  license: 'MIT',
+  summary: 'a bundle for tests',
+  platform: 'x86_64-linux-gnu.2.17',
+  floor: '2.17',
+  toolchain: { name: 'zig', version: '0.17.0' },
+  components: [
+    {
+      name: 'cpython',
+      version: '3.13.15',
+      license: 'Python-2.0.1',
+      sources: [{ file: 'p.tar.xz', sha256: DIGEST }],
+      recipe: DIGEST,
+    },
+  ],
+  wheels: [{ name: 'app', version: '2', license: 'MIT', file: 'app-2-py3-none-any.whl', sha256: DIGEST }],
+} as const;
+const PARTS: readonly (readonly [string, Part])[] = [
+  ['bin/python3', 'component:cpython'],
+  ['bin/python', 'component:cpython'],
+  ['lib/app.py', 'wheel:app'],
+  ['lib/a b é.txt', 'wheel:app'],
+  ['README', 'bundle'],
+];
+
+async function makeRelease(directory: string): Promise<string> {
+  return writeTree(path.join(directory, NAME), {
+    'bin/python3': { program: '#!/bin/sh\n' },
+    'bin/python': { link: 'python3' },
+    'lib/app.py': 'print(1)\n',
+    'lib/a b é.txt': 'text\n',
+    README: 'read me\n',
+  });
+}
+
+interface Packing {
+  readonly directory: string;
+  readonly release: string;
+  readonly packed: PackedRelease;
+}
+
+async function pack(
+  prepare: (release: string) => Promise<unknown> = () => Promise.resolve(),
+): Promise<Packing> {
+  const directory = await temporaryDirectory();
+  const release = await makeRelease(directory);
+  await prepare(release);
+  const out = path.join(directory, 'out');
+  const options = {
+    directory: release,
+    name: NAME,
+    out,
+    facts: FACTS,
+    parts: new Map(PARTS),
+    hostTools: { make: '4.3' },
+  };
+  return { directory, release, packed: await packRelease(options) };
+}
+
+async function factsOf(promise: Promise<unknown>): Promise<KsbundleError['facts']> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof KsbundleError)) throw new Error(`no error for the user: ${String(error)}`);
+  return error.facts;
+}
+
+describe('packRelease', () => {
+  it('writes a tarball that unpacks to its name and passes sha256sum, also of busybox', async () => {
+    const { directory, packed } = await pack();
+    expect(packed.tarball).toBe(path.join(directory, 'out', `${NAME}.tar.gz`));
+    expect((await readdir(path.join(directory, 'out'))).sort()).toEqual([
+      `${NAME}.tar.gz`,
+      `${NAME}.tar.gz.build.json`,
+    ]);
+    const target = path.join(directory, 'target');
+    await unpackArchive(packed.tarball, target);
+    expect(await readdir(target)).toEqual([NAME]);
+    for (const program of [['sha256sum'], ['busybox', 'sha256sum']]) {
+      const check = await run([...program, '-c', 'SHA256SUMS'], { directory: path.join(target, NAME) });
+      expect(check).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(check.stdout.split('\n')).toHaveLength(5);
+    }
+  });
+
+  it('depends on the release alone: other directory, umask, time and tools give equal bytes', async () => {
+    const first = await pack();
+    const umask = process.umask(0o077);
+    try {
+      expect((await pack()).packed.sha256).toBe(first.packed.sha256);
+    } finally {
+      process.umask(umask);
+    }
+  });
+
+  it('keeps facts of the build machine out of the release', async () => {
+    const { packed } = await pack();
+    const record: unknown = JSON.parse(await readFile(`${packed.tarball}.build.json`, 'utf8'));
+    expect(record).toMatchObject({
+      tarball: `${NAME}.tar.gz`,
+      sha256: packed.sha256,
+      hostTools: { make: '4.3' },
+    });
+    expect(JSON.stringify(packed.manifest)).not.toContain('4.3');
+  });
+
+  it('describes every file and link, and what they came from', async () => {
+    const { packed } = await pack();
+    const manifest = await readManifestFromTarball(packed.tarball);
+    expect(manifest).toEqual(packed.manifest);
+    expect(manifest.files.map((file) => file.path)).toEqual([
+      'README',
+      'bin/python',
+      'bin/python3',
+      'lib/a b é.txt',
+      'lib/app.py',
+    ]);
+    expect(manifest.files[1]).toEqual({ path: 'bin/python', part: 'component:cpython', target: 'python3' });
+    expect(manifest.files[2]).toMatchObject({ mode: '755', size: 10 });
+    expect(await inspectTarball(packed.tarball)).toMatchObject({
+      release: NAME,
+      packedSize: packed.size,
+      parts: [
+        { kind: 'component', name: 'cpython', files: 2, size: 10 },
+        { kind: 'wheel', name: 'app', files: 2, size: 14 },
+      ],
+    });
+  });
+
+  it.each([
+    [
+      'a name with a line break',
+      (release: string) => writeFile(path.join(release, 'a\nb'), ''),
+      /line break/,
+    ],
+    ['a name with a backslash', (release: string) => writeFile(path.join(release, 'a\\b'), ''), /backslash/],
+    ['an empty directory', (release: string) => mkdir(path.join(release, 'empty')), /empty directory/],
+    ['a file of unknown origin', (release: string) => writeFile(path.join(release, 'stray'), ''), /stray/],
+  ])('refuses %s', async (_, prepare, why) => {
+    const facts = await factsOf(pack(prepare));
+    expect(facts).toMatchObject({ code: 'KSB_RELEASE_UNPACKABLE', exitCode: 1 });
+    expect(facts.problems?.[0]?.message).toMatch(why);
+  });
+});
+
+describe('verifyTarball', () => {
+  it('accepts what was packed', async () => {
+    const { packed } = await pack();
+    expect(await verifyTarball(packed.tarball)).toEqual({
+      file: packed.tarball,
+      release: NAME,
+      filesChecked: 7,
+      bytes: packed.size,
+    });
+  });
+
+  /** Packs a release again after `change`, with the manifest and checksums that it had before. */
+  async function tampered(change: (release: string) => Promise<unknown>): Promise<KsbundleError['facts']> {
+    const { release, packed } = await pack();
+    await change(release);
+    await packTree(release, packed.tarball, { prefix: NAME, gzip: 6 });
+    return factsOf(verifyTarball(packed.tarball));
+  }
+
+  it.each([
+    [
+      'a changed file',
+      (release: string) => writeFile(path.join(release, 'lib/app.py'), 'print(2)\n'),
+      /^lib\/app\.py: its SHA-256/,
+    ],
+    [
+      'a longer file',
+      (release: string) => writeFile(path.join(release, 'README'), 'longer than before\n'),
+      /^README: its size/,
+    ],
+    [
+      'a lost executable bit',
+      (release: string) => chmod(path.join(release, 'bin/python3'), 0o644),
+      /^bin\/python3: its mode is 644/,
+    ],
+    [
+      'an extra file',
+      (release: string) => writeFile(path.join(release, 'lib/evil.py'), ''),
+      /^lib\/evil\.py is not part/,
+    ],
+    ['an extra directory', (release: string) => mkdir(path.join(release, 'evil')), /^evil is not part/],
+    [
+      'an extra link',
+      (release: string) => symlink('README', path.join(release, 'link')),
+      /^link is not part/,
+    ],
+    [
+      'a missing file',
+      (release: string) => run(['rm', path.join(release, 'lib/app.py')]),
+      /^lib\/app\.py is missing/,
+    ],
+    [
+      'a changed link',
+      (release: string) => run(['ln', '-sfn', 'evil', path.join(release, 'bin/python')]),
+      /^bin\/python: its target is evil/,
+    ],
+    [
+      'no manifest',
+      (release: string) => run(['rm', path.join(release, 'manifest.json')]),
+      /^manifest\.json is missing/,
+    ],
+    [
+      'no checksums',
+      (release: string) => run(['rm', path.join(release, 'SHA256SUMS')]),
+      /^SHA256SUMS is missing/,
+    ],
+    [
+      'a changed manifest',
+      (release: string) => run(['sed', '-i', 's/"2.17"/"2.16"/', path.join(release, 'manifest.json')]),
+      /^manifest\.json differs from SHA256SUMS/,
+    ],
+    [
+      'a checksum taken away',
+      (release: string) => run(['sed', '-i', '/README/d', path.join(release, 'SHA256SUMS')]),
+      /^README is not in SHA256SUMS/,
+    ],
+  ])('names %s', async (_, change, message) => {
+    const facts = await tampered(change);
+    expect(facts).toMatchObject({ code: 'KSB_VERIFY_FAILED', exitCode: 4 });
+    expect(facts.problems?.map((problem) => problem.message)).toContainEqual(expect.stringMatching(message));
+  });
+
+  it(
+    'notices every single changed byte of the file, and bytes before and after it',
+    { timeout: 60_000 },
+    async () => {
+      const { directory, packed } = await pack();
+      const bytes = await readFile(packed.tarball);
+      const changed = path.join(directory, 'changed.tar.gz');
+      const check = async (content: Buffer, what: string): Promise<void> => {
+        await writeFile(changed, content);
+        const facts = await factsOf(verifyTarball(changed));
+        expect(facts.exitCode, what).toBe(4);
+      };
+      for (let offset = 0; offset < bytes.length; offset += 1) {
+        const copy = Buffer.from(bytes);
+        copy[offset] = (copy[offset] ?? 0) ^ 0xff;
+        await check(copy, `byte ${offset}`);
+      }
+      await check(Buffer.concat([bytes, Buffer.from('x')]), 'a byte after the end');
+      await check(Buffer.concat([bytes, gzipSync(Buffer.alloc(512))]), 'another gzip member after the end');
+      await check(Buffer.concat([Buffer.from('x'), bytes]), 'a byte before the start');
+      await check(bytes.subarray(0, -1), 'truncated by a byte');
+      await check(Buffer.alloc(0), 'empty');
+    },
+  );
+
+  it.each([
+    ['an owner', (header: Header) => void (header.uid = 1000)],
+    ['a time', (header: Header) => void (header.mtime = new Date(0))],
+    ['a mode with setuid', (header: Header) => void (header.mode = 0o4755)],
+  ])('notices %s in the tar', async (_, change) => {
+    const { packed } = await pack();
+    const tar = gunzipSync(await readFile(packed.tarball));
+    const offset = tar.indexOf(`${NAME}/bin/python3\0`);
+    const header = new Header(tar, offset);
+    change(header);
+    tar.fill(0, offset, offset + 512);
+    header.encode(tar, offset);
+    await writeFile(packed.tarball, gzipLikeOurs(tar));
+    expect(await factsOf(verifyTarball(packed.tarball))).toMatchObject({ exitCode: 4 });
+  });
+
+  it('says what is no release at all', async () => {
+    const { directory } = await pack();
+    const file = path.join(directory, 'other.tar.gz');
+    await packTree(await writeTree(path.join(directory, 'other'), { 'a/b': 'c' }), file, { gzip: 6 });
+    expect(await factsOf(readManifestFromTarball(file))).toMatchObject({
+      code: 'KSB_NOT_A_RELEASE',
+      exitCode: 4,
+    });
+    expect(await factsOf(verifyTarball(file))).toMatchObject({ code: 'KSB_VERIFY_FAILED', exitCode: 4 });
+  });
+
+  it('leaves the release complete after packing', async () => {
+    const { release } = await pack();
+    expect((await listTree(release)).map((entry) => entry.path)).toEqual(
+      expect.arrayContaining(['manifest.json', 'SHA256SUMS']),
+    );
+  });
+});
+
+/** Node's gzip with the header bytes that ours has. */
+function gzipLikeOurs(content: Buffer): Buffer {
+  const bytes = gzipSync(content);
+  bytes.set([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+  return bytes;
+}
