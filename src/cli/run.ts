@@ -61,7 +61,8 @@ async function runCommand(request: RunRequest, host: Host, console: Console): Pr
   try {
     warnOfMisspeltVariables(host.environment, reporter.emit);
     const { run } = await command.load();
-    const result = await run(createCall(request, settings, { host, emit: reporter.emit }));
+    const emit = markInterrupted(reporter.emit, host.signal);
+    const result = await run(createCall(request, settings, { host, emit }));
     host.signal.throwIfAborted();
     reporter.close();
     printResult(result, console.stdout, flags.json === true);
@@ -69,6 +70,14 @@ async function runCommand(request: RunRequest, host: Host, console: Console): Pr
   } finally {
     reporter.close();
   }
+}
+
+/** What fails after an interruption was interrupted. */
+function markInterrupted(emit: Emit, signal: AbortSignal): Emit {
+  return (event) => {
+    const interrupted = signal.aborted && event.type === 'task-ended' && event.outcome === 'failed';
+    emit(interrupted ? { ...event, outcome: 'interrupted' } : event);
+  };
 }
 
 function createCall(

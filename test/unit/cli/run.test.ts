@@ -205,8 +205,10 @@ describe('a failure', () => {
     const before = new Set(process.listeners('SIGTERM'));
     const signal = abortOnSignals(() => undefined);
     const interrupted: Partial<Pipeline> = {
-      buildBundle: async () => {
+      buildBundle: async ({ emit }) => {
+        emit({ type: 'task-started', task: 'build:x', title: 'build x' });
         process.emit('SIGTERM');
+        emit({ type: 'task-ended', task: 'build:x', outcome: 'failed', time: 1000 });
         throw new Error('the child was killed');
       },
     };
@@ -215,6 +217,7 @@ describe('a failure', () => {
       for (const listener of process.listeners(name)) if (!before.has(listener)) process.off(name, listener);
     }
     expect(ran.exitCode).toBe(143);
+    expect(ran.stderr).toContain('✗ build x interrupted (1.0 s)');
     expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'KSB_INTERRUPTED', exitCode: 143 } });
   });
 });
