@@ -1,3 +1,4 @@
+#!/bin/sh
 # First process of a test machine. Arguments: its root directory, then the addresses it has. Says "ready" when the
 # machine may be used, and ends, and with it the machine, when standard input does.
 set -eu

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import path from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+
+/** Programs that the tests call, beyond those that a build needs, by the Debian package they come in. */
+const PROGRAMS = {
+  bzip2: ['bzip2'],
+  'busybox-static': ['busybox'],
+  dash: ['dash'],
+  debootstrap: ['debootstrap'],
+  git: ['git'],
+  iproute2: ['ip'],
+  'ksh93u+m': ['ksh'],
+  make: ['make'],
+  mksh: ['mksh'],
+  patch: ['patch'],
+  perl: ['perl'],
+  python3: ['python3'],
+  shellcheck: ['shellcheck'],
+  strace: ['strace'],
+  'util-linux': ['unshare', 'nsenter', 'mount'],
+  'xz-utils': ['xz'],
+  yash: ['yash'],
+};
+
+/** Of root only, whose directories are not on everybody's path. */
+const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** Debian packages that the tests need and this machine lacks, sorted. */
+export async function missingPackages() {
+  const missing = new Set();
+  for (const [name, programs] of Object.entries(PROGRAMS)) {
+    for (const program of programs) if (!(await isOnPath(program))) missing.add(name);
+  }
+  if (!(await hasVenv())) missing.add('python3-venv');
+  if (!(await isThere(KEYRING, constants.R_OK))) missing.add('debian-archive-keyring');
+  return [...missing].sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** What debootstrap knows Debian's archive by. */
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Whether Python can make the virtual environment that ruff is kept in; Debian splits that off. */
+async function hasVenv() {
+  return promisify(execFile)('python3', ['-c', 'import ensurepip, venv']).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function isOnPath(program) {
+  const directories = (process.env['PATH'] ?? '').split(path.delimiter);
+  for (const directory of [...directories, ...SYSTEM_DIRECTORIES]) {
+    if (await isThere(path.join(directory, program), constants.X_OK)) return true;
+  }
+  return false;
+}
+
+async function isThere(file, mode) {
+  return access(file, mode).then(
+    () => true,
+    () => false,
+  );
+}
+
+if (process.argv[1] === import.meta.filename)
+  process.stdout.write(`${(await missingPackages()).join(' ')}\n`);
