@@ -70,10 +70,16 @@ export async function compileRequirements(
     [output]: resolution.preferences,
   };
   await Promise.all(Object.entries(files).map(([file, text]) => writeFile(path.join(directory, file), text)));
-  return compile(uv, directory, output, [
+  return compile(uv, { directory, output }, [
     'requirements.txt',
-    ...['--constraints', 'constraints.txt', '--overrides', 'overrides.txt', '--excludes', 'excludes.txt'],
-    ...['--annotation-style', 'split'],
+    '--constraints',
+    'constraints.txt',
+    '--overrides',
+    'overrides.txt',
+    '--excludes',
+    'excludes.txt',
+    '--annotation-style',
+    'split',
     ...targetFlags(resolution),
   ]);
 }
@@ -85,9 +91,11 @@ export async function listFiles(
   directory: string,
 ): Promise<{ readonly text: string } | { readonly failure: RunResult }> {
   await writeFile(path.join(directory, 'pins.txt'), resolution.pins);
-  return compile(uv, directory, 'pylock.toml', [
+  return compile(uv, { directory, output: 'pylock.toml' }, [
     'pins.txt',
-    ...['--no-deps', '--format', 'pylock.toml'],
+    '--no-deps',
+    '--format',
+    'pylock.toml',
     ...targetFlags(resolution),
   ]);
 }
@@ -115,21 +123,39 @@ export function uvPlatform(platform: Platform): string {
  */
 function targetFlags({ python, platform, built }: Resolution): string[] {
   return [
-    ...['--python-version', python, '--python-platform', uvPlatform(platform)],
-    ...['--only-binary', ':all:', ...built.flatMap((name) => ['--no-binary', name])],
-    ...['--require-build-hashes', '--preview-features', 'build-dependency-hashes'],
+    '--python-version',
+    python,
+    '--python-platform',
+    uvPlatform(platform),
+    '--only-binary',
+    ':all:',
+    ...built.flatMap((name) => ['--no-binary', name]),
+    '--require-build-hashes',
+    '--preview-features',
+    'build-dependency-hashes',
   ];
 }
 
 async function compile(
   uv: Uv,
-  directory: string,
-  output: string,
+  { directory, output }: { readonly directory: string; readonly output: string },
   flags: readonly string[],
 ): Promise<{ readonly text: string } | { readonly failure: RunResult }> {
   const argv = [
-    ...[uv.executable, 'pip', 'compile', '--quiet', '--no-config', '--no-header', '--no-python-downloads'],
-    ...['--color', 'never', '--cache-dir', uv.cacheDirectory, '--output-file', output, ...flags],
+    uv.executable,
+    'pip',
+    'compile',
+    '--quiet',
+    '--no-config',
+    '--no-header',
+    '--no-python-downloads',
+    '--color',
+    'never',
+    '--cache-dir',
+    uv.cacheDirectory,
+    '--output-file',
+    output,
+    ...flags,
     ...(uv.offline === true ? ['--offline'] : []),
   ];
   const result = await run(argv, { directory, environment: environmentOf(uv), signal: uv.signal });
