@@ -208,7 +208,7 @@ export interface Bundle {
   readonly license: string;
   readonly summary: string;
   readonly homepage?: string;
-  /** Components that ship. Their inputs are built too, but ship only if named here. */
+  /** Components that the bundle asks for. Their inputs are built too; each ships what its own `ship` says. */
   readonly components: readonly string[];
   readonly python: BundlePython;
   readonly answers: readonly Answer[];

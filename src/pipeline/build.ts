@@ -1,4 +1,4 @@
-import { copyFile as copy, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile as copy, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AuditReport } from '../domain/audit.ts';
 import type { Sha256 } from '../domain/digest.ts';
@@ -107,6 +107,7 @@ async function deliver(from: string, to: string, digest: Sha256): Promise<void> 
   try {
     await mkdir(path.dirname(to), { recursive: true });
     await copy(from, temporary);
+    await chmod(temporary, 0o644);
     await rename(temporary, to);
   } catch (error) {
     throw explainDiskFull(error, to);
