@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import fse from 'fs-extra';
 import { sha256, type Sha256 } from '../domain/digest.ts';
 
@@ -38,9 +36,22 @@ export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
+const HASH_BUFFER_SIZE = 1 << 20;
+
 export async function hashFile(file: string): Promise<Sha256> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  // By hand, because a stream costs more than it takes to read one of a release's ten thousand small files.
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(size, HASH_BUFFER_SIZE)));
+    for (let length = -1; length !== 0;) {
+      length = (await handle.read(buffer, 0, buffer.length)).bytesRead;
+      hash.update(buffer.subarray(0, length));
+    }
+  } finally {
+    await handle.close();
+  }
   return sha256(hash.digest('hex'));
 }
 
