@@ -6,7 +6,6 @@ Precedence: flag, `KSB_*` environment, answers file, receipt, default.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -192,9 +191,9 @@ def _unknown_line(where: str, line: str, key: str, by_key: Mapping[str, Declarat
 
 def suggest(name: str, candidates: Iterable[str]) -> str:
     """Names the candidate nearest to `name`, or all of them."""
-    known = sorted(candidates)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+    known = {candidate.lstrip("-"): candidate for candidate in sorted(candidates)}
+    near = difflib.get_close_matches(name.lstrip("-"), known, n=1)
+    return f"did you mean {known[near[0]]}?" if near else f"known: {', '.join(known.values())}"
 
 
 def _split(text: str) -> list[str]:
@@ -211,8 +210,3 @@ def given(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
     """What the receipt remembers: the answers that somebody gave, without those that count for one run only."""
     skipped = set(transient)
     return {name: list(answer.values) for name, answer in answers.items() if answer.given and name not in skipped}
-
-
-def absolute(path: str) -> str:
-    """An absolute path without symbolic links resolved."""
-    return os.path.abspath(os.path.expanduser(path))

@@ -101,8 +101,8 @@ def _pids() -> list[int]:
 
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Starts a daemon in a session of its own, in `run`, with its first output appended to its log."""
-    log = os.open(daemon.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    """Starts a daemon in a session of its own, in `run`, with its log begun anew."""
+    log = os.open(daemon.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
         return subprocess.Popen(
             daemon.argv,
@@ -130,10 +130,13 @@ def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 
 
 
 def stop(processes: Sequence[Process], seconds: float = 10) -> None:
-    """Ends the processes: TERM to the daemons, then KILL to what is left. Raises NEEDS_PERSON if one stays."""
-    mains = [process for process in processes if process.is_main] or list(processes)
+    """Ends the processes: TERM to the daemons, which end their workers, then KILL to what is left.
+
+    Workers whose daemon was killed wait for it in vain, and are killed at once. Raises NEEDS_PERSON if one stays.
+    """
+    mains = [process for process in processes if process.is_main]
     _signal(mains, signal.SIGTERM)
-    if wait_until(lambda: not any(map(is_alive, processes)), seconds):
+    if mains and wait_until(lambda: not any(map(is_alive, processes)), seconds):
         return
     _signal(processes, signal.SIGKILL)
     if not wait_until(lambda: not any(map(is_alive, processes)), 5):

@@ -30,7 +30,8 @@ def plan(session: Session) -> None:
         report.out("update the data")
     for daemon in session.product.daemons(site):
         main = service.main_process(found, daemon)
-        action = _action(main, moved=steps.moved, changed=bool(steps.writes))
+        reloads = bool(steps.writes) and main is not None and bool(service.workers_of(found, main))
+        action = _action(main, moved=steps.moved, reloads=reloads)
         if action:
             report.out(f"{action} {daemon.name}")
     try:
@@ -40,12 +41,12 @@ def plan(session: Session) -> None:
         raise
 
 
-def _action(main: Process | None, *, moved: bool, changed: bool) -> str:
+def _action(main: Process | None, *, moved: bool, reloads: bool) -> str:
     if main is None:
         return "start"
     if moved:
         return "restart"
-    return "reload" if changed else ""
+    return "reload" if reloads else ""
 
 
 def _diff(change: Change) -> list[str]:

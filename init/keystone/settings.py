@@ -18,6 +18,13 @@ TRANSIENT = ("admin-password-file",)
 
 LOOPBACK = "127.0.0.1"
 
+#: What a path of an instance must not contain, since no quoting helps, and why.
+UNUSABLE = {
+    "?": "a database URL's parameters would begin there",
+    "\\$": "Keystone's configuration takes that for a quoted $",
+    "${": "httpd's configuration takes that for a variable",
+}
+
 
 def host(site: Site) -> str:
     return site.values("host")[0]
@@ -59,15 +66,16 @@ def processes(site: Site) -> int:
 def check_answers(site: Site) -> list[Problem]:
     """What is wrong with the answers together, and with the password file."""
     problems = password.check_given(site)
-    if "?" in site.instance.root:
-        problems.append(
-            Problem(
-                "the instance's path contains a question mark",
-                where=site.instance.root,
-                why="SQLite's database URL would end there",
-                hint="choose another place with --instance",
+    for text, why in UNUSABLE.items():
+        if text in site.instance.root:
+            problems.append(
+                Problem(
+                    f"the instance's path contains {text}",
+                    where=site.instance.root,
+                    why=why,
+                    hint="choose another place with --instance",
+                )
             )
-        )
     found = listeners(site)
     for index, listener in enumerate(found):
         if any(listener.overlaps(other) for other in found[:index]):

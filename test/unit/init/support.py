@@ -1,0 +1,24 @@
+"""Makes the installer importable from the repository, and offers what several tests need."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+INIT = REPOSITORY / "init"
+
+sys.dont_write_bytecode = True
+if str(INIT) not in sys.path:
+    sys.path.insert(0, str(INIT))
+
+
+class DirectoryTest(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self) -> None:
+        temporary = tempfile.TemporaryDirectory(prefix="ksb é ")
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name).resolve()

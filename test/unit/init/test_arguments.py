@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import unittest
+
+import support  # noqa: F401
+from installer import answers, arguments
+from installer.errors import Exit, Failure
+
+DECLARED = answers.declarations(
+    [
+        {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
+        {"name": "port", "type": "host-port", "repeatable": True, "help": "Port"},
+        {"name": "instance", "type": "path", "help": "Directory"},
+    ]
+)
+
+
+class ParseTest(unittest.TestCase):
+    def test_no_command_means_install(self) -> None:
+        parsed = arguments.parse(["--host", "a", "--port=1", "--port", "2"], DECLARED)
+        self.assertEqual(parsed.command.name, "install")
+        self.assertEqual(parsed.texts, {"host": ["a"], "port": ["1", "2"]})
+
+    def test_an_empty_value_is_a_value(self) -> None:
+        self.assertEqual(arguments.parse(["--host="], DECLARED).texts, {"host": [""]})
+        self.assertEqual(arguments.parse(["--host", ""], DECLARED).texts, {"host": [""]})
+
+    def refused(self, *argv: str) -> Failure:
+        with self.assertRaises(Failure) as caught:
+            arguments.parse(argv, DECLARED)
+        self.assertEqual(caught.exception.exit_code, Exit.USAGE)
+        return caught.exception
+
+    def test_unknown_options_name_the_nearest(self) -> None:
+        problem = self.refused("--hots", "x").problems[0]
+        self.assertIn("--hots", problem.what)
+        self.assertIn("--host", problem.hint)
+
+    def test_commands_of_later_are_unknown_now(self) -> None:
+        for command in ("upgrade", "rollback", "backup", "restore", "uninstall"):
+            self.assertIn(f"unknown command {command}", self.refused(command).problems[0].what)
+            self.assertNotIn(command, arguments.overview("x", DECLARED))
+
+    def test_a_command_takes_only_its_own_options(self) -> None:
+        self.refused("stop", "--host", "a")
+        self.refused("install", "--json")
+        self.assertEqual(arguments.parse(["stop", "--instance", "/i"], DECLARED).texts, {"instance": ["/i"]})
+        self.assertTrue(arguments.parse(["verify", "--json"], DECLARED).json)
+
+    def test_a_missing_value_does_not_swallow_the_next_option(self) -> None:
+        self.assertIn("--host needs a value", self.refused("--host", "--port", "1").problems[0].what)
+        self.assertIn("--port needs a value", self.refused("--port").problems[0].what)
+
+    def test_stray_arguments_are_refused(self) -> None:
+        self.assertIn("unexpected argument x", self.refused("install", "x").problems[0].what)
+
+    def test_help_wherever_it_stands(self) -> None:
+        for argv in (["help"], ["--help"], ["-h"], ["stop", "--help"], ["help", "stop"], ["--host", "a", "-h"]):
+            self.assertTrue(arguments.parse(argv, DECLARED).help, argv)
+
+    def test_help_leads_with_examples_and_names_every_answer(self) -> None:
+        text = arguments.overview("demo 1-1", DECLARED)
+        self.assertLess(text.index("Examples:"), text.index("Options:"))
+        for declaration in DECLARED.values():
+            self.assertIn(declaration.flag, text)
+        for command in arguments.COMMANDS.values():
+            self.assertLess(arguments.command_help(command, DECLARED).index("Examples:"), 200)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,182 @@
+"""init/bootstrap.sh under every shell it is written for, on a small release made here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import support
+
+SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"], ["ksh93"])
+
+#: Stands for the installer: says how it was called.
+INSTALLER = """
+import os, sys
+print("\\n".join([sys.executable and "ran", os.getcwd(), *sys.argv[1:]]))
+print(sorted(name for name in os.environ if name.startswith(("LD_", "CDPATH"))))
+"""
+
+
+class BootstrapTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.release = self.directory / "the release & 'more'"
+        (self.release / "init" / "installer").mkdir(parents=True)
+        (self.release / "bin").mkdir()
+        shutil.copy2(support.INIT / "bootstrap.sh", self.release / "init")
+        (self.release / "init" / "installer" / "__main__.py").write_text(INSTALLER)
+        python = self.release / "bin" / "python3"
+        python.write_text(f'#!/bin/sh\nexec "{os.path.realpath(sys.executable)}" "$@"\n')
+        python.chmod(0o755)
+        (self.release / "data").write_text("precious\n")
+        self.seal()
+        self.script = str(self.release / "init" / "bootstrap.sh")
+
+    def seal(self) -> None:
+        names = ("bin/python3", "data", "init/bootstrap.sh", "init/installer/__main__.py")
+        digests = {name: hashlib.sha256((self.release / name).read_bytes()).hexdigest() for name in names}
+        (self.release / "SHA256SUMS").write_text("".join(f"{digests[name]}  {name}\n" for name in names))
+
+    def bootstrap(
+        self, shell: Sequence[str], *arguments: str, script: str = "", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        if shutil.which(shell[0]) is None:
+            self.skipTest(f"{shell[0]} is not installed")
+        return subprocess.run(
+            [*shell, script or self.script, *arguments],
+            cwd=self.directory,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(environment or {})},
+            capture_output=True,
+            text=True,
+        )
+
+    def under_every_shell(
+        self,
+        check: Callable[[subprocess.CompletedProcess[str]], None],
+        *arguments: str,
+        script: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        for shell in SHELLS:
+            with self.subTest(shell=" ".join(shell)):
+                check(self.bootstrap(shell, *arguments, script=script, environment=environment))
+
+    def test_arguments_and_directory_arrive_as_they_were(self) -> None:
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            lines = result.stdout.splitlines()
+            self.assertEqual(lines[:-1], ["ran", str(self.directory), "install", "--host", "a b", "", "*", "$x'\""])
+
+        self.under_every_shell(check, "install", "--host", "a b", "", "*", "$x'\"")
+
+    def test_it_finds_its_release_through_symbolic_links(self) -> None:
+        (self.directory / "links").mkdir()
+        (self.directory / "links" / "one").symlink_to("../two")
+        (self.directory / "two").symlink_to(self.script)
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stdout.split("\n")[0]), (0, "ran"))
+
+        self.under_every_shell(check, "x", script="links/one")
+
+    def test_a_relative_path_and_a_hostile_environment(self) -> None:
+        hostile = {
+            "CDPATH": "/:/usr",
+            "LD_LIBRARY_PATH": "/nonexistent",
+            "LANGUAGE": "tr",
+            "POSIXLY_CORRECT": "1",
+            "IFS": "/",
+            "PYTHONHOME": "/nonexistent",
+            "PYTHONPATH": "/nonexistent",
+            "TMPDIR": "/nonexistent",
+        }
+        script = os.path.relpath(self.script, self.directory)
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(result.stdout.splitlines()[-1], "[]")
+
+        self.under_every_shell(check, "x", script=script, environment=hostile)
+
+    def damaged(self, *names: str) -> None:
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stdout), (4, ""))
+            for name in names:
+                self.assertIn(name, result.stderr)
+
+        self.under_every_shell(check, "install")
+
+    def test_a_flipped_byte_is_refused_and_named(self) -> None:
+        (self.release / "data").write_text("precioux\n")
+        self.damaged("data")
+
+    def test_a_missing_file_is_refused_and_named(self) -> None:
+        (self.release / "data").unlink()
+        self.damaged("data")
+
+    def test_damage_that_sha256sum_only_warns_of_is_refused(self) -> None:
+        sums = self.release / "SHA256SUMS"
+        sums.write_text(sums.read_text().replace("data", "data", 1).replace(sums.read_text()[70], "g", 1) + "no line\n")
+        self.damaged()
+
+    def test_verify_with_json_answers_in_json(self) -> None:
+        (self.release / "data").write_text("x")
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual(result.returncode, 4)
+            self.assertTrue(result.stdout.startswith('{"ok": false'))
+
+        self.under_every_shell(check, "verify", "--json")
+
+    def test_stopping_and_helping_work_on_a_damaged_release(self) -> None:
+        (self.release / "data").write_text("x")
+        for argument in ("stop", "status", "--help"):
+
+            def check(result: subprocess.CompletedProcess[str]) -> None:
+                self.assertEqual(result.returncode, 0)
+
+            self.under_every_shell(check, argument)
+
+    def test_a_program_of_another_machine_is_explained(self) -> None:
+        python = self.release / "bin" / "python3"
+        python.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+        self.seal()
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual(result.returncode, 3)
+            self.assertIn("cannot run", result.stderr)
+
+        self.under_every_shell(check, "install")
+
+    def test_a_missing_tool_is_named(self) -> None:
+        tools = self.directory / "tools"
+        tools.mkdir()
+        dash = shutil.which("dash")
+        if dash is None:
+            self.skipTest("dash is not installed")
+        # The script puts the system's directories first; a copy that does not stands for a host without the tool.
+        script = Path(self.script)
+        script.write_text(
+            script.read_text().replace("PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}", "PATH=/nonexistent")
+        )
+        result = subprocess.run([dash, self.script, "install"], capture_output=True, text=True)
+        self.assertEqual(result.returncode, 3)
+        self.assertIn("sha256sum is missing", result.stderr)
+
+    def test_the_script_is_clean(self) -> None:
+        for shell in SHELLS:
+            if shutil.which(shell[0]) is not None:
+                subprocess.run([*shell, "-n", str(support.INIT / "bootstrap.sh")], check=True)
+        if shutil.which("shellcheck") is None:
+            self.skipTest("shellcheck is not installed")
+        subprocess.run(["shellcheck", "-s", "sh", str(support.INIT / "bootstrap.sh")], check=True)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import unittest
+
+import support
+from installer import changes
+from installer.changes import Change, Kind
+from installer.instance import Instance
+from installer.product import RenderedFile
+
+
+class ChangesTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.instance = Instance(str(self.directory))
+        self.path = self.directory / "conf"
+
+    def compare(self, content: str, recorded: changes.Recorded) -> Change:
+        (change,) = changes.compare(self.instance, [RenderedFile("conf", content.encode(), 0o640, None)], recorded)
+        return change
+
+    def apply(self, content: str, recorded: changes.Recorded) -> changes.Recorded:
+        change = self.compare(content, recorded)
+        if change.writes:
+            changes.write(self.instance, change)
+        return changes.record([change])
+
+    def test_create_then_same_then_update(self) -> None:
+        recorded = self.apply("one", {})
+        self.assertIs(self.compare("one", recorded).kind, Kind.SAME)
+        self.assertIs(self.compare("two", recorded).kind, Kind.UPDATE)
+        self.apply("two", recorded)
+        self.assertEqual(self.path.read_text(), "two")
+
+    def test_a_changed_mode_is_put_right(self) -> None:
+        recorded = self.apply("one", {})
+        self.path.chmod(0o644)
+        self.assertIs(self.compare("one", recorded).kind, Kind.UPDATE)
+
+    def test_an_edit_is_left_alone_while_nothing_new_is_to_be_said(self) -> None:
+        recorded = self.apply("one", {})
+        self.path.write_text("mine")
+        change = self.compare("one", recorded)
+        self.assertIs(change.kind, Kind.EDITED)
+        self.assertFalse(change.writes)
+
+    def test_the_receipt_still_knows_that_an_edit_is_one(self) -> None:
+        recorded = self.apply("one", {})
+        self.path.write_text("mine")
+        recorded = self.apply("one", recorded)
+        self.assertIs(self.compare("one", recorded).kind, Kind.EDITED)
+
+    def test_an_edit_in_the_way_is_kept_beside(self) -> None:
+        recorded = self.apply("one", {})
+        self.path.write_text("mine")
+        self.assertIs(self.compare("two", recorded).kind, Kind.CONFLICT)
+        self.apply("two", recorded)
+        self.assertEqual(self.path.read_text(), "two")
+        self.assertEqual((self.directory / "conf.edited").read_text(), "mine")
+
+    def test_a_file_no_longer_rendered_is_removed_and_can_come_back(self) -> None:
+        recorded = self.apply("one", {})
+        (change,) = changes.compare(self.instance, [], recorded)
+        self.assertIs(change.kind, Kind.REMOVE)
+        changes.write(self.instance, change)
+        self.assertFalse(self.path.exists())
+        changes.revert(self.instance, [change])
+        self.assertEqual(self.path.read_text(), "one")
+
+    def test_revert_undoes_what_was_written(self) -> None:
+        recorded = self.apply("one", {})
+        change = self.compare("two", recorded)
+        changes.write(self.instance, change)
+        changes.revert(self.instance, [change])
+        self.assertEqual(self.path.read_text(), "one")
+
+
+if __name__ == "__main__":
+    unittest.main()

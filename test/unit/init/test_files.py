@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import stat
+import unittest
+
+import support
+from installer import files
+
+
+def mode(path: object) -> int:
+    return stat.S_IMODE(os.lstat(str(path)).st_mode)
+
+
+class WriteTest(support.DirectoryTest):
+    def test_mode_is_exact_under_any_umask(self) -> None:
+        for umask in (0o000, 0o027, 0o077):
+            path = self.directory / f"file{umask}"
+            directory = self.directory / f"directory{umask}"
+            before = os.umask(umask)
+            try:
+                files.write_atomically(str(path), b"x", 0o640)
+                files.ensure_directory(str(directory), 0o750)
+            finally:
+                os.umask(before)
+            self.assertEqual((mode(path), mode(directory)), (0o640, 0o750))
+
+    def test_an_existing_file_is_replaced_not_changed(self) -> None:
+        path = self.directory / "file"
+        path.write_bytes(b"old")
+        with path.open("rb") as reader:
+            files.write_atomically(str(path), b"new", 0o600)
+            self.assertEqual(reader.read(), b"old")
+        self.assertEqual(path.read_bytes(), b"new")
+
+    def test_a_left_over_of_a_killed_writer_is_no_obstacle(self) -> None:
+        path = self.directory / "file"
+        (self.directory / f"file{files.TEMPORARY_SUFFIX}").write_bytes(b"half")
+        files.write_atomically(str(path), b"whole", 0o600)
+        self.assertEqual(os.listdir(self.directory), ["file"])
+
+    def test_a_failed_write_leaves_the_old_file_and_nothing_else(self) -> None:
+        path = self.directory / "file"
+        path.write_bytes(b"old")
+        with self.assertRaises(TypeError):
+            files.write_atomically(str(path), "not bytes", 0o600)  # type: ignore[arg-type]
+        self.assertEqual((os.listdir(self.directory), path.read_bytes()), (["file"], b"old"))
+
+    def test_a_symbolic_link_is_not_followed(self) -> None:
+        target = self.directory / "target"
+        target.write_bytes(b"precious")
+        (self.directory / "link").symlink_to(target)
+        files.write_atomically(str(self.directory / "link"), b"x", 0o600)
+        self.assertEqual(target.read_bytes(), b"precious")
+        (self.directory / "real").mkdir()
+        (self.directory / "to-real").symlink_to(self.directory / "real")
+        with self.assertRaises(OSError):
+            files.ensure_directory(str(self.directory / "to-real"), 0o700)
+
+    def test_ensure_directory_says_whether_it_did_anything(self) -> None:
+        path = str(self.directory / "d")
+        self.assertTrue(files.ensure_directory(path, 0o750))
+        self.assertFalse(files.ensure_directory(path, 0o750))
+        self.assertTrue(files.ensure_directory(path, 0o700))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+import support
+from installer import processes
+from installer.account import Account
+from installer.processes import Daemon
+
+SELF = Account("me", os.geteuid(), os.getegid(), switch=False)
+
+
+class ProcessTest(support.DirectoryTest):
+    """Real processes: copies of sleep under a name of their own, so that nothing else is ever meant."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run = self.directory / "run"
+        self.run.mkdir()
+        self.program = self.directory / "ksbsleeper"
+        shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.program)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        daemon = Daemon("sleeper", [str(self.program), "60"], as_root=False, log=str(self.directory / "log"))
+        child = processes.spawn(daemon, str(self.run), SELF, {"PATH": "/bin"})
+        self.addCleanup(self.end, child)
+        self.assertTrue(processes.wait_until(lambda: bool(self.find()), 5))
+        return child
+
+    def end(self, child: subprocess.Popen[bytes]) -> None:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+
+    def find(self, former: str = "") -> list[processes.Process]:
+        return processes.find_processes(str(self.run), {"ksbsleeper"}, former)
+
+    def test_a_daemon_is_found_as_leader_of_its_session(self) -> None:
+        child = self.spawn()
+        (found,) = self.find()
+        self.assertEqual(found.pid, child.pid)
+        self.assertTrue(found.is_main)
+
+    def test_a_moved_instance_finds_its_daemon(self) -> None:
+        child = self.spawn()
+        moved = self.directory / "moved"
+        self.run.rename(moved)
+        self.run = moved
+        self.assertEqual([process.pid for process in self.find()], [child.pid])
+
+    def test_one_moved_to_another_file_system_finds_it_too(self) -> None:
+        child = self.spawn()
+        former = str(self.run)
+        self.run.rmdir()
+        self.run = self.directory / "copy"
+        self.run.mkdir()
+        self.assertEqual(self.find(), [])
+        self.assertEqual([process.pid for process in self.find(former)], [child.pid])
+
+    def test_a_copied_instance_leaves_the_original_alone(self) -> None:
+        self.spawn()
+        former = str(self.run)
+        self.run = self.directory / "copy"
+        self.run.mkdir()
+        self.assertEqual(self.find(former), [])
+
+    def test_other_programs_in_the_directory_are_not_ours(self) -> None:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"], cwd=self.run, stdin=subprocess.PIPE
+        )
+        self.assertEqual(self.find(), [])
+        child.communicate()
+
+    def test_stop_ends_it_and_waits(self) -> None:
+        child = self.spawn()
+        processes.stop(self.find())
+        self.assertEqual(child.wait(), -signal.SIGTERM)
+        self.assertEqual(self.find(), [])
+
+    def test_a_daemon_deaf_to_term_is_killed(self) -> None:
+        child = self.spawn()
+        os.kill(child.pid, signal.SIGSTOP)
+        processes.stop(self.find(), seconds=0.2)
+        self.assertEqual(child.wait(), -signal.SIGKILL)
+
+    def test_a_reused_pid_is_not_the_same_process(self) -> None:
+        self.spawn()
+        (found,) = self.find()
+        other = dataclasses.replace(found, started=found.started - 1)
+        self.assertTrue(processes.is_alive(found))
+        self.assertFalse(processes.is_alive(other))
+        processes.stop([other])
+        self.assertTrue(processes.is_alive(found))
+
+    def test_no_directory_has_no_processes(self) -> None:
+        self.assertEqual(processes.find_processes(str(self.directory / "none"), {"ksbsleeper"}), [])
+
+    def test_the_environment_is_closed_and_output_is_kept(self) -> None:
+        daemon = Daemon("env", ["/usr/bin/env"], as_root=False, log=str(self.directory / "log"))
+        child = processes.spawn(daemon, str(self.run), SELF, {"A": "1"})
+        child.wait()
+        self.assertEqual((self.directory / "log").read_text(), "A=1\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

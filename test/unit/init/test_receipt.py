@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import unittest
+
+import support
+from installer import receipt
+from installer.errors import Exit, Failure
+
+RECEIPT = receipt.Receipt(
+    bundle="demo",
+    version="1",
+    release_id="ab",
+    release_path="/r é",
+    instance_path="/i",
+    answers={"host": ["a"]},
+    files={"etc/x": {"sha256": "00", "mode": "0640"}},
+    state={"url": "http://a"},
+)
+
+
+class ReceiptTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = self.directory / "receipt.json"
+
+    def test_what_is_written_is_read(self) -> None:
+        receipt.write(str(self.path), RECEIPT, None)
+        read = receipt.read(str(self.path))
+        assert read is not None
+        self.assertTrue(read.same_facts(RECEIPT))
+        self.assertTrue(read.installed)
+
+    def test_the_time_of_the_first_install_is_kept(self) -> None:
+        receipt.write(str(self.path), dataclasses.replace(RECEIPT, installed="then"), None)
+        read = receipt.read(str(self.path))
+        assert read is not None
+        self.assertEqual(read.installed, "then")
+
+    def test_other_facts_are_not_the_same(self) -> None:
+        self.assertFalse(RECEIPT.same_facts(dataclasses.replace(RECEIPT, answers={"host": ["b"]})))
+        self.assertTrue(RECEIPT.same_facts(dataclasses.replace(RECEIPT, updated="later")))
+
+    def test_keys_of_another_version_are_kept(self) -> None:
+        receipt.write(str(self.path), RECEIPT, None)
+        document = json.loads(self.path.read_text())
+        self.path.write_text(json.dumps({**document, "backups": ["b1"]}))
+        read = receipt.read(str(self.path))
+        assert read is not None
+        receipt.write(str(self.path), read, None)
+        self.assertEqual(json.loads(self.path.read_text())["backups"], ["b1"])
+
+    def test_no_receipt_is_none_and_a_damaged_one_needs_a_person(self) -> None:
+        self.assertIsNone(receipt.read(str(self.path)))
+        for text in ("", "{", "[]", "{}", '{"format": 2}', '{"format": 1}'):
+            self.path.write_text(text)
+            with self.subTest(text=text), self.assertRaises(Failure) as caught:
+                receipt.read(str(self.path))
+            self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
+
+
+if __name__ == "__main__":
+    unittest.main()

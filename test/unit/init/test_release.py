@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import unittest
+
+import support
+from installer.errors import Exit, Failure
+from installer.release import Release
+
+
+class ReleaseTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        (self.directory / "bin").mkdir()
+        (self.directory / "bin" / "tool").write_text("#!/bin/sh\n")
+        (self.directory / "bin" / "tool").chmod(0o755)
+        (self.directory / "bin" / "link").symlink_to("tool")
+        (self.directory / "data").write_text("x")
+        (self.directory / "data").chmod(0o644)
+        files = [
+            {"path": "bin/link", "target": "tool"},
+            {"path": "bin/tool", "mode": "755"},
+            {"path": "data", "mode": "644"},
+        ]
+        (self.directory / "manifest.json").write_text(json.dumps({"files": files}))
+        lines = [self.line(name) for name in ("bin/tool", "data", "manifest.json")]
+        self.sums = self.directory / "SHA256SUMS"
+        self.sums.write_text("".join(lines))
+        (self.directory / "instance").mkdir()
+        (self.directory / "instance" / "anything").write_text("x")
+
+    def line(self, name: str) -> str:
+        return f"{hashlib.sha256((self.directory / name).read_bytes()).hexdigest()}  {name}\n"
+
+    def check(self) -> list[str]:
+        """What is reported, as `why: path`."""
+        try:
+            Release(str(self.directory)).check_contents()
+        except Failure as failure:
+            self.assertEqual(failure.exit_code, Exit.INTEGRITY)
+            return [f"{problem.why}: {path}" for problem in failure.problems for path in problem.details]
+        return []
+
+    def test_a_whole_release_passes_whatever_its_instance_holds(self) -> None:
+        self.assertEqual(self.check(), [])
+
+    def test_added_missing_and_changed_files_are_named_at_once(self) -> None:
+        (self.directory / "bin" / "extra").write_text("x")
+        (self.directory / "data").unlink()
+        (self.directory / "bin" / "tool").chmod(0o644)
+        (self.directory / "bin" / "link").unlink()
+        (self.directory / "bin" / "link").symlink_to("/bin/sh")
+        self.assertEqual(
+            self.check(),
+            [
+                "they are missing: data",
+                "they are not part of the release: bin/extra",
+                "their mode or link target was changed: bin/link",
+                "their mode or link target was changed: bin/tool",
+            ],
+        )
+
+    def test_a_file_in_place_of_a_link_is_a_change(self) -> None:
+        (self.directory / "bin" / "link").unlink()
+        (self.directory / "bin" / "link").write_text("x")
+        self.assertEqual(self.check(), ["their mode or link target was changed: bin/link"])
+
+    def test_a_umask_at_unpacking_is_no_change(self) -> None:
+        (self.directory / "data").chmod(0o600)
+        (self.directory / "bin" / "tool").chmod(0o700)
+        self.assertEqual(self.check(), [])
+
+    def test_a_checksum_list_that_sha256sum_would_forgive_is_refused(self) -> None:
+        text = self.sums.read_text()
+        for damaged in ("", text[:-1], text.upper(), text.replace("  data", " *data"), f"{text}junk\n", f"\n{text}"):
+            self.sums.write_text(damaged)
+            with self.subTest(damaged=damaged), self.assertRaises(Failure) as caught:
+                Release(str(self.directory)).checksums()
+            self.assertEqual(caught.exception.exit_code, Exit.INTEGRITY)
+
+
+if __name__ == "__main__":
+    unittest.main()
