@@ -10,8 +10,10 @@ export interface LoadedObject {
   readonly foundAt: string;
   /** The object that asked for it. */
   readonly loader: LoadedObject | undefined;
-  /** What its `DT_NEEDED` entries led to, those of the host left out. */
+  /** What its `DT_NEEDED` entries led to in the release. */
   readonly dependencies: LoadedObject[];
+  /** `DT_NEEDED` entries that the host answers. */
+  readonly hostLibraries: string[];
   /** `DT_NEEDED` entries that led nowhere. */
   readonly missing: string[];
 }
@@ -58,7 +60,7 @@ export function closureOf(object: LoadedObject): ReadonlySet<LoadedObject> {
 }
 
 function newObject(elf: ScannedElf, foundAt: string, loader: LoadedObject | undefined): LoadedObject {
-  return { elf, foundAt, loader, dependencies: [], missing: [] };
+  return { elf, foundAt, loader, dependencies: [], hostLibraries: [], missing: [] };
 }
 
 /** Breadth first, as glibc does it. */
@@ -69,7 +71,8 @@ function loadDependencies(process: Process, start: LoadedObject): void {
       const loaded = process.objects.find((other) => answersTo(other, library));
       const dependency = loaded ?? findLibrary(process, object, library);
       if (dependency === undefined) {
-        if (!process.release.hostLibraries.has(library)) object.missing.push(library);
+        const isOfHost = process.release.hostLibraries.has(library);
+        (isOfHost ? object.hostLibraries : object.missing).push(library);
         continue;
       }
       object.dependencies.push(dependency);

@@ -12,15 +12,36 @@ export interface ReleaseFiles {
   readonly elfFiles: readonly ScannedElf[];
   /** Sonames of the libraries that the host provides. */
   readonly hostLibraries: ReadonlySet<string>;
+  /** By name, the host's libraries that define a symbol, as far as files of the release refer to it with a version. */
+  readonly hostSymbols: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export function indexEntries(entries: readonly ScannedEntry[], platform: Platform): ReleaseFiles {
+  const elfFiles = entries.flatMap(({ elf }) => (elf === undefined ? [] : [elf]));
+  const libraries = new Set(hostLibraries(platform));
   return {
     entries,
     byPath: new Map(entries.map((entry) => [entry.path, entry])),
-    elfFiles: entries.flatMap(({ elf }) => (elf === undefined ? [] : [elf])),
-    hostLibraries: new Set(hostLibraries(platform)),
+    elfFiles,
+    hostLibraries: libraries,
+    hostSymbols: indexHostSymbols(elfFiles, libraries),
   };
+}
+
+function indexHostSymbols(
+  elfFiles: readonly ScannedElf[],
+  libraries: ReadonlySet<string>,
+): Map<string, ReadonlySet<string>> {
+  const index = new Map<string, Set<string>>();
+  for (const { symbols } of elfFiles) {
+    for (const { name, library } of symbols.undefined) {
+      if (library === undefined || !libraries.has(library)) continue;
+      const known = index.get(name);
+      if (known === undefined) index.set(name, new Set([library]));
+      else known.add(library);
+    }
+  }
+  return index;
 }
 
 /** As many symbolic links as the kernel follows before it gives up. */

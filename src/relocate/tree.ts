@@ -2,8 +2,8 @@ import { chmod, lstat, open, readFile, readlink, symlink, unlink } from 'node:fs
 import path from 'node:path';
 import { ElfError } from '../domain/elf/bytes.ts';
 import { isElf } from '../domain/elf/header.ts';
-import { PLACEHOLDER_PREFIX } from '../domain/layout.ts';
-import { listTree, writeFileAtomically } from '../io/files.ts';
+import { LIBRARY_DIRECTORY, PLACEHOLDER_PREFIX } from '../domain/layout.ts';
+import { listTree, writeFileAtomically, type TreeEntry } from '../io/files.ts';
 import { relocateElf, type RpathChange } from './rpath.ts';
 import { relocateShebang } from './shebang.ts';
 import { relocateSymlink } from './symlink.ts';
@@ -34,64 +34,115 @@ export interface RelocationReport {
 /** Enough for the magic number and for a shebang line: the kernel reads 256 bytes. */
 const HEAD_SIZE = 256;
 
+/** Files worked on at the same time. */
+const CONCURRENCY = 8;
+
 /**
  * Makes the tree at `root`, a release or what is to become one, run from anywhere: RPATHs, symbolic links, shebangs and
  * file modes. Doing it twice changes nothing. A file that only looks like ELF is left for the audit.
  */
 export async function relocateTree(root: string, options: RelocationOptions): Promise<RelocationReport> {
   const absoluteRoot = path.resolve(root);
-  const entries = await listTree(absoluteRoot);
-  const modes: string[] = [];
-  const shebangs: string[] = [];
-  const symlinks: { path: string; target: string }[] = [];
-  const elfFiles: { path: string; kind: RpathChange['kind']; rpath?: string }[] = [];
   const roots = [PLACEHOLDER_PREFIX, absoluteRoot];
-  const buildDirectories = [...roots, ...options.buildDirectories];
-
-  for (const entry of entries) {
-    const file = path.join(absoluteRoot, entry.path);
-    if (entry.kind === 'symlink') {
-      const target = relocateSymlink(entry.path, await readlink(file), roots);
-      if (target === undefined) continue;
-      await unlink(file);
-      await symlink(target, file);
-      symlinks.push({ path: entry.path, target });
-    } else if (entry.kind !== 'other') {
-      const mode = await normalizeMode(file, entry.kind);
-      if (mode.changed) modes.push(entry.path);
-      if (entry.kind === 'directory') continue;
-      const head = await readHead(file);
-      if (isElf(head)) {
-        const result = await relocateElfFile(file, { path: entry.path, mode: mode.mode });
-        if (result !== undefined) elfFiles.push({ path: entry.path, ...result });
-      } else if (head.toString('latin1', 0, 2) === '#!') {
-        const script = { ...options, buildDirectories, file: entry.path, executable: mode.mode === 0o755 };
-        const line = relocateShebang(head.toString('utf8').split('\n', 1)[0] ?? '', script);
-        if (line === undefined) continue;
-        await replaceFirstLine(file, { line, mode: mode.mode });
-        shebangs.push(entry.path);
-      }
-    }
+  const tree = {
+    ...options,
+    root: absoluteRoot,
+    roots,
+    buildDirectories: [...roots, ...options.buildDirectories],
+  };
+  const entries = await listTree(absoluteRoot);
+  const changes: EntryChange[] = [];
+  for (let start = 0; start < entries.length; start += CONCURRENCY) {
+    const batch = entries.slice(start, start + CONCURRENCY);
+    changes.push(...(await Promise.all(batch.map((entry) => relocateEntry(tree, entry)))));
   }
+  return reportChanges(changes);
+}
+
+interface Tree extends RelocationOptions {
+  readonly root: string;
+  /** Absolute paths that stand for the release's root. */
+  readonly roots: readonly string[];
+}
+
+interface EntryChange {
+  readonly path: string;
+  readonly modeChanged?: boolean;
+  readonly elf?: { readonly kind: RpathChange['kind']; readonly rpath?: string };
+  readonly target?: string;
+  readonly shebangChanged?: boolean;
+}
+
+function reportChanges(changes: readonly EntryChange[]): RelocationReport {
+  const pathsOf = (chosen: (change: EntryChange) => boolean): string[] =>
+    changes.filter(chosen).map((one) => one.path);
   return {
-    elfFiles: elfFiles.length,
-    rpaths: elfFiles.flatMap(({ path: at, kind, rpath }) =>
-      (kind === 'overwritten' || kind === 'added') && rpath !== undefined ? [{ path: at, rpath, kind }] : [],
+    elfFiles: pathsOf(({ elf }) => elf !== undefined).length,
+    rpaths: changes.flatMap(({ path: at, elf }) =>
+      elf?.rpath !== undefined && (elf.kind === 'overwritten' || elf.kind === 'added')
+        ? [{ path: at, rpath: elf.rpath, kind: elf.kind }]
+        : [],
     ),
-    inherited: elfFiles.filter(({ kind }) => kind === 'inherited').map((elf) => elf.path),
-    symlinks,
-    shebangs,
-    modes,
+    inherited: pathsOf(({ elf }) => elf?.kind === 'inherited'),
+    symlinks: changes.flatMap(({ path: at, target }) => (target === undefined ? [] : [{ path: at, target }])),
+    shebangs: pathsOf(({ shebangChanged }) => shebangChanged === true),
+    modes: pathsOf(({ modeChanged }) => modeChanged === true),
   };
 }
 
-/** Directories and what the owner may execute get 0755, all else 0644. */
+async function relocateEntry(tree: Tree, entry: TreeEntry): Promise<EntryChange> {
+  const file = path.join(tree.root, entry.path);
+  if (entry.kind === 'other') return { path: entry.path };
+  if (entry.kind === 'symlink')
+    return { path: entry.path, ...(await relinkRelative(file, { entry, roots: tree.roots })) };
+  const { mode, changed } = await normalizeMode(file, entry);
+  const content = entry.kind === 'file' ? await relocateContent(file, { tree, path: entry.path, mode }) : {};
+  return { path: entry.path, modeChanged: changed, ...content };
+}
+
+async function relinkRelative(
+  file: string,
+  link: { readonly entry: TreeEntry; readonly roots: readonly string[] },
+): Promise<Pick<EntryChange, 'target'>> {
+  const target = relocateSymlink(link.entry.path, await readlink(file), link.roots);
+  if (target === undefined) return {};
+  await unlink(file);
+  await symlink(target, file);
+  return { target };
+}
+
+interface FilePlace {
+  readonly tree: Tree;
+  readonly path: string;
+  readonly mode: number;
+}
+
+async function relocateContent(
+  file: string,
+  place: FilePlace,
+): Promise<Pick<EntryChange, 'elf' | 'shebangChanged'>> {
+  const head = await readHead(file);
+  if (isElf(head)) return relocateElfFile(file, place);
+  if (head.toString('latin1', 0, 2) !== '#!') return {};
+  const script = { ...place.tree, file: place.path, executable: place.mode === 0o755 };
+  const line = relocateShebang(head.toString('utf8').split('\n', 1)[0] ?? '', script);
+  if (line === undefined) return {};
+  await replaceFirstLine(file, { line, mode: place.mode });
+  return { shebangChanged: true };
+}
+
+/**
+ * Directories and what the owner may execute get 0755, all else 0644. So do Python modules of libraries, some of which
+ * are installed as programs: nothing runs them by their path.
+ */
 async function normalizeMode(
   file: string,
-  kind: 'file' | 'directory',
+  entry: TreeEntry,
 ): Promise<{ readonly mode: number; readonly changed: boolean }> {
   const current = (await lstat(file)).mode & 0o7777;
-  const mode = kind === 'directory' || (current & 0o100) !== 0 ? 0o755 : 0o644;
+  const isModule = entry.path.startsWith(`${LIBRARY_DIRECTORY}/`) && entry.path.endsWith('.py');
+  const isRunnable = entry.kind === 'directory' || ((current & 0o100) !== 0 && !isModule);
+  const mode = isRunnable ? 0o755 : 0o644;
   if (mode !== current) await chmod(file, mode);
   return { mode, changed: mode !== current };
 }
@@ -110,17 +161,14 @@ async function readHead(file: string): Promise<Buffer> {
   }
 }
 
-async function relocateElfFile(
-  file: string,
-  at: { readonly path: string; readonly mode: number },
-): Promise<{ readonly kind: RpathChange['kind']; readonly rpath?: string } | undefined> {
+async function relocateElfFile(file: string, place: FilePlace): Promise<Pick<EntryChange, 'elf'>> {
   try {
-    const change = relocateElf(await readFile(file), at.path);
-    if (!('bytes' in change)) return { kind: change.kind };
-    await replaceFile(file, change.bytes, at.mode);
-    return { kind: change.kind, rpath: change.rpath };
+    const change = relocateElf(await readFile(file), place.path);
+    if (!('bytes' in change)) return { elf: { kind: change.kind } };
+    await replaceFile(file, change.bytes, place.mode);
+    return { elf: { kind: change.kind, rpath: change.rpath } };
   } catch (error) {
-    if (error instanceof ElfError) return undefined;
+    if (error instanceof ElfError) return {};
     throw error;
   }
 }

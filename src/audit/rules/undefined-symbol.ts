@@ -5,8 +5,9 @@ import type { Offence, Rule } from '../rule.ts';
 import type { ScannedElf } from '../scan.ts';
 
 /**
- * Every symbol that a file uses is defined, in the version it wants, by what is loaded with it. References to glibc are
- * known by their version, which every one has, and are the business of `glibc-floor`.
+ * Every symbol that a file uses is defined, in the version it wants, by what is loaded with it. Versioned references to
+ * glibc are the business of `glibc-floor`; those without, which a file has that was not linked with glibc's library, need
+ * that library loaded by others.
  */
 export const undefinedSymbol: Rule = {
   name: 'undefined-symbol',
@@ -19,14 +20,18 @@ export const undefinedSymbol: Rule = {
 };
 
 function* checkObject(release: Release, load: Load, object: LoadedObject): Generator<Offence> {
-  const visible = new Set([...closureOf(object), ...load.scope].map(({ elf }) => elf));
+  const visible = new Set([...closureOf(object), ...load.scope]);
+  const files = new Set([...visible].map(({ elf }) => elf));
+  const hostLibraries = new Set(['libc.so.6', ...[...visible].flatMap((other) => other.hostLibraries)]);
   for (const symbol of object.elf.symbols.undefined) {
     if (symbol.weak || isLeftToOthers(release, object, symbol)) continue;
-    if ([...visible].some((elf) => defines(elf, symbol))) continue;
+    if ([...files].some((elf) => defines(elf, symbol))) continue;
+    const ofHost = symbol.version === undefined ? [...(release.hostSymbols.get(symbol.name) ?? [])] : [];
+    if (ofHost.some((library) => hostLibraries.has(library))) continue;
     const name = symbol.version === undefined ? symbol.name : `${symbol.name}@${symbol.version}`;
     const where = load.host === undefined ? '' : ` in ${load.host}`;
-    const provider = release.elfFiles.find((elf) => defines(elf, symbol));
-    const hint = provider === undefined ? '' : `; ${provider.path} defines it, but is not loaded`;
+    const provider = release.elfFiles.find((elf) => defines(elf, symbol))?.path ?? ofHost[0];
+    const hint = provider === undefined ? '' : `; ${provider} defines it, but is not loaded`;
     yield {
       path: object.elf.path,
       subject: name,
@@ -35,9 +40,9 @@ function* checkObject(release: Release, load: Load, object: LoadedObject): Gener
   }
 }
 
-/** Symbols of glibc, and of libraries that `needed-library` misses already. */
+/** Versioned symbols of glibc, and those that may be of a library that `needed-library` misses already. */
 function isLeftToOthers(release: Release, object: LoadedObject, symbol: UndefinedSymbol): boolean {
-  if (symbol.library === undefined) return false;
+  if (symbol.library === undefined) return object.missing.length > 0;
   return release.hostLibraries.has(symbol.library) || object.missing.includes(symbol.library);
 }
 

@@ -87,6 +87,14 @@ describe('relocateTree', () => {
     );
   });
 
+  test('a module of a library is no program, even if it was installed as one', async () => {
+    await writeFile(at('lib/deep/base64.py'), '#! /usr/bin/env python3\n', { mode: 0o755 });
+    const report = await relocateTree(root, { buildDirectories: [], python: 'bin/python3' });
+    expect(report).toMatchObject({ shebangs: [], modes: ['lib/deep/base64.py'] });
+    expect(await modeOf('lib/deep/base64.py')).toBe('644');
+    expect(await readFile(at('lib/deep/base64.py'), 'utf8')).toBe('#! /usr/bin/env python3\n');
+  });
+
   test('other names of a file, outside the tree too, keep their bytes', async () => {
     const outside = path.join(path.dirname(root), 'stored');
     await writeFile(outside, buildElf({ runpath: PLACEHOLDER_RPATH }), { mode: 0o755 });
