@@ -42,7 +42,7 @@ def _host(text: str) -> str:
     return name.lower()
 
 
-def parse_address(text: str) -> ipaddress._BaseAddress | None:
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address that `text` is; None if it is none."""
     try:
         return ipaddress.ip_address(text)

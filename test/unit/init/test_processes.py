@@ -26,8 +26,9 @@ class ProcessTest(support.DirectoryTest):
         self.program = self.directory / "ksbsleeper"
         shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.program)
 
-    def spawn(self) -> subprocess.Popen[bytes]:
-        daemon = Daemon("sleeper", [str(self.program), "60"], as_root=False, log=str(self.directory / "log"))
+    def spawn(self, *wrapper: str) -> subprocess.Popen[bytes]:
+        argv = [*wrapper, str(self.program), "60"]
+        daemon = Daemon("sleeper", argv, as_root=False, log=str(self.directory / "log"))
         child = processes.spawn(daemon, str(self.run), SELF, {"PATH": "/bin"})
         self.addCleanup(self.end, child)
         self.assertTrue(processes.wait_until(lambda: bool(self.find()), 5))
@@ -84,8 +85,7 @@ class ProcessTest(support.DirectoryTest):
         self.assertEqual(self.find(), [])
 
     def test_a_daemon_deaf_to_term_is_killed(self) -> None:
-        child = self.spawn()
-        os.kill(child.pid, signal.SIGSTOP)
+        child = self.spawn("/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh")
         processes.stop(self.find(), seconds=0.2)
         self.assertEqual(child.wait(), -signal.SIGKILL)
 
