@@ -5,7 +5,9 @@ import { withInputFile } from './input-file.ts';
 
 export const run: RunCommand = async (call) => {
   const { pipeline, context } = await call.open();
-  const report = await withInputFile(call, (file) => pipeline.auditPath(context, file));
+  const report = await withInputFile(call, (file) => pipeline.auditPath(context, file), {
+    directories: true,
+  });
   const failed = report.findings.some(({ exception }) => exception === undefined);
   return { data: report, lines: reportLines(report), exitCode: failed ? ExitCode.audit : ExitCode.done };
 };

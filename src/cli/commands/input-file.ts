@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -7,8 +7,17 @@ import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 import { withTemporaryDirectory } from '../../io/files.ts';
 import type { Call } from '../command.ts';
 
+export interface InputOptions {
+  /** Whether a directory will do as well as a file. */
+  readonly directories: boolean;
+}
+
 /** Runs `work` with the absolute path of a file that the user named; `-` is standard input, kept in a temporary file. */
-export async function withInputFile<T>(call: Call, work: (file: string) => Promise<T>): Promise<T> {
+export async function withInputFile<T>(
+  call: Call,
+  work: (file: string) => Promise<T>,
+  options: InputOptions = { directories: false },
+): Promise<T> {
   const [name = ''] = call.positionals;
   if (name === '-') {
     return withTemporaryDirectory(os.tmpdir(), async (directory) => {
@@ -18,17 +27,18 @@ export async function withInputFile<T>(call: Call, work: (file: string) => Promi
     });
   }
   const file = path.resolve(call.directory, name);
-  try {
-    await access(file);
-  } catch (error) {
-    throw new KsbundleError({
+  const unreadable = (why: string, cause?: unknown): KsbundleError =>
+    new KsbundleError({
       code: 'KSB_NO_SUCH_FILE',
       exitCode: ExitCode.usage,
       message: `cannot read ${file}`,
-      why: error instanceof Error ? error.message : String(error),
+      why,
       hint: 'give the path of a tarball, or - for standard input',
-      cause: error,
+      cause,
     });
-  }
+  const found = await stat(file).catch((error: unknown) => {
+    throw unreadable(error instanceof Error ? error.message : String(error), error);
+  });
+  if (found.isDirectory() && !options.directories) throw unreadable('it is a directory');
   return work(file);
 }

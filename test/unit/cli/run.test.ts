@@ -269,6 +269,12 @@ describe('a file', () => {
     expect(ran.exitCode).toBe(2);
     expect(ran.stderr).toContain(`cannot read ${path.join(directory, 'b.tar.gz')}`);
   });
+
+  it('that is a directory is one too', async () => {
+    const ran = await run(['verify', '.'], pipeline);
+    expect(ran.exitCode).toBe(2);
+    expect(ran.stderr).toContain('it is a directory');
+  });
 });
 
 describe('lock', () => {
