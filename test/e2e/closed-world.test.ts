@@ -1,4 +1,4 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -6,13 +6,18 @@ import { removeTree } from '../../src/io/files.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, issueToken, openstack, unpack, type Site } from './support/site.ts';
-import { readTraces, straceInto, type Opened } from './support/trace.ts';
+import { readTraces, straceInto, tracedOutput, type Opened } from './support/trace.ts';
 
-/** The host's part: the C library, its loader and its data, and what every system has. */
+/** The host's part: the C library, its loader, what both read by themselves, and what every system has. */
 const HOSTS_OWN = [
   /^(?:\/usr)?\/lib(?:64|\/x86_64-linux-gnu)\/(?:ld-linux-x86-64\.so\.2|ld-2\.\d+\.so)$/,
   /^(?:\/usr)?\/lib\/x86_64-linux-gnu\/lib(?:c|m|dl|pthread|rt|util|resolv|nss_(?:files|dns))(?:\.so\.\d+|-2\.\d+\.so)$/,
-  /^\/etc\/(?:ld\.so\.cache|passwd|group|nsswitch\.conf|hosts|resolv\.conf|localtime|ssl(?:\/.*)?)$/,
+  // glibc's own: the cache of its loader, its locales, its converters, the order of addresses.
+  /^\/etc\/(?:ld\.so\.cache|gai\.conf|host\.conf)$/,
+  /^\/usr\/lib\/(?:locale\/|x86_64-linux-gnu\/gconv\/gconv-modules\.cache$)/,
+  /^\/etc\/(?:passwd|group|nsswitch\.conf|hosts|resolv\.conf|localtime|ssl(?:\/.*)?)$/,
+  // What /etc/localtime is a link to.
+  /^\/usr\/share\/zoneinfo\//,
   /^\/(?:proc|sys|dev)(?:\/|$)/,
 ];
 
@@ -23,15 +28,15 @@ describe.skipIf(lacking !== undefined)(
   () => {
     let machine: Machine;
     let site: Site;
-    let traces: string;
+    let directory: string;
 
     beforeAll(async () => {
-      traces = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-traces-'));
+      directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-traces-'));
       machine = await startMachine('bullseye', [ADDRESS]);
       site = await unpack(machine, '/srv/key stöne');
       return async () => {
         await machine.destroy();
-        await removeTree(traces);
+        await removeTree(directory);
       };
     });
 
@@ -39,13 +44,15 @@ describe.skipIf(lacking !== undefined)(
     const isAllowed = (file: string): boolean =>
       isOurs(file) || file === site.release || HOSTS_OWN.some((pattern) => pattern.test(file));
 
-    it('boots, issues a token and answers under strace', async () => {
-      const wrapper = straceInto(traces);
+    it('boots and issues a token under strace', async () => {
+      for (const name of ['server', 'client']) await mkdir(path.join(directory, name));
       const script = `${site.release}/init/bootstrap.sh`;
+      const wrapper = straceInto(path.join(directory, 'server'));
       const booted = await machine.execute([script, '--host', ADDRESS], { wrapper });
-      expect(booted).toMatchObject({ exitCode: 0 });
+      expect(booted, await tracedOutput(path.join(directory, 'server'))).toMatchObject({ exitCode: 0 });
       await issueToken(machine, `http://${ADDRESS}:5000/v3`, await adminPassword(site));
-      expect(await openstack(site, ['token', 'issue'], { wrapper })).toMatchObject({ exitCode: 0 });
+      const client = straceInto(path.join(directory, 'client'));
+      expect(await openstack(site, ['token', 'issue'], { wrapper: client })).toMatchObject({ exitCode: 0 });
     });
 
     it('maps no program or library of others into any process', async () => {
@@ -64,7 +71,10 @@ describe.skipIf(lacking !== undefined)(
     it('opens and runs nothing of others, from the first start to the last stop', async () => {
       await machine.execute([`${site.release}/init/bootstrap.sh`, 'stop']);
       await expect.poll(() => machine.processes(), { timeout: 30_000 }).toEqual([]);
-      const opened = await readTraces(traces, machine.root);
+      const opened = [
+        ...(await readTraces(path.join(directory, 'server'), machine.root)),
+        ...(await readTraces(path.join(directory, 'client'), machine.root)),
+      ];
       const ours = opened.filter(({ program }) => isOurs(program));
       // A test that traced nothing must not pass.
       for (const program of ['httpd', 'memcached', 'python3']) {

@@ -8,12 +8,16 @@ export interface Opened {
   readonly file: string;
 }
 
+/** Where a traced command's output goes: it cannot go to a pipe, which strace would keep open. */
+const OUTPUT = 'output';
+
 /**
- * The strace(1) command that follows a command and all it starts, in the background, and writes one trace for each
- * process to `directory`.
+ * The command that follows another and all it starts with strace(1), in the background, and writes one trace for each
+ * process to `directory`. What the command itself says is read with `tracedOutput`.
  */
 export function straceInto(directory: string): string[] {
   return [
+    ...['sh', '-c', 'exec "$@" >"$0" 2>&1', path.join(directory, OUTPUT)],
     ...[
       'strace',
       '--daemonize',
@@ -27,10 +31,14 @@ export function straceInto(directory: string): string[] {
   ];
 }
 
+export async function tracedOutput(directory: string): Promise<string> {
+  return readFile(path.join(directory, OUTPUT), 'utf8');
+}
+
 /** Everything that was opened or executed with success, each once for each program, sorted. */
 export async function readTraces(directory: string, machineRoot: string): Promise<Opened[]> {
   const traces = new Map<number, readonly string[]>();
-  for (const name of await readdir(directory)) {
+  for (const name of (await readdir(directory)).filter((entry) => entry !== OUTPUT)) {
     const lines = (await readFile(path.join(directory, name), 'utf8')).split('\n');
     traces.set(Number(name.replace(/^trace\./, '')), lines);
   }
@@ -61,20 +69,20 @@ export async function readTraces(directory: string, machineRoot: string): Promis
 
 /** `execve("/bin/sh", […], …) = 0`. */
 function executedFile(line: string): string | undefined {
-  const [, file] = /^execve\("((?:[^"\\]|\\.)*)".*\) = 0$/.exec(line) ?? [];
+  const [, file] = /^execve\("((?:[^"\\]|\\.)*)".*\) += 0$/.exec(line) ?? [];
   return file === undefined ? undefined : unescape(file);
 }
 
 /** `openat(AT_FDCWD</>, "etc/hosts", O_RDONLY) = 3</etc/hosts>`: what was really opened stands at the end. */
 function openedFile(line: string): string | undefined {
-  const [, file] = /^open(?:at2?)?\(.*\) = \d+<((?:[^>\\]|\\.)*)>(?:\(deleted\))?$/.exec(line) ?? [];
+  const [, file] = /^open(?:at2?)?\(.*\) += \d+<((?:[^>\\]|\\.)*)>(?:\(deleted\))?$/.exec(line) ?? [];
   return file === undefined ? undefined : unescape(file);
 }
 
-/** `clone(…) = 5 /* 4711 in strace's PID NS … `. */
+/** `clone(…) = 5 /* 4711 in strace's PID NS … `, or a number alone where the namespace is strace's own. */
 function startedChild(line: string): number | undefined {
   const [, inside, outside] =
-    /^(?:clone3?|v?fork)\(.*\) = (\d+)(?: \/\* (\d+) in strace's PID NS \*\/)?$/.exec(line) ?? [];
+    /^(?:clone3?|v?fork)\(.*\) += (\d+)(?: \/\* (\d+) in strace's PID NS \*\/)?$/.exec(line) ?? [];
   return inside === undefined ? undefined : Number(outside ?? inside);
 }
 
