@@ -26,7 +26,7 @@ export interface DescribeOptions {
 export async function describeRelease({ directory, facts, parts }: DescribeOptions): Promise<Manifest> {
   const entries = await listTree(directory);
   const problems: Problem[] = [];
-  const files: (ManifestFile | ManifestLink)[] = [];
+  const packed: FileToDescribe[] = [];
   const occupied = new Set(entries.map((entry) => path.posix.dirname(entry.path)));
   for (const { path: name, kind } of entries) {
     if (/[\n\r\\]/u.test(name)) problems.push(problem(name, 'its name has a line break or a backslash'));
@@ -36,16 +36,30 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
       continue;
     const part = parts.get(name);
     if (part === undefined) problems.push(problem(name, 'nothing that was assembled put it there'));
-    else files.push(await describeFile(path.join(directory, name), { name, kind, part }));
+    else packed.push({ name, kind, part });
   }
   if (problems.length > 0) throw unpackable(problems);
+  const files: (ManifestFile | ManifestLink)[] = [];
+  for (let start = 0; start < packed.length; start += DESCRIBED_AT_ONCE) {
+    const some = packed.slice(start, start + DESCRIBED_AT_ONCE);
+    files.push(...(await Promise.all(some.map((file) => describeFile(directory, file)))));
+  }
   return { format: 1, ...facts, files };
 }
 
+interface FileToDescribe {
+  readonly name: string;
+  readonly kind: 'file' | 'symlink';
+  readonly part: Part;
+}
+
+const DESCRIBED_AT_ONCE = 16;
+
 async function describeFile(
-  file: string,
-  { name, kind, part }: { readonly name: string; readonly kind: 'file' | 'symlink'; readonly part: Part },
+  directory: string,
+  { name, kind, part }: FileToDescribe,
 ): Promise<ManifestFile | ManifestLink> {
+  const file = path.join(directory, name);
   if (kind === 'symlink') return { path: name, part, target: await readlink(file) };
   const { size, mode } = await lstat(file);
   return { path: name, part, mode: (mode & 0o100) === 0 ? '644' : '755', size, sha256: await hashFile(file) };

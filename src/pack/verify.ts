@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { sha256, type Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
-import { CHECKSUMS_FILE, MANIFEST_FILE, type Manifest } from '../domain/manifest.ts';
+import {
+  CHECKSUMS_FILE,
+  MANIFEST_FILE,
+  type Manifest,
+  type ManifestFile,
+  type ManifestLink,
+} from '../domain/manifest.ts';
 import type { VerifyResult } from '../domain/results.ts';
 import { visitReleaseTarball, type ArchiveEntry } from '../io/archive.ts';
 import { parseChecksums } from './checksums.ts';
@@ -92,10 +98,6 @@ async function readContent(file: string, signal: AbortSignal | undefined): Promi
 function compareManifest(entries: ReadonlyMap<string, Found>, manifest: Manifest): Problem[] {
   const problems: Problem[] = [];
   const expected = new Set([MANIFEST_FILE, CHECKSUMS_FILE]);
-  const differ = (name: string, what: string, packed: string, found: string): void => {
-    if (packed !== found)
-      problems.push({ code: 'changed', message: `${name}: ${what} is ${found}, packed was ${packed}` });
-  };
   for (const file of manifest.files) {
     expected.add(file.path);
     const found = entries.get(file.path);
@@ -103,14 +105,12 @@ function compareManifest(entries: ReadonlyMap<string, Found>, manifest: Manifest
       problems.push({ code: 'missing', message: `${file.path} is missing` });
       continue;
     }
-    differ(file.path, 'its kind', 'target' in file ? 'symlink' : 'file', found.kind);
-    if ('target' in file) {
-      differ(file.path, 'its target', file.target, found.target);
-      continue;
+    for (const [what, packed, there] of differences(file, found)) {
+      problems.push({
+        code: 'changed',
+        message: `${file.path}: its ${what} is ${there}, packed was ${packed}`,
+      });
     }
-    differ(file.path, 'its mode', file.mode, found.mode);
-    differ(file.path, 'its size', String(file.size), String(found.size));
-    differ(file.path, 'its SHA-256', file.sha256, found.sha256);
   }
   const directories = new Set([...expected].flatMap(parentsOf));
   for (const [name, { kind }] of entries) {
@@ -118,6 +118,23 @@ function compareManifest(entries: ReadonlyMap<string, Found>, manifest: Manifest
     if (!known) problems.push({ code: 'extra', message: `${name} is not part of the release` });
   }
   return problems;
+}
+
+/** What is not as the manifest says: name of the property, packed value, found value. */
+function differences(file: ManifestFile | ManifestLink, found: Found): (readonly [string, string, string])[] {
+  const properties: (readonly [string, string, string])[] =
+    'target' in file
+      ? [
+          ['kind', 'symlink', found.kind],
+          ['target', file.target, found.target],
+        ]
+      : [
+          ['kind', 'file', found.kind],
+          ['mode', file.mode, found.mode],
+          ['size', String(file.size), String(found.size)],
+          ['SHA-256', file.sha256, found.sha256],
+        ];
+  return properties.filter(([, packed, there]) => packed !== there);
 }
 
 function parentsOf(file: string): string[] {

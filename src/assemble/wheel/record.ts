@@ -11,7 +11,7 @@ export interface RecordLine {
 }
 
 /** Hashes that the binary distribution format takes; weaker ones it forbids. */
-const ALGORITHMS: readonly string[] = ['sha256', 'sha384', 'sha512'];
+const ALGORITHMS: ReadonlySet<string> = new Set(['sha256', 'sha384', 'sha512']);
 
 /** Parses RECORD: CSV of path, hash and size, as Python's csv module writes it (PyPA, "Recording installed projects"). */
 export function parseRecord(text: string): RecordLine[] {
@@ -32,7 +32,7 @@ function parseCsvLine(line: string): string[] {
 /** Whether a file has the hash of its RECORD line; a hash of an algorithm that is too weak or unknown never fits. */
 export async function matchesHash(file: string, hash: string): Promise<boolean> {
   const [algorithm = '', digest] = hash.split('=', 2);
-  if (!ALGORITHMS.includes(algorithm)) return false;
+  if (!ALGORITHMS.has(algorithm)) return false;
   return (
     createHash(algorithm)
       .update(await readFile(file))

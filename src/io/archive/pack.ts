@@ -67,9 +67,11 @@ async function packTo(root: string, target: Writable, options: PackOptions): Pro
     outer.update(chunk);
     size += chunk.length;
   });
-  await pipeline(Readable.from(counted, { objectMode: true }), target, {
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  await pipeline(
+    Readable.from(counted, { objectMode: true }),
+    target,
+    options.signal === undefined ? {} : { signal: options.signal },
+  );
   return { sha256: sha256(outer.digest('hex')), size, tarSha256: sha256(inner.digest('hex')) };
 }
 
@@ -149,5 +151,9 @@ function unpackable(file: string, { path: name }: TreeEntry): KsbundleError {
 
 async function syncFile(file: string): Promise<void> {
   const handle = await open(file);
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

@@ -27,7 +27,7 @@ export async function readTar(source: AsyncIterable<Buffer>, name: string, visit
     );
     parser.on('eof', () => (ended = true));
     parser.on('entry', (entry: ReadEntry) => {
-      visited = visited.then(() => visit(toEntry(entry))).then(() => void entry.resume());
+      visited = visited.then(() => visitWhole(entry, visit));
       visited.catch(reject);
     });
   });
@@ -42,6 +42,12 @@ export async function readTar(source: AsyncIterable<Buffer>, name: string, visit
   parser.end();
   await end;
   await Promise.race([visited, failed]);
+}
+
+/** Visits an entry and skips what the visitor left of its content, without which the parser would wait for ever. */
+async function visitWhole(entry: ReadEntry, visit: VisitEntry): Promise<void> {
+  await visit(toEntry(entry));
+  entry.resume();
 }
 
 function toEntry(entry: ReadEntry): ArchiveEntry {

@@ -45,8 +45,7 @@ export async function readZip({ file, name, maxEntries }: ZipToRead, visit: Visi
       throw hostileArchive(name, '', `makes ${zip.entryCount} (limit ${maxEntries})`);
     const openContent = promisify<Entry, Readable>(zip.openReadStream.bind(zip));
     for (const entry of await readDirectory(zip).catch(damaged)) {
-      const content = checkedContent(name, entry, () => openContent(entry));
-      await visit(await toEntry(name, entry, content));
+      await visit(await toEntry({ archive: name, entry, open: () => openContent(entry) }));
     }
   } finally {
     zip.close();
@@ -66,56 +65,54 @@ function readDirectory(zip: ZipFile): Promise<Entry[]> {
   });
 }
 
-async function toEntry(archive: string, entry: Entry, content: AsyncIterable<Buffer>): Promise<ArchiveEntry> {
-  // A buffer, whatever its type says. Names that are not marked as UTF-8 are ASCII in all that we read.
-  const name = String(entry.fileName);
+interface ZipEntryToRead {
+  /** What errors call the archive. */
+  readonly archive: string;
+  readonly entry: Entry;
+  readonly open: () => Promise<Readable>;
+}
+
+async function toEntry(source: ZipEntryToRead): Promise<ArchiveEntry> {
+  const { archive, entry } = source;
+  const name = nameOf(entry);
+  const content = checkedContent(source);
   const mode = entry.versionMadeBy >> 8 === MADE_BY_UNIX ? entry.externalFileAttributes >>> 16 : undefined;
   const type = (mode ?? 0) & FILE_TYPE;
   const kind = name.endsWith('/') ? 'directory' : (FILE_TYPES[type] ?? 'other');
-  const target = kind === 'symlink' ? await readTarget(archive, entry, content) : '';
+  if (kind === 'symlink' && entry.uncompressedSize > LONGEST_TARGET) {
+    throw hostileArchive(archive, name, 'is a symbolic link with a target too long for any system');
+  }
   return {
     path: name,
     kind,
     type: type.toString(8),
     mtime: decodeTime(entry),
     size: entry.uncompressedSize,
-    target,
+    // A symbolic link's target is its content.
+    target: kind === 'symlink' ? (await collectContent(content)).toString() : '',
     content,
     ...(mode === undefined ? {} : { mode: mode & 0o7777 }),
   };
 }
 
-/** A symbolic link's target is its content. */
-async function readTarget(archive: string, entry: Entry, content: AsyncIterable<Buffer>): Promise<string> {
-  if (entry.uncompressedSize > LONGEST_TARGET) {
-    throw hostileArchive(
-      archive,
-      String(entry.fileName),
-      'is a symbolic link with a target too long for any system',
-    );
-  }
-  return (await collectContent(content)).toString();
+/** Without decodeStrings the name is bytes, whatever its type says. Those not marked as UTF-8 are ASCII in all we read. */
+function nameOf(entry: Entry): string {
+  return (entry.fileName as unknown as Buffer).toString();
 }
 
-async function* checkedContent(
-  name: string,
-  entry: Entry,
-  openContent: () => Promise<Readable>,
-): AsyncGenerator<Buffer> {
+async function* checkedContent({ archive, entry, open }: ZipEntryToRead): AsyncGenerator<Buffer> {
+  const damaged = (why: string, cause?: unknown): Error =>
+    damagedArchive(archive, `${nameOf(entry)}: ${why}`, cause);
   let sum = 0;
   try {
-    for await (const chunk of (await openContent()) as AsyncIterable<Buffer>) {
+    for await (const chunk of (await open()) as AsyncIterable<Buffer>) {
       sum = crc32(chunk, sum);
       yield chunk;
     }
   } catch (error) {
-    throw damagedArchive(
-      name,
-      `${String(entry.fileName)}: ${error instanceof Error ? error.message : ''}`,
-      error,
-    );
+    throw damaged(error instanceof Error ? error.message : String(error), error);
   }
-  if (sum !== entry.crc32) throw damagedArchive(name, `${String(entry.fileName)}: its CRC-32 differs`);
+  if (sum !== entry.crc32) throw damaged('its CRC-32 differs');
 }
 
 /** DOS times have no zone (APPNOTE.TXT 4.4.6): read as UTC, so that they are the same on every machine. */

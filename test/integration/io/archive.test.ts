@@ -20,7 +20,7 @@ describe.skipIf(available.includes(false)).each(['bzip2', 'xz'])(
       });
       await packTree(root, path.join(directory, 'archive'));
       expect(await run([program, path.join(directory, 'archive')])).toMatchObject({ exitCode: 0 });
-      const [file = ''] = (await readdir(directory)).filter((name) => name.startsWith('archive'));
+      const file = (await readdir(directory)).find((name) => name.startsWith('archive')) ?? '';
       return path.join(directory, file);
     }
 

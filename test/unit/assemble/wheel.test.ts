@@ -105,10 +105,10 @@ describe('installWheel', () => {
 });
 
 describe('unpackWheel refuses', () => {
-  const change = (name: string, change: (item: ZipItem) => ZipItem[]): WheelContent => ({
+  const change = (name: string, damage: (item: ZipItem) => ZipItem[]): WheelContent => ({
     name: 'w',
     files: { 'w.py': 'original\n' },
-    damage: (items) => items.flatMap((item) => (item.path.endsWith(name) ? change(item) : [item])),
+    damage: (items) => items.flatMap((item) => (item.path.endsWith(name) ? damage(item) : [item])),
   });
   const record = (from: RegExp, to: string): WheelContent =>
     change('RECORD', (item) => [{ ...item, content: String(item.content).replace(from, to) }]);
