@@ -14,17 +14,34 @@ export function formatAudit(report: AuditReport): string[] {
   ];
 }
 
+/** Most findings of one rule that are shown of one file: a library that is not loaded has many symbols. */
+const SHOWN = 5;
+
 function formatGroups(findings: readonly Finding[]): string[] {
-  return findings.flatMap((finding, index) => {
-    const previous = findings[index - 1];
-    const next = findings[index + 1];
-    const isLastOfRemedy = next?.rule !== finding.rule || next.remedy !== finding.remedy;
-    return [
-      ...(previous?.rule === finding.rule ? [] : [`${finding.rule}:`]),
-      `  ${finding.path} ${finding.message}`,
-      ...(isLastOfRemedy ? [`    → ${finding.remedy}`] : []),
-    ];
-  });
+  return [...groupBy(findings, ({ rule }) => rule)].flatMap(([rule, ofRule]) => [
+    `${rule}:`,
+    ...[...groupBy(ofRule, ({ remedy }) => remedy)].flatMap(([remedy, ofRemedy]) => [
+      ...[...groupBy(ofRemedy, ({ path }) => path)].flatMap(([path, ofPath]) => formatFile(path, ofPath)),
+      `    → ${remedy}`,
+    ]),
+  ]);
+}
+
+function formatFile(path: string, findings: readonly Finding[]): string[] {
+  const shown = findings.slice(0, SHOWN).map(({ message }) => `  ${path} ${message}`);
+  const more = findings.length - shown.length;
+  return more === 0 ? shown : [...shown, `  ${path}: ${more} more like these`];
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 function formatExcepted({ rule, path, message, exception }: Finding): string[] {

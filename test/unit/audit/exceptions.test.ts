@@ -85,6 +85,15 @@ describe('formatAudit', () => {
     ]);
   });
 
+  test('many findings of one file are cut short', () => {
+    const symbols = Array.from({ length: 9 }, (_, index) => ({ ...needed, message: `uses symbol${index}` }));
+    expect(formatAudit({ ...report, findings: symbols }).slice(5, 8)).toEqual([
+      '  bin/httpd uses symbol4',
+      '  bin/httpd: 4 more like these',
+      '    → build it',
+    ]);
+  });
+
   test('a clean report is one line', () => {
     const clean = { filesScanned: 1, elfFilesScanned: 1, rules: [], findings: [] };
     expect(formatAudit(clean)).toEqual(['clean: 1 files, 1 of them ELF, against 0 rules; no glibc needed']);
