@@ -4,7 +4,7 @@ import { ExitCode, isErrnoException, KsbundleError } from '../../domain/errors.t
 import { explainDiskFull } from '../disk.ts';
 import { withTemporaryDirectory } from '../files.ts';
 import { decompress } from './decompress.ts';
-import { damagedArchive, type VisitEntry } from './entry.ts';
+import { damagedArchive, hostileArchive, type VisitEntry } from './entry.ts';
 import { detectFormat } from './format.ts';
 import { DEFAULT_LIMITS, guardArchive, type ArchiveLimits } from './guard.ts';
 import { readTar } from './tar-reader.ts';
@@ -23,6 +23,9 @@ export interface UnpackOptions extends VisitOptions {
   readonly strip?: number;
 }
 
+/** Bytes of headers, long names and padding that an entry may take in a tar. */
+const HEADERS_OF_ENTRY = 8192;
+
 /**
  * Visits every entry of a tar (plain, gzip, bzip2, xz) or zip, in the archive's order, unchecked: names may be
  * anything. The format is told by the bytes. Throws `KSB_ARCHIVE_UNKNOWN`, `KSB_ARCHIVE_DAMAGED`,
@@ -36,7 +39,28 @@ export async function visitArchive(file: string, options: VisitOptions, visit: V
     await visit(entry);
   };
   if (format === 'zip') await readZip({ file, name, maxEntries: limits.entries }, visitUnlessAborted);
-  else await readTar(decompress({ file, name, format, signal }), name, visitUnlessAborted);
+  else
+    await readTar(
+      bounded(decompress({ file, name, format, signal }), name, limits),
+      name,
+      visitUnlessAborted,
+    );
+}
+
+/** Stops a stream that holds more than the limits allow as content and headers, wherever in it that is. */
+async function* bounded(
+  tar: AsyncIterable<Buffer>,
+  name: string,
+  limits: ArchiveLimits,
+): AsyncGenerator<Buffer> {
+  const most = limits.bytes + limits.entries * HEADERS_OF_ENTRY;
+  let bytes = 0;
+  for await (const chunk of tar) {
+    bytes += chunk.length;
+    if (bytes > most)
+      throw hostileArchive(name, '', `would be at byte ${most} of the unpacked stream, above the limits`);
+    yield chunk;
+  }
 }
 
 /**
