@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import type { Emit } from '../domain/events.ts';
-import { writeBugReport } from './bug-report.ts';
 import type { Call, CommandResult } from './command.ts';
 import { createConsole, type Channel, type Console, type OutputStream } from './console.ts';
 import type { Environment } from './environment.ts';
@@ -165,6 +164,7 @@ async function reportFailure(
   formatFailure(failure, stderr.style).forEach(stderr.line);
   if (failure.bug === undefined) return;
   if (wants(parsed, 'verbose') && failure.bug instanceof Error) stderr.line(failure.bug.stack ?? '');
+  const { writeBugReport } = await import('./bug-report.ts');
   const report = await writeBugReport(failure.bug, { argv, environment: host.environment });
   if (report !== undefined) stderr.line(`  the details are in ${report}`);
   stderr.line(
