@@ -35,11 +35,14 @@ export async function lockBundle(context: Context, name: string, options: LockOp
     return { lockfile: file, changes: [] };
   }
   const previous = await readLockfileIfAny(file);
+  const indexes = (await context.fetch.network?.pythonIndexes())?.indexes;
   const lockfile = await resolveLock({
     ...subject,
     uv: {
       executable: await prepareUv(context, subject.set),
       cacheDirectory: path.join(context.cacheDirectory, 'uv'),
+      offline: context.offline,
+      ...(indexes === undefined ? {} : { indexes }),
       signal: context.signal,
     },
     workDirectory: context.store.temporary,
