@@ -11,7 +11,7 @@ export interface TarEntry {
   readonly target: string;
 }
 
-export const TAR_BLOCK = 512;
+const TAR_BLOCK = 512;
 
 /** The two zero blocks that end a tar. */
 export const TAR_END = Buffer.alloc(2 * TAR_BLOCK);
