@@ -50,7 +50,7 @@ export async function runGraph<T>(options: {
   const running = new Map<string, Promise<T>>();
   for (const name of options.order) {
     const start = async (): Promise<T> => {
-      await Promise.all(options.dependencies(name).map((dependency) => running.get(dependency)));
+      await Promise.all(options.dependencies(name).flatMap((dependency) => running.get(dependency) ?? []));
       signal.throwIfAborted();
       return options.work(name, signal);
     };

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
+import semver from 'semver';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import { run } from '../io/process.ts';
 import { installCommands, packageManagerOf, readOsRelease } from './package-manager.ts';
@@ -60,7 +61,7 @@ async function inspectTool(
   const version =
     tool.version === undefined ? undefined : await probeVersion(file, tool.version, where.signal);
   const minimum = tool.version?.minimum;
-  if (minimum !== undefined && (version === undefined || compareVersions(version, minimum) < 0)) {
+  if (minimum !== undefined && (version === undefined || isOlder(version, minimum))) {
     return lack(
       'tool-too-old',
       `is ${version ?? 'of an unknown version'}, and ${minimum} or newer is wanted`,
@@ -115,15 +116,10 @@ async function missingModules(
   return result.exitCode === 0 ? result.stdout.split('\n').filter((line) => line !== '') : [...modules];
 }
 
-/** Negative if `a` is older than `b`; versions are numbers joined by dots, of any count. */
-function compareVersions(a: string, b: string): number {
-  const left = a.split('.').map(Number);
-  const right = b.split('.').map(Number);
-  for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+/** Whether `version` is older than `minimum`; programs count in one, two or three numbers, and more are ignored. */
+function isOlder(version: string, minimum: string): boolean {
+  const [left, right] = [semver.coerce(version), semver.coerce(minimum)];
+  return left === null || right === null || semver.lt(left, right);
 }
 
 function missingTools(

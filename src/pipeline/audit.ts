@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { auditTree } from '../audit/audit.ts';
 import type { AuditOptions, ForbiddenBytes } from '../audit/options.ts';
-import type { AuditReport } from '../domain/audit.ts';
+import { failures, type AuditReport } from '../domain/audit.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { PLACEHOLDER_PREFIX, PLACEHOLDER_RPATH } from '../domain/layout.ts';
 import { MANIFEST_FILE } from '../domain/manifest.ts';
@@ -32,16 +32,16 @@ export async function auditRelease(
 
 /** Throws `KSB_AUDIT_FAILED` with every finding that no recipe declares harmless. */
 export function requireCleanAudit(report: AuditReport, bundle: Bundle): void {
-  const findings = report.findings.filter(({ exception }) => exception === undefined);
+  const findings = failures(report);
   if (findings.length === 0) return;
   throw new KsbundleError({
     code: 'KSB_AUDIT_FAILED',
     exitCode: ExitCode.audit,
     message: `the audit of ${bundle.name} has ${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}`,
     place: { file: bundle.origin.file },
-    problems: findings.map(({ rule, path: file, subject, message, remedy }) => ({
+    problems: findings.map(({ rule, path: file, message, remedy }) => ({
       code: rule,
-      message: `${file}: ${subject}: ${message}`,
+      message: `${file} ${message}`,
       hint: remedy,
     })),
     hint: 'remove the cause, or declare an [[exception]] with its reason and what overrides it at run time',
