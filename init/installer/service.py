@@ -75,7 +75,7 @@ def tail(path: str, lines: int = 8) -> list[str]:
     """The last lines of a log."""
     try:
         with open(path, "rb") as file:
-            file.seek(max(0, os.path.getsize(path) - 8192))
+            file.seek(max(0, os.path.getsize(path) - 65536))
             return file.read().decode("utf-8", "replace").splitlines()[-lines:]
     except OSError:
         return []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import signal
 import subprocess
 import time
@@ -104,15 +106,25 @@ def wait_ready(site: Site) -> None:
 
 
 def _not_ready(site: Site, why: str) -> Failure:
-    logs = [configuration.ERROR_LOG, "log/httpd-start.log", configuration.KEYSTONE_LOG]
-    details = [f"{log}: {line}" for log in logs for line in tail(site.instance.path(log), 6)]
     return Failure(
         Exit.NEEDS_PERSON,
         Problem(
             "the service does not answer",
             where=site.instance.log,
             why=why,
-            details=details,
+            details=[*_first_fault(site), *tail(site.instance.path("log", "httpd-start.log"), 3)],
             hint="remove the cause and run the command again",
         ),
     )
+
+
+_FAULT = re.compile(r"\] ((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|\[.*(?:emerg|alert|crit)\].*)")
+
+
+def _first_fault(site: Site) -> list[str]:
+    """The first exception since httpd read its configuration last: those that follow are of attempts to go on."""
+    lines = tail(site.instance.path(configuration.ERROR_LOG), 1000)
+    starts = [index for index, line in enumerate(lines) if "resuming normal operations" in line]
+    recent = lines[starts[-1] :] if starts else lines
+    faults = (match[1] for match in map(_FAULT.search, recent) if match)
+    return [fault[:400] for fault in itertools.islice(faults, 1)] or recent[-3:]
