@@ -104,7 +104,9 @@ def _check_account(site: Site) -> Iterator[Problem]:
         while path not in directories:
             directories[path] = None
             path = os.path.dirname(path)
-    for path in _refused(sorted(directories), site.account):
+    refused = _refused(sorted(directories), site.account)
+    # What lies below a closed directory is out of reach too; only the closed one is worth a word.
+    for path in (path for path in refused if os.path.dirname(path) not in refused):
         yield Problem(
             f"the service's account {site.account.name} cannot enter a directory",
             where=path,

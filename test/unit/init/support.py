@@ -22,3 +22,5 @@ class DirectoryTest(unittest.TestCase):
         temporary = tempfile.TemporaryDirectory(prefix="ksb é ")
         self.addCleanup(temporary.cleanup)
         self.directory = Path(temporary.name).resolve()
+        # Where root runs the tests, the service's account has to get in.
+        self.directory.chmod(0o755)

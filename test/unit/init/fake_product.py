@@ -1,0 +1,97 @@
+"""A product for tests of the installer: one real daemon that serves nothing, one file, data that is one more file."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from installer import files
+from installer.errors import Exit, Failure, Problem
+from installer.journal import Journal
+from installer.network import Listener
+from installer.processes import Daemon, Process
+from installer.product import Directory, RenderedFile, Site
+
+TRANSIENT = ("once",)
+DAEMON = "ksbsleeper"
+
+
+class FakeProduct:
+    """`calls` tells what was done; a step whose name is in `failing` fails."""
+
+    TRANSIENT = TRANSIENT
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.failing: set[str] = set()
+
+    def _did(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.failing:
+            raise Failure(Exit.NEEDS_PERSON, Problem(f"{name} failed"))
+
+    def check_answers(self, site: Site) -> list[Problem]:
+        return [Problem("bad host")] if site.value("host") == "bad.example" else []
+
+    def warn(self, site: Site) -> list[Problem]:
+        return []
+
+    def listeners(self, site: Site) -> list[Listener]:
+        return []
+
+    def directories(self, site: Site) -> list[Directory]:
+        return [Directory(name, 0o750, None) for name in ("etc", "run", "log", "tmp")]
+
+    def rendered_files(self, site: Site) -> list[RenderedFile]:
+        content = f"host={site.value('host')}\nroot={site.instance.root}\n"
+        return [RenderedFile("etc/conf", content.encode(), 0o640, None)]
+
+    def daemons(self, site: Site) -> list[Daemon]:
+        argv = [site.release.path("bin", DAEMON), "60"]
+        return [Daemon(DAEMON, argv, as_root=True, log=site.instance.path("log", "daemon.log"))]
+
+    def is_prepared(self, site: Site) -> bool:
+        return os.path.exists(site.instance.path("data"))
+
+    def prepare(self, site: Site, journal: Journal) -> None:
+        self._did("prepare")
+        files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)
+
+    def state(self, site: Site) -> Mapping[str, Any]:
+        return {"host": site.value("host")}
+
+    def migrate(self, site: Site, former: Mapping[str, Any]) -> None:
+        self._did("migrate")
+        files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)
+
+    def check_configuration(self, site: Site) -> None:
+        self._did("check")
+
+    def reload(self, site: Site, daemon: Process, workers: Sequence[Process]) -> bool:
+        self._did("reload")
+        return True
+
+    def wait_ready(self, site: Site) -> None:
+        self._did("ready")
+
+    def prove(self, site: Site) -> list[str]:
+        self._did("prove")
+        with open(site.instance.path("data"), encoding="utf-8") as data:
+            if data.read() != site.value("host"):
+                raise Failure(Exit.VERIFICATION, Problem("the data is of another host"))
+        return ["proven"]
+
+    def check_data(self, site: Site) -> list[Problem]:
+        return []
+
+    def summary(self, site: Site) -> list[str]:
+        return []
+
+
+def end(processes: Sequence[Process]) -> None:
+    """Kills daemons that a test started, and collects them."""
+    for process in processes:
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitpid(process.pid, 0)

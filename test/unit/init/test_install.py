@@ -1,0 +1,264 @@
+"""The life of an instance with a small product: real files, real lock, a real daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import unittest
+import unittest.mock
+from pathlib import Path
+
+import support
+from fake_product import DAEMON, FakeProduct, end
+from installer import arguments, control, install, show, verify
+from installer.errors import Exit, Failure
+from installer.journal import Journal
+from installer.processes import find_processes
+from installer.release import Release
+from installer.session import Session, open_session
+
+ANSWERS = [
+    {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
+    {"name": "once", "type": "string", "help": "For one run"},
+    {"name": "instance", "type": "path", "help": "Directory"},
+]
+
+
+class Cut(BaseException):
+    """Stands for SIGKILL: nothing that would tidy up catches it."""
+
+
+class InstallTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.root = self.directory / "release"
+        (self.root / "bin").mkdir(parents=True)
+        (self.root / "init").mkdir()
+        shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.root / "bin" / DAEMON)
+        bundle = {"name": "demo", "version": "1", "revision": 1, "init": "demo", "answers": ANSWERS}
+        (self.root / "init" / "bundle.json").write_text(json.dumps(bundle))
+        (self.root / "manifest.json").write_text('{"files": []}')
+        names = ("bin/ksbsleeper", "init/bundle.json", "manifest.json")
+        (self.root / "SHA256SUMS").write_text("".join(f"{'0' * 64}  {name}\n" for name in names))
+        self.product = FakeProduct()
+        self.addCleanup(lambda: end(self.running()))
+
+    @property
+    def instance(self) -> Path:
+        return self.root / "instance"
+
+    def running(self) -> list:  # type: ignore[type-arg]
+        return find_processes(str(self.instance / "run"), {DAEMON})
+
+    def session(self, *argv: str) -> Session:
+        release = Release(str(self.root))
+        parsed = arguments.parse(argv, open_declared(release))
+        return open_session(release, self.product, parsed, {})
+
+    def install(self, *argv: str) -> None:
+        self.product.calls.clear()
+        with quiet():
+            install.install(self.session("install", *argv))
+
+    def fails(self, exit_code: Exit, *argv: str) -> Failure:
+        with self.assertRaises(Failure) as caught:
+            self.install(*argv)
+        self.assertEqual(caught.exception.exit_code, exit_code)
+        return caught.exception
+
+    def conf(self) -> str:
+        return (self.instance / "etc" / "conf").read_text()
+
+    def snapshot(self) -> dict[str, tuple[int, int]]:
+        """Every file of the instance with its inode and time of change."""
+        found = {}
+        for path in self.instance.rglob("*"):
+            status = path.lstat()
+            found[str(path)] = (status.st_ino, status.st_mtime_ns)
+        return found
+
+    def test_a_first_install_prepares_starts_and_proves(self) -> None:
+        self.install("--host", "10.0.0.1", "--once", "secret")
+        self.assertEqual(self.product.calls, ["prepare", "check", "ready", "prove"])
+        (daemon,) = self.running()
+        self.assertTrue(daemon.is_main)
+        receipt = json.loads((self.instance / "receipt.json").read_text())
+        self.assertEqual(receipt["answers"], {"host": ["10.0.0.1"]})
+        self.assertIsNone(Journal(str(self.instance / "journal")).unfinished())
+
+    def test_a_second_run_changes_nothing(self) -> None:
+        self.install("--host", "10.0.0.1")
+        before, (daemon,) = self.snapshot(), self.running()
+        self.install()
+        self.assertEqual(self.product.calls, ["prove"])
+        self.assertEqual(self.snapshot(), before)
+        self.assertEqual(self.running(), [daemon])
+
+    def test_another_host_reloads_and_migrates_and_keeps_no_trace_of_the_old(self) -> None:
+        self.install("--host", "10.0.0.1")
+        (daemon,) = self.running()
+        self.install("--host", "10.0.0.2")
+        self.assertEqual(self.product.calls, ["check", "reload", "ready", "migrate", "prove"])
+        self.assertEqual(self.running(), [daemon])
+        for path in (path for path in self.instance.rglob("*") if path.is_file()):
+            self.assertNotIn("10.0.0.1", path.read_text(), path)
+
+    def test_a_moved_release_starts_anew_at_its_place(self) -> None:
+        self.install()
+        (daemon,) = self.running()
+        moved = self.directory / "moved"
+        self.root.rename(moved)
+        self.root = moved
+        self.install()
+        self.assertNotIn(daemon, self.running())
+        self.assertIn(str(moved), self.conf())
+        self.assertNotIn("prepare", self.product.calls)
+
+    def test_a_run_cut_off_at_any_journal_line_is_finished_by_the_next(self) -> None:
+        lines = self.count_lines("--host", "10.0.0.2")
+        self.assertGreater(lines, 5)
+        for line in range(1, lines + 1):
+            with self.subTest(line=line):
+                end(self.running())
+                shutil.rmtree(self.instance)
+                self.cut_at(line, "--host", "10.0.0.2")
+                self.install()
+                self.assertIn("host=10.0.0.2", self.conf())
+                self.assertEqual((self.instance / "data").read_text(), "10.0.0.2")
+                self.assertIsNone(Journal(str(self.instance / "journal")).unfinished())
+
+    def test_a_change_cut_off_at_any_journal_line_is_finished_by_the_next(self) -> None:
+        self.install("--host", "10.0.0.1")
+        lines = self.count_lines("--host", "10.0.0.2")
+        for line in range(1, lines):
+            with self.subTest(line=line):
+                self.install("--host", "10.0.0.1")
+                self.cut_at(line, "--host", "10.0.0.2")
+                self.install()
+                self.assertIn("host=10.0.0.2", self.conf())
+                self.assertIn("reload", self.product.calls)
+
+    def test_other_answers_after_a_cut_off_first_install_win(self) -> None:
+        self.product.failing = {"check"}
+        self.fails(Exit.NEEDS_PERSON, "--host", "10.0.0.1")
+        self.product.failing = set()
+        self.install("--host", "10.0.0.2")
+        self.assertEqual((self.instance / "data").read_text(), "10.0.0.2")
+
+    def count_lines(self, *argv: str) -> int:
+        self.install(*argv)
+        return len((self.instance / "journal").read_text().splitlines())
+
+    def cut_at(self, line: int, *argv: str) -> None:
+        """Runs install until that line of its journal is written, and not an instruction further."""
+        written = 0
+
+        def counted(method):  # noqa: ANN001, ANN202
+            def write(*values, **facts):  # noqa: ANN002, ANN003, ANN202
+                nonlocal written
+                method(*values, **facts)
+                written += 1
+                if written == line:
+                    raise Cut
+
+            return write
+
+        session = self.session("install", *argv)
+        journal = session.journal
+        for name in ("begin", "step", "end"):
+            setattr(journal, name, counted(getattr(journal, name)))
+        with unittest.mock.patch.object(Session, "journal", journal), quiet(), self.assertRaises(Cut):
+            install.install(session)
+
+    def test_a_configuration_that_does_not_work_is_rolled_back(self) -> None:
+        self.install("--host", "10.0.0.1")
+        self.product.failing = {"check"}
+        self.fails(Exit.ROLLED_BACK, "--host", "10.0.0.2")
+        self.assertIn("host=10.0.0.1", self.conf())
+        self.product.failing = set()
+        self.install()
+        self.assertEqual(self.product.calls, ["prove"])
+
+    def test_preflight_fails_before_the_first_write(self) -> None:
+        self.fails(Exit.PREFLIGHT, "--host", "bad.example")
+        self.assertFalse(self.instance.exists())
+
+    def test_a_foreign_directory_is_not_taken_over(self) -> None:
+        self.instance.mkdir()
+        (self.instance / "precious").write_text("x")
+        self.assertIn("not empty", self.fails(Exit.PREFLIGHT).problems[0].what)
+        self.assertEqual(os.listdir(self.instance), ["precious"])
+
+    def test_a_killed_daemon_is_reported_and_started_again(self) -> None:
+        self.install()
+        end(self.running())
+        with self.assertRaises(Failure) as caught, quiet():
+            control.status(self.session("status"), as_json=False)
+        self.assertIn("not running", caught.exception.problems[0].what)
+        with quiet():
+            control.start(self.session("start"))
+        self.assertEqual(len(self.running()), 1)
+
+    def test_stop_and_restart(self) -> None:
+        self.install()
+        (daemon,) = self.running()
+        with quiet():
+            control.restart(self.session("restart"))
+        self.assertNotIn(daemon, self.running())
+        with quiet():
+            control.stop(self.session("stop"))
+        self.assertEqual(self.running(), [])
+
+    def test_start_without_an_install_says_what_to_do(self) -> None:
+        for command in (control.start, control.stop, control.restart):
+            with self.assertRaises(Failure) as caught:
+                command(self.session("status"))
+            self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+            self.assertIn("install", caught.exception.problems[0].hint)
+
+    def test_plan_tells_and_writes_nothing(self) -> None:
+        with quiet() as output:
+            show.plan(self.session("plan", "--host", "10.0.0.1"))
+        self.assertIn("+host=10.0.0.1", output.getvalue())
+        self.assertIn(f"start {DAEMON}", output.getvalue())
+        self.assertFalse(self.instance.exists())
+
+    def test_verify_names_an_edit_as_one_and_a_missing_file_as_a_fault(self) -> None:
+        self.install()
+        (self.instance / "etc" / "conf").write_text("mine")
+        with quiet() as output:
+            verify.verify(self.session("verify", "--json"), as_json=True)
+        document = json.loads(output.getvalue())
+        self.assertEqual((document["ok"], document["edited"]), (True, ["etc/conf"]))
+        (self.instance / "etc" / "conf").unlink()
+        with self.assertRaises(Failure) as caught, quiet():
+            verify.verify(self.session("verify"), as_json=False)
+        self.assertEqual(caught.exception.exit_code, Exit.VERIFICATION)
+        self.assertIn("missing", caught.exception.problems[0].what)
+
+    def test_show_config_tells_where_a_value_is_from(self) -> None:
+        self.install("--host", "10.0.0.1")
+        with quiet() as output:
+            show.show_config(self.session("show-config", "--json"), as_json=True)
+        rows = {row["name"]: row for row in json.loads(output.getvalue())["answers"]}
+        self.assertEqual(rows["host"], {"name": "host", "values": ["10.0.0.1"], "origin": "receipt"})
+
+
+def open_declared(release: Release):  # noqa: ANN201
+    from installer import answers
+
+    return answers.declarations(release.bundle["answers"])
+
+
+@contextlib.contextmanager
+def quiet():  # noqa: ANN201
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
+        yield output
+
+
+if __name__ == "__main__":
+    unittest.main()
