@@ -6,7 +6,7 @@ import { PLACEHOLDER_PREFIX } from '../domain/layout.ts';
 import type { Component } from '../domain/recipe.ts';
 import { copyFile, listTree, removeTree } from '../io/files.ts';
 import { replaceInText } from '../io/text.ts';
-import type { WorkDirectories } from './environment.ts';
+import type { EnvironmentFacts, WorkDirectories } from './environment.ts';
 
 /** Installed files that no dependent and no release has a use for. */
 const LEFTOVERS = compileGlobs([
@@ -17,17 +17,27 @@ const LEFTOVERS = compileGlobs([
   'share/info/**',
 ]);
 
+/** Directories that a build saw; see `EnvironmentFacts`. */
+type Surroundings = Pick<EnvironmentFacts, 'directories' | 'toolchain' | 'tools'>;
+
 /**
  * Turns what the install steps left below DESTDIR into the component's tree: leftovers removed, the build's own
  * directories in text files replaced by the placeholder prefix, licence texts added below `licenses/`. Returns the
  * tree's root. Throws if something expected is missing.
  */
-export async function collectInstalled(component: Component, directories: WorkDirectories): Promise<string> {
+export async function collectInstalled(
+  component: Component,
+  { directories, toolchain, tools }: Surroundings,
+): Promise<string> {
   const root = path.join(directories.dest, PLACEHOLDER_PREFIX);
   await mkdir(root, { recursive: true });
   await refuseStrays(component, directories);
   await removeLeftovers(root);
   await replaceInText(root, [
+    // configure scripts record where they found a program; its name is enough.
+    { from: `${tools}/`, to: '' },
+    { from: `${path.join(toolchain, 'bin')}/`, to: '' },
+    { from: toolchain, to: `${PLACEHOLDER_PREFIX}/toolchain` },
     { from: directories.inputs, to: PLACEHOLDER_PREFIX },
     { from: directories.source, to: `${PLACEHOLDER_PREFIX}/source` },
     { from: directories.work, to: `${PLACEHOLDER_PREFIX}/work` },

@@ -70,7 +70,8 @@ export async function buildComponent(build: ComponentBuild, artifact: string): P
     emit: build.emit,
     signal,
   });
-  await packTree(await collectInstalled(component, directories), artifact, { signal });
+  const installed = await collectInstalled(component, { ...build, directories });
+  await packTree(installed, artifact, { signal });
   await removeTree(build.work);
 }
 
