@@ -7,14 +7,16 @@ import { run } from '../../../src/io/process.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Absolute path of the real bundle's tarball; see global-setup.ts. */
-    readonly tarball: string;
+    /** The real bundle's tarball, or why there is none; see global-setup.ts. */
+    readonly bundle: { readonly tarball: string } | { readonly fault: string };
   }
 }
 
-/** Absolute path of the real bundle's tarball. */
+/** Absolute path of the real bundle's tarball; throws if it could not be built. */
 export function tarball(): string {
-  return inject('tarball');
+  const bundle = inject('bundle');
+  if ('fault' in bundle) throw new Error(bundle.fault);
+  return bundle.tarball;
 }
 
 /** Name of the release's directory in the tarball. */

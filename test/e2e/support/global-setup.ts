@@ -1,36 +1,33 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { run } from '../../../src/io/process.ts';
-
-const ROOT = path.join(import.meta.dirname, '../../..');
+import { ksbundle, ROOT } from './cli.ts';
+import './bundle.ts';
 
 /**
- * Builds the real bundle with the real command line, as a user does, and tells the tests where it is. With
- * `KSBUNDLE_TEST_TARBALL` a tarball that is there already is tested instead.
+ * Builds the real bundle with the real command line, as a user does, and tells the tests where it is, or why there is
+ * none. With `KSBUNDLE_TEST_TARBALL` a tarball that is there already is tested instead.
  */
 export default async function setup(project: TestProject): Promise<void> {
   const given = process.env['KSBUNDLE_TEST_TARBALL'] ?? '';
-  project.provide('tarball', given === '' ? await buildBundle() : path.resolve(given));
-}
-
-async function buildBundle(): Promise<string> {
-  const out = path.join(ROOT, 'out');
-  const cli = path.join(ROOT, 'dist/cli/main.js');
+  if (given !== '') {
+    project.provide('bundle', { tarball: path.resolve(given) });
+    return;
+  }
   const start = performance.now();
-  const errors: string[] = [];
-  const built = await run([process.execPath, cli, 'build', 'keystone', '--out', out], { directory: ROOT });
-  errors.push(built.stderr);
-  if (built.exitCode !== 0) {
-    throw new Error(`ksbundle build keystone ended with ${built.exitCode}:\n${built.stderr.slice(-8000)}`);
+  const mirror = process.env['KSBUNDLE_MIRROR'];
+  const built = await ksbundle(['build', 'keystone', '--out', path.join(ROOT, 'out')], {
+    environment: mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror },
+  });
+  const [tarball, ...others] = built.stdout.split('\n');
+  if (built.exitCode !== 0 || tarball === undefined || others.length > 0) {
+    const fault = `ksbundle build keystone ended with ${built.exitCode}:\n${built.stdout}\n${built.stderr.slice(-8000)}`;
+    process.stderr.write(`${fault}\n`);
+    project.provide('bundle', { fault });
+    return;
   }
-  const lines = built.stdout.split('\n');
-  const [file] = lines;
-  if (file === undefined || lines.length > 1 || !path.isAbsolute(file)) {
-    throw new Error(`ksbundle build keystone printed more or less than a path:\n${built.stdout}`);
-  }
-  const { size } = await stat(file);
+  const { size } = await stat(tarball);
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
-  process.stderr.write(`built ${file} (${(size / 1e6).toFixed(1)} MB) in ${seconds} s\n`);
-  return file;
+  process.stderr.write(`built ${tarball} (${(size / 1e6).toFixed(1)} MB) in ${seconds} s\n`);
+  project.provide('bundle', { tarball });
 }

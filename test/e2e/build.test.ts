@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { exists, hashFile, listTree, removeTree } from '../../src/io/files.ts';
+import { ksbundle, startKsbundle } from './support/cli.ts';
+import { makeTinyBundle, type TinyBundle } from './support/tiny-bundle.ts';
+
+let gate: string;
+
+beforeEach(async () => {
+  gate = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-gate-'));
+});
+afterEach(() => removeTree(gate));
+
+/** A build step that says that it runs and goes on when it may. */
+function gated(): string {
+  return `touch '${gate}/started'\nwhile [ ! -e '${gate}/open' ]; do sleep 0.05; done`;
+}
+
+async function waitForStep(): Promise<void> {
+  await expect.poll(() => exists(`${gate}/started`), { timeout: 60_000 }).toBe(true);
+}
+
+async function openGate(): Promise<void> {
+  await writeFile(`${gate}/open`, '');
+}
+
+describe('ksbundle build', () => {
+  it('prints the path of the tarball alone, and the same within a second when there is nothing to do', async () => {
+    const { build, tarball } = await makeTinyBundle();
+    expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
+    const start = performance.now();
+    expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
+    expect(performance.now() - start).toBeLessThan(1000);
+  });
+
+  it('makes the same bytes from another cache, in another directory, under another umask and locale', async () => {
+    const digests: string[] = [];
+    for (const [umask, locale] of [
+      ['022', 'C'],
+      ['077', 'tr_TR.UTF-8'],
+    ]) {
+      const { build, tarball } = await makeTinyBundle();
+      const main = path.join(import.meta.dirname, '../../dist/cli/main.js');
+      const shell = spawn('sh', ['-c', `umask ${umask}; exec "$@"`, 'sh', process.execPath, main, ...build], {
+        env: { ...process.env, LC_ALL: locale, TZ: 'Pacific/Chatham' },
+        stdio: 'ignore',
+      });
+      expect(await once(shell, 'exit')).toEqual([0, null]);
+      digests.push(await hashFile(tarball));
+    }
+    expect(digests[0]).toBe(digests[1]);
+  });
+
+  it('does no harm to a second one at the same time', async () => {
+    const { build, tarball } = await makeTinyBundle({ script: gated() });
+    const both = Promise.all([ksbundle(build), ksbundle(build)]);
+    await waitForStep();
+    await openGate();
+    for (const result of await both) expect(result).toMatchObject({ exitCode: 0, stdout: tarball });
+    expect(await ksbundle(['verify', tarball])).toMatchObject({ exitCode: 0 });
+  });
+
+  it('names a damaged entry of its store and makes it again', async () => {
+    const tiny = await makeTinyBundle();
+    expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
+    const digest = await hashFile(tiny.tarball);
+    const damaged = await damageStore(tiny);
+    expect(damaged.length).toBeGreaterThan(3);
+    const verified = await ksbundle(['cache', 'verify', '--cache', tiny.cache]);
+    expect(verified.exitCode).toBe(4);
+    for (const name of damaged) expect(verified.stdout + verified.stderr).toContain(name);
+    expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0, stdout: tiny.tarball });
+    expect(await hashFile(tiny.tarball)).toBe(digest);
+  });
+
+  it('never hands out a damaged tarball, even if nobody verified the store', async () => {
+    const tiny = await makeTinyBundle();
+    expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
+    const digest = await hashFile(tiny.tarball);
+    await damageStore(tiny);
+    await rm(tiny.tarball);
+    const again = await ksbundle(tiny.build);
+    if (again.exitCode === 0) expect(await hashFile(tiny.tarball)).toBe(digest);
+    else expect(again.exitCode).toBe(4);
+    expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0, stdout: tiny.tarball });
+    expect(await hashFile(tiny.tarball)).toBe(digest);
+  });
+
+  it('ends on Ctrl-C with everything it started, and the next run goes on', async () => {
+    const tiny = await makeTinyBundle({ script: gated() });
+    const child = startKsbundle(tiny.build);
+    await waitForStep();
+    expect(await stepProcesses()).not.toEqual([]);
+    process.kill(-pidOf(child), 'SIGINT');
+    expect(await once(child, 'exit')).toEqual([130, null]);
+    expect(await stepProcesses()).toEqual([]);
+    await expectNothingHalfDone(tiny);
+    await expectToGoOn(tiny);
+  });
+
+  it('goes on after it was killed in the middle', async () => {
+    const tiny = await makeTinyBundle({ script: gated() });
+    const child = startKsbundle(tiny.build);
+    await waitForStep();
+    child.kill('SIGKILL');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    await expectNothingHalfDone(tiny);
+    await expectToGoOn(tiny);
+  });
+});
+
+async function expectToGoOn({ build, tarball }: TinyBundle): Promise<void> {
+  await openGate();
+  expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
+  expect(await ksbundle(['verify', tarball])).toMatchObject({ exitCode: 0 });
+}
+
+/** What is in place is whole: no tarball, and nothing in the store under a digest that it does not have. */
+async function expectNothingHalfDone({ tarball, cache }: TinyBundle): Promise<void> {
+  expect(await exists(tarball)).toBe(false);
+  expect(await ksbundle(['cache', 'verify', '--cache', cache])).toMatchObject({ exitCode: 0 });
+}
+
+/** Changes one byte of everything in the store; the digests. */
+async function damageStore({ cache }: TinyBundle): Promise<string[]> {
+  const store = path.join(cache, 'sha256');
+  const files = (await listTree(store)).filter(({ kind }) => kind === 'file').map((entry) => entry.path);
+  for (const file of files) {
+    const content = await readFile(path.join(store, file));
+    content[content.length >> 1] = (content[content.length >> 1] ?? 0) ^ 1;
+    await rm(path.join(store, file));
+    await writeFile(path.join(store, file), content);
+  }
+  return files.map((file) => file.replaceAll('/', ''));
+}
+
+/** Processes that run the gated step. */
+async function stepProcesses(): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes(`${gate}/open`)) found.push(command);
+  }
+  return found;
+}
+
+function pidOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new Error('not started');
+  return child.pid;
+}
