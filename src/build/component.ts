@@ -114,7 +114,8 @@ async function unpackSources(build: ComponentBuild, directories: WorkDirectories
   for (const source of build.component.sources) {
     const archive = await build.fetchSource(source);
     const destination = path.join(directories.source, source.into);
-    await unpackArchive(archive, destination, { strip: source.strip, signal: build.signal });
+    const name = `${build.component.name}: ${source.packings.map(({ file }) => file).join(' or ')}`;
+    await unpackArchive(archive, destination, { name, strip: source.strip, signal: build.signal });
   }
 }
 

@@ -36,6 +36,9 @@ export interface MadeRelease {
   readonly time: number;
 }
 
+/** Folders of the code that decides a release's bytes. */
+const STAGES = ['assemble', 'audit', 'domain', 'io', 'pack', 'pipeline', 'relocate'];
+
 /**
  * Key of a release: everything that decides its bytes. The code that assembles, relocates, audits and packs is among it by
  * its own bytes, so that a changed ksbundle never hands out a release of the old one.
@@ -57,7 +60,9 @@ export async function releaseKey(
       ]),
       lockfile.wheels.map(({ file, sha256 }) => [file, sha256]),
       await hashTree(context.initDirectory),
-      await hashTree(path.dirname(import.meta.dirname)),
+      await Promise.all(
+        STAGES.map((folder) => hashTree(path.join(path.dirname(import.meta.dirname), folder))),
+      ),
     ]),
   );
   const auditKey = hashBytes(`${digest} audit`);

@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -22,6 +22,8 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
   const { tarball } = await buildBundle(context, name);
   const { bundle } = await loadSubject(context, name);
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-try-'));
+  // The service runs as another account if root tries it.
+  await chmod(directory, 0o755);
   const release = path.join(directory, releaseName(bundle, context.platform.arch));
   const task = { task: `try:${name}`, title: `${name} on ${HOST}` };
   return asTask(context.emit, task, async () => {

@@ -29,6 +29,7 @@ const component: Component = {
   drop: [],
   expect: [],
   exceptions: [],
+  pluginHosts: [],
   distributions: [],
   origin: { file: '/somewhere/recipe.toml', sha256: digest('3') },
 };
