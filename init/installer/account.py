@@ -99,6 +99,8 @@ def service_environment(release: Release, temporary: str) -> Mapping[str, str]:
         "HOME": temporary,
         "TMPDIR": temporary,
         "SQLITE_TMPDIR": temporary,
+        # Stevedore keeps what it knows of entry points there; mod_wsgi sets HOME to the account's own.
+        "XDG_CACHE_HOME": temporary,
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
