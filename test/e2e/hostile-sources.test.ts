@@ -21,12 +21,12 @@ const HOSTILE: readonly {
   { what: 'an absolute path', named: '/tmp/escaped', items: [{ path: '/tmp/escaped', content: 'x' }] },
   {
     what: 'a symbolic link that leaves',
-    named: 'top/link',
+    named: 'link',
     items: [{ path: 'top/link', type: 'SymbolicLink', linkpath: '../../..' }],
   },
   {
     what: 'a symbolic link to an absolute path',
-    named: 'top/link',
+    named: 'link',
     items: [{ path: 'top/link', type: 'SymbolicLink', linkpath: '/etc' }],
   },
   {
@@ -55,9 +55,9 @@ describe('ksbundle build refuses a source that is', () => {
     const tiny = await makeTinyBundle({ archive: [LICENSE, ...items] });
     const refused = await ksbundle(tiny.build);
     expect(refused).toMatchObject({ exitCode: 4, stdout: '' });
-    expect(refused.stderr).toContain('KSB_ARCHIVE_HOSTILE');
-    expect(refused.stderr).toContain('note-1.0.0.tar.gz');
-    expect(refused.stderr).toContain(named);
+    const error = refused.stderr.split('\n').find((line) => line.includes('KSB_ARCHIVE_HOSTILE'));
+    expect(error).toContain('note-1.0.0.tar.gz');
+    expect(error).toContain(JSON.stringify(named));
     expect(await exists(tiny.tarball)).toBe(false);
     const files = await listTree(tiny.cache);
     expect(files.filter((entry) => /escaped|bomb|\/hard$/.test(entry.path))).toEqual([]);
