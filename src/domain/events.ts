@@ -6,8 +6,19 @@ export type Outcome = 'done' | 'reused' | 'failed' | 'interrupted';
  * A task is named `<stage>:<subject>`, for example `fetch:zlib` or `build:openssl`; times are milliseconds.
  */
 export type Event =
-  | { readonly type: 'task-started'; readonly task: string; readonly title: string; readonly lastTime?: number }
-  | { readonly type: 'task-progress'; readonly task: string; readonly done: number; readonly total?: number; readonly unit: 'bytes' | 'files' | 'steps' }
+  | {
+      readonly type: 'task-started';
+      readonly task: string;
+      readonly title: string;
+      readonly lastTime?: number;
+    }
+  | {
+      readonly type: 'task-progress';
+      readonly task: string;
+      readonly done: number;
+      readonly total?: number;
+      readonly unit: 'bytes' | 'files' | 'steps';
+    }
   | { readonly type: 'task-step'; readonly task: string; readonly step: string }
   | { readonly type: 'task-output'; readonly task: string; readonly line: string }
   | { readonly type: 'task-ended'; readonly task: string; readonly outcome: Outcome; readonly time: number }

@@ -17,6 +17,9 @@ export const LIBRARY_DIRECTORY = 'lib';
 export const SOURCE_DATE_EPOCH = 1767225600;
 
 /** Name of a bundle's release directory; the tarball is this plus `.tar.gz`. */
-export function releaseName(bundle: { readonly name: string; readonly version: string; readonly revision: number }, arch: string): string {
+export function releaseName(
+  bundle: { readonly name: string; readonly version: string; readonly revision: number },
+  arch: string,
+): string {
   return `${bundle.name}-${bundle.version}-${bundle.revision}-linux-${arch}`;
 }

@@ -95,7 +95,7 @@ function conflict(text: string, context: FailureContext): KsbundleError {
  * cannot be met, then the pins that take part. Conclusions that follow from the facts are left out; a premise of
  * unknown form stands as uv words it. Empty if uv's text has no explanation.
  */
-export function explainConflict(text: string, context: FailureContext): string[] {
+function explainConflict(text: string, context: FailureContext): string[] {
   const plain = dropMarkers(withoutAddresses(text)).replaceAll(/\s+/g, ' ');
   const premises = [
     ...plain.matchAll(/(?:^|\s)(?:Because|And because) (.*?)(?:, we can conclude that|\. And because|$)/g),

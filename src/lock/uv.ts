@@ -104,7 +104,7 @@ export async function listFiles(
  * uv's name of the platform: the one whose glibc is the newest that is not newer than the floor, so that whatever uv
  * accepts also runs there. Throws KSB_LOCK_FLOOR below 2.17.
  */
-export function uvPlatform(platform: Platform): string {
+function uvPlatform(platform: Platform): string {
   const known = UV_FLOORS.map((minor): GlibcVersion => ({ major: 2, minor }));
   const floor = known.findLast((version) => compareGlibc(version, platform.floor) <= 0);
   if (floor === undefined) {

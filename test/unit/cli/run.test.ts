@@ -231,7 +231,9 @@ describe('audit', () => {
     const ran = await run(['audit', '.'], pipeline([finding]));
     expect([ran.exitCode, ran.stderr]).toEqual([5, '']);
     expect(ran.stdout).toContain('glibc-floor:\n  lib/libx.so needs glibc 2.30\n');
-    expect(ran.stdout).toContain('1 findings: 9 files, 3 of them ELF, against 1 rules; newest glibc needed: 2.17');
+    expect(ran.stdout).toContain(
+      '1 findings: 9 files, 3 of them ELF, against 1 rules; newest glibc needed: 2.17',
+    );
   });
 
   it('exits with 0 if all are declared', async () => {
