@@ -24,6 +24,8 @@ export interface PackReleaseOptions extends DescribeOptions {
 export interface PackedRelease {
   /** Absolute path. */
   readonly tarball: string;
+  /** Absolute path of the build record. */
+  readonly record: string;
   readonly sha256: Sha256;
   /** Bytes of the tarball. */
   readonly size: number;
@@ -47,7 +49,7 @@ export async function packRelease(options: PackReleaseOptions): Promise<PackedRe
     await writeFile(path.join(directory, MANIFEST_FILE), text, { mode: 0o644 });
     await writeFile(path.join(directory, CHECKSUMS_FILE), formatChecksums(digests), { mode: 0o644 });
     const packed = await packTree(directory, tarball, { prefix: name, gzip: LEVEL, signal });
-    const record = {
+    const facts = {
       format: 1,
       tarball: path.basename(tarball),
       sha256: packed.sha256,
@@ -59,8 +61,9 @@ export async function packRelease(options: PackReleaseOptions): Promise<PackedRe
         Object.entries(options.hostTools).toSorted(([a], [b]) => (a < b ? -1 : 1)),
       ),
     };
-    await writeFileAtomically(`${tarball}.build.json`, `${JSON.stringify(record, null, 2)}\n`);
-    return { tarball, sha256: packed.sha256, size: packed.size, manifest };
+    const record = `${tarball}.build.json`;
+    await writeFileAtomically(record, `${JSON.stringify(facts, null, 2)}\n`);
+    return { tarball, record, sha256: packed.sha256, size: packed.size, manifest };
   } catch (error) {
     throw explainDiskFull(error, tarball);
   }

@@ -1,6 +1,5 @@
 import { chmod, copyFile as copy, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { AuditReport } from '../domain/audit.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type TaskResult } from '../domain/events.ts';
 import { releaseName } from '../domain/layout.ts';
@@ -16,7 +15,8 @@ import { hashFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
 import type { Context } from './context.ts';
-import { makeRelease, releaseKey } from './release.ts';
+import { releaseKey, type StoredRelease } from './release-key.ts';
+import { makeRelease } from './release.ts';
 import { buildArchitecture, componentNames, loadLockedSubject, type LockedSubject } from './sources.ts';
 
 /** Builds a bundle, as far as it is not built yet, and leaves its tarball in the context's `outDirectory`. */
@@ -29,11 +29,12 @@ export async function buildBundle(context: Context, name: string): Promise<Build
     fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
     findTools: () => findHostTools({ signal: context.signal }),
   });
-  const { reused, tarball, audit } = await findOrMakeRelease(context, subject, artifacts);
+  const { reused, tarball, record, audit } = await findOrMakeRelease(context, subject, artifacts);
   const target = path.join(
     context.outDirectory,
     `${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
   );
+  await deliver(context.store.pathOf(record), `${target}.build.json`, record);
   await deliver(context.store.pathOf(tarball), target, tarball);
   return { tarball: target, reused, audit };
 }
@@ -71,10 +72,8 @@ async function prefetch(context: Context, sources: readonly Source[]): Promise<v
   await fetchAll(sources, context.fetch);
 }
 
-interface Release {
+interface Release extends StoredRelease {
   readonly reused: boolean;
-  readonly tarball: Sha256;
-  readonly audit: AuditReport;
 }
 
 async function findOrMakeRelease(
@@ -94,13 +93,17 @@ async function findOrMakeRelease(
     if (madeMeanwhile !== undefined) return { outcome: 'reused', value: { reused: true, ...madeMeanwhile } };
     const made = await makeRelease(context, subject, artifacts);
     await key.write(made);
-    return { outcome: 'done', value: { reused: false, tarball: made.tarball.sha256, audit: made.audit } };
+    const { tarball, record, audit } = made;
+    return {
+      outcome: 'done',
+      value: { reused: false, tarball: tarball.sha256, record: record.sha256, audit },
+    };
   };
   const lock = path.join(context.cacheDirectory, 'locks', key.digest);
   return asTask(context.emit, task, () => withLock(lock, make, { signal: context.signal }));
 }
 
-/** Copies the tarball to where the user wants it, unless the same bytes are there. */
+/** Copies a file to where the user wants it, unless the same bytes are there. */
 async function deliver(from: string, to: string, digest: Sha256): Promise<void> {
   if ((await ifThere(hashFile(to))) === digest) return;
   const temporary = `${to}.${process.pid}.tmp`;

@@ -1,12 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import { assembleRelease } from '../assemble/assemble.ts';
 import { compileByteCode } from '../assemble/byte-code.ts';
 import { refreshRecords } from '../assemble/records.ts';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
-import type { Sha256 } from '../domain/digest.ts';
 import { releaseName } from '../domain/layout.ts';
 import type { ReleaseFacts } from '../domain/manifest.ts';
 import { formatPlatform } from '../domain/platform.ts';
@@ -15,88 +13,20 @@ import type { StoredContent } from '../domain/store.ts';
 import { fetchAll } from '../fetch/all.ts';
 import { wheelSource } from '../fetch/source.ts';
 import { findHostTools } from '../host/find.ts';
-import { hashBytes, hashTree, withTemporaryDirectory } from '../io/files.ts';
+import { withTemporaryDirectory } from '../io/files.ts';
 import { packRelease } from '../pack/pack-release.ts';
 import { relocateTree } from '../relocate/tree.ts';
 import { auditRelease, requireCleanAudit } from './audit.ts';
 import type { Context } from './context.ts';
 import { componentNames, type LockedSubject } from './sources.ts';
 
-/** Where a release's tarball and audit are recorded in the store. */
-export interface ReleaseKey {
-  readonly digest: Sha256;
-  read(): Promise<{ readonly tarball: Sha256; readonly audit: AuditReport } | undefined>;
-  write(made: MadeRelease): Promise<void>;
-}
-
 export interface MadeRelease {
   readonly tarball: StoredContent;
+  /** Facts of the build machine, which do not ship. */
+  readonly record: StoredContent;
   readonly audit: AuditReport;
   /** Milliseconds it took. */
   readonly time: number;
-}
-
-/** Folders of the code that decides a release's bytes. */
-const STAGES = ['assemble', 'audit', 'domain', 'io', 'pack', 'pipeline', 'relocate'];
-
-/**
- * Key of a release: everything that decides its bytes. The code that assembles, relocates, audits and packs is among it by
- * its own bytes, so that a changed ksbundle never hands out a release of the old one.
- */
-export async function releaseKey(
-  context: Context,
-  subject: LockedSubject,
-  artifacts: ReadonlyMap<string, Artifact>,
-): Promise<ReleaseKey> {
-  const { bundle, lockfile, set } = subject;
-  const digest = hashBytes(
-    JSON.stringify([
-      formatPlatform(context.platform),
-      bundle.origin.sha256,
-      componentNames(subject).map((name) => [
-        name,
-        set.components.get(name)?.origin.sha256,
-        artifacts.get(name)?.sha256,
-      ]),
-      lockfile.wheels.map(({ file, sha256 }) => [file, sha256]),
-      await hashTree(context.initDirectory),
-      await Promise.all(
-        STAGES.map((folder) => hashTree(path.join(path.dirname(import.meta.dirname), folder))),
-      ),
-    ]),
-  );
-  const auditKey = hashBytes(`${digest} audit`);
-  const { store } = context;
-  const record = { component: bundle.name, version: bundle.version, created: new Date().toISOString() };
-  return {
-    digest,
-    async read() {
-      const [tarball, audit] = [await store.builds.read(digest), await store.builds.read(auditKey)];
-      const content = audit === undefined ? undefined : await store.find(audit.artifact);
-      if (tarball === undefined || content === undefined) return undefined;
-      return {
-        tarball: tarball.artifact,
-        audit: JSON.parse(await readFile(content.path, 'utf8')) as AuditReport,
-      };
-    },
-    async write({ tarball, audit, time }) {
-      const report = await store.add(Readable.from([Buffer.from(JSON.stringify(audit))]));
-      await store.builds.write({
-        ...record,
-        key: auditKey,
-        artifact: report.sha256,
-        size: report.size,
-        time: 0,
-      });
-      await store.builds.write({
-        ...record,
-        key: digest,
-        artifact: tarball.sha256,
-        size: tarball.size,
-        time,
-      });
-    },
-  };
 }
 
 /** Assembles, relocates, audits and packs a release; throws `KSB_AUDIT_FAILED` for findings, and what the stages do. */
@@ -162,7 +92,8 @@ export async function makeRelease(
       signal,
     });
     const tarball = await context.store.addFile(packed.tarball, packed.sha256);
-    return { tarball, audit, time: performance.now() - start };
+    const record = await context.store.addFile(packed.record);
+    return { tarball, record, audit, time: performance.now() - start };
   });
 }
 

@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import type { Artifact } from '../build/plan.ts';
+import type { AuditReport } from '../domain/audit.ts';
+import type { Sha256 } from '../domain/digest.ts';
+import { formatPlatform } from '../domain/platform.ts';
+import { hashBytes, hashTree } from '../io/files.ts';
+import type { Context } from './context.ts';
+import type { MadeRelease } from './release.ts';
+import { componentNames, type LockedSubject } from './sources.ts';
+
+/** A release as the store has it. */
+export interface StoredRelease {
+  readonly tarball: Sha256;
+  readonly record: Sha256;
+  readonly audit: AuditReport;
+}
+
+/** Where a release's tarball, build record and audit are recorded in the store. */
+export interface ReleaseKey {
+  readonly digest: Sha256;
+  /** Undefined unless all of it is there. */
+  read(): Promise<StoredRelease | undefined>;
+  write(made: MadeRelease): Promise<void>;
+}
+
+/** Folders of the code that decides a release's bytes. */
+const STAGES = ['assemble', 'audit', 'domain', 'io', 'pack', 'pipeline', 'relocate'];
+
+/**
+ * Key of a release: everything that decides its bytes. The code that assembles, relocates, audits and packs is among it by
+ * its own bytes, so that a changed ksbundle never hands out a release of the old one.
+ */
+export async function releaseKey(
+  context: Context,
+  subject: LockedSubject,
+  artifacts: ReadonlyMap<string, Artifact>,
+): Promise<ReleaseKey> {
+  const { bundle, lockfile, set } = subject;
+  const code = path.dirname(import.meta.dirname);
+  const digest = hashBytes(
+    JSON.stringify([
+      formatPlatform(context.platform),
+      bundle.origin.sha256,
+      componentNames(subject).map((name) => [
+        name,
+        set.components.get(name)?.origin.sha256,
+        artifacts.get(name)?.sha256,
+      ]),
+      lockfile.wheels.map(({ file, sha256 }) => [file, sha256]),
+      await hashTree(context.initDirectory),
+      await Promise.all(STAGES.map((folder) => hashTree(path.join(code, folder)))),
+    ]),
+  );
+  const { store } = context;
+  const keyOf = (part: keyof StoredRelease): Sha256 => hashBytes(`${digest} ${part}`);
+  const find = async (part: keyof StoredRelease): Promise<Sha256 | undefined> =>
+    (await store.builds.read(keyOf(part)))?.artifact;
+  return {
+    digest,
+    async read() {
+      const [tarball, record, audit] = await Promise.all([find('tarball'), find('record'), find('audit')]);
+      if (tarball === undefined || record === undefined || audit === undefined) return undefined;
+      const report = await readFile(store.pathOf(audit), 'utf8');
+      return { tarball, record, audit: JSON.parse(report) as AuditReport };
+    },
+    async write({ tarball, record, audit, time }) {
+      const report = await store.add(Readable.from([Buffer.from(JSON.stringify(audit))]));
+      for (const [part, content] of [
+        ['audit', report],
+        ['record', record],
+        ['tarball', tarball],
+      ] as const) {
+        await store.builds.write({
+          key: keyOf(part),
+          artifact: content.sha256,
+          size: content.size,
+          component: bundle.name,
+          version: bundle.version,
+          time,
+          created: new Date().toISOString(),
+        });
+      }
+    },
+  };
+}
