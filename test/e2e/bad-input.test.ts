@@ -102,7 +102,11 @@ describe('without what it needs', () => {
 
 describe('on a full disk', () => {
   /** A directory on a file system of its own of that many mebibytes. */
-  const smallDisk = async (size: number): Promise<{ readonly directory: string; grow(): Promise<void> }> => {
+  interface SmallDisk {
+    readonly directory: string;
+    readonly grow: () => Promise<void>;
+  }
+  const smallDisk = async (size: number): Promise<SmallDisk> => {
     const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-disk-'));
     const mount = async (options: string): Promise<void> => {
       const mounted = await run(['mount', '-t', 'tmpfs', '-o', options, 'ksbundle-test', directory]);

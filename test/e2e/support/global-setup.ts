@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { ksbundle, ROOT } from './cli.ts';
-import './bundle.ts';
 
 /**
  * Builds the real bundle with the real command line, as a user does, and tells the tests where it is, or why there is

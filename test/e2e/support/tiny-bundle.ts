@@ -102,7 +102,7 @@ export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
 }
 
 /** Writes the lockfile anew; its path. */
-export async function lockTinyBundle(recipes: string, lockfiles: string): Promise<string> {
+async function lockTinyBundle(recipes: string, lockfiles: string): Promise<string> {
   const platform = parsePlatform(DEFAULT_PLATFORM);
   if (platform === undefined) throw new TypeError(DEFAULT_PLATFORM);
   const set = await loadRecipes(recipes, platform);

@@ -17,16 +17,21 @@ const OUTPUT = 'output';
  */
 export function straceInto(directory: string): string[] {
   return [
-    ...['sh', '-c', 'exec "$@" >"$0" 2>&1', path.join(directory, OUTPUT)],
-    ...[
-      'strace',
-      '--daemonize',
-      '--follow-forks',
-      '--output-separately',
-      '-o',
-      path.join(directory, 'trace'),
-    ],
-    ...['--decode-fds=path', '--decode-pids=pidns', '--string-limit=4096', '--quiet=all', '--signal=none'],
+    'sh',
+    '-c',
+    'exec "$@" >"$0" 2>&1',
+    path.join(directory, OUTPUT),
+    'strace',
+    '--daemonize',
+    '--follow-forks',
+    '--output-separately',
+    '-o',
+    path.join(directory, 'trace'),
+    '--decode-fds=path',
+    '--decode-pids=pidns',
+    '--string-limit=4096',
+    '--quiet=all',
+    '--signal=none',
     '--trace=open,openat,openat2,execve,execveat,clone,clone3,fork,vfork',
   ];
 }
