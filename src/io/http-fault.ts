@@ -27,6 +27,9 @@ interface Ends {
   readonly proxy: URL | undefined;
 }
 
+/** Code of the failure to open a tunnel because the proxy ended the connection. */
+export const TUNNEL_CUT = 'KSB_TUNNEL_CUT';
+
 /** Faults of a connection, by the codes of Node and undici: what to say, and whether another try may do. */
 const CONNECTION_FAULTS: Readonly<
   Record<string, { readonly why: (peer: string) => string; readonly transient: boolean }>
@@ -36,6 +39,7 @@ const CONNECTION_FAULTS: Readonly<
   ECONNREFUSED: { why: (peer) => `${peer} refuses the connection`, transient: false },
   ENETUNREACH: { why: (peer) => `there is no network to ${peer}`, transient: false },
   EHOSTUNREACH: { why: (peer) => `there is no way to ${peer}`, transient: false },
+  [TUNNEL_CUT]: { why: (peer) => `${peer} cuts the connection`, transient: true },
   ETIMEDOUT: { why: (peer) => `${peer} does not answer`, transient: false },
   UND_ERR_CONNECT_TIMEOUT: { why: (peer) => `${peer} does not answer`, transient: false },
 };

@@ -1,6 +1,6 @@
-import type { Dispatcher } from 'undici';
+import type { buildConnector, Dispatcher, Pool } from 'undici';
 import { redactUrl } from '../domain/url.ts';
-import { faultOfError, faultOfStatus, HttpFault } from './http-fault.ts';
+import { faultOfError, faultOfStatus, HttpFault, TUNNEL_CUT } from './http-fault.ts';
 import { proxyFor } from './proxy.ts';
 
 export interface HttpTimeouts {
@@ -40,7 +40,8 @@ const MAXIMAL_REDIRECTS = 10;
 
 /** Opens connections as the proxy variables in `environment` want it. Loads undici, which Node's own fetch hides, only now. */
 export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpTimeouts): Promise<Sender> {
-  const { Agent, ProxyAgent, request: dispatch } = await import('undici');
+  const undici = await import('undici');
+  const { Agent, ProxyAgent, request: dispatch } = undici;
   const connect = { timeout: timeouts.connect };
   const options = { connect, headersTimeout: timeouts.headers, bodyTimeout: timeouts.idle };
   const direct = new Agent(options);
@@ -57,6 +58,7 @@ export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpT
       proxyTunnel: false,
       proxyTls: connect,
       requestTls: connect,
+      factory: (origin, pool) => openTunnelPool(undici, origin, pool),
     });
     proxied.set(proxy.href, agent);
     return agent;
@@ -119,6 +121,31 @@ export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpT
       await Promise.all([direct, ...proxied.values()].map((agent) => agent.destroy()));
     },
   };
+}
+
+/**
+ * A pool of connections through tunnels. Undici takes the error of a tunnel that the proxy cut for one that cures itself, and
+ * connects again at once and without end (`onError` in its client.js); by another code it is a failure like any other.
+ */
+function openTunnelPool(
+  undici: { readonly Pool: typeof Pool },
+  origin: string | URL,
+  options: object,
+): Dispatcher {
+  const { connect } = options as { readonly connect: buildConnector.connector };
+  return new undici.Pool(origin, {
+    ...options,
+    connect: (facts, callback) =>
+      connect(facts, (...[error, socket]) => {
+        if (error === null) callback(null, socket);
+        else callback(Object.assign(new Error(error.message, { cause: error }), codeOf(error)), null);
+      }),
+  });
+}
+
+function codeOf(error: Error): { readonly code?: string } {
+  if (!('code' in error)) return {};
+  return { code: error.code === 'UND_ERR_SOCKET' ? TUNNEL_CUT : String(error.code) };
 }
 
 function redirected(request: Request, location: string | undefined): Request {

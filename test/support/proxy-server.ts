@@ -12,14 +12,15 @@ export interface TestProxy {
   readonly close: () => Promise<void>;
 }
 
-/** A real HTTP proxy on loopback: forwards, opens tunnels, or answers everything with the status `refuse`. */
-export async function startProxy(refuse?: number): Promise<TestProxy> {
+/** A real HTTP proxy on loopback: forwards, opens tunnels, or answers everything with the status `refuse`, or cuts it off. */
+export async function startProxy(refuse?: number | 'cut'): Promise<TestProxy> {
   const requests: string[] = [];
   const authorizations: (string | undefined)[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
     authorizations.push(request.headers['proxy-authorization']);
+    if (refuse === 'cut') return response.destroy();
     if (refuse !== undefined) return response.writeHead(refuse).end();
     const outgoing = sendRequest(request.url ?? '', { headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -32,6 +33,7 @@ export async function startProxy(refuse?: number): Promise<TestProxy> {
     requests.push(`CONNECT ${request.url}`);
     authorizations.push(request.headers['proxy-authorization']);
     client.on('error', () => client.destroy());
+    if (refuse === 'cut') return client.destroy();
     if (refuse !== undefined) return client.end(`HTTP/1.1 ${refuse} Refused\r\n\r\n`);
     const { hostname, port } = new URL(`http://${request.url}`);
     const remote = connect(Number(port), hostname, () => client.write('HTTP/1.1 200 OK\r\n\r\n'));

@@ -151,15 +151,18 @@ describe('upstream', () => {
     });
   });
 
-  test('a refusing proxy is among the reasons', async () => {
-    const proxy = await startProxy(403);
+  test.each([
+    { refuse: 403, why: 'refuses the connection (status 403)' },
+    { refuse: 'cut', why: 'cuts the connection' },
+  ] as const)('a proxy that $why is among the reasons', async ({ refuse, why }) => {
+    const proxy = await startProxy(refuse);
     closers.push(() => proxy.close());
     const source = sourceOf(packingOf('a', 'content', https('https://upstream.example/a')));
     await expect(
       fetchSource(source, await contextWith({ environment: { HTTPS_PROXY: proxy.url } })),
     ).rejects.toMatchObject({
       facts: {
-        details: [`https://upstream.example/a: the proxy ${proxy.url} refuses the connection (status 403)`],
+        details: [expect.stringContaining(`https://upstream.example/a: the proxy ${proxy.url} ${why}`)],
       },
     });
   });
