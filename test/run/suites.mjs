@@ -61,7 +61,10 @@ async function runUnittest() {
 
 /** Runs a program in the repository, shows what it says as it comes, and also returns it. */
 async function runProgram(program, parameters) {
-  const child = spawn(program, parameters, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const color =
+    process.stdout.isTTY && process.env['NO_COLOR'] === undefined ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' };
+  const env = { ...process.env, ...color };
+  const child = spawn(program, parameters, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const parts = [];
   for (const [stream, target] of [
     [child.stdout, process.stdout],
