@@ -6,7 +6,7 @@ import { withLock } from '../../../src/io/lock.ts';
 import { run } from '../../../src/io/process.ts';
 import { testCache } from './test-cache.ts';
 
-export type DebianSuite = 'bullseye' | 'trixie';
+export type DebianSuite = 'bullseye' | 'bookworm' | 'trixie' | 'sid';
 
 /**
  * Directory of a minimal Debian system, made once with debootstrap from the mirror that this machine's apt uses. It is
