@@ -34,8 +34,8 @@ export async function buildBundle(context: Context, name: string): Promise<Build
     context.outDirectory,
     `${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
   );
-  await deliver(context.store.pathOf(record), `${target}.build.json`, record);
   await deliver(context.store.pathOf(tarball), target, tarball);
+  await deliver(context.store.pathOf(record), `${target}.build.json`, record);
   return { tarball: target, reused, audit };
 }
 
