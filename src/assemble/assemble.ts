@@ -106,7 +106,7 @@ interface InstallerOptions extends AssembleOptions {
 }
 
 /**
- * Copies the installer: what lies directly in `init/`, the general package, and the bundle's own directory, whose
+ * Copies the installer: its entry, the general package, and the bundle's own directory, whose
  * `site-packages/` goes to where Python finds it. Tells it the bundle's facts in `init/bundle.json`.
  */
 async function installInstaller(tree: ReleaseTree, options: InstallerOptions): Promise<void> {
@@ -114,7 +114,7 @@ async function installInstaller(tree: ReleaseTree, options: InstallerOptions): P
   const modules = `${bundle.init}/site-packages/`;
   for (const { path: file, kind } of await listTree(init)) {
     const [top] = file.split('/');
-    const ours = !file.includes('/') || top === INSTALLER || top === bundle.init;
+    const ours = file === ENTRY || top === INSTALLER || top === bundle.init;
     if (kind !== 'file' || !ours) continue;
     const copy = path.join(temporary, file);
     await copyFile(path.join(init, file), copy);
@@ -126,7 +126,8 @@ async function installInstaller(tree: ReleaseTree, options: InstallerOptions): P
   await tree.write('init/bundle.json', `${JSON.stringify(facts, null, 2)}\n`, { part: 'bundle' });
 }
 
-/** Directory below `init/` that every bundle ships. */
+/** What of `init/` every bundle ships: the script that people run, and the package it hands over to. */
+const ENTRY = 'bootstrap.sh';
 const INSTALLER = 'installer';
 
 async function removeEmptyDirectories(root: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type Emit } from '../domain/events.ts';
 import type { Source } from '../domain/recipe.ts';
 import type { BuildRecord } from '../domain/store.ts';
+import { explainDiskFull } from '../io/disk.ts';
 import { hashFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
@@ -123,16 +124,13 @@ async function build(job: Job, context: JobContext): Promise<Artifact> {
   const component = context.graph.componentOf(job.name);
   const start = performance.now();
   const tar = path.join(store.temporary, `${job.key}.tar`);
-  await buildComponent(
-    {
-      ...context,
-      ...workshop,
-      component,
-      work: path.join(context.directory, 'work', `${job.name}-${job.key.slice(0, 12)}`),
-      inputs: job.inputs.map((input) => input.path),
-    },
-    tar,
-  );
+  const work = path.join(context.directory, 'work', `${job.name}-${job.key.slice(0, 12)}`);
+  const inputs = job.inputs.map((input) => input.path);
+  try {
+    await buildComponent({ ...context, ...workshop, component, work, inputs }, tar);
+  } catch (error) {
+    throw explainDiskFull(error, work);
+  }
   const { sha256, size } = await store.adopt(tar, await hashFile(tar));
   const time = performance.now() - start;
   const record: BuildRecord = {

@@ -82,22 +82,30 @@ function describeEnd(result: Awaited<ReturnType<typeof run>>): string {
   return `it ended with exit code ${result.exitCode}`;
 }
 
-/** Appends lines to the log in the order they were written, without holding them in memory. */
+/** Appends lines to the log in the order they were written, without holding them in memory; `flush` throws what failed. */
 function createLog(file: string): { write(line: string): void; flush(): Promise<void> } {
   let pending: string[] = [];
   let writing = Promise.resolve();
+  let failure: { readonly error: unknown } | undefined;
   const drain = async (): Promise<void> => {
-    if (pending.length === 0) return;
     const lines = pending;
     pending = [];
-    await appendFile(file, `${lines.join('\n')}\n`);
+    if (lines.length === 0 || failure !== undefined) return;
+    try {
+      await appendFile(file, `${lines.join('\n')}\n`);
+    } catch (error) {
+      failure = { error };
+    }
   };
   return {
     write(line) {
       pending.push(line);
       if (pending.length === 1) writing = writing.then(drain);
     },
-    flush: () => (writing = writing.then(drain)),
+    async flush() {
+      await (writing = writing.then(drain));
+      if (failure !== undefined) throw failure.error;
+    },
   };
 }
 

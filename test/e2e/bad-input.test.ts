@@ -139,7 +139,7 @@ describe('on a full disk', () => {
     const build = [...tiny.build, '--cache', directory];
     const failed = await ksbundle(build);
     expectRefusal(failed, 1, []);
-    expect(failed.stderr).toMatch(/disk is full|No space left on device/);
+    expect(failed.stderr).toMatch(/KSB_DISK_FULL|No space left on device/);
     await grow();
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tiny.tarball });
   });
