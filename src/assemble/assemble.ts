@@ -1,11 +1,12 @@
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { mapConcurrently } from '../domain/concurrently.ts';
 import { compileGlobs } from '../domain/glob.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { ManifestWheel, Part } from '../domain/manifest.ts';
 import type { Bundle } from '../domain/recipe.ts';
 import { compareBytes, copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
-import { installComponent, type BuiltComponent } from './component.ts';
+import { installComponent, unpackComponent, type BuiltComponent } from './component.ts';
 import { COMMON_DROPS } from './drops.ts';
 import { checkLaunchers, formatLauncher } from './launcher.ts';
 import { formatReadme } from './readme.ts';
@@ -30,9 +31,10 @@ export interface AssembleOptions {
   /** The release directory, which must not exist yet. */
   readonly directory: string;
   readonly signal?: AbortSignal | undefined;
-  /** Called before each component and wheel, for progress. */
-  readonly onPart?: (part: Part) => void;
 }
+
+/** Archives that are unpacked side by side: their files are small, and most of the time is waiting for the disk. */
+const AT_A_TIME = 6;
 
 export interface Assembled {
   /** Part by release path, of every file and link. */
@@ -49,22 +51,24 @@ export interface Assembled {
  * `KSB_WHEEL_INVALID`, `KSB_ENTRY_POINT_UNKNOWN`, `KSB_LICENSE_MISSING`, and what unpacking throws.
  */
 export async function assembleRelease(options: AssembleOptions): Promise<Assembled> {
-  const { bundle, directory, signal, onPart } = options;
+  const { bundle, directory, signal } = options;
   await mkdir(path.dirname(directory), { recursive: true });
   await mkdir(directory);
   const tree = createReleaseTree(directory, compileGlobs([...COMMON_DROPS, ...bundle.drop]));
   const site = siteDirectory(options);
   const wheels: ManifestWheel[] = [];
   await withTemporaryDirectory(path.dirname(directory), async (temporary) => {
-    for (const built of byName(options.components, ({ component }) => component.name)) {
-      onPart?.(`component:${built.component.name}`);
-      await installComponent(tree, { ...built, temporary, signal });
-    }
-    for (const fetched of byName(options.wheels, ({ wheel }) => wheel.name)) {
-      onPart?.(`wheel:${fetched.wheel.name}`);
-      const unpacked = await unpackWheel({ ...fetched, signal }, path.join(temporary, fetched.wheel.file));
-      wheels.push(await installWheel(tree, { wheel: fetched.wheel, unpacked, site }));
-    }
+    const components = byName(options.components, ({ component }) => component.name);
+    const unpackedComponents = await mapConcurrently(components, AT_A_TIME, (built) =>
+      unpackComponent(built, path.join(temporary, built.component.name), signal),
+    );
+    const fetched = byName(options.wheels, ({ wheel }) => wheel.name);
+    const unpackedWheels = await mapConcurrently(fetched, AT_A_TIME, async (archive) => ({
+      wheel: archive.wheel,
+      unpacked: await unpackWheel({ ...archive, signal }, path.join(temporary, archive.wheel.file)),
+    }));
+    for (const unpacked of unpackedComponents) await installComponent(tree, unpacked);
+    for (const unpacked of unpackedWheels) wheels.push(await installWheel(tree, { ...unpacked, site }));
     await installInstaller(tree, { ...options, site, temporary: path.join(temporary, 'init') });
   });
   await installLaunchers(tree, bundle, site);

@@ -12,10 +12,20 @@ export interface BuiltComponent {
   readonly artifact: string;
 }
 
-export interface ComponentInstallation extends BuiltComponent {
-  /** Directory for work in progress, on the release's file system. */
-  readonly temporary: string;
-  readonly signal?: AbortSignal | undefined;
+export interface UnpackedComponent {
+  readonly component: Component;
+  /** Directory of its installed files, on the release's file system. */
+  readonly root: string;
+}
+
+/** Unpacks a component's artifact to the new directory `root`. */
+export async function unpackComponent(
+  { component, artifact }: BuiltComponent,
+  root: string,
+  signal?: AbortSignal,
+): Promise<UnpackedComponent> {
+  await unpackArchive(artifact, root, { name: `${component.name}'s artifact`, signal });
+  return { component, root };
 }
 
 /**
@@ -24,11 +34,8 @@ export interface ComponentInstallation extends BuiltComponent {
  */
 export async function installComponent(
   tree: ReleaseTree,
-  installation: ComponentInstallation,
+  { component, root }: UnpackedComponent,
 ): Promise<void> {
-  const { component, artifact, temporary, signal } = installation;
-  const root = path.join(temporary, component.name);
-  await unpackArchive(artifact, root, { name: `${component.name}'s artifact`, signal });
   const files = (await listTree(root)).filter(({ kind }) => kind !== 'directory').map((entry) => entry.path);
   const isLicense = compileGlobs([`licenses/${component.name}/**`]);
   if (!files.some(isLicense)) throw missingLicense(component);
