@@ -4,7 +4,7 @@
  * `cold` is left out unless named: it builds everything twice.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -56,6 +56,8 @@ async function sizeOf(directory) {
 /** A release that is unpacked once and installed on loopback; `bench` measures with it. */
 async function withInstance(tarball, bench) {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-bench-'));
+  // The service runs as another account if root measures.
+  await chmod(directory, 0o755);
   const release = path.join(directory, path.basename(tarball, '.tar.gz'));
   const bootstrap = (...parameters) => run(path.join(release, 'init', 'bootstrap.sh'), parameters, OPTIONS);
   try {
@@ -90,12 +92,16 @@ const BENCHMARKS = {
   },
 
   async token(tarball) {
-    const seconds = await repeat(3, () =>
-      withInstance(tarball, async ({ directory, bootstrap }) => {
-        await run('tar', ['xf', tarball, '-C', directory]);
-        await bootstrap('--host', '127.0.0.1', '--port', String(await freePort()));
-      }),
-    );
+    const seconds = [];
+    for (let round = 0; round < 3; round += 1) {
+      const port = String(await freePort());
+      const measure = ({ directory, bootstrap }) =>
+        time(async () => {
+          await run('tar', ['xf', tarball, '-C', directory]);
+          await bootstrap('--host', '127.0.0.1', '--port', port);
+        });
+      seconds.push(await withInstance(tarball, measure));
+    }
     return [{ name: 'tar xf to the first token', seconds, goal: 15 }];
   },
 
