@@ -76,11 +76,7 @@ async function prepare(graph: Graph, options: BuildOptions): Promise<Workshop | 
   const compiler = options.set.toolchain.sources[options.buildArch];
   const sources = plans.flatMap(({ component }) => graph.componentOf(component).sources);
   await options.prefetch(compiler === undefined ? sources : [compiler, ...sources]);
-  return openWorkshop({
-    ...options,
-    toolchain: options.set.toolchain,
-    findTools: () => Promise.resolve(tools),
-  });
+  return openWorkshop({ ...options, toolchain: options.set.toolchain, tools });
 }
 
 interface Job {

@@ -27,15 +27,15 @@ export interface WorkshopOptions {
   /** Directory for toolchains and work in progress. */
   readonly directory: string;
   readonly fetchSource: (source: Source) => Promise<string>;
-  readonly findTools: () => Promise<readonly Tool[]>;
+  /** The host's tools, and all that a build sees of it. */
+  readonly tools: readonly Tool[];
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** Finds the host's tools and makes the compiler ready; throws `KSB_HOST_TOOL_MISSING`, or what making it ready does. */
+/** Makes the compiler and the directory of tools ready; throws what making the compiler ready does. */
 export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> {
-  const { directory, toolchain, emit, signal } = options;
-  const tools = await options.findTools();
+  const { directory, toolchain, tools, emit, signal } = options;
   const work = path.join(directory, 'work');
   await mkdir(work, { recursive: true });
   refuseSpaces(directory);
