@@ -1,3 +1,4 @@
+import { mapConcurrently } from '../domain/concurrently.ts';
 import { KsbundleError, type Problem } from '../domain/errors.ts';
 import type { Source } from '../domain/recipe.ts';
 import type { FetchContext } from './context.ts';
@@ -11,31 +12,23 @@ const AT_A_TIME = 4;
  * be fetched are reported together at the end; any other error ends all at once.
  */
 export async function fetchAll(sources: readonly Source[], context: FetchContext): Promise<FetchedFile[]> {
-  const waiting = new Map(sources.map((source) => [keyOf(source), source]));
-  const fetched = new Map<string, FetchedFile>();
-  const failures: KsbundleError[] = [];
+  const distinct = new Map(sources.map((source) => [keyOf(source), source]));
   const stop = new AbortController();
   const signal = context.signal === undefined ? stop.signal : AbortSignal.any([context.signal, stop.signal]);
-
-  const queue = waiting.entries();
-  const work = async (): Promise<void> => {
-    for (const [key, source] of queue) {
-      signal.throwIfAborted();
-      try {
-        fetched.set(key, await fetchSource(source, { ...context, signal }));
-      } catch (error) {
-        if (!isFetchFailure(error)) {
-          stop.abort(error);
-          throw error;
-        }
-        failures.push(error);
-      }
+  const outcomes = await mapConcurrently([...distinct], AT_A_TIME, async ([key, source]) => {
+    signal.throwIfAborted();
+    try {
+      return { key, file: await fetchSource(source, { ...context, signal }) };
+    } catch (error) {
+      if (isFetchFailure(error)) return { key, failure: error };
+      stop.abort(error);
+      throw error;
     }
-  };
-  const ends = await Promise.allSettled(Array.from({ length: AT_A_TIME }, work));
-  if (ends.some((end) => end.status === 'rejected')) throw signal.reason;
+  });
+  const failures = outcomes.flatMap(({ failure }) => failure ?? []);
   const [first] = failures;
   if (first !== undefined) throw failures.length === 1 ? first : together(failures, first);
+  const fetched = new Map(outcomes.map(({ key, file }) => [key, file]));
   return sources.map((source) => fetched.get(keyOf(source))).filter((file) => file !== undefined);
 }
 

@@ -5,7 +5,6 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Event } from '../../../src/domain/events.ts';
 import type { BuildRecord, Store } from '../../../src/domain/store.ts';
 import { hashBytes } from '../../../src/io/files.ts';
-import { defaultStoreRoot } from '../../../src/store/location.ts';
 import { openStore } from '../../../src/store/open.ts';
 
 let root: string;
@@ -95,13 +94,4 @@ test('a store that cannot be made is an error that says how to go on', async () 
   await expect(openStore(path.join(root, 'file', 'store'))).rejects.toMatchObject({
     facts: { code: 'KSB_STORE_UNUSABLE', hint: expect.stringContaining('KSBUNDLE_CACHE') },
   });
-});
-
-test.each([
-  [{ KSBUNDLE_CACHE: '/a', XDG_CACHE_HOME: '/b', HOME: '/c' }, '/a'],
-  [{ XDG_CACHE_HOME: '/b', HOME: '/c' }, '/b/ksbundle'],
-  [{ XDG_CACHE_HOME: 'relative', HOME: '/c' }, '/c/.cache/ksbundle'],
-  [{ KSBUNDLE_CACHE: '', XDG_CACHE_HOME: '', HOME: '/c' }, '/c/.cache/ksbundle'],
-])('the default place under %j is %s', (environment, expected) => {
-  expect(defaultStoreRoot(environment)).toBe(expected);
 });
