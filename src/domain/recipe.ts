@@ -205,6 +205,8 @@ export interface Bundle {
   readonly version: string;
   /** Counts releases of the same version; part of the tarball's name. */
   readonly revision: number;
+  /** Lowest version whose instance a release of this one can take over. */
+  readonly upgradeFrom: string;
   readonly license: string;
   readonly summary: string;
   readonly homepage?: string;

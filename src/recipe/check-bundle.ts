@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isLater } from '../domain/version.ts';
 import { findDuplicates } from './duplicates.ts';
 import type { Partly } from './form.ts';
 import { mismatchOfType } from './answer-values.ts';
@@ -35,6 +36,20 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
       'distribution',
     ),
     ...checkInterpreter(recipe),
+    ...checkUpgrade(recipe),
+  ];
+}
+
+function checkUpgrade({ version, 'upgrade-from': lowest }: PartlyBundle): Fault[] {
+  if (version === undefined || lowest === undefined || !isLater(lowest, version)) return [];
+  return [
+    {
+      code: 'bad-upgrade',
+      message: `a release of version ${version} cannot take over an instance of a later one, from ${lowest}`,
+      hint: 'name the lowest version that can be upgraded from',
+      path: ['upgrade-from'],
+      at: 'value',
+    },
   ];
 }
 

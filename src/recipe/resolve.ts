@@ -119,6 +119,7 @@ async function resolveBundle(written: WrittenBundle, document: Document): Promis
     kind: 'bundle',
     ...resolveIdentity(written),
     revision: written.revision,
+    upgradeFrom: written['upgrade-from'] ?? written.version,
     components: written.components,
     python: {
       interpreter: python.interpreter,

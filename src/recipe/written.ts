@@ -171,6 +171,9 @@ export const bundleSchema = z
     kind: z.literal('bundle').default('bundle').describe('kind of recipe'),
     ...identity,
     revision: z.int().min(1).default(1).describe('counts releases of the same version'),
+    'upgrade-from': field.version
+      .optional()
+      .describe('lowest version whose instance a release can take over; default: its own'),
     components: z
       .array(field.recipeName)
       .min(1)

@@ -40,6 +40,7 @@ export function makeBundle(
     name: 'demo',
     version: '1.0',
     revision: 1,
+    upgradeFrom: '1.0',
     license: 'MIT',
     summary: 'a bundle for tests',
     components: ['cpython'],

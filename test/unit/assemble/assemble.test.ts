@@ -129,7 +129,8 @@ describe('assembleRelease', () => {
     const facts: unknown = JSON.parse(
       await readFile(path.join(chosen.directory, 'init/bundle.json'), 'utf8'),
     );
-    expect(facts).toEqual({ name: 'demo', version: '1.0', revision: 1, init: 'demo', answers: [] });
+    const identity = { name: 'demo', version: '1.0', revision: 1, upgradeFrom: '1.0' };
+    expect(facts).toEqual({ ...identity, init: 'demo', answers: [] });
   });
 
   it('refuses an artifact without licence, and one that ships a clash, naming both owners', async () => {

@@ -1,0 +1,14 @@
+/** Whether the dotted numbers of `version` come after those of `other`; a suffix such as `rc1` does not count. */
+export function isLater(version: string, other: string): boolean {
+  const [left, right] = [numbersOf(version), numbersOf(other)];
+  const length = Math.max(left.length, right.length);
+  for (let index = 0; index < length; index += 1) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return false;
+}
+
+function numbersOf(version: string): readonly number[] {
+  return (/^\d+(?:\.\d+)*/.exec(version)?.[0] ?? '').split('.').map(Number);
+}
