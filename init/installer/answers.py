@@ -14,6 +14,9 @@ from typing import Any
 from .errors import Exit, Failure, Problem
 from .values import canonical
 
+#: What the names of environment variables that hold answers begin with.
+PREFIX = "KSB_"
+
 
 @dataclass(frozen=True)
 class Declaration:
@@ -37,6 +40,11 @@ class Declaration:
         return f"--{self.name}"
 
     @property
+    def is_switch(self) -> bool:
+        """Whether the command line may name it without a value, which means true."""
+        return self.type == "boolean"
+
+    @property
     def key(self) -> str:
         """Its name in an answers file."""
         return self.name.replace("-", "_").upper()
@@ -44,7 +52,7 @@ class Declaration:
     @property
     def variable(self) -> str:
         """Its name in the environment."""
-        return f"KSB_{self.key}"
+        return f"{PREFIX}{self.key}"
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,13 @@ def from_environment(declared: Mapping[str, Declaration], environment: Mapping[s
             texts = _split(text) if declaration.repeatable else [text]
             sources.append(Source(f"environment {declaration.variable}", {declaration.name: texts}))
     return sources
+
+
+def unknown_variables(declared: Mapping[str, Declaration], environment: Mapping[str, str]) -> list[Problem]:
+    """Variables that look like answers and are none: a typing error would go unnoticed otherwise."""
+    known = {declaration.variable for declaration in declared.values()}
+    strange = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    return [Problem(f"{name} in the environment is no answer", hint=suggest(name, known)) for name in strange]
 
 
 def from_file(declared: Mapping[str, Declaration], path: str) -> Source:

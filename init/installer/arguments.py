@@ -13,40 +13,104 @@ PROGRAM = "init/bootstrap.sh"
 
 
 @dataclass(frozen=True)
+class Option:
+    """An option of a command that is no answer. Without a `metavar` it is a switch, which takes no value."""
+
+    name: str
+    help: str
+    metavar: str = ""
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a command takes beside its options."""
+
+    metavar: str
+    help: str
+    required: bool = False
+
+    @property
+    def usage(self) -> str:
+        return self.metavar if self.required else f"[{self.metavar}]"
+
+
+@dataclass(frozen=True)
 class Command:
     name: str
     summary: str
     #: Whether it takes every answer; the others only need to know which instance is meant.
     answers: bool = False
-    #: Whether it takes --json.
-    json: bool = False
+    options: Sequence[Option] = ()
+    operand: Operand | None = None
+    #: Command lines, without the program, that its help leads with.
+    examples: Sequence[str] = ()
 
+
+_JSON = Option("json", "Print one JSON document")
 
 COMMANDS: Mapping[str, Command] = {
     command.name: command
     for command in (
-        Command("install", "Configure and start the service, or bring it to other answers (the default)", answers=True),
-        Command("plan", "Print what install would write and run; write nothing", answers=True),
-        Command("verify", "Check the release, the instance's files and the live service", json=True),
-        Command("start", "Start the service"),
-        Command("stop", "Stop the service"),
-        Command("restart", "Stop the service and start it again"),
-        Command("status", "Say what runs and what is wrong", json=True),
-        Command("show-config", "Print every answer, its value and where it came from", answers=True, json=True),
+        Command(
+            "install",
+            "Configure and start the service, or bring it to other answers (the default)",
+            answers=True,
+            examples=(
+                "--host 192.168.1.103",
+                "install --host keystone.example.org --port 5000 --instance /srv/keystone",
+            ),
+        ),
+        Command(
+            "plan",
+            "Print what install would write and run; write nothing",
+            answers=True,
+            examples=("plan --host 192.168.1.103",),
+        ),
+        Command(
+            "verify",
+            "Check the release, the instance's files and the live service",
+            options=(_JSON,),
+            examples=("verify", "verify --instance /srv/keystone --json"),
+        ),
+        Command("start", "Start the service", examples=("start", "start --instance /srv/keystone")),
+        Command("stop", "Stop the service", examples=("stop", "stop --instance /srv/keystone")),
+        Command("restart", "Stop the service and start it again", examples=("restart",)),
+        Command(
+            "status",
+            "Say what runs and what is wrong",
+            options=(_JSON,),
+            examples=("status", "status --json"),
+        ),
+        Command(
+            "show-config",
+            "Print every answer, its value and where it came from",
+            answers=True,
+            options=(_JSON,),
+            examples=("show-config", "show-config --host 192.168.1.103 --json"),
+        ),
     )
 }
 
 
 @dataclass
 class Arguments:
-    """A parsed command line; `texts` holds the raw values of the answers."""
+    """A parsed command line. `texts` holds the raw values of the answers; `options` those of the command's own options,
+    an empty text for a switch."""
 
     command: Command
     texts: dict[str, list[str]] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    operand: str | None = None
     answers_file: str = ""
-    json: bool = False
     help: bool = False
     version: bool = False
+
+    def has(self, switch: str) -> bool:
+        return switch in self.options
 
 
 def parse(argv: Sequence[str], declared: Mapping[str, Declaration]) -> Arguments:
@@ -56,33 +120,69 @@ def parse(argv: Sequence[str], declared: Mapping[str, Declaration]) -> Arguments
     if wants_help:
         rest.pop(0)
     arguments = Arguments(_command(rest), help=wants_help)
-    flags = {declaration.flag: declaration for declaration in accepted(arguments.command, declared)}
-    switches = {"--help": "help", "-h": "help", "--version": "version", "-V": "version"}
-    if arguments.command.json:
-        switches["--json"] = "json"
-    valued = [*flags, "--answers"] if arguments.command.answers else [*flags]
+    known = _known_flags(arguments.command, declared)
     problems: list[Problem] = []
     while rest:
         argument = rest.pop(0)
         name, separator, text = argument.partition("=") if argument.startswith("--") else (argument, "", "")
-        if name in switches and not separator:
-            setattr(arguments, switches[name], True)
-            continue
-        if name not in valued:
-            problems.append(_unknown(argument, name, [*valued, *switches]))
-            continue
-        if not separator:
-            if not rest or rest[0].startswith("--"):
-                problems.append(Problem(f"{name} needs a value", hint=f"give it as {name} VALUE or {name}=VALUE"))
-                continue
-            text = rest.pop(0)
-        if name == "--answers":
-            arguments.answers_file = text
+        if argument in _HELP:
+            arguments.help = True
+        elif argument in _VERSION:
+            arguments.version = True
+        elif name in known:
+            target = known[name]
+            if not separator and _takes_value(target):
+                if not rest or rest[0].startswith("--"):
+                    problems.append(Problem(f"{name} needs a value", hint=f"give it as {name} VALUE or {name}=VALUE"))
+                    continue
+                text = rest.pop(0)
+            problem = _store(arguments, target, text if separator or _takes_value(target) else None)
+            problems += [problem] if problem else []
+        elif not argument.startswith("--") and arguments.command.operand and arguments.operand is None:
+            arguments.operand = argument
         else:
-            arguments.texts.setdefault(flags[name].name, []).append(text)
-    if problems and not arguments.help:
+            problems.append(_unknown(argument, name, [*known, *_HELP, *_VERSION]))
+    problems += _missing(arguments)
+    if problems and not (arguments.help or arguments.version):
         raise Failure(Exit.USAGE, *problems)
     return arguments
+
+
+_HELP = ("--help", "-h")
+_VERSION = ("--version", "-V")
+_ANSWERS_FILE = Option("answers", "Read answers from a file of KEY=VALUE lines", "FILE")
+
+
+def _known_flags(command: Command, declared: Mapping[str, Declaration]) -> dict[str, Declaration | Option]:
+    flags: list[Declaration | Option] = [*accepted(command, declared), *command.options]
+    if command.answers:
+        flags.append(_ANSWERS_FILE)
+    return {entry.flag: entry for entry in flags}
+
+
+def _takes_value(target: Declaration | Option) -> bool:
+    return bool(target.metavar) if isinstance(target, Option) else not target.is_switch
+
+
+def _store(arguments: Arguments, target: Declaration | Option, text: str | None) -> Problem | None:
+    """Keeps what was given for the option; `text` is None where it stands without a value."""
+    if isinstance(target, Declaration):
+        arguments.texts.setdefault(target.name, []).append("true" if text is None else text)
+    elif text is not None and not target.metavar:
+        return Problem(f"{target.flag} takes no value")
+    elif target is _ANSWERS_FILE:
+        arguments.answers_file = text or ""
+    else:
+        arguments.options[target.name] = text or ""
+    return None
+
+
+def _missing(arguments: Arguments) -> list[Problem]:
+    operand = arguments.command.operand
+    if operand is None or not operand.required or arguments.operand is not None:
+        return []
+    name = arguments.command.name
+    return [Problem(f"{name} needs a {operand.metavar}", hint=f"{PROGRAM} {name} {operand.metavar}: {operand.help}")]
 
 
 def _command(rest: list[str]) -> Command:
@@ -95,7 +195,7 @@ def _command(rest: list[str]) -> Command:
 
 
 def _unknown(argument: str, name: str, known: Iterable[str]) -> Problem:
-    if not argument.startswith("-"):
+    if not argument.startswith("-") or argument == "-":
         return Problem(f"unexpected argument {argument}", hint=f"options begin with --; see {PROGRAM} --help")
     return Problem(f"unknown option {name}", hint=suggest(name, [flag for flag in known if flag.startswith("--")]))
 
@@ -132,34 +232,35 @@ Exit codes: 0 done, 1 internal, 2 usage, 3 preflight, 4 integrity, 5 locked, 6 f
 
 
 def command_help(command: Command, declared: Mapping[str, Declaration]) -> str:
+    operand = f" {command.operand.usage}" if command.operand else ""
     return f"""\
 {command.summary}.
 
 Examples:
 {_examples(command)}
 
-Usage: {PROGRAM} {command.name} [OPTIONS]
+Usage: {PROGRAM} {command.name}{operand} [OPTIONS]
 
 {_options(command, declared)}"""
 
 
 def _examples(command: Command) -> str:
-    lines = [f"  {PROGRAM} {command.name}", f"  {PROGRAM} {command.name} --instance /srv/keystone"]
-    if command.answers:
-        lines.append(f"  {PROGRAM} {command.name} --host 192.168.1.103 --port 5000")
-    if command.json:
-        lines.append(f"  {PROGRAM} {command.name} --json")
-    return "\n".join(lines)
+    return "\n".join(f"  {PROGRAM} {example}" for example in command.examples)
 
 
 def _options(command: Command, declared: Mapping[str, Declaration]) -> str:
-    rows = [(f"{entry.flag} {entry.metavar}", _describe(entry)) for entry in accepted(command, declared)]
+    operand = command.operand
+    rows = [(operand.metavar, operand.help)] if operand else []
+    rows += [(f"{option.flag} {option.metavar}".rstrip(), option.help) for option in command.options]
+    rows += [(_usage(entry), _describe(entry)) for entry in accepted(command, declared)]
     if command.answers:
-        rows.append(("--answers FILE", "Read answers from a file of KEY=VALUE lines"))
-    if command.json:
-        rows.append(("--json", "Print one JSON document"))
+        rows.append((f"{_ANSWERS_FILE.flag} {_ANSWERS_FILE.metavar}", _ANSWERS_FILE.help))
     rows.append(("-h, --help", "Show this help"))
     return "Options:\n" + "\n".join(_row(left, right) for left, right in rows) + "\n"
+
+
+def _usage(declaration: Declaration) -> str:
+    return declaration.flag if declaration.is_switch else f"{declaration.flag} {declaration.metavar}"
 
 
 def _describe(declaration: Declaration) -> str:
@@ -168,7 +269,7 @@ def _describe(declaration: Declaration) -> str:
         text += f": {', '.join(declaration.choices)}"
     if declaration.repeatable:
         text += "; may be repeated"
-    if declaration.default is not None:
+    if declaration.default is not None and not declaration.is_switch:
         text += f" [{declaration.default}]"
     return text
 

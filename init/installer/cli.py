@@ -19,12 +19,12 @@ from .session import Session, open_session
 COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "install": lambda session, _: install.install(session),
     "plan": lambda session, _: show.plan(session),
-    "verify": lambda session, parsed: verify.verify(session, parsed.json),
+    "verify": lambda session, parsed: verify.verify(session, parsed.has("json")),
     "start": lambda session, _: control.start(session),
     "stop": lambda session, _: control.stop(session),
     "restart": lambda session, _: control.restart(session),
-    "status": lambda session, parsed: control.status(session, parsed.json),
-    "show-config": lambda session, parsed: show.show_config(session, parsed.json),
+    "status": lambda session, parsed: control.status(session, parsed.has("json")),
+    "show-config": lambda session, parsed: show.show_config(session, parsed.has("json")),
 }
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -66,6 +66,8 @@ def _run(argv: Sequence[str], release: Release) -> None:
         report.out(release.name)
     else:
         release.checksums()
+        for problem in answers.unknown_variables(declared, os.environ):
+            report.warn(problem)
         session = open_session(release, load_product(release), parsed, os.environ)
         COMMANDS[parsed.command.name](session, parsed)
 

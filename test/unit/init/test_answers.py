@@ -100,5 +100,13 @@ class FileTest(support.DirectoryTest):
         self.assertEqual(caught.exception.exit_code, Exit.USAGE)
 
 
+class UnknownVariablesTest(unittest.TestCase):
+    def test_a_typing_error_in_the_environment_is_named_with_the_nearest(self) -> None:
+        environment = {"KSB_HOTS": "a", "KSB_HOST": "b", "HOME": "/"}
+        (problem,) = answers.unknown_variables(DECLARED, environment)
+        self.assertIn("KSB_HOTS", problem.what)
+        self.assertIn("KSB_HOST?", problem.hint)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -11,6 +11,7 @@ DECLARED = answers.declarations(
         {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
         {"name": "port", "type": "host-port", "repeatable": True, "help": "Port"},
         {"name": "instance", "type": "path", "help": "Directory"},
+        {"name": "demo", "type": "boolean", "default": "false", "help": "Demonstration"},
     ]
 )
 
@@ -45,7 +46,7 @@ class ParseTest(unittest.TestCase):
         self.refused("stop", "--host", "a")
         self.refused("install", "--json")
         self.assertEqual(arguments.parse(["stop", "--instance", "/i"], DECLARED).texts, {"instance": ["/i"]})
-        self.assertTrue(arguments.parse(["verify", "--json"], DECLARED).json)
+        self.assertTrue(arguments.parse(["verify", "--json"], DECLARED).has("json"))
 
     def test_a_missing_value_does_not_swallow_the_next_option(self) -> None:
         self.assertIn("--host needs a value", self.refused("--host", "--port", "1").problems[0].what)
@@ -53,6 +54,16 @@ class ParseTest(unittest.TestCase):
 
     def test_stray_arguments_are_refused(self) -> None:
         self.assertIn("unexpected argument x", self.refused("install", "x").problems[0].what)
+
+    def test_a_boolean_answer_needs_no_value(self) -> None:
+        parsed = arguments.parse(["--demo", "--host", "a"], DECLARED)
+        self.assertEqual(parsed.texts, {"demo": ["true"], "host": ["a"]})
+        self.assertEqual(arguments.parse(["--demo=false"], DECLARED).texts, {"demo": ["false"]})
+        self.assertEqual(arguments.parse(["--demo="], DECLARED).texts, {"demo": [""]})
+        self.assertIn("unexpected argument true", self.refused("--demo", "true").problems[0].what)
+
+    def test_a_switch_takes_no_value(self) -> None:
+        self.assertIn("--json takes no value", self.refused("verify", "--json=yes").problems[0].what)
 
     def test_help_wherever_it_stands(self) -> None:
         for argv in (["help"], ["--help"], ["-h"], ["stop", "--help"], ["help", "stop"], ["--host", "a", "-h"]):
