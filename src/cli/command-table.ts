@@ -4,7 +4,7 @@ import type { OptionName } from './options.ts';
 const BUNDLE: PositionalSpec = {
   name: 'BUNDLE',
   required: false,
-  help: 'bundle to work on; may be left out if there is only one',
+  help: 'bundle to work on; may be left out if there is only one, whose newest version it is',
 };
 const FILE: PositionalSpec = {
   name: 'FILE',

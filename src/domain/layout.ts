@@ -18,8 +18,8 @@ export const SOURCE_DATE_EPOCH = 1767225600;
 
 /** Name of a bundle's release directory; the tarball is this plus `.tar.gz`. */
 export function releaseName(
-  bundle: { readonly name: string; readonly version: string; readonly revision: number },
+  bundle: { readonly product: string; readonly version: string; readonly revision: number },
   arch: string,
 ): string {
-  return `${bundle.name}-${bundle.version}-${bundle.revision}-linux-${arch}`;
+  return `${bundle.product}-${bundle.version}-${bundle.revision}-linux-${arch}`;
 }

@@ -201,7 +201,10 @@ export interface Launcher {
 /** A product: components, Python distributions and an installer that ship as one tarball. */
 export interface Bundle {
   readonly kind: 'bundle';
+  /** What it is built by. */
   readonly name: string;
+  /** What its releases are called: the recipe's name, which all versions of the bundle share. */
+  readonly product: string;
   readonly version: string;
   /** Counts releases of the same version; part of the tarball's name. */
   readonly revision: number;

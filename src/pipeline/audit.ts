@@ -76,7 +76,8 @@ async function auditDirectory(context: Context, directory: string): Promise<Audi
   if (manifest === undefined)
     return auditTree(directory, auditOptions(context, { components: [], platform }));
   const set = await loadRecipes(context.recipesDirectory, platform);
-  const bundle = set.bundles.get(manifest.bundle);
+  const versions = [...set.bundles.values()].filter(({ product }) => product === manifest.bundle);
+  const bundle = versions.find(({ version }) => version === manifest.version) ?? versions[0];
   const components = manifest.components.flatMap(({ name }) => set.components.get(name) ?? []);
   return auditTree(
     directory,

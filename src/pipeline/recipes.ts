@@ -1,6 +1,6 @@
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { nearest } from '../domain/nearest.ts';
-import type { Bundle, RecipeSet } from '../domain/recipe.ts';
+import type { Bundle, Component, RecipeSet, Tool, Toolchain } from '../domain/recipe.ts';
 import type { RecipeSummary } from '../domain/results.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import type { Context } from './context.ts';
@@ -34,9 +34,12 @@ export async function listRecipes(context: Context): Promise<readonly RecipeSumm
   const set = await loadRecipes(context.recipesDirectory, context.platform);
   const byName = (a: RecipeSummary, b: RecipeSummary): number => (a.name < b.name ? -1 : 1);
   return [set.bundles.values(), set.components.values(), [set.toolchain, ...set.tools.values()]].flatMap(
-    (recipes) =>
-      [...recipes]
-        .map(({ kind, name, version, license, summary }) => ({ kind, name, version, license, summary }))
-        .sort(byName),
+    (recipes) => [...recipes].map(summarize).sort(byName),
   );
+}
+
+function summarize(recipe: Bundle | Component | Toolchain | Tool): RecipeSummary {
+  const { kind, name, version, license, summary } = recipe;
+  const product = recipe.kind === 'bundle' ? { product: recipe.product } : {};
+  return { kind, name, ...product, version, license, summary };
 }

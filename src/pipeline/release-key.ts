@@ -43,6 +43,7 @@ export async function releaseKey(
     JSON.stringify([
       formatPlatform(context.platform),
       bundle.origin.sha256,
+      bundle.name,
       componentNames(subject).map((name) => [
         name,
         set.components.get(name)?.origin.sha256,

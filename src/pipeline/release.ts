@@ -114,7 +114,7 @@ function releaseFacts(
   components: readonly { readonly component: Component }[],
 ): Omit<ReleaseFacts, 'wheels' | 'floor'> {
   return {
-    bundle: bundle.name,
+    bundle: bundle.product,
     version: bundle.version,
     revision: bundle.revision,
     license: bundle.license,

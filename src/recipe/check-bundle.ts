@@ -36,18 +36,53 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
       'distribution',
     ),
     ...checkInterpreter(recipe),
-    ...checkUpgrade(recipe),
+    ...checkVersions(recipe),
   ];
 }
 
-function checkUpgrade({ version, 'upgrade-from': lowest }: PartlyBundle): Fault[] {
+/** What is to be an upgrade is one: from a version that is not later, and from earlier versions that are earlier. */
+function checkVersions(recipe: PartlyBundle): Fault[] {
+  const { earlier = [] } = recipe;
+  return [
+    ...checkUpgrade(recipe, []),
+    ...earlier.flatMap((each, index) => {
+      const path = ['earlier', index];
+      return each === undefined
+        ? []
+        : [...checkUpgrade(each, path), ...checkEarlier(each.version, recipe.version, path)];
+    }),
+    ...findDuplicates(
+      earlier.map((each) => each?.version),
+      ['earlier'],
+      'version',
+    ),
+  ];
+}
+
+function checkEarlier(version: string | undefined, newest: string | undefined, path: KeyPath): Fault[] {
+  if (version === undefined || newest === undefined || isLater(newest, version)) return [];
+  return [
+    {
+      code: 'bad-earlier',
+      message: `${quote(version)} is no earlier version than the bundle's ${quote(newest)}`,
+      hint: "the bundle's own keys are those of its newest version",
+      path: [...path, 'version'],
+      at: 'value',
+    },
+  ];
+}
+
+function checkUpgrade(
+  { version, 'upgrade-from': lowest }: Pick<PartlyBundle, 'version' | 'upgrade-from'>,
+  path: KeyPath,
+): Fault[] {
   if (version === undefined || lowest === undefined || !isLater(lowest, version)) return [];
   return [
     {
       code: 'bad-upgrade',
       message: `a release of version ${version} cannot take over an instance of a later one, from ${lowest}`,
       hint: 'name the lowest version that can be upgraded from',
-      path: ['upgrade-from'],
+      path: [...path, 'upgrade-from'],
       at: 'value',
     },
   ];

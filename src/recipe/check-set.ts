@@ -24,6 +24,7 @@ export type SoundRecipe = SoundComponent | SoundPrebuilt | SoundBundle;
 export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly string[]): Mistake[] {
   return [
     ...checkNames(recipes),
+    ...checkBundleNames(recipes),
     ...checkReferences(recipes, unreadable),
     ...checkCycles(recipes.filter((recipe) => recipe.kind === 'component')),
     ...checkDistributions(recipes.filter((recipe) => recipe.kind === 'component')),
@@ -32,19 +33,32 @@ export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly s
 }
 
 function checkNames(recipes: readonly SoundRecipe[]): Mistake[] {
-  return recipes.flatMap(({ document, kind, recipe }): Mistake[] => {
-    const { name } = recipe;
-    const mistake = { document, path: ['name'], at: 'value' } as const;
-    if (name !== undefined && name !== document.name) {
-      const message = `the name is ${quote(name)}, but the recipe lies in the directory ${quote(document.name)}`;
-      return [{ ...mistake, code: 'name-mismatch', message, hint: `name = ${quote(document.name)}` }];
-    }
-    const other = recipes.find((each) => each.kind !== kind && each.document.name === document.name);
-    if (kind !== 'bundle' || other === undefined) return [];
-    const message = `a bundle and a ${other.kind} are both named ${quote(document.name)}`;
-    return [
-      { ...mistake, code: 'duplicate-name', message, hint: 'give the bundle another name and directory' },
-    ];
+  return recipes.flatMap(({ document, recipe: { name } }): Mistake[] => {
+    if (name === undefined || name === document.name) return [];
+    const message = `the name is ${quote(name)}, but the recipe lies in the directory ${quote(document.name)}`;
+    const hint = `name = ${quote(document.name)}`;
+    return [{ document, code: 'name-mismatch', message, hint, path: ['name'], at: 'value' }];
+  });
+}
+
+/** Bundles, their earlier versions and everything else are named apart. */
+function checkBundleNames(recipes: readonly SoundRecipe[]): Mistake[] {
+  const names = recipes.flatMap(({ document, kind, recipe }) => [
+    { document, kind, name: document.name, path: ['name'] },
+    ...(kind === 'bundle' ? (recipe.earlier ?? []) : []).map((each, index) => ({
+      document,
+      kind,
+      name: each?.name,
+      path: ['earlier', index, 'name'],
+    })),
+  ]);
+  return names.flatMap(({ document, kind, name, path }, index): Mistake[] => {
+    const other = names.find((each, at) => each.name === name && (each.kind !== 'bundle' || at < index));
+    if (kind !== 'bundle' || name === undefined || other === undefined) return [];
+    const both = other.kind === 'bundle' ? 'two bundles' : `a bundle and a ${other.kind}`;
+    const message = `${both} are named ${quote(name)}`;
+    const hint = 'give the bundle another name';
+    return [{ document, code: 'duplicate-name', message, hint, path, at: 'value' }];
   });
 }
 

@@ -71,7 +71,15 @@ function checkInside({ kind, recipe }: SoundRecipe): Fault[] {
 
 function listFiles({ kind, recipe }: SoundRecipe): NamedFile[] {
   if (kind === 'bundle') {
-    return [{ name: recipe.python?.constraints, path: ['python', 'constraints'], kind: 'file' }];
+    const { python, earlier = [] } = recipe;
+    return [
+      { name: python?.constraints, path: ['python', 'constraints'], kind: 'file' },
+      ...earlier.map((each, index): NamedFile => ({
+        name: each?.constraints,
+        path: ['earlier', index, 'constraints'],
+        kind: 'file',
+      })),
+    ];
   }
   const files = (recipe.files ?? []).map((name, index): NamedFile => ({
     name,

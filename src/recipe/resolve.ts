@@ -48,7 +48,7 @@ export async function resolveSet(documents: readonly Document[], platform: Platf
     if (document.kind === 'component') {
       components.push(await resolveComponent(componentSchema.parse(document.value), document, platform));
     } else if (document.kind === 'bundle') {
-      bundles.push(await resolveBundle(bundleSchema.parse(document.value), document));
+      bundles.push(...(await resolveBundle(bundleSchema.parse(document.value), document)));
     } else if (document.kind === 'toolchain') {
       const written = toolchainSchema.parse(document.value);
       toolchains.push({ kind: 'toolchain', ...(await resolvePrebuilt(written, document)) });
@@ -112,12 +112,26 @@ async function resolvePrebuilt(
   };
 }
 
-async function resolveBundle(written: WrittenBundle, document: Document): Promise<Bundle> {
+/** The bundle and its earlier versions. */
+async function resolveBundle(written: WrittenBundle, document: Document): Promise<Bundle[]> {
+  const versions = [written, ...written.earlier.map((earlier) => earlierVersion(written, earlier))];
+  return Promise.all(versions.map((version) => resolveVersion(version, written.name, document)));
+}
+
+/** The recipe as if it were one of the earlier version alone. */
+function earlierVersion(newest: WrittenBundle, earlier: WrittenBundle['earlier'][number]): WrittenBundle {
+  const { name, version, revision, requirements, constraints = newest.python.constraints } = earlier;
+  const python = { ...newest.python, requirements, constraints };
+  return { ...newest, name, version, revision, 'upgrade-from': earlier['upgrade-from'], python };
+}
+
+async function resolveVersion(written: WrittenBundle, product: string, document: Document): Promise<Bundle> {
   const { python } = written;
   const constraints = path.join(document.directory, python.constraints);
   return {
     kind: 'bundle',
     ...resolveIdentity(written),
+    product,
     revision: written.revision,
     upgradeFrom: written['upgrade-from'] ?? written.version,
     components: written.components,

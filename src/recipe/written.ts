@@ -151,6 +151,10 @@ export const toolSchema = z
   .strictObject({ kind: z.literal('tool').describe('kind of recipe'), ...prebuilt })
   .describe('A ksbundle tool: a program for the machine that builds');
 
+const upgradeFrom = field.version
+  .optional()
+  .describe('lowest version whose instance a release can take over; default: its own');
+
 const answer = z.strictObject({
   name: field.kebabName.describe('name: --name on the command line, KSB_NAME in the environment'),
   type: z.enum(ANSWER_TYPES).describe('type of the value'),
@@ -166,14 +170,23 @@ const answer = z.strictObject({
   secret: z.boolean().default(false).describe('never shown, logged or kept in the receipt'),
 });
 
+const earlier = z.strictObject({
+  name: field.recipeName.describe('name that it is built by, such as "keystone-29"'),
+  version: field.version.describe('its version'),
+  revision: z.int().min(1).default(1).describe('counts releases of the same version'),
+  'upgrade-from': upgradeFrom,
+  requirements: z.array(field.requirement).min(1).describe('its PEP 508 requirements'),
+  constraints: field.innerPath
+    .optional()
+    .describe("its pip constraints file beside the recipe; default: the bundle's"),
+});
+
 export const bundleSchema = z
   .strictObject({
     kind: z.literal('bundle').default('bundle').describe('kind of recipe'),
     ...identity,
     revision: z.int().min(1).default(1).describe('counts releases of the same version'),
-    'upgrade-from': field.version
-      .optional()
-      .describe('lowest version whose instance a release can take over; default: its own'),
+    'upgrade-from': upgradeFrom,
     components: z
       .array(field.recipeName)
       .min(1)
@@ -223,6 +236,7 @@ export const bundleSchema = z
     answer: z.array(answer).default([]).describe('values that the person who installs may give'),
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
+    earlier: z.array(earlier).default([]).describe('earlier versions that are offered too'),
   })
   .describe('A ksbundle bundle: components, Python distributions and an installer that ship as one tarball');
 

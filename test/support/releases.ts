@@ -38,6 +38,7 @@ export function makeBundle(
   return {
     kind: 'bundle',
     name: 'demo',
+    product: 'demo',
     version: '1.0',
     revision: 1,
     upgradeFrom: '1.0',

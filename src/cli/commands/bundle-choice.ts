@@ -1,10 +1,11 @@
+import type { RecipeSummary } from '../../domain/results.ts';
 import type { Opened } from '../command.ts';
 import { usageError } from '../usage-error.ts';
 
-/** The bundle that was named, whether it exists or not, or the only one there is. */
+/** The bundle that was named, whether it exists or not, or the newest version of the only one there is. */
 export async function chooseBundle(opened: Opened, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
-  const bundles = await bundleNames(opened);
+  const bundles = (await listBundles(opened)).filter((each) => each.name === each.product).map(nameOf);
   const [only, ...others] = bundles;
   if (only !== undefined && others.length === 0) return only;
   throw usageError(
@@ -14,7 +15,14 @@ export async function chooseBundle(opened: Opened, name: string | undefined): Pr
   );
 }
 
-export async function bundleNames({ pipeline, context }: Opened): Promise<readonly string[]> {
-  const recipes = await pipeline.listRecipes(context);
-  return recipes.filter(({ kind }) => kind === 'bundle').map(({ name }) => name);
+export async function bundleNames(opened: Opened): Promise<readonly string[]> {
+  return (await listBundles(opened)).map(nameOf);
+}
+
+async function listBundles({ pipeline, context }: Opened): Promise<readonly RecipeSummary[]> {
+  return (await pipeline.listRecipes(context)).filter(({ kind }) => kind === 'bundle');
+}
+
+function nameOf({ name }: RecipeSummary): string {
+  return name;
 }

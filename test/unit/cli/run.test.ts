@@ -66,6 +66,7 @@ const finding: Finding = {
 const recipe = {
   kind: 'bundle',
   name: 'keystone',
+  product: 'keystone',
   version: '30.0.0',
   license: 'Apache-2.0',
   summary: 'Identity',
@@ -93,10 +94,20 @@ describe('build', () => {
 
   it('builds the only bundle if none is named', async () => {
     expect((await run(['build', '-q'], pipeline)).stdout).toContain('/keystone.tar.gz');
-    const two = { ...pipeline, listRecipes: async () => [recipe, { ...recipe, name: 'nova' }] };
+    const two = {
+      ...pipeline,
+      listRecipes: async () => [recipe, { ...recipe, name: 'nova', product: 'nova' }],
+    };
     const ran = await run(['build'], two);
     expect([ran.exitCode, ran.stdout]).toEqual([2, '']);
     expect(ran.stderr).toContain('bundles: keystone, nova');
+  });
+
+  it('builds the newest version of the only bundle if none is named', async () => {
+    const earlier = { ...recipe, name: 'keystone-29', version: '29.1.0' };
+    const both = { ...pipeline, listRecipes: async () => [earlier, recipe] };
+    expect((await run(['build', '-q'], both)).stdout).toContain('/keystone.tar.gz');
+    expect((await run(['build', '-q', 'keystone-29'], both)).stdout).toContain('/keystone-29.tar.gz');
   });
 
   it('with --json prints one document', async () => {
