@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import files
+from .capability import keep_low_ports
 from .errors import Exit, Failure, Problem
 from .release import Release
 
@@ -34,8 +36,8 @@ class Account:
         """Owner of what the service may only read."""
         return files.Owner(0, self.gid) if self.switch else None
 
-    def become(self) -> Callable[[], None] | None:
-        """For a child process: takes on the account for good."""
+    def become(self, *, low_ports: bool = False) -> Callable[[], None] | None:
+        """For a child process: takes on the account for good, but may still open ports below 1024 if told so."""
         if not self.switch:
             return None
 
@@ -44,7 +46,24 @@ class Account:
             os.setgid(self.gid)
             os.setuid(self.uid)
 
-        return drop
+        return keep_low_ports(drop) if low_ports else drop
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Files are opened with the account's rights, so that no link it made leads root elsewhere."""
+        if not self.switch:
+            yield
+            return
+        group, groups = os.getegid(), os.getgroups()
+        os.setgroups([self.gid])
+        os.setegid(self.gid)
+        os.seteuid(self.uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
 
 
 def find_account(user: str | None) -> Account:

@@ -25,9 +25,12 @@ class Daemon:
 
     name: str
     argv: Sequence[str]
-    #: Whether it is started as root, to drop its rights itself, where the installer is root.
-    as_root: bool
+    #: What it prints, where no service manager keeps that.
     log: str
+    #: Whether it uses the network, beyond sockets that are files.
+    network: bool = False
+    #: Whether it listens on ports below 1024.
+    low_ports: bool = False
     #: Files it leaves when it is killed, which must be gone before it starts.
     leftovers: Sequence[str] = ()
 
@@ -101,8 +104,10 @@ def _pids() -> list[int]:
 
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Starts a daemon in a session of its own, in `run`, with its log begun anew."""
-    log = os.open(daemon.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    """Starts a daemon as the account, in a session of its own, in `run`, with its log begun anew."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with account.acting():
+        log = os.open(daemon.log, flags, 0o640)
     try:
         return subprocess.Popen(
             daemon.argv,
@@ -113,7 +118,7 @@ def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, 
             stderr=log,
             start_new_session=True,
             umask=0o027,
-            preexec_fn=None if daemon.as_root else account.become(),
+            preexec_fn=account.become(low_ports=daemon.low_ports),
         )
     finally:
         os.close(log)

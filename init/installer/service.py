@@ -34,6 +34,7 @@ def bring_up(session: Session, site: Site, *, renew: bool, reload: bool) -> str:
 
     Returns when the service answers, with a word on what was done.
     """
+    adopt_logs(site)
     found = session.processes(site)
     words = []
     for daemon in session.product.daemons(site):
@@ -69,6 +70,16 @@ def _start(site: Site, daemon: Daemon) -> None:
             ),
         )
     child.returncode = 0  # It is meant to outlive the installer; without this, Popen warns that it still runs.
+
+
+def adopt_logs(site: Site) -> None:
+    """Gives the service's account the logs that somebody else, root with keystone-manage say, has begun."""
+    owner = site.account.owner
+    if owner is None:
+        return
+    for directory, _, names in os.walk(site.instance.log):
+        for name in names:
+            files.give(os.path.join(directory, name), owner)
 
 
 def tail(path: str, lines: int = 8) -> list[str]:

@@ -32,9 +32,9 @@ def directories(site: Site) -> list[Directory]:
         Directory("etc/domains", 0o750, readable),
         Directory("keys", 0o700, own),
         Directory("data", 0o700, own),
-        Directory("log", 0o750, readable),
+        Directory("log", 0o750, own),
         Directory("log/keystone", 0o750, own),
-        Directory("run", 0o750, readable),
+        Directory("run", 0o750, own),
         Directory("run/memcached", 0o700, own),
         Directory("tmp", 0o700, own),
     ]
@@ -69,7 +69,6 @@ def _values(site: Site) -> dict[str, str]:
         "domains": path("etc", "domains"),
         "error_log": path(ERROR_LOG),
         "fernet_keys": path(FERNET_KEYS),
-        "identity": _identity(site),
         "jws_private_keys": path("keys", "jws-private"),
         "jws_public_keys": path("keys", "jws-public"),
         "listen": _listen(site),
@@ -103,13 +102,6 @@ def _listen(site: Site) -> str:
         address = f"{join_host(listener.host)}:" if listener.host else ""
         lines.append(f"Listen {address}{listener.port}")
     return "\n".join(lines)
-
-
-def _identity(site: Site) -> str:
-    """httpd starts as root, where root installs, and gives its rights away."""
-    if not site.account.switch:
-        return "# It runs as the user who starts it."
-    return f"User #{site.account.uid}\nGroup #{site.account.gid}"
 
 
 def _public_endpoint(site: Site) -> str:

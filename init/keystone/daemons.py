@@ -35,14 +35,14 @@ def daemons(site: Site) -> list[Daemon]:
                 *("-s", os.path.relpath(configuration.CACHE_SOCKET, "run"), "-a", "0700"),
                 *("-m", str(CACHE_SIZE), "-t", "2", "-c", "1024"),
             ],
-            as_root=False,
             log=site.instance.path("log", "memcached.log"),
         ),
         Daemon(
             name="httpd",
             argv=[*_httpd(site), "-D", "FOREGROUND"],
-            as_root=True,
             log=site.instance.path("log", "httpd-start.log"),
+            network=True,
+            low_ports=any(listener.port < 1024 for listener in settings.listeners(site)),
             # httpd refuses to start while any process has the pid that this file names.
             leftovers=[site.instance.path(configuration.PID_FILE)],
         ),
@@ -64,6 +64,7 @@ def check_configuration(site: Site) -> None:
         capture_output=True,
         text=True,
         errors="replace",
+        preexec_fn=site.account.become(),
     )
     if result.returncode != 0:
         raise Failure(

@@ -9,11 +9,12 @@ import { testCache } from './test-cache.ts';
 export type DebianSuite = 'bullseye' | 'bookworm' | 'trixie' | 'sid';
 
 /**
- * Directory of a minimal Debian system, made once with debootstrap from the mirror that this machine's apt uses. It is
- * the pattern for copies: nothing may change it.
+ * Directory of a minimal Debian system, with more packages if asked for, made once with debootstrap from the mirror that
+ * this machine's apt uses. It is the pattern for copies: nothing may change it.
  */
-export async function debianRoot(suite: DebianSuite): Promise<string> {
-  const root = path.join(testCache(), `debian-${suite}`);
+export async function debianRoot(suite: DebianSuite, packages: readonly string[] = []): Promise<string> {
+  const root = path.join(testCache(), ['debian', suite, ...packages].join('-'));
+  const include = packages.length === 0 ? [] : [`--include=${packages.join(',')}`];
   await withLock(`${root}.lock`, async () => {
     if (await exists(root)) return;
     const unfinished = `${root}.unfinished`;
@@ -21,7 +22,7 @@ export async function debianRoot(suite: DebianSuite): Promise<string> {
     for (const mirror of await readDebianMirrors('/')) {
       await removeTree(unfinished);
       await mkdir(unfinished, { recursive: true });
-      const made = await run(['debootstrap', '--variant=minbase', suite, unfinished, mirror]);
+      const made = await run(['debootstrap', '--variant=minbase', ...include, suite, unfinished, mirror]);
       if (made.exitCode === 0) {
         await rename(unfinished, root);
         return;

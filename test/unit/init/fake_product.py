@@ -42,7 +42,7 @@ class FakeProduct:
         return []
 
     def directories(self, site: Site) -> list[Directory]:
-        return [Directory(name, 0o750, None) for name in ("etc", "run", "log", "tmp")]
+        return [Directory(name, 0o750, site.account.owner) for name in ("etc", "run", "log", "tmp")]
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         content = f"host={site.value('host')}\nroot={site.instance.root}\n"
@@ -50,7 +50,7 @@ class FakeProduct:
 
     def daemons(self, site: Site) -> list[Daemon]:
         argv = [site.release.path("bin", DAEMON), "60"]
-        return [Daemon(DAEMON, argv, as_root=True, log=site.instance.path("log", "daemon.log"))]
+        return [Daemon(DAEMON, argv, log=site.instance.path("log", "daemon.log"))]
 
     def is_prepared(self, site: Site) -> bool:
         return os.path.exists(site.instance.path("data"))

@@ -83,7 +83,6 @@ class KeystoneTest(support.DirectoryTest):
         self.assertIn("Listen [::1]:5000\nServerName [::1]\n", text)
         self.assertNotIn("ServerRoot", text)
         self.assertFalse(re.search(r"^(User|Group) ", text, re.MULTILINE))
-        self.assertIn("User #1234\nGroup #1234\n", self.rendered("etc/httpd.conf", self.site(switch=True)))
 
     def test_keystones_configuration_gets_hostile_paths_whole(self) -> None:
         parser = configparser.RawConfigParser(strict=True)

@@ -28,7 +28,7 @@ class ProcessTest(support.DirectoryTest):
 
     def spawn(self, *wrapper: str) -> subprocess.Popen[bytes]:
         argv = [*wrapper, str(self.program), "60"]
-        daemon = Daemon("sleeper", argv, as_root=False, log=str(self.directory / "log"))
+        daemon = Daemon("sleeper", argv, log=str(self.directory / "log"))
         child = processes.spawn(daemon, str(self.run), SELF, {"PATH": "/bin"})
         self.addCleanup(self.end, child)
         self.assertTrue(processes.wait_until(lambda: bool(self.find()), 5))
@@ -102,7 +102,7 @@ class ProcessTest(support.DirectoryTest):
         self.assertEqual(processes.find_processes(str(self.directory / "none"), {"ksbsleeper"}), [])
 
     def test_the_environment_is_closed_and_output_is_kept(self) -> None:
-        daemon = Daemon("env", ["/usr/bin/env"], as_root=False, log=str(self.directory / "log"))
+        daemon = Daemon("env", ["/usr/bin/env"], log=str(self.directory / "log"))
         child = processes.spawn(daemon, str(self.run), SELF, {"A": "1"})
         child.wait()
         self.assertEqual((self.directory / "log").read_text(), "A=1\n")

@@ -1,0 +1,56 @@
+"""What a daemon's process may do: tried in real processes, where root runs the tests."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import unittest
+
+import support
+from installer import files
+from installer.account import Account
+
+NOBODY = pwd.getpwnam("nobody")
+ACCOUNT = Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid, switch=True)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+class AccountTest(support.DirectoryTest):
+    def can_bind(self, *, low_ports: bool) -> bool:
+        """Whether a child that became the account may listen on a port that only root may."""
+        become = ACCOUNT.become(low_ports=low_ports)
+        child = os.fork()
+        if child == 0:
+            try:
+                if become is not None:
+                    become()
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", 100 + os.getpid() % 900))
+                os._exit(0 if os.getuid() == ACCOUNT.uid else 2)
+            except PermissionError:
+                os._exit(1)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        self.assertIn(status, (0, 1))
+        return status == 0
+
+    def test_a_daemon_opens_low_ports_only_if_told_so(self) -> None:
+        self.assertTrue(self.can_bind(low_ports=True))
+        self.assertFalse(self.can_bind(low_ports=False))
+
+    def test_files_are_opened_with_the_accounts_rights_for_a_while(self) -> None:
+        with ACCOUNT.acting(), self.assertRaises(PermissionError):
+            open(self.directory / "file", "x")
+        (self.directory / "file").write_text("")
+        self.assertEqual((self.directory / "file").stat().st_uid, 0)
+
+    def test_only_plain_files_are_given_away(self) -> None:
+        plain, secret, link = (self.directory / name for name in ("plain", "secret", "link"))
+        plain.touch()
+        secret.touch()
+        link.symlink_to(secret)
+        os.link(secret, self.directory / "second")
+        for path in (plain, link, self.directory / "second"):
+            files.give(str(path), files.Owner(ACCOUNT.uid, ACCOUNT.gid))
+        self.assertEqual(plain.stat().st_uid, ACCOUNT.uid)
+        self.assertEqual(secret.stat().st_uid, 0)
