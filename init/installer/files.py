@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 #: Ending of names of files that are being written; a left-over one is of no value.
 TEMPORARY_SUFFIX = ".ksb-tmp"
@@ -37,6 +40,13 @@ def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None =
 
     The mode is as given under any umask. A full disk leaves the old file in place.
     """
+    with replacing(path, mode, owner) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[BinaryIO]:
+    """A file to write to that takes the place of `path` when the block ends well; otherwise nothing is changed."""
     temporary = path + TEMPORARY_SUFFIX
     remove(temporary)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -45,7 +55,7 @@ def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None =
             if owner is not None:
                 os.fchown(descriptor, owner.uid, owner.gid)
             os.fchmod(descriptor, mode)
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(descriptor)
         os.rename(temporary, path)

@@ -41,5 +41,14 @@ class Instance:
         return self.path("tmp")
 
     @property
+    def configuration(self) -> str:
+        """Rendered files, and those of the operator beside them."""
+        return self.path("etc")
+
+    @property
+    def backups(self) -> str:
+        return self.path("backups")
+
+    @property
     def exists(self) -> bool:
         return os.path.lexists(self.lock)

@@ -11,10 +11,14 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import files
+
+#: The step from which on an operation that exchanges data can only be finished by itself, or taken back: what lies in
+#: the instance is neither the former state nor the new one.
+SWITCH = "switch"
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,16 @@ class Unfinished:
     began: str
     last_step: str | None
     answers: Mapping[str, list[str]]
+    #: The command line that finishes it; empty if any `install` does.
+    resume: str = ""
+    #: What `begin` says beyond that.
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    #: The steps it came to, with what they say; of a repeated one the last.
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def switched(self) -> bool:
+        return SWITCH in self.steps
 
 
 class Journal:
@@ -33,9 +47,9 @@ class Journal:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def begin(self, operation: str, answers: Mapping[str, list[str]]) -> None:
+    def begin(self, operation: str, answers: Mapping[str, list[str]], **facts: Any) -> None:
         """Starts a new operation; what is known of earlier ones is dropped."""
-        entry = {"event": "begin", "operation": operation, "pid": os.getpid(), "answers": dict(answers)}
+        entry = {"event": "begin", "operation": operation, "pid": os.getpid(), "answers": dict(answers), **facts}
         files.write_atomically(self._path, _line(entry), 0o600)
 
     def step(self, name: str, **facts: Any) -> None:
@@ -68,6 +82,7 @@ def _line(entry: Mapping[str, Any]) -> bytes:
 
 def _unfinished(content: bytes) -> Unfinished | None:
     begin: dict[str, Any] | None = None
+    steps: dict[str, dict[str, Any]] = {}
     last_step: str | None = None
     for line in content.splitlines():
         try:
@@ -76,11 +91,20 @@ def _unfinished(content: bytes) -> Unfinished | None:
             continue  # A line torn by a crash: the step it announced had not begun.
         event = entry.get("event")
         if event == "begin":
-            begin, last_step = entry, None
+            begin, steps, last_step = entry, {}, None
         elif event == "step":
-            last_step = entry.get("step")
+            last_step = str(entry.get("step"))
+            steps[last_step] = entry
         elif event == "end":
             begin = None
     if begin is None:
         return None
-    return Unfinished(begin["operation"], begin["time"], last_step, begin.get("answers", {}))
+    return Unfinished(
+        operation=begin["operation"],
+        began=begin["time"],
+        last_step=last_step,
+        answers=begin.get("answers", {}),
+        resume=begin.get("resume", ""),
+        facts=begin,
+        steps=steps,
+    )

@@ -66,6 +66,13 @@ class Product(Protocol):
 
     #: Answers that count for one run and are not remembered.
     TRANSIENT: Collection[str]
+    #: Files and directories of the instance, relative to it, that are made once and cannot be rendered again: keys and
+    #: passwords. They go into backups as they are, and stay when the service is uninstalled.
+    SECRETS: Sequence[str]
+    #: The database's files, relative to the instance. Nothing but `copy_data` may read them while the service runs.
+    DATABASES: Sequence[str]
+    #: Endings of the files that a database in use keeps beside it.
+    SIDECARS: Sequence[str]
 
     def check_answers(self, site: Site) -> list[Problem]:
         """What is wrong with the answers as a whole, beyond what the recipe declares; and with what they name."""
@@ -88,6 +95,13 @@ class Product(Protocol):
 
     def prepare(self, site: Site, journal: Journal) -> None:
         """Makes keys and database on the first run. Either they are complete afterwards, or it is as if not begun."""
+
+    def copy_data(self, site: Site, source: str, target: str) -> None:
+        """Makes `target` a consistent copy of the database `source`, while the service may be writing. It belongs to
+        the service's account, lies where that account may write, and lasts through a crash."""
+
+    def upgrade_data(self, site: Site, database: str) -> None:
+        """Brings a database of an earlier version to what this release needs. It is a copy that nobody uses yet."""
 
     def state(self, site: Site) -> Mapping[str, Any]:
         """What must be known of this run by the next one."""

@@ -29,6 +29,11 @@ class Receipt:
     state: Mapping[str, Any]
     installed: str = ""
     updated: str = ""
+    #: When the service was taken away from data and keys; empty while it is installed.
+    uninstalled: str = ""
+    #: What the last upgrade came from: `release` and `instance` (paths), `version`, `id`, and `backup`, relative to the
+    #: instance. Empty if there was none.
+    previous: Mapping[str, str] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def same_facts(self, other: Receipt) -> bool:
@@ -39,8 +44,11 @@ class Receipt:
 def read(path: str) -> Receipt | None:
     """The receipt at `path`, None if there is none. Raises NEEDS_PERSON if it cannot be understood."""
     content = files.read(path)
-    if content is None:
-        return None
+    return None if content is None else parse(content, path)
+
+
+def parse(content: bytes, where: str) -> Receipt:
+    """The receipt that `content` is. Raises NEEDS_PERSON, which names `where`, if it cannot be understood."""
     try:
         document = json.loads(content)
         if document["format"] > FORMAT:
@@ -51,15 +59,19 @@ def read(path: str) -> Receipt | None:
             Exit.NEEDS_PERSON,
             Problem(
                 "the receipt cannot be read",
-                where=path,
+                where=where,
                 why=str(error),
                 hint="restore it from a backup; without it bootstrap does not know what it installed",
             ),
         ) from error
 
 
+def timestamp() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
 def write(path: str, receipt: Receipt, owner: files.Owner | None) -> None:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    now = timestamp()
     document = {**_document(receipt), "installed": receipt.installed or now, "updated": now}
     text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
     files.write_atomically(path, text.encode() + b"\n", 0o640, owner)
@@ -76,10 +88,15 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "answers": {name: list(values) for name, values in receipt.answers.items()},
         "files": {path: dict(facts) for path, facts in receipt.files.items()},
         "state": dict(receipt.state),
+        **({"uninstalled": receipt.uninstalled} if receipt.uninstalled else {}),
+        **({"previous": dict(receipt.previous)} if receipt.previous else {}),
     }
 
 
-_KNOWN = {"format", "bundle", "version", "release", "instance", "answers", "files", "state", "installed", "updated"}
+_KNOWN = {
+    *("format", "bundle", "version", "release", "instance", "answers", "files", "state"),
+    *("installed", "updated", "uninstalled", "previous"),
+}
 
 
 def _parse(document: Mapping[str, Any]) -> Receipt:
@@ -94,5 +111,7 @@ def _parse(document: Mapping[str, Any]) -> Receipt:
         state=document["state"],
         installed=document.get("installed", ""),
         updated=document.get("updated", ""),
+        uninstalled=document.get("uninstalled", ""),
+        previous=document.get("previous", {}),
         unknown={key: value for key, value in document.items() if key not in _KNOWN},
     )

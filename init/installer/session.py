@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from . import answers, receipt
 from .account import find_account
@@ -25,6 +25,8 @@ class Session:
     product: Product
     instance: Instance
     declared: Mapping[str, Declaration]
+    #: What was given to this run; what earlier runs were given comes after it.
+    given: Sequence[Source]
     answers: Answers
     receipt: Receipt | None
     unfinished: Unfinished | None
@@ -50,9 +52,12 @@ class Session:
 
     def installed(self) -> Receipt:
         """The receipt; raises PREFLIGHT if there is no finished install."""
-        if self.receipt is not None:
+        if self.receipt is not None and not self.receipt.uninstalled:
             return self.receipt
-        why = "an install was cut off before its end" if self.unfinished else "no receipt was found"
+        if self.receipt is not None:
+            why = f"it was uninstalled on {self.receipt.uninstalled}; its data is kept"
+        else:
+            why = "an install was cut off before its end" if self.unfinished else "no receipt was found"
         raise Failure(
             Exit.PREFLIGHT,
             Problem(
@@ -63,6 +68,30 @@ class Session:
             ),
         )
 
+    def settled(self, *operations: str) -> None:
+        """Raises PREFLIGHT if an operation but those was cut off in the middle of exchanging data."""
+        unfinished = self.unfinished
+        if unfinished is None or not unfinished.switched or unfinished.operation in operations:
+            return
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                f"{unfinished.operation} of {unfinished.began} was cut off while it exchanged the data",
+                where=self.instance.root,
+                why="what lies there is neither the former state nor the new one",
+                hint=f"run {unfinished.resume}; it goes on from there",
+            ),
+        )
+
+    def at(self, instance: Instance) -> Session:
+        """The same, after the instance was moved there."""
+        return replace(self, instance=instance, unfinished=Journal(instance.journal).unfinished())
+
+    def following(self, recorded: Receipt, *, given: Sequence[Source]) -> Session:
+        """The same, as if this receipt had been found in the instance."""
+        answered = answers.resolve(self.declared, [*given, Source("receipt", recorded.answers)])
+        return replace(self, receipt=recorded, answers=answered)
+
 
 def open_session(release: Release, product: Product, arguments: Arguments, environment: Mapping[str, str]) -> Session:
     """Reads what there is and resolves the answers; writes nothing."""
@@ -70,7 +99,8 @@ def open_session(release: Release, product: Product, arguments: Arguments, envir
     sources = [Source("flag", arguments.texts), *answers.from_environment(declared, environment)]
     if arguments.answers_file:
         sources.append(answers.from_file(declared, arguments.answers_file))
-    instance = _instance(release, declared, sources)
+    given = tuple(sources)
+    instance = _instance(release, declared, arguments, given)
     recorded = _read(instance)
     unfinished = Journal(instance.journal).unfinished() if instance.exists else None
     if unfinished is not None:
@@ -78,7 +108,7 @@ def open_session(release: Release, product: Product, arguments: Arguments, envir
     if recorded is not None:
         sources.append(Source("receipt", recorded.answers))
     resolved = answers.resolve(declared, sources)
-    return Session(release, product, instance, declared, resolved, recorded, unfinished)
+    return Session(release, product, instance, declared, given, resolved, recorded, unfinished)
 
 
 def _read(instance: Instance) -> Receipt | None:
@@ -96,7 +126,16 @@ def _read(instance: Instance) -> Receipt | None:
         ) from error
 
 
-def _instance(release: Release, declared: Mapping[str, Declaration], sources: list[Source]) -> Instance:
+def _instance(
+    release: Release, declared: Mapping[str, Declaration], arguments: Arguments, sources: Sequence[Source]
+) -> Instance:
+    """The instance that is named; else the release's own; else, in an upgrade, that of the release it comes from."""
     only = {"instance": declared["instance"]}
-    given = answers.resolve(only, sources)["instance"].values
-    return Instance(given[0] if given else release.path(DEFAULT_INSTANCE))
+    named = answers.resolve(only, sources)["instance"].values
+    if named:
+        return Instance(named[0])
+    own = Instance(release.path(DEFAULT_INSTANCE))
+    origin = arguments.options.get("from")
+    if origin and not own.exists:
+        return Instance(os.path.join(os.path.realpath(origin), DEFAULT_INSTANCE))
+    return own
