@@ -121,12 +121,7 @@ _Members = Iterator[tuple[str, IO[bytes]]]
 def _reading(path: str) -> Iterator[tuple[Mapping[str, Any], _Members]]:
     """The manifest, and every other member. Whatever goes wrong with the bytes is an INTEGRITY failure."""
     try:
-        file = open(path, "rb")
-    except OSError as error:
-        problem = Problem("the backup cannot be read", where=path, why=error.strerror or str(error))
-        raise Failure(Exit.PREFLIGHT, problem) from error
-    try:
-        with file, gzip.GzipFile(fileobj=file) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+        with _open(path) as file, gzip.GzipFile(fileobj=file) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
             yield _read_manifest(tar), _members(tar)
             # The checksum of the compressed stream stands at its end.
             while packed.read(_PIECE):
@@ -141,6 +136,14 @@ def _reading(path: str) -> Iterator[tuple[Mapping[str, Any], _Members]]:
                 hint="use another copy of it; nothing was changed here",
             ),
         ) from error
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        problem = Problem("the backup cannot be read", where=path, why=error.strerror or str(error))
+        raise Failure(Exit.PREFLIGHT, problem) from error
 
 
 def _read_manifest(tar: tarfile.TarFile) -> Mapping[str, Any]:

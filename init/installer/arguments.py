@@ -86,6 +86,19 @@ COMMANDS: Mapping[str, Command] = {
             examples=("status", "status --json"),
         ),
         Command(
+            "backup",
+            "Write database, keys and configuration to one file, while the service runs",
+            operand=Operand("FILE", "File or directory to write to; in the instance's backups unless given"),
+            examples=("backup", "backup /media/usb/", "backup /srv/backups/keystone.tar.gz --instance /srv/keystone"),
+        ),
+        Command(
+            "restore",
+            "Bring back what a backup holds, also on another host or in another place",
+            answers=True,
+            operand=Operand("FILE", "A file that backup wrote", required=True),
+            examples=("restore instance/backups/FILE", "restore /media/usb/FILE --host 192.168.1.104"),
+        ),
+        Command(
             "show-config",
             "Print every answer, its value and where it came from",
             answers=True,

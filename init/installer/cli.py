@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 
-from . import answers, arguments, control, install, report, show, verify
+from . import answers, arguments, backup, control, install, report, restore, show, verify
 from .arguments import Arguments
-from .errors import Exit, Failure, Interrupted, Problem
+from .errors import Exit, Failure, Interrupted, problems_of
 from .product import load_product
 from .release import Release
 from .session import Session, open_session
@@ -24,6 +22,8 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "stop": lambda session, _: control.stop(session),
     "restart": lambda session, _: control.restart(session),
     "status": lambda session, parsed: control.status(session, parsed.has("json")),
+    "backup": lambda session, parsed: backup.backup(session, parsed.operand),
+    "restore": lambda session, parsed: restore.restore(session, parsed.operand or ""),
     "show-config": lambda session, parsed: show.show_config(session, parsed.has("json")),
 }
 
@@ -48,13 +48,10 @@ def main(argv: Sequence[str], *, init: str) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except OSError as error:
-        report.show(_host_problem(error))
-        return Exit.NEEDS_PERSON
-    except Exception:
-        traceback.print_exc()
-        report.show(Problem("bootstrap has a fault", hint="please report the lines above"))
-        return Exit.INTERNAL
+    except Exception as error:
+        for problem in problems_of(error):
+            report.show(problem)
+        return Exit.NEEDS_PERSON if isinstance(error, OSError) else Exit.INTERNAL
 
 
 def _run(argv: Sequence[str], release: Release) -> None:
@@ -83,12 +80,3 @@ def _interrupt(number: int, _: object) -> None:
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted(number)
-
-
-def _host_problem(error: OSError) -> Problem:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return Problem(
-        "the disk is full" if full else f"the host refused: {error.strerror or error}",
-        where=str(error.filename or ""),
-        hint=f"{'free some space' if full else 'remove the cause'} and run the command again: it goes on from here",
-    )

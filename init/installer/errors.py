@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import errno
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,3 +49,22 @@ class Interrupted(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+
+
+def problems_of(error: Exception) -> Sequence[Problem]:
+    """What an exception tells the operator. One that should not be is printed, with where it came from."""
+    if isinstance(error, Failure):
+        return error.problems
+    if isinstance(error, OSError):
+        return [_host_problem(error)]
+    traceback.print_exception(error)
+    return [Problem("bootstrap has a fault", hint="please report the lines above")]
+
+
+def _host_problem(error: OSError) -> Problem:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return Problem(
+        "the disk is full" if full else f"the host refused: {error.strerror or error}",
+        where=str(error.filename or ""),
+        hint=f"{'free some space' if full else 'remove the cause'} and run the command again: it goes on from here",
+    )

@@ -1,22 +1,24 @@
-"""The `install` command: brings an instance to its answers, whatever state it was in.
+"""Brings an instance to its answers, whatever state it was in: the `install` command, and the last part of all others
+that change an instance.
 
-First run, other answers, a moved directory and a run that was cut off are the same: render, compare, journal, apply,
-prove. Every step may be done again.
+First run, other answers, a moved directory, another release, data from a backup and a run that was cut off are the
+same: render, compare, journal, apply, prove. Every step may be done again.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from . import answers, changes, files, lock, preflight, receipt, report, service
+from . import answers, backup, changes, files, lock, preflight, receipt, report, service
 from .changes import Change, Kind
 from .errors import Exit, Failure, Problem
 from .product import Site
 from .receipt import Receipt
+from .release import compare_versions
 from .session import Session
 
 
@@ -31,17 +33,24 @@ class Plan:
     moved: bool
     receipt: Receipt
 
+    def replaces_release(self, former: Receipt) -> bool:
+        return former.release_id != self.receipt.release_id
+
     @property
     def writes(self) -> list[Change]:
         return [change for change in self.changes if change.writes]
 
 
-def make_plan(session: Session, site: Site) -> Plan:
-    """Compares; writes nothing."""
+def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | None = None) -> Plan:
+    """Compares what lies in the session's instance with what belongs into the site's; writes nothing.
+
+    They differ where the instance is about to be moved. `previous` is what the receipt will say of the release before.
+    """
     former = session.receipt
-    compared = changes.compare(site.instance, session.product.rendered_files(site), former.files if former else {})
+    wanted = session.product.rendered_files(site)
+    compared = changes.compare(session.instance, wanted, former.files if former else {})
     state = session.product.state(site)
-    prepares = not session.product.is_prepared(site)
+    prepares = not session.product.is_prepared(replace(site, instance=session.instance))
     return Plan(
         changes=compared,
         prepares=prepares,
@@ -56,56 +65,93 @@ def make_plan(session: Session, site: Site) -> Plan:
             release_id=site.release.id,
             release_path=site.release.root,
             instance_path=site.instance.root,
-            answers=answers.given(session.answers, {"instance", *session.product.TRANSIENT}),
+            answers=remembered(session),
             files=changes.record(compared),
             state=state,
             installed=former.installed if former else "",
+            previous=previous if previous is not None else former.previous if former else {},
             unknown=former.unknown if former else {},
         ),
     )
 
 
+def remembered(session: Session) -> dict[str, list[str]]:
+    """The answers that the next run will know."""
+    return answers.given(session.answers, {"instance", *session.product.TRANSIENT})
+
+
 def install(session: Session) -> None:
     start = time.monotonic()
+    session.settled()
     site = session.site()
     if not session.instance.exists:
-        _preflight(session, site)
-        _make_root(site)
+        preflight_all(session, site)
+        make_root(site)
     with lock.exclusive(site.instance.lock):
         _install(session, site)
-    for line in session.product.summary(site):
-        report.out(line)
+    summarize(session, site)
     report.note(f"done in {time.monotonic() - start:.1f} s")
 
 
-def _preflight(session: Session, site: Site) -> None:
+def summarize(session: Session, site: Site) -> None:
+    for line in session.product.summary(site):
+        report.out(line)
+
+
+def preflight_all(session: Session, site: Site) -> None:
+    """Raises PREFLIGHT with everything that stands in the way of serving from the site."""
     own = [process.pid for process in session.processes(site)]
     preflight.check(site, session.product, own)
 
 
-def _make_root(site: Site) -> None:
+def make_root(site: Site) -> None:
     root = site.instance.root
     os.makedirs(os.path.dirname(root), mode=0o755, exist_ok=True)
     files.ensure_directory(root, 0o750, site.account.readable)
 
 
+def _check_version(session: Session) -> None:
+    """An instance of another version is not this command's business: its data has to be changed, or cannot be."""
+    recorded, bundle = session.receipt, session.release.bundle
+    if recorded is None or (recorded.bundle, recorded.version) == (bundle["name"], bundle["version"]):
+        return
+    newer = compare_versions(recorded.version, bundle["version"]) > 0
+    old = recorded.release_path
+    if recorded.bundle != bundle["name"] or newer:
+        hint = f"use {os.path.join(old, 'init', 'bootstrap.sh')}"
+    else:
+        hint = f"run {session.command_line('upgrade', '--from', old)}"
+    raise Failure(
+        Exit.PREFLIGHT,
+        Problem(
+            f"the instance is of {recorded.bundle} {recorded.version}, not of {bundle['name']} {bundle['version']}",
+            where=session.instance.root,
+            hint=hint,
+        ),
+    )
+
+
 def _install(session: Session, site: Site) -> None:
     with report.step("preflight"):
-        _preflight(session, site)
+        _check_version(session)
+        preflight_all(session, site)
     for problem in session.product.warn(site):
         report.warn(problem)
     plan = make_plan(session, site)
-    _name_edits(plan)
     unfinished = session.unfinished
     if unfinished is not None:
         report.note(f"  finishing {unfinished.operation} of {unfinished.began}, cut off at: {unfinished.last_step}")
     if _is_idle(session, site, plan):
+        name_edits(plan)
         with report.step("prove") as remark:
             remark("; ".join(session.product.prove(site)))
         report.note("  nothing to change")
         return
     session.journal.begin("install", plan.receipt.answers)
-    _apply(session, site, plan)
+    if session.receipt is not None and not plan.prepares and (plan.migrates or plan.replaces_release(session.receipt)):
+        session.journal.step("back up")
+        backup.take(session, site, "install")
+    apply(session, site, plan)
     session.journal.end()
 
 
@@ -121,7 +167,7 @@ def _is_idle(session: Session, site: Site, plan: Plan) -> bool:
     )
 
 
-def _name_edits(plan: Plan) -> None:
+def name_edits(plan: Plan) -> None:
     for change in plan.changes:
         if change.kind is Kind.EDITED:
             report.warn(Problem(f"{change.path} was edited by hand; it is left as it is"))
@@ -136,7 +182,10 @@ def _name_edits(plan: Plan) -> None:
             )
 
 
-def _apply(session: Session, site: Site, plan: Plan) -> None:
+def apply(session: Session, site: Site, plan: Plan) -> float:
+    """Carries the plan out. The journal is begun already. Returns the moment, on the monotonic clock, from which the
+    service answered."""
+    name_edits(plan)
     product, journal = session.product, session.journal
     for directory in product.directories(site):
         files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
@@ -155,6 +204,7 @@ def _apply(session: Session, site: Site, plan: Plan) -> None:
         product.check_configuration(site)
         journal.step("start")
         remark(service.bring_up(session, site, renew=plan.moved, reload=bool(plan.writes) or bool(session.unfinished)))
+        up = time.monotonic()
     if plan.migrates:
         with report.step("update the data"):
             journal.step("migrate")
@@ -165,6 +215,7 @@ def _apply(session: Session, site: Site, plan: Plan) -> None:
     journal.step("receipt")
     if session.receipt is None or not session.receipt.same_facts(plan.receipt):
         receipt.write(site.instance.receipt, plan.receipt, site.account.readable)
+    return up
 
 
 @contextmanager

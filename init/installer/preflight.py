@@ -84,6 +84,16 @@ def _check_target(instance: Instance) -> Iterator[Problem]:
         yield Problem("the file system has no free inodes", where=base, hint="remove some files")
 
 
+def check_space(directory: str, needed: int) -> None:
+    """Raises PREFLIGHT if the directory's file system has fewer free bytes than that."""
+    space = os.statvfs(_existing(directory))
+    free = space.f_bavail * space.f_frsize
+    if free < needed:
+        why = f"{free >> 20} MiB free, {(needed >> 20) + 1} MiB needed"
+        problem = Problem("the disk is too full", where=directory, why=why, hint="free some space")
+        raise Failure(Exit.PREFLIGHT, problem)
+
+
 def _existing(path: str) -> str:
     while not os.path.isdir(path):
         path = os.path.dirname(path)

@@ -21,6 +21,12 @@ DEFAULT_INSTANCE = "instance"
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
+def compare_versions(one: str, other: str) -> int:
+    """Negative if `one` is the earlier version, positive if it is the later one; 0 if they are the same."""
+    left, right = ([int(number) for number in re.findall("[0-9]+", text)] for text in (one, other))
+    return (left > right) - (left < right)
+
+
 @dataclass(frozen=True)
 class Release:
     """`root` is its absolute path, symbolic links resolved."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,6 +83,12 @@ class Session:
                 hint=f"run {unfinished.resume}; it goes on from there",
             ),
         )
+
+    def command_line(self, *words: str) -> str:
+        """What to type to run a command of this release on this instance."""
+        own = self.release.path(DEFAULT_INSTANCE)
+        option = () if self.instance.root == own else ("--instance", self.instance.root)
+        return shlex.join([self.release.path("init", "bootstrap.sh"), *words, *option])
 
     def at(self, instance: Instance) -> Session:
         """The same, after the instance was moved there."""

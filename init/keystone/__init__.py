@@ -6,15 +6,19 @@ Its functions are those of `installer.product.Product`.
 from .catalog import migrate, state
 from .configuration import directories, rendered_files
 from .daemons import check_configuration, daemons, reload, wait_ready
-from .data import check_data, is_prepared, prepare
+from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, upgrade_data
 from .proof import prove, summary
 from .settings import TRANSIENT, check_answers, listeners, warn
 
 __all__ = [
+    "DATABASES",
+    "SECRETS",
+    "SIDECARS",
     "TRANSIENT",
     "check_answers",
     "check_configuration",
     "check_data",
+    "copy_data",
     "daemons",
     "directories",
     "is_prepared",
@@ -26,6 +30,7 @@ __all__ = [
     "rendered_files",
     "state",
     "summary",
+    "upgrade_data",
     "wait_ready",
     "warn",
 ]

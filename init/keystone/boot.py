@@ -1,4 +1,4 @@
-"""First boot and changes of the catalog, done by Keystone's own code in one process of the release's Python.
+"""First boot, changes of the catalog, copies of the database and their upgrade, by Keystone's own code in one process.
 
 Run as the service's account: `python3 -I -B boot.py`, with one line of JSON on standard input; see data.py. The
 input is held open by the installer; when it ends, so does this process, so that a killed installer leaves no second
@@ -11,8 +11,10 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import threading
+import urllib.parse
 from typing import Any
 
 NEW = ".new"
@@ -21,11 +23,8 @@ NEW = ".new"
 def main() -> None:
     request = json.loads(_read_line())
     threading.Thread(target=_end_with_installer, daemon=True).start()
-    sys.argv = ["keystone", "--config-file", request["config"], "--config-dir", request["config_directory"]]
-    import ksbundle_keystone
-
-    ksbundle_keystone.activate()
-    {"create": _create, "update": _update}[request["action"]](request)
+    actions = {"create": _create, "update": _update, "copy": _copy, "upgrade": _upgrade}
+    actions[request["action"]](request)
 
 
 def _read_line() -> bytes:
@@ -45,7 +44,11 @@ def _end_with_installer() -> None:
     os._exit(1)
 
 
-def _configure() -> Any:
+def _configure(request: dict[str, Any]) -> Any:
+    sys.argv = ["keystone", "--config-file", request["config"], "--config-dir", request["config_directory"]]
+    import ksbundle_keystone
+
+    ksbundle_keystone.activate()
     import keystone.conf
     import keystone.server
 
@@ -55,7 +58,7 @@ def _configure() -> Any:
 
 def _create(request: dict[str, Any]) -> None:
     """Makes keys, then the database under another name; renaming it is the last act."""
-    conf = _configure()
+    conf = _configure(request)
     from keystone.credential.providers import fernet as credential_fernet
 
     _make_keys(conf.fernet_tokens.key_repository, conf.fernet_tokens.max_active_keys, "fernet_tokens")
@@ -64,10 +67,17 @@ def _create(request: dict[str, Any]) -> None:
     if os.path.exists(database):
         return
     new = database + NEW
-    for left in (new, new + "-journal"):
-        if os.path.exists(left):
-            os.unlink(left)
-    conf.set_override("connection", conf.database.connection.replace(database, new, 1), "database")
+    _remove(new)
+    _sync_schema(conf, request, new)
+    _bootstrap(request)
+    _sync(new)
+    os.rename(new, database)
+    _sync(os.path.dirname(database))
+
+
+def _sync_schema(conf: Any, request: dict[str, Any], new: str) -> None:
+    """Lets Keystone use the database `new` in place of the configured one, and brings its tables up to date."""
+    conf.set_override("connection", conf.database.connection.replace(request["database"], new, 1), "database")
     # Nobody else has this file yet, and it is synced as a whole before it gets its name.
     conf.set_override("sqlite_synchronous", False, "database")
     # The cache does not run yet.
@@ -75,10 +85,37 @@ def _create(request: dict[str, Any]) -> None:
     from keystone.common.sql import upgrades
 
     upgrades.offline_sync_database_to_version()
-    _bootstrap(request)
-    _sync(new)
-    os.rename(new, database)
-    _sync(os.path.dirname(database))
+
+
+def _copy(request: dict[str, Any]) -> None:
+    """A consistent copy of a database in use; what a killed writer left is rolled back by opening it."""
+    source, target = request["source"], request["target"]
+    _remove(target)
+    # Writers wait for the copy up to their own timeout; it takes as long as reading the file does.
+    address = f"file:{urllib.parse.quote(source)}?mode=rw"
+    with (
+        contextlib.closing(sqlite3.connect(address, uri=True, timeout=30)) as one,
+        contextlib.closing(sqlite3.connect(target)) as other,
+    ):
+        one.backup(other)
+    _sync(target)
+    _sync(os.path.dirname(target))
+
+
+def _upgrade(request: dict[str, Any]) -> None:
+    _sync_schema(_configure(request), request, request["new"])
+    from keystone.cmd import cli
+
+    status = cli.DbSync.check_db_sync_status()
+    if status != 0:
+        sys.exit(f"the database is not up to date after db_sync: its check says {status}")
+    _sync(request["new"])
+
+
+def _remove(database: str) -> None:
+    for ending in ("", "-journal", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(database + ending)
 
 
 def _make_keys(repository: str, max_active_keys: int, name: str) -> None:
@@ -126,7 +163,7 @@ def _update(request: dict[str, Any]) -> None:
 
     Keystone's own `bootstrap` would do that too, but it also resets a changed administrator's password.
     """
-    _configure()
+    _configure(request)
     from keystone import exception
     from keystone.common import provider_api
     from keystone.server import backends

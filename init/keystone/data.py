@@ -19,6 +19,11 @@ from installer.product import Site
 
 from . import configuration, password, settings
 
+SECRETS = ("keys", password.FILE)
+DATABASES = (configuration.DATABASE,)
+#: What SQLite keeps beside a database; see https://www.sqlite.org/tempfiles.html.
+SIDECARS = ("-journal", "-wal", "-shm")
+
 
 def is_prepared(site: Site) -> bool:
     """The database appears under its name when all is done, so it stands for the whole."""
@@ -32,6 +37,14 @@ def prepare(site: Site, journal: Journal) -> None:
     problems = check_data(site)
     if problems:
         raise Failure(Exit.NEEDS_PERSON, *problems)
+
+
+def copy_data(site: Site, source: str, target: str) -> None:
+    run_boot(site, "copy", source=source, target=target)
+
+
+def upgrade_data(site: Site, database: str) -> None:
+    run_boot(site, "upgrade", new=database)
 
 
 def run_boot(site: Site, action: str, **facts: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,9 @@ class FakeProduct:
     """`calls` tells what was done; a step whose name is in `failing` fails."""
 
     TRANSIENT = TRANSIENT
+    SECRETS = ("keys", "password")
+    DATABASES = ("data",)
+    SIDECARS = ("-journal",)
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -42,7 +46,7 @@ class FakeProduct:
         return []
 
     def directories(self, site: Site) -> list[Directory]:
-        return [Directory(name, 0o750, site.account.owner) for name in ("etc", "run", "log", "tmp")]
+        return [Directory(name, 0o750, site.account.owner) for name in ("etc", "keys", "run", "log", "tmp")]
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         content = f"host={site.value('host')}\nroot={site.instance.root}\n"
@@ -58,6 +62,13 @@ class FakeProduct:
     def prepare(self, site: Site, journal: Journal) -> None:
         self._did("prepare")
         files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)
+
+    def copy_data(self, site: Site, source: str, target: str) -> None:
+        self._did("copy")
+        shutil.copyfile(source, target)
+
+    def upgrade_data(self, site: Site, database: str) -> None:
+        self._did("upgrade")
 
     def state(self, site: Site) -> Mapping[str, Any]:
         return {"host": site.value("host")}

@@ -37,10 +37,11 @@ class ParseTest(unittest.TestCase):
         self.assertIn("--hots", problem.what)
         self.assertIn("--host", problem.hint)
 
-    def test_commands_of_later_are_unknown_now(self) -> None:
-        for command in ("upgrade", "rollback", "backup", "restore", "uninstall"):
-            self.assertIn(f"unknown command {command}", self.refused(command).problems[0].what)
-            self.assertNotIn(command, arguments.overview("x", DECLARED))
+    def test_an_operand_is_taken_once_and_asked_for_where_it_is_needed(self) -> None:
+        self.assertEqual(arguments.parse(["backup"], DECLARED).operand, None)
+        self.assertEqual(arguments.parse(["backup", "a b"], DECLARED).operand, "a b")
+        self.assertIn("unexpected argument c", self.refused("backup", "b", "c").problems[0].what)
+        self.assertIn("restore needs a FILE", self.refused("restore").problems[0].what)
 
     def test_a_command_takes_only_its_own_options(self) -> None:
         self.refused("stop", "--host", "a")

@@ -101,9 +101,11 @@ class InstallTest(support.DirectoryTest):
         self.install("--host", "10.0.0.1")
         (daemon,) = self.running()
         self.install("--host", "10.0.0.2")
-        self.assertEqual(self.product.calls, ["check", "reload", "ready", "migrate", "prove"])
+        self.assertEqual(self.product.calls, ["copy", "check", "reload", "ready", "migrate", "prove"])
         self.assertEqual(self.running(), [daemon])
-        for path in (path for path in self.instance.rglob("*") if path.is_file()):
+        (saved,) = (self.instance / "backups").iterdir()
+        self.assertIn("-before-install", saved.name)
+        for path in (path for path in self.instance.rglob("*") if path.is_file() and path != saved):
             self.assertNotIn("10.0.0.1", path.read_text(), path)
 
     def test_a_moved_release_starts_anew_at_its_place(self) -> None:

@@ -1,0 +1,159 @@
+"""Backups of an instance: the `backup` command, and those made before data is changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+
+from . import archive, files, lock, report
+from .archive import Source
+from .errors import Exit, Failure, Problem
+from .product import Site
+from .receipt import Receipt, timestamp
+from .session import Session
+
+#: How many of those that bootstrap made by itself are kept.
+KEPT = 5
+
+_AUTOMATIC = re.compile(r".*-before-[a-z]+(?:-[0-9]+)?\.tar\.gz")
+
+
+def backup(session: Session, file: str | None) -> None:
+    """The command: writes database, keys and configuration to `file`, or into the instance, and prints where."""
+    recorded = session.installed()
+    session.settled()
+    site = session.site()
+    with lock.exclusive(site.instance.lock):
+        path = _operators_path(session, recorded, file)
+        with report.step("back up"):
+            _write(session, site, path)
+    report.out(path)
+
+
+def take(session: Session, site: Site, reason: str) -> str:
+    """Makes a backup before something is done to the data; returns its path, relative to the instance.
+
+    The oldest of its kind are removed, never the one that the last upgrade can be taken back with.
+    """
+    instance, recorded = session.instance, session.receipt or session.installed()
+    files.ensure_directory(instance.backups, 0o700)
+    with report.step("back up") as remark:
+        path = _unused(instance.backups, f"{_name(recorded)}-before-{reason}")
+        _write(session, site, path)
+        remark(path)
+    relative = os.path.relpath(path, instance.root)
+    _prune(instance.backups, {relative, recorded.previous.get("backup", "")})
+    return relative
+
+
+def space_needed(session: Session) -> int:
+    """Bytes that a backup may take while it is written: a copy of the database, and the file."""
+    databases = [session.instance.path(name) for name in session.product.DATABASES]
+    return 2 * sum(os.path.getsize(path) for path in databases if os.path.exists(path)) + (1 << 20)
+
+
+def _operators_path(session: Session, recorded: Receipt, file: str | None) -> str:
+    name = f"{_name(recorded)}.tar.gz"
+    if file is None:
+        files.ensure_directory(session.instance.backups, 0o700)
+        return _unused(session.instance.backups, _name(recorded))
+    path = os.path.abspath(file)
+    path = os.path.join(path, name) if os.path.isdir(path) else path
+    check_target(session, path)
+    return path
+
+
+def check_target(session: Session, path: str) -> None:
+    """Raises PREFLIGHT if no backup can be written to `path`."""
+    directory = os.path.dirname(path)
+    inside = path.startswith(f"{session.release.root}/") and not path.startswith(f"{session.instance.root}/")
+    why = next(
+        (
+            why
+            for wrong, why in (
+                (os.path.lexists(path), "there is a file of that name, and no backup replaces another"),
+                (not os.path.isdir(directory), "there is no such directory"),
+                (not os.access(directory, os.W_OK | os.X_OK), "the directory is not writable for this user"),
+                (inside, "it lies in the release, which never changes"),
+            )
+            if wrong
+        ),
+        None,
+    )
+    if why is not None:
+        problem = Problem("no backup can be written there", where=path, why=why, hint="name another file")
+        raise Failure(Exit.PREFLIGHT, problem)
+
+
+def _name(recorded: Receipt) -> str:
+    return f"{recorded.bundle}-{recorded.version}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+
+
+def _unused(directory: str, stem: str) -> str:
+    number = 1
+    path = os.path.join(directory, f"{stem}.tar.gz")
+    while os.path.lexists(path):
+        number += 1
+        path = os.path.join(directory, f"{stem}-{number}.tar.gz")
+    return path
+
+
+def _prune(directory: str, needed: set[str]) -> None:
+    automatic = [entry for entry in os.scandir(directory) if _AUTOMATIC.fullmatch(entry.name)]
+    by_age = sorted(automatic, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
+    for entry in by_age[KEPT:]:
+        if os.path.join(os.path.basename(directory), entry.name) not in needed:
+            files.remove(entry.path)
+
+
+def _write(session: Session, site: Site, path: str) -> None:
+    recorded = session.receipt or session.installed()
+    copies = os.path.join(session.instance.temporary, "backup")
+    with site.account.acting():
+        shutil.rmtree(copies, ignore_errors=True)
+        os.mkdir(copies, 0o700)
+    try:
+        sources = [*_plain_files(session, recorded), *_databases(session, site, copies)]
+        facts = {
+            "bundle": recorded.bundle,
+            "version": recorded.version,
+            "release": {"id": recorded.release_id, "path": recorded.release_path},
+            "instance": recorded.instance_path,
+            "created": timestamp(),
+        }
+        with files.replacing(path, 0o600) as stream:
+            archive.write(stream, facts, sources)
+    finally:
+        with site.account.acting():
+            shutil.rmtree(copies, ignore_errors=True)
+
+
+def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
+    for name in session.product.DATABASES:
+        copy = os.path.join(copies, os.path.basename(name))
+        session.product.copy_data(site, session.instance.path(name), copy)
+        yield Source(name, 0o600, file=copy)
+
+
+def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
+    """The receipt, keys and passwords, the rendered files, and the operator's own beside them."""
+    instance = session.instance
+    roots = [instance.configuration, *map(instance.path, session.product.SECRETS), *map(instance.path, recorded.files)]
+    paths = {instance.receipt: None, **{path: None for root in roots for path in regular_files(root)}}
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            mode = stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o777
+            yield Source(os.path.relpath(path, instance.root), mode, content=file.read())
+
+
+def regular_files(root: str) -> list[str]:
+    """Every regular file at or below `root`. Links are not followed: the service's account may have made them."""
+    if os.path.isfile(root) and not os.path.islink(root):
+        return [root]
+    found = [os.path.join(directory, name) for directory, _, names in os.walk(root) for name in names]
+    return sorted(path for path in found if stat.S_ISREG(os.lstat(path).st_mode))
