@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -19,11 +20,20 @@ def _oslo(text: str) -> str:
     return text.replace("$", "$$")
 
 
+def _yaml(text: str) -> str:
+    """A scalar in double quotes: JSON's is one too, but what does not print is escaped, since YAML wants it so."""
+    return "".join(
+        character if character.isprintable() else f"\\U{ord(character):08x}"
+        for character in json.dumps(text, ensure_ascii=False)
+    )
+
+
 FILTERS: Mapping[str, Callable[[str], str]] = {
     "httpd": _httpd,
     "oslo": _oslo,
     "python": repr,
     "shell": shlex.quote,
+    "yaml": _yaml,
 }
 
 

@@ -4,10 +4,11 @@ Its functions are those of `installer.product.Product`.
 """
 
 from .catalog import migrate, state
-from .configuration import directories, rendered_files
+from .configuration import directories
 from .daemons import check_configuration, daemons, reload, wait_ready
 from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, upgrade_data
-from .proof import prove, summary
+from .handover import rendered_files, summary
+from .proof import prove
 from .settings import TRANSIENT, check_answers, listeners, warn
 
 __all__ = [

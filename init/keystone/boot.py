@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import threading
 import urllib.parse
+import uuid
 from typing import Any
 
 NEW = ".new"
@@ -155,6 +156,37 @@ def _bootstrap(request: dict[str, Any]) -> None:
     bootstrapper.public_url = bootstrapper.internal_url = bootstrapper.admin_url = request["public_url"]
     bootstrapper.immutable_roles = True
     bootstrapper.bootstrap()
+    _ensure_user(request["demo"])
+
+
+def _ensure_user(wanted: dict[str, str] | None) -> None:
+    """Makes the ordinary user and the project of the same default domain, with the role member on it. What exists is
+    left as it is, its password above all."""
+    if wanted is None:
+        return
+    import keystone.conf
+    from keystone import exception
+    from keystone.common import driver_hints, provider_api
+
+    providers = provider_api.ProviderAPIs
+    domain = keystone.conf.CONF.identity.default_domain_id
+    named = {"name": wanted["project"], "domain_id": domain, "description": "Made by --demo", "enabled": True}
+    try:
+        project = providers.resource_api.get_project_by_name(wanted["project"], domain)
+    except exception.ProjectNotFound:
+        identifier = uuid.uuid4().hex
+        project = providers.resource_api.create_project(identifier, {"id": identifier, **named})
+    try:
+        user = providers.identity_api.get_user_by_name(wanted["name"], domain)
+    except exception.UserNotFound:
+        made = {"name": wanted["name"], "domain_id": domain, "password": wanted["password"], "enabled": True}
+        user = providers.identity_api.create_user({**made, "default_project_id": project["id"]})
+    hints = driver_hints.Hints()
+    hints.add_filter("name", "member")
+    hints.add_filter("domain_id", None)
+    (role,) = providers.role_api.list_roles(hints)
+    with contextlib.suppress(exception.Conflict):
+        providers.assignment_api.add_role_to_user_and_project(user["id"], project["id"], role["id"])
 
 
 def _update(request: dict[str, Any]) -> None:
@@ -183,6 +215,7 @@ def _update(request: dict[str, Any]) -> None:
     used = {endpoint["region_id"] for endpoint in catalog.list_endpoints()}
     for empty in sorted(left - used):
         catalog.delete_region(empty)
+    _ensure_user(request["demo"])
 
 
 main()

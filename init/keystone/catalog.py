@@ -1,4 +1,5 @@
-"""The catalog follows the answers: the identity service's endpoints name the advertised URL and region."""
+"""What the answers say of the data: the identity service's endpoints name the advertised URL and region, and there is
+an ordinary user if one is asked for."""
 
 from __future__ import annotations
 
@@ -7,13 +8,16 @@ from typing import Any
 
 from installer.product import Site
 
-from . import data, settings
+from . import data, settings, users
 
 
 def state(site: Site) -> Mapping[str, Any]:
-    return {"public_url": settings.public_url(site), "region": settings.region(site)}
+    endpoints = {"public_url": settings.public_url(site), "region": settings.region(site)}
+    return {**endpoints, "demo": True} if users.wants_demo(site) else endpoints
 
 
 def migrate(site: Site, former: Mapping[str, Any]) -> None:
-    """Moves the endpoints from the former URL and region. The administrator and everything else stay as they are."""
-    data.run_boot(site, "update", former_region=former.get("region"))
+    """Moves the endpoints from the former URL and region, and makes the ordinary user where there was none. The
+    administrator and everything else stay as they are."""
+    demo = None if former.get("demo") else data.demo(site)
+    data.run_boot(site, "update", former_region=former.get("region"), demo=demo)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from installer.product import Directory, RenderedFile, Site
 from installer.render import render
 from installer.values import join_host
 
-from . import password, settings
+from . import settings
 
 CONFIG = "etc/keystone.conf"
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
@@ -41,20 +42,20 @@ def directories(site: Site) -> list[Directory]:
 
 
 def rendered_files(site: Site) -> list[RenderedFile]:
+    """What the service reads."""
     values = _values(site)
 
-    def rendered(path: str, mode: int, private: bool = False) -> RenderedFile:
-        template = site.release.path("init", "keystone", "templates", os.path.basename(path))
-        with open(template, encoding="utf-8") as file:
-            content = render(file.read(), values)
-        return RenderedFile(path, content.encode(), mode, None if private else site.account.readable)
+    def rendered(path: str) -> RenderedFile:
+        content = fill(site, os.path.basename(path), values)
+        return RenderedFile(path, content.encode(), 0o640, site.account.readable)
 
-    return [
-        rendered(CONFIG, 0o640),
-        rendered(HTTPD_CONFIG, 0o640),
-        rendered(WSGI, 0o640),
-        rendered("admin-openrc.sh", 0o600, private=True),
-    ]
+    return [rendered(CONFIG), rendered(HTTPD_CONFIG), rendered(WSGI)]
+
+
+def fill(site: Site, template: str, values: Mapping[str, str]) -> str:
+    """A template of the release, filled."""
+    with open(site.release.path("init", "keystone", "templates", template), encoding="utf-8") as file:
+        return render(file.read(), values)
 
 
 def _values(site: Site) -> dict[str, str]:
@@ -73,15 +74,11 @@ def _values(site: Site) -> dict[str, str]:
         "jws_public_keys": path("keys", "jws-public"),
         "listen": _listen(site),
         "log_file": path(KEYSTONE_LOG),
-        "password_file": password.file(site),
-        "path": path("admin-openrc.sh"),
         "pid_file": path(PID_FILE),
         "policy_directory": path("etc", "policy.d"),
         "policy_file": path("etc", "policy.yaml"),
         "processes": str(settings.processes(site)),
         "public_endpoint": _public_endpoint(site),
-        "public_url": settings.public_url(site),
-        "region": settings.region(site),
         "release": site.release.root,
         "run": site.instance.run,
         "server_name": join_host(settings.host(site)),

@@ -9,7 +9,7 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from installer.account import service_environment
@@ -17,9 +17,9 @@ from installer.errors import Exit, Failure, Problem
 from installer.journal import Journal
 from installer.product import Site
 
-from . import configuration, password, settings
+from . import configuration, password, settings, users
 
-SECRETS = ("keys", password.FILE)
+SECRETS = ("keys", *(user.password_file for user in users.USERS))
 DATABASES = (configuration.DATABASE,)
 #: What SQLite keeps beside a database; see https://www.sqlite.org/tempfiles.html.
 SIDECARS = ("-journal", "-wal", "-shm")
@@ -33,7 +33,7 @@ def is_prepared(site: Site) -> bool:
 def prepare(site: Site, journal: Journal) -> None:
     secret = password.first(site)
     journal.step("create keys and database")
-    run_boot(site, "create", password=secret)
+    run_boot(site, "create", password=secret, demo=demo(site))
     problems = check_data(site)
     if problems:
         raise Failure(Exit.NEEDS_PERSON, *problems)
@@ -45,6 +45,14 @@ def copy_data(site: Site, source: str, target: str) -> None:
 
 def upgrade_data(site: Site, database: str) -> None:
     run_boot(site, "upgrade", new=database)
+
+
+def demo(site: Site) -> Mapping[str, str] | None:
+    """What boot.py needs to know of the ordinary user and project, where they are asked for."""
+    if not users.wants_demo(site):
+        return None
+    user = users.DEMO
+    return {"name": user.name, "project": user.project, "password": password.first(site, user)}
 
 
 def run_boot(site: Site, action: str, **facts: Any) -> None:

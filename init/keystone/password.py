@@ -1,4 +1,4 @@
-"""The administrator's password. It stands in one file of the instance, 0600, and goes nowhere else."""
+"""Passwords of the instance's users. Each stands in one file of the instance, 0600, and goes nowhere else."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from installer import files
 from installer.errors import Exit, Failure, Problem
 from installer.product import Site
 
-FILE = "admin-password"
+from .users import ADMIN, User
+
 #: bcrypt takes no more into account; Keystone is configured to refuse longer ones.
 LONGEST = 72
 
 
-def file(site: Site) -> str:
-    return site.instance.path(FILE)
+def file(site: Site, user: User = ADMIN) -> str:
+    return site.instance.path(user.password_file)
 
 
 def check_given(site: Site) -> list[Problem]:
@@ -56,33 +57,35 @@ def _read(path: str) -> str:
 
 
 def given(site: Site) -> str | None:
+    """The administrator's, from the file that --admin-password-file names."""
     path = site.value("admin-password-file")
     return None if path is None else _read(path)
 
 
-def stored(site: Site) -> str | None:
+def stored(site: Site, user: User = ADMIN) -> str | None:
     """What the instance's file says, which the operator keeps true after changing the password."""
     try:
-        return _read(file(site))
+        return _read(file(site, user))
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise Failure(
             Exit.NEEDS_PERSON,
-            Problem("the administrator's password cannot be read", where=file(site), why=str(error)),
+            Problem(f"the password of {user.name} cannot be read", where=file(site, user), why=str(error)),
         ) from error
 
 
-def store(site: Site, password: str) -> None:
-    files.write_atomically(file(site), f"{password}\n".encode(), 0o600)
+def store(site: Site, password: str, user: User = ADMIN) -> None:
+    files.write_atomically(file(site, user), f"{password}\n".encode(), 0o600)
 
 
-def first(site: Site) -> str:
-    """The password the administrator is created with: given, kept from a run that was cut off, or made now.
+def first(site: Site, user: User = ADMIN) -> str:
+    """The password the user is created with: given, kept from a run that was cut off, or made now.
 
-    It is on disk before it is used, so that no run that is cut off leaves an administrator nobody can be.
+    It is on disk before it is used, so that no run that is cut off leaves a user nobody can be.
     """
-    password = given(site) or stored(site) or secrets.token_hex(16)
-    if stored(site) != password:
-        store(site, password)
+    known = stored(site, user)
+    password = (given(site) if user is ADMIN else None) or known or secrets.token_hex(16)
+    if known != password:
+        store(site, password, user)
     return password

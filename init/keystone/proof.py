@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from shlex import quote
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +18,8 @@ from installer.network import Listener
 from installer.product import Site
 from installer.values import join_host
 
-from . import password, settings
+from . import password, settings, users
+from .users import User
 
 SECONDS = 30
 
@@ -67,10 +67,12 @@ def probe(listener: Listener) -> str:
 def prove(site: Site) -> list[str]:
     """Returns what was proven. Raises VERIFICATION with the step that failed."""
     url, remark = _reachable(site)
-    wrong = _authenticate(url, secrets.token_hex(16))
+    wrong = _authenticate(url, users.ADMIN, secrets.token_hex(16))
     if wrong.status != 401:
         raise _failed(url, "a wrong password was not refused", f"it answers {wrong.status}, not 401")
-    issued = _issue(site, url)
+    for user in users.users(site)[1:]:
+        _issue(site, url, user)
+    issued = _issue(site, url, users.ADMIN)
     if issued is None:
         return [f"a wrong password is refused{remark}"]
     token = issued.headers["X-Subject-Token"]
@@ -97,32 +99,36 @@ def _reachable(site: Site) -> tuple[str, str]:
     return local, f" at {local}; {url} cannot be reached from this host"
 
 
-def _authenticate(url: str, secret: str) -> Answer:
-    user = {"name": "admin", "domain": {"id": "default"}, "password": secret}
-    scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
-    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+def _authenticate(url: str, user: User, secret: str) -> Answer:
+    domain = {"id": "default"}
+    identity = {
+        "methods": ["password"],
+        "password": {"user": {"name": user.name, "domain": domain, "password": secret}},
+    }
+    body = {"auth": {"identity": identity, "scope": {"project": {"name": user.project, "domain": domain}}}}
     try:
         return request("POST", f"{url}/auth/tokens", body)
     except OSError as error:
         raise _failed(url, "a request for a token was not answered", str(error)) from error
 
 
-def _issue(site: Site, url: str) -> Answer | None:
-    """A token for the administrator; None, with a warning, if the password is known no more."""
-    given, stored = password.given(site), password.stored(site)
+def _issue(site: Site, url: str, user: User) -> Answer | None:
+    """A token for the user; None, with a warning, if the password is known no more."""
+    given = password.given(site) if user is users.ADMIN else None
+    stored = password.stored(site, user)
     for candidate in dict.fromkeys(secret for secret in (given, stored) if secret is not None):
-        answer = _authenticate(url, candidate)
+        answer = _authenticate(url, user, candidate)
         if answer.status == 201:
             if candidate != stored:
-                password.store(site, candidate)
+                password.store(site, candidate, user)
             return answer
         if answer.status != 401:
             raise _failed(url, "no token was issued", f"it answers {answer.status}: {answer.body[:200]!r}")
     report.warn(
         Problem(
-            "no token was issued: the administrator's password was changed",
-            where=password.file(site),
-            why="neither this file nor --admin-password-file holds the one in force",
+            f"no token was issued: the password of {user.name} was changed",
+            where=password.file(site, user),
+            why="the one in force is not in this file, and was not given",
             hint="write the present password into this file",
         )
     )
@@ -143,15 +149,3 @@ def _failed(url: str, what: str, why: str) -> Failure:
         Exit.VERIFICATION,
         Problem(what, where=url, why=why, hint="look into the instance's log directory"),
     )
-
-
-def summary(site: Site) -> list[str]:
-    bootstrap = site.release.path("init", "bootstrap.sh")
-    option = "" if site.instance.root == site.release.path("instance") else f" --instance {quote(site.instance.root)}"
-    return [
-        f"Keystone serves {settings.public_url(site)}",
-        f"  credentials  . {quote(site.instance.path('admin-openrc.sh'))}",
-        f"  try it       {quote(site.release.path('bin', 'openstack'))} token issue",
-        f"  look         {quote(bootstrap)} status{option}",
-        f"  stop         {quote(bootstrap)} stop{option}",
-    ]

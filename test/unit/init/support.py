@@ -7,6 +7,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+#: What the scripts of a release are written for, as argument lists.
+SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"], ["ksh93"])
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 INIT = REPOSITORY / "init"
 

@@ -40,7 +40,7 @@ class AccountTest(support.DirectoryTest):
 
     def test_files_are_opened_with_the_accounts_rights_for_a_while(self) -> None:
         with ACCOUNT.acting(), self.assertRaises(PermissionError):
-            open(self.directory / "file", "x")
+            (self.directory / "file").touch()
         (self.directory / "file").write_text("")
         self.assertEqual((self.directory / "file").stat().st_uid, 0)
 

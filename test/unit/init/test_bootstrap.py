@@ -13,8 +13,6 @@ from pathlib import Path
 
 import support
 
-SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"], ["ksh93"])
-
 #: Stands for the installer: says how it was called.
 INSTALLER = """
 import os, sys
@@ -63,7 +61,7 @@ class BootstrapTest(support.DirectoryTest):
         script: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        for shell in SHELLS:
+        for shell in support.SHELLS:
             with self.subTest(shell=" ".join(shell)):
                 check(self.bootstrap(shell, *arguments, script=script, environment=environment))
 
@@ -170,7 +168,7 @@ class BootstrapTest(support.DirectoryTest):
         self.assertIn("sha256sum is missing", result.stderr)
 
     def test_the_script_is_clean(self) -> None:
-        for shell in SHELLS:
+        for shell in support.SHELLS:
             if shutil.which(shell[0]) is not None:
                 subprocess.run([*shell, "-n", str(support.INIT / "bootstrap.sh")], check=True)
         if shutil.which("shellcheck") is None:

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import tomllib
 import unittest
 from pathlib import Path
 from typing import Any
@@ -19,15 +21,17 @@ from installer.instance import Instance
 from installer.product import Site, load_product
 from installer.release import Release
 
-ANSWERS = [
-    {"name": "host", "type": "host", "default": "127.0.0.1", "help": "h"},
-    {"name": "port", "type": "host-port", "default": "5000", "repeatable": True, "help": "h"},
-    {"name": "public-url", "type": "url", "help": "h"},
-    {"name": "region", "type": "string", "default": "RegionOne", "help": "h"},
-    {"name": "processes", "type": "integer", "help": "h"},
-    {"name": "admin-password-file", "type": "path", "help": "h"},
-    {"name": "user", "type": "string", "help": "h"},
-]
+
+def declared_answers() -> list[dict[str, Any]]:
+    """What the bundle's recipe declares, as the build writes it into the release: with names in camel case."""
+    with (support.REPOSITORY / "recipes" / "keystone" / "bundle.toml").open("rb") as file:
+        table = tomllib.load(file)["answer"]
+    return [
+        {re.sub("-(.)", lambda match: match[1].upper(), key): value for key, value in entry.items()} for entry in table
+    ]
+
+
+ANSWERS = declared_answers()
 HOSTILE = "key stöne & 'x' |\"y\" $1 %d"
 
 
@@ -97,6 +101,47 @@ class KeystoneTest(support.DirectoryTest):
             for line in self.rendered(f"etc/{name}", self.site()).splitlines():
                 if not line.startswith("#"):
                     self.assertNotRegex(line, r"(?<!instance)/etc/|/var/|/usr/")
+
+    def test_credentials_give_every_shell_the_same_words(self) -> None:
+        secret = "%$& \\'\"é*"
+        (self.instance / "demo-password").write_text(f"{secret}\n")
+        openrc = self.instance / "demo-openrc.sh"
+        openrc.write_text(self.rendered("demo-openrc.sh", self.site(demo=["true"], region=["Region_1"])))
+        names = "OS_AUTH_URL OS_USERNAME OS_PASSWORD OS_PROJECT_NAME OS_REGION_NAME OS_CLOUD"
+        script = f'. "$0" && for name in {names}; do eval "printf \'%s|\' \\"\\${{$name-unset}}\\""; done'
+        for shell in support.SHELLS:
+            with self.subTest(shell=" ".join(shell)):
+                environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "OS_CLOUD": "another"}
+                argv = [*shell, "-c", script, str(openrc)]
+                result = subprocess.run(argv, env=environment, capture_output=True, text=True)
+                words = ["http://127.0.0.1:5000/v3", "demo", secret, "demo", "Region_1", "unset", ""]
+                self.assertEqual((result.stdout.split("|"), result.stderr), (words, ""))
+
+    def test_an_ordinary_user_is_there_where_it_is_asked_for(self) -> None:
+        paths = [file.path for file in self.product.rendered_files(self.site())]
+        wanted = [file.path for file in self.product.rendered_files(self.site(demo=["true"]))]
+        self.assertEqual(set(wanted) - set(paths), {"demo-openrc.sh"})
+        self.assertNotIn("demo:", self.rendered("clouds.yaml", self.site()))
+        self.assertIn("demo:", self.rendered("clouds.yaml", self.site(demo=["true"])))
+        self.assertNotIn("demo", self.product.state(self.site()))
+
+    def test_operators_files_are_private_and_hold_no_secret(self) -> None:
+        before = self.product.rendered_files(self.site(demo=["true"]))
+        for name in ("admin", "demo"):
+            (self.instance / f"{name}-password").write_text("secret\n")
+        after = self.product.rendered_files(self.site(demo=["true"]))
+        self.assertEqual(before, after)
+        own = [file for file in after if not file.path.startswith("etc/")]
+        self.assertEqual({(file.mode, file.owner) for file in own}, {(0o600, None)})
+        self.assertEqual(len(own), 4)
+
+    def test_next_steps_name_the_instance_where_it_needs_naming(self) -> None:
+        self.assertNotIn("--instance", self.rendered("NEXT-STEPS", self.site()))
+        site = self.site()
+        elsewhere = Site(site.release, Instance("/srv/a b"), site.account, site.answers)
+        text = self.rendered("NEXT-STEPS", elsewhere)
+        self.assertIn(" status --instance '/srv/a b'\n", text)
+        self.assertNotIn("@{", text)
 
     def test_every_file_is_the_same_from_the_same_answers(self) -> None:
         self.assertEqual(self.product.rendered_files(self.site()), self.product.rendered_files(self.site()))

@@ -1,0 +1,77 @@
+"""What an operator would write by hand after an install: credentials of the users, and a page on what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from shlex import quote
+
+from installer.product import RenderedFile, Site
+from installer.release import DEFAULT_INSTANCE
+
+from . import configuration, password, settings, users
+from .users import User
+
+CLOUDS = "clouds.yaml"
+NEXT_STEPS = "NEXT-STEPS"
+
+
+def rendered_files(site: Site) -> list[RenderedFile]:
+    """The service's files, then the operator's. None holds a secret, but the operator's are nobody else's business."""
+    own = [*_credentials(site), (NEXT_STEPS, configuration.fill(site, NEXT_STEPS, _values(site)))]
+    return [
+        *configuration.rendered_files(site),
+        *(RenderedFile(path, content.encode(), 0o600, None) for path, content in own),
+    ]
+
+
+def _credentials(site: Site) -> Iterator[tuple[str, str]]:
+    facts = _facts(site)
+    clouds = configuration.fill(site, CLOUDS, facts)
+    for user in users.users(site):
+        values = {**facts, **_identity(site, user)}
+        clouds += configuration.fill(site, "cloud.yaml", values)
+        yield user.openrc, configuration.fill(site, "openrc.sh", values)
+    yield CLOUDS, clouds
+
+
+def _identity(site: Site, user: User) -> Mapping[str, str]:
+    return {
+        "password_file": password.file(site, user),
+        "path": site.instance.path(user.openrc),
+        "project": user.project,
+        "user": user.name,
+    }
+
+
+def _facts(site: Site) -> Mapping[str, str]:
+    return {"public_url": settings.public_url(site), "region": settings.region(site)}
+
+
+def _values(site: Site) -> Mapping[str, str]:
+    release, instance = site.release, site.instance
+    return {
+        **_facts(site),
+        "account": site.account.name,
+        "admin_openrc": instance.path(users.ADMIN.openrc),
+        "admin_password": password.file(site),
+        "bootstrap": quote(release.path("init", "bootstrap.sh")),
+        "clouds": instance.path(CLOUDS),
+        "config": instance.path(configuration.CONFIG),
+        "config_directory": instance.path(configuration.CONFIG_DIRECTORY),
+        "keystone_manage": release.path("bin", "keystone-manage"),
+        "log": instance.log,
+        "openstack": release.path("bin", "openstack"),
+        "operator": "root" if site.account.switch else site.account.name,
+        # What a command of bootstrap.sh needs so that it finds the instance.
+        "option": "" if instance.root == release.path(DEFAULT_INSTANCE) else f" --instance {quote(instance.root)}",
+    }
+
+
+def summary(site: Site) -> list[str]:
+    """The last words of an install; the rest stands in NEXT-STEPS."""
+    return [
+        f"Keystone serves {settings.public_url(site)}",
+        f"  credentials  . {quote(site.instance.path(users.ADMIN.openrc))}",
+        f"  try it       {quote(site.release.path('bin', 'openstack'))} token issue",
+        f"  next steps   {site.instance.path(NEXT_STEPS)}",
+    ]
