@@ -53,7 +53,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
     });
 
     it('unpacks and boots under a path with a space and an umlaut', async () => {
-      site = await unpack(machine, '/srv/key stöne', tar);
+      site = await unpack(machine, '/srv/key stöne', { tar });
       const done = await install(site, ['--host', ADDRESS, '--port', '5000', '--port', '35357']);
       expect(done.stdout).toContain(`http://${ADDRESS}:5000/v3`);
     });

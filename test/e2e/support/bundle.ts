@@ -1,21 +1,32 @@
 import path from 'node:path';
 import { inject } from 'vitest';
 
+/** Where a tarball is, or why there is none; see global-setup.ts. */
+export type BundleUnderTest = { readonly tarball: string } | { readonly fault: string };
+
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The real bundle's tarball, or why there is none; see global-setup.ts. */
-    readonly bundle: { readonly tarball: string } | { readonly fault: string };
+    readonly bundle: BundleUnderTest;
+    readonly earlierBundle: BundleUnderTest;
   }
 }
 
 /** Absolute path of the real bundle's tarball; throws if it could not be built. */
 export function tarball(): string {
-  const bundle = inject('bundle');
+  return tarballOf(inject('bundle'));
+}
+
+/** Absolute path of the tarball of the version before; throws if it could not be built. */
+export function earlierTarball(): string {
+  return tarballOf(inject('earlierBundle'));
+}
+
+function tarballOf(bundle: BundleUnderTest): string {
   if ('fault' in bundle) throw new Error(bundle.fault);
   return bundle.tarball;
 }
 
-/** Name of the release's directory in the tarball. */
-export function releaseName(): string {
-  return path.basename(tarball(), '.tar.gz');
+/** Name of the release's directory in a tarball. */
+export function releaseName(file = tarball()): string {
+  return path.basename(file, '.tar.gz');
 }

@@ -1,32 +1,40 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
+import type { BundleUnderTest } from './bundle.ts';
 import { ksbundle, ROOT } from './cli.ts';
 
 /**
- * Builds the real bundle with the real command line, as a user does, and tells the tests where it is, or why there is
- * none. With `KSBUNDLE_TEST_TARBALL` a tarball that is there already is tested instead.
+ * Builds the real bundle, and the earlier version of it that upgrades start from, with the real command line, as a user
+ * does, and tells the tests where they are, or why there is none. With `KSBUNDLE_TEST_TARBALL` a tarball that is there
+ * already is tested instead, and upgrades start from `KSBUNDLE_TEST_OLD_TARBALL`.
  */
 export default async function setup(project: TestProject): Promise<void> {
   const given = process.env['KSBUNDLE_TEST_TARBALL'] ?? '';
-  if (given !== '') {
-    project.provide('bundle', { tarball: path.resolve(given) });
-    return;
-  }
+  const earlier = process.env['KSBUNDLE_TEST_OLD_TARBALL'] ?? '';
+  project.provide('bundle', given === '' ? await build('keystone') : { tarball: path.resolve(given) });
+  project.provide('earlierBundle', await earlierBundle(earlier, given !== ''));
+}
+
+async function earlierBundle(given: string, ready: boolean): Promise<BundleUnderTest> {
+  if (given !== '') return { tarball: path.resolve(given) };
+  return ready ? { fault: 'KSBUNDLE_TEST_OLD_TARBALL names no tarball' } : build('keystone-29');
+}
+
+async function build(name: string): Promise<BundleUnderTest> {
   const start = performance.now();
   const mirror = process.env['KSBUNDLE_MIRROR'];
-  const built = await ksbundle(['build', 'keystone', '--out', path.join(ROOT, 'out')], {
+  const built = await ksbundle(['build', name, '--out', path.join(ROOT, 'out')], {
     environment: mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror },
   });
   const [tarball, ...others] = built.stdout.split('\n');
   if (built.exitCode !== 0 || tarball === undefined || others.length > 0) {
-    const fault = `ksbundle build keystone ended with ${built.exitCode}:\n${built.stdout}\n${built.stderr.slice(-8000)}`;
+    const fault = `ksbundle build ${name} ended with ${built.exitCode}:\n${built.stdout}\n${built.stderr.slice(-8000)}`;
     process.stderr.write(`${fault}\n`);
-    project.provide('bundle', { fault });
-    return;
+    return { fault };
   }
   const { size } = await stat(tarball);
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   process.stderr.write(`built ${tarball} (${(size / 1e6).toFixed(1)} MB) in ${seconds} s\n`);
-  project.provide('bundle', { tarball });
+  return { tarball };
 }

@@ -16,18 +16,25 @@ export interface Site {
   readonly instance: string;
 }
 
-/** Unpacks the tarball in a directory of the machine, with a tar of the machine's. */
+interface UnpackOptions {
+  /** Program that unpacks, in the machine. */
+  readonly tar?: readonly string[];
+  /** The host's path of a release's tarball; the bundle's unless told. */
+  readonly from?: string;
+}
+
+/** Unpacks a tarball in a directory of the machine, with a tar of the machine's. */
 export async function unpack(
   machine: Machine,
   parent: string,
-  tar: readonly string[] = ['tar'],
+  { tar = ['tar'], from = tarball() }: UnpackOptions = {},
 ): Promise<Site> {
   const archive = '/var/tmp/bundle.tar.gz';
   await mkdir(path.join(machine.root, parent), { recursive: true });
-  await copyFile(tarball(), path.join(machine.root, archive));
+  await copyFile(from, path.join(machine.root, archive));
   const unpacked = await machine.execute([...tar, '-xzf', archive, '-C', parent]);
   if (unpacked.exitCode !== 0) throw new Error(`cannot unpack in the machine: ${unpacked.stderr}`);
-  return siteAt(machine, path.join(parent, releaseName()));
+  return siteAt(machine, path.join(parent, releaseName(from)));
 }
 
 export function siteAt(machine: Machine, release: string): Site {
