@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from shlex import quote
 
+from installer import advice
+from installer.advice import Advice
 from installer.product import RenderedFile, Site
 from installer.release import DEFAULT_INSTANCE
 
@@ -57,6 +59,7 @@ def _values(site: Site) -> Mapping[str, str]:
         "bootstrap": quote(release.path("init", "bootstrap.sh")),
         "clouds": instance.path(CLOUDS),
         "config": instance.path(configuration.CONFIG),
+        "advice": "\n".join(f"    {line}" for line in advice.lines(_advice(site))),
         "config_directory": instance.path(configuration.CONFIG_DIRECTORY),
         "keystone_manage": release.path("bin", "keystone-manage"),
         "log": instance.log,
@@ -67,11 +70,19 @@ def _values(site: Site) -> Mapping[str, str]:
     }
 
 
+def _advice(site: Site) -> list[Advice]:
+    scripts = [site.instance.path(configuration.WSGI)]
+    return advice.advise(site, settings.listeners(site), scripts)
+
+
 def summary(site: Site) -> list[str]:
     """The last words of an install; the rest stands in NEXT-STEPS."""
+    needed = advice.for_this_host(site, _advice(site))
     return [
         f"Keystone serves {settings.public_url(site)}",
         f"  credentials  . {quote(site.instance.path(users.ADMIN.openrc))}",
         f"  try it       {quote(site.release.path('bin', 'openstack'))} token issue",
         f"  next steps   {site.instance.path(NEXT_STEPS)}",
+        *(["As root, so that this host's guards let it work:"] if needed else []),
+        *(f"  {line}" for line in advice.lines(needed)),
     ]

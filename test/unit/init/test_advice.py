@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import unittest
+
+import support  # noqa: F401
+from installer import advice
+from installer.account import Account
+from installer.advice import Advice
+from installer.instance import Instance
+from installer.network import Listener
+from installer.product import Site
+from installer.release import Release
+
+HOSTILE = "/srv/key stöne & 'x' |\"y\" $1 (z)*+.[a]{2}^?"
+
+
+def site_at(release: str, instance: str) -> Site:
+    found = Release(release)
+    found.__dict__["bundle"] = {"name": "keystone"}
+    return Site(found, Instance(instance), Account("svc", 1, 1, switch=True), {})
+
+
+def by_guard(advised: list[Advice], guard: str) -> list[str]:
+    return [line for entry in advised if entry.guard == guard for line in entry.commands]
+
+
+class AdviceTest(unittest.TestCase):
+    def advise(self, *listeners: Listener) -> list[Advice]:
+        return advice.advise(site_at(HOSTILE, f"{HOSTILE}/instance"), listeners, [f"{HOSTILE}/instance/etc/x.wsgi"])
+
+    def words(self, command: str) -> list[str]:
+        """What a shell makes of a command."""
+        script = f'semanage() {{ printf "%s\\n" "$@"; }}; restorecon() {{ semanage "$@"; }}; {command}'
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        result = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=True)
+        return result.stdout.splitlines()
+
+    def label(self, path: str) -> str:
+        """By the rules as a shell passes them on: the last that matches counts."""
+        found = "none"
+        for command in by_guard(self.advise(), "selinux"):
+            words = self.words(command)
+            if words[0] == "fcontext" and re.fullmatch(words[4], path):
+                found = words[3]
+        return found
+
+    def test_selinux_rules_match_exactly_these_paths(self) -> None:
+        self.assertEqual(self.label(HOSTILE), "usr_t")
+        self.assertEqual(self.label(f"{HOSTILE}/bin/httpd"), "bin_t")
+        self.assertEqual(self.label(f"{HOSTILE}/init/bootstrap.sh"), "bin_t")
+        self.assertEqual(self.label(f"{HOSTILE}/modules/mod_wsgi.so"), "lib_t")
+        self.assertEqual(self.label(f"{HOSTILE}/instance/keys/fernet/0"), "var_lib_t")
+        self.assertEqual(self.label(f"{HOSTILE}/instance/log/httpd-error.log"), "var_log_t")
+        self.assertEqual(self.label(f"{HOSTILE}x/bin/httpd"), "none")
+        self.assertEqual(self.label("/srv/bin/httpd"), "none")
+
+    def test_rules_hold_no_space(self) -> None:
+        for command in by_guard(self.advise(), "selinux"):
+            words = self.words(command)
+            self.assertNotIn(" ", words[4] if words[0] == "fcontext" else "")
+
+    def test_every_command_is_a_sequence_of_whole_words(self) -> None:
+        for entry in self.advise(Listener("", 5000)):
+            for command in entry.commands:
+                words = shlex.split(command)
+                self.assertFalse([word for word in words if "stöne" in word and not word.startswith("/srv/key")])
+
+    def test_what_lies_elsewhere_is_relabelled_too(self) -> None:
+        site = site_at("/opt/release", "/var/lib/instance")
+        self.assertEqual(advice.selinux_commands(site)[-1], "restorecon -RF /opt/release /var/lib/instance")
+        inside = site_at("/opt/release", "/opt/release/instance")
+        self.assertEqual(advice.selinux_commands(inside)[-1], "restorecon -RF /opt/release")
+
+    def test_only_ports_that_others_can_reach_are_opened(self) -> None:
+        advised = self.advise(Listener("127.0.0.1", 1), Listener("::1", 2))
+        self.assertEqual(by_guard(advised, "ufw") + by_guard(advised, "firewalld") + by_guard(advised, "nftables"), [])
+        advised = self.advise(Listener("", 5000), Listener("10.0.0.1", 80), Listener("127.0.0.1", 1))
+        self.assertEqual(by_guard(advised, "ufw"), ["ufw allow 80/tcp", "ufw allow 5000/tcp"])
+        self.assertIn("--add-port=80/tcp --add-port=5000/tcp", by_guard(advised, "firewalld")[0])
+
+    def test_a_guard_that_needs_nothing_is_not_mentioned_to_this_host(self) -> None:
+        site = site_at("/opt/release", "/opt/release/instance")
+        advised = [Advice("apparmor", "nothing to do")]
+        self.assertEqual(advice.for_this_host(site, advised), [])
+
+    def test_text_is_for_the_shell(self) -> None:
+        text = "\n".join(advice.lines(self.advise(Listener("", 5000))))
+        result = subprocess.run(["sh", "-n", "-c", text], capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
