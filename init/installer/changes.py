@@ -39,6 +39,11 @@ class Change:
     def writes(self) -> bool:
         return self.kind in (Kind.CREATE, Kind.UPDATE, Kind.CONFLICT, Kind.REMOVE)
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether the file lies outside the instance: a unit of the service manager's."""
+        return os.path.isabs(self.path)
+
 
 Recorded = Mapping[str, Mapping[str, str]]
 
@@ -92,7 +97,9 @@ def revert(instance: Instance, changes: Iterable[Change]) -> None:
         if change.old is None:
             files.remove(path)
         else:
-            mode, owner = (change.new.mode, change.new.owner) if change.new else (0o640, None)
+            mode, owner = (
+                (change.new.mode, change.new.owner) if change.new else (0o644 if change.is_outside else 0o640, None)
+            )
             files.write_atomically(path, change.old, mode, owner)
 
 

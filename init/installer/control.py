@@ -8,6 +8,7 @@ from typing import Any
 
 from . import lock, report, service
 from .errors import Exit, Failure, Problem
+from .managers import manager_of
 from .product import Site
 from .session import Session
 
@@ -92,6 +93,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
             )
         )
     found = session.processes(site)
+    manager = manager_of(site)
     for daemon in session.product.daemons(site):
         if service.main_process(found, daemon) is None:
             left = [process for process in found if daemon.argv[0].endswith(f"/{process.name}")]
@@ -99,7 +101,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
                 Problem(
                     f"{daemon.name} is not running",
                     why=f"it was killed; {len(left)} of its workers are left" if left else "",
-                    details=service.tail(daemon.log, 3),
+                    details=manager.last_words(daemon, 3),
                     hint="run init/bootstrap.sh start",
                 )
             )

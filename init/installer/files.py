@@ -35,6 +35,16 @@ def read(path: str) -> bytes | None:
         return None
 
 
+def tail(path: str, lines: int = 8) -> list[str]:
+    """The last lines of a log."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.path.getsize(path) - 65536))
+            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+    except OSError:
+        return []
+
+
 def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None = None) -> None:
     """Writes `content` so that a reader, also one after a crash, finds the old file or the new one, never a part.
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from . import answers, backup, changes, files, lock, preflight, receipt, report, service
+from . import answers, backup, changes, files, lock, preflight, receipt, report, service, units
 from .changes import Change, Kind
 from .errors import Exit, Failure, Problem
 from .product import Site
@@ -40,6 +40,11 @@ class Plan:
     def writes(self) -> list[Change]:
         return [change for change in self.changes if change.writes]
 
+    @property
+    def renews(self) -> bool:
+        """Whether daemons must be started anew: they, or the units that they run in, are other ones."""
+        return self.moved or any(change.is_outside for change in self.writes)
+
 
 def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | None = None) -> Plan:
     """Compares what lies in the session's instance with what belongs into the site's; writes nothing.
@@ -47,8 +52,8 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
     They differ where the instance is about to be moved. `previous` is what the receipt will say of the release before.
     """
     former = session.receipt
-    wanted = session.product.rendered_files(site)
-    compared = changes.compare(session.instance, wanted, former.files if former else {})
+    wanted = [*session.product.rendered_files(site), *service.rendered_files(site, session.product)]
+    compared = changes.compare(session.instance, wanted, units.recorded_files(session.instance, former))
     state = session.product.state(site)
     prepares = not session.product.is_prepared(replace(site, instance=session.instance))
     return Plan(
@@ -101,7 +106,7 @@ def summarize(session: Session, site: Site) -> None:
 def preflight_all(session: Session, site: Site) -> None:
     """Raises PREFLIGHT with everything that stands in the way of serving from the site."""
     own = [process.pid for process in session.processes(site)]
-    preflight.check(site, session.product, own)
+    preflight.check(site, session.product, own, former=session.instance)
 
 
 def make_root(site: Site) -> None:
@@ -191,9 +196,10 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
         files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
     if plan.writes:
         with report.step("write configuration") as remark:
-            for change in plan.writes:
-                journal.step("write", path=change.path, kind=change.kind.value)
-                changes.write(site.instance, change)
+            with service.changing_units(plan.writes):
+                for change in plan.writes:
+                    journal.step("write", path=change.path, kind=change.kind.value)
+                    changes.write(site.instance, change)
             remark(f"{len(plan.writes)} files")
     if plan.prepares:
         with report.step("make keys and database"):
@@ -203,7 +209,8 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
         journal.step("check configuration")
         product.check_configuration(site)
         journal.step("start")
-        remark(service.bring_up(session, site, renew=plan.moved, reload=bool(plan.writes) or bool(session.unfinished)))
+        remark(service.bring_up(session, site, renew=plan.renews, reload=bool(plan.writes) or bool(session.unfinished)))
+        service.enable(site)
         up = time.monotonic()
     if plan.migrates:
         with report.step("update the data"):
@@ -228,9 +235,11 @@ def _reverting(session: Session, site: Site, plan: Plan) -> Iterator[None]:
         if not was_sound or plan.moved or not plan.writes:
             raise
         report.note("  the service does not come up with the new configuration; the old one is put back")
-        changes.revert(site.instance, plan.writes)
         try:
-            service.bring_up(session, site, renew=False, reload=True)
+            with service.changing_units(plan.writes, undo=True):
+                changes.revert(site.instance, plan.writes)
+            service.bring_up(session, site, renew=plan.renews, reload=True)
+            service.enable(site)
         except Failure as second:
             raise Failure(Exit.NEEDS_PERSON, *failure.problems, *second.problems) from second
         session.journal.end()

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Collection, Iterator, Sequence
 
-from . import network
+from . import network, service
 from .account import Account
 from .errors import Exit, Failure, Problem
 from .instance import Instance
@@ -21,13 +21,15 @@ LONGEST_PATH = 3800
 LONGEST_NAME = 255
 
 
-def check(site: Site, product: Product, own: Collection[int]) -> None:
-    """Raises PREFLIGHT with everything that stands in the way. `own` are the instance's running processes."""
+def check(site: Site, product: Product, own: Collection[int], *, former: Instance) -> None:
+    """Raises PREFLIGHT with everything that stands in the way. `own` are the instance's running processes, `former` is
+    the instance where it lies now, if it is about to be moved."""
     problems = [
         *_check_paths(site),
         *_check_target(site.instance),
         *_check_account(site),
         *_check_listeners(product.listeners(site), own),
+        *service.check(site, product, former),
         *product.check_answers(site),
     ]
     if problems:

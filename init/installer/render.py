@@ -28,12 +28,29 @@ def _yaml(text: str) -> str:
     )
 
 
+def quote_unit_word(text: str) -> str:
+    """One word of a list in a unit file of systemd, where `%` starts a specifier. See systemd.syntax(7)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
+
+
+def quote_unit_argument(text: str) -> str:
+    """One argument of a command line in a unit file, where `$` starts a variable. See systemd.service(5)."""
+    return quote_unit_word(text).replace("$", "$$")
+
+
+def quote_unit_line(text: str) -> str:
+    """A value of a unit file that goes to the end of its line, without quotes."""
+    return text.replace("%", "%%")
+
+
 FILTERS: Mapping[str, Callable[[str], str]] = {
     "httpd": _httpd,
     "oslo": _oslo,
     "python": repr,
     "shell": shlex.quote,
     "yaml": _yaml,
+    "unitword": quote_unit_word,
 }
 
 

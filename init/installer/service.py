@@ -1,16 +1,95 @@
-"""Brings an instance's daemons up and down, without a service manager."""
+"""The service of an instance: its units, and its daemons up and down, whoever manages them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from . import files, processes, report
-from .account import service_environment
-from .errors import Exit, Failure, Problem
+from . import files, processes, report, systemd, units
+from .changes import Change
+from .errors import Problem
+from .instance import Instance
+from .managers import manager_of
 from .processes import Daemon, Process
-from .product import Site
+from .product import Product, RenderedFile, Site
 from .session import Session
+
+
+def wants_systemd(site: Site) -> bool:
+    """Whether the answers say that systemd runs the instance."""
+    return "service" in site.answers and site.value("service") == "systemd"
+
+
+def rendered_files(site: Site, product: Product) -> list[RenderedFile]:
+    """The unit files that the answers ask for, with absolute paths."""
+    return units.render_units(site, product.daemons(site)) if wants_systemd(site) else []
+
+
+def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
+    """What stands in the way of the answer `service`. `former` is the instance where it lies before it is moved."""
+    if not wants_systemd(site):
+        return
+    hint = "leave --service out; NEXT-STEPS says how to start the service at boot"
+    if not systemd.is_running():
+        yield Problem("systemd does not run on this host", where=systemd.BOOTED, hint=hint)
+    if os.geteuid() != 0:
+        yield Problem("only root can give systemd a service", hint=f"run bootstrap as root, or {hint}")
+    name = site.values("service-name")[0]
+    own = units.homes(site.instance, former)
+    for file in rendered_files(site, product):
+        unit = os.path.basename(file.path)
+        taken = [
+            path for path in (os.path.join(place, unit) for place in units.FOREIGN_DIRECTORIES) if os.path.lexists(path)
+        ]
+        owner = units.find_owner(file.path)
+        if owner is not None and owner not in own:
+            taken.append(file.path)
+        for path in taken:
+            yield Problem(
+                f"the name {name} is taken",
+                where=path,
+                why=f"the unit is of the instance {owner}" if owner else "the unit is somebody else's",
+                hint="choose another with --service-name, or remove that unit first",
+            )
+
+
+@contextmanager
+def changing_units(changes: Sequence[Change], *, undo: bool = False) -> Iterator[None]:
+    """Around the writing, or the undoing, of unit files. Those that go stop before; systemd reads the rest after."""
+    outside = [change for change in changes if change.is_outside]
+    if not outside or not systemd.is_running():
+        yield
+        return
+    gone = [change.path for change in outside if (change.old if undo else change.new) is None]
+    if gone:
+        _retire(gone)
+    yield
+    systemd.systemctl("daemon-reload")
+
+
+def _retire(paths: Sequence[str]) -> None:
+    names = [os.path.basename(path) for path in paths]
+    systemd.systemctl("stop", "--", *names)
+    targets = [name for name in names if name.endswith(".target")]
+    if targets:
+        systemd.systemctl("disable", "--", *targets)
+
+
+def withdraw(session: Session, site: Site) -> None:
+    """Stops the instance and takes its units back: afterwards systemd knows nothing of it. May be done again."""
+    take_down(session, site)
+    paths = units.find_own(site.instance)
+    if not paths:
+        return
+    if systemd.is_running():
+        _retire(paths)
+    for path in paths:
+        files.remove(path)
+    files.sync_directory(units.DIRECTORY)
+    if systemd.is_running():
+        systemd.systemctl("daemon-reload")
+        systemd.forget_failures([os.path.basename(path) for path in paths])
 
 
 def main_process(found: Sequence[Process], daemon: Daemon) -> Process | None:
@@ -24,9 +103,11 @@ def workers_of(found: Sequence[Process], main: Process) -> list[Process]:
 
 
 def is_complete(session: Session, site: Site) -> bool:
-    """Whether every daemon runs."""
+    """Whether every daemon runs, under the manager that the answers name."""
     found = session.processes(site)
-    return all(main_process(found, daemon) for daemon in session.product.daemons(site))
+    manager = manager_of(site)
+    mains = [(daemon, main_process(found, daemon)) for daemon in session.product.daemons(site)]
+    return manager.is_settled() and all(main and manager.owns(daemon, main) for daemon, main in mains)
 
 
 def bring_up(session: Session, site: Site, *, renew: bool, reload: bool) -> str:
@@ -35,41 +116,27 @@ def bring_up(session: Session, site: Site, *, renew: bool, reload: bool) -> str:
     Returns when the service answers, with a word on what was done.
     """
     adopt_logs(site)
+    manager = manager_of(site)
     found = session.processes(site)
     words = []
     for daemon in session.product.daemons(site):
         main = main_process(found, daemon)
-        if main is not None and not renew:
+        if main is not None and not renew and manager.owns(daemon, main):
             workers = workers_of(found, main)
             if not reload or session.product.reload(site, main, workers):
                 words.append(f"{daemon.name} {'reloaded' if reload and workers else 'runs'}")
                 continue
         name = os.path.basename(daemon.argv[0])
-        processes.stop([process for process in found if process.name == name])
-        _start(site, daemon)
+        manager.replace(daemon, [process for process in found if process.name == name])
         words.append(f"{daemon.name} {'restarted' if main else 'started'}")
+    manager.start_rest()
     session.product.wait_ready(site)
     return ", ".join(words)
 
 
-def _start(site: Site, daemon: Daemon) -> None:
-    for path in daemon.leftovers:
-        files.remove(path)
-    environment = service_environment(site.release, site.instance.temporary)
-    child = processes.spawn(daemon, site.instance.run, site.account, environment)
-    # A daemon that cannot run at all ends at once; one that lives is watched by wait_ready.
-    if processes.wait_until(lambda: child.poll() is not None, 0.05, interval=0.01):
-        raise Failure(
-            Exit.NEEDS_PERSON,
-            Problem(
-                f"{daemon.name} ended at once",
-                where=daemon.log,
-                why=f"exit status {child.returncode}",
-                details=tail(daemon.log),
-                hint="remove the cause and run the command again",
-            ),
-        )
-    child.returncode = 0  # It is meant to outlive the installer; without this, Popen warns that it still runs.
+def enable(site: Site) -> None:
+    """Has the service started when the host is, where a service manager can."""
+    manager_of(site).enable()
 
 
 def adopt_logs(site: Site) -> None:
@@ -82,20 +149,10 @@ def adopt_logs(site: Site) -> None:
             files.give(os.path.join(directory, name), owner)
 
 
-def tail(path: str, lines: int = 8) -> list[str]:
-    """The last lines of a log."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.path.getsize(path) - 65536))
-            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
-    except OSError:
-        return []
-
-
 def take_down(session: Session, site: Site) -> int:
     """Stops every process of the instance; how many there were."""
     found = session.processes(site)
-    if found:
-        with report.step("stop"):
-            processes.stop(found)
+    with report.step("stop"):
+        manager_of(site).stop()
+        processes.stop(found)
     return len(found)

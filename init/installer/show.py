@@ -35,7 +35,7 @@ def plan(session: Session) -> None:
         if action:
             report.out(f"{action} {daemon.name}")
     try:
-        preflight.check(site, session.product, [process.pid for process in found])
+        preflight.check(site, session.product, [process.pid for process in found], former=session.instance)
     except Failure:
         report.note("install would stop at its preflight:")
         raise

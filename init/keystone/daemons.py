@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from installer import network, processes
 from installer.account import service_environment
 from installer.errors import Exit, Failure, Problem
+from installer.files import tail
 from installer.processes import Daemon, Process
 from installer.product import Site
-from installer.service import tail
 
 from . import configuration, proof, settings
 
