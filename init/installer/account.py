@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import pwd
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from . import files
 from .capability import keep_low_ports
-from .errors import Exit, Failure, Problem
+from .errors import Problem
 from .release import Release
-
-#: Accounts that are tried, in order, when root installs and names none.
-DEFAULT_ACCOUNTS = ("keystone", "nobody")
 
 
 @dataclass(frozen=True)
@@ -25,6 +21,12 @@ class Account:
     uid: int
     gid: int
     switch: bool
+    #: False for one that is yet to be made; its numbers are nobody's then.
+    exists: bool = True
+    #: Whether bootstrap made it, or is to make it.
+    made: bool = False
+    #: Why the service cannot run under it.
+    faults: Sequence[Problem] = ()
 
     @property
     def owner(self) -> files.Owner | None:
@@ -64,49 +66,6 @@ class Account:
             os.seteuid(0)
             os.setegid(group)
             os.setgroups(groups)
-
-
-def find_account(user: str | None) -> Account:
-    """The account named `user`, or the default one. Raises PREFLIGHT if it cannot be used."""
-    uid = os.geteuid()
-    if uid != 0:
-        name = _name(uid)
-        if user is not None and user != name:
-            raise Failure(
-                Exit.PREFLIGHT,
-                Problem(
-                    f"cannot run the service as {user}",
-                    why=f"bootstrap runs as {name}; only root can choose another account",
-                    hint="run bootstrap as root, or leave --user out",
-                ),
-            )
-        return Account(name, uid, os.getegid(), switch=False)
-    for candidate in [user] if user is not None else DEFAULT_ACCOUNTS:
-        try:
-            entry = pwd.getpwnam(candidate)
-        except KeyError:
-            continue
-        if entry.pw_uid == 0:
-            raise Failure(
-                Exit.PREFLIGHT,
-                Problem("the service must not run as root", hint="name an unprivileged account with --user"),
-            )
-        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, switch=True)
-    raise Failure(
-        Exit.PREFLIGHT,
-        Problem(
-            f"there is no account {user or ' or '.join(DEFAULT_ACCOUNTS)}",
-            where="/etc/passwd",
-            hint="create one: useradd --system --shell /usr/sbin/nologin keystone; then give --user keystone",
-        ),
-    )
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def service_environment(release: Release, temporary: str) -> Mapping[str, str]:

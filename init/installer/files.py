@@ -112,6 +112,22 @@ def give(path: str, owner: Owner) -> None:
             os.close(descriptor)
 
 
+def hand_over(root: str, former: Owner, owner: Owner) -> None:
+    """Gives `owner` what is `former`'s at and below `root`, `root` last; links themselves, not what they lead to."""
+    for _, directories, others, descriptor in os.fwalk(root, topdown=False):
+        for name in [*directories, *others]:
+            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            uid, gid = _successor(status, former, owner)
+            if (uid, gid) != (-1, -1):
+                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
+    os.chown(root, *_successor(os.lstat(root), former, owner), follow_symlinks=False)
+
+
+def _successor(status: os.stat_result, former: Owner, owner: Owner) -> tuple[int, int]:
+    """The ids to give; -1 keeps one as it is."""
+    return owner.uid if status.st_uid == former.uid else -1, owner.gid if status.st_gid == former.gid else -1
+
+
 def sync_directory(path: str) -> None:
     """Makes renames in the directory last through a crash."""
     descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

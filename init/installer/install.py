@@ -12,10 +12,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from . import answers, backup, changes, files, lock, preflight, receipt, report, service, units
+from .account import Account
+from .accounts import make_account
 from .changes import Change, Kind
 from .errors import Exit, Failure, Problem
+from .files import Owner
 from .product import Site
 from .receipt import Receipt
 from .release import compare_versions
@@ -31,6 +35,8 @@ class Plan:
     migrates: bool
     #: Daemons must be started anew: release or instance lie elsewhere than when they were started.
     moved: bool
+    #: The account that the instance's files are to be taken from; None unless the service gets another one.
+    former_owner: Owner | None
     receipt: Receipt
 
     def replaces_release(self, former: Receipt) -> bool:
@@ -64,6 +70,7 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
         moved=former is not None
         and (former.release_path, former.instance_path, former.release_id)
         != (site.release.root, site.instance.root, site.release.id),
+        former_owner=_former_owner(former, site),
         receipt=Receipt(
             bundle=site.release.bundle["name"],
             version=site.release.bundle["version"],
@@ -73,6 +80,7 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
             answers=remembered(session),
             files=changes.record(compared),
             state=state,
+            account=_describe_account(site.account),
             installed=former.installed if former else "",
             previous=previous if previous is not None else former.previous if former else {},
             unknown=former.unknown if former else {},
@@ -80,17 +88,30 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
     )
 
 
+def _describe_account(account: Account) -> Mapping[str, Any]:
+    ids = {"name": account.name, "uid": account.uid, "gid": account.gid}
+    return {**ids, "made": True} if account.made else ids
+
+
+def _former_owner(former: Receipt | None, site: Site) -> Owner | None:
+    if former is None or not former.account or not site.account.switch:
+        return None
+    owner = Owner(former.account["uid"], former.account["gid"])
+    return None if owner == site.account.owner else owner
+
+
 def remembered(session: Session) -> dict[str, list[str]]:
     """The answers that the next run will know."""
-    return answers.given(session.answers, {"instance", *session.product.TRANSIENT})
+    return answers.given(session.answers, {"instance", "create-user", *session.product.TRANSIENT})
 
 
 def install(session: Session) -> None:
     start = time.monotonic()
     session.settled()
-    site = session.site()
-    if not session.instance.exists:
+    site = session.candidate()
+    if not session.instance.exists or not site.account.exists:
         preflight_all(session, site)
+        site = _make_account(session, site)
         make_root(site)
     with lock.exclusive(site.instance.lock):
         _install(session, site)
@@ -107,6 +128,16 @@ def preflight_all(session: Session, site: Site) -> None:
     """Raises PREFLIGHT with everything that stands in the way of serving from the site."""
     own = [process.pid for process in session.processes(site)]
     preflight.check(site, session.product, own, former=session.instance)
+
+
+def _make_account(session: Session, site: Site) -> Site:
+    """The site with an account that exists."""
+    if site.account.exists:
+        return site
+    with report.step("make the account") as remark:
+        make_account(site.account)
+        remark(site.account.name)
+    return session.site()
 
 
 def make_root(site: Site) -> None:
@@ -192,6 +223,10 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
     service answered."""
     name_edits(plan)
     product, journal = session.product, session.journal
+    if plan.former_owner is not None and site.account.owner is not None:
+        journal.step("hand over", account=site.account.name)
+        service.take_down(session, site)
+        files.hand_over(site.instance.root, plan.former_owner, site.account.owner)
     for directory in product.directories(site):
         files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
     if plan.writes:

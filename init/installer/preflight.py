@@ -27,6 +27,7 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
     problems = [
         *_check_paths(site),
         *_check_target(site.instance),
+        *site.account.faults,
         *_check_account(site),
         *_check_listeners(product.listeners(site), own),
         *service.check(site, product, former),
@@ -108,7 +109,7 @@ def _is_read_only(path: str) -> bool:
 
 def _check_account(site: Site) -> Iterator[Problem]:
     """The service's account must be able to enter every directory above the release and the instance."""
-    if not site.account.switch:
+    if not site.account.switch or site.account.faults:
         return
     directories: dict[str, None] = {}
     for start in (site.release.path("bin"), os.path.dirname(site.instance.root)):

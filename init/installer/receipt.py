@@ -27,6 +27,8 @@ class Receipt:
     answers: Mapping[str, list[str]]
     files: Mapping[str, Mapping[str, str]]
     state: Mapping[str, Any]
+    #: The account that the service runs under: `name`, `uid`, `gid`, and `made` if bootstrap made it.
+    account: Mapping[str, Any] = field(default_factory=dict)
     installed: str = ""
     updated: str = ""
     #: When the service was taken away from data and keys; empty while it is installed.
@@ -88,13 +90,14 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "answers": {name: list(values) for name, values in receipt.answers.items()},
         "files": {path: dict(facts) for path, facts in receipt.files.items()},
         "state": dict(receipt.state),
+        **({"account": dict(receipt.account)} if receipt.account else {}),
         **({"uninstalled": receipt.uninstalled} if receipt.uninstalled else {}),
         **({"previous": dict(receipt.previous)} if receipt.previous else {}),
     }
 
 
 _KNOWN = {
-    *("format", "bundle", "version", "release", "instance", "answers", "files", "state"),
+    *("format", "bundle", "version", "release", "instance", "answers", "files", "state", "account"),
     *("installed", "updated", "uninstalled", "previous"),
 }
 
@@ -109,6 +112,7 @@ def _parse(document: Mapping[str, Any]) -> Receipt:
         answers=document["answers"],
         files=document["files"],
         state=document["state"],
+        account=document.get("account", {}),
         installed=document.get("installed", ""),
         updated=document.get("updated", ""),
         uninstalled=document.get("uninstalled", ""),

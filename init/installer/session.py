@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from . import answers, receipt
-from .account import find_account
+from .accounts import find_account
 from .answers import Answers, Declaration, Source
 from .arguments import Arguments
 from .errors import Exit, Failure, Problem
@@ -38,8 +38,22 @@ class Session:
 
     def site(self) -> Site:
         """Raises PREFLIGHT if the service's account cannot be used."""
-        user = self.answers["user"].values if "user" in self.answers else ()
-        return Site(self.release, self.instance, find_account(user[0] if user else None), self.answers)
+        site = self.candidate()
+        if site.account.faults:
+            raise Failure(Exit.PREFLIGHT, *site.account.faults)
+        return site
+
+    def candidate(self) -> Site:
+        """The site as the preflight is to judge it, with whatever account was chosen."""
+        user = self._value("user")
+        former = self.receipt.account.get("name") if self.receipt else None
+        account = find_account(user, former=former, create=self._value("create-user") == "true")
+        return Site(self.release, self.instance, account, self.answers)
+
+    def _value(self, name: str) -> str | None:
+        """The first value of an answer that a bundle need not have."""
+        values = self.answers[name].values if name in self.answers else ()
+        return values[0] if values else None
 
     def processes(self, site: Site) -> list[Process]:
         """What runs of the instance."""

@@ -6,6 +6,7 @@ import difflib
 import json
 
 from . import preflight, report, service
+from .accounts import describe_making
 from .changes import Change, Kind
 from .errors import Failure
 from .install import make_plan
@@ -17,9 +18,14 @@ _WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (
 
 def plan(session: Session) -> None:
     """Prints what install would do. Raises PREFLIGHT, after that, with what stands in its way."""
-    site = session.site()
+    site = session.candidate()
     found = session.processes(site)
     steps = make_plan(session, site)
+    if not site.account.exists and not site.account.faults:
+        for command in describe_making(site.account):
+            report.out(f"run {command}")
+    if steps.former_owner is not None:
+        report.out(f"stop, and give the instance's files to {site.account.name}")
     for change in steps.writes:
         report.out(f"{_WORDS[change.kind]} {site.instance.path(change.path)}")
         for line in _diff(change):

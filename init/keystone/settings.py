@@ -99,7 +99,7 @@ def warn(site: Site) -> list[Problem]:
         problems.append(
             Problem(
                 "the service runs as nobody, an account it may share with others",
-                hint="create one of its own: useradd --system --shell /usr/sbin/nologin keystone; then run again",
+                hint="run again with --create-user, which makes an account keystone and gives it the instance",
             )
         )
     return problems

@@ -89,6 +89,14 @@ describe.skipIf(lacking !== undefined)(
       expect(ran).toMatchObject({ exitCode: 0 });
     });
 
+    it('come with an account of its own when that is asked for', async () => {
+      await install(site, ['--create-user']);
+      const owners = await shell('getent passwd keystone >&2 && stat -c %U "$0/data" "$0"/keys/fernet/*');
+      expect(owners).toMatchObject({ exitCode: 0, stdout: 'keystone\nkeystone\nkeystone' });
+      expect(await read('receipt.json')).toContain('"made": true');
+      expect(await projectOf('demo')).toMatch(/^[0-9a-f]{32}$/);
+    });
+
     it('forget the ordinary user, who is not taken away, when that is asked for', async () => {
       await install(site, ['--demo=false']);
       expect(await read('clouds.yaml')).not.toContain('demo');

@@ -1,0 +1,82 @@
+"""The choice of the service's account, and handing an instance over to another one."""
+
+from __future__ import annotations
+
+import os
+import unittest
+from unittest import mock
+
+import support
+from installer import accounts, files
+from installer.account import Account
+from installer.accounts import find_account
+from installer.files import Owner
+
+ABSENT = "ksb-no-such-account"
+AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root chooses")
+
+
+class AccountsTest(support.DirectoryTest):
+    def whats(self, account: Account) -> list[str]:
+        return [problem.what for problem in account.faults]
+
+    @AS_ROOT
+    def test_the_named_account_comes_first_then_the_former_one(self) -> None:
+        self.assertEqual(find_account("daemon", former="bin").name, "daemon")
+        self.assertEqual(find_account(None, former="bin").name, "bin")
+        self.assertEqual(find_account(None, former=ABSENT).name, find_account(None).name)
+        self.assertEqual(self.whats(find_account("daemon")), [])
+
+    @AS_ROOT
+    def test_a_missing_account_is_made_only_if_that_is_asked_for(self) -> None:
+        self.assertEqual(self.whats(find_account(ABSENT)), [f"there is no account {ABSENT}"])
+        wanted = find_account(ABSENT, create=True)
+        self.assertEqual((wanted.exists, wanted.made, self.whats(wanted)), (False, True, []))
+        (command,) = accounts.describe_making(wanted)
+        self.assertRegex(command, rf'^/usr/sbin/useradd --system .*--comment "made by ksbundle" {ABSENT}$')
+        self.assertTrue(find_account("daemon", create=True).exists)
+
+    @AS_ROOT
+    def test_a_host_without_a_tool_is_told_so(self) -> None:
+        with mock.patch.object(accounts, "_SEARCH", str(self.directory)):
+            self.assertEqual(self.whats(find_account(ABSENT, create=True)), [f"cannot make the account {ABSENT}"])
+
+    @AS_ROOT
+    def test_root_is_refused(self) -> None:
+        self.assertEqual(self.whats(find_account("root")), ["the service must not run as root"])
+
+    def test_others_run_it_as_themselves(self) -> None:
+        with mock.patch("os.geteuid", return_value=1):
+            self.assertEqual(self.whats(find_account(None)), [])
+            self.assertEqual(self.whats(find_account("root")), ["cannot run the service as root"])
+            self.assertEqual(self.whats(find_account(None, create=True)), ["cannot make an account"])
+
+    @AS_ROOT
+    def test_what_was_the_former_accounts_is_handed_over_and_nothing_else(self) -> None:
+        inside = self.directory / "instance"
+        (inside / "data").mkdir(parents=True)
+        for name in ("data/db", "root", "other"):
+            (inside / name).write_text("")
+        outside = self.directory / "outside"
+        outside.write_text("")
+        (inside / "data" / "link").symlink_to(outside)
+        for path in (inside / "data", inside / "data" / "db", inside / "data" / "link", outside):
+            os.chown(path, 1001, 1002, follow_symlinks=False)
+        os.chown(inside, 0, 1002)
+        os.chown(inside / "other", 1003, 1003)
+        files.hand_over(str(inside), Owner(1001, 1002), Owner(2001, 2002))
+
+        def owner(path: str) -> tuple[int, int]:
+            status = (self.directory / path).lstat()
+            return status.st_uid, status.st_gid
+
+        self.assertEqual(owner("instance"), (0, 2002))
+        for path in ("instance/data", "instance/data/db", "instance/data/link"):
+            self.assertEqual(owner(path), (2001, 2002), path)
+        self.assertEqual(owner("instance/root"), (0, 0))
+        self.assertEqual(owner("instance/other"), (1003, 1003))
+        self.assertEqual(owner("outside"), (1001, 1002))
+
+
+if __name__ == "__main__":
+    unittest.main()
