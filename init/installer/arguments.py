@@ -86,6 +86,11 @@ COMMANDS: Mapping[str, Command] = {
             examples=("status", "status --json"),
         ),
         Command(
+            "maintain",
+            "Rotate keys and logs that are due, while the service runs; a timer's or cron's job for every hour",
+            examples=("maintain", "maintain --instance /srv/keystone"),
+        ),
+        Command(
             "backup",
             "Write database, keys and configuration to one file, while the service runs",
             operand=Operand("FILE", "File or directory to write to; in the instance's backups unless given"),

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from . import answers, arguments, backup, control, install, report, restore, show, verify
+from . import answers, arguments, backup, control, install, maintain, report, restore, show, verify
 from .arguments import Arguments
 from .errors import Exit, Failure, Interrupted, problems_of
 from .product import load_product
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "status": lambda session, parsed: control.status(session, parsed.has("json")),
     "backup": lambda session, parsed: backup.backup(session, parsed.operand),
     "restore": lambda session, parsed: restore.restore(session, parsed.operand or ""),
+    "maintain": lambda session, _: maintain.maintain(session),
     "show-config": lambda session, parsed: show.show_config(session, parsed.has("json")),
 }
 

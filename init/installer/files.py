@@ -100,14 +100,18 @@ def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
     return changed
 
 
-def give(path: str, owner: Owner) -> None:
-    """Changes the owner of a plain file. A link is left alone: it may have been made to lead elsewhere."""
+def give(path: str, owner: Owner | None, mode: int | None = None) -> None:
+    """Changes owner and mode of a plain file. A link is left alone: it may have been made to lead elsewhere."""
     if stat.S_ISREG(os.lstat(path).st_mode):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             status = os.fstat(descriptor)
-            if status.st_nlink == 1 and (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
+            if status.st_nlink != 1:
+                return
+            if owner is not None and (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
                 os.fchown(descriptor, owner.uid, owner.gid)
+            if mode is not None and stat.S_IMODE(status.st_mode) != mode:
+                os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
 

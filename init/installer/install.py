@@ -227,6 +227,7 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
         journal.step("hand over", account=site.account.name)
         service.take_down(session, site)
         files.hand_over(site.instance.root, plan.former_owner, site.account.owner)
+    files.give(site.instance.lock, site.account.readable, 0o640)
     for directory in product.directories(site):
         files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
     if plan.writes:

@@ -121,6 +121,10 @@ class Product(Protocol):
     def prove(self, site: Site) -> list[str]:
         """Uses the service as a client does. Returns what was proven, one line each; raises VERIFICATION."""
 
+    def maintain(self, site: Site) -> list[str]:
+        """Does what is due while the service runs; says what was done, a line each. Root or the service's account calls
+        it. Cut off, it is done again."""
+
     def check_data(self, site: Site) -> list[Problem]:
         """What is wrong with keys and database on disk."""
 

@@ -123,13 +123,21 @@ def open_session(release: Release, product: Product, arguments: Arguments, envir
     given = tuple(sources)
     instance = _instance(release, declared, arguments, given)
     recorded = _read(instance)
-    unfinished = Journal(instance.journal).unfinished() if instance.exists else None
+    unfinished = _unfinished(instance) if instance.exists else None
     if unfinished is not None:
         sources.append(Source("interrupted run", unfinished.answers))
     if recorded is not None:
         sources.append(Source("receipt", recorded.answers))
     resolved = answers.resolve(declared, sources)
     return Session(release, product, instance, declared, given, resolved, recorded, unfinished)
+
+
+def _unfinished(instance: Instance) -> Unfinished | None:
+    """The operation that was cut off, as far as this user may know: the journal is the installer's own."""
+    try:
+        return Journal(instance.journal).unfinished()
+    except PermissionError:
+        return None
 
 
 def _read(instance: Instance) -> Receipt | None:

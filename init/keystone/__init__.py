@@ -9,6 +9,7 @@ from .daemons import check_configuration, daemons, reload, wait_ready
 from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, upgrade_data
 from .handover import rendered_files, summary
 from .proof import prove
+from .rotation import maintain
 from .settings import TRANSIENT, check_answers, listeners, warn
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "directories",
     "is_prepared",
     "listeners",
+    "maintain",
     "migrate",
     "prepare",
     "prove",

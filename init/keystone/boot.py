@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import sqlite3
@@ -19,12 +20,14 @@ import uuid
 from typing import Any
 
 NEW = ".new"
+#: The key of tokens that is next in turn.
+STAGED = "0"
 
 
 def main() -> None:
     request = json.loads(_read_line())
     threading.Thread(target=_end_with_installer, daemon=True).start()
-    actions = {"create": _create, "update": _update, "copy": _copy, "upgrade": _upgrade}
+    actions = {"create": _create, "update": _update, "copy": _copy, "upgrade": _upgrade, "rotate": _rotate}
     actions[request["action"]](request)
 
 
@@ -133,6 +136,48 @@ def _make_keys(repository: str, max_active_keys: int, name: str) -> None:
     _sync(new)
     os.rename(new, repository)
     _sync(os.path.dirname(repository))
+
+
+def _rotate(request: dict[str, Any]) -> None:
+    """Makes the next key of tokens the first one, and a new next one.
+
+    Keystone's own rotation moves keys about while requests read them, and leaves no staged key when it is cut off. So
+    it works on a copy, from which the directory is brought up to date in steps; after each all tokens can be read.
+    """
+    conf = _configure(request)
+    from keystone.common import fernet_utils
+
+    repository = conf.fernet_tokens.key_repository
+    lifetime = conf.token.expiration + conf.token.allow_expired_window
+    needed = math.ceil(lifetime / request["interval"]) + 2
+    _forget_promoted(repository)
+    before = {name for name in os.listdir(repository) if name.isdigit()}
+    new = repository + NEW
+    shutil.rmtree(new, ignore_errors=True)
+    os.mkdir(new, 0o700)
+    for name in before:
+        shutil.copy2(os.path.join(repository, name), new)
+    keep = max(conf.fernet_tokens.max_active_keys, needed)
+    fernet_utils.FernetUtils(new, keep, "fernet_tokens").rotate_keys()
+    after = {name for name in os.listdir(new) if name.isdigit()}
+    # The staged key under its new number, which comes from the copy; then its successor; then nobody needs the oldest.
+    for name in [*sorted(after - before), STAGED]:
+        _sync(os.path.join(new, name))
+        os.rename(os.path.join(new, name), os.path.join(repository, name))
+        _sync(repository)
+    for name in before - after:
+        os.unlink(os.path.join(repository, name))
+    _sync(repository)
+    shutil.rmtree(new)
+
+
+def _forget_promoted(repository: str) -> None:
+    """Takes back the first step of a rotation that was cut off after it: the staged key is the first one already."""
+    numbers = sorted(int(name) for name in os.listdir(repository) if name.isdigit())
+    staged, first = (os.path.join(repository, name) for name in (STAGED, str(numbers[-1])))
+    with open(staged, "rb") as one, open(first, "rb") as other:
+        if staged != first and one.read() == other.read():
+            os.unlink(first)
 
 
 def _sync(path: str) -> None:

@@ -77,6 +77,7 @@ def _values(site: Site) -> dict[str, str]:
         "pid_file": path(PID_FILE),
         "policy_directory": path("etc", "policy.d"),
         "policy_file": path("etc", "policy.yaml"),
+        "max_active_keys": str(settings.max_active_keys(site)),
         "processes": str(settings.processes(site)),
         "public_endpoint": _public_endpoint(site),
         "release": site.release.root,

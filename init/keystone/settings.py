@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from urllib.parse import urlsplit
 
@@ -15,6 +16,9 @@ from . import password
 
 #: Answers that count for one run: the password they name is the administrator's first one.
 TRANSIENT = ("admin-password-file",)
+
+#: Keystone's defaults of `[token] expiration` and `allow_expired_window`, in seconds: so long may a token be of use.
+LONGEST_TOKEN = 3600 + 172800
 
 LOOPBACK = "127.0.0.1"
 
@@ -61,6 +65,16 @@ def processes(site: Site) -> int:
     """Processes beat threads, and beyond the number of processors they only cost memory."""
     given = site.value("processes")
     return int(given) if given is not None else max(2, min(8, len(os.sched_getaffinity(0))))
+
+
+def key_rotation(site: Site) -> int:
+    """Seconds from one rotation of the keys of tokens to the next; 0 for never."""
+    return int(site.values("key-rotation")[0]) * 3600
+
+
+def max_active_keys(site: Site) -> int:
+    """As many keys as tokens may still need, the staged one, and one for a rotation that comes early."""
+    return math.ceil(LONGEST_TOKEN / (key_rotation(site) or 86400)) + 2
 
 
 def check_answers(site: Site) -> list[Problem]:

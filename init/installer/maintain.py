@@ -1,0 +1,25 @@
+"""The `maintain` command: what has to be done again and again while the service runs. A timer calls it every hour."""
+
+from __future__ import annotations
+
+import calendar
+import time
+
+from . import lock, logs, report
+from .session import Session
+
+
+def maintain(session: Session) -> None:
+    """Keys and logs that are due are rotated; the service goes on meanwhile."""
+    recorded = session.installed()
+    session.settled()
+    site = session.site()
+    with lock.exclusive(site.instance.lock):
+        done = session.product.maintain(site)
+        began = calendar.timegm(time.strptime(recorded.installed, "%Y-%m-%dT%H:%M:%SZ"))
+        with site.account.acting():
+            done = [*done, *logs.rotate(site.instance.log, began)]
+    for line in done:
+        report.out(line)
+    if not done:
+        report.note("  nothing is due")

@@ -1,0 +1,29 @@
+"""The keys of tokens get old: every so often a new one takes over, and those that no valid token needs are removed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from installer.errors import Exit, Failure, Problem
+from installer.product import Site
+
+from . import configuration, data, settings
+
+#: The key that is next in turn; it is as old as the last rotation.
+STAGED = "0"
+
+
+def maintain(site: Site) -> list[str]:
+    """Rotates the keys of tokens if they are due, with Keystone's own code. Tokens stay valid."""
+    staged = site.instance.path(configuration.FERNET_KEYS, STAGED)
+    try:
+        age = time.time() - os.stat(staged).st_mtime
+    except FileNotFoundError as error:
+        hint = "restore the instance's keys from a backup"
+        raise Failure(Exit.NEEDS_PERSON, Problem("a key is missing", where=staged, hint=hint)) from error
+    interval = settings.key_rotation(site)
+    if not interval or age < interval:
+        return []
+    data.run_boot(site, "rotate", interval=interval)
+    return ["rotated the keys of tokens"]
