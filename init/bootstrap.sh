@@ -77,6 +77,10 @@ check_bytes() {
 # Refuses a machine that cannot run the release's programs.
 check_machine() {
   noise=$(LC_ALL=C "$python" -I -S -c '' 2>&1) && return
+  if [ ! -e /proc/self/exe ]; then
+    complain "/proc is not mounted" "programs of the release find their libraries through it" "mount -t proc proc /proc"
+    exit 3
+  fi
   case $noise in
     *GLIBC_*) why="this host's C library is older than the release needs" ;;
     *'xec format'*) why="the release is for another kind of processor; this one is $(uname -m)" ;;

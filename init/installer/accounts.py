@@ -30,7 +30,7 @@ def find_account(user: str | None, *, former: str | None = None, create: bool = 
     """
     uid = os.geteuid()
     if uid != 0:
-        name = _name(uid)
+        name = account_name(uid)
         return Account(name, uid, os.getegid(), switch=False, faults=tuple(_refuse_choice(name, user, create)))
     if user is None and create:
         user = DEFAULT_ACCOUNTS[0]
@@ -128,7 +128,8 @@ def removing(name: str) -> str:
     return f"userdel {name}" if shutil.which("userdel", path=_SEARCH) else f"deluser {name}"
 
 
-def _name(uid: int) -> str:
+def account_name(uid: int) -> str:
+    """The account's name; its number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

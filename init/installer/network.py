@@ -92,15 +92,15 @@ def sockets_of(pid: int) -> list[Listener]:
 def try_listen(listener: Listener) -> OSError | None:
     """Binds for a moment; the error, if the kernel refuses."""
     for family, address in _families(listener):
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 probe.bind((address, listener.port))
                 probe.listen(1)
-            except OSError as error:
-                return error
+        except OSError as error:
+            return error
     return None
 
 
@@ -137,6 +137,14 @@ def is_local(host: str) -> bool:
         except OSError:
             continue
     return False
+
+
+def resolves(name: str) -> bool:
+    """Whether the host finds an address for the name."""
+    try:
+        return bool(socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return False
 
 
 def is_loopback(host: str) -> bool:

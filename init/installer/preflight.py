@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Collection, Iterator, Sequence
+from shlex import quote
 
-from . import network, service
+from . import host, ports, service
 from .account import Account
+from .accounts import account_name
 from .errors import Exit, Failure, Problem
 from .instance import Instance
-from .network import Listener
-from .processes import read_process
 from .product import Product, Site
 
 #: Free bytes that a new instance needs: its database, logs of the first days, and a margin.
 FREE_SPACE = 64 << 20
+#: Files and directories that it begins with, and room for keys and backups.
+FREE_INODES = 200
 #: The longest instance path: its longest file name must stay below the kernel's PATH_MAX of 4096 bytes.
 LONGEST_PATH = 3800
 LONGEST_NAME = 255
@@ -26,10 +27,12 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
     the instance where it lies now, if it is about to be moved."""
     problems = [
         *_check_paths(site),
-        *_check_target(site.instance),
+        *host.check(limits=not service.wants_systemd(site)),
+        *_check_target(site),
+        *_check_owner(former),
         *site.account.faults,
         *_check_account(site),
-        *_check_listeners(product.listeners(site), own),
+        *ports.check(product.listeners(site), own),
         *service.check(site, product, former),
         *product.check_answers(site),
     ]
@@ -53,7 +56,19 @@ def _check_paths(site: Site) -> Iterator[Problem]:
             yield Problem("a path is too long", where=where, why=f"{len(raw)} bytes", hint=hint)
 
 
-def _check_target(instance: Instance) -> Iterator[Problem]:
+def _check_owner(instance: Instance) -> Iterator[Problem]:
+    """Who installed it looks after it: somebody else, root too, would leave files that the owner cannot use."""
+    if not instance.exists:
+        return
+    owner = os.stat(instance.root).st_uid
+    if owner != os.geteuid():
+        name = account_name(owner)
+        why = f"it belongs to {name}, and bootstrap runs as {account_name(os.geteuid())}"
+        yield Problem("the instance is somebody else's", where=instance.root, why=why, hint=f"run bootstrap as {name}")
+
+
+def _check_target(site: Site) -> Iterator[Problem]:
+    instance = site.instance
     root = instance.root
     if len(os.fsencode(root)) > LONGEST_PATH:
         return
@@ -83,8 +98,13 @@ def _check_target(instance: Instance) -> Iterator[Problem]:
             why=f"{free >> 20} MiB free, {FREE_SPACE >> 20} MiB needed",
             hint="free some space, or choose another place with --instance",
         )
-    if space.f_files and not space.f_favail:
-        yield Problem("the file system has no free inodes", where=base, hint="remove some files")
+    if not instance.exists and space.f_files and space.f_favail < FREE_INODES:
+        yield Problem(
+            "the file system has too few free inodes",
+            where=base,
+            why=f"{space.f_favail} free, {FREE_INODES} needed",
+            hint="remove some files, or choose another place with --instance",
+        )
 
 
 def check_space(directory: str, needed: int) -> None:
@@ -108,8 +128,10 @@ def _is_read_only(path: str) -> bool:
 
 
 def _check_account(site: Site) -> Iterator[Problem]:
-    """The service's account must be able to enter every directory above the release and the instance."""
-    if not site.account.switch or site.account.faults:
+    """The service's account must be able to enter every directory above the release and the instance, and to read the
+    release."""
+    account = site.account
+    if not account.switch or account.faults:
         return
     directories: dict[str, None] = {}
     for start in (site.release.path("bin"), os.path.dirname(site.instance.root)):
@@ -117,60 +139,45 @@ def _check_account(site: Site) -> Iterator[Problem]:
         while path not in directories:
             directories[path] = None
             path = os.path.dirname(path)
-    refused = _refused(sorted(directories), site.account)
+    closed = _refused(sorted(directories), os.X_OK, account)
     # What lies below a closed directory is out of reach too; only the closed one is worth a word.
-    for path in (path for path in refused if os.path.dirname(path) not in refused):
+    for path in (path for path in closed if os.path.dirname(path) not in closed):
         yield Problem(
-            f"the service's account {site.account.name} cannot enter a directory",
+            f"the service's account {account.name} cannot enter a directory",
             where=path,
             why=f"mode {os.stat(path).st_mode & 0o7777:04o}",
-            hint="move the release to a place open to it, such as /opt or /srv, or name another account with --user",
+            hint=f"chmod -R go+rX {quote(site.release.root)}"
+            if path == site.release.root or path.startswith(f"{site.release.root}/")
+            else "move the release to a place open to it, such as /opt or /srv, or name another account with --user",
+        )
+    if closed:
+        return
+    hidden = _refused([site.release.path(path) for path in site.release.checksums()], os.R_OK, account)
+    if hidden:
+        yield Problem(
+            f"the service's account {account.name} cannot read the release",
+            where=hidden[0],
+            why=f"{len(hidden)} files are closed to it; was the release unpacked under umask 077?",
+            hint=f"chmod -R go+rX {quote(site.release.root)}",
         )
 
 
-def _refused(directories: Sequence[str], account: Account) -> list[str]:
-    """The directories that the account may not enter, asked of the kernel in a child that becomes the account."""
+def _refused(paths: Sequence[str], access: int, account: Account) -> list[str]:
+    """The paths that the account may not use so, asked of the kernel in a child that becomes the account."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(reader)
         become = account.become()
         if become is not None:
             become()
-        refused = [str(index) for index, path in enumerate(directories) if not os.access(path, os.X_OK)]
-        os.write(writer, " ".join(refused).encode())
+        refused = [str(index) for index, path in enumerate(paths) if not os.access(path, access)]
+        with os.fdopen(writer, "w") as pipe:
+            pipe.write(" ".join(refused))
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as pipe:
         indices = pipe.read().split()
-    os.waitpid(child, 0)
-    return [directories[int(index)] for index in indices]
-
-
-def _check_listeners(listeners: Sequence[Listener], own: Collection[int]) -> Iterator[Problem]:
-    sockets = network.listening_sockets()
-    for listener in listeners:
-        shown = f"{listener.host or '*'}:{listener.port}"
-        busy = [socket for socket in sockets if socket.listener.overlaps(listener)]
-        owners = sorted({pid for socket in busy for pid in network.socket_owners(socket.inode)})
-        if owners and set(owners) <= set(own):
-            continue
-        error = network.try_listen(listener)
-        if error is not None:
-            yield _refusal(shown, error, owners)
-
-
-def _refusal(shown: str, error: OSError, owners: Sequence[int]) -> Problem:
-    if error.errno == errno.EADDRINUSE:
-        names = [f"{process.name} (process {process.pid})" for process in map(read_process, owners) if process]
-        return Problem(
-            f"port {shown} is in use",
-            why=f"by {', '.join(names)}" if names else "by a process this user cannot see",
-            hint="stop it, or choose another port with --port",
-        )
-    if error.errno == errno.EACCES:
-        return Problem(f"may not listen on port {shown}", why="ports below 1024 need root", hint="use --port 5000")
-    return Problem(
-        f"cannot listen on {shown}",
-        why="it is no address of this host" if error.errno == errno.EADDRNOTAVAIL else str(error.strerror or error),
-        hint="give --port with an address of this host, or the port alone to listen on all of them",
-    )
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        raise ChildProcessError(f"could not become {account.name}")
+    return [paths[int(index)] for index in indices]

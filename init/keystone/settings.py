@@ -101,7 +101,15 @@ def warn(site: Site) -> list[Problem]:
     """What is unusual, but may be meant."""
     problems = []
     name = urlsplit(public_url(site)).hostname or ""
-    if not network.is_local(name):
+    if not network.resolves(name):
+        problems.append(
+            Problem(
+                f"{name} is a name that this host cannot resolve",
+                why="clients need to, and so does the proof of this install, which uses the service's own port instead",
+                hint="add it to the name service, or to /etc/hosts",
+            )
+        )
+    elif not network.is_local(name):
         problems.append(
             Problem(
                 f"{name} is no address of this host",

@@ -1,0 +1,70 @@
+"""What a host has to offer so that the service can run: proc, a clock, limits, memory. They are only looked at."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+
+from .errors import Problem
+
+#: Seconds since 1970 when this was written, roughly: a host whose clock is earlier has lost the time.
+EARLIEST_TIME = 1_767_225_600  # 2026-01-01
+#: Open files that memcached raises its own limit to: one for each connection that it may have.
+OPEN_FILES = 1024
+#: Processes and threads of the account: 64 threads of httpd, those of memcached, one process of Keystone's each, twice
+#: that while a graceful restart goes on.
+TASKS = 300
+#: Bytes of memory that a small service takes.
+MEMORY = 512 << 20
+
+
+def check(*, limits: bool) -> Iterator[Problem]:
+    """What is wrong with the host. `limits`: whether daemons inherit those of this process."""
+    if not os.path.exists("/proc/self/stat"):
+        yield Problem(
+            "/proc is not mounted", why="the service's processes are found there", hint="mount -t proc proc /proc"
+        )
+    if time.time() < EARLIEST_TIME:
+        yield Problem(
+            f"the clock says {time.strftime('%Y-%m-%d', time.gmtime())}",
+            why="tokens would end at the wrong time, and all at once when the clock is set right",
+            hint="set the clock, with date -s or a time service",
+        )
+    if limits:
+        yield from _check_limits()
+
+
+def _check_limits() -> Iterator[Problem]:
+    _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    tasks, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    wanted = ((files, "open files", "-Hn", OPEN_FILES), (tasks, "processes", "-Su", TASKS))
+    for allowed, name, option, needed in wanted:
+        if allowed != resource.RLIM_INFINITY and allowed < needed:
+            yield Problem(
+                f"too few {name} are allowed",
+                why=f"{allowed}; the service may need {needed}",
+                hint=f"ulimit {option} {needed}, where needed by root; then run bootstrap from the same shell",
+            )
+
+
+def warn() -> Iterator[Problem]:
+    """What is unusual, but may do."""
+    memory = total_memory()
+    if memory is not None and memory < MEMORY:
+        yield Problem(
+            f"this host has little memory: {memory >> 20} MiB",
+            why=f"Keystone is at ease with {MEMORY >> 20} MiB and more",
+            hint="if processes are killed, run again with --processes 1",
+        )
+
+
+def total_memory(path: str = "/proc/meminfo") -> int | None:
+    """Bytes of memory of the host; None if it does not say."""
+    try:
+        with open(path, encoding="ascii") as file:
+            facts = dict(line.split(":", 1) for line in file)
+        return int(facts["MemTotal"].split()[0]) << 10
+    except (OSError, ValueError, KeyError):
+        return None

@@ -1,0 +1,160 @@
+"""What stands in the way of an install, found on real files; and everything at once."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import unittest
+from unittest import mock
+
+import support
+from installer import host, ports, preflight
+from installer.account import Account
+from installer.errors import Failure, Problem
+from installer.instance import Instance
+from installer.network import Listener
+from installer.product import Site
+from installer.release import Release
+
+AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+
+
+class Service:
+    """Stands for the bundle: serves on what it is given."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def listeners(self, site: Site) -> list[Listener]:
+        return list(self._listeners)
+
+    def check_answers(self, site: Site) -> list[Problem]:
+        return []
+
+
+class PreflightTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        root = self.directory / "a release"
+        (root / "bin").mkdir(parents=True)
+        (root / "bin" / "program").write_text("")
+        root.chmod(0o755)
+        (root / "SHA256SUMS").write_text(f"{'0' * 64}  bin/program\n")
+        self.root = root
+        self.account = Account("daemon", 1, 1, switch=os.geteuid() == 0)
+
+    def problems(self, instance: str = "", *listeners: Listener) -> list[Problem]:
+        place = Instance(instance or str(self.root / "instance"))
+        site = Site(Release(str(self.root)), place, self.account, {})
+        product = Service(*listeners)
+        try:
+            with mock.patch("installer.service.wants_systemd", return_value=False):
+                preflight.check(site, product, [], former=place)  # type: ignore[arg-type]
+        except Failure as failure:
+            return list(failure.problems)
+        return []
+
+    def whats(self, instance: str = "", *listeners: Listener) -> list[str]:
+        return [problem.what for problem in self.problems(instance, *listeners)]
+
+    def test_a_sound_place_is_accepted(self) -> None:
+        self.assertEqual(self.whats(), [])
+
+    def test_everything_is_named_at_once(self) -> None:
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen(1)
+            port = server.getsockname()[1]
+            found = self.problems(
+                str(self.root / "bin" / "program"), Listener("127.0.0.1", port), Listener("192.0.2.9", 1)
+            )
+        self.assertEqual(
+            [problem.what for problem in found],
+            ["the instance is not a directory", f"port 127.0.0.1:{port} is in use", "cannot listen on 192.0.2.9:1"],
+        )
+        self.assertIn(f"(process {os.getpid()})", found[1].why)
+
+    def test_strange_and_long_paths(self) -> None:
+        self.assertEqual(self.whats("/srv/\udcff"), ["a directory's name is not UTF-8"])
+        self.assertEqual(self.whats("/srv/a\nb"), ["a directory's name has a control character"])
+        self.assertEqual(self.whats(f"/srv/{'x' * 256}"), ["a path is too long"])
+        self.assertEqual(self.whats("/srv" + "/xxxxxxxxx" * 390), ["a path is too long"])
+
+    def test_a_directory_of_something_else(self) -> None:
+        other = self.root / "other"
+        other.mkdir()
+        (other / "file").write_text("")
+        self.assertEqual(self.whats(str(other)), ["the directory is not empty and holds no instance"])
+
+    @AS_ROOT
+    def test_a_directory_that_is_closed_to_the_account(self) -> None:
+        self.root.chmod(0o700)
+        (found,) = self.problems()
+        self.assertEqual(found.what, "the service's account daemon cannot enter a directory")
+        self.assertEqual((found.where, found.why), (str(self.root), "mode 0700"))
+        self.assertEqual(found.hint, f"chmod -R go+rX '{self.root}'")
+
+    @AS_ROOT
+    def test_a_release_unpacked_under_a_strict_umask(self) -> None:
+        (self.root / "bin" / "program").chmod(0o600)
+        (found,) = self.problems()
+        self.assertEqual(found.what, "the service's account daemon cannot read the release")
+        self.assertEqual(found.where, str(self.root / "bin" / "program"))
+        self.assertEqual(found.hint, f"chmod -R go+rX '{self.root}'")
+
+    @AS_ROOT
+    def test_somebody_elses_instance(self) -> None:
+        instance = self.root / "instance"
+        instance.mkdir()
+        (instance / "lock").write_text("")
+        self.assertEqual(self.whats(), [])
+        os.chown(instance, 1, 1)
+        (found,) = self.problems()
+        self.assertEqual((found.what, found.hint), ("the instance is somebody else's", "run bootstrap as daemon"))
+
+    def test_too_little_space_and_too_few_inodes(self) -> None:
+        real = os.statvfs(self.root)
+        little = mock.Mock(f_bavail=1, f_frsize=4096, f_files=1000, f_favail=5, f_flag=real.f_flag)
+        with mock.patch("os.statvfs", return_value=little):
+            self.assertEqual(self.whats(), ["the disk is too full", "the file system has too few free inodes"])
+
+    def test_a_host_without_ipv6(self) -> None:
+        refusal = OSError(97, "Address family not supported by protocol")
+        with mock.patch("socket.socket", side_effect=refusal):
+            (found,) = ports.check([Listener("::1", 5000)], [])
+        self.assertEqual(found.why, "this host's kernel has no IPv6")
+
+
+class HostTest(unittest.TestCase):
+    def whats(self, *, limits: bool = True) -> list[str]:
+        return [problem.what for problem in host.check(limits=limits)]
+
+    def test_a_clock_that_lost_the_time(self) -> None:
+        with (
+            mock.patch("time.time", return_value=86400.0),
+            mock.patch("time.gmtime", return_value=(1970, 1, 2, *[0] * 6)),
+        ):
+            self.assertEqual(self.whats(limits=False), ["the clock says 1970-01-02"])
+
+    def test_limits_that_daemons_would_inherit(self) -> None:
+        for number, limits, name in (
+            (resource.RLIMIT_NOFILE, (100, 100), "open files"),
+            (resource.RLIMIT_NPROC, (100, 9999), "processes"),
+        ):
+            tight = {number: limits}
+            with mock.patch(
+                "resource.getrlimit", side_effect=lambda which, tight=tight: tight.get(which, (1024, 4096))
+            ):
+                self.assertEqual(self.whats(), [f"too few {name} are allowed"])
+                self.assertEqual(self.whats(limits=False), [])
+
+    def test_memory(self) -> None:
+        self.assertGreater(host.total_memory() or 0, 1 << 20)
+        self.assertIsNone(host.total_memory("/proc/none"))
+        with mock.patch.object(host, "total_memory", return_value=256 << 20):
+            self.assertEqual([problem.what for problem in host.warn()], ["this host has little memory: 256 MiB"])
+
+
+if __name__ == "__main__":
+    unittest.main()
