@@ -79,6 +79,8 @@ def service_environment(release: Release, temporary: str) -> Mapping[str, str]:
         "SQLITE_TMPDIR": temporary,
         # Stevedore keeps what it knows of entry points there; mod_wsgi sets HOME to the account's own.
         "XDG_CACHE_HOME": temporary,
+        # What the host says about OpenSSL need not be true of the release's, or may load code into it.
+        "OPENSSL_CONF": "/dev/null",
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

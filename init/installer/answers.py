@@ -18,6 +18,11 @@ from .values import canonical
 PREFIX = "KSB_"
 
 
+#: Origins of what earlier runs were given.
+RECEIPT = "receipt"
+INTERRUPTED = "interrupted run"
+
+
 @dataclass(frozen=True)
 class Declaration:
     """One `[[answer]]` of the recipe."""
@@ -65,6 +70,11 @@ class Answer:
     @property
     def given(self) -> bool:
         return self.origin != "default"
+
+    @property
+    def remembered(self) -> bool:
+        """Whether an earlier run was given it, and not this one."""
+        return self.origin in (RECEIPT, INTERRUPTED)
 
 
 Answers = Mapping[str, Answer]

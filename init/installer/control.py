@@ -16,7 +16,7 @@ from .session import Session
 def start(session: Session) -> None:
     site = _ready_site(session)
     with lock.exclusive(site.instance.lock), report.step("start") as remark:
-        remark(service.bring_up(session, site, renew=False, reload=False))
+        remark(service.bring_up(session, site))
 
 
 def stop(session: Session) -> None:
@@ -34,7 +34,7 @@ def restart(session: Session) -> None:
         session.product.check_configuration(site)
         service.take_down(session, site)
         with report.step("start") as remark:
-            remark(service.bring_up(session, site, renew=False, reload=False))
+            remark(service.bring_up(session, site))
 
 
 def _ready_site(session: Session) -> Site:
@@ -92,7 +92,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
                 hint="run init/bootstrap.sh install; it goes on from there",
             )
         )
-    found = session.processes(site)
+    found = session.processes()
     manager = manager_of(site)
     for daemon in session.product.daemons(site):
         if service.main_process(found, daemon) is None:
@@ -109,7 +109,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
 
 
 def _describe(session: Session, site: Site, name: str) -> Mapping[str, Any]:
-    found = session.processes(site)
+    found = session.processes()
     daemon = next(daemon for daemon in session.product.daemons(site) if daemon.name == name)
     main = service.main_process(found, daemon)
     workers = len(service.workers_of(found, main)) if main else 0

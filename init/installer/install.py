@@ -126,7 +126,7 @@ def summarize(session: Session, site: Site) -> None:
 
 def preflight_all(session: Session, site: Site) -> None:
     """Raises PREFLIGHT with everything that stands in the way of serving from the site."""
-    own = [process.pid for process in session.processes(site)]
+    own = [process.pid for process in session.processes()]
     preflight.check(site, session.product, own, former=session.instance)
 
 
@@ -245,7 +245,7 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
         journal.step("check configuration")
         product.check_configuration(site)
         journal.step("start")
-        remark(service.bring_up(session, site, renew=plan.renews, reload=bool(plan.writes) or bool(session.unfinished)))
+        remark(service.bring_up(session, site, renew=plan.renews, changed=_changed(session, plan)))
         service.enable(site)
         up = time.monotonic()
     if plan.migrates:
@@ -261,21 +261,27 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
     return up
 
 
+def _changed(session: Session, plan: Plan) -> list[str]:
+    """Files that running daemons may not have taken yet; all of them after a run that was cut off."""
+    return [change.path for change in (plan.changes if session.unfinished else plan.writes)]
+
+
 @contextmanager
 def _reverting(session: Session, site: Site, plan: Plan) -> Iterator[None]:
     """If the service does not come up with new files, the old ones are put back and serve again."""
     try:
         yield
     except Failure as failure:
-        was_sound = session.receipt is not None and session.unfinished is None
-        if not was_sound or plan.moved or not plan.writes:
+        former = session.receipt
+        if former is None or session.unfinished is not None or plan.moved or not plan.writes:
             raise
         report.note("  the service does not come up with the new configuration; the old one is put back")
         try:
             with service.changing_units(plan.writes, undo=True):
                 changes.revert(site.instance, plan.writes)
-            service.bring_up(session, site, renew=plan.renews, reload=True)
-            service.enable(site)
+            former_site = session.following(former, given=()).site()
+            service.bring_up(session, former_site, renew=plan.renews, changed=_changed(session, plan))
+            service.enable(former_site)
         except Failure as second:
             raise Failure(Exit.NEEDS_PERSON, *failure.problems, *second.problems) from second
         session.journal.end()

@@ -31,6 +31,8 @@ class Daemon:
     network: bool = False
     #: Whether it listens on ports below 1024.
     low_ports: bool = False
+    #: Files of the instance that it reads when it starts: where one changes, it is made to take it.
+    files: Collection[str] = ()
     #: Files it leaves when it is killed, which must be gone before it starts.
     leftovers: Sequence[str] = ()
 

@@ -73,6 +73,8 @@ class Product(Protocol):
     DATABASES: Sequence[str]
     #: Endings of the files that a database in use keeps beside it.
     SIDECARS: Sequence[str]
+    #: Names of all programs that an instance may run, whatever its answers.
+    PROGRAMS: Collection[str]
 
     def check_answers(self, site: Site) -> list[Problem]:
         """What is wrong with the answers as a whole, beyond what the recipe declares; and with what they name."""
@@ -112,8 +114,8 @@ class Product(Protocol):
     def check_configuration(self, site: Site) -> None:
         """Raises a failure if the daemons would not accept the rendered files."""
 
-    def reload(self, site: Site, daemon: Process, workers: Sequence[Process]) -> bool:
-        """Makes a running daemon take new files without closing its ports; False if that daemon cannot."""
+    def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool:
+        """Makes a running daemon take the changed ones of its files without closing its ports; False if it cannot."""
 
     def wait_ready(self, site: Site) -> None:
         """Returns when the service answers on every listener; raises a failure if it does not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from . import files, processes, report, systemd, units
@@ -103,28 +103,40 @@ def workers_of(found: Sequence[Process], main: Process) -> list[Process]:
 
 
 def is_complete(session: Session, site: Site) -> bool:
-    """Whether every daemon runs, under the manager that the answers name."""
-    found = session.processes(site)
+    """Whether every daemon runs, under the manager that the answers name, and nothing else."""
+    found = session.processes()
+    daemons = session.product.daemons(site)
     manager = manager_of(site)
-    mains = [(daemon, main_process(found, daemon)) for daemon in session.product.daemons(site)]
-    return manager.is_settled() and all(main and manager.owns(daemon, main) for daemon, main in mains)
+    mains = [(daemon, main_process(found, daemon)) for daemon in daemons]
+    owned = all(main and manager.owns(daemon, main) for daemon, main in mains)
+    return manager.is_settled() and owned and not superseded(found, daemons)
 
 
-def bring_up(session: Session, site: Site, *, renew: bool, reload: bool) -> str:
-    """Starts what does not run. `reload`: running daemons take new files; `renew`: they are started anew.
+def superseded(found: Sequence[Process], daemons: Sequence[Daemon]) -> list[Process]:
+    """What runs of programs that the answers no longer name."""
+    names = {os.path.basename(daemon.argv[0]) for daemon in daemons}
+    return [process for process in found if process.name not in names]
+
+
+def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Collection[str] = ()) -> str:
+    """Starts what does not run, and stops what the answers no longer name. Running daemons take the `changed` files of
+    the instance that they read; `renew`: they are started anew.
 
     Returns when the service answers, with a word on what was done.
     """
     adopt_logs(site)
     manager = manager_of(site)
-    found = session.processes(site)
-    words = []
-    for daemon in session.product.daemons(site):
+    found = session.processes()
+    daemons = session.product.daemons(site)
+    left = superseded(found, daemons)
+    processes.stop(left)
+    words = [f"{name} stopped" for name in sorted({process.name for process in left})]
+    for daemon in daemons:
         main = main_process(found, daemon)
         if main is not None and not renew and manager.owns(daemon, main):
-            workers = workers_of(found, main)
-            if not reload or session.product.reload(site, main, workers):
-                words.append(f"{daemon.name} {'reloaded' if reload and workers else 'runs'}")
+            stale = set(changed) & set(daemon.files)
+            if not stale or session.product.reload(site, main, stale):
+                words.append(f"{daemon.name} {'reloaded' if stale else 'runs'}")
                 continue
         name = os.path.basename(daemon.argv[0])
         manager.replace(daemon, [process for process in found if process.name == name])
@@ -151,7 +163,7 @@ def adopt_logs(site: Site) -> None:
 
 def take_down(session: Session, site: Site) -> int:
     """Stops every process of the instance; how many there were."""
-    found = session.processes(site)
+    found = session.processes()
     with report.step("stop"):
         manager_of(site).stop()
         processes.stop(found)

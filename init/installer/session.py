@@ -55,10 +55,9 @@ class Session:
         values = self.answers[name].values if name in self.answers else ()
         return values[0] if values else None
 
-    def processes(self, site: Site) -> list[Process]:
-        """What runs of the instance."""
-        names = {os.path.basename(daemon.argv[0]) for daemon in self.product.daemons(site)}
-        return find_processes(self.instance.run, names, former=self._former_run())
+    def processes(self) -> list[Process]:
+        """What runs of the instance, also of programs that its answers no longer name."""
+        return find_processes(self.instance.run, self.product.PROGRAMS, former=self._former_run())
 
     def _former_run(self) -> str:
         if self.receipt is None or self.receipt.instance_path == self.instance.root:
@@ -110,7 +109,7 @@ class Session:
 
     def following(self, recorded: Receipt, *, given: Sequence[Source]) -> Session:
         """The same, as if this receipt had been found in the instance."""
-        answered = answers.resolve(self.declared, [*given, Source("receipt", recorded.answers)])
+        answered = answers.resolve(self.declared, [*given, Source(answers.RECEIPT, recorded.answers)])
         return replace(self, receipt=recorded, answers=answered)
 
 
@@ -125,9 +124,9 @@ def open_session(release: Release, product: Product, arguments: Arguments, envir
     recorded = _read(instance)
     unfinished = _unfinished(instance) if instance.exists else None
     if unfinished is not None:
-        sources.append(Source("interrupted run", unfinished.answers))
+        sources.append(Source(answers.INTERRUPTED, unfinished.answers))
     if recorded is not None:
-        sources.append(Source("receipt", recorded.answers))
+        sources.append(Source(answers.RECEIPT, recorded.answers))
     resolved = answers.resolve(declared, sources)
     return Session(release, product, instance, declared, given, resolved, recorded, unfinished)
 

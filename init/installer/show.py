@@ -19,7 +19,7 @@ _WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (
 def plan(session: Session) -> None:
     """Prints what install would do. Raises PREFLIGHT, after that, with what stands in its way."""
     site = session.candidate()
-    found = session.processes(site)
+    found = session.processes()
     steps = make_plan(session, site)
     if not site.account.exists and not site.account.faults:
         for command in describe_making(site.account):
@@ -34,9 +34,12 @@ def plan(session: Session) -> None:
         report.out("make keys, database, administrator and catalog")
     if steps.migrates:
         report.out("update the data")
-    for daemon in session.product.daemons(site):
+    daemons = session.product.daemons(site)
+    for name in sorted({process.name for process in service.superseded(found, daemons)}):
+        report.out(f"stop {name}")
+    for daemon in daemons:
         main = service.main_process(found, daemon)
-        reloads = bool(steps.writes) and main is not None and bool(service.workers_of(found, main))
+        reloads = any(change.path in daemon.files for change in steps.writes)
         action = _action(main, moved=steps.moved, reloads=reloads)
         if action:
             report.out(f"{action} {daemon.name}")

@@ -1,19 +1,21 @@
-"""Keystone on httpd with mod_wsgi and memcached: what the installer needs to know of this bundle.
+"""Keystone on httpd with mod_wsgi, or on uWSGI, with memcached: what the installer needs to know of this bundle.
 
 Its functions are those of `installer.product.Product`.
 """
 
 from .catalog import migrate, state
+from .checks import check_answers, warn
 from .configuration import directories
-from .daemons import check_configuration, daemons, reload, wait_ready
+from .daemons import PROGRAMS, check_configuration, daemons, reload, wait_ready
 from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, upgrade_data
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
-from .settings import TRANSIENT, check_answers, listeners, warn
+from .settings import TRANSIENT, listeners
 
 __all__ = [
     "DATABASES",
+    "PROGRAMS",
     "SECRETS",
     "SIDECARS",
     "TRANSIENT",

@@ -7,20 +7,14 @@ from collections.abc import Mapping
 
 from installer.product import Directory, RenderedFile, Site
 from installer.render import render
-from installer.values import join_host
 
-from . import settings
+from . import servers, settings, tls
 
-CONFIG = "etc/keystone.conf"
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
-HTTPD_CONFIG = "etc/httpd.conf"
-WSGI = "etc/keystone.wsgi"
 FERNET_KEYS = "keys/fernet"
 CREDENTIAL_KEYS = "keys/credential"
 DATABASE = "data/keystone.db"
 CACHE_SOCKET = "run/memcached/socket"
-PID_FILE = "run/httpd.pid"
-ERROR_LOG = "log/httpd-error.log"
 KEYSTONE_LOG = "log/keystone/keystone.log"
 
 
@@ -32,12 +26,14 @@ def directories(site: Site) -> list[Directory]:
         Directory(CONFIG_DIRECTORY, 0o750, readable),
         Directory("etc/domains", 0o750, readable),
         Directory("keys", 0o700, own),
+        Directory("keys/tls", 0o750, readable),
         Directory("data", 0o700, own),
         Directory("log", 0o750, own),
         Directory("log/keystone", 0o750, own),
         Directory("run", 0o750, own),
         Directory("run/memcached", 0o700, own),
         Directory("tmp", 0o700, own),
+        *servers.of(site).directories(site),
     ]
 
 
@@ -49,7 +45,12 @@ def rendered_files(site: Site) -> list[RenderedFile]:
         content = fill(site, os.path.basename(path), values)
         return RenderedFile(path, content.encode(), 0o640, site.account.readable)
 
-    return [rendered(CONFIG), rendered(HTTPD_CONFIG), rendered(WSGI)]
+    return [
+        rendered(settings.CONFIG),
+        rendered(servers.of(site).CONFIG),
+        rendered(settings.WSGI),
+        *tls.rendered_files(site),
+    ]
 
 
 def fill(site: Site, template: str, values: Mapping[str, str]) -> str:
@@ -61,20 +62,17 @@ def fill(site: Site, template: str, values: Mapping[str, str]) -> str:
 def _values(site: Site) -> dict[str, str]:
     path = site.instance.path
     return {
-        "access_log": path("log", "httpd-access.log"),
+        **servers.of(site).values(site),
         "cache_socket": path(CACHE_SOCKET),
-        "config": path(CONFIG),
+        "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
         "credential_keys": path(CREDENTIAL_KEYS),
         "database": database_url(path(DATABASE)),
         "domains": path("etc", "domains"),
-        "error_log": path(ERROR_LOG),
         "fernet_keys": path(FERNET_KEYS),
         "jws_private_keys": path("keys", "jws-private"),
         "jws_public_keys": path("keys", "jws-public"),
-        "listen": _listen(site),
         "log_file": path(KEYSTONE_LOG),
-        "pid_file": path(PID_FILE),
         "policy_directory": path("etc", "policy.d"),
         "policy_file": path("etc", "policy.yaml"),
         "max_active_keys": str(settings.max_active_keys(site)),
@@ -82,24 +80,15 @@ def _values(site: Site) -> dict[str, str]:
         "public_endpoint": _public_endpoint(site),
         "release": site.release.root,
         "run": site.instance.run,
-        "server_name": join_host(settings.host(site)),
         "sso_template": path("etc", "sso_callback_template.html"),
         "temporary": site.instance.temporary,
-        "wsgi": path(WSGI),
+        "wsgi": path(settings.WSGI),
     }
 
 
 def database_url(path: str) -> str:
     """SQLAlchemy takes the path as it is, up to the question mark. A writer waits for others for up to 30 s."""
     return f"sqlite:///{path}?timeout=30"
-
-
-def _listen(site: Site) -> str:
-    lines = []
-    for listener in settings.listeners(site):
-        address = f"{join_host(listener.host)}:" if listener.host else ""
-        lines.append(f"Listen {address}{listener.port}")
-    return "\n".join(lines)
 
 
 def _public_endpoint(site: Site) -> str:

@@ -59,7 +59,7 @@ def run_boot(site: Site, action: str, **facts: Any) -> None:
     """Runs boot.py as the service's account. What it is told goes through a pipe: it holds the password."""
     request = {
         "action": action,
-        "config": site.instance.path(configuration.CONFIG),
+        "config": site.instance.path(settings.CONFIG),
         "config_directory": site.instance.path(configuration.CONFIG_DIRECTORY),
         "database": site.instance.path(configuration.DATABASE),
         "public_url": settings.public_url(site),

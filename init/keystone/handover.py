@@ -9,8 +9,9 @@ from installer import advice
 from installer.advice import Advice
 from installer.product import RenderedFile, Site
 from installer.release import DEFAULT_INSTANCE
+from installer.render import FILTERS
 
-from . import configuration, password, settings, users
+from . import configuration, password, settings, tls, users
 from .users import User
 
 CLOUDS = "clouds.yaml"
@@ -46,7 +47,14 @@ def _identity(site: Site, user: User) -> Mapping[str, str]:
 
 
 def _facts(site: Site) -> Mapping[str, str]:
-    return {"public_url": settings.public_url(site), "region": settings.region(site)}
+    # What clients trust the service by, where no public authority vouches for it.
+    certificate = site.instance.path(tls.CERTIFICATE) if tls.is_private(site) else None
+    return {
+        "ca_in_clouds": "" if certificate is None else f"    cacert: {FILTERS['yaml'](certificate)}\n",
+        "ca_in_openrc": "unset OS_CACERT" if certificate is None else f"export OS_CACERT={quote(certificate)}",
+        "public_url": settings.public_url(site),
+        "region": settings.region(site),
+    }
 
 
 def _values(site: Site) -> Mapping[str, str]:
@@ -58,7 +66,7 @@ def _values(site: Site) -> Mapping[str, str]:
         "admin_password": password.file(site),
         "bootstrap": quote(release.path("init", "bootstrap.sh")),
         "clouds": instance.path(CLOUDS),
-        "config": instance.path(configuration.CONFIG),
+        "config": instance.path(settings.CONFIG),
         "advice": "\n".join(f"    {line}" for line in advice.lines(_advice(site))),
         "config_directory": instance.path(configuration.CONFIG_DIRECTORY),
         "keystone_manage": release.path("bin", "keystone-manage"),
@@ -71,7 +79,7 @@ def _values(site: Site) -> Mapping[str, str]:
 
 
 def _advice(site: Site) -> list[Advice]:
-    scripts = [site.instance.path(configuration.WSGI)]
+    scripts = [site.instance.path(settings.WSGI)]
     return advice.advise(site, settings.listeners(site), scripts)
 
 

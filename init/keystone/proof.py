@@ -2,72 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import secrets
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
 
 from installer import network, report
 from installer.errors import Exit, Failure, Problem
-from installer.network import Listener
 from installer.product import Site
-from installer.values import join_host
 
-from . import password, settings, users
+from . import password, settings, tls, users
+from .client import Answer, listener_url, request
 from .users import User
-
-SECONDS = 30
-
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-def request(method: str, url: str, body: Any = None, token: str | None = None) -> Answer:
-    """One HTTP request, past any proxy. An error status is an answer too; raises OSError if there is none."""
-    headers = {"Content-Type": "application/json"}
-    if token is not None:
-        headers.update({"X-Auth-Token": token, "X-Subject-Token": token})
-    content = None if body is None else json.dumps(body).encode()
-    message = urllib.request.Request(url, data=content, headers=headers, method=method)
-    try:
-        with _opener.open(message, timeout=SECONDS) as answer:
-            return Answer(answer.status, dict(answer.headers), answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, dict(error.headers), error.read())
-    except http.client.HTTPException as error:
-        raise OSError(f"the answer was cut off: {error!r}") from error
-
-
-def _url(listener: Listener) -> str:
-    host = {"": settings.LOOPBACK, "0.0.0.0": settings.LOOPBACK, "::": "::1"}.get(listener.host, listener.host)
-    return f"http://{join_host(host)}:{listener.port}/v3"
-
-
-def probe(listener: Listener) -> str:
-    """Why the listener does not serve Keystone yet; empty if it does."""
-    try:
-        status = request("GET", _url(listener)).status
-    except OSError as error:
-        return str(getattr(error, "reason", None) or error)
-    return "" if status == 200 else f"it answers {status}"
 
 
 def prove(site: Site) -> list[str]:
     """Returns what was proven. Raises VERIFICATION with the step that failed."""
     url, remark = _reachable(site)
-    wrong = _authenticate(url, users.ADMIN, secrets.token_hex(16))
+    wrong = _authenticate(site, url, users.ADMIN, secrets.token_hex(16))
     if wrong.status != 401:
         raise _failed(url, "a wrong password was not refused", f"it answers {wrong.status}, not 401")
     for user in users.users(site)[1:]:
@@ -77,9 +27,12 @@ def prove(site: Site) -> list[str]:
         return [f"a wrong password is refused{remark}"]
     token = issued.headers["X-Subject-Token"]
     for listener in settings.listeners(site):
-        validated = request("GET", f"{_url(listener)}/auth/tokens", token=token)
+        local = listener_url(site, listener)
+        validated = request(site, "GET", f"{local}/auth/tokens", token=token)
         if validated.status != 200:
-            raise _failed(_url(listener), "a token was not accepted", f"it answers {validated.status}")
+            raise _failed(local, "a token was not accepted", f"it answers {validated.status}")
+        if settings.has_tls(site):
+            tls.check_served(site, listener)
     _check_catalog(site, url, issued)
     return [f"token issued and validated, wrong password refused{remark}"]
 
@@ -88,18 +41,18 @@ def _reachable(site: Site) -> tuple[str, str]:
     """The advertised URL; where this host cannot reach itself through it, the first listener's, with a remark."""
     url = settings.public_url(site)
     try:
-        request("GET", url)
+        request(site, "GET", url)
         return url, f" at {url}"
     except OSError as error:
-        name = urlsplit(url).hostname or ""
+        name = settings.public_name(site)
         if network.is_local(name):
             why = str(getattr(error, "reason", error))
             raise _failed(url, "the advertised address does not answer", why) from error
-    local = _url(settings.listeners(site)[0])
+    local = listener_url(site, settings.listeners(site)[0])
     return local, f" at {local}; {url} cannot be reached from this host"
 
 
-def _authenticate(url: str, user: User, secret: str) -> Answer:
+def _authenticate(site: Site, url: str, user: User, secret: str) -> Answer:
     domain = {"id": "default"}
     identity = {
         "methods": ["password"],
@@ -107,7 +60,7 @@ def _authenticate(url: str, user: User, secret: str) -> Answer:
     }
     body = {"auth": {"identity": identity, "scope": {"project": {"name": user.project, "domain": domain}}}}
     try:
-        return request("POST", f"{url}/auth/tokens", body)
+        return request(site, "POST", f"{url}/auth/tokens", body=body)
     except OSError as error:
         raise _failed(url, "a request for a token was not answered", str(error)) from error
 
@@ -117,7 +70,7 @@ def _issue(site: Site, url: str, user: User) -> Answer | None:
     given = password.given(site) if user is users.ADMIN else None
     stored = password.stored(site, user)
     for candidate in dict.fromkeys(secret for secret in (given, stored) if secret is not None):
-        answer = _authenticate(url, user, candidate)
+        answer = _authenticate(site, url, user, candidate)
         if answer.status == 201:
             if candidate != stored:
                 password.store(site, candidate, user)

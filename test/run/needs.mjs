@@ -15,6 +15,7 @@ const PROGRAMS = {
   'ksh93u+m': ['ksh'],
   make: ['make'],
   mksh: ['mksh'],
+  openssl: ['openssl'],
   patch: ['patch'],
   perl: ['perl'],
   python3: ['python3'],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from installer import files
@@ -26,6 +26,7 @@ class FakeProduct:
     SECRETS = ("keys", "password")
     DATABASES = ("data",)
     SIDECARS = ("-journal",)
+    PROGRAMS = (DAEMON,)
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -54,7 +55,7 @@ class FakeProduct:
 
     def daemons(self, site: Site) -> list[Daemon]:
         argv = [site.release.path("bin", DAEMON), "60"]
-        return [Daemon(DAEMON, argv, log=site.instance.path("log", "daemon.log"))]
+        return [Daemon(DAEMON, argv, log=site.instance.path("log", "daemon.log"), files=["etc/conf"])]
 
     def is_prepared(self, site: Site) -> bool:
         return os.path.exists(site.instance.path("data"))
@@ -80,7 +81,7 @@ class FakeProduct:
     def check_configuration(self, site: Site) -> None:
         self._did("check")
 
-    def reload(self, site: Site, daemon: Process, workers: Sequence[Process]) -> bool:
+    def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool:
         self._did("reload")
         return True
 

@@ -3,60 +3,19 @@
 from __future__ import annotations
 
 import configparser
-import json
 import os
 import re
-import shutil
 import subprocess
-import tomllib
 import unittest
-from pathlib import Path
 from typing import Any
 
+import keystone_site
 import support
-from installer import answers
-from installer.account import Account
-from installer.answers import Source
 from installer.instance import Instance
-from installer.product import Site, load_product
-from installer.release import Release
+from installer.product import Site
 
 
-def declared_answers() -> list[dict[str, Any]]:
-    """What the bundle's recipe declares, as the build writes it into the release: with names in camel case."""
-    with (support.REPOSITORY / "recipes" / "keystone" / "bundle.toml").open("rb") as file:
-        table = tomllib.load(file)["answer"]
-    return [
-        {re.sub("-(.)", lambda match: match[1].upper(), key): value for key, value in entry.items()} for entry in table
-    ]
-
-
-ANSWERS = declared_answers()
-HOSTILE = "key stöne & 'x' |\"y\" $1 %d"
-
-
-class KeystoneTest(support.DirectoryTest):
-    def setUp(self) -> None:
-        super().setUp()
-        root = self.directory / HOSTILE
-        shutil.copytree(support.INIT, root / "init", ignore=shutil.ignore_patterns("__pycache__"))
-        bundle = {"name": "keystone", "version": "1", "revision": 1, "init": "keystone", "answers": ANSWERS}
-        (root / "init" / "bundle.json").write_text(json.dumps(bundle))
-        self.release = Release(str(root))
-        self.product: Any = load_product(self.release)
-        self.instance = Path(root) / "instance"
-        self.instance.mkdir()
-
-    def site(self, switch: bool = False, **texts: list[str]) -> Site:
-        given = Source("flag", {name.replace("_", "-"): values for name, values in texts.items()})
-        resolved = answers.resolve(answers.declarations(ANSWERS), [given])
-        account = Account("svc", 1234 if switch else os.geteuid(), 1234, switch)
-        return Site(self.release, Instance(str(self.instance)), account, resolved)
-
-    def rendered(self, path: str, site: Site) -> str:
-        (file,) = [file for file in self.product.rendered_files(site) if file.path == path]
-        return str(file.content.decode())
-
+class KeystoneTest(keystone_site.KeystoneSiteTest):
     def listeners(self, **texts: list[str]) -> list[str]:
         return [f"{entry.host or '*'}:{entry.port}" for entry in self.product.listeners(self.site(**texts))]
 
@@ -84,7 +43,7 @@ class KeystoneTest(support.DirectoryTest):
         text = self.rendered("etc/httpd.conf", self.site(host=["::1"]))
         quoted = str(self.instance).replace('"', '\\"')
         self.assertIn(f'PidFile "{quoted}/run/httpd.pid"', text)
-        self.assertIn("Listen [::1]:5000\nServerName [::1]\n", text)
+        self.assertIn("Listen [::1]:5000\n", text)
         self.assertNotIn("ServerRoot", text)
         self.assertFalse(re.search(r"^(User|Group) ", text, re.MULTILINE))
 
@@ -142,6 +101,32 @@ class KeystoneTest(support.DirectoryTest):
         text = self.rendered("NEXT-STEPS", elsewhere)
         self.assertIn(" status --instance '/srv/a b'\n", text)
         self.assertNotIn("@{", text)
+
+    def test_uwsgi_gets_no_path_but_relative_ones(self) -> None:
+        site = self.site(server=["uwsgi"], host=["10.0.0.1"], port=["5000", "[::1]:35357"])
+        text = self.rendered("etc/uwsgi.ini", site)
+        self.assertNotIn(str(self.directory), text)
+        self.assertIn("http = [::]:5000\nendif =\nif-not-exists = /proc/net/if_inet6\nhttp = 0.0.0.0:5000\n", text)
+        self.assertIn("\nhttp = [::1]:35357\n", text)
+
+    def test_one_server_runs_at_a_time(self) -> None:
+        for server, other in (("mod_wsgi", "uwsgi.ini"), ("uwsgi", "httpd.conf")):
+            site = self.site(server=[server])
+            self.assertNotIn(f"etc/{other}", [file.path for file in self.product.rendered_files(site)])
+            self.assertEqual(len(self.product.daemons(site)), 2)
+
+    def test_another_host_changes_nothing_that_a_daemon_reads(self) -> None:
+        for server in ("mod_wsgi", "uwsgi"):
+            read = {path for daemon in self.product.daemons(self.site(server=[server])) for path in daemon.files}
+            first, second = (
+                {
+                    file.path: file.content
+                    for file in self.product.rendered_files(self.site(server=[server], host=[host]))
+                    if file.path in read
+                }
+                for host in ("10.0.0.1", "10.0.0.2")
+            )
+            self.assertEqual(first, second)
 
     def test_every_file_is_the_same_from_the_same_answers(self) -> None:
         self.assertEqual(self.product.rendered_files(self.site()), self.product.rendered_files(self.site()))

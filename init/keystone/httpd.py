@@ -1,0 +1,118 @@
+"""Apache httpd, which runs Keystone in mod_wsgi's daemon processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Collection
+
+from installer import network, processes
+from installer.account import service_environment
+from installer.errors import Exit, Failure, Problem
+from installer.processes import Daemon, Process
+from installer.product import Directory, Site
+from installer.render import render
+from installer.values import join_host
+
+from . import settings, tls
+
+NAME = "httpd"
+CONFIG = "etc/httpd.conf"
+PID_FILE = "run/httpd.pid"
+LOGS = ("log/httpd-start.log", "log/httpd-error.log")
+START = "resuming normal operations"
+FAULT = re.compile(r"\] ((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|\[.*(?:emerg|alert|crit)\].*)")
+#: Seconds that httpd gives requests under way when it takes new files; see `graceful-timeout` in its template.
+GRACE = 30
+
+
+def directories(_site: Site) -> list[Directory]:
+    return []
+
+
+def values(site: Site) -> dict[str, str]:
+    """What only its template asks for."""
+    path = site.instance.path
+    return {
+        "access_log": path("log", "httpd-access.log"),
+        "error_log": path("log", "httpd-error.log"),
+        "listen": "\n".join(map(_listen, settings.listeners(site))),
+        "pid_file": path(PID_FILE),
+        "tls": _tls(site),
+    }
+
+
+def _listen(listener: network.Listener) -> str:
+    address = f"{join_host(listener.host)}:" if listener.host else ""
+    return f"Listen {address}{listener.port}"
+
+
+def _tls(site: Site) -> str:
+    if not settings.has_tls(site):
+        return "# Without TLS: no certificate was given."
+    with open(site.release.path("init", "keystone", "templates", "httpd-tls.conf"), encoding="utf-8") as file:
+        text = render(
+            file.read(),
+            {
+                "certificate": site.instance.path(tls.CERTIFICATE),
+                "ciphers": tls.CIPHERS,
+                "key": site.instance.path(tls.KEY),
+            },
+        )
+    return text.rstrip("\n")
+
+
+def daemon(site: Site) -> Daemon:
+    return Daemon(
+        name=NAME,
+        argv=[*_command(site), "-D", "FOREGROUND"],
+        log=site.instance.path(LOGS[0]),
+        network=True,
+        low_ports=settings.has_low_ports(site),
+        files=[CONFIG, *settings.KEYSTONE_FILES, tls.CERTIFICATE, tls.KEY],
+        # httpd refuses to start while any process has the pid that this file names.
+        leftovers=[site.instance.path(PID_FILE)],
+    )
+
+
+def _command(site: Site) -> list[str]:
+    return [site.release.path("bin", "httpd"), "-d", site.release.root, "-f", site.instance.path(CONFIG)]
+
+
+def check_configuration(site: Site) -> None:
+    """Lets httpd read its configuration. Raises NEEDS_PERSON with what it says."""
+    result = subprocess.run(
+        [*_command(site), "-t"],
+        cwd=site.instance.run,
+        env=dict(service_environment(site.release, site.instance.temporary)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        preexec_fn=site.account.become(),
+    )
+    if result.returncode != 0:
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                "httpd does not accept its configuration",
+                where=site.instance.path(CONFIG),
+                why=f"httpd -t ended with {result.returncode}",
+                details=(result.stderr or result.stdout).splitlines()[-8:],
+            ),
+        )
+
+
+def reload(site: Site, daemon: Process, _changed: Collection[str]) -> bool:
+    """httpd takes new files on SIGUSR1 and keeps its ports open.
+
+    It opens new ports before it closes old ones, and ends if one is in the way of another: then it is started anew.
+    """
+    held = network.sockets_of(daemon.pid)
+    if any(new.overlaps(old) and new != old for new in settings.listeners(site) for old in held):
+        return False
+    former = [process for process in processes.find_processes(site.instance.run, {NAME}) if not process.is_main]
+    os.kill(daemon.pid, signal.SIGUSR1)
+    return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)

@@ -1,0 +1,55 @@
+"""A release with Keystone's package, below a hostile path, for tests of what it derives from answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import support
+from installer import answers
+from installer.account import Account
+from installer.answers import Source
+from installer.instance import Instance
+from installer.product import Site, load_product
+from installer.release import Release
+
+
+def declared_answers() -> list[dict[str, Any]]:
+    """What the bundle's recipe declares, as the build writes it into the release: with names in camel case."""
+    with (support.REPOSITORY / "recipes" / "keystone" / "bundle.toml").open("rb") as file:
+        table = tomllib.load(file)["answer"]
+    return [
+        {re.sub("-(.)", lambda match: match[1].upper(), key): value for key, value in entry.items()} for entry in table
+    ]
+
+
+ANSWERS = declared_answers()
+HOSTILE = "key stöne & 'x' |\"y\" $1 %d"
+
+
+class KeystoneSiteTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        root = self.directory / HOSTILE
+        shutil.copytree(support.INIT, root / "init", ignore=shutil.ignore_patterns("__pycache__"))
+        bundle = {"name": "keystone", "version": "1", "revision": 1, "init": "keystone", "answers": ANSWERS}
+        (root / "init" / "bundle.json").write_text(json.dumps(bundle))
+        self.release = Release(str(root))
+        self.product: Any = load_product(self.release)
+        self.instance = Path(root) / "instance"
+        self.instance.mkdir()
+
+    def site(self, switch: bool = False, **texts: list[str]) -> Site:
+        given = Source("flag", {name.replace("_", "-"): values for name, values in texts.items()})
+        resolved = answers.resolve(answers.declarations(ANSWERS), [given])
+        account = Account("svc", 1234 if switch else os.geteuid(), 1234, switch)
+        return Site(self.release, Instance(str(self.instance)), account, resolved)
+
+    def rendered(self, path: str, site: Site) -> str:
+        (file,) = [file for file in self.product.rendered_files(site) if file.path == path]
+        return str(file.content.decode())

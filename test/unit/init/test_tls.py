@@ -1,0 +1,134 @@
+"""Certificates and keys that are given, checked and copied; real ones, made by openssl."""
+
+from __future__ import annotations
+
+import subprocess
+import unittest
+from pathlib import Path
+from typing import Any
+
+import keystone_site
+from installer import answers
+from installer.answers import RECEIPT, Source
+from installer.product import Site
+
+
+class TlsTest(keystone_site.KeystoneSiteTest):
+    def setUp(self) -> None:
+        super().setUp()
+        (self.instance / "keys" / "tls").mkdir(parents=True)
+        self.make("one", "/CN=one", "subjectAltName=IP:127.0.0.1,DNS:id.example")
+
+    def make(self, name: str, subject: str, extension: str, *, days: int = 90) -> None:
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key"]
+        facts = ["-days", str(days), "-subj", subject, "-addext", extension]
+        self.openssl("req", "-x509", *key, *facts, "-out", f"{name}.pem")
+
+    def openssl(self, *argv: str) -> None:
+        subprocess.run(["openssl", *argv], cwd=self.directory, check=True, capture_output=True)
+
+    def path(self, name: str) -> Path:
+        return self.directory / name
+
+    def with_tls(self, certificate: str = "one.pem", key: str = "one.key", **texts: list[str]) -> Site:
+        return self.site(tls_cert=[str(self.path(certificate))], tls_key=[str(self.path(key))], **texts)
+
+    def remembered(self) -> Site:
+        site = self.with_tls()
+        texts = {name: site.values(name) for name in ("tls-cert", "tls-key")}
+        resolved = answers.resolve(answers.declarations(keystone_site.ANSWERS), [Source(RECEIPT, texts)])
+        return Site(site.release, site.instance, site.account, resolved)
+
+    def refused(self, site: Site) -> list[str]:
+        return [problem.what for problem in self.product.check_answers(site)]
+
+    def warned(self, site: Site) -> list[str]:
+        return [problem.what for problem in self.product.warn(site)]
+
+    def copies(self, site: Site) -> dict[str, Any]:
+        return {file.path: file for file in self.product.rendered_files(site) if file.path.startswith("keys/")}
+
+    def test_a_sound_pair_is_copied_and_the_key_is_a_secret(self) -> None:
+        site = self.with_tls()
+        self.assertEqual((self.refused(site), self.warned(site)), ([], []))
+        found = self.copies(site)
+        self.assertEqual(found["keys/tls/key.pem"].content, self.path("one.key").read_bytes())
+        self.assertEqual((found["keys/tls/key.pem"].secret, found["keys/tls/key.pem"].mode), (True, 0o600))
+        self.assertEqual(self.product.state(site)["public_url"], "https://127.0.0.1:5000/v3")
+        for file in self.product.rendered_files(site):
+            self.assertEqual("PRIVATE KEY" in file.content.decode(), file.secret, file.path)
+
+    def test_both_servers_speak_tls_alone(self) -> None:
+        self.assertIn("SSLEngine On", self.rendered("etc/httpd.conf", self.with_tls()))
+        text = self.rendered("etc/uwsgi.ini", self.with_tls(server=["uwsgi"]))
+        self.assertIn("https2 = addr=127.0.0.1:5000,cert=../keys/tls/certificate.pem,", text)
+        self.assertNotIn("\nhttp = ", text)
+
+    def test_clients_get_a_certificate_that_no_authority_vouches_for(self) -> None:
+        self.assertIn("export OS_CACERT=", self.rendered("admin-openrc.sh", self.with_tls()))
+        self.assertIn("unset OS_CACERT", self.rendered("admin-openrc.sh", self.site()))
+
+    def test_only_the_blocks_asked_for_are_copied(self) -> None:
+        both = self.path("one.pem").read_bytes() + b"caf\xe9\r\n" + self.path("one.key").read_bytes()
+        self.path("both.pem").write_bytes(both)
+        found = self.copies(self.with_tls("both.pem", "both.pem"))
+        self.assertEqual(found["keys/tls/certificate.pem"].content, self.path("one.pem").read_bytes())
+        self.assertEqual(found["keys/tls/key.pem"].content, self.path("one.key").read_bytes())
+
+    def test_what_cannot_be_used_is_refused(self) -> None:
+        self.make("two", "/CN=two", "subjectAltName=DNS:id.example")
+        self.path("text").write_text("no PEM")
+        self.path("damaged.pem").write_bytes(self.path("one.pem").read_bytes().replace(b"MI", b"MM"))
+        self.openssl("pkcs8", "-topk8", "-in", "one.key", "-passout", "pass:x", "-out", "locked.key")
+        self.assertEqual(self.refused(self.with_tls("one.pem", "two.key")), ["the key is not that of the certificate"])
+        self.assertEqual(self.refused(self.with_tls("one.pem", "locked.key")), ["the private key is encrypted"])
+        self.assertEqual(
+            self.refused(self.with_tls("text", "missing")),
+            ["the file holds no certificate", "the private key cannot be read"],
+        )
+        self.assertEqual(self.refused(self.with_tls("damaged.pem")), ["the certificate and the key cannot be used"])
+        alone = self.site(tls_cert=[str(self.path("one.pem"))])
+        self.assertEqual(self.refused(alone), ["--tls-cert is given without --tls-key"])
+
+    def test_a_certificate_that_has_ended_is_refused(self) -> None:
+        self.make_ended("old")
+        (problem,) = self.product.check_answers(self.with_tls("old.pem", "one.key"))
+        self.assertEqual(problem.why, "certificate has expired")
+
+    def make_ended(self, name: str) -> None:
+        """`openssl req -x509` takes dates since version 3.4 only; `openssl ca` always did."""
+        self.path("index").write_text("")
+        self.path("serial").write_text("01\n")
+        self.path("ca.conf").write_text(
+            "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n"
+            "[p]\ncommonName=supplied\n"
+        )
+        self.openssl("req", "-new", "-key", "one.key", "-subj", f"/CN={name}", "-out", "r.csr")
+        request = ["-batch", "-config", "ca.conf", "-selfsign", "-keyfile", "one.key", "-in", "r.csr"]
+        dates = ["-startdate", "20200101000000Z", "-enddate", "20210101000000Z"]
+        self.openssl("ca", *request, *dates, "-notext", "-out", f"{name}.pem")
+
+    def test_what_is_unusual_is_worth_a_word(self) -> None:
+        self.make("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
+        self.assertEqual(self.warned(self.with_tls("soon.pem", "soon.key")), ["the certificate ends in 4 days"])
+        self.assertEqual(self.warned(self.with_tls(host=["localhost"])), ["the certificate is not for localhost"])
+        self.path("one.key").chmod(0o644)
+        self.assertEqual(self.warned(self.with_tls()), ["the private key can be read by every user"])
+
+    def test_the_copy_stands_in_for_files_that_went_away_after_an_earlier_run(self) -> None:
+        for path, file in self.copies(self.with_tls()).items():
+            (self.instance / path).write_bytes(file.content)
+        before = self.copies(self.with_tls())
+        for name in ("one.pem", "one.key"):
+            self.path(name).unlink()
+        self.assertEqual(self.copies(self.remembered()), before)
+        self.assertEqual(len(self.refused(self.with_tls())), 2)
+
+    def test_a_renewed_file_replaces_the_copy(self) -> None:
+        before = self.copies(self.remembered())
+        self.make("one", "/CN=one", "subjectAltName=IP:127.0.0.1")
+        self.assertNotEqual(self.copies(self.remembered()), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
