@@ -19,6 +19,7 @@ class Option:
     name: str
     help: str
     metavar: str = ""
+    required: bool = False
 
     @property
     def flag(self) -> str:
@@ -89,6 +90,21 @@ COMMANDS: Mapping[str, Command] = {
             "maintain",
             "Rotate keys and logs that are due, while the service runs; a timer's or cron's job for every hour",
             examples=("maintain", "maintain --instance /srv/keystone"),
+        ),
+        Command(
+            "upgrade",
+            "Take over the instance of another release, with its data and keys; if that fails, it serves again",
+            answers=True,
+            options=(Option("from", "The release that serves now", "RELEASE", required=True),),
+            examples=(
+                "upgrade --from /opt/keystone-29.1.0-1-linux-x86_64",
+                "upgrade --from ../keystone-29.1.0-1-linux-x86_64 --instance /srv/keystone",
+            ),
+        ),
+        Command(
+            "rollback",
+            "Go back to the release and the data before the last upgrade",
+            examples=("rollback", "rollback --instance /srv/keystone"),
         ),
         Command(
             "backup",
@@ -196,11 +212,19 @@ def _store(arguments: Arguments, target: Declaration | Option, text: str | None)
 
 
 def _missing(arguments: Arguments) -> list[Problem]:
-    operand = arguments.command.operand
-    if operand is None or not operand.required or arguments.operand is not None:
-        return []
-    name = arguments.command.name
-    return [Problem(f"{name} needs a {operand.metavar}", hint=f"{PROGRAM} {name} {operand.metavar}: {operand.help}")]
+    command = arguments.command
+    missing = [
+        (f"{option.flag} {option.metavar}", option.help)
+        for option in command.options
+        if option.required and not arguments.options.get(option.name)
+    ]
+    operand = command.operand
+    if operand is not None and operand.required and not arguments.operand:
+        missing.append((operand.metavar, operand.help))
+    return [
+        Problem(f"{command.name} needs {usage}", hint=f"{PROGRAM} {command.name} {usage}: {meaning}")
+        for usage, meaning in missing
+    ]
 
 
 def _command(rest: list[str]) -> Command:

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from . import answers, arguments, backup, control, install, maintain, report, restore, show, verify
+from . import answers, arguments, backup, control, install, maintain, report, restore, rollback, show, upgrade, verify
 from .arguments import Arguments
 from .errors import Exit, Failure, Interrupted, problems_of
 from .product import load_product
@@ -22,6 +22,8 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "stop": lambda session, _: control.stop(session),
     "restart": lambda session, _: control.restart(session),
     "status": lambda session, parsed: control.status(session, parsed.has("json")),
+    "upgrade": lambda session, parsed: upgrade.upgrade(session, parsed.options["from"]),
+    "rollback": lambda session, _: rollback.rollback(session),
     "backup": lambda session, parsed: backup.backup(session, parsed.operand),
     "restore": lambda session, parsed: restore.restore(session, parsed.operand or ""),
     "maintain": lambda session, _: maintain.maintain(session),

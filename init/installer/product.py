@@ -22,6 +22,9 @@ from .network import Listener
 from .processes import Daemon, Process
 from .release import Release
 
+#: Ending of the name of a database's copy while it is brought to another version.
+UPGRADING = ".upgrading"
+
 
 @dataclass(frozen=True)
 class Site:

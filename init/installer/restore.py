@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from dataclasses import replace
+from typing import NoReturn
 
 from . import archive, backup, files, install, lock, preflight, receipt, report, service
 from .archive import Archive
@@ -85,7 +86,7 @@ def _restore(session: Session, site: Site, saved: Archive) -> None:
     try:
         stopped = time.monotonic()
         service.take_down(session, site)
-        exchange(session, saved)
+        exchange(session, site, saved)
         up = _bring_up(session, site, saved)
     except Exception as error:
         _undo(session, site, present, error)
@@ -102,7 +103,7 @@ def _bring_up(session: Session, site: Site, saved: Archive) -> float:
     return install.apply(session, site, install.make_plan(replace(session, receipt=former), site))
 
 
-def _undo(session: Session, site: Site, present: str, error: Exception) -> None:
+def _undo(session: Session, site: Site, present: str, error: Exception) -> NoReturn:
     """Puts back what was there before. Always raises."""
     problems = problems_of(error)
     if not present:
@@ -114,7 +115,7 @@ def _undo(session: Session, site: Site, present: str, error: Exception) -> None:
         service.take_down(session, site)
         before = archive.read(path)
         stage(session, site, before)
-        exchange(session, before)
+        exchange(session, site, before)
         earlier = session.following(receipt.parse(before.receipt, path), given=())
         _bring_up(earlier, replace(site, answers=earlier.answers), before)
         session.journal.end()
@@ -148,7 +149,7 @@ def stage(session: Session, site: Site, saved: Archive) -> None:
             _make_parents(session, directories, path)
 
 
-def exchange(session: Session, saved: Archive) -> None:
+def exchange(session: Session, site: Site, saved: Archive) -> None:
     """Gives the staged files their names, the receipt last, and removes what the backup does not have.
 
     May be done again after another `stage`. The service must be down.
@@ -161,7 +162,8 @@ def exchange(session: Session, saved: Archive) -> None:
     for path in sorted(saved.entries, key=lambda path: path == archive.RECEIPT):
         os.rename(os.path.join(staging, path), instance.path(path))
         files.sync_directory(os.path.dirname(instance.path(path)))
-    rendered = session.receipt.files if session.receipt else {}
+    rendered = {file.path for file in session.product.rendered_files(site)}
+    rendered.update(session.receipt.files if session.receipt else ())
     roots = [instance.configuration, *map(instance.path, session.product.SECRETS), *map(instance.path, rendered)]
     for path in {path for root in roots for path in backup.regular_files(root)}:
         if os.path.relpath(path, instance.root) not in saved.entries:

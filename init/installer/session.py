@@ -19,6 +19,9 @@ from .product import Product, Site
 from .receipt import Receipt
 from .release import DEFAULT_INSTANCE, Release
 
+#: Symbolic link in the release to where its own instance went, while a rollback is under way.
+LEFT = "instance.left"
+
 
 @dataclass(frozen=True)
 class Session:
@@ -99,8 +102,7 @@ class Session:
 
     def command_line(self, *words: str) -> str:
         """What to type to run a command of this release on this instance."""
-        own = self.release.path(DEFAULT_INSTANCE)
-        option = () if self.instance.root == own else ("--instance", self.instance.root)
+        option = ("--instance", self.instance.root) if self.answers["instance"].given else ()
         return shlex.join([self.release.path("init", "bootstrap.sh"), *words, *option])
 
     def at(self, instance: Instance) -> Session:
@@ -164,6 +166,10 @@ def _instance(
         return Instance(named[0])
     own = Instance(release.path(DEFAULT_INSTANCE))
     origin = arguments.options.get("from")
-    if origin and not own.exists:
+    if own.exists:
+        return own
+    if origin:
         return Instance(os.path.join(os.path.realpath(origin), DEFAULT_INSTANCE))
+    if arguments.command.name == "rollback" and os.path.islink(release.path(LEFT)):
+        return Instance(os.readlink(release.path(LEFT)))
     return own

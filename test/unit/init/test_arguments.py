@@ -41,7 +41,7 @@ class ParseTest(unittest.TestCase):
         self.assertEqual(arguments.parse(["backup"], DECLARED).operand, None)
         self.assertEqual(arguments.parse(["backup", "a b"], DECLARED).operand, "a b")
         self.assertIn("unexpected argument c", self.refused("backup", "b", "c").problems[0].what)
-        self.assertIn("restore needs a FILE", self.refused("restore").problems[0].what)
+        self.assertIn("restore needs FILE", self.refused("restore").problems[0].what)
 
     def test_a_command_takes_only_its_own_options(self) -> None:
         self.refused("stop", "--host", "a")

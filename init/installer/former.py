@@ -1,0 +1,84 @@
+"""Another release of the bundle, known by its files and its command line: none of its code is loaded here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+
+from . import report
+from .answers import PREFIX
+from .errors import Exit, Failure, Problem
+from .instance import Instance
+from .release import Release
+
+_BOOTSTRAP = ("init", "bootstrap.sh")
+
+
+def command_line(release: Release, command: str, instance: Instance) -> list[str]:
+    return [release.path(*_BOOTSTRAP), command, "--instance", instance.root]
+
+
+def run(release: Release, command: str, instance: Instance) -> None:
+    """Runs a command of that release on the instance. Raises NEEDS_PERSON with what it said last if that fails.
+
+    It takes the instance's lock itself, so the lock must be free.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    result = subprocess.run(
+        ["/bin/sh", *command_line(release, command, instance)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    lines = result.stdout.decode("utf-8", "replace").splitlines()
+    if result.returncode != 0:
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                f"the {command} of the former release failed",
+                where=release.root,
+                why=f"it ended with {result.returncode}",
+                details=lines[-12:],
+            ),
+        )
+    for line in lines:
+        report.note(f"  | {line}")
+
+
+def find_problems(release: Release, name: str) -> list[Problem]:
+    """Why that directory is no whole release of the bundle `name`."""
+    hint = "name the directory that the release was unpacked to"
+    try:
+        found = release.bundle["name"]
+    except (OSError, ValueError, KeyError) as error:
+        return [Problem("there is no release", where=release.root, why=str(error), hint=hint)]
+    if found != name:
+        return [Problem(f"that is a release of {found}, not of {name}", where=release.root, hint=hint)]
+    try:
+        damaged = list(_damaged(release))
+    except Failure as failure:
+        return list(failure.problems)
+    if damaged:
+        return [
+            Problem(
+                "the release is not as it was packed, and could not serve again",
+                where=release.root,
+                details=damaged[:20],
+                hint="unpack its tarball over it; the instance is not touched by that",
+            )
+        ]
+    return []
+
+
+def _damaged(release: Release) -> Iterator[str]:
+    """The files whose bytes are others than those that were packed."""
+    for path, digest in release.checksums().items():
+        try:
+            with open(release.path(path), "rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    yield path
+        except OSError:
+            yield path

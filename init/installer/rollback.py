@@ -1,0 +1,187 @@
+"""Back to the release before an upgrade: the `rollback` command, and what an upgrade does that fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import archive, backup, files, former, install, lock, receipt, report, restore, service
+from .errors import Exit, Failure, Problem, problems_of
+from .instance import Instance
+from .journal import SWITCH, Journal
+from .product import UPGRADING
+from .release import DEFAULT_INSTANCE, Release
+from .session import LEFT, Session
+
+FALL_BACK = "fall back"
+
+
+@dataclass(frozen=True)
+class Move:
+    """From a release to its successor; the instance lies at `source` with the one and at `target` with the other."""
+
+    old: Release
+    source: Instance
+    target: Instance
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """For the journal."""
+        return {"old": self.old.root, "source": self.source.root, "target": self.target.root}
+
+    @property
+    def renames(self) -> bool:
+        return self.source.root != self.target.root
+
+    @property
+    def current(self) -> Instance:
+        """Where the instance lies now."""
+        return self.target if self.target.exists else self.source
+
+    @property
+    def old_install(self) -> str:
+        return " ".join(former.command_line(self.old, "install", self.source))
+
+
+def recorded_move(facts: Mapping[str, Any]) -> Move:
+    return Move(Release(facts["old"]), Instance(facts["source"]), Instance(facts["target"]))
+
+
+def rollback(session: Session) -> None:
+    """Goes back to the release and the data before the last upgrade, after a backup of what is there now."""
+    session.settled("rollback", "upgrade")
+    unfinished = session.unfinished
+    if unfinished is not None and unfinished.switched:
+        report.note(f"  finishing {unfinished.operation} of {unfinished.began}, cut off at: {unfinished.last_step}")
+        saved = unfinished.steps.get(FALL_BACK, unfinished.steps[SWITCH])["backup"]
+        _go_back(session, recorded_move(unfinished.facts), saved)
+        return
+    recorded = session.installed()
+    if recorded.release_id != session.release.id:
+        _hand_over(session, Move(Release(recorded.release_path), session.instance, session.instance))
+        return
+    move = _previous_move(session, recorded)
+    saved = recorded.previous["backup"]
+    _check(session, move, recorded, saved)
+    _leave(session, move, saved)
+    _go_back(session, move, saved)
+
+
+def _previous_move(session: Session, recorded: receipt.Receipt) -> Move:
+    previous = recorded.previous
+    if not previous:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "there is nothing to go back to",
+                where=session.instance.root,
+                why="the instance was never upgraded",
+                hint="init/bootstrap.sh restore brings back a backup",
+            ),
+        )
+    old = Release(previous["release"])
+    was_own = previous["instance"] == old.path(DEFAULT_INSTANCE)
+    is_own = session.instance.root == session.release.path(DEFAULT_INSTANCE)
+    source = Instance(previous["instance"]) if was_own and is_own else session.instance
+    return Move(old, source, session.instance)
+
+
+def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) -> None:
+    """Raises, before anything is touched, with everything that stands in the way."""
+    problems = former.find_problems(move.old, recorded.bundle)
+    if not problems and move.old.id != recorded.previous["id"]:
+        why = "its files are not those that the upgrade came from"
+        problems.append(Problem("that is another release", where=move.old.root, why=why))
+    if move.renames and os.path.lexists(move.source.root):
+        hint = "move it away; the instance returns to that place"
+        problems.append(Problem("the instance's former place is taken", where=move.source.root, hint=hint))
+    code = Exit.PREFLIGHT
+    try:
+        facts = archive.read(session.instance.path(saved)).facts
+        if facts["release"]["id"] != recorded.previous["id"]:
+            problems.append(Problem("the backup is not of that release", where=session.instance.path(saved)))
+    except Failure as failure:
+        code = failure.exit_code
+        problems.extend(failure.problems)
+    if problems:
+        raise Failure(code, *problems)
+
+
+def _leave(session: Session, move: Move, saved: str) -> None:
+    """Stops the present release and keeps its state in a backup. If that fails it serves again."""
+    site = session.site()
+    journal = session.journal
+    with lock.exclusive(site.instance.lock):
+        resume = session.command_line("rollback")
+        journal.begin("rollback", install.remembered(session), resume=resume, **move.facts)
+        try:
+            journal.step("stop")
+            service.take_down(session, site)
+            journal.step("back up")
+            present = backup.take(session, site, "rollback")
+            if move.renames:
+                _leave_word(session, move)
+            journal.step(SWITCH, backup=saved)
+        except Exception as error:
+            service.bring_up(session, site, renew=False, reload=False)
+            journal.end()
+            why = Problem("not rolled back; this release serves on", where=session.release.root)
+            raise Failure(Exit.ROLLED_BACK, *problems_of(error), why) from error
+    report.note(f"  what was written since the upgrade is in {present}, below {move.source.root}")
+
+
+def _leave_word(session: Session, move: Move) -> None:
+    """A rollback that is cut off after the instance has left this release must find it again."""
+    files.remove(session.release.path(LEFT))
+    os.symlink(move.source.root, session.release.path(LEFT))
+
+
+def _go_back(session: Session, move: Move, saved: str) -> None:
+    put_back(session, move, saved)
+    _hand_over(session, move)
+
+
+def _hand_over(session: Session, move: Move) -> None:
+    """Lets the old release bring itself up on its instance, and prove it."""
+    report.note(f"  {move.old.root} serves again:")
+    try:
+        former.run(move.old, "install", move.source)
+    except Failure as failure:
+        hint = f"remove the cause and run {move.old_install}; nothing serves until then"
+        problem = Problem("the data is back, but the former release does not come up", where=move.old.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *failure.problems, problem) from failure
+    files.remove(session.release.path(LEFT))
+
+
+def put_back(session: Session, move: Move, saved: str) -> None:
+    """Gives the instance the data, keys and configuration it had with the old release, and its place there.
+
+    May be done again after it was cut off. Afterwards the instance is that of the old release, stopped.
+    """
+    session = session.at(move.current)
+    with lock.exclusive(session.instance.lock):
+        session.journal.step(FALL_BACK, backup=saved)
+        site = session.site()
+        service.take_down(session, site)
+        before = archive.read(session.instance.path(saved))
+        restore.stage(session, site, before)
+        restore.exchange(session, site, before)
+        drop_copies(session)
+        if move.renames and session.instance.root == move.target.root:
+            rename(move.target, move.source)
+        Journal(move.source.journal).end()
+
+
+def drop_copies(session: Session) -> None:
+    """Removes what is left of databases that were to be upgraded."""
+    for database in session.product.DATABASES:
+        for ending in ("", *session.product.SIDECARS):
+            files.remove(session.instance.path(database + UPGRADING) + ending)
+
+
+def rename(source: Instance, target: Instance) -> None:
+    os.rename(source.root, target.root)
+    for path in (source.root, target.root):
+        files.sync_directory(os.path.dirname(path))

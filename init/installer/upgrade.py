@@ -1,0 +1,277 @@
+"""The `upgrade` command: takes over the instance of another release, which serves again if anything fails.
+
+The old release is stopped, its state saved, and a copy of its database brought up to date. Up to there nothing of it
+is changed. Then the switch: the instance moves to this release and is installed like any other that was moved.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from . import backup, former, install, lock, preflight, receipt, report
+from .errors import Exit, Failure, Problem, problems_of
+from .instance import Instance
+from .journal import SWITCH, Journal
+from .product import UPGRADING, Site
+from .release import DEFAULT_INSTANCE, Release, compare_versions
+from .rollback import FALL_BACK, Move, drop_copies, put_back, recorded_move, rename
+from .session import Session
+
+
+def upgrade(session: Session, origin: str) -> None:
+    """Does what is left to do: all of it, the rest of an upgrade that was cut off, or nothing but the proof."""
+    old = Release(os.path.realpath(origin))
+    unfinished = session.unfinished
+    if unfinished is not None and unfinished.switched and unfinished.operation == "upgrade":
+        move = recorded_move(unfinished.facts)
+        if move.old.root != old.root:
+            session.settled()
+        report.note(f"  finishing upgrade of {unfinished.began}, cut off at: {unfinished.last_step}")
+        saved = unfinished.steps[SWITCH]["backup"]
+        if FALL_BACK in unfinished.steps:
+            _fall_back(session, move, saved, None)
+        _switch(session, move, saved)
+        return
+    session.settled()
+    if _is_done(session, old):
+        install.install(session)
+        return
+    move = find_move(session, old)
+    with report.step("preflight"):
+        check(session, move)
+    _upgrade(session, move)
+
+
+def find_move(session: Session, old: Release) -> Move:
+    """Where the instance lies and where it will: in its release's own place, unless it was named."""
+    if session.answers["instance"].given:
+        return Move(old, session.instance, session.instance)
+    return Move(old, Instance(old.path(DEFAULT_INSTANCE)), Instance(session.release.path(DEFAULT_INSTANCE)))
+
+
+def target_site(session: Session, move: Move) -> Site:
+    site = session.site()
+    return Site(site.release, move.target, site.account, site.answers)
+
+
+def _is_done(session: Session, old: Release) -> bool:
+    recorded = session.receipt
+    return (
+        recorded is not None
+        and recorded.release_id == session.release.id
+        and recorded.previous.get("release") == old.root
+    )
+
+
+def check(session: Session, move: Move) -> None:
+    """Raises, before anything is touched, with everything that stands in the way."""
+    problems = former.find_problems(move.old, session.release.bundle["name"])
+    if problems:
+        raise Failure(Exit.PREFLIGHT, *problems)
+    for problem in (
+        lambda: _check_jump(session, move.old),
+        lambda: _check_instance(session, move),
+        lambda: _check_place(move),
+        lambda: preflight.check_space(move.source.root, 2 * backup.space_needed(session)),
+        lambda: _check_site(session, move),
+    ):
+        problems += _problems(problem)
+    if problems:
+        raise Failure(Exit.PREFLIGHT, *dict.fromkeys(problems))
+
+
+def _problems(check_one: Callable[[], None]) -> list[Problem]:
+    try:
+        check_one()
+    except Failure as failure:
+        return list(failure.problems)
+    return []
+
+
+def _check_jump(session: Session, old: Release) -> None:
+    new = session.release.bundle
+    lowest = new.get("upgradeFrom", new["version"])
+    version = old.bundle["version"]
+    problem = None
+    if old.id == session.release.id:
+        problem = Problem("that is this very release", where=old.root, hint="name the one that serves now")
+    elif compare_versions(version, new["version"]) > 0:
+        problem = Problem(
+            f"{version} is newer than this release, {new['version']}",
+            where=old.root,
+            why="data cannot go back to an older version",
+            hint="rollback goes back to the release before the last upgrade, with its data",
+        )
+    elif compare_versions(version, lowest) < 0:
+        problem = Problem(
+            f"{version} cannot be upgraded to {new['version']} directly",
+            where=old.root,
+            why=f"{lowest} is the earliest version that can",
+            hint=f"upgrade to a release of {lowest} first, then to this one",
+        )
+    if problem is not None:
+        raise Failure(Exit.PREFLIGHT, problem)
+
+
+def _check_instance(session: Session, move: Move) -> None:
+    if session.instance.root != move.source.root:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "this release has an instance of its own",
+                where=session.instance.root,
+                hint="uninstall it or move it away; the instance of the former release comes to its place",
+            ),
+        )
+    recorded = session.installed()
+    again = " ".join(former.command_line(move.old, "install", move.source))
+    unfinished = session.unfinished
+    if unfinished is not None and unfinished.operation != "upgrade":
+        what = f"{unfinished.operation} of {unfinished.began} was cut off"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, hint=f"finish it first: {again}"))
+    if (recorded.release_id, recorded.release_path) != (move.old.id, move.old.root):
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "the instance is not that release's",
+                where=move.source.root,
+                why=f"it was installed by {recorded.release_path}",
+                hint=f"name that release with --from; or, if it was moved, run {again} first",
+            ),
+        )
+
+
+def _check_place(move: Move) -> None:
+    """Whether the instance can be renamed to its new place."""
+    if not move.renames:
+        return
+    here, there = os.path.dirname(move.source.root), os.path.dirname(move.target.root)
+    keep = f"keep it where it is: --instance {shlex.quote(os.path.realpath(move.source.root))}"
+    why = ""
+    if os.path.islink(move.source.root):
+        why = "it is a symbolic link"
+    elif os.path.ismount(move.source.root):
+        why = "it is a file system of its own"
+    elif os.stat(here).st_dev != os.stat(there).st_dev:
+        why = "they are on different file systems"
+    elif not os.access(here, os.W_OK | os.X_OK):
+        why = "the former release's directory is not writable for this user"
+    if why:
+        what = "the instance cannot be moved to this release"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, why=why, hint=keep))
+
+
+def _check_site(session: Session, move: Move) -> None:
+    site = target_site(session, move)
+    preflight.check(site, session.product, [process.pid for process in session.processes(site)])
+
+
+def _upgrade(session: Session, move: Move) -> None:
+    site = session.site()
+    for problem in session.product.warn(site):
+        report.warn(problem)
+    journal = session.journal
+    with lock.exclusive(move.source.lock):
+        resume = session.command_line("upgrade", "--from", move.old.root)
+        journal.begin("upgrade", install.remembered(session), resume=resume, **move.facts)
+        drop_copies(session)
+        journal.step("stop")
+    stopped = time.monotonic()
+    try:
+        # Its own command knows how it runs; it takes the lock.
+        with report.step("stop"):
+            former.run(move.old, "stop", move.source)
+        with lock.exclusive(move.source.lock):
+            _check_unchanged(session, site)
+            journal.step("back up")
+            saved = backup.take(session, site, "upgrade")
+            journal.step("upgrade the data")
+            with report.step("upgrade the data"):
+                for database in map(session.instance.path, session.product.DATABASES):
+                    session.product.copy_data(site, database, database + UPGRADING)
+                    session.product.upgrade_data(site, database + UPGRADING)
+            journal.step(SWITCH, backup=saved)
+    except Exception as error:
+        _serve_on(session, move, error)
+    _switch(session, move, saved, stopped)
+
+
+def _check_unchanged(session: Session, site: Site) -> None:
+    """Between two locks somebody else may have been here."""
+    now = Journal(session.instance.journal).unfinished()
+    ours = now is not None and now.operation == "upgrade" and receipt.read(session.instance.receipt) == session.receipt
+    if ours and not session.processes(site):
+        return
+    what = "another bootstrap has worked on the instance meanwhile"
+    raise Failure(Exit.LOCKED, Problem(what, where=session.instance.root, hint="run the command again"))
+
+
+def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
+    """Nothing was changed yet: the old release only has to be started. Always raises."""
+    problems = problems_of(error)
+    report.note("  the upgrade failed before it changed anything; the former release is started again")
+    drop_copies(session)
+    with suppress(OSError):
+        # On a full disk the journal stays as it is; the old release starts nevertheless.
+        session.journal.end()
+    try:
+        former.run(move.old, "start", move.source)
+    except Failure as second:
+        hint = f"remove the cause and run {move.old_install}; nothing serves until then"
+        problem = Problem("the former release does not come up", where=move.old.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *second.problems, problem) from error
+    raise Failure(Exit.ROLLED_BACK, *problems, _serves(move)) from error
+
+
+def _serves(move: Move) -> Problem:
+    why = "nothing of it was lost"
+    return Problem("not upgraded: the former release serves again", where=move.old.root, why=why)
+
+
+def _switch(session: Session, move: Move, saved: str, stopped: float | None = None) -> None:
+    """Makes the instance this release's; `stopped` is the moment from which nothing served, if that is known."""
+    try:
+        if move.current.root != move.target.root:
+            rename(move.source, move.target)
+        session = session.at(move.target)
+        with lock.exclusive(session.instance.lock):
+            up = _serve(session, move, saved)
+    except Exception as error:
+        _fall_back(session, move, saved, error)
+    if stopped is not None:
+        report.note(f"  without service for {up - stopped:.1f} s")
+    report.note(f"  back to {move.old.root}: {session.command_line('rollback')}")
+    install.summarize(session, session.site())
+
+
+def _serve(session: Session, move: Move, saved: str) -> float:
+    for database in map(session.instance.path, session.product.DATABASES):
+        if os.path.exists(database + UPGRADING):
+            os.rename(database + UPGRADING, database)
+    old = {"release": move.old.root, "id": move.old.id, "version": move.old.bundle["version"]}
+    site = session.site()
+    plan = install.make_plan(session, site, previous={**old, "instance": move.source.root, "backup": saved})
+    up = install.apply(session, site, plan)
+    session.journal.end()
+    return up
+
+
+def _fall_back(session: Session, move: Move, saved: str, error: Exception | None) -> NoReturn:
+    """Makes it the old release's instance again, with the data from before. Always raises."""
+    problems = problems_of(error) if error else [Problem("the upgrade had failed and was taken back")]
+    report.note("  the upgrade failed; the former release gets its data and its instance back")
+    try:
+        put_back(session, move, saved)
+        former.run(move.old, "install", move.source)
+    except Exception as second:
+        again = session.command_line("upgrade", "--from", move.old.root)
+        where = move.current.root
+        hint = f"remove the cause and run {again if move.renames and where == move.target.root else move.old_install}"
+        problem = Problem("the former release does not serve again: nothing does", where=where, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    raise Failure(Exit.ROLLED_BACK, *problems, _serves(move)) from error
