@@ -120,6 +120,16 @@ COMMANDS: Mapping[str, Command] = {
             examples=("restore instance/backups/FILE", "restore /media/usb/FILE --host 192.168.1.104"),
         ),
         Command(
+            "uninstall",
+            "Remove what install made; data, keys, passwords and backups stay",
+            options=(
+                Option("purge", "Remove data, keys, passwords, logs and backups too, after a last backup"),
+                Option("yes", "Agree to --purge"),
+            ),
+            operand=Operand("FILE", "Where the last backup goes; beside the release or the instance unless given"),
+            examples=("uninstall", "uninstall --purge --yes", "uninstall --purge --yes /srv/backups/"),
+        ),
+        Command(
             "show-config",
             "Print every answer, its value and where it came from",
             answers=True,

@@ -7,12 +7,13 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import archive, files, lock, report
 from .archive import Source
 from .errors import Exit, Failure, Problem
-from .product import Site
+from .instance import CONFIGURATION
+from .product import Site, make_directories
 from .receipt import Receipt, timestamp
 from .session import Session
 
@@ -30,7 +31,7 @@ def backup(session: Session, file: str | None) -> None:
     with lock.exclusive(site.instance.lock):
         path = _operators_path(session, recorded, file)
         with report.step("back up"):
-            _write(session, site, path)
+            write(session, site, path)
     report.out(path)
 
 
@@ -43,7 +44,7 @@ def take(session: Session, site: Site, reason: str) -> str:
     files.ensure_directory(instance.backups, 0o700)
     with report.step("back up") as remark:
         path = _unused(instance.backups, f"{_name(recorded)}-before-{reason}")
-        _write(session, site, path)
+        write(session, site, path)
         remark(path)
     relative = os.path.relpath(path, instance.root)
     _prune(instance.backups, {relative, recorded.previous.get("backup", "")})
@@ -57,18 +58,22 @@ def space_needed(session: Session) -> int:
 
 
 def _operators_path(session: Session, recorded: Receipt, file: str | None) -> str:
-    name = f"{_name(recorded)}.tar.gz"
-    if file is None:
-        files.ensure_directory(session.instance.backups, 0o700)
-        return _unused(session.instance.backups, _name(recorded))
+    if file is not None:
+        return resolve_target(session, recorded, file)
+    files.ensure_directory(session.instance.backups, 0o700)
+    return _unused(session.instance.backups, _name(recorded))
+
+
+def resolve_target(session: Session, recorded: Receipt, file: str) -> str:
+    """Absolute path of a backup that is to be written to `file`, or into that directory. Raises PREFLIGHT if it cannot
+    be."""
     path = os.path.abspath(file)
-    path = os.path.join(path, name) if os.path.isdir(path) else path
-    check_target(session, path)
+    path = _unused(path, _name(recorded)) if os.path.isdir(path) else path
+    _check_target(session, path)
     return path
 
 
-def check_target(session: Session, path: str) -> None:
-    """Raises PREFLIGHT if no backup can be written to `path`."""
+def _check_target(session: Session, path: str) -> None:
     directory = os.path.dirname(path)
     inside = path.startswith(f"{session.release.root}/") and not path.startswith(f"{session.instance.root}/")
     why = next(
@@ -110,8 +115,10 @@ def _prune(directory: str, needed: set[str]) -> None:
             files.remove(entry.path)
 
 
-def _write(session: Session, site: Site, path: str) -> None:
+def write(session: Session, site: Site, path: str) -> None:
+    """Writes a backup to `path`, whole or not at all."""
     recorded = session.receipt or session.installed()
+    make_directories(session.product, site)
     copies = os.path.join(session.instance.temporary, "backup")
     with site.account.acting():
         shutil.rmtree(copies, ignore_errors=True)
@@ -142,8 +149,7 @@ def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
 def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
     """The receipt, keys and passwords, the rendered files, and the operator's own beside them."""
     instance = session.instance
-    roots = [instance.configuration, *map(instance.path, session.product.SECRETS), *map(instance.path, recorded.files)]
-    paths = {instance.receipt: None, **{path: None for root in roots for path in regular_files(root)}}
+    paths = {instance.receipt: None, **dict.fromkeys(plain_files(session, recorded.files))}
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
@@ -151,7 +157,15 @@ def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
             yield Source(os.path.relpath(path, instance.root), mode, content=file.read())
 
 
-def regular_files(root: str) -> list[str]:
+def plain_files(session: Session, rendered: Iterable[str]) -> Iterator[str]:
+    """Absolute paths of what a backup takes as it is. Of the rendered files, those in the instance: units are made anew
+    for the place that they are needed at."""
+    inside = [path for path in rendered if not os.path.isabs(path)]
+    for name in (CONFIGURATION, *session.product.SECRETS, *inside):
+        yield from _regular_files(session.instance.path(name))
+
+
+def _regular_files(root: str) -> list[str]:
     """Every regular file at or below `root`. Links are not followed: the service's account may have made them."""
     if os.path.isfile(root) and not os.path.islink(root):
         return [root]

@@ -7,7 +7,21 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from . import answers, arguments, backup, control, install, maintain, report, restore, rollback, show, upgrade, verify
+from . import (
+    answers,
+    arguments,
+    backup,
+    control,
+    install,
+    maintain,
+    report,
+    restore,
+    rollback,
+    show,
+    uninstall,
+    upgrade,
+    verify,
+)
 from .arguments import Arguments
 from .errors import Exit, Failure, Interrupted, problems_of
 from .product import load_product
@@ -27,6 +41,7 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "backup": lambda session, parsed: backup.backup(session, parsed.operand),
     "restore": lambda session, parsed: restore.restore(session, parsed.operand or ""),
     "maintain": lambda session, _: maintain.maintain(session),
+    "uninstall": lambda session, parsed: uninstall.uninstall(session, _wish(parsed)),
     "show-config": lambda session, parsed: show.show_config(session, parsed.has("json")),
 }
 
@@ -55,6 +70,10 @@ def main(argv: Sequence[str], *, init: str) -> int:
         for problem in problems_of(error):
             report.show(problem)
         return Exit.NEEDS_PERSON if isinstance(error, OSError) else Exit.INTERNAL
+
+
+def _wish(parsed: Arguments) -> uninstall.Wish:
+    return uninstall.Wish(purge=parsed.has("purge"), yes=parsed.has("yes"), file=parsed.operand)
 
 
 def _run(argv: Sequence[str], release: Release) -> None:

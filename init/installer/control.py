@@ -40,6 +40,7 @@ def restart(session: Session) -> None:
 def _ready_site(session: Session) -> Site:
     """The site of an instance that can be started. Raises PREFLIGHT where `install` has to come first."""
     recorded = session.installed()
+    session.settled()
     site = session.site()
     here = (site.release.root, site.instance.root, site.release.id)
     if (recorded.release_path, recorded.instance_path, recorded.release_id) != here:
@@ -89,7 +90,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
             Problem(
                 f"{unfinished.operation} of {unfinished.began} was cut off",
                 why=f"its last step was: {unfinished.last_step}",
-                hint="run init/bootstrap.sh install; it goes on from there",
+                hint=f"run {unfinished.resume or 'init/bootstrap.sh install'}; it goes on from there",
             )
         )
     found = session.processes()

@@ -20,7 +20,7 @@ from .accounts import make_account
 from .changes import Change, Kind
 from .errors import Exit, Failure, Problem
 from .files import Owner
-from .product import Site
+from .product import Site, make_directories
 from .receipt import Receipt
 from .release import compare_versions
 from .session import Session
@@ -228,8 +228,7 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
         service.take_down(session, site)
         files.hand_over(site.instance.root, plan.former_owner, site.account.owner)
     files.give(site.instance.lock, site.account.readable, 0o640)
-    for directory in product.directories(site):
-        files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
+    make_directories(product, site)
     if plan.writes:
         with report.step("write configuration") as remark:
             with service.changing_units(plan.writes):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+#: Directory of an instance with rendered files, and those of the operator beside them.
+CONFIGURATION = "etc"
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -39,11 +42,6 @@ class Instance:
     @property
     def temporary(self) -> str:
         return self.path("tmp")
-
-    @property
-    def configuration(self) -> str:
-        """Rendered files, and those of the operator beside them."""
-        return self.path("etc")
 
     @property
     def backups(self) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from . import files
 from .account import Account
 from .answers import Answers
 from .errors import Problem
@@ -135,6 +136,12 @@ class Product(Protocol):
 
     def summary(self, site: Site) -> list[str]:
         """The last lines of a successful install."""
+
+
+def make_directories(product: Product, site: Site) -> None:
+    """Makes what is missing of the instance's directories, and corrects modes and owners."""
+    for directory in product.directories(site):
+        files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
 
 
 def load_product(release: Release) -> Product:

@@ -13,7 +13,7 @@ from .archive import Archive
 from .errors import Exit, Failure, Problem, problems_of
 from .files import Owner
 from .journal import SWITCH
-from .product import Site
+from .product import Site, make_directories
 from .receipt import Receipt
 from .release import compare_versions
 from .session import Session
@@ -136,9 +136,8 @@ def stage(session: Session, site: Site, saved: Archive) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     files.ensure_directory(staging, 0o700)
     owners = {file.path: file.owner for file in session.product.rendered_files(site)}
-    directories = _directories(session, site)
-    for path, (mode, owner) in directories.items():
-        files.ensure_directory(session.instance.path(path), mode, owner)
+    make_directories(session.product, site)
+    directories = {entry.path: (entry.mode, entry.owner) for entry in session.product.directories(site)}
 
     def owner_of(path: str) -> Owner | None:
         return owners[path] if path in owners else _nearest(directories, path)[1]
@@ -164,18 +163,13 @@ def exchange(session: Session, site: Site, saved: Archive) -> None:
         files.sync_directory(os.path.dirname(instance.path(path)))
     rendered = {file.path for file in session.product.rendered_files(site)}
     rendered.update(session.receipt.files if session.receipt else ())
-    roots = [instance.configuration, *map(instance.path, session.product.SECRETS), *map(instance.path, rendered)]
-    for path in {path for root in roots for path in backup.regular_files(root)}:
+    for path in list(backup.plain_files(session, rendered)):
         if os.path.relpath(path, instance.root) not in saved.entries:
             files.remove(path)
     shutil.rmtree(staging)
 
 
 _Rights = tuple[int, Owner | None]
-
-
-def _directories(session: Session, site: Site) -> dict[str, _Rights]:
-    return {entry.path: (entry.mode, entry.owner) for entry in session.product.directories(site)}
 
 
 def _nearest(directories: dict[str, _Rights], path: str) -> _Rights:

@@ -164,7 +164,8 @@ def put_back(session: Session, move: Move, saved: str) -> None:
     with lock.exclusive(session.instance.lock):
         session.journal.step(FALL_BACK, backup=saved)
         site = session.site()
-        service.take_down(session, site)
+        # Units name their instance's place; the old release makes its own again.
+        service.withdraw(session, site)
         before = archive.read(session.instance.path(saved))
         restore.stage(session, site, before)
         restore.exchange(session, site, before)

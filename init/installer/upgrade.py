@@ -168,7 +168,8 @@ def _check_place(move: Move) -> None:
 
 def _check_site(session: Session, move: Move) -> None:
     site = target_site(session, move)
-    preflight.check(site, session.product, [process.pid for process in session.processes(site)])
+    own = [process.pid for process in session.processes(session.site())]
+    preflight.check(site, session.product, own, former=session.instance)
 
 
 def _upgrade(session: Session, move: Move) -> None:

@@ -1,0 +1,161 @@
+"""The `uninstall` command: takes the service away from its data, or with `--purge` everything that was ever made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from . import backup, files, lock, receipt, report, service
+from .errors import Exit, Failure, Problem
+from .product import UPGRADING, Site
+from .receipt import Receipt
+from .session import Session
+
+WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True)
+class Wish:
+    purge: bool = False
+    #: Whether the operator has said that data may go.
+    yes: bool = False
+    #: Where the last backup goes; beside the release or the instance unless given.
+    file: str | None = None
+
+
+def uninstall(session: Session, wish: Wish) -> None:
+    """Stops the service and removes what install made, but data, keys and passwords. May be done again."""
+    if not session.instance.exists:
+        session.installed()
+    if not wish.purge:
+        if wish.file is not None:
+            raise Failure(Exit.USAGE, Problem("FILE is for the last backup of --purge", hint="leave it out"))
+        session.settled()
+    site = session.site()
+    with lock.exclusive(session.instance.lock):
+        if wish.purge:
+            _purge(session, site, wish)
+        else:
+            _uninstall(session, site)
+    _name_what_is_left(session, wish)
+
+
+def _uninstall(session: Session, site: Site) -> None:
+    journal, recorded = session.journal, session.receipt
+    journal.begin("uninstall", recorded.answers if recorded else {}, resume=session.command_line("uninstall"))
+    _take_apart(session, site)
+    if recorded is not None:
+        journal.step("receipt")
+        facts = replace(recorded, uninstalled=recorded.uninstalled or receipt.timestamp())
+        receipt.write(session.instance.receipt, facts, site.account.readable)
+    journal.end()
+
+
+def _take_apart(session: Session, site: Site) -> None:
+    """Stops the service and removes what the next install makes again. Edited files are the operator's and stay."""
+    instance, journal = session.instance, session.journal
+    journal.step(WITHDRAW)
+    service.withdraw(session, site)
+    journal.step("remove")
+    for path in _rendered(session, site):
+        files.remove(path)
+    for directory in (instance.run, instance.temporary):
+        shutil.rmtree(directory, ignore_errors=True)
+    _remove_empty_directories(session, site)
+
+
+def _rendered(session: Session, site: Site) -> Iterator[str]:
+    """The rendered files that are still as they were rendered, also by an install that was cut off."""
+    digests = {file.path: files.digest(file.content) for file in session.product.rendered_files(site)}
+    if session.receipt is not None:
+        digests.update({path: facts["sha256"] for path, facts in session.receipt.files.items()})
+    for name, digest in digests.items():
+        content = None if os.path.isabs(name) else files.read(session.instance.path(name))
+        if content is not None and files.digest(content) == digest:
+            yield session.instance.path(name)
+
+
+def _remove_empty_directories(session: Session, site: Site) -> None:
+    """Those that install made and that hold nothing any more, the innermost first."""
+    for directory in sorted((entry.path for entry in session.product.directories(site)), reverse=True):
+        path = session.instance.path(directory)
+        if os.path.isdir(path) and not os.listdir(path):
+            os.rmdir(path)
+
+
+def _purge(session: Session, site: Site, wish: Wish) -> None:
+    instance, unfinished = session.instance, session.unfinished
+    # Whatever is gone by now is in the last backup already.
+    began = unfinished is not None and unfinished.operation == "purge" and WITHDRAW in unfinished.steps
+    doomed = [path for path in _doomed(session) if os.path.lexists(path)]
+    if not wish.yes:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "--purge removes data and keys for good, so it needs --yes",
+                where=instance.root,
+                why="this would be removed, after a last backup:",
+                details=[os.path.relpath(path, instance.root) for path in doomed],
+                hint=f"run {session.command_line('uninstall', '--purge', '--yes')}",
+            ),
+        )
+    journal = session.journal
+    if not began:
+        target = _last_backup(session, site, wish)
+        resume = session.command_line("uninstall", "--purge", "--yes")
+        journal.begin("purge", session.receipt.answers if session.receipt else {}, resume=resume)
+        if target:
+            journal.step("back up", file=target)
+            with report.step("back up"):
+                backup.write(session, site, target)
+            report.out(target)
+    _take_apart(session, site)
+    journal.step("purge")
+    for path in doomed:
+        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else files.remove(path)
+    _remove_empty_directories(session, site)
+    for path in (instance.receipt, instance.journal, instance.lock):
+        files.remove(path)
+    if not os.listdir(instance.root):
+        os.rmdir(instance.root)
+
+
+def _doomed(session: Session) -> Iterator[str]:
+    """What only --purge removes, the database first: without it the rest is nothing that install would go on from."""
+    instance, product = session.instance, session.product
+    for database in product.DATABASES:
+        for name in (database, database + UPGRADING):
+            yield from (instance.path(name) + ending for ending in ("", *product.SIDECARS))
+    yield from map(instance.path, product.SECRETS)
+    yield instance.log
+    yield instance.backups
+    recorded: Receipt | None = session.receipt
+    yield from (instance.path(name) for name in (recorded.files if recorded else ()) if not os.path.isabs(name))
+
+
+def _last_backup(session: Session, site: Site, wish: Wish) -> str | None:
+    """Where it will be; None if there is nothing to save."""
+    if session.receipt is None or not session.product.is_prepared(site):
+        return None
+    inside = session.instance.root.startswith(f"{session.release.root}/")
+    directory = os.path.dirname(session.release.root if inside else session.instance.root)
+    path = backup.resolve_target(session, session.receipt, wish.file or directory)
+    if path.startswith(f"{session.instance.root}/"):
+        raise Failure(Exit.PREFLIGHT, Problem("the last backup must lie outside the instance", where=path))
+    return path
+
+
+def _name_what_is_left(session: Session, wish: Wish) -> None:
+    root = session.instance.root
+    if not os.path.isdir(root):
+        report.note(f"  {root} is gone")
+        return
+    left = sorted(os.listdir(root))
+    if wish.purge:
+        why = "bootstrap did not make it"
+        report.warn(Problem("something is left", where=root, why=why, details=left, hint="remove it by hand"))
+        return
+    report.note(f"  kept in {root}: {', '.join(left)}")
+    report.note(f"  it serves again after: {session.command_line('install')}")
