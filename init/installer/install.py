@@ -108,15 +108,24 @@ def remembered(session: Session) -> dict[str, list[str]]:
 def install(session: Session) -> None:
     start = time.monotonic()
     session.settled()
-    site = session.candidate()
-    if not session.instance.exists or not site.account.exists:
-        preflight_all(session, site)
-        site = _make_account(session, site)
-        make_root(site)
+    site = ready_site(session)
     with lock.exclusive(site.instance.lock):
         _install(session, site)
     summarize(session, site)
     report.note(f"done in {time.monotonic() - start:.1f} s")
+
+
+def ready_site(session: Session) -> Site:
+    """The site, with the instance's directory and the service's account made where they are missing.
+
+    Raises PREFLIGHT, before anything is made, with everything that stands in the way.
+    """
+    site = session.candidate()
+    if not session.instance.exists or not site.account.exists:
+        preflight_all(session, site)
+        site = _make_account(session, site)
+        _make_root(site)
+    return site
 
 
 def summarize(session: Session, site: Site) -> None:
@@ -140,7 +149,7 @@ def _make_account(session: Session, site: Site) -> Site:
     return session.site()
 
 
-def make_root(site: Site) -> None:
+def _make_root(site: Site) -> None:
     root = site.instance.root
     os.makedirs(os.path.dirname(root), mode=0o755, exist_ok=True)
     files.ensure_directory(root, 0o750, site.account.readable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
 
@@ -27,17 +28,15 @@ def restore(session: Session, file: str) -> None:
     saved = archive.read(os.path.abspath(file))
     recorded = receipt.parse(saved.receipt, saved.path)
     _check_origin(session, saved, recorded)
+    previous = session.receipt.previous if session.receipt else {}
     if session.receipt is None:
         session = session.following(recorded, given=session.given)
-    site = session.site()
-    install.preflight_all(session, site)
-    if not session.instance.exists:
-        install.make_root(site)
+    site = install.ready_site(session)
     with lock.exclusive(site.instance.lock):
         with report.step("preflight"):
             install.preflight_all(session, site)
             preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))
-        _restore(session, site, saved)
+        _restore(session, site, saved, previous)
     install.summarize(session, site)
 
 
@@ -67,7 +66,7 @@ def _check_origin(session: Session, saved: Archive, recorded: Receipt) -> None:
         raise Failure(Exit.PREFLIGHT, replace(problem, where=saved.path))
 
 
-def _restore(session: Session, site: Site, saved: Archive) -> None:
+def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str, str]) -> None:
     start = time.monotonic()
     journal, unfinished = session.journal, session.unfinished
     if unfinished is not None and unfinished.switched:
@@ -87,7 +86,7 @@ def _restore(session: Session, site: Site, saved: Archive) -> None:
         stopped = time.monotonic()
         service.take_down(session, site)
         exchange(session, site, saved)
-        up = _bring_up(session, site, saved)
+        up = _bring_up(session, site, saved, previous=previous)
     except Exception as error:
         _undo(session, site, present, error)
     journal.end()
@@ -96,11 +95,13 @@ def _restore(session: Session, site: Site, saved: Archive) -> None:
         report.note(f"  what was there before is in {session.instance.path(present)}")
 
 
-def _bring_up(session: Session, site: Site, saved: Archive) -> float:
+def _bring_up(session: Session, site: Site, saved: Archive, *, previous: Mapping[str, str] | None = None) -> float:
     """The rest is an install over what lies there now; returns the moment from which the service answered."""
     session = session.at(session.instance)
-    former = receipt.parse(saved.receipt, saved.path)
-    return install.apply(session, site, install.make_plan(replace(session, receipt=former), site))
+    # The files have their owners already, whoever had them where the backup was made.
+    former = replace(receipt.parse(saved.receipt, saved.path), account={})
+    session = replace(session, receipt=former)
+    return install.apply(session, site, install.make_plan(session, site, previous=previous))
 
 
 def _undo(session: Session, site: Site, present: str, error: Exception) -> NoReturn:

@@ -149,6 +149,9 @@ def _last_backup(session: Session, site: Site, wish: Wish) -> str | None:
 
 def _name_what_is_left(session: Session, wish: Wish) -> None:
     root = session.instance.root
+    account = session.receipt.account if session.receipt else {}
+    if wish.purge and account.get("made"):
+        report.note(f"  the account {account['name']} is left; to remove it: userdel {account['name']}")
     if not os.path.isdir(root):
         report.note(f"  {root} is gone")
         return
