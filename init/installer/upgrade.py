@@ -168,7 +168,7 @@ def _check_place(move: Move) -> None:
 
 def _check_site(session: Session, move: Move) -> None:
     site = target_site(session, move)
-    own = [process.pid for process in session.processes(session.site())]
+    own = [process.pid for process in session.processes()]
     preflight.check(site, session.product, own, former=session.instance)
 
 
@@ -206,7 +206,7 @@ def _check_unchanged(session: Session, site: Site) -> None:
     """Between two locks somebody else may have been here."""
     now = Journal(session.instance.journal).unfinished()
     ours = now is not None and now.operation == "upgrade" and receipt.read(session.instance.receipt) == session.receipt
-    if ours and not session.processes(site):
+    if ours and not session.processes():
         return
     what = "another bootstrap has worked on the instance meanwhile"
     raise Failure(Exit.LOCKED, Problem(what, where=session.instance.root, hint="run the command again"))

@@ -19,6 +19,8 @@ const HOSTS_OWN = [
   // What /etc/localtime is a link to.
   /^\/usr\/share\/zoneinfo\//,
   /^\/(?:proc|sys|dev)(?:\/|$)/,
+  // The list of the host's units, to find those of the instance. None of them is read here, where there is no systemd.
+  /^\/etc\/systemd\/system$/,
 ];
 
 const lacking = await whyNoMachines();
