@@ -45,6 +45,16 @@ def tail(path: str, lines: int = 8) -> list[str]:
         return []
 
 
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Makes errors of the host in the block name the file: those of a descriptor do not by themselves."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or path
+        raise
+
+
 def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None = None) -> None:
     """Writes `content` so that a reader, also one after a crash, finds the old file or the new one, never a part.
 
@@ -61,7 +71,7 @@ def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[Bina
     remove(temporary)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
             if owner is not None:
                 os.fchown(descriptor, owner.uid, owner.gid)
             os.fchmod(descriptor, mode)
@@ -87,12 +97,13 @@ def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
     try:
         status = os.fstat(descriptor)
         changed = created
-        if owner is not None and (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
-            os.fchown(descriptor, owner.uid, owner.gid)
-            changed = True
-        if status.st_mode & 0o7777 != mode:
-            os.fchmod(descriptor, mode)
-            changed = True
+        with naming(path):
+            if owner is not None and (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
+                os.fchown(descriptor, owner.uid, owner.gid)
+                changed = True
+            if status.st_mode & 0o7777 != mode:
+                os.fchmod(descriptor, mode)
+                changed = True
     finally:
         os.close(descriptor)
     if created:
@@ -136,7 +147,8 @@ def sync_directory(path: str) -> None:
     """Makes renames in the directory last through a crash."""
     descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        with naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

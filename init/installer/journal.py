@@ -64,8 +64,9 @@ class Journal:
     def _append(self, entry: Mapping[str, Any]) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            _write_all(descriptor, _line(entry))
-            os.fsync(descriptor)
+            with files.naming(self._path):
+                _write_all(descriptor, _line(entry))
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
 

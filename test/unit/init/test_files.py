@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import unittest
@@ -45,6 +46,12 @@ class WriteTest(support.DirectoryTest):
         with self.assertRaises(TypeError):
             files.write_atomically(str(path), "not bytes", 0o600)  # type: ignore[arg-type]
         self.assertEqual((os.listdir(self.directory), path.read_bytes()), (["file"], b"old"))
+
+    def test_an_error_of_a_descriptor_names_the_file(self) -> None:
+        full = self.enterContext(open("/dev/full", "wb", buffering=0))
+        with self.assertRaises(OSError) as raised, files.naming("/the/file"):
+            full.write(b"x")
+        self.assertEqual((raised.exception.errno, raised.exception.filename), (errno.ENOSPC, "/the/file"))
 
     def test_a_symbolic_link_is_not_followed(self) -> None:
         target = self.directory / "target"
