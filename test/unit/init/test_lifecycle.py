@@ -1,0 +1,161 @@
+"""Backups, restoring and uninstalling with the small product of the install tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import unittest
+from pathlib import Path
+
+import test_install
+from installer import backup, restore, uninstall
+from installer.errors import Exit, Failure
+from installer.uninstall import Wish
+from test_install import quiet
+
+
+class LifecycleTest(test_install.InstallTest):
+    def backup(self, file: str | None = None) -> Path:
+        with quiet() as output:
+            backup.backup(self.session("backup"), file)
+        return Path(output.getvalue().strip())
+
+    def restore(self, file: Path, *argv: str) -> None:
+        with quiet():
+            restore.restore(self.session("restore", *argv, str(file)), str(file))
+
+    def uninstall(self, wish: Wish | None = None) -> None:
+        with quiet():
+            uninstall.uninstall(self.session("uninstall"), wish or Wish())
+
+    def automatic(self) -> list[str]:
+        return sorted(path.name for path in (self.instance / "backups").iterdir() if "-before-" in path.name)
+
+    def test_a_backup_holds_the_operators_files_too_and_comes_back(self) -> None:
+        self.install("--host", "10.0.0.1")
+        own = self.instance / "etc" / "own.d" / "mine.conf"
+        own.parent.mkdir()
+        own.write_text("mine")
+        saved = self.backup(str(self.directory))
+        self.assertEqual(saved.stat().st_mode & 0o777, 0o600)
+        own.write_text("changed")
+        (own.parent / "later").write_text("x")
+        (self.instance / "data").write_text("10.0.0.9")
+        self.restore(saved)
+        self.assertEqual(own.read_text(), "mine")
+        self.assertFalse((own.parent / "later").exists())
+        self.assertEqual((self.instance / "data").read_text(), "10.0.0.1")
+        self.assertEqual(len(self.automatic()), 1)
+        self.install()
+        self.assertEqual(self.product.calls, ["prove"])
+
+    def test_a_backup_is_restored_in_another_place_with_another_host(self) -> None:
+        self.install("--host", "10.0.0.1")
+        saved = self.backup()
+        other = self.directory / "other"
+        self.restore(saved, "--instance", str(other), "--host", "10.0.0.2")
+        self.addCleanup(
+            lambda: test_install.end(test_install.find_processes(str(other / "run"), {test_install.DAEMON}))
+        )
+        self.assertEqual((other / "etc" / "conf").read_text(), f"host=10.0.0.2\nroot={other}\n")
+        self.assertEqual((other / "data").read_text(), "10.0.0.2")
+
+    def test_what_was_there_serves_again_if_the_backup_does_not(self) -> None:
+        self.install("--host", "10.0.0.1")
+        saved = self.backup()
+        self.install("--host", "10.0.0.2")
+        saved_data = (self.instance / "data").read_text()
+        failures = iter([True])
+        check = self.product.check_configuration
+
+        def fail_once(site):  # noqa: ANN001, ANN202
+            if next(failures, False):
+                raise Failure(Exit.NEEDS_PERSON)
+            return check(site)
+
+        self.product.check_configuration = fail_once  # type: ignore[method-assign]
+        with self.assertRaises(Failure) as caught:
+            self.restore(saved)
+        self.assertEqual(caught.exception.exit_code, Exit.ROLLED_BACK)
+        self.assertEqual((self.instance / "data").read_text(), saved_data)
+        self.install()
+        self.assertEqual(self.product.calls, ["prove"])
+
+    def test_a_damaged_backup_touches_nothing(self) -> None:
+        self.install()
+        saved = self.backup(str(self.directory))
+        saved.write_bytes(saved.read_bytes()[:-9])
+        before = self.snapshot()
+        with self.assertRaises(Failure) as caught:
+            self.restore(saved)
+        self.assertEqual(caught.exception.exit_code, Exit.INTEGRITY)
+        self.assertEqual(self.snapshot(), before)
+
+    def test_no_backup_replaces_a_file_or_lies_in_the_release(self) -> None:
+        self.install()
+        saved = self.backup(str(self.directory))
+        for path in (saved, self.root / "x.tar.gz", self.directory / "none" / "x"):
+            with self.assertRaises(Failure) as caught:
+                self.backup(str(path))
+            self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+
+    def test_automatic_backups_are_bounded_and_the_operators_kept(self) -> None:
+        self.install("--host", "10.0.0.1")
+        mine = self.backup()
+        for number in range(2, 10):
+            self.install("--host", f"10.0.0.{number}")
+        self.assertEqual(len(self.automatic()), backup.KEPT)
+        self.assertTrue(mine.exists())
+
+    def test_uninstalled_data_serves_again_after_install(self) -> None:
+        self.install("--host", "10.0.0.1")
+        (self.instance / "keys" / "0").write_text("key")
+        self.uninstall()
+        self.uninstall()
+        self.assertEqual(self.running(), [])
+        self.assertFalse((self.instance / "etc").exists())
+        with self.assertRaises(Failure) as caught:
+            self.session("status").installed()
+        self.assertIn("uninstalled", caught.exception.problems[0].why)
+        self.install()
+        self.assertNotIn("prepare", self.product.calls)
+        self.assertIn("host=10.0.0.1", self.conf())
+        self.assertEqual((self.instance / "keys" / "0").read_text(), "key")
+        self.assertNotIn("uninstalled", json.loads((self.instance / "receipt.json").read_text()))
+
+    def test_purging_needs_a_yes_saves_last_and_leaves_foreign_files(self) -> None:
+        self.install()
+        with self.assertRaises(Failure) as caught:
+            self.uninstall(Wish(purge=True))
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        self.assertEqual(len(self.running()), 1)
+        foreign = self.instance / "etc" / "mine"
+        foreign.write_text("x")
+        self.uninstall(Wish(purge=True, yes=True))
+        self.assertEqual([path for path in self.instance.rglob("*") if path.is_file()], [foreign])
+        (saved,) = self.directory.glob("demo-1-*.tar.gz")
+        self.assertNotIn("-before-", saved.name)
+
+    def test_everything_is_gone_after_a_purge(self) -> None:
+        self.install()
+        self.uninstall(Wish(purge=True, yes=True))
+        self.assertFalse(os.path.lexists(self.instance))
+
+    def test_another_version_is_not_installed_over(self) -> None:
+        self.install()
+        receipt = self.instance / "receipt.json"
+        document = json.loads(receipt.read_text())
+        receipt.write_text(json.dumps({**document, "version": "0.9"}))
+        self.assertIn("upgrade --from", self.fails(Exit.PREFLIGHT).problems[0].hint)
+        receipt.write_text(json.dumps({**document, "version": "2"}))
+        self.fails(Exit.PREFLIGHT)
+
+
+def load_tests(loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str) -> unittest.TestSuite:
+    """Only the tests of this file: the base class runs where it stands."""
+    names = [name for name in vars(LifecycleTest) if name.startswith("test_")]
+    return unittest.TestSuite(LifecycleTest(name) for name in names)
+
+
+if __name__ == "__main__":
+    unittest.main()
