@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-from . import network
+from . import network, service
+from .errors import Problem
 from .network import Listener
 from .product import Site
 
@@ -178,6 +179,21 @@ _NEEDS: Mapping[str, Callable[[Site], bool]] = {
     "ufw": lambda _: _has("ufw"),
     "nftables": lambda _: _has("nft") and not _has("firewall-cmd") and not _has("ufw"),
 }
+
+
+def warn(site: Site) -> list[Problem]:
+    """What may keep systemd from starting the service on this host, though nothing is wrong with the release."""
+    if not service.wants_systemd(site) or not _is_selinux_on() or not _needs_labels(site):
+        return []
+    return [
+        Problem(
+            "SELinux may keep systemd from starting the service",
+            where=site.release.root,
+            why="its files have the labels of the place they were unpacked in",
+            details=selinux_commands(site) if _has("semanage") else chcon_commands(site),
+            hint="if it does not start, run these commands as root, then bootstrap again",
+        )
+    ]
 
 
 def for_this_host(site: Site, advised: Sequence[Advice]) -> list[Advice]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import answers, backup, changes, files, host, lock, preflight, receipt, report, service, units
+from . import advice, answers, backup, changes, files, host, lock, preflight, receipt, report, service, units
 from .account import Account
 from .accounts import make_account
 from .changes import Change, Kind
@@ -180,7 +180,7 @@ def _install(session: Session, site: Site) -> None:
     with report.step("preflight"):
         _check_version(session)
         preflight_all(session, site)
-    for problem in (*host.warn(), *session.product.warn(site)):
+    for problem in (*host.warn(), *session.product.warn(site), *advice.warn(site)):
         report.warn(problem)
     plan = make_plan(session, site)
     unfinished = session.unfinished

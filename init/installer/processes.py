@@ -171,3 +171,30 @@ def _signal(processes: Sequence[Process], number: signal.Signals) -> None:
                     hint="run bootstrap as the user who installed the instance",
                 ),
             ) from error
+
+
+class Patience:
+    """Waits for processes as long as they work, so that a slow machine is not taken for a service that hangs."""
+
+    def __init__(self, idle: float, longest: float) -> None:
+        """`idle`: seconds without any progress after which it is over; `longest`: seconds after which it is anyway."""
+        self._idle = idle
+        self._begun = self._moved = time.monotonic()
+        self._longest = longest
+        self._used = 0
+
+    def is_over(self, working: Sequence[Process]) -> bool:
+        now, used = time.monotonic(), sum(_cpu_seconds(process) for process in working)
+        if used != self._used:
+            self._used, self._moved = used, now
+        return now - self._moved > self._idle or now - self._begun > self._longest
+
+
+def _cpu_seconds(process: Process) -> int:
+    """Whole seconds of processor time that it has used; what an idle daemon uses does not add up to one soon."""
+    try:
+        with open(f"/proc/{process.pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(fields[11]) + int(fields[12])) // os.sysconf("SC_CLK_TCK")

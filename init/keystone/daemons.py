@@ -19,7 +19,10 @@ from . import client, configuration, servers, settings
 PROGRAMS = ("memcached", *servers.PROGRAMS)
 #: Megabytes of the cache; the tokens and assignments of some ten thousand users fit.
 CACHE_SIZE = 64
-START_SECONDS = 60
+#: A start is given up when the daemons do nothing for so many seconds, or after LONGEST_START: on a slow machine
+#: the import of Keystone alone can take a minute.
+IDLE_SECONDS = 60
+LONGEST_START = 900
 
 
 def daemons(site: Site) -> list[Daemon]:
@@ -50,15 +53,15 @@ def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
 def wait_ready(site: Site) -> None:
     """Returns when Keystone answers on every listener. Raises NEEDS_PERSON with the logs' last lines if not."""
     server = servers.of(site)
-    deadline = time.monotonic() + START_SECONDS
+    patience = processes.Patience(IDLE_SECONDS, LONGEST_START)
     for listener in settings.listeners(site):
         while True:
             why = client.probe(site, listener)
             if not why:
                 break
-            dead = not processes.find_processes(site.instance.run, {server.NAME})
-            if dead or "500" in why or time.monotonic() > deadline:
-                raise _not_ready(site, f"{server.NAME} ended" if dead else why)
+            found = processes.find_processes(site.instance.run, {server.NAME})
+            if not found or "500" in why or patience.is_over(found):
+                raise _not_ready(site, why if found else f"{server.NAME} ended")
             time.sleep(0.05)
 
 

@@ -5,11 +5,15 @@ import re
 import shlex
 import subprocess
 import unittest
+from collections.abc import Collection
+from unittest import mock
 
 import support  # noqa: F401
 from installer import advice
 from installer.account import Account
 from installer.advice import Advice
+from installer.answers import Answer
+from installer.errors import Problem
 from installer.instance import Instance
 from installer.network import Listener
 from installer.product import Site
@@ -18,10 +22,11 @@ from installer.release import Release
 HOSTILE = "/srv/key stöne & 'x' |\"y\" $1 (z)*+.[a]{2}^?"
 
 
-def site_at(release: str, instance: str) -> Site:
+def site_at(release: str, instance: str, service: str = "none") -> Site:
     found = Release(release)
     found.__dict__["bundle"] = {"name": "keystone"}
-    return Site(found, Instance(instance), Account("svc", 1, 1, switch=True), {})
+    answers = {"service": Answer((service,), "flag")}
+    return Site(found, Instance(instance), Account("svc", 1, 1, switch=True), answers)
 
 
 def by_guard(advised: list[Advice], guard: str) -> list[str]:
@@ -87,10 +92,45 @@ class AdviceTest(unittest.TestCase):
         advised = [Advice("apparmor", "nothing to do")]
         self.assertEqual(advice.for_this_host(site, advised), [])
 
+    def test_fapolicyd_trusts_the_release_and_the_programs_of_the_instance(self) -> None:
+        commands = by_guard(self.advise(), "fapolicyd")
+        added = [shlex.split(command) for command in commands[:-1]]
+        self.assertEqual([words[:3] for words in added], [["fapolicyd-cli", "--file", "add"]] * 2)
+        self.assertEqual([words[3] for words in added], [f"{HOSTILE}/", f"{HOSTILE}/instance/etc/x.wsgi"])
+        self.assertEqual([words[4:] for words in added], [["--trust-file", "keystone"]] * 2)
+        self.assertEqual(commands[-1], "fapolicyd-cli --update")
+
     def test_text_is_for_the_shell(self) -> None:
         text = "\n".join(advice.lines(self.advise(Listener("", 5000))))
         result = subprocess.run(["sh", "-n", "-c", text], capture_output=True, text=True)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+
+class WarningTest(unittest.TestCase):
+    """On a host whose SELinux is on, with the type that every file of it has; no other host has labels to show."""
+
+    def warn(self, label: str, *, service: str = "systemd", programs: Collection[str] = ("semanage",)) -> list[Problem]:
+        with (
+            mock.patch.object(advice, "_is_selinux_on", return_value=True),
+            mock.patch.object(advice, "_label", return_value=label),
+            mock.patch.object(advice, "_has", side_effect=programs.__contains__),
+        ):
+            return advice.warn(site_at("/home/release", "/home/release/instance", service))
+
+    def test_a_service_that_selinux_may_not_let_start_is_told_before(self) -> None:
+        (problem,) = self.warn("user_home_t")
+        self.assertEqual(problem.where, "/home/release")
+        self.assertEqual(problem.details, advice.selinux_commands(site_at("/home/release", "/home/release/instance")))
+
+    def test_without_semanage_the_commands_are_those_of_chcon(self) -> None:
+        (problem,) = self.warn("user_home_t", programs=())
+        self.assertIn("chcon -Rh -t bin_t -- /home/release/bin", problem.details)
+
+    def test_what_bootstrap_starts_itself_needs_no_labels(self) -> None:
+        self.assertEqual(self.warn("user_home_t", service="none"), [])
+
+    def test_files_without_labels_are_of_a_host_without_selinux(self) -> None:
+        self.assertEqual(self.warn(""), [])
 
 
 if __name__ == "__main__":

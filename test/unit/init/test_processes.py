@@ -98,6 +98,22 @@ class ProcessTest(support.DirectoryTest):
         processes.stop([other])
         self.assertTrue(processes.is_alive(found))
 
+    def test_patience_ends_where_nothing_is_done(self) -> None:
+        self.spawn()
+        patience = processes.Patience(idle=0.3, longest=60)
+        self.assertFalse(patience.is_over(self.find()))
+        self.assertTrue(processes.wait_until(lambda: patience.is_over(self.find()), 5))
+
+    def test_patience_lasts_as_long_as_work_is_done_but_not_for_ever(self) -> None:
+        shutil.copy2(os.path.realpath("/bin/sh"), self.program)
+        child = self.spawn(str(self.program), "-c", "while :; do :; done")
+        busy, short = processes.Patience(idle=2, longest=60), processes.Patience(idle=60, longest=0.3)
+        self.assertFalse(processes.wait_until(lambda: busy.is_over(self.find()), 3))
+        self.assertTrue(short.is_over(self.find()))
+        child.kill()
+        child.wait()
+        self.assertTrue(processes.wait_until(lambda: busy.is_over(self.find()), 5))
+
     def test_no_directory_has_no_processes(self) -> None:
         self.assertEqual(processes.find_processes(str(self.directory / "none"), {"ksbsleeper"}), [])
 
