@@ -66,6 +66,8 @@ class Answer:
 
     values: tuple[str, ...]
     origin: str
+    #: Whether an empty text took back what earlier runs were given.
+    taken_back: bool = False
 
     @property
     def given(self) -> bool:
@@ -122,7 +124,7 @@ def resolve(declared: Mapping[str, Declaration], sources: Sequence[Source]) -> A
         texts = source.texts[name] if source else ()
         if source is None or list(texts) == [""]:
             texts = () if declaration.default is None else (declaration.default,)
-            answers[name] = Answer(tuple(texts), "default")
+            answers[name] = Answer(tuple(texts), "default", taken_back=source is not None)
             continue
         try:
             answers[name] = Answer(_check(declaration, texts), source.origin)
@@ -235,3 +237,10 @@ def given(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
     """What the receipt remembers: the answers that somebody gave, without those that count for one run only."""
     skipped = set(transient)
     return {name: list(answer.values) for name, answer in answers.items() if answer.given and name not in skipped}
+
+
+def asked(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
+    """What the journal remembers, so that a run that was cut off can be finished: those that were taken back as well."""
+    skipped = set(transient)
+    taken_back = {name: [""] for name, answer in answers.items() if answer.taken_back and name not in skipped}
+    return {**given(answers, skipped), **taken_back}

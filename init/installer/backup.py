@@ -38,16 +38,21 @@ def backup(session: Session, file: str | None) -> None:
 def take(session: Session, site: Site, reason: str) -> str:
     """Makes a backup before something is done to the data; returns its path, relative to the instance.
 
-    The oldest of its kind are removed, never the one that the last upgrade can be taken back with.
+    The oldest of its kind are removed, never the one that the last upgrade can be taken back with, nor the one from
+    before a change that has not come to its end, however often that is tried again. The journal is begun already.
     """
     instance, recorded = session.instance, session.receipt or session.installed()
+    unfinished = session.journal.unfinished()
+    session.journal.step("back up")
     files.ensure_directory(instance.backups, 0o700)
     with report.step("back up") as remark:
         path = _unused(instance.backups, f"{_name(recorded)}-before-{reason}")
         write(session, site, path)
         remark(path)
     relative = os.path.relpath(path, instance.root)
-    _prune(instance.backups, {relative, recorded.previous.get("backup", "")})
+    first = unfinished.backup if unfinished is not None else ""
+    _prune(instance.backups, {relative, first, recorded.previous.get("backup", "")})
+    session.journal.step("backed up", backup=relative)
     return relative
 
 

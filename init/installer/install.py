@@ -102,7 +102,16 @@ def _former_owner(former: Receipt | None, site: Site) -> Owner | None:
 
 def remembered(session: Session) -> dict[str, list[str]]:
     """The answers that the next run will know."""
-    return answers.given(session.answers, {"instance", "create-user", *session.product.TRANSIENT})
+    return answers.given(session.answers, _transient(session))
+
+
+def asked(session: Session) -> dict[str, list[str]]:
+    """The answers that the next run will know if this one is cut off."""
+    return answers.asked(session.answers, _transient(session))
+
+
+def _transient(session: Session) -> set[str]:
+    return {"instance", "create-user", *session.product.TRANSIENT}
 
 
 def install(session: Session) -> None:
@@ -192,9 +201,8 @@ def _install(session: Session, site: Site) -> None:
             remark("; ".join(session.product.prove(site)))
         report.note("  nothing to change")
         return
-    session.journal.begin("install", plan.receipt.answers)
+    session.journal.begin("install", asked(session))
     if session.receipt is not None and not plan.prepares and (plan.migrates or plan.replaces_release(session.receipt)):
-        session.journal.step("back up")
         backup.take(session, site, "install")
     apply(session, site, plan)
     session.journal.end()

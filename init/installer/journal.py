@@ -40,6 +40,11 @@ class Unfinished:
     def switched(self) -> bool:
         return SWITCH in self.steps
 
+    @property
+    def backup(self) -> str:
+        """The backup of the data before the first change that has not come to its end; empty if none was made."""
+        return next((entry["backup"] for entry in (self.facts, *self.steps.values()) if entry.get("backup")), "")
+
 
 class Journal:
     """The journal at `path`, open for one operation."""
@@ -48,8 +53,12 @@ class Journal:
         self._path = path
 
     def begin(self, operation: str, answers: Mapping[str, list[str]], **facts: Any) -> None:
-        """Starts a new operation; what is known of earlier ones is dropped."""
-        entry = {"event": "begin", "operation": operation, "pid": os.getpid(), "answers": dict(answers), **facts}
+        """Starts a new operation. What is known of earlier ones is dropped, but for the backup from before one that
+        did not come to its end."""
+        earlier = self.unfinished()
+        saved = {"backup": earlier.backup} if earlier is not None and earlier.backup else {}
+        described = {"operation": operation, "pid": os.getpid(), "answers": dict(answers)}
+        entry = {"event": "begin", **described, **saved, **facts}
         files.write_atomically(self._path, _line(entry), 0o600)
 
     def step(self, name: str, **facts: Any) -> None:

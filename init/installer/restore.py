@@ -74,10 +74,9 @@ def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str
         present = unfinished.steps[SWITCH]["backup"]
     else:
         resume = session.command_line("restore", saved.path)
-        journal.begin("restore", install.remembered(session), resume=resume)
+        journal.begin("restore", install.asked(session), resume=resume)
         present = ""
         if session.receipt is not None and session.product.is_prepared(site):
-            journal.step("back up")
             present = backup.take(session, site, "restore")
     journal.step("unpack", file=saved.path)
     stage(session, site, saved)

@@ -115,11 +115,10 @@ def _leave(session: Session, move: Move, saved: str) -> None:
     journal = session.journal
     with lock.exclusive(site.instance.lock):
         resume = session.command_line("rollback")
-        journal.begin("rollback", install.remembered(session), resume=resume, **move.facts)
+        journal.begin("rollback", install.asked(session), resume=resume, **move.facts)
         try:
             journal.step("stop")
             service.take_down(session, site)
-            journal.step("back up")
             present = backup.take(session, site, "rollback")
             if move.renames:
                 _leave_word(session, move)

@@ -179,7 +179,7 @@ def _upgrade(session: Session, move: Move) -> None:
     journal = session.journal
     with lock.exclusive(move.source.lock):
         resume = session.command_line("upgrade", "--from", move.old.root)
-        journal.begin("upgrade", install.remembered(session), resume=resume, **move.facts)
+        journal.begin("upgrade", install.asked(session), resume=resume, **move.facts)
         drop_copies(session)
         journal.step("stop")
     stopped = time.monotonic()
@@ -189,7 +189,6 @@ def _upgrade(session: Session, move: Move) -> None:
             former.run(move.old, "stop", move.source)
         with lock.exclusive(move.source.lock):
             _check_unchanged(session, site)
-            journal.step("back up")
             saved = backup.take(session, site, "upgrade")
             journal.step("upgrade the data")
             with report.step("upgrade the data"):

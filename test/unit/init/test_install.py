@@ -150,6 +150,14 @@ class InstallTest(support.DirectoryTest):
         self.install("--host", "10.0.0.2")
         self.assertEqual((self.instance / "data").read_text(), "10.0.0.2")
 
+    def test_an_answer_taken_back_by_a_run_that_was_cut_off_stays_taken_back(self) -> None:
+        self.install("--host", "10.0.0.1")
+        self.cut_at(2, "--host=")
+        self.cut_at(2)
+        self.install()
+        self.assertIn("host=127.0.0.1", self.conf())
+        self.assertEqual(json.loads((self.instance / "receipt.json").read_text())["answers"], {})
+
     def count_lines(self, *argv: str) -> int:
         self.install(*argv)
         return len((self.instance / "journal").read_text().splitlines())

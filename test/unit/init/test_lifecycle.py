@@ -107,6 +107,16 @@ class LifecycleTest(test_install.InstallTest):
         self.assertEqual(len(self.automatic()), backup.KEPT)
         self.assertTrue(mine.exists())
 
+    def test_no_rerun_of_a_failing_change_drops_the_backup_from_before_it(self) -> None:
+        self.install("--host", "10.0.0.1")
+        self.product.failing = {"migrate"}
+        self.fails(Exit.NEEDS_PERSON, "--host", "10.0.0.2")
+        (first,) = self.automatic()
+        for _ in range(backup.KEPT + 1):
+            self.fails(Exit.NEEDS_PERSON, "--host", "10.0.0.2")
+        self.assertIn(first, self.automatic())
+        self.assertEqual(len(self.automatic()), backup.KEPT + 1)
+
     def test_uninstalled_data_serves_again_after_install(self) -> None:
         self.install("--host", "10.0.0.1")
         (self.instance / "keys" / "0").write_text("key")
