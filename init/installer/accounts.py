@@ -6,7 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from .account import Account
@@ -102,17 +102,22 @@ def _quote(word: str) -> str:
 def make_account(account: Account) -> None:
     """Makes the account with the host's own tools. Raises NEEDS_PERSON with what they say."""
     for argv in _commands(account.name):
-        result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-        if result.returncode != 0 and not _exists(account.name):
-            raise Failure(
-                Exit.NEEDS_PERSON,
-                Problem(
-                    f"the account {account.name} could not be made",
-                    why=f"{os.path.basename(argv[0])} ended with {result.returncode}",
-                    details=(result.stderr or result.stdout).splitlines()[-4:],
-                    hint="remove the cause, or make the account by hand, and run the command again",
-                ),
-            )
+        _run(argv, f"the account {account.name} could not be made", until=lambda: _exists(account.name))
+
+
+def _run(argv: Sequence[str], failed: str, *, until: Callable[[], bool]) -> None:
+    """Runs a tool of the host's. Raises NEEDS_PERSON if it fails and what it was for has not come about."""
+    result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    if result.returncode != 0 and not until():
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                failed,
+                why=f"{os.path.basename(argv[0])} ended with {result.returncode}",
+                details=(result.stderr or result.stdout).splitlines()[-4:],
+                hint="remove the cause, or do it by hand, and run the command again",
+            ),
+        )
 
 
 def _exists(name: str) -> bool:
@@ -123,9 +128,19 @@ def _exists(name: str) -> bool:
     return True
 
 
-def removing(name: str) -> str:
-    """The command that takes an account away that bootstrap made."""
-    return f"userdel {name}" if shutil.which("userdel", path=_SEARCH) else f"deluser {name}"
+def describe_removing(name: str) -> str:
+    """The command that `remove_account` runs."""
+    return " ".join(_removal(name))
+
+
+def remove_account(name: str) -> None:
+    """Removes an account that bootstrap made, and its group. Raises NEEDS_PERSON with what the host's tool says."""
+    if _exists(name):
+        _run(_removal(name), f"the account {name} could not be removed", until=lambda: not _exists(name))
+
+
+def _removal(name: str) -> list[str]:
+    return [shutil.which("userdel", path=_SEARCH) or shutil.which("deluser", path=_SEARCH) or "userdel", name]
 
 
 def account_name(uid: int) -> str:

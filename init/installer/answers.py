@@ -240,7 +240,7 @@ def given(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
 
 
 def asked(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
-    """What the journal remembers, so that a run that was cut off can be finished: those that were taken back as well."""
+    """What the journal remembers, so that a run that was cut off can be finished: also those that were taken back."""
     skipped = set(transient)
     taken_back = {name: [""] for name, answer in answers.items() if answer.taken_back and name not in skipped}
     return {**given(answers, skipped), **taken_back}

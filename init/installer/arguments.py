@@ -67,9 +67,10 @@ COMMANDS: Mapping[str, Command] = {
         ),
         Command(
             "plan",
-            "Print what install would write and run; write nothing",
+            "Print what install, or upgrade, would write and run; write nothing",
             answers=True,
-            examples=("plan --host 192.168.1.103",),
+            options=(Option("from", "Plan an upgrade from this release, which serves now", "RELEASE"),),
+            examples=("plan --host 192.168.1.103", "plan --from /opt/keystone-29.1.0-1-linux-x86_64"),
         ),
         Command(
             "verify",
@@ -124,6 +125,7 @@ COMMANDS: Mapping[str, Command] = {
             "Remove what install made; data, keys, passwords and backups stay",
             options=(
                 Option("purge", "Remove data, keys, passwords, logs and backups too, after a last backup"),
+                Option("remove-user", "With --purge: remove the service's account too, if bootstrap made it"),
                 Option("yes", "Agree to --purge"),
             ),
             operand=Operand("FILE", "Where the last backup goes; beside the release or the instance unless given"),

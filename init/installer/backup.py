@@ -32,6 +32,7 @@ def backup(session: Session, file: str | None) -> None:
         path = _operators_path(session, recorded, file)
         with report.step("back up"):
             write(session, site, path)
+        warn_of_skipped(session)
     report.out(path)
 
 
@@ -170,9 +171,36 @@ def plain_files(session: Session, rendered: Iterable[str]) -> Iterator[str]:
         yield from _regular_files(session.instance.path(name))
 
 
+def warn_of_skipped(session: Session) -> None:
+    """Names what stands where files of a backup do and is none: it would be missed only after a restore."""
+    names = (CONFIGURATION, *session.product.SECRETS)
+    found = [path for name in names for path in _below(session.instance.path(name)) if not _is_regular(path)]
+    if found:
+        report.warn(
+            Problem(
+                "something is not in the backup",
+                why="only regular files are; links are not followed, since the service's account may have made them",
+                details=sorted(found),
+                hint="put the files themselves there, or save what the links lead to by yourself",
+            )
+        )
+
+
 def _regular_files(root: str) -> list[str]:
     """Every regular file at or below `root`. Links are not followed: the service's account may have made them."""
-    if os.path.isfile(root) and not os.path.islink(root):
-        return [root]
-    found = [os.path.join(directory, name) for directory, _, names in os.walk(root) for name in names]
-    return sorted(path for path in found if stat.S_ISREG(os.lstat(path).st_mode))
+    return sorted(path for path in _below(root) if _is_regular(path))
+
+
+def _below(root: str) -> Iterator[str]:
+    """The file `root`, or everything below it that is no directory."""
+    if not os.path.isdir(root) or os.path.islink(root):
+        if os.path.lexists(root):
+            yield root
+        return
+    with os.scandir(root) as entries:
+        for entry in entries:
+            yield from _below(entry.path)
+
+
+def _is_regular(path: str) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)

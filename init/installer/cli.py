@@ -30,7 +30,7 @@ from .session import Session, open_session
 
 COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "install": lambda session, _: install.install(session),
-    "plan": lambda session, _: show.plan(session),
+    "plan": lambda session, parsed: show.plan(session, parsed.options.get("from")),
     "verify": lambda session, parsed: verify.verify(session, parsed.has("json")),
     "start": lambda session, _: control.start(session),
     "stop": lambda session, _: control.stop(session),
@@ -73,7 +73,9 @@ def main(argv: Sequence[str], *, init: str) -> int:
 
 
 def _wish(parsed: Arguments) -> uninstall.Wish:
-    return uninstall.Wish(purge=parsed.has("purge"), yes=parsed.has("yes"), file=parsed.operand)
+    return uninstall.Wish(
+        purge=parsed.has("purge"), yes=parsed.has("yes"), account=parsed.has("remove-user"), file=parsed.operand
+    )
 
 
 def _run(argv: Sequence[str], release: Release) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from . import lock, report, service
+from . import lock, report, rollback, service
 from .errors import Exit, Failure, Problem
 from .managers import manager_of
 from .product import Site
@@ -61,6 +61,7 @@ def status(session: Session, as_json: bool) -> None:
     recorded = session.installed()
     site = session.site()
     problems = find_faults(session, site)
+    previous = rollback.describe_previous(session, recorded)
     daemons = [_describe(session, site, daemon.name) for daemon in session.product.daemons(site)]
     if as_json:
         document = {
@@ -68,6 +69,7 @@ def status(session: Session, as_json: bool) -> None:
             "release": site.release.name,
             "instance": site.instance.root,
             "state": dict(recorded.state),
+            "previous": previous,
             "daemons": daemons,
             "problems": [problem.what for problem in problems],
         }
@@ -77,6 +79,8 @@ def status(session: Session, as_json: bool) -> None:
         for daemon in daemons:
             state = f"process {daemon['pid']}, {daemon['workers']} workers" if daemon["pid"] else "not running"
             report.out(f"  {daemon['name']:<12} {state}")
+        if previous is not None:
+            report.out(f"  {'before':<12} {rollback.tell_previous(previous)}")
     if problems:
         raise Failure(Exit.VERIFICATION, *problems)
 

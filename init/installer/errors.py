@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import errno
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -41,6 +41,21 @@ class Failure(Exception):
         super().__init__("; ".join(problem.what for problem in problems))
         self.exit_code = exit_code
         self.problems = problems
+
+
+def check_all(*checks: Callable[[], object]) -> None:
+    """Runs all checks, whichever of them fail; then raises one failure with all their problems. Its exit code is
+    INTEGRITY if that was one of theirs, else the first one's."""
+    failures: list[Failure] = []
+    for check in checks:
+        try:
+            check()
+        except Failure as failure:
+            failures.append(failure)
+    if failures:
+        codes = [failure.exit_code for failure in failures]
+        code = Exit.INTEGRITY if Exit.INTEGRITY in codes else codes[0]
+        raise Failure(code, *(problem for failure in failures for problem in failure.problems))
 
 
 class Interrupted(BaseException):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,6 +143,23 @@ def hand_over(root: str, former: Owner, owner: Owner) -> None:
 def _successor(status: os.stat_result, former: Owner, owner: Owner) -> tuple[int, int]:
     """The ids to give; -1 keeps one as it is."""
     return owner.uid if status.st_uid == former.uid else -1, owner.gid if status.st_gid == former.gid else -1
+
+
+def move(source: str, target: str) -> None:
+    """Gives a file another name, which may be on another file system. The target is whole or not there."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        status = os.stat(source)
+        with open(source, "rb") as old, replacing(target, stat.S_IMODE(status.st_mode), _owner(status)) as new:
+            shutil.copyfileobj(old, new)
+        os.unlink(source)
+
+
+def _owner(status: os.stat_result) -> Owner | None:
+    return Owner(status.st_uid, status.st_gid) if os.geteuid() == 0 else None
 
 
 def sync_directory(path: str) -> None:

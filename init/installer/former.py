@@ -48,29 +48,28 @@ def run(release: Release, command: str, instance: Instance) -> None:
         report.note(f"  | {line}")
 
 
-def find_problems(release: Release, name: str) -> list[Problem]:
-    """Why that directory is no whole release of the bundle `name`."""
+def check(release: Release, name: str) -> None:
+    """Raises PREFLIGHT if that directory is no release of the bundle `name`, INTEGRITY if it is not a whole one."""
     hint = "name the directory that the release was unpacked to"
     try:
         found = release.bundle["name"]
     except (OSError, ValueError, KeyError) as error:
-        return [Problem("there is no release", where=release.root, why=str(error), hint=hint)]
+        problem = Problem("there is no release", where=release.root, why=str(error), hint=hint)
+        raise Failure(Exit.PREFLIGHT, problem) from error
     if found != name:
-        return [Problem(f"that is a release of {found}, not of {name}", where=release.root, hint=hint)]
-    try:
-        damaged = list(_damaged(release))
-    except Failure as failure:
-        return list(failure.problems)
+        problem = Problem(f"that is a release of {found}, not of {name}", where=release.root, hint=hint)
+        raise Failure(Exit.PREFLIGHT, problem)
+    damaged = list(_damaged(release))
     if damaged:
-        return [
+        raise Failure(
+            Exit.INTEGRITY,
             Problem(
                 "the release is not as it was packed, and could not serve again",
                 where=release.root,
                 details=damaged[:20],
                 hint="unpack its tarball over it; the instance is not touched by that",
-            )
-        ]
-    return []
+            ),
+        )
 
 
 def _damaged(release: Release) -> Iterator[str]:

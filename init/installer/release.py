@@ -27,6 +27,11 @@ def compare_versions(one: str, other: str) -> int:
     return (left > right) - (left < right)
 
 
+def find_release(directory: str) -> Release:
+    """The release in a directory that an operator named."""
+    return Release(os.path.realpath(directory))
+
+
 @dataclass(frozen=True)
 class Release:
     """`root` is its absolute path, symbolic links resolved."""

@@ -159,7 +159,7 @@ def exchange(session: Session, site: Site, saved: Archive) -> None:
         for ending in session.product.SIDECARS:
             files.remove(instance.path(database) + ending)
     for path in sorted(saved.entries, key=lambda path: path == archive.RECEIPT):
-        os.rename(os.path.join(staging, path), instance.path(path))
+        files.move(os.path.join(staging, path), instance.path(path))
         files.sync_directory(os.path.dirname(instance.path(path)))
     rendered = {file.path for file in session.product.rendered_files(site)}
     rendered.update(session.receipt.files if session.receipt else ())

@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from . import archive, backup, files, former, install, lock, receipt, report, restore, service
-from .errors import Exit, Failure, Problem, problems_of
+from .errors import Exit, Failure, Problem, check_all, problems_of
 from .instance import Instance
 from .journal import SWITCH, Journal
+from .move import Move, recorded_move, rename, why_not_renamed
 from .product import UPGRADING
 from .release import DEFAULT_INSTANCE, Release
 from .session import LEFT, Session
 
 FALL_BACK = "fall back"
-
-
-@dataclass(frozen=True)
-class Move:
-    """From a release to its successor; the instance lies at `source` with the one and at `target` with the other."""
-
-    old: Release
-    source: Instance
-    target: Instance
-
-    @property
-    def facts(self) -> Mapping[str, str]:
-        """For the journal."""
-        return {"old": self.old.root, "source": self.source.root, "target": self.target.root}
-
-    @property
-    def renames(self) -> bool:
-        return self.source.root != self.target.root
-
-    @property
-    def current(self) -> Instance:
-        """Where the instance lies now."""
-        return self.target if self.target.exists else self.source
-
-    @property
-    def old_install(self) -> str:
-        return " ".join(former.command_line(self.old, "install", self.source))
-
-
-def recorded_move(facts: Mapping[str, Any]) -> Move:
-    return Move(Release(facts["old"]), Instance(facts["source"]), Instance(facts["target"]))
 
 
 def rollback(session: Session) -> None:
@@ -88,25 +57,56 @@ def _previous_move(session: Session, recorded: receipt.Receipt) -> Move:
     return Move(old, source, session.instance)
 
 
+def describe_previous(session: Session, recorded: receipt.Receipt) -> Mapping[str, Any] | None:
+    """What the last upgrade came from, and `missing`: paths that rollback needs and that are gone. None if there was no
+    upgrade."""
+    previous = recorded.previous
+    if not previous:
+        return None
+    saved = session.instance.path(previous["backup"])
+    facts = {"release": previous["release"], "version": previous["version"], "backup": saved}
+    return {**facts, "missing": [path for path in (previous["release"], saved) if not os.path.exists(path)]}
+
+
+def tell_previous(previous: Mapping[str, Any]) -> str:
+    """The same in a line for people."""
+    missing = " and ".join(previous["missing"])
+    way = f"rollback is not possible, {missing} is gone" if missing else f"rollback brings back {previous['backup']}"
+    return f"{previous['version']} in {previous['release']}; {way}"
+
+
 def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) -> None:
     """Raises, before anything is touched, with everything that stands in the way."""
-    problems = former.find_problems(move.old, recorded.bundle)
-    if not problems and move.old.id != recorded.previous["id"]:
+    check_all(
+        lambda: _check_release(move, recorded),
+        lambda: _check_place(move),
+        lambda: _check_backup(session.instance.path(saved), recorded),
+    )
+
+
+def _check_release(move: Move, recorded: receipt.Receipt) -> None:
+    former.check(move.old, recorded.bundle)
+    if move.old.id != recorded.previous["id"]:
         why = "its files are not those that the upgrade came from"
-        problems.append(Problem("that is another release", where=move.old.root, why=why))
-    if move.renames and os.path.lexists(move.source.root):
+        raise Failure(Exit.PREFLIGHT, Problem("that is another release", where=move.old.root, why=why))
+
+
+def _check_place(move: Move) -> None:
+    if not move.renames:
+        return
+    if os.path.lexists(move.source.root):
         hint = "move it away; the instance returns to that place"
-        problems.append(Problem("the instance's former place is taken", where=move.source.root, hint=hint))
-    code = Exit.PREFLIGHT
-    try:
-        facts = archive.read(session.instance.path(saved)).facts
-        if facts["release"]["id"] != recorded.previous["id"]:
-            problems.append(Problem("the backup is not of that release", where=session.instance.path(saved)))
-    except Failure as failure:
-        code = failure.exit_code
-        problems.extend(failure.problems)
-    if problems:
-        raise Failure(code, *problems)
+        problem = Problem("the instance's former place is taken", where=move.source.root, hint=hint)
+        raise Failure(Exit.PREFLIGHT, problem)
+    why = why_not_renamed(move.target, move.source)
+    if why:
+        what = "the instance cannot return to its former place"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, why=why, hint="remove the cause"))
+
+
+def _check_backup(path: str, recorded: receipt.Receipt) -> None:
+    if archive.read(path).facts["release"]["id"] != recorded.previous["id"]:
+        raise Failure(Exit.PREFLIGHT, Problem("the backup is not of that release", where=path))
 
 
 def _leave(session: Session, move: Move, saved: str) -> None:
@@ -179,9 +179,3 @@ def drop_copies(session: Session) -> None:
     for database in session.product.DATABASES:
         for ending in ("", *session.product.SIDECARS):
             files.remove(session.instance.path(database + UPGRADING) + ending)
-
-
-def rename(source: Instance, target: Instance) -> None:
-    os.rename(source.root, target.root)
-    for path in (source.root, target.root):
-        files.sync_directory(os.path.dirname(path))

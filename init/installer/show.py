@@ -4,22 +4,60 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from . import preflight, report, service
+from . import preflight, report, service, upgrade
 from .accounts import describe_making
 from .changes import Change, Kind
 from .errors import Failure
 from .install import make_plan
 from .processes import Process
+from .product import Site
+from .release import Release, find_release
 from .session import Session
 
 _WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (edited by hand)", Kind.REMOVE: "remove"}
 
 
-def plan(session: Session) -> None:
-    """Prints what install would do. Raises PREFLIGHT, after that, with what stands in its way."""
+def plan(session: Session, origin: str | None) -> None:
+    """Prints what install would do, or the upgrade of the release `origin`. Raises PREFLIGHT, after that, with what
+    stands in its way."""
+    if origin is not None and not upgrade.is_done(session, old := find_release(origin)):
+        _plan_upgrade(session, old)
+        return
     site = session.candidate()
     found = session.processes()
+    _tell(session, site, found)
+    with _warning("install"):
+        preflight.check(site, session.product, [process.pid for process in found], former=session.instance)
+
+
+def _plan_upgrade(session: Session, old: Release) -> None:
+    session.settled()
+    move = upgrade.find_move(session, old)
+    if session.receipt is not None:
+        report.out(f"stop {old.root}")
+        report.out(f"back up to {session.instance.backups}")
+        report.out("upgrade a copy of the data")
+        if move.renames:
+            report.out(f"rename {move.source.root} to {move.target.root}")
+        _tell(session, upgrade.target_site(session, move), [])
+    with _warning("upgrade"):
+        upgrade.check(session, move)
+
+
+@contextmanager
+def _warning(command: str) -> Iterator[None]:
+    try:
+        yield
+    except Failure:
+        report.note(f"{command} would stop at its preflight:")
+        raise
+
+
+def _tell(session: Session, site: Site, found: Sequence[Process]) -> None:
+    """Prints what bringing the instance to the site's answers takes; `found` is what runs when that begins."""
     steps = make_plan(session, site)
     if not site.account.exists and not site.account.faults:
         for command in describe_making(site.account):
@@ -43,11 +81,6 @@ def plan(session: Session) -> None:
         action = _action(main, moved=steps.moved, reloads=reloads)
         if action:
             report.out(f"{action} {daemon.name}")
-    try:
-        preflight.check(site, session.product, [process.pid for process in found], former=session.instance)
-    except Failure:
-        report.note("install would stop at its preflight:")
-        raise
 
 
 def _action(main: Process | None, *, moved: bool, reloads: bool) -> str:

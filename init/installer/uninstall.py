@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from . import backup, files, lock, receipt, report, service
+from .accounts import describe_removing, remove_account
 from .errors import Exit, Failure, Problem
 from .product import UPGRADING, Site
 from .receipt import Receipt
@@ -21,25 +22,50 @@ class Wish:
     purge: bool = False
     #: Whether the operator has said that data may go.
     yes: bool = False
+    #: Whether the service's account goes too.
+    account: bool = False
     #: Where the last backup goes; beside the release or the instance unless given.
     file: str | None = None
+
+    @property
+    def words(self) -> Sequence[str]:
+        """What to type to carry it out."""
+        return ("uninstall", "--purge", *(["--remove-user"] if self.account else []), "--yes")
 
 
 def uninstall(session: Session, wish: Wish) -> None:
     """Stops the service and removes what install made, but data, keys and passwords. May be done again."""
     if not session.instance.exists:
         session.installed()
-    if not wish.purge:
+    if wish.purge:
+        _check_account(session, wish)
+    else:
         if wish.file is not None:
             raise Failure(Exit.USAGE, Problem("FILE is for the last backup of --purge", hint="leave it out"))
+        if wish.account:
+            raise Failure(Exit.USAGE, Problem("--remove-user goes with --purge", hint="what stays belongs to the user"))
         session.settled()
-    site = session.site()
+    # The account may be gone where a purge goes on that was cut off.
+    site = session.candidate() if _purging(session) else session.site()
     with lock.exclusive(session.instance.lock):
         if wish.purge:
             _purge(session, site, wish)
         else:
             _uninstall(session, site)
     _name_what_is_left(session, wish)
+
+
+def _check_account(session: Session, wish: Wish) -> None:
+    account = session.receipt.account if session.receipt else {}
+    if wish.account and not account.get("made"):
+        what = f"bootstrap did not make the account {account.get('name', 'of the service')}"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=session.instance.root, hint="leave --remove-user out"))
+
+
+def _purging(session: Session) -> bool:
+    """Whether a purge was cut off: whatever is gone by now is in the last backup already."""
+    unfinished = session.unfinished
+    return unfinished is not None and unfinished.operation == "purge" and WITHDRAW in unfinished.steps
 
 
 def _uninstall(session: Session, site: Site) -> None:
@@ -86,9 +112,8 @@ def _remove_empty_directories(session: Session, site: Site) -> None:
 
 
 def _purge(session: Session, site: Site, wish: Wish) -> None:
-    instance, unfinished = session.instance, session.unfinished
-    # Whatever is gone by now is in the last backup already.
-    began = unfinished is not None and unfinished.operation == "purge" and WITHDRAW in unfinished.steps
+    instance = session.instance
+    account = session.receipt.account.get("name", "") if session.receipt and wish.account else ""
     doomed = [path for path in _doomed(session) if os.path.lexists(path)]
     if not wish.yes:
         raise Failure(
@@ -97,25 +122,32 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
                 "--purge removes data and keys for good, so it needs --yes",
                 where=instance.root,
                 why="this would be removed, after a last backup:",
-                details=[os.path.relpath(path, instance.root) for path in doomed],
-                hint=f"run {session.command_line('uninstall', '--purge', '--yes')}",
+                details=[
+                    *(os.path.relpath(path, instance.root) for path in doomed),
+                    *([f"the account {account}"] if account else []),
+                ],
+                hint=f"run {session.command_line(*wish.words)}",
             ),
         )
     journal = session.journal
-    if not began:
+    if not _purging(session):
         target = _last_backup(session, site, wish)
-        resume = session.command_line("uninstall", "--purge", "--yes")
+        resume = session.command_line(*wish.words)
         journal.begin("purge", session.receipt.answers if session.receipt else {}, resume=resume)
         if target:
             journal.step("back up", file=target)
             with report.step("back up"):
                 backup.write(session, site, target)
+            backup.warn_of_skipped(session)
             report.out(target)
     _take_apart(session, site)
     journal.step("purge")
     for path in doomed:
         shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else files.remove(path)
     _remove_empty_directories(session, site)
+    if account:
+        journal.step("remove the account")
+        remove_account(account)
     for path in (instance.receipt, instance.journal, instance.lock):
         files.remove(path)
     if not os.listdir(instance.root):
@@ -150,8 +182,8 @@ def _last_backup(session: Session, site: Site, wish: Wish) -> str | None:
 def _name_what_is_left(session: Session, wish: Wish) -> None:
     root = session.instance.root
     account = session.receipt.account if session.receipt else {}
-    if wish.purge and account.get("made"):
-        report.note(f"  the account {account['name']} is left; to remove it: userdel {account['name']}")
+    if wish.purge and account.get("made") and not wish.account:
+        report.note(f"  the account {account['name']} is left; to remove it: {describe_removing(account['name'])}")
     if not os.path.isdir(root):
         report.note(f"  {root} is gone")
         return

@@ -9,23 +9,23 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
 from . import backup, former, install, lock, preflight, receipt, report
-from .errors import Exit, Failure, Problem, problems_of
+from .errors import Exit, Failure, Problem, check_all, problems_of
 from .instance import Instance
 from .journal import SWITCH, Journal
+from .move import Move, recorded_move, rename, why_not_renamed
 from .product import UPGRADING, Site
-from .release import DEFAULT_INSTANCE, Release, compare_versions
-from .rollback import FALL_BACK, Move, drop_copies, put_back, recorded_move, rename
+from .release import DEFAULT_INSTANCE, Release, compare_versions, find_release
+from .rollback import FALL_BACK, drop_copies, put_back
 from .session import Session
 
 
 def upgrade(session: Session, origin: str) -> None:
     """Does what is left to do: all of it, the rest of an upgrade that was cut off, or nothing but the proof."""
-    old = Release(os.path.realpath(origin))
+    old = find_release(origin)
     unfinished = session.unfinished
     if unfinished is not None and unfinished.switched and unfinished.operation == "upgrade":
         move = recorded_move(unfinished.facts)
@@ -38,7 +38,7 @@ def upgrade(session: Session, origin: str) -> None:
         _switch(session, move, saved)
         return
     session.settled()
-    if _is_done(session, old):
+    if is_done(session, old):
         install.install(session)
         return
     move = find_move(session, old)
@@ -55,11 +55,13 @@ def find_move(session: Session, old: Release) -> Move:
 
 
 def target_site(session: Session, move: Move) -> Site:
+    """The site that the instance will be. Raises PREFLIGHT if the service's account cannot be used."""
     site = session.site()
     return Site(site.release, move.target, site.account, site.answers)
 
 
-def _is_done(session: Session, old: Release) -> bool:
+def is_done(session: Session, old: Release) -> bool:
+    """Whether the instance is this release's already, and came from that one."""
     recorded = session.receipt
     return (
         recorded is not None
@@ -70,27 +72,14 @@ def _is_done(session: Session, old: Release) -> bool:
 
 def check(session: Session, move: Move) -> None:
     """Raises, before anything is touched, with everything that stands in the way."""
-    problems = former.find_problems(move.old, session.release.bundle["name"])
-    if problems:
-        raise Failure(Exit.PREFLIGHT, *problems)
-    for problem in (
+    former.check(move.old, session.release.bundle["name"])
+    check_all(
         lambda: _check_jump(session, move.old),
         lambda: _check_instance(session, move),
         lambda: _check_place(move),
         lambda: preflight.check_space(move.source.root, 2 * backup.space_needed(session)),
         lambda: _check_site(session, move),
-    ):
-        problems += _problems(problem)
-    if problems:
-        raise Failure(Exit.PREFLIGHT, *dict.fromkeys(problems))
-
-
-def _problems(check_one: Callable[[], None]) -> list[Problem]:
-    try:
-        check_one()
-    except Failure as failure:
-        return list(failure.problems)
-    return []
+    )
 
 
 def _check_jump(session: Session, old: Release) -> None:
@@ -148,21 +137,12 @@ def _check_instance(session: Session, move: Move) -> None:
 
 def _check_place(move: Move) -> None:
     """Whether the instance can be renamed to its new place."""
-    if not move.renames:
+    if not move.renames or not move.source.exists:
         return
-    here, there = os.path.dirname(move.source.root), os.path.dirname(move.target.root)
-    keep = f"keep it where it is: --instance {shlex.quote(os.path.realpath(move.source.root))}"
-    why = ""
-    if os.path.islink(move.source.root):
-        why = "it is a symbolic link"
-    elif os.path.ismount(move.source.root):
-        why = "it is a file system of its own"
-    elif os.stat(here).st_dev != os.stat(there).st_dev:
-        why = "they are on different file systems"
-    elif not os.access(here, os.W_OK | os.X_OK):
-        why = "the former release's directory is not writable for this user"
+    why = why_not_renamed(move.source, move.target)
     if why:
         what = "the instance cannot be moved to this release"
+        keep = f"keep it where it is: --instance {shlex.quote(os.path.realpath(move.source.root))}"
         raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, why=why, hint=keep))
 
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from . import control, files, report
-from .errors import Exit, Failure, Problem
+from . import control, files, report, rollback
+from .errors import Exit, Failure, Problem, check_all
 from .receipt import Receipt
 from .session import Session
+
+
+@dataclass
+class _Findings:
+    """What is worth telling though it is not wrong."""
+
+    edits: list[str] = field(default_factory=list)
+    proven: list[str] = field(default_factory=list)
+    previous: Mapping[str, Any] | None = None
 
 
 def verify(session: Session, as_json: bool) -> None:
@@ -18,24 +29,13 @@ def verify(session: Session, as_json: bool) -> None:
 
     bootstrap.sh has compared the bytes of the release with its checksums before this runs.
     """
-    edits: list[str] = []
-    proven: list[str] = []
-    problems: list[Problem] = []
-    exit_code = Exit.VERIFICATION
+    found = _Findings()
     try:
-        session.release.check_contents()
+        check_all(session.release.check_contents, lambda: _verify_instance(session, found))
+        wrong = None
     except Failure as failure:
-        exit_code = failure.exit_code
-        problems.extend(failure.problems)
-    recorded = session.installed()
-    site = session.site()
-    edits.extend(_edits(session, recorded))
-    problems.extend(_check_files(session, recorded))
-    problems.extend(control.find_faults(session, site))
-    try:
-        proven = session.product.prove(site)
-    except Failure as failure:
-        problems.extend(failure.problems)
+        wrong = failure
+    problems = wrong.problems if wrong else ()
     if as_json:
         report.out(
             json.dumps(
@@ -43,25 +43,43 @@ def verify(session: Session, as_json: bool) -> None:
                     "ok": not problems,
                     "release": {"name": session.release.name, "id": session.release.id},
                     "instance": session.instance.root,
-                    "edited": edits,
-                    "proven": proven,
+                    "edited": found.edits,
+                    "proven": found.proven,
+                    "previous": found.previous,
                     "problems": [{"what": p.what, "where": p.where, "why": p.why} for p in problems],
                 },
                 ensure_ascii=False,
             )
         )
     else:
-        _print(session, edits, proven, bool(problems))
+        _print(session, found, bool(problems))
+    if wrong is not None:
+        raise wrong
+
+
+def _verify_instance(session: Session, found: _Findings) -> None:
+    """Raises PREFLIGHT if there is none, VERIFICATION with everything that is wrong."""
+    recorded = session.installed()
+    site = session.site()
+    found.previous = rollback.describe_previous(session, recorded)
+    found.edits.extend(_edits(session, recorded))
+    problems = [*_check_files(session, recorded), *control.find_faults(session, site)]
+    try:
+        found.proven.extend(session.product.prove(site))
+    except Failure as failure:
+        problems.extend(failure.problems)
     if problems:
-        raise Failure(exit_code, *problems)
+        raise Failure(Exit.VERIFICATION, *problems)
 
 
-def _print(session: Session, edits: list[str], proven: list[str], faulty: bool) -> None:
+def _print(session: Session, found: _Findings, faulty: bool) -> None:
     count = len(session.release.checksums())
     report.out(f"release   {session.release.name}: {count} files")
-    for path in edits:
+    if found.previous is not None:
+        report.out(f"before    {rollback.tell_previous(found.previous)}")
+    for path in found.edits:
         report.out(f"edited    {path} (by hand, since it was rendered)")
-    for line in proven:
+    for line in found.proven:
         report.out(f"service   {line}")
     if not faulty:
         report.out("all is well")

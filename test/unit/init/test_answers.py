@@ -34,7 +34,7 @@ class ResolveTest(unittest.TestCase):
 
     def test_an_empty_value_goes_back_to_the_default(self) -> None:
         resolved = answers.resolve(DECLARED, [flags(host=[""]), Source("receipt", {"host": ["10.0.0.2"]})])
-        self.assertEqual(resolved["host"], answers.Answer(("127.0.0.1",), "default"))
+        self.assertEqual(resolved["host"], answers.Answer(("127.0.0.1",), "default", taken_back=True))
 
     def test_repeated_values_are_kept_once_in_order(self) -> None:
         resolved = answers.resolve(DECLARED, [flags(port=["35357", "5000", "05000"])])

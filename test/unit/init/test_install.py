@@ -231,7 +231,7 @@ class InstallTest(support.DirectoryTest):
 
     def test_plan_tells_and_writes_nothing(self) -> None:
         with quiet() as output:
-            show.plan(self.session("plan", "--host", "10.0.0.1"))
+            show.plan(self.session("plan", "--host", "10.0.0.1"), None)
         self.assertIn("+host=10.0.0.1", output.getvalue())
         self.assertIn(f"start {DAEMON}", output.getvalue())
         self.assertFalse(self.instance.exists())
@@ -248,6 +248,17 @@ class InstallTest(support.DirectoryTest):
             verify.verify(self.session("verify"), as_json=False)
         self.assertEqual(caught.exception.exit_code, Exit.VERIFICATION)
         self.assertIn("missing", caught.exception.problems[0].what)
+
+    def test_verify_of_a_damaged_release_without_an_instance_is_about_the_release(self) -> None:
+        (self.root / "added").write_text("x")
+        with self.assertRaises(Failure) as caught, quiet() as output:
+            verify.verify(self.session("verify", "--json"), as_json=True)
+        self.assertEqual(caught.exception.exit_code, Exit.INTEGRITY)
+        self.assertEqual(len(json.loads(output.getvalue())["problems"]), 2)
+        (self.root / "added").unlink()
+        with self.assertRaises(Failure) as caught, quiet():
+            verify.verify(self.session("verify"), as_json=False)
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
 
     def test_show_config_tells_where_a_value_is_from(self) -> None:
         self.install("--host", "10.0.0.1")

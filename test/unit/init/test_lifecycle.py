@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import unittest
@@ -106,6 +108,25 @@ class LifecycleTest(test_install.InstallTest):
             self.install("--host", f"10.0.0.{number}")
         self.assertEqual(len(self.automatic()), backup.KEPT)
         self.assertTrue(mine.exists())
+
+    def test_what_a_backup_cannot_hold_is_named(self) -> None:
+        self.install()
+        link = self.instance / "etc" / "link"
+        link.symlink_to("/etc/passwd")
+        with quiet(), contextlib.redirect_stderr(io.StringIO()) as said:
+            backup.backup(self.session("backup"), None)
+        self.assertIn(str(link), said.getvalue())
+
+    def test_an_account_that_bootstrap_did_not_make_is_never_removed(self) -> None:
+        self.install()
+        before = self.snapshot()
+        with self.assertRaises(Failure) as caught:
+            self.uninstall(Wish(purge=True, yes=True, account=True))
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        self.assertEqual(self.snapshot(), before)
+        with self.assertRaises(Failure) as caught:
+            self.uninstall(Wish(account=True))
+        self.assertEqual(caught.exception.exit_code, Exit.USAGE)
 
     def test_no_rerun_of_a_failing_change_drops_the_backup_from_before_it(self) -> None:
         self.install("--host", "10.0.0.1")

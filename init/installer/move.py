@@ -1,0 +1,78 @@
+"""An instance on its way from one release to another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import files, former
+from .instance import Instance
+from .release import Release
+
+
+@dataclass(frozen=True)
+class Move:
+    """From a release to its successor; the instance lies at `source` with the one and at `target` with the other."""
+
+    old: Release
+    source: Instance
+    target: Instance
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """For the journal."""
+        return {"old": self.old.root, "source": self.source.root, "target": self.target.root}
+
+    @property
+    def renames(self) -> bool:
+        return self.source.root != self.target.root
+
+    @property
+    def current(self) -> Instance:
+        """Where the instance lies now."""
+        return self.target if self.target.exists else self.source
+
+    @property
+    def old_install(self) -> str:
+        return " ".join(former.command_line(self.old, "install", self.source))
+
+
+def recorded_move(facts: Mapping[str, Any]) -> Move:
+    """The move that the journal tells of."""
+    return Move(Release(facts["old"]), Instance(facts["source"]), Instance(facts["target"]))
+
+
+def rename(source: Instance, target: Instance) -> None:
+    os.rename(source.root, target.root)
+    for path in (source.root, target.root):
+        files.sync_directory(os.path.dirname(path))
+
+
+def why_not_renamed(source: Instance, target: Instance) -> str:
+    """What keeps the instance from being renamed from the one place to the other; empty if nothing does."""
+    here, there = os.path.dirname(source.root), os.path.dirname(target.root)
+    if os.path.islink(source.root):
+        return "it is a symbolic link"
+    if _mount(source.root) != _mount(here):
+        return "it is a file system of its own"
+    if not os.path.isdir(there):
+        return f"{there} is gone"
+    if _mount(here) != _mount(there):
+        return "they are on different file systems"
+    for directory in (here, there):
+        if not os.access(directory, os.W_OK | os.X_OK):
+            return f"{directory} is not writable for this user"
+    return ""
+
+
+def _mount(path: str) -> str:
+    """Which mount the directory is reached through: rename(2) does not even lead to another one of the same device."""
+    descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:
+            facts = dict(line.split(":", 1) for line in file)
+    finally:
+        os.close(descriptor)
+    return facts["mnt_id"].strip()
