@@ -107,12 +107,12 @@ class ProcessTest(support.DirectoryTest):
     def test_patience_lasts_as_long_as_work_is_done_but_not_for_ever(self) -> None:
         shutil.copy2(os.path.realpath("/bin/sh"), self.program)
         child = self.spawn(str(self.program), "-c", "while :; do :; done")
-        busy, short = processes.Patience(idle=2, longest=60), processes.Patience(idle=60, longest=0.3)
-        self.assertFalse(processes.wait_until(lambda: busy.is_over(self.find()), 3))
+        busy, short = processes.Patience(idle=5, longest=60), processes.Patience(idle=60, longest=0.3)
+        self.assertFalse(processes.wait_until(lambda: busy.is_over(self.find()), 6))
         self.assertTrue(short.is_over(self.find()))
         child.kill()
         child.wait()
-        self.assertTrue(processes.wait_until(lambda: busy.is_over(self.find()), 5))
+        self.assertTrue(processes.wait_until(lambda: busy.is_over(self.find()), 9))
 
     def test_no_directory_has_no_processes(self) -> None:
         self.assertEqual(processes.find_processes(str(self.directory / "none"), {"ksbsleeper"}), [])
