@@ -12,7 +12,7 @@ const PROGRAMS = {
   debootstrap: ['debootstrap'],
   git: ['git'],
   iproute2: ['ip'],
-  'ksh93u+m': ['ksh'],
+  'ksh93u+m': ['ksh93'],
   make: ['make'],
   mksh: ['mksh'],
   openssl: ['openssl'],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import unittest
@@ -11,7 +12,8 @@ from pathlib import Path
 SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"], ["ksh93"])
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-INIT = REPOSITORY / "init"
+#: What is tested: the repository's own, or that of a release.
+INIT = Path(os.environ.get("KSBUNDLE_TEST_INIT") or REPOSITORY / "init")
 
 sys.dont_write_bytecode = True
 if str(INIT) not in sys.path:

@@ -76,6 +76,19 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
                 words = ["http://127.0.0.1:5000/v3", "demo", secret, "demo", "Region_1", "unset", ""]
                 self.assertEqual((result.stdout.split("|"), result.stderr), (words, ""))
 
+    def test_every_shell_can_read_what_is_rendered_for_shells(self) -> None:
+        site = self.site(demo=["true"], port=["8443"], host=["192.168.1.103"])
+        indented = [line for line in self.rendered("NEXT-STEPS", site).splitlines() if line.startswith("    ")]
+        # Paths stand there as they are, and begin with a slash; words of commands are quoted below this directory.
+        commands = [line for line in indented if not line.startswith("    /")]
+        self.assertGreater(len(commands), 20)
+        texts = ["\n".join(commands), self.rendered("admin-openrc.sh", site), self.rendered("demo-openrc.sh", site)]
+        for shell in support.SHELLS:
+            for text in texts:
+                with self.subTest(shell=" ".join(shell), text=text):
+                    result = subprocess.run([*shell, "-n"], input=text, capture_output=True, text=True)
+                    self.assertEqual((result.returncode, result.stdout), (0, ""), result.stderr)
+
     def test_an_ordinary_user_is_there_where_it_is_asked_for(self) -> None:
         paths = [file.path for file in self.product.rendered_files(self.site())]
         wanted = [file.path for file in self.product.rendered_files(self.site(demo=["true"]))]

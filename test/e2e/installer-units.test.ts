@@ -1,0 +1,25 @@
+import { mkdtemp } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { removeTree } from '../../src/io/files.ts';
+import { run } from '../../src/io/process.ts';
+import { releaseName, tarball } from './support/bundle.ts';
+import { ROOT } from './support/cli.ts';
+
+it("the installer's unit tests pass on the bundle's own Python, with what was packed of the installer", async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-units-'));
+  onTestFinished(() => removeTree(directory));
+  const unpacked = await run(['tar', '-xzf', tarball(), '-C', directory]);
+  expect(unpacked).toMatchObject({ exitCode: 0 });
+  const release = path.join(directory, releaseName());
+
+  const tests = path.join(ROOT, 'test/unit/init');
+  const argv = ['-B', '-m', 'unittest', 'discover', '--buffer', '-s', tests, '-t', tests];
+  const tested = await run([path.join(release, 'bin/python3'), ...argv], {
+    environment: { KSBUNDLE_TEST_INIT: path.join(release, 'init') },
+    extendEnvironment: true,
+  });
+  expect(tested, tested.stderr).toMatchObject({ exitCode: 0 });
+  expect(Number(/^Ran (\d+) tests/m.exec(tested.stderr)?.[1])).toBeGreaterThan(100);
+});
