@@ -37,7 +37,9 @@ find_release() {
   while [ -h "$self" ]; do
     hops=$((hops + 1))
     if [ "$hops" -gt 40 ] || ! target=$(readlink "$self"); then
-      complain "cannot follow the symbolic link $self" "" "run bootstrap.sh by its own path"
+      why=
+      command -v readlink >/dev/null 2>&1 || why="the program readlink is missing"
+      complain "cannot follow the symbolic link $self" "$why" "run bootstrap.sh by its own path"
       exit 3
     fi
     case $target in
@@ -46,7 +48,7 @@ find_release() {
     esac
   done
   # The x keeps a line break at the end of the name, which command substitution would drop.
-  if ! release=$(cd "${self%/*}/.." && pwd -P && printf x); then
+  if ! release=$(cd "${self%/*}/.." && pwd -P && echo x); then
     complain "cannot enter the release" "a directory above $self is closed to this user" "run it as another user, or move the release"
     exit 3
   fi

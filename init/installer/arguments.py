@@ -286,6 +286,7 @@ Exit codes: 0 done, 1 internal, 2 usage, 3 preflight, 4 integrity, 5 locked, 6 f
 
 
 def command_help(command: Command, declared: Mapping[str, Declaration]) -> str:
+    needed = "".join(f" {option.flag} {option.metavar}" for option in command.options if option.required)
     operand = f" {command.operand.usage}" if command.operand else ""
     return f"""\
 {command.summary}.
@@ -293,7 +294,7 @@ def command_help(command: Command, declared: Mapping[str, Declaration]) -> str:
 Examples:
 {_examples(command)}
 
-Usage: {PROGRAM} {command.name}{operand} [OPTIONS]
+Usage: {PROGRAM} {command.name}{needed}{operand} [OPTIONS]
 
 {_options(command, declared)}"""
 
@@ -309,7 +310,7 @@ def _options(command: Command, declared: Mapping[str, Declaration]) -> str:
     rows += [(_usage(entry), _describe(entry)) for entry in accepted(command, declared)]
     if command.answers:
         rows.append((f"{_ANSWERS_FILE.flag} {_ANSWERS_FILE.metavar}", _ANSWERS_FILE.help))
-    rows.append(("-h, --help", "Show this help"))
+    rows += [("-h, --help", "Show this help"), ("-V, --version", "Show which release this is")]
     return "Options:\n" + "\n".join(_row(left, right) for left, right in rows) + "\n"
 
 

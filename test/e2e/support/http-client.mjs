@@ -1,28 +1,28 @@
 // Sends HTTP requests side by side, each on a connection of its own. Reads from standard input
-// {"requests": [{"method", "url", "headers", "body"}], "seconds"}: every request is sent once, and again as often as the
+// {"requests": [{"method", "url", "headers", "body", "ca"}], "seconds"}: every request is sent once, and again as often as the
 // time lasts. Prints one JSON array of answers. Plain JavaScript, because Node 20 runs it in another network namespace.
 import http from 'node:http';
+import https from 'node:https';
 import { text } from 'node:stream/consumers';
 
 /**
- * @param {{ method: string, url: string, headers?: Record<string, string>, body?: string }} request
+ * @param {{ method: string, url: string, headers?: Record<string, string>, body?: string, ca?: string }} request
  * @param {number} index
  */
 async function send(request, index) {
   const start = performance.now();
   try {
     const answer = await new Promise((resolve, reject) => {
-      const { method, headers, body } = request;
-      const sent = http.request(
-        request.url,
-        { method, headers, agent: false, timeout: 60_000 },
-        (response) => {
-          text(response).then(
-            (content) => resolve({ status: response.statusCode, headers: response.headers, body: content }),
-            reject,
-          );
-        },
-      );
+      const { method, url, headers, body, ca } = request;
+      const { request: open } = url.startsWith('https:') ? https : http;
+      const sent = open(url, { method, headers, ca, agent: false, timeout: 60_000 }, (response) => {
+        const fingerprint = response.socket.getPeerCertificate?.().fingerprint256;
+        text(response).then(
+          (content) =>
+            resolve({ status: response.statusCode, headers: response.headers, body: content, fingerprint }),
+          reject,
+        );
+      });
       sent.on('timeout', () => sent.destroy(new Error('no answer in 60 s')));
       sent.on('error', reject);
       sent.end(body);

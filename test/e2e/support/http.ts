@@ -6,6 +6,8 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** PEM of the certificates that an https server is trusted by. */
+  readonly ca?: string;
 }
 
 export interface HttpAnswer {
@@ -17,6 +19,8 @@ export interface HttpAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** SHA-256 of the certificate that the server showed, as hexadecimal pairs with colons. */
+  readonly fingerprint?: string;
 }
 
 const CLIENT = path.join(import.meta.dirname, 'http-client.mjs');

@@ -20,7 +20,10 @@ ip link set lo up
 # A bridge without ports serves as well where the kernel has no dummy interfaces.
 ip link add dummy0 type dummy 2>/dev/null || ip link add dummy0 type bridge
 for address; do
-  ip addr add "$address/24" dev dummy0
+  case $address in
+    *:*) ip addr add "$address/64" dev dummy0 nodad ;;
+    *) ip addr add "$address/24" dev dummy0 ;;
+  esac
 done
 ip link set dummy0 up
 

@@ -48,9 +48,16 @@ const ENVIRONMENT = {
 };
 const TIMEOUT = 300_000;
 
-/** Starts a machine with a fresh copy of the suite's system and the IPv4 addresses on an interface of its own. */
-export async function startMachine(suite: DebianSuite, addresses: readonly string[]): Promise<Machine> {
-  const pattern = await debianRoot(suite);
+/**
+ * Starts a machine with a fresh copy of the suite's system, with more packages if asked for, and the addresses on an
+ * interface of its own.
+ */
+export async function startMachine(
+  suite: DebianSuite,
+  addresses: readonly string[],
+  packages: readonly string[] = [],
+): Promise<Machine> {
+  const pattern = await debianRoot(suite, packages);
   const directory = await mkdtemp(path.join(os.tmpdir(), `ksbundle-${suite}-`));
   const root = path.join(directory, 'root');
   const copied = await run(['cp', '-a', '--reflink=auto', pattern, root]);

@@ -78,6 +78,12 @@ class ParseTest(unittest.TestCase):
         for command in arguments.COMMANDS.values():
             self.assertLess(arguments.command_help(command, DECLARED).index("Examples:"), 200)
 
+    def test_examples_are_command_lines_of_their_command(self) -> None:
+        for command in arguments.COMMANDS.values():
+            for example in command.examples:
+                with self.subTest(example=example):
+                    self.assertEqual(arguments.parse(example.split(), DECLARED).command, command)
+
 
 if __name__ == "__main__":
     unittest.main()
