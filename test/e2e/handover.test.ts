@@ -94,7 +94,7 @@ describe.skipIf(lacking !== undefined)(
       const owners = await shell('getent passwd keystone >&2 && stat -c %U "$0/data" "$0"/keys/fernet/*');
       expect(owners).toMatchObject({ exitCode: 0, stdout: 'keystone\nkeystone\nkeystone' });
       expect(await read('receipt.json')).toContain('"made": true');
-      expect(await projectOf('demo')).toMatch(/^[0-9a-f]{32}$/);
+      expect(await projectOf('admin')).toMatch(/^[0-9a-f]{32}$/);
     });
 
     it('forget the ordinary user, who is not taken away, when that is asked for', async () => {
