@@ -79,6 +79,20 @@ check_bytes() {
   exit 4
 }
 
+# Sets `python` to the release's interpreter: the file itself, for nothing has checked yet where the link to it leads.
+find_python() {
+  python=$release/bin/python3
+  [ -r "$release/SHA256SUMS" ] || return
+  while IFS= read -r line; do
+    case $line in
+      *'  bin/python3.'*)
+        python=$release/${line#*  }
+        return
+        ;;
+    esac
+  done <"$release/SHA256SUMS"
+}
+
 # Refuses a machine that cannot run the release's programs.
 check_machine() {
   noise=$(LC_ALL=C "$python" -I -S -c '' 2>&1) && return
@@ -105,7 +119,7 @@ main() {
   done
   clean_environment
   find_release
-  python=$release/bin/python3
+  find_python
   json=no
   check=yes
   for argument; do

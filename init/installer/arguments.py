@@ -47,6 +47,9 @@ class Command:
     answers: bool = False
     options: Sequence[Option] = ()
     operand: Operand | None = None
+    #: Whether a damaged release is refused before anything else. bootstrap.sh, which checks the files' bytes, knows the
+    #: commands that never look; `verify` looks by itself, and goes on.
+    checks_release: bool = True
     #: Command lines, without the program, that its help leads with.
     examples: Sequence[str] = ()
 
@@ -76,20 +79,23 @@ COMMANDS: Mapping[str, Command] = {
             "verify",
             "Check the release, the instance's files and the live service",
             options=(_JSON,),
+            checks_release=False,
             examples=("verify", "verify --instance /srv/keystone --json"),
         ),
         Command("start", "Start the service", examples=("start", "start --instance /srv/keystone")),
-        Command("stop", "Stop the service", examples=("stop", "stop --instance /srv/keystone")),
+        Command("stop", "Stop the service", checks_release=False, examples=("stop", "stop --instance /srv/keystone")),
         Command("restart", "Stop the service and start it again", examples=("restart",)),
         Command(
             "status",
             "Say what runs and what is wrong",
             options=(_JSON,),
+            checks_release=False,
             examples=("status", "status --json"),
         ),
         Command(
             "maintain",
             "Rotate keys and logs that are due, while the service runs; a timer's or cron's job for every hour",
+            checks_release=False,
             examples=("maintain", "maintain --instance /srv/keystone"),
         ),
         Command(
@@ -136,6 +142,7 @@ COMMANDS: Mapping[str, Command] = {
             "Print every answer, its value and where it came from",
             answers=True,
             options=(_JSON,),
+            checks_release=False,
             examples=("show-config", "show-config --host 192.168.1.103 --json"),
         ),
     )

@@ -86,10 +86,11 @@ def _run(argv: Sequence[str], release: Release) -> None:
     elif parsed.version:
         report.out(release.name)
     else:
-        release.checksums()
         for problem in answers.unknown_variables(declared, os.environ):
             report.warn(problem)
         session = open_session(release, load_product(release), parsed, os.environ)
+        if parsed.command.checks_release:
+            release.check_contents(session.instance.root)
         COMMANDS[parsed.command.name](session, parsed)
 
 

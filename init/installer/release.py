@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from .errors import Exit, Failure, Problem
+from .files import digest, read
 
 CHECKSUMS = "SHA256SUMS"
+MANIFEST = "manifest.json"
+#: The script that compares the bytes of all files with the checksums. It cannot vouch for itself.
+SCRIPT = "init/bootstrap.sh"
 #: Where an instance lies unless told otherwise; it is no part of the release.
 DEFAULT_INSTANCE = "instance"
+#: Symbolic link in the release to where its own instance went, while a rollback is under way.
+LEFT = "instance.left"
 
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
@@ -53,7 +58,7 @@ class Release:
     def id(self) -> str:
         """Names the exact bytes of the release: the digest of its checksum list."""
         with open(self.path(CHECKSUMS), "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest()
+            return digest(file.read())
 
     @property
     def python(self) -> str:
@@ -64,34 +69,44 @@ class Release:
 
     def checksums(self) -> dict[str, str]:
         """Path to digest, from the checksum list. Raises INTEGRITY if it is not exactly of its form."""
-        with open(self.path(CHECKSUMS), encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            lines = file.read().split("\n")
+        lines = (self._read(CHECKSUMS) or b"").decode("utf-8", "surrogateescape").split("\n")
         matches = [_CHECKSUM_LINE.fullmatch(line) for line in lines[:-1]]
         if lines[-1] or not matches or not all(matches):
             raise Failure(Exit.INTEGRITY, _damaged([CHECKSUMS], "its lines are not what was packed"))
         return {match[2]: match[1] for match in matches if match}
 
-    def check_contents(self) -> None:
-        """Raises INTEGRITY for files that were added or taken away, or whose mode or link target was changed.
+    def check_contents(self, instance: str = "") -> None:
+        """Raises INTEGRITY for files that were added or taken away, or whose mode or link target was changed, and for a
+        checksum list that is not that of the manifest. `instance` may lie in the release under any name.
 
         The bytes of the files are the business of bootstrap.sh, which checks them before this code runs.
         """
         listed = self.checksums()
-        entries = _manifest_entries(self.path("manifest.json"))
-        expected = set(listed) | set(entries) | {CHECKSUMS}
-        found = dict(_walk(self.root))
-        problems = []
-        missing = sorted(expected - set(found))
-        if missing:
-            problems.append(_damaged(missing, "they are missing"))
-        added = sorted(path for path in found if path not in expected)
-        if added:
-            problems.append(_damaged(added, "they are not part of the release"))
-        changed = sorted(path for path, entry in entries.items() if path in found and _differs(entry, found[path]))
-        if changed:
-            problems.append(_damaged(changed, "their mode or link target was changed"))
+        manifest = self._read(MANIFEST)
+        if manifest is None:
+            raise Failure(Exit.INTEGRITY, _damaged([MANIFEST], _MISSING))
+        entries = {entry["path"]: entry for entry in json.loads(manifest)["files"]}
+        packed = {path: entry["sha256"] for path, entry in entries.items() if "sha256" in entry}
+        script = self._read(SCRIPT)
+        expected = {*entries, CHECKSUMS, MANIFEST}
+        found = dict(_walk(self.root, {DEFAULT_INSTANCE, LEFT, os.path.relpath(instance or self.root, self.root)}))
+        differing = {path for path, entry in entries.items() if path in found and _differs(entry, found[path])}
+        groups = (
+            (_MISSING, expected - set(found)),
+            ("they are not part of the release", set(found) - expected),
+            ("their mode or link target was changed", differing),
+            ("it is not of this manifest", {CHECKSUMS} if listed != {**packed, MANIFEST: digest(manifest)} else set()),
+            ("its bytes were changed", {SCRIPT} if script and digest(script) != packed.get(SCRIPT) else set()),
+        )
+        problems = [_damaged(sorted(paths), why) for why, paths in groups if paths]
         if problems:
             raise Failure(Exit.INTEGRITY, *problems)
+
+    def _read(self, path: str) -> bytes | None:
+        return read(self.path(path))
+
+
+_MISSING = "they are missing"
 
 
 def _damaged(paths: list[str], why: str) -> Problem:
@@ -109,15 +124,15 @@ class _Found:
     target: str = ""
 
 
-def _walk(root: str) -> Iterator[tuple[str, _Found]]:
-    """Every file and symbolic link below `root`, outside the instance."""
+def _walk(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found]]:
+    """Every file and symbolic link below `root`, but for the paths that are skipped with all below them."""
     pending = [""]
     while pending:
         directory = pending.pop()
         with os.scandir(os.path.join(root, directory)) as entries:
             for entry in entries:
                 path = f"{directory}/{entry.name}" if directory else entry.name
-                if path == DEFAULT_INSTANCE:
+                if path in skipped:
                     continue
                 if entry.is_symlink():
                     yield path, _Found(entry.stat(follow_symlinks=False), os.readlink(entry.path))
@@ -127,18 +142,11 @@ def _walk(root: str) -> Iterator[tuple[str, _Found]]:
                     yield path, _Found(entry.stat())
 
 
-def _manifest_entries(path: str) -> dict[str, Mapping[str, Any]]:
-    """The files and links that the manifest lists, by path."""
-    with open(path, encoding="utf-8") as file:
-        manifest = json.load(file)
-    return {entry["path"]: entry for entry in manifest.get("files", ())}
-
-
 def _differs(entry: Mapping[str, Any], found: _Found) -> bool:
     if "target" in entry:
         return bool(entry["target"] != found.target)
     if not stat.S_ISREG(found.status.st_mode):
         return True
     # Root may unpack under a umask; only a lost or gained x bit changes what a file does.
-    executable = bool(int(str(entry.get("mode", "644")), 8) & 0o100)
+    executable = bool(int(entry["mode"], 8) & 0o100)
     return executable != bool(found.status.st_mode & 0o100)

@@ -12,8 +12,8 @@ from .instance import Instance
 from .journal import SWITCH, Journal
 from .move import Move, recorded_move, rename, why_not_renamed
 from .product import UPGRADING
-from .release import DEFAULT_INSTANCE, Release
-from .session import LEFT, Session
+from .release import DEFAULT_INSTANCE, LEFT, Release
+from .session import Session
 
 FALL_BACK = "fall back"
 

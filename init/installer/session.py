@@ -17,10 +17,7 @@ from .journal import Journal, Unfinished
 from .processes import Process, find_processes
 from .product import Product, Site
 from .receipt import Receipt
-from .release import DEFAULT_INSTANCE, Release
-
-#: Symbolic link in the release to where its own instance went, while a rollback is under way.
-LEFT = "instance.left"
+from .release import DEFAULT_INSTANCE, LEFT, Release
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ def verify(session: Session, as_json: bool) -> None:
     """
     found = _Findings()
     try:
-        check_all(session.release.check_contents, lambda: _verify_instance(session, found))
+        check_all(
+            lambda: session.release.check_contents(session.instance.root), lambda: _verify_instance(session, found)
+        )
         wrong = None
     except Failure as failure:
         wrong = failure

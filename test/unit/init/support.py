@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 import tempfile
@@ -18,6 +20,27 @@ INIT = Path(os.environ.get("KSBUNDLE_TEST_INIT") or REPOSITORY / "init")
 sys.dont_write_bytecode = True
 if str(INIT) not in sys.path:
     sys.path.insert(0, str(INIT))
+
+
+def seal(release: Path) -> None:
+    """Writes the manifest and the checksum list of a release as they are packed."""
+    paths = sorted(str(path.relative_to(release)) for path in release.rglob("*") if not path.is_dir())
+    entries = [_entry(release, path) for path in paths if path not in ("SHA256SUMS", "manifest.json")]
+    (release / "manifest.json").write_text(json.dumps({"files": entries}))
+    digests = {entry["path"]: entry["sha256"] for entry in entries if "sha256" in entry}
+    digests["manifest.json"] = _digest(release / "manifest.json")
+    (release / "SHA256SUMS").write_text("".join(f"{digests[path]}  {path}\n" for path in sorted(digests)))
+
+
+def _entry(release: Path, path: str) -> dict[str, str]:
+    file = release / path
+    if file.is_symlink():
+        return {"path": path, "target": str(file.readlink())}
+    return {"path": path, "mode": f"{file.stat().st_mode & 0o777:o}", "sha256": _digest(file)}
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 class DirectoryTest(unittest.TestCase):

@@ -40,9 +40,8 @@ class InstallTest(support.DirectoryTest):
         shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.root / "bin" / DAEMON)
         bundle = {"name": "demo", "version": "1", "revision": 1, "init": "demo", "answers": ANSWERS}
         (self.root / "init" / "bundle.json").write_text(json.dumps(bundle))
-        (self.root / "manifest.json").write_text('{"files": []}')
-        names = ("bin/ksbsleeper", "init/bundle.json", "manifest.json")
-        (self.root / "SHA256SUMS").write_text("".join(f"{'0' * 64}  {name}\n" for name in names))
+        (self.root / "init" / "bootstrap.sh").write_text("#!/bin/sh\n")
+        support.seal(self.root)
         self.product = FakeProduct()
         self.addCleanup(lambda: end(self.running()))
 

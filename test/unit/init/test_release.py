@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import hashlib
-import json
 import unittest
 
 import support
@@ -18,25 +16,18 @@ class ReleaseTest(support.DirectoryTest):
         (self.directory / "bin" / "link").symlink_to("tool")
         (self.directory / "data").write_text("x")
         (self.directory / "data").chmod(0o644)
-        files = [
-            {"path": "bin/link", "target": "tool"},
-            {"path": "bin/tool", "mode": "755"},
-            {"path": "data", "mode": "644"},
-        ]
-        (self.directory / "manifest.json").write_text(json.dumps({"files": files}))
-        lines = [self.line(name) for name in ("bin/tool", "data", "manifest.json")]
+        (self.directory / "init").mkdir()
+        (self.directory / "init" / "bootstrap.sh").write_text("#!/bin/sh\n")
+        (self.directory / "init" / "bootstrap.sh").chmod(0o755)
+        support.seal(self.directory)
         self.sums = self.directory / "SHA256SUMS"
-        self.sums.write_text("".join(lines))
         (self.directory / "instance").mkdir()
         (self.directory / "instance" / "anything").write_text("x")
 
-    def line(self, name: str) -> str:
-        return f"{hashlib.sha256((self.directory / name).read_bytes()).hexdigest()}  {name}\n"
-
-    def check(self) -> list[str]:
+    def check(self, instance: str = "") -> list[str]:
         """What is reported, as `why: path`."""
         try:
-            Release(str(self.directory)).check_contents()
+            Release(str(self.directory)).check_contents(instance)
         except Failure as failure:
             self.assertEqual(failure.exit_code, Exit.INTEGRITY)
             return [f"{problem.why}: {path}" for problem in failure.problems for path in problem.details]
@@ -65,6 +56,30 @@ class ReleaseTest(support.DirectoryTest):
         (self.directory / "bin" / "link").unlink()
         (self.directory / "bin" / "link").write_text("x")
         self.assertEqual(self.check(), ["their mode or link target was changed: bin/link"])
+
+    def test_an_instance_may_lie_in_the_release_under_any_name(self) -> None:
+        (self.directory / "mine").mkdir()
+        (self.directory / "mine" / "lock").write_text("")
+        self.assertEqual(self.check(), ["they are not part of the release: mine/lock"])
+        self.assertEqual(self.check(instance=str(self.directory / "mine")), [])
+
+    def test_a_checksum_list_that_is_cut_off_or_of_another_release_is_named(self) -> None:
+        lines = self.sums.read_text().splitlines(keepends=True)
+        for damaged in (lines[:1], lines[1:], lines[:-1], [lines[0].replace("  bin/tool", "  bin/toox"), *lines[1:]]):
+            self.sums.write_text("".join(damaged))
+            with self.subTest(damaged=damaged):
+                self.assertEqual(self.check(), ["it is not of this manifest: SHA256SUMS"])
+
+    def test_the_script_that_checks_is_checked(self) -> None:
+        (self.directory / "init" / "bootstrap.sh").write_text("#!/bin/true\n")
+        self.assertEqual(self.check(), ["its bytes were changed: init/bootstrap.sh"])
+
+    def test_a_missing_manifest_or_checksum_list_is_refused(self) -> None:
+        for name in ("manifest.json", "SHA256SUMS"):
+            (self.directory / name).rename(self.directory / f"{name}.away")
+            with self.subTest(name=name):
+                self.assertEqual([line.rpartition(": ")[2] for line in self.check()], [name])
+            (self.directory / f"{name}.away").rename(self.directory / name)
 
     def test_a_umask_at_unpacking_is_no_change(self) -> None:
         (self.directory / "data").chmod(0o600)
