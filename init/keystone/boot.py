@@ -52,9 +52,9 @@ def _configure(request: dict[str, Any]) -> Any:
     sys.argv = ["keystone", "--config-file", request["config"], "--config-dir", request["config_directory"]]
     import ksbundle_keystone
 
-    ksbundle_keystone.activate()
-    import keystone.conf
-    import keystone.server
+    with ksbundle_keystone.loading():
+        import keystone.conf
+        import keystone.server
 
     keystone.server.configure()
     return keystone.conf.CONF

@@ -6,6 +6,5 @@ sys.argv = ["keystone", "--config-file", @{config|python}, "--config-dir", @{con
 
 import ksbundle_keystone
 
-ksbundle_keystone.activate()
-
-from keystone.wsgi.api import application  # noqa: E402, F401
+with ksbundle_keystone.loading():
+    from keystone.wsgi.api import application  # noqa: F401
