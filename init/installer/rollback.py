@@ -124,7 +124,7 @@ def _leave(session: Session, move: Move, saved: str) -> None:
                 _leave_word(session, move)
             journal.step(SWITCH, backup=saved)
         except Exception as error:
-            service.bring_up(session, site, renew=False, reload=False)
+            service.bring_up(session, site)
             journal.end()
             why = Problem("not rolled back; this release serves on", where=session.release.root)
             raise Failure(Exit.ROLLED_BACK, *problems_of(error), why) from error
