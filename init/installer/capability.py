@@ -34,3 +34,13 @@ def keep_low_ports(drop: Callable[[], None]) -> Callable[[], None]:
         check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_NET_BIND_SERVICE, 0, 0))
 
     return drop_all_but_one
+
+
+def keeps_low_ports(pid: int) -> bool:
+    """Whether the process holds that capability; False if it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            facts = dict(line.split(":", 1) for line in file)
+    except OSError:
+        return False
+    return bool(int(facts["CapEff"], 16) & 1 << _CAP_NET_BIND_SERVICE)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from . import files, processes, report, systemd, units
+from . import capability, files, processes, report, systemd, units
 from .changes import Change
 from .errors import Problem
 from .instance import Instance
@@ -133,7 +133,7 @@ def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Coll
     words = [f"{name} stopped" for name in sorted({process.name for process in left})]
     for daemon in daemons:
         main = main_process(found, daemon)
-        if main is not None and not renew and manager.owns(daemon, main):
+        if main is not None and not renew and manager.owns(daemon, main) and _may_listen(site, daemon, main):
             stale = set(changed) & set(daemon.files)
             if not stale or session.product.reload(site, main, stale):
                 words.append(f"{daemon.name} {'reloaded' if stale else 'runs'}")
@@ -144,6 +144,12 @@ def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Coll
     manager.start_rest()
     session.product.wait_ready(site)
     return ", ".join(words)
+
+
+def _may_listen(site: Site, daemon: Daemon, main: Process) -> bool:
+    """Whether the running daemon holds the capability for low ports just if it needs it: it can be given none later.
+    Only root can give it any."""
+    return not site.account.switch or capability.keeps_low_ports(main.pid) == daemon.low_ports
 
 
 def enable(site: Site) -> None:

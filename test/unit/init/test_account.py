@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import subprocess
 import unittest
 
 import support
 from installer import files
 from installer.account import Account
+from installer.capability import keeps_low_ports
 
 NOBODY = pwd.getpwnam("nobody")
 ACCOUNT = Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid, switch=True)
@@ -37,6 +39,14 @@ class AccountTest(support.DirectoryTest):
     def test_a_daemon_opens_low_ports_only_if_told_so(self) -> None:
         self.assertTrue(self.can_bind(low_ports=True))
         self.assertFalse(self.can_bind(low_ports=False))
+
+    def test_a_running_daemon_tells_whether_it_may(self) -> None:
+        for low_ports in (True, False):
+            child = subprocess.Popen(["sleep", "60"], preexec_fn=ACCOUNT.become(low_ports=low_ports))
+            self.assertEqual(keeps_low_ports(child.pid), low_ports)
+            child.kill()
+            child.wait()
+            self.assertFalse(keeps_low_ports(child.pid))
 
     def test_files_are_opened_with_the_accounts_rights_for_a_while(self) -> None:
         with ACCOUNT.acting(), self.assertRaises(PermissionError):
