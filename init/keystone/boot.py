@@ -15,6 +15,7 @@ import shutil
 import sqlite3
 import sys
 import threading
+import traceback
 import urllib.parse
 import uuid
 from typing import Any
@@ -28,7 +29,12 @@ def main() -> None:
     request = json.loads(_read_line())
     threading.Thread(target=_end_with_installer, daemon=True).start()
     actions = {"create": _create, "update": _update, "copy": _copy, "upgrade": _upgrade, "rotate": _rotate}
-    actions[request["action"]](request)
+    try:
+        actions[request["action"]](request)
+    except Exception:
+        # What Keystone sets up for errors that nobody catches writes to its log alone.
+        traceback.print_exc()
+        sys.exit(1)
 
 
 def _read_line() -> bytes:
