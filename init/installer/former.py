@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
 
-from . import report
+from . import files, report
 from .answers import PREFIX
 from .errors import Exit, Failure, Problem
 from .instance import Instance
@@ -76,8 +75,7 @@ def _damaged(release: Release) -> Iterator[str]:
     """The files whose bytes are others than those that were packed."""
     for path, digest in release.checksums().items():
         try:
-            with open(release.path(path), "rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
-                    yield path
+            if files.digest_file(release.path(path)) != digest:
+                yield path
         except OSError:
             yield path

@@ -1,7 +1,8 @@
 """The `upgrade` command: takes over the instance of another release, which serves again if anything fails.
 
-The old release is stopped, its state saved, and a copy of its database brought up to date. Up to there nothing of it
-is changed. Then the switch: the instance moves to this release and is installed like any other that was moved.
+What this release makes of the data is tried with a copy first. Then the old release is stopped, its state saved, and
+another copy of its database brought up to date, where that is needed. Up to there nothing of it is changed. Then the
+switch: the instance moves to this release and is installed like any other that was moved.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import NoReturn
 
-from . import backup, former, install, lock, preflight, receipt, report
+from . import backup, files, former, install, lock, preflight, receipt, report
 from .errors import Exit, Failure, Problem, check_all, problems_of
 from .instance import Instance
 from .journal import SWITCH, Journal
@@ -157,10 +158,15 @@ def _upgrade(session: Session, move: Move) -> None:
     for problem in session.product.warn(site):
         report.warn(problem)
     journal = session.journal
-    with lock.exclusive(move.source.lock):
+    with ExitStack() as held:
+        held.enter_context(lock.exclusive(move.source.lock))
         resume = session.command_line("upgrade", "--from", move.old.root)
         journal.begin("upgrade", install.asked(session), resume=resume, **move.facts)
-        drop_copies(session)
+        try:
+            migrates = _rehearse(session, site)
+        except Exception as error:
+            held.close()
+            _serve_on(session, move, error)
         journal.step("stop")
     stopped = time.monotonic()
     try:
@@ -170,15 +176,40 @@ def _upgrade(session: Session, move: Move) -> None:
         with lock.exclusive(move.source.lock):
             _check_unchanged(session, site)
             saved = backup.take(session, site, "upgrade")
-            journal.step("upgrade the data")
-            with report.step("upgrade the data"):
-                for database in map(session.instance.path, session.product.DATABASES):
-                    session.product.copy_data(site, database, database + UPGRADING)
-                    session.product.upgrade_data(site, database + UPGRADING)
+            if migrates:
+                journal.step("upgrade the data")
+                with report.step("upgrade the data"):
+                    _upgrade_copies(session, site)
             journal.step(SWITCH, backup=saved)
     except Exception as error:
         _serve_on(session, move, error)
     _switch(session, move, saved, stopped)
+
+
+def _rehearse(session: Session, site: Site) -> bool:
+    """Upgrades a copy of the data while the former release serves: data that cannot be upgraded cost no service.
+
+    Returns whether there was anything to upgrade; if not, nothing has to be done while nothing serves either.
+    """
+    session.journal.step("rehearse")
+    drop_copies(session)
+    with report.step("rehearse") as remark:
+        migrates = _upgrade_copies(session, site)
+        remark("the data have to be upgraded" if migrates else "the data may stay as they are")
+    drop_copies(session)
+    return migrates
+
+
+def _upgrade_copies(session: Session, site: Site) -> bool:
+    """Makes an upgraded copy beside each database. Returns whether one of them is more than a copy."""
+    changed = False
+    for database in map(session.instance.path, session.product.DATABASES):
+        copy = database + UPGRADING
+        session.product.copy_data(site, database, copy)
+        before = files.digest_file(copy)
+        session.product.upgrade_data(site, copy)
+        changed = changed or files.digest_file(copy) != before
+    return changed
 
 
 def _check_unchanged(session: Session, site: Site) -> None:
@@ -192,9 +223,9 @@ def _check_unchanged(session: Session, site: Site) -> None:
 
 
 def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
-    """Nothing was changed yet: the old release only has to be started. Always raises."""
+    """Nothing was changed yet: the old release serves still, or only has to be started. Always raises."""
     problems = problems_of(error)
-    report.note("  the upgrade failed before it changed anything; the former release is started again")
+    report.note("  the upgrade failed before it changed anything; the former release goes on")
     drop_copies(session)
     with suppress(OSError):
         # On a full disk the journal stays as it is; the old release starts nevertheless.
