@@ -22,10 +22,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'build',
     summary: 'build a bundle and print the path of its tarball',
     positionals: [BUNDLE],
-    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out', 'dry-run'],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out', 'sign', 'passphrase-file', 'dry-run'],
     examples: [
       { command: 'build keystone', does: 'fetch, compile, relocate, audit and pack' },
       { command: 'build keystone --offline --mirror /media/usb', does: 'the same with no network' },
+      { command: 'build keystone --sign release.key', does: 'and sign it with a key that keygen made' },
       { command: 'build keystone --dry-run', does: 'what would be done' },
     ],
     load: () => import('./commands/build.ts'),
@@ -95,12 +96,47 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/audit.ts'),
   },
   {
+    name: 'keygen',
+    summary: 'make a pair of keys to sign releases with',
+    positionals: [
+      {
+        name: 'FILE',
+        required: true,
+        help: 'where the private key goes; the public one goes to FILE.pub',
+        completes: 'file',
+      },
+    ],
+    options: ['passphrase-file'],
+    examples: [
+      { command: 'keygen release.key', does: 'release.key to sign with, release.key.pub to give away' },
+      { command: 'keygen release.key --passphrase-file secret', does: 'the private key encrypted' },
+    ],
+    load: () => import('./commands/keygen.ts'),
+  },
+  {
+    name: 'sign',
+    summary: 'check a tarball and sign it, in place of any former signature',
+    positionals: [{ name: 'FILE', required: true, help: 'tarball', completes: 'file' }],
+    options: ['key', 'passphrase-file'],
+    examples: [
+      {
+        command: 'sign keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key',
+        does: 'its payload keeps every byte',
+      },
+    ],
+    load: () => import('./commands/sign.ts'),
+  },
+  {
     name: 'verify',
-    summary: 'check every byte of a tarball against its checksums',
+    summary: 'check every byte of a tarball against its checksums and its signature',
     positionals: [FILE],
-    options: [],
+    options: ['key'],
     examples: [
       { command: 'verify keystone-30.0.0-1-linux-x86_64.tar.gz', does: 'exit code 4 if a byte is wrong' },
+      {
+        command: 'verify keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key.pub',
+        does: 'and unless the owner of that key signed it',
+      },
     ],
     load: () => import('./commands/verify.ts'),
   },

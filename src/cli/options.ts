@@ -71,6 +71,25 @@ export const OPTIONS = {
   'dry-run': { kind: 'flag', letter: 'n', help: 'show what would be done and write nothing' },
   check: { kind: 'flag', help: 'write nothing; fail if the lockfile differs from the recipe' },
   upgrade: { kind: 'optional', metavar: 'NAME', help: 'take newer versions: of NAME, or of everything' },
+  sign: {
+    kind: 'value',
+    metavar: 'KEY',
+    completes: 'file',
+    help: 'sign the tarball with this private key (ECDSA P-256 in PEM)',
+  },
+  key: {
+    kind: 'value',
+    letter: 'k',
+    metavar: 'KEY',
+    completes: 'file',
+    help: 'PEM file of an ECDSA P-256 key: the private one to sign, the public one to verify',
+  },
+  'passphrase-file': {
+    kind: 'value',
+    metavar: 'FILE',
+    completes: 'file',
+    help: 'the first line of this file decrypts or encrypts the private key',
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 export type OptionName = keyof typeof OPTIONS;

@@ -12,6 +12,8 @@ export type Pipeline = Pick<
   | 'fetchBundle'
   | 'mirrorBundle'
   | 'auditPath'
+  | 'generateKeys'
+  | 'signFile'
   | 'verifyFile'
   | 'inspectFile'
   | 'whyName'

@@ -4,6 +4,9 @@ import type { Sha256 } from './digest.ts';
 export const MANIFEST_FILE = 'manifest.json';
 export const CHECKSUMS_FILE = 'SHA256SUMS';
 
+/** The signature of the checksums, in a signed release. It is no part of what it signs, so neither of them lists it. */
+export const SIGNATURE_FILE = 'SHA256SUMS.sig';
+
 /** What a file of a release came from: `component:<name>`, `wheel:<name>`, or `bundle` for launchers and installer. */
 export type Part = `component:${string}` | `wheel:${string}` | 'bundle';
 

@@ -1,4 +1,5 @@
 import type { AuditReport } from './audit.ts';
+import type { Sha256 } from './digest.ts';
 
 /** What a recipe directory offers, for `ksbundle recipes`. */
 export interface RecipeSummary {
@@ -14,6 +15,8 @@ export interface RecipeSummary {
 export interface BuildResult {
   /** Absolute path of the tarball. */
   readonly tarball: string;
+  /** Absolute path of the tarball's signature, if it was signed. */
+  readonly signature?: string;
   /** True if nothing had to be done. */
   readonly reused: boolean;
   readonly audit: AuditReport;
@@ -54,10 +57,37 @@ export interface FetchResult {
   readonly files: readonly FetchedFile[];
 }
 
+export interface KeygenResult {
+  /** Absolute paths. */
+  readonly privateKey: string;
+  readonly publicKey: string;
+  /** Digest of the public key in DER: how people tell keys apart. */
+  readonly key: Sha256;
+}
+
+export interface SignResult {
+  /** Absolute path of the tarball. */
+  readonly file: string;
+  /** Digest of the signed tarball. */
+  readonly sha256: Sha256;
+  /** Absolute path of the signature of the whole file, beside it. */
+  readonly signature: string;
+  /** Digest of the public key in DER. */
+  readonly key: Sha256;
+}
+
+/** What is known of a signature: `unchecked` if no key was given to check it with. */
+export type SignatureState = 'none' | 'unchecked' | 'valid';
+
 export interface VerifyResult {
   readonly file: string;
   readonly release: string;
+  /** Digest of the release's checksums, which stands for every byte of it, signed or not. */
+  readonly releaseId: Sha256;
   readonly filesChecked: number;
+  readonly signature: SignatureState;
+  /** Digest of the key that made the signature; there only if that was checked. */
+  readonly key?: Sha256;
   /** Bytes that were read, the archive's padding and trailing bytes included. */
   readonly bytes: number;
 }

@@ -5,14 +5,18 @@ import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import {
   CHECKSUMS_FILE,
   MANIFEST_FILE,
+  SIGNATURE_FILE,
   type Manifest,
   type ManifestFile,
   type ManifestLink,
 } from '../domain/manifest.ts';
 import type { VerifyResult } from '../domain/results.ts';
-import { visitReleaseTarball, type ArchiveEntry } from '../io/archive.ts';
+import { readLeadingFile, visitReleaseTarball, type ArchiveEntry, type LeadingFile } from '../io/archive.ts';
+import { hashBytes } from '../io/files.ts';
 import { parseChecksums } from './checksums.ts';
+import { readVerifyingKey } from './keys.ts';
 import { parseManifest } from './manifest.ts';
+import { requireSignatures } from './signature.ts';
 
 /** A file, link or directory as it was found in a tarball; `path` is below the release directory. */
 interface Found {
@@ -26,23 +30,32 @@ interface Found {
 interface Content {
   readonly release: string;
   readonly entries: ReadonlyMap<string, Found>;
-  readonly manifest: string;
-  readonly checksums: string;
+  readonly manifest: Buffer;
+  readonly checksums: Buffer;
   /** Bytes of the tarball. */
   readonly bytes: number;
   readonly problems: readonly Problem[];
 }
 
+export interface VerifyOptions {
+  /** Absolute path of the public key that must have signed the release; a signature is not looked at without one. */
+  readonly key?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Checks a release tarball, every byte of it: against the checksums and the manifest inside, and that nothing else is
- * there. Throws `KSB_VERIFY_FAILED` naming every file that is changed, missing or extra, and `KSB_ARCHIVE_DAMAGED`
- * where the archive itself is broken. It cannot tell a release that somebody made anew as a whole: that is
- * what signatures are for.
+ * there; with a key, also that its owner signed the checksums, and the file as a whole if its signature lies beside
+ * it. Throws `KSB_VERIFY_FAILED` naming every file that is changed, missing or extra, `KSB_ARCHIVE_DAMAGED`
+ * where the archive itself is broken, `KSB_UNSIGNED`, `KSB_SIGNATURE_INVALID`, and what reading a key throws. Without a key
+ * it cannot tell a release that somebody made anew as a whole.
  */
-export async function verifyTarball(file: string, signal?: AbortSignal): Promise<VerifyResult> {
-  const content = await readContent(file, signal);
-  const manifest = parseManifest(content.manifest);
-  const checksums = parseChecksums(content.checksums);
+export async function verifyTarball(file: string, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const key = options.key === undefined ? undefined : await readVerifyingKey(options.key);
+  const leading = await readLeadingFile(file);
+  const content = await readContent(file, leading, options.signal);
+  const manifest = parseManifest(content.manifest.toString());
+  const checksums = parseChecksums(content.checksums.toString());
   const problems = [...content.problems];
   if (manifest === undefined)
     problems.push({ code: 'manifest', message: `${MANIFEST_FILE} is missing or damaged` });
@@ -50,17 +63,34 @@ export async function verifyTarball(file: string, signal?: AbortSignal): Promise
   if (checksums === undefined)
     problems.push({ code: 'checksums', message: `${CHECKSUMS_FILE} is missing or damaged` });
   else problems.push(...compareChecksums(content.entries, checksums));
+  if (leading !== undefined && leading.path !== `${content.release}/${SIGNATURE_FILE}`)
+    problems.push({ code: 'extra', message: `${leading.path} is not part of the release` });
   if (problems.length > 0) throw failed(file, problems);
+  if (key !== undefined)
+    await requireSignatures(file, { key, checksums: content.checksums, signature: leading?.content });
   const filesChecked = [...content.entries.values()].filter(({ kind }) => kind !== 'directory').length;
-  return { file: path.resolve(file), release: content.release, filesChecked, bytes: content.bytes };
+  const unchecked = leading === undefined ? 'none' : 'unchecked';
+  return {
+    file: path.resolve(file),
+    release: content.release,
+    releaseId: hashBytes(content.checksums),
+    filesChecked,
+    signature: key === undefined ? unchecked : 'valid',
+    ...(key === undefined ? {} : { key: key.id }),
+    bytes: content.bytes,
+  };
 }
 
-async function readContent(file: string, signal: AbortSignal | undefined): Promise<Content> {
+async function readContent(
+  file: string,
+  leading: LeadingFile | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Content> {
   const entries = new Map<string, Found>();
   const problems: Problem[] = [];
-  const texts = new Map<string, string>();
+  const texts = new Map<string, Buffer>();
   let release: string | undefined;
-  const bytes = await visitReleaseTarball(file, async (entry) => {
+  const bytes = await visitReleaseTarball(file, { leading }, async (entry) => {
     signal?.throwIfAborted();
     const [top = '', ...rest] = entry.path.replace(/\/$/u, '').split('/');
     release ??= top;
@@ -72,9 +102,8 @@ async function readContent(file: string, signal: AbortSignal | undefined): Promi
       hash.update(chunk);
       if (keep) chunks.push(chunk);
     }
-    if (keep) texts.set(name, Buffer.concat(chunks).toString());
+    if (keep) texts.set(name, Buffer.concat(chunks));
     if (top !== release) problems.push({ code: 'extra', message: `${entry.path} lies outside ${release}/` });
-    else if (entries.has(name)) problems.push({ code: 'extra', message: `${name} is there twice` });
     entries.set(name, {
       kind: entry.kind,
       mode: ((entry.mode ?? 0) & 0o7777).toString(8),
@@ -83,7 +112,7 @@ async function readContent(file: string, signal: AbortSignal | undefined): Promi
       sha256: sha256(hash.digest('hex')),
     });
   });
-  const text = (name: string): string => texts.get(name) ?? '';
+  const text = (name: string): Buffer => texts.get(name) ?? Buffer.alloc(0);
   entries.delete('');
   return {
     release: release ?? '',

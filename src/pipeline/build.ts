@@ -14,13 +14,26 @@ import { explainDiskFull } from '../io/disk.ts';
 import { hashFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
+import { readSigningKey, type PrivateKeyFile } from '../pack/keys.ts';
+import { detachedSignature, signTarball } from '../pack/signature.ts';
 import type { Context } from './context.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
 import { makeRelease } from './release.ts';
 import { buildArchitecture, componentNames, loadLockedSubject, type LockedSubject } from './sources.ts';
 
-/** Builds a bundle, as far as it is not built yet, and leaves its tarball in the context's `outDirectory`. */
-export async function buildBundle(context: Context, name: string): Promise<BuildResult> {
+export interface BuildOptions {
+  /** Private key that the tarball is signed with. */
+  readonly sign?: PrivateKeyFile | undefined;
+}
+
+/** Builds a bundle, as far as it is not built yet, and leaves its tarball, signed if asked, in the context's `outDirectory`. */
+export async function buildBundle(
+  context: Context,
+  name: string,
+  options: BuildOptions = {},
+): Promise<BuildResult> {
+  // Before all that work: a key that cannot sign.
+  const key = options.sign === undefined ? undefined : await readSigningKey(options.sign);
   const subject = await loadLockedSubject(context, name);
   const artifacts = await buildComponents({
     names: componentNames(subject),
@@ -34,9 +47,12 @@ export async function buildBundle(context: Context, name: string): Promise<Build
     context.outDirectory,
     `${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
   );
+  // A signature of what lay there before.
+  await rm(detachedSignature(target), { force: true });
   await deliver(context.store.pathOf(tarball), target, tarball);
+  const signed = key === undefined ? undefined : await signTarball(target, key);
   await deliver(context.store.pathOf(record), `${target}.build.json`, record);
-  return { tarball: target, reused, audit };
+  return { tarball: target, reused, audit, ...(signed === undefined ? {} : { signature: signed.signature }) };
 }
 
 /** What a build would do, one line for each component and for the release; writes nothing. */

@@ -1,7 +1,9 @@
 import type { RunCommand } from '../command.ts';
 import { chooseBundle } from './bundle-choice.ts';
+import { pathOption } from './path-option.ts';
 
-export const run: RunCommand = async ({ positionals, flags, open }) => {
+export const run: RunCommand = async (call) => {
+  const { positionals, flags, open } = call;
   const opened = await open();
   const { pipeline, context } = opened;
   const bundle = await chooseBundle(opened, positionals[0]);
@@ -9,6 +11,9 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
     const plan = await pipeline.planBuild(context, bundle);
     return { data: { bundle, plan }, lines: plan };
   }
-  const result = await pipeline.buildBundle(context, bundle);
+  const file = pathOption(call, 'sign');
+  const passphraseFile = pathOption(call, 'passphrase-file');
+  const sign = file === undefined ? undefined : { file, passphraseFile };
+  const result = await pipeline.buildBundle(context, bundle, { sign });
   return { data: result, lines: [result.tarball] };
 };

@@ -1,14 +1,30 @@
+import type { VerifyResult } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
 import { formatBytes } from '../reporter/format.ts';
 import { withInputFile } from './input-file.ts';
+import { pathOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
   const pipeline = await call.pipeline();
-  const result = await withInputFile(call, (file) => pipeline.verifyFile(file));
+  const options = { key: pathOption(call, 'key'), signal: call.signal };
+  const result = await withInputFile(call, (file) => pipeline.verifyFile(file, options));
   return {
     data: result,
     lines: [
       `${result.release}: ${result.filesChecked} files and all ${formatBytes(result.bytes)} are as they were packed`,
+      `release    sha256:${result.releaseId}`,
+      `signature  ${describeSignature(result)}`,
     ],
   };
 };
+
+function describeSignature({ signature, key }: VerifyResult): string {
+  switch (signature) {
+    case 'valid':
+      return `valid, of the key sha256:${key ?? ''}`;
+    case 'unchecked':
+      return 'there, but not checked: give --key PUBLIC_KEY';
+    case 'none':
+      return 'none';
+  }
+}

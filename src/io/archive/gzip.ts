@@ -48,23 +48,25 @@ const inflate = promisify(inflateRaw) as unknown as (
 const WINDOW = MEMBER_SIZE + (1 << 16);
 
 /**
- * The content of what `gzipMembers` wrote, member by member, where every byte counts: fixed headers, checksums, and
- * nothing after the last member. Throws `KSB_ARCHIVE_DAMAGED` with the offset.
+ * The content of what `gzipMembers` wrote from the byte `start` of a file on, member by member, where every byte
+ * counts: fixed headers, checksums, full members but for the last, and nothing after that. Throws
+ * `KSB_ARCHIVE_DAMAGED` with the offset.
  */
-export async function* readGzipMembers(file: string, name: string): AsyncGenerator<Buffer> {
+export async function* readGzipMembers(file: string, name: string, start = 0): AsyncGenerator<Buffer> {
   const handle = await open(file);
   const damaged = (offset: number, why: string): Error => damagedArchive(name, `at byte ${offset}: ${why}`);
   try {
     const { size } = await handle.stat();
-    if (size === 0) throw damaged(0, 'the file is empty');
-    for (let offset = 0; offset < size;) {
+    if (size <= start) throw damaged(start, 'nothing is there');
+    let full = true;
+    for (let offset = start; offset < size;) {
       const window = Buffer.allocUnsafe(Math.min(WINDOW, size - offset));
       const { bytesRead } = await handle.read(window, 0, window.length, offset);
       const member = window.subarray(0, bytesRead);
-      if (!member.subarray(0, HEADER.length).equals(HEADER)) {
+      if (!full || !member.subarray(0, HEADER.length).equals(HEADER)) {
         throw damaged(
           offset,
-          offset === 0 ? 'not the gzip header of a release' : 'bytes that do not belong to it',
+          offset === start ? 'not the gzip header of a release' : 'bytes that do not belong to it',
         );
       }
       const body = member.subarray(HEADER.length);
@@ -77,6 +79,7 @@ export async function* readGzipMembers(file: string, name: string): AsyncGenerat
       const trailer = body.subarray(engine.bytesWritten, engine.bytesWritten + TRAILER_SIZE);
       if (!trailer.equals(trailerOf(content))) throw damaged(offset, 'the checksum does not fit the content');
       offset += HEADER.length + engine.bytesWritten + TRAILER_SIZE;
+      full = content.length === MEMBER_SIZE;
       yield content;
     }
   } finally {
@@ -84,7 +87,41 @@ export async function* readGzipMembers(file: string, name: string): AsyncGenerat
   }
 }
 
-function trailerOf(content: Buffer): Buffer {
+/** Most content that one stored block holds. */
+const STORED_SIZE = 0xffff;
+/** Header of the only and last block of a member, which is stored: RFC 1951, section 3.2.4. */
+const STORED_HEADER_SIZE = 5;
+
+/**
+ * Wraps up to 64 KiB in a gzip member without compressing it: its bytes are the same under every version of zlib.
+ * `gzipMembers` never begins with such a member, as what it is given begins with a tar's zeros.
+ */
+export function storedMember(content: Uint8Array): Buffer {
+  if (content.length > STORED_SIZE) throw new RangeError(`${content.length} bytes are too many to be stored`);
+  const block = Buffer.alloc(STORED_HEADER_SIZE);
+  block.writeUInt8(1, 0);
+  block.writeUInt16LE(content.length, 1);
+  block.writeUInt16LE(content.length ^ STORED_SIZE, 3);
+  return Buffer.concat([HEADER, block, content, trailerOf(content)]);
+}
+
+/** The content of the member that a file begins with, if that is byte for byte one of `storedMember`. */
+export async function readStoredMember(file: string): Promise<Buffer | undefined> {
+  const handle = await open(file);
+  try {
+    const overhead = HEADER.length + STORED_HEADER_SIZE + TRAILER_SIZE;
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(STORED_SIZE + overhead));
+    const start = HEADER.length + STORED_HEADER_SIZE;
+    if (bytesRead < overhead) return undefined;
+    const content = buffer.subarray(start, start + buffer.readUInt16LE(HEADER.length + 1));
+    const member = storedMember(content);
+    return buffer.subarray(0, bytesRead).subarray(0, member.length).equals(member) ? content : undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+function trailerOf(content: Uint8Array): Buffer {
   const trailer = Buffer.alloc(TRAILER_SIZE);
   trailer.writeUInt32LE(crc32(content), 0);
   trailer.writeUInt32LE(content.length, 4);

@@ -4,7 +4,7 @@ import { ExitCode, isErrnoException, KsbundleError } from '../../domain/errors.t
 import { explainDiskFull } from '../disk.ts';
 import { withTemporaryDirectory } from '../files.ts';
 import { decompress } from './decompress.ts';
-import { damagedArchive, hostileArchive, type VisitEntry } from './entry.ts';
+import { collectContent, damagedArchive, hostileArchive, type VisitEntry } from './entry.ts';
 import { detectFormat } from './format.ts';
 import { DEFAULT_LIMITS, guardArchive, type ArchiveLimits } from './guard.ts';
 import { readTar } from './tar-reader.ts';
@@ -45,6 +45,27 @@ export async function visitArchive(file: string, options: VisitOptions, visit: V
       name,
       visitUnlessAborted,
     );
+}
+
+/**
+ * The content of the first entry whose name `isWanted`; undefined if there is none. Nothing after it is read, so that it is
+ * not known whether the rest of the archive is sound. Throws what `visitArchive` does.
+ */
+export async function findContent(
+  file: string,
+  isWanted: (path: string) => boolean,
+): Promise<Buffer | undefined> {
+  const enough = new Error('the rest need not be read');
+  let content: Buffer | undefined;
+  const look: VisitEntry = async (entry) => {
+    if (!isWanted(entry.path)) return;
+    content = await collectContent(entry.content);
+    throw enough;
+  };
+  await visitArchive(file, {}, look).catch((error: unknown) => {
+    if (error !== enough) throw error;
+  });
+  return content;
 }
 
 /** Stops a stream that holds more than the limits allow as content and headers, wherever in it that is. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Pipeline } from '../../../src/cli/pipeline.ts';
 import { runCli } from '../../../src/cli/run.ts';
 import type { AuditReport, Finding } from '../../../src/domain/audit.ts';
+import { sha256 } from '../../../src/domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../../src/domain/errors.ts';
 import type { Context, ContextOptions } from '../../../src/pipeline.ts';
 
@@ -260,7 +261,9 @@ describe('a file', () => {
     verifyFile: async (file) => ({
       file,
       release: await readFile(file, 'utf8'),
+      releaseId: sha256('0'.repeat(64)),
       filesChecked: 1,
+      signature: 'none',
       bytes: 2,
     }),
   };

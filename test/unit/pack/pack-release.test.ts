@@ -3,89 +3,15 @@ import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Header } from 'tar';
 import { describe, expect, it } from 'vitest';
-import { KsbundleError } from '../../../src/domain/errors.ts';
-import type { Part } from '../../../src/domain/manifest.ts';
+import type { KsbundleError } from '../../../src/domain/errors.ts';
 import { packTree, unpackArchive } from '../../../src/io/archive.ts';
-import { listTree } from '../../../src/io/files.ts';
+import { hashFile, listTree } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
 import { inspectTarball, readManifestFromTarball } from '../../../src/pack/inspect.ts';
-import { packRelease, type PackedRelease } from '../../../src/pack/pack-release.ts';
 import { verifyTarball } from '../../../src/pack/verify.ts';
-import { sha256 } from '../../../src/domain/digest.ts';
-import { temporaryDirectory, writeTree } from '../../support/archives.ts';
-
-const NAME = 'demo-1.0-1-linux-x86_64';
-const DIGEST = sha256('a'.repeat(64));
-const FACTS = {
-  bundle: 'demo',
-  version: '1.0',
-  revision: 1,
-  license: 'MIT',
-  summary: 'a bundle for tests',
-  platform: 'x86_64-linux-gnu.2.17',
-  floor: '2.17',
-  toolchain: { name: 'zig', version: '0.17.0' },
-  components: [
-    {
-      name: 'cpython',
-      version: '3.13.15',
-      license: 'Python-2.0.1',
-      sources: [{ file: 'p.tar.xz', sha256: DIGEST }],
-      recipe: DIGEST,
-    },
-  ],
-  wheels: [{ name: 'app', version: '2', license: 'MIT', file: 'app-2-py3-none-any.whl', sha256: DIGEST }],
-} as const;
-const PARTS: readonly (readonly [string, Part])[] = [
-  ['bin/python3', 'component:cpython'],
-  ['bin/python', 'component:cpython'],
-  ['lib/app.py', 'wheel:app'],
-  ['lib/a b é.txt', 'wheel:app'],
-  ['README', 'bundle'],
-];
-
-async function makeRelease(directory: string): Promise<string> {
-  return writeTree(path.join(directory, NAME), {
-    'bin/python3': { program: '#!/bin/sh\n' },
-    'bin/python': { link: 'python3' },
-    'lib/app.py': 'print(1)\n',
-    'lib/a b é.txt': 'text\n',
-    README: 'read me\n',
-  });
-}
-
-interface Packing {
-  readonly directory: string;
-  readonly release: string;
-  readonly packed: PackedRelease;
-}
-
-async function pack(
-  prepare: (release: string) => Promise<unknown> = () => Promise.resolve(),
-): Promise<Packing> {
-  const directory = await temporaryDirectory();
-  const release = await makeRelease(directory);
-  await prepare(release);
-  const out = path.join(directory, 'out');
-  const options = {
-    directory: release,
-    name: NAME,
-    out,
-    facts: FACTS,
-    parts: new Map(PARTS),
-    hostTools: { make: '4.3' },
-  };
-  return { directory, release, packed: await packRelease(options) };
-}
-
-async function factsOf(promise: Promise<unknown>): Promise<KsbundleError['facts']> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof KsbundleError)) throw new Error(`no error for the user: ${String(error)}`);
-  return error.facts;
-}
+import { writeTree } from '../../support/archives.ts';
+import { factsOf } from '../../support/errors.ts';
+import { NAME, packDemo as pack } from '../../support/packed-release.ts';
 
 describe('packRelease', () => {
   it('writes a tarball that unpacks to its name and passes sha256sum, also of busybox', async () => {
@@ -167,11 +93,13 @@ describe('packRelease', () => {
 
 describe('verifyTarball', () => {
   it('accepts what was packed', async () => {
-    const { packed } = await pack();
+    const { packed, release } = await pack();
     expect(await verifyTarball(packed.tarball)).toEqual({
       file: packed.tarball,
       release: NAME,
+      releaseId: await hashFile(path.join(release, 'SHA256SUMS')),
       filesChecked: 7,
+      signature: 'none',
       bytes: packed.size,
     });
   });

@@ -147,7 +147,7 @@ describe('visitReleaseTarball', () => {
     const file = path.join(directory, 'root.tgz');
     const { size } = await packTree(root, file, { gzip: 6 });
     const names: string[] = [];
-    const bytes = await visitReleaseTarball(file, async (entry) => {
+    const bytes = await visitReleaseTarball(file, {}, async (entry) => {
       names.push(entry.path.replace(/\/$/u, ''));
       for await (const _ of entry.content) void _;
     });

@@ -1,0 +1,19 @@
+import path from 'node:path';
+import type { RunCommand } from '../command.ts';
+import { pathOption } from './path-option.ts';
+
+export const run: RunCommand = async (call) => {
+  const pipeline = await call.pipeline();
+  const result = await pipeline.generateKeys({
+    file: path.resolve(call.directory, call.positionals[0] ?? ''),
+    passphraseFile: pathOption(call, 'passphrase-file'),
+  });
+  return {
+    data: result,
+    lines: [
+      `private key  ${result.privateKey} (keep it to yourself)`,
+      `public key   ${result.publicKey} (give it to everybody who installs)`,
+      `fingerprint  sha256:${result.key}`,
+    ],
+  };
+};

@@ -1,0 +1,22 @@
+import type { RunCommand } from '../command.ts';
+import { usageError } from '../usage-error.ts';
+import { withInputFile } from './input-file.ts';
+import { pathOption } from './path-option.ts';
+
+export const run: RunCommand = async (call) => {
+  const key = pathOption(call, 'key');
+  if (key === undefined)
+    throw usageError(
+      'KSB_MISSING_ARGUMENT',
+      'ksbundle sign needs --key KEY',
+      'ksbundle keygen FILE makes one',
+    );
+  if (call.positionals[0] === '-')
+    throw usageError('KSB_BAD_VALUE', 'ksbundle sign signs a file in place; standard input is none');
+  const pipeline = await call.pipeline();
+  const passphraseFile = pathOption(call, 'passphrase-file');
+  const result = await withInputFile(call, (file) =>
+    pipeline.signFile(file, { key: { file: key, passphraseFile }, signal: call.signal }),
+  );
+  return { data: result, lines: [result.file, result.signature] };
+};

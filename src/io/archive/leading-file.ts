@@ -1,0 +1,76 @@
+import { createReadStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import type { Sha256 } from '../../domain/digest.ts';
+import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
+import { explainDiskFull } from '../disk.ts';
+import { writeHashed } from '../hashed.ts';
+import { collectContent } from './entry.ts';
+import { readStoredMember, storedMember } from './gzip.ts';
+import { encodeTarHeader, TAR_END, tarPadding } from './tar-header.ts';
+import { readTar } from './tar-reader.ts';
+
+/**
+ * A small file that leads a tarball in a gzip member of its own. It can be put there, replaced and taken off without
+ * touching a byte of what follows, which is a whole tarball by itself; tar sees one archive.
+ */
+export interface LeadingFile {
+  /** Its name in the tar. */
+  readonly path: string;
+  readonly content: Buffer;
+  /** Bytes of the tarball that it takes. */
+  readonly length: number;
+}
+
+function encodeLeadingFile({ path, content }: Omit<LeadingFile, 'length'>): Buffer {
+  const header = encodeTarHeader({
+    path,
+    kind: 'file',
+    mode: 0o644,
+    size: content.length,
+    mtime: SOURCE_DATE_EPOCH,
+    target: '',
+  });
+  return storedMember(Buffer.concat([header, content, tarPadding(content.length)]));
+}
+
+/**
+ * Puts a file at the head of a tarball, in place of the one that leads it now. The tarball is as before or whole, also
+ * after a crash. Returns the digest of its new bytes. Throws `KSB_DISK_FULL`.
+ */
+export async function replaceLeadingFile(
+  file: string,
+  leading: Omit<LeadingFile, 'length'>,
+): Promise<Sha256> {
+  const present = await readLeadingFile(file);
+  const temporary = `${file}.${process.pid}.tmp`;
+  const content = async function* (): AsyncGenerator<Buffer> {
+    yield encodeLeadingFile(leading);
+    yield* createReadStream(file, { start: present?.length ?? 0, highWaterMark: 1 << 20 });
+  };
+  try {
+    const digest = await writeHashed(temporary, content());
+    await rename(temporary, file);
+    return digest;
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw explainDiskFull(error, file);
+  }
+}
+
+/** The file that leads a tarball; undefined unless it is there byte for byte as `encodeLeadingFile` writes it. */
+export async function readLeadingFile(file: string): Promise<LeadingFile | undefined> {
+  const member = await readStoredMember(file);
+  if (member === undefined) return undefined;
+  const found: Omit<LeadingFile, 'length'>[] = [];
+  await readTar(piecesOf([member, TAR_END]), file, async ({ path, content }) => {
+    found.push({ path, content: await collectContent(content) });
+  });
+  const [leading] = found;
+  if (leading === undefined) return undefined;
+  const encoded = encodeLeadingFile(leading);
+  return encoded.equals(storedMember(member)) ? { ...leading, length: encoded.length } : undefined;
+}
+
+async function* piecesOf(pieces: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* pieces;
+}

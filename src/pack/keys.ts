@@ -1,0 +1,171 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
+import { open, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { sha256, type Sha256 } from '../domain/digest.ts';
+import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
+import type { KeygenResult } from '../domain/results.ts';
+
+/** NIST P-256 as OpenSSL names it: every OpenSSL since 1.0 signs and verifies with it. */
+const CURVE = 'prime256v1';
+
+/** A private or a public key, and the name that people know the pair by. */
+export interface Key {
+  readonly object: KeyObject;
+  /** Digest of the public key in DER (SubjectPublicKeyInfo). */
+  readonly id: Sha256;
+}
+
+export interface PrivateKeyFile {
+  readonly file: string;
+  /** File whose first line decrypts the key. */
+  readonly passphraseFile?: string | undefined;
+}
+
+/**
+ * Writes a new pair of keys: the private one to `file`, for its owner alone, the public one to `<file>.pub`. With a
+ * passphrase the private one is encrypted. Nothing that is there is overwritten. Throws `KSB_KEY_EXISTS` and what
+ * reading a passphrase throws.
+ */
+export async function generateKeys({ file, passphraseFile }: PrivateKeyFile): Promise<KeygenResult> {
+  const passphrase = passphraseFile === undefined ? undefined : await readPassphrase(passphraseFile);
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: CURVE });
+  const cipher = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase };
+  const publicFile = `${file}.pub`;
+  await writeNewFile(publicFile, publicKey.export({ format: 'pem', type: 'spki' }), 0o644);
+  try {
+    await writeNewFile(file, privateKey.export({ format: 'pem', type: 'pkcs8', ...cipher }), 0o600);
+  } catch (error) {
+    await rm(publicFile, { force: true });
+    throw error;
+  }
+  return { privateKey: path.resolve(file), publicKey: path.resolve(publicFile), key: idOf(publicKey) };
+}
+
+async function writeNewFile(file: string, content: string | Buffer, mode: number): Promise<void> {
+  const handle = await open(file, 'wx', mode).catch((error: unknown) => {
+    if (!isErrnoException(error, 'EEXIST')) throw error;
+    throw keyError('KSB_KEY_EXISTS', `${file} is there already`, {
+      why: 'a key that is overwritten is lost for good',
+      hint: 'choose another name',
+    });
+  });
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Reads a private key to sign with: ECDSA P-256 in PEM, as `ksbundle keygen` or OpenSSL writes it, maybe encrypted.
+ * Throws `KSB_KEY_EXPOSED` for a file that others may read, `KSB_KEY_INVALID` for anything that cannot sign.
+ */
+export async function readSigningKey({ file, passphraseFile }: PrivateKeyFile): Promise<Key> {
+  const pem = await readSecret(file);
+  const encrypted = /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/mu.test(pem);
+  if (encrypted && passphraseFile === undefined) {
+    throw keyError('KSB_KEY_ENCRYPTED', `the key ${file} is encrypted`, {
+      hint: 'give --passphrase-file FILE, with the passphrase as its first line',
+    });
+  }
+  const passphrase = encrypted && passphraseFile !== undefined ? await readPassphrase(passphraseFile) : '';
+  let object: KeyObject;
+  try {
+    object = createPrivateKey({ key: pem, format: 'pem', passphrase });
+  } catch {
+    // What OpenSSL says is left out: it is about its own insides, and about a secret.
+    throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a private key`, {
+      why: encrypted ? 'the passphrase is wrong, or the file is damaged' : 'it holds no private key in PEM',
+      hint: 'make one: ksbundle keygen FILE',
+    });
+  }
+  return { object: requireCurve(object, file), id: idOf(createPublicKey(object)) };
+}
+
+/** Reads a public key to verify with: ECDSA P-256 in PEM. Throws `KSB_KEY_INVALID` for anything else, a private key too. */
+export async function readVerifyingKey(file: string): Promise<Key> {
+  const pem = await readText(file);
+  if (pem.includes('PRIVATE KEY-----')) {
+    throw keyError('KSB_KEY_INVALID', `${file} is a private key`, {
+      why: 'a release is verified with the public key; the private one stays where releases are signed',
+      hint: `give the public key: openssl pkey -in ${file} -pubout`,
+    });
+  }
+  try {
+    const object = createPublicKey({ key: pem, format: 'pem' });
+    return { object: requireCurve(object, file), id: idOf(object) };
+  } catch (error) {
+    if (error instanceof KsbundleError) throw error;
+    throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a public key`, {
+      why: 'it holds no public key in PEM',
+      hint: 'give the .pub file that ksbundle keygen wrote',
+    });
+  }
+}
+
+function requireCurve(object: KeyObject, file: string): KeyObject {
+  const curve = object.asymmetricKeyDetails?.namedCurve;
+  if (curve === CURVE) return object;
+  throw keyError('KSB_KEY_INVALID', `${file} is no ECDSA key on the curve P-256`, {
+    why: `it is ${[object.asymmetricKeyType, curve].filter((word) => word !== undefined).join(' on ')}`,
+    hint: 'make one: ksbundle keygen FILE',
+  });
+}
+
+function idOf(publicKey: KeyObject): Sha256 {
+  return sha256(
+    createHash('sha256')
+      .update(publicKey.export({ format: 'der', type: 'spki' }))
+      .digest('hex'),
+  );
+}
+
+async function readPassphrase(file: string): Promise<string> {
+  const [line = ''] = (await readSecret(file)).split(/\r?\n/u, 1);
+  if (line !== '') return line;
+  throw keyError('KSB_KEY_INVALID', `${file} holds no passphrase`, { why: 'its first line is empty' });
+}
+
+/** Reads a file that only its owner may read. A pipe, such as a shell's `<(…)`, has no such mode and nobody else's eyes. */
+async function readSecret(file: string): Promise<string> {
+  return readText(file, (mode) => {
+    if ((mode & 0o077) === 0) return;
+    throw keyError('KSB_KEY_EXPOSED', `${file} may be read or written by others`, {
+      why: `its mode is ${(mode & 0o777).toString(8)}`,
+      hint: `chmod 600 ${file}, and consider whether the secret is still one`,
+    });
+  });
+}
+
+async function readText(file: string, checkMode: (mode: number) => void = () => undefined): Promise<string> {
+  try {
+    const handle = await open(file);
+    try {
+      const status = await handle.stat();
+      if (status.isFile()) checkMode(status.mode);
+      return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof KsbundleError) throw error;
+    throw keyError('KSB_KEY_INVALID', `cannot read ${file}`, {
+      why: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+function keyError(
+  code: string,
+  message: string,
+  more: { readonly why?: string; readonly hint?: string },
+): KsbundleError {
+  return new KsbundleError({ code, exitCode: ExitCode.usage, message, ...more });
+}

@@ -1,0 +1,100 @@
+import { createSign, createVerify, sign, verify } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { CHECKSUMS_FILE, SIGNATURE_FILE } from '../domain/manifest.ts';
+import type { SignResult } from '../domain/results.ts';
+import { findContent, replaceLeadingFile } from '../io/archive.ts';
+import { writeFileAtomically } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
+import type { Key } from './keys.ts';
+
+/*
+ * Two signatures, both ECDSA over SHA-256 in DER, as `openssl dgst -sha256 -verify` takes them. That of the checksums travels
+ * inside, for the release once it is unpacked; that of the file lies beside it, for who has not unpacked it yet.
+ */
+
+/** Where the signature of a whole tarball lies. */
+export function detachedSignature(file: string): string {
+  return `${file}.sig`;
+}
+
+/**
+ * Signs a release tarball in place, anew if it was signed before; what follows the signature keeps its bytes. The caller
+ * has made sure that the release is sound. Throws `KSB_NOT_A_RELEASE` and `KSB_DISK_FULL`.
+ */
+export async function signTarball(file: string, key: Key): Promise<SignResult> {
+  let release = '';
+  const checksums = await findContent(file, (name) => {
+    const [top = '', ...rest] = name.split('/');
+    release = top;
+    return rest.join('/') === CHECKSUMS_FILE;
+  });
+  if (checksums === undefined) {
+    throw new KsbundleError({
+      code: 'KSB_NOT_A_RELEASE',
+      exitCode: ExitCode.integrity,
+      message: `${file} is not a release of ksbundle`,
+      why: `it has no ${CHECKSUMS_FILE}`,
+    });
+  }
+  const signature = detachedSignature(file);
+  // First of all: between the two writes none must be there that does not fit.
+  await rm(signature, { force: true });
+  const sha256 = await replaceLeadingFile(file, {
+    path: `${release}/${SIGNATURE_FILE}`,
+    content: sign('sha256', checksums, key.object),
+  });
+  const signer = createSign('sha256');
+  await feed(file, signer);
+  await writeFileAtomically(signature, signer.sign(key.object));
+  return { file: path.resolve(file), sha256, signature: path.resolve(signature), key: key.id };
+}
+
+export interface SignedTarball {
+  readonly key: Key;
+  readonly checksums: Buffer;
+  /** What leads the tarball, if anything. */
+  readonly signature: Buffer | undefined;
+}
+
+/**
+ * Makes sure that the owner of the key signed the checksums, and the file if a signature lies beside it. Throws
+ * `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`.
+ */
+export async function requireSignatures(
+  file: string,
+  { key, checksums, signature }: SignedTarball,
+): Promise<void> {
+  const name = path.basename(file);
+  if (signature === undefined) {
+    throw new KsbundleError({
+      code: 'KSB_UNSIGNED',
+      exitCode: ExitCode.integrity,
+      message: `${name} is not signed`,
+      hint: 'get the signed tarball, or sign it after you have made sure of it: ksbundle sign FILE --key KEY',
+    });
+  }
+  if (!verify('sha256', checksums, key.object, signature)) throw invalid(name, key);
+  const detached = await ifThere(readFile(detachedSignature(file)));
+  if (detached === undefined) return;
+  const verifier = createVerify('sha256');
+  await feed(file, verifier);
+  if (!verifier.verify(key.object, detached)) throw invalid(path.basename(detachedSignature(file)), key);
+}
+
+async function feed(file: string, target: { readonly update: (chunk: Buffer) => unknown }): Promise<void> {
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
+    target.update(chunk as Buffer);
+}
+
+function invalid(name: string, { id }: Key): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_SIGNATURE_INVALID',
+    exitCode: ExitCode.integrity,
+    message: `the signature of ${name} was not made with this key`,
+    why: `the key is sha256:${id}; somebody else signed it, or the signature was altered`,
+    hint: 'compare the key with who signs your releases; do not use the tarball until you know',
+  });
+}

@@ -1,0 +1,312 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { packTree, readLeadingFile, replaceLeadingFile, unpackArchive } from '../../../src/io/archive.ts';
+import { run } from '../../../src/io/process.ts';
+import { generateKeys, readSigningKey, readVerifyingKey } from '../../../src/pack/keys.ts';
+import { packRelease } from '../../../src/pack/pack-release.ts';
+import { verifyTarball } from '../../../src/pack/verify.ts';
+import { signFile } from '../../../src/pipeline/sign.ts';
+import { temporaryDirectory } from '../../support/archives.ts';
+import { factsOf } from '../../support/errors.ts';
+import { NAME, packDemo, type Packing } from '../../support/packed-release.ts';
+
+interface Signed extends Packing {
+  readonly key: string;
+  readonly tarball: string;
+  /** The tarball before it was signed. */
+  readonly payload: Buffer;
+}
+
+async function signDemo(): Promise<Signed> {
+  const packing = await packDemo();
+  const { tarball } = packing.packed;
+  const payload = await readFile(tarball);
+  const key = path.join(packing.directory, 'release.key');
+  await generateKeys({ file: key });
+  await signFile(tarball, { key: { file: key } });
+  return { ...packing, key, tarball, payload };
+}
+
+async function openssl(directory: string, ...parameters: readonly string[]): Promise<string> {
+  const { stdout, stderr } = await run(['openssl', ...parameters], { directory });
+  return `${stdout}${stderr}`;
+}
+
+describe('a signed tarball', () => {
+  it('is verified by openssl and sha256sum alone, packed and unpacked', async () => {
+    const { directory, tarball, key } = await signDemo();
+    const check = ['dgst', '-sha256', '-verify', `${key}.pub`, '-signature'];
+    expect(await openssl(directory, ...check, `${tarball}.sig`, tarball)).toBe('Verified OK');
+
+    for (const tar of [['tar'], ['busybox', 'tar']]) {
+      const target = await temporaryDirectory();
+      expect(await run([...tar, 'xzf', tarball, '-C', target])).toMatchObject({ exitCode: 0, stderr: '' });
+      const release = path.join(target, NAME);
+      expect(await openssl(release, ...check, 'SHA256SUMS.sig', 'SHA256SUMS')).toBe('Verified OK');
+      expect((await run(['sha256sum', '-c', 'SHA256SUMS'], { directory: release })).exitCode).toBe(0);
+    }
+  });
+
+  it('ends with the unsigned one, byte for byte, however often it is signed', async () => {
+    const { directory, tarball, payload, key } = await signDemo();
+    const first = await readFile(tarball);
+    expect(first.subarray(-payload.length).equals(payload)).toBe(true);
+    const other = path.join(directory, 'other.key');
+    await generateKeys({ file: other });
+    const result = await signFile(tarball, { key: { file: other } });
+    const second = await readFile(tarball);
+    expect(second.subarray(-payload.length).equals(payload)).toBe(true);
+    expect(result).toMatchObject({ file: tarball, key: (await readSigningKey({ file: other })).id });
+    expect(await verifyTarball(tarball, { key: `${other}.pub` })).toMatchObject({ signature: 'valid' });
+    expect(await factsOf(verifyTarball(tarball, { key: `${key}.pub` }))).toMatchObject({
+      code: 'KSB_SIGNATURE_INVALID',
+      exitCode: 4,
+    });
+  });
+
+  it('has the release of the unsigned one', async () => {
+    const { tarball, key, payload, directory } = await signDemo();
+    const unsigned = path.join(directory, 'unsigned.tar.gz');
+    await writeFile(unsigned, payload);
+    const { releaseId } = await verifyTarball(unsigned);
+    expect(await verifyTarball(tarball)).toMatchObject({
+      releaseId,
+      signature: 'unchecked',
+      filesChecked: 7,
+    });
+    const { id } = await readVerifyingKey(`${key}.pub`);
+    expect(await verifyTarball(tarball, { key: `${key}.pub` })).toMatchObject({
+      releaseId,
+      signature: 'valid',
+      key: id,
+    });
+  });
+
+  it('is refused where a key is given and no signature is there', async () => {
+    const { tarball, key, payload } = await signDemo();
+    await writeFile(tarball, payload);
+    expect(await factsOf(verifyTarball(tarball, { key: `${key}.pub` }))).toMatchObject({
+      code: 'KSB_UNSIGNED',
+      exitCode: 4,
+    });
+  });
+
+  it('is not made of a tarball that is not as it was packed', async () => {
+    const { tarball, key, release } = await signDemo();
+    await writeFile(path.join(release, 'README'), 'other\n');
+    await packTree(release, tarball, { prefix: NAME, gzip: 6 });
+    const before = await readFile(tarball);
+    expect(await factsOf(signFile(tarball, { key: { file: key } }))).toMatchObject({
+      code: 'KSB_VERIFY_FAILED',
+    });
+    expect((await readFile(tarball)).equals(before)).toBe(true);
+  });
+});
+
+describe('an altered tarball', () => {
+  /** What verifying says after `alter`, which gets the signed tarball's bytes. */
+  async function refusal(
+    alter: (bytes: Buffer, signed: Signed) => Buffer | Promise<Buffer>,
+  ): Promise<{ readonly code: string; readonly exitCode: number }> {
+    const signed = await signDemo();
+    const altered = await alter(await readFile(signed.tarball), signed);
+    await writeFile(signed.tarball, altered);
+    await rm(`${signed.tarball}.sig`);
+    const { code, exitCode } = await factsOf(verifyTarball(signed.tarball, { key: `${signed.key}.pub` }));
+    return { code, exitCode };
+  }
+
+  /** Somebody packs another release, whole in itself, and puts the signature of the first at its head. */
+  const forged = (change: (release: string) => Promise<unknown>) => async (_: Buffer, signed: Signed) => {
+    const leading = await readLeadingFile(signed.tarball);
+    if (leading === undefined) throw new Error('not signed');
+    for (const name of ['manifest.json', 'SHA256SUMS']) await rm(path.join(signed.release, name));
+    await change(signed.release);
+    const { tarball } = await packRelease({ ...signed.options, directory: signed.release });
+    await replaceLeadingFile(tarball, leading);
+    return readFile(tarball);
+  };
+  /** The same with manifest and checksums of the first. */
+  const patched = (change: (release: string) => Promise<unknown>) => async (_: Buffer, signed: Signed) => {
+    const leading = await readLeadingFile(signed.tarball);
+    if (leading === undefined) throw new Error('not signed');
+    await change(signed.release);
+    await packTree(signed.release, signed.tarball, { prefix: NAME, gzip: 6 });
+    await replaceLeadingFile(signed.tarball, leading);
+    return readFile(signed.tarball);
+  };
+  const inFile =
+    (name: string, text: string) =>
+    (release: string): Promise<void> =>
+      writeFile(path.join(release, name), text);
+  const swapLink = (release: string): Promise<unknown> =>
+    run(['ln', '-sfn', '../README', path.join(release, 'bin/python')]);
+  const makeExecutable = (release: string): Promise<void> => chmod(path.join(release, 'lib/app.py'), 0o755);
+
+  it.each([
+    ['a changed file', forged(inFile('lib/app.py', 'evil\n'))],
+    ['a changed mode', forged(makeExecutable)],
+    ['a swapped link', forged(swapLink)],
+    ['a missing file', forged((release) => rm(path.join(release, 'lib/a b é.txt')))],
+  ])('is refused with %s, though whole in itself', async (_, alter) => {
+    expect(await refusal(alter)).toEqual({ code: 'KSB_SIGNATURE_INVALID', exitCode: 4 });
+  });
+
+  it.each([
+    ['a changed file', patched(inFile('lib/app.py', 'evil\n'))],
+    ['a changed mode', patched(makeExecutable)],
+    ['a swapped link', patched(swapLink)],
+    ['an extra file', patched(inFile('lib/extra.pth', 'evil\n'))],
+    [
+      'another manifest',
+      patched((release) => run(['sed', '-i', 's/MIT/GPL/', path.join(release, 'manifest.json')])),
+    ],
+    ['a second signature', patched(inFile('SHA256SUMS.sig', 'evil'))],
+  ])('is refused with %s', async (_, alter) => {
+    expect(await refusal(alter)).toEqual({ code: 'KSB_VERIFY_FAILED', exitCode: 4 });
+  });
+
+  it.each([
+    ['a byte after its end', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('x')])],
+    ['a member after its end', (bytes: Buffer) => Buffer.concat([bytes, gzipSync('')])],
+    ['a cut end', (bytes: Buffer) => bytes.subarray(0, -8)],
+    [
+      'its signature twice',
+      (bytes: Buffer, { payload }: Signed) => Buffer.concat([bytes.subarray(0, -payload.length), bytes]),
+    ],
+    [
+      'its signature at the end',
+      (bytes: Buffer, { payload }: Signed) => Buffer.concat([payload, bytes.subarray(0, -payload.length)]),
+    ],
+    ['its payload twice', (bytes: Buffer, { payload }: Signed) => Buffer.concat([bytes, payload])],
+    ['nothing but its signature', (bytes: Buffer, { payload }: Signed) => bytes.subarray(0, -payload.length)],
+  ])('is refused with %s', async (_, alter) => {
+    expect((await refusal(alter)).exitCode).toBe(4);
+  });
+
+  it(
+    'is refused with any single byte of the signature, its header or its trailer changed',
+    { timeout: 60_000 },
+    async () => {
+      const { tarball, key, payload } = await signDemo();
+      await rm(`${tarball}.sig`);
+      const bytes = await readFile(tarball);
+      for (let offset = 0; offset < bytes.length - payload.length; offset += 1) {
+        const altered = Buffer.from(bytes);
+        altered[offset] = (altered[offset] ?? 0) ^ 1;
+        await writeFile(tarball, altered);
+        const { exitCode } = await factsOf(verifyTarball(tarball, { key: `${key}.pub` }));
+        expect(exitCode, `byte ${offset}`).toBe(4);
+      }
+    },
+  );
+
+  it('is refused where the signature beside it is of another file', async () => {
+    const { tarball, key } = await signDemo();
+    const other = await signDemo();
+    await writeFile(`${tarball}.sig`, await readFile(`${other.tarball}.sig`));
+    expect(await factsOf(verifyTarball(tarball, { key: `${key}.pub` }))).toMatchObject({
+      code: 'KSB_SIGNATURE_INVALID',
+      message: expect.stringContaining('.tar.gz.sig') as unknown,
+    });
+  });
+});
+
+describe('keys', () => {
+  it('are made for their owner alone and never overwritten', async () => {
+    const file = path.join(await temporaryDirectory(), 'a.key');
+    const { key } = await generateKeys({ file });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect((await readSigningKey({ file })).id).toBe(key);
+    expect((await readVerifyingKey(`${file}.pub`)).id).toBe(key);
+    const before = await readFile(file);
+    expect(await factsOf(generateKeys({ file }))).toMatchObject({ code: 'KSB_KEY_EXISTS', exitCode: 2 });
+    await rm(`${file}.pub`);
+    expect(await factsOf(generateKeys({ file }))).toMatchObject({ code: 'KSB_KEY_EXISTS' });
+    await expect(stat(`${file}.pub`)).rejects.toThrow('ENOENT');
+    expect((await readFile(file)).equals(before)).toBe(true);
+  });
+
+  it('have the fingerprint that openssl gives them', async () => {
+    const directory = await temporaryDirectory();
+    const { key } = await generateKeys({ file: path.join(directory, 'a.key') });
+    await openssl(directory, 'pkey', '-pubin', '-in', 'a.key.pub', '-outform', 'DER', '-out', 'a.der');
+    const { stdout } = await run(['sha256sum', 'a.der'], { directory });
+    expect(stdout).toBe(`${key}  a.der`);
+  });
+
+  it('may be encrypted, and then need the passphrase', async () => {
+    const directory = await temporaryDirectory();
+    const file = path.join(directory, 'a.key');
+    const passphraseFile = path.join(directory, 'secret');
+    await writeFile(passphraseFile, 'correct horse\n', { mode: 0o600 });
+    await generateKeys({ file, passphraseFile });
+    expect(await readFile(file, 'utf8')).toContain('BEGIN ENCRYPTED PRIVATE KEY');
+    expect(await readSigningKey({ file, passphraseFile })).toBeDefined();
+    expect(await factsOf(readSigningKey({ file }))).toMatchObject({ code: 'KSB_KEY_ENCRYPTED' });
+    const wrong = path.join(directory, 'wrong');
+    await writeFile(wrong, 'staple\n', { mode: 0o600 });
+    const facts = await factsOf(readSigningKey({ file, passphraseFile: wrong }));
+    expect(facts).toMatchObject({ code: 'KSB_KEY_INVALID', exitCode: 2 });
+    expect(JSON.stringify(facts)).not.toContain('staple');
+  });
+
+  it('of OpenSSL will do, in either of its forms', async () => {
+    const directory = await temporaryDirectory();
+    await openssl(directory, 'ecparam', '-genkey', '-noout', '-name', 'prime256v1', '-out', 'sec1.key');
+    await openssl(directory, 'pkcs8', '-topk8', '-nocrypt', '-in', 'sec1.key', '-out', 'pkcs8.key');
+    for (const name of ['sec1.key', 'pkcs8.key']) await chmod(path.join(directory, name), 0o600);
+    const [sec1, pkcs8] = await Promise.all(
+      ['sec1.key', 'pkcs8.key'].map((name) => readSigningKey({ file: path.join(directory, name) })),
+    );
+    expect(sec1?.id).toBe(pkcs8?.id);
+  });
+
+  it.each([0o640, 0o604, 0o620])('that others may read or write (%o) are refused', async (mode) => {
+    const file = path.join(await temporaryDirectory(), 'a.key');
+    await generateKeys({ file });
+    await chmod(file, mode);
+    expect(await factsOf(readSigningKey({ file }))).toMatchObject({ code: 'KSB_KEY_EXPOSED', exitCode: 2 });
+  });
+
+  it('of another kind, and what is no key, are refused', async () => {
+    const directory = await temporaryDirectory();
+    const file = path.join(directory, 'a.key');
+    const pairs = [
+      generateKeyPairSync('ec', { namedCurve: 'secp384r1' }),
+      generateKeyPairSync('ed25519'),
+      generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    ];
+    for (const { privateKey, publicKey } of pairs) {
+      await writeFile(file, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+      await writeFile(`${file}.pub`, publicKey.export({ format: 'pem', type: 'spki' }));
+      for (const read of [() => readSigningKey({ file }), () => readVerifyingKey(`${file}.pub`)]) {
+        expect(await factsOf(read())).toMatchObject({
+          code: 'KSB_KEY_INVALID',
+          message: expect.stringContaining('P-256') as unknown,
+        });
+      }
+    }
+    expect(await factsOf(readVerifyingKey(file))).toMatchObject({
+      message: expect.stringContaining('is a private key') as unknown,
+    });
+    await writeFile(file, 'no key at all');
+    for (const read of [
+      () => readSigningKey({ file }),
+      () => readVerifyingKey(file),
+      () => readSigningKey({ file: `${file}.gone` }),
+    ]) {
+      expect(await factsOf(read())).toMatchObject({ code: 'KSB_KEY_INVALID', exitCode: 2 });
+    }
+  });
+});
+
+it('a signed tarball unpacks with its signature as one tree', async () => {
+  const { tarball } = await signDemo();
+  const target = path.join(await temporaryDirectory(), 'release');
+  await unpackArchive(tarball, target, { strip: 1 });
+  expect((await stat(path.join(target, 'SHA256SUMS.sig'))).mode & 0o777).toBe(0o644);
+});
