@@ -93,6 +93,53 @@ find_python() {
   done <"$release/SHA256SUMS"
 }
 
+# Refuses a release that the owner of $public_key did not sign, before anything of it runs: with the host's openssl, as
+# nothing may vouch for itself. What this finds is true of this script only if it, too, was verified before it ran.
+check_signature() {
+  if [ ! -r "$public_key" ] || [ -d "$public_key" ]; then
+    complain "cannot read the public key '$public_key'" "" "give --require-signature the .pub file of who signs your releases"
+    exit 2
+  fi
+  if ! command -v openssl >/dev/null 2>&1; then
+    complain "the program openssl is missing" "--require-signature verifies with the host's own" "install openssl, or verify the tarball where there is one, as docs/verification.md says"
+    exit 3
+  fi
+  if [ ! -f "$release/SHA256SUMS.sig" ]; then
+    refuse_signature "the release is not signed" "there is no SHA256SUMS.sig"
+  fi
+  (
+    unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES
+    openssl dgst -sha256 -verify "$public_key" -signature "$release/SHA256SUMS.sig" "$release/SHA256SUMS"
+  ) >/dev/null 2>&1 && return
+  refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not fit SHA256SUMS and $public_key"
+}
+
+refuse_signature() {
+  if [ "$json" = yes ]; then
+    printf '{"ok": false, "problems": [{"what": "%s", "where": "SHA256SUMS.sig", "why": ""}]}\n' "$1"
+  fi
+  complain "$1" "$2" "do not run it; get the release again from who signed it"
+  exit 4
+}
+
+# Refuses files that the checksums do not list, and links that the manifest does not: Python would run some of them. A line
+# that stands in only one of both lists is a finding; the colon always does, so that a tool that fails is one, too.
+check_listing() {
+  odd=$(
+    cd "$release" && {
+      printf '%s\n' : SHA256SUMS SHA256SUMS.sig
+      LC_ALL=C sed 's/^.\{66\}//' SHA256SUMS
+      LC_ALL=C sed -n 's/^ *{"path":"\([^"]*\)","part":"[^"]*","target":"\([^"]*\)"},*$/\1 -> \2/p' manifest.json
+      find . \( -path ./instance -o -path ./instance.left \) -prune -o ! -type d ! -type l -print | LC_ALL=C sed 's/^..//'
+      find . \( -path ./instance -o -path ./instance.left \) -prune -o -type l -print | while IFS= read -r link; do
+        printf '%s -> %s\n' "${link#./}" "$(readlink "$link")"
+      done
+    } | LC_ALL=C sort | LC_ALL=C uniq -u
+  )
+  [ "$odd" != : ] || return 0
+  refuse_signature "the release holds other files than were signed" "these were added, taken away or changed: $odd"
+}
+
 # Refuses a machine that cannot run the release's programs.
 check_machine() {
   noise=$(LC_ALL=C "$python" -I -S -c '' 2>&1) && return
@@ -122,6 +169,29 @@ main() {
   find_python
   json=no
   check=yes
+  require=no
+  # --require-signature is taken out of the arguments: it is no business of what it is there to check.
+  count=$#
+  while [ "$count" -gt 0 ]; do
+    argument=$1
+    shift
+    count=$((count - 1))
+    case $argument in
+      --require-signature)
+        require=yes
+        public_key=${1-}
+        if [ "$count" -gt 0 ]; then
+          shift
+          count=$((count - 1))
+        fi
+        ;;
+      --require-signature=*)
+        require=yes
+        public_key=${argument#*=}
+        ;;
+      *) set -- "$@" "$argument" ;;
+    esac
+  done
   for argument; do
     case $argument in
       --json) json=yes ;;
@@ -131,7 +201,13 @@ main() {
   case ${1-} in
     stop | status | show-config | maintain) check=no ;;
   esac
-  [ "$check" = no ] || check_bytes
+  if [ "$require" = yes ]; then
+    check_signature
+    check_bytes
+    check_listing
+  else
+    [ "$check" = no ] || check_bytes
+  fi
   check_machine
   trap - 1 2 15
   exec "$python" -X utf8 -I -B "$release/init/installer" "$@"

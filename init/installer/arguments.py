@@ -317,6 +317,7 @@ def _options(command: Command, declared: Mapping[str, Declaration]) -> str:
     rows += [(_usage(entry), _describe(entry)) for entry in accepted(command, declared)]
     if command.answers:
         rows.append((f"{_ANSWERS_FILE.flag} {_ANSWERS_FILE.metavar}", _ANSWERS_FILE.help))
+    rows.append(("--require-signature KEY.pub", "First of all, refuse a release that this key did not sign"))
     rows += [("-h, --help", "Show this help"), ("-V, --version", "Show which release this is")]
     return "Options:\n" + "\n".join(_row(left, right) for left, right in rows) + "\n"
 

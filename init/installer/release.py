@@ -18,6 +18,8 @@ CHECKSUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
 #: The script that compares the bytes of all files with the checksums. It cannot vouch for itself.
 SCRIPT = "init/bootstrap.sh"
+#: Signs the checksums, so that they cannot list it; bootstrap.sh checks it where --require-signature is given.
+SIGNATURE = "SHA256SUMS.sig"
 #: Where an instance lies unless told otherwise; it is no part of the release.
 DEFAULT_INSTANCE = "instance"
 #: Symbolic link in the release to where its own instance went, while a rollback is under way.
@@ -93,7 +95,7 @@ class Release:
         differing = {path for path, entry in entries.items() if path in found and _differs(entry, found[path])}
         groups = (
             (_MISSING, expected - set(found)),
-            ("they are not part of the release", set(found) - expected),
+            ("they are not part of the release", set(found) - expected - {SIGNATURE}),
             ("their mode or link target was changed", differing),
             ("it is not of this manifest", {CHECKSUMS} if listed != {**packed, MANIFEST: digest(manifest)} else set()),
             ("its bytes were changed", {SCRIPT} if script and digest(script) != packed.get(SCRIPT) else set()),

@@ -20,6 +20,13 @@ print("\\n".join([sys.executable and "ran", os.getcwd(), *sys.argv[1:]]))
 print(sorted(name for name in os.environ if name.startswith(("LD_", "CDPATH"))))
 """
 
+#: What compares the release with what was signed.
+LISTING_TOOLS = ("sha256sum", "find", "sed", "sort", "uniq", "readlink")
+
+
+def openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
 
 class BootstrapTest(support.DirectoryTest):
     def setUp(self) -> None:
@@ -36,8 +43,8 @@ class BootstrapTest(support.DirectoryTest):
         self.seal()
         self.script = str(self.release / "init" / "bootstrap.sh")
 
-    def seal(self) -> None:
-        names = ("bin/python3", "data", "init/bootstrap.sh", "init/installer/__main__.py")
+    def seal(self, *more: str) -> None:
+        names = ("bin/python3", "data", "init/bootstrap.sh", "init/installer/__main__.py", *more)
         digests = {name: hashlib.sha256((self.release / name).read_bytes()).hexdigest() for name in names}
         (self.release / "SHA256SUMS").write_text("".join(f"{digests[name]}  {name}\n" for name in names))
 
@@ -140,6 +147,126 @@ class BootstrapTest(support.DirectoryTest):
                 self.assertEqual(result.returncode, 0)
 
             self.under_every_shell(check, argument)
+
+    def sign(self) -> str:
+        """Signs the release as it is now, with links in its manifest; returns the path of the public key."""
+        (self.release / "bin" / "python").symlink_to("python3")
+        (self.release / "manifest.json").write_text(
+            '{\n  "files": [\n    {"path":"bin/python","part":"component:cpython","target":"python3"}\n  ]\n}\n'
+        )
+        (self.release / "instance" / "run").mkdir(parents=True)
+        (self.release / "instance" / "anything").write_text("x")
+        self.seal("manifest.json")
+        key, public = str(self.directory / "a key"), str(self.directory / "a key.pub")
+        openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", key)
+        openssl("pkey", "-in", key, "-pubout", "-out", public)
+        sums = str(self.release / "SHA256SUMS")
+        openssl("dgst", "-sha256", "-sign", key, "-out", f"{sums}.sig", sums)
+        return public
+
+    def test_a_signed_release_runs_and_the_installer_never_sees_the_option(self) -> None:
+        public = self.sign()
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(result.stdout.splitlines()[2:-1], ["install", "a b", ""])
+
+        self.under_every_shell(check, "--require-signature", public, "install", "a b", "")
+        self.under_every_shell(check, "install", f"--require-signature={public}", "a b", "")
+        self.under_every_shell(check, "install", "a b", "", "--require-signature", public)
+
+    def refused(self, code: int, text: str, *arguments: str) -> None:
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stdout), (code, ""))
+            self.assertIn(text, result.stderr)
+
+        self.under_every_shell(check, *arguments)
+
+    def test_what_was_not_signed_is_refused_by_every_command(self) -> None:
+        public = self.sign()
+        signature = (self.release / "SHA256SUMS.sig").read_bytes()
+        (self.release / "SHA256SUMS.sig").unlink()
+        for command in ("status", "stop", "--help"):
+            self.assertEqual(self.bootstrap(["dash"], command, "--require-signature", public).returncode, 4)
+        self.refused(4, "not signed", "install", "--require-signature", public)
+        (self.release / "SHA256SUMS.sig").write_bytes(signature[:-1] + bytes([signature[-1] ^ 1]))
+        self.refused(4, "not signed with this key", "install", "--require-signature", public)
+        (self.release / "SHA256SUMS.sig").write_bytes(signature)
+        other = str(self.directory / "other")
+        openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", other)
+        openssl("pkey", "-in", other, "-pubout", "-out", f"{other}.pub")
+        self.refused(4, "not signed with this key", "install", "--require-signature", f"{other}.pub")
+        (self.release / "data").write_text("other")
+        self.refused(4, "data", "install", "--require-signature", public)
+        self.seal("manifest.json")
+        self.refused(4, "not signed with this key", "install", "--require-signature", public)
+
+    def test_added_files_and_swapped_links_are_refused_before_anything_runs(self) -> None:
+        public = self.sign()
+        link = self.release / "bin" / "python"
+        evil = self.release / "init" / "installer" / "sitecustomize.py"
+        ran = self.directory / "ran"
+        evil.write_text(f"open({str(ran)!r}, 'w')")
+        self.refused(4, "sitecustomize.py", "install", "--require-signature", public)
+        evil.unlink()
+        link.unlink()
+        link.symlink_to("/bin/true")
+        self.refused(4, "bin/python -> /bin/true", "install", "--require-signature", public)
+        link.unlink()
+        self.refused(4, "bin/python -> python3", "install", "--require-signature", public)
+        link.symlink_to("python3")
+        shutil.move(self.release / "init" / "installer", self.directory / "installer")
+        (self.release / "init" / "installer").symlink_to(self.directory / "installer")
+        self.refused(4, "init/installer -> ", "install", "--require-signature", public)
+        self.assertFalse(ran.exists())
+
+    def test_a_key_that_is_none_is_refused(self) -> None:
+        public = self.sign()
+        for arguments in (
+            ["--require-signature"],
+            ["--require-signature="],
+            ["--require-signature", ""],
+            ["--require-signature", "/nonexistent"],
+            ["--require-signature", str(self.directory)],
+        ):
+            with self.subTest(arguments=arguments):
+                result = self.bootstrap(["dash"], "install", *arguments)
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertIn("cannot read the public key", result.stderr)
+        Path(public).write_text("no key")
+        self.refused(4, "not signed with this key", "install", "--require-signature", public)
+
+    def host_with(self, *tools: str) -> Path:
+        """Makes the script see these tools and no others; returns their directory. To be called before it is signed."""
+        directory = self.directory / "tools"
+        directory.mkdir()
+        for tool in tools:
+            (directory / tool).symlink_to(shutil.which(tool) or self.fail(f"{tool} is missing"))
+        script = Path(self.script)
+        system = "PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}"
+        self.assertIn(system, script.read_text())
+        script.write_text(script.read_text().replace(system, f"PATH='{directory}'"))
+        return directory
+
+    def test_without_openssl_a_signature_cannot_be_required(self) -> None:
+        self.host_with("printf", *LISTING_TOOLS)
+        self.refused(3, "openssl is missing", "install", "--require-signature", self.sign())
+
+    def test_a_tool_that_fails_never_lets_a_release_pass(self) -> None:
+        tools = self.host_with("openssl", *LISTING_TOOLS)
+        public = self.sign()
+        self.assertEqual(self.bootstrap(["dash"], "--require-signature", public).returncode, 0)
+        for tool in ("openssl", *LISTING_TOOLS):
+            whole = (tools / tool).readlink()
+            for broken in ("false", "true"):
+                if broken == "true" and tool in ("openssl", "sha256sum"):
+                    continue  # Whose word is all there is.
+                (tools / tool).unlink()
+                (tools / tool).symlink_to(shutil.which(broken) or broken)
+                with self.subTest(tool=tool, broken=broken):
+                    self.assertEqual(self.bootstrap(["dash"], "--require-signature", public).returncode, 4)
+            (tools / tool).unlink()
+            (tools / tool).symlink_to(whole)
 
     def test_a_program_of_another_machine_is_explained(self) -> None:
         python = self.release / "bin" / "python3"

@@ -36,6 +36,10 @@ class ReleaseTest(support.DirectoryTest):
     def test_a_whole_release_passes_whatever_its_instance_holds(self) -> None:
         self.assertEqual(self.check(), [])
 
+    def test_a_signature_is_no_extra_file(self) -> None:
+        (self.directory / "SHA256SUMS.sig").write_bytes(b"signed")
+        self.assertEqual(self.check(), [])
+
     def test_added_missing_and_changed_files_are_named_at_once(self) -> None:
         (self.directory / "bin" / "extra").write_text("x")
         (self.directory / "data").unlink()
