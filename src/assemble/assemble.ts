@@ -3,7 +3,7 @@ import path from 'node:path';
 import { mapConcurrently } from '../domain/concurrently.ts';
 import { compileGlobs } from '../domain/glob.ts';
 import type { WheelFile } from '../domain/lock.ts';
-import type { ManifestWheel, Part } from '../domain/manifest.ts';
+import type { InstalledWheel, Part } from '../domain/manifest.ts';
 import type { Bundle } from '../domain/recipe.ts';
 import { compareBytes, copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
 import { installComponent, unpackComponent, type BuiltComponent } from './component.ts';
@@ -40,7 +40,7 @@ export interface Assembled {
   /** Part by release path, of every file and link. */
   readonly parts: ReadonlyMap<string, Part>;
   /** Sorted by name. */
-  readonly wheels: readonly ManifestWheel[];
+  readonly wheels: readonly InstalledWheel[];
   /** Release path of the directory that Python modules are in. */
   readonly site: string;
 }
@@ -56,7 +56,7 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
   await mkdir(directory);
   const tree = createReleaseTree(directory, compileGlobs([...COMMON_DROPS, ...bundle.drop]));
   const site = siteDirectory(options);
-  const wheels: ManifestWheel[] = [];
+  const wheels: InstalledWheel[] = [];
   await withTemporaryDirectory(path.dirname(directory), async (temporary) => {
     const components = byName(options.components, ({ component }) => component.name);
     const unpackedComponents = await mapConcurrently(components, AT_A_TIME, (built) =>

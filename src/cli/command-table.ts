@@ -144,9 +144,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'inspect',
     summary: 'show what is inside a tarball: components, versions, licences, sizes',
     positionals: [FILE],
-    options: [],
+    options: ['sbom'],
     examples: [
       { command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --json', does: 'the same for programs' },
+      {
+        command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --sbom spdx > keystone.spdx.json',
+        does: 'its bill of materials as SPDX',
+      },
     ],
     load: () => import('./commands/inspect.ts'),
   },

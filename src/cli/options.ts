@@ -1,3 +1,5 @@
+import { SBOM_FORMATS } from '../domain/results.ts';
+
 /** How an option is written on the command line. */
 export interface OptionSpec {
   /** `flag` takes no value; `optional` takes one only as `--name=VALUE` or as the next word. */
@@ -83,6 +85,12 @@ export const OPTIONS = {
     metavar: 'KEY',
     completes: 'file',
     help: 'PEM file of an ECDSA P-256 key: the private one to sign, the public one to verify',
+  },
+  sbom: {
+    kind: 'value',
+    metavar: 'FORMAT',
+    choices: SBOM_FORMATS,
+    help: 'print the bill of materials instead: cyclonedx (1.6) or spdx (2.3)',
   },
   'passphrase-file': {
     kind: 'value',

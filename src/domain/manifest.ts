@@ -7,7 +7,10 @@ export const CHECKSUMS_FILE = 'SHA256SUMS';
 /** The signature of the checksums, in a signed release. It is no part of what it signs, so neither of them lists it. */
 export const SIGNATURE_FILE = 'SHA256SUMS.sig';
 
-/** What a file of a release came from: `component:<name>`, `wheel:<name>`, or `bundle` for launchers and installer. */
+/** The bill of materials, made of the manifest's other facts. */
+export const SBOM_FILE = 'sbom.cdx.json';
+
+/** What a file of a release came from: `component:<name>`, `wheel:<name>`, or `bundle` for launchers, installer and bill of materials. */
 export type Part = `component:${string}` | `wheel:${string}` | 'bundle';
 
 export interface ManifestFile {
@@ -33,19 +36,28 @@ export interface ManifestComponent {
   /** SPDX licence expression. */
   readonly license: string;
   readonly cpe?: string;
+  /** Package URL: `pkg:pypi/…` for what the Python index has, else `pkg:generic/…`. */
+  readonly purl: string;
+  /** What it was built with and needs, sorted. */
+  readonly requires: readonly Part[];
   /** Digests of every packing that may be built from, in the recipe's order; all hold the same code. */
   readonly sources: readonly { readonly file: string; readonly sha256: Sha256 }[];
   /** Digest of the recipe file. */
   readonly recipe: Sha256;
 }
 
-export interface ManifestWheel {
+export interface InstalledWheel {
   readonly name: string;
   readonly version: string;
   /** As the distribution's metadata says it. */
   readonly license: string;
   readonly file: string;
   readonly sha256: Sha256;
+}
+
+export interface ManifestWheel extends InstalledWheel {
+  /** The distributions it needs on this platform, wheels or built, sorted. */
+  readonly requires: readonly Part[];
 }
 
 /**
@@ -62,7 +74,9 @@ export interface ReleaseFacts {
   readonly platform: string;
   /** Newest glibc version that any file needs; absent if none needs any. */
   readonly floor?: string;
-  readonly toolchain: { readonly name: string; readonly version: string };
+  readonly toolchain: { readonly name: string; readonly version: string; readonly license: string };
+  /** What the bundle's recipe asks for; all else is there because these need it. Sorted. */
+  readonly requires: readonly Part[];
   /** Sorted by name. */
   readonly components: readonly ManifestComponent[];
   /** Sorted by name. */

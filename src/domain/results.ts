@@ -115,6 +115,10 @@ export interface InspectResult {
   readonly parts: readonly InspectedPart[];
 }
 
+/** Formats of bills of materials: CycloneDX 1.6 and SPDX 2.3. */
+export const SBOM_FORMATS = ['cyclonedx', 'spdx'] as const;
+export type SbomFormat = (typeof SBOM_FORMATS)[number];
+
 export interface WhyResult {
   readonly name: string;
   readonly version: string;

@@ -2,17 +2,16 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { MANIFEST_FILE, type Manifest, type Part } from '../domain/manifest.ts';
-import type { InspectedPart, InspectResult } from '../domain/results.ts';
-import { collectContent, visitArchive } from '../io/archive.ts';
+import type { InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
+import { findContent } from '../io/archive.ts';
 import { parseManifest } from './manifest.ts';
+import { formatCycloneDx } from './sbom/cyclonedx.ts';
+import { formatSpdx } from './sbom/spdx.ts';
 
 /** Reads the manifest of a release tarball. Throws `KSB_NOT_A_RELEASE` if there is none, and what `visitArchive` throws. */
 export async function readManifestFromTarball(file: string): Promise<Manifest> {
-  let text = '';
-  await visitArchive(file, {}, async (entry) => {
-    const [, ...rest] = entry.path.split('/');
-    if (rest.join('/') === MANIFEST_FILE) text = (await collectContent(entry.content)).toString();
-  });
+  const content = await findContent(file, (name) => name.split('/').slice(1).join('/') === MANIFEST_FILE);
+  const text = content?.toString() ?? '';
   const manifest = parseManifest(text);
   if (manifest !== undefined) return manifest;
   throw new KsbundleError({
@@ -21,6 +20,12 @@ export async function readManifestFromTarball(file: string): Promise<Manifest> {
     message: `${file} is not a release of ksbundle`,
     why: text === '' ? `it has no ${MANIFEST_FILE}` : `its ${MANIFEST_FILE} is not of format 1`,
   });
+}
+
+/** The bill of materials of a release tarball, as a JSON document. Throws what `readManifestFromTarball` does. */
+export async function readSbom(file: string, format: SbomFormat): Promise<string> {
+  const manifest = await readManifestFromTarball(file);
+  return format === 'spdx' ? formatSpdx(manifest) : formatCycloneDx(manifest);
 }
 
 /** What a release tarball holds, by part. */

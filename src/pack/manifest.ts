@@ -11,6 +11,7 @@ import {
   type ManifestLink,
   type Part,
   type ReleaseFacts,
+  SBOM_FILE,
 } from '../domain/manifest.ts';
 import { hashFile, listTree } from '../io/files.ts';
 
@@ -22,7 +23,7 @@ export interface DescribeOptions {
   readonly parts: ReadonlyMap<string, Part>;
 }
 
-/** Describes a release directory: its facts and every file in it. Throws `KSB_RELEASE_UNPACKABLE` naming every problem. */
+/** Describes a release directory: its facts and every file in it but those that packing writes. Throws `KSB_RELEASE_UNPACKABLE` naming every problem. */
 export async function describeRelease({ directory, facts, parts }: DescribeOptions): Promise<Manifest> {
   const entries = await listTree(directory);
   const problems: Problem[] = [];
@@ -32,8 +33,7 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
     if (/[\n\r\\]/u.test(name)) problems.push(problem(name, 'its name has a line break or a backslash'));
     if (kind === 'directory' && !occupied.has(name)) problems.push(problem(name, 'it is an empty directory'));
     if (kind === 'other') problems.push(problem(name, 'it is neither file, directory nor symbolic link'));
-    if (kind === 'directory' || kind === 'other' || name === MANIFEST_FILE || name === CHECKSUMS_FILE)
-      continue;
+    if (kind === 'directory' || kind === 'other' || DESCRIPTIONS.has(name)) continue;
     const part = parts.get(name);
     if (part === undefined) problems.push(problem(name, 'nothing that was assembled put it there'));
     else packed.push({ name, kind, part });
@@ -46,6 +46,9 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
   }
   return { format: 1, ...facts, files };
 }
+
+/** What packing itself writes, each made of what was described before. */
+const DESCRIPTIONS: ReadonlySet<string> = new Set([SBOM_FILE, MANIFEST_FILE, CHECKSUMS_FILE]);
 
 interface FileToDescribe {
   readonly name: string;
@@ -106,13 +109,16 @@ const schema = z.object({
   summary: z.string(),
   platform: z.string(),
   floor: z.string().optional(),
-  toolchain: z.object({ name: z.string(), version: z.string() }),
+  toolchain: z.object({ name: z.string(), version: z.string(), license: z.string() }),
+  requires: z.array(part),
   components: z.array(
     z.object({
       name: z.string(),
       version: z.string(),
       license: z.string(),
       cpe: z.string().optional(),
+      purl: z.string(),
+      requires: z.array(part),
       sources: z.array(z.object({ file: z.string(), sha256: digest })),
       recipe: digest,
     }),
@@ -124,6 +130,7 @@ const schema = z.object({
       license: z.string(),
       file: z.string(),
       sha256: digest,
+      requires: z.array(part),
     }),
   ),
   files: z.array(z.union([file, link])),

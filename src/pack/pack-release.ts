@@ -1,12 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
-import { CHECKSUMS_FILE, MANIFEST_FILE, type Manifest } from '../domain/manifest.ts';
+import {
+  CHECKSUMS_FILE,
+  MANIFEST_FILE,
+  SBOM_FILE,
+  type Manifest,
+  type ManifestFile,
+} from '../domain/manifest.ts';
 import { packTree } from '../io/archive.ts';
 import { explainDiskFull } from '../io/disk.ts';
-import { hashBytes, writeFileAtomically } from '../io/files.ts';
+import { compareBytes, hashBytes, writeFileAtomically } from '../io/files.ts';
 import { formatChecksums } from './checksums.ts';
 import { describeRelease, formatManifest, type DescribeOptions } from './manifest.ts';
+import { formatCycloneDx } from './sbom/cyclonedx.ts';
 
 /** gzip level of tarballs: 9 takes three times as long and saves less than one percent. */
 const LEVEL = 6;
@@ -33,7 +40,7 @@ export interface PackedRelease {
 }
 
 /**
- * Completes a release directory with manifest and checksums, and packs it. The tarball appears whole or not at all;
+ * Completes a release directory with bill of materials, manifest and checksums, and packs it. The tarball appears whole or not at all;
  * its bytes depend on the release alone. What is known about the build machine goes into `<tarball>.build.json`, which
  * does not ship: in the manifest it would make every machine's tarball another one. Throws
  * `KSB_RELEASE_UNPACKABLE` and `KSB_DISK_FULL`.
@@ -41,13 +48,18 @@ export interface PackedRelease {
 export async function packRelease(options: PackReleaseOptions): Promise<PackedRelease> {
   const { directory, name, signal } = options;
   const tarball = path.resolve(options.out, `${name}.tar.gz`);
-  const manifest = await describeRelease(options);
+  const described = await describeRelease(options);
+  const sbom = formatCycloneDx(described);
+  const manifest = withFile(described, describeText(SBOM_FILE, sbom));
   const text = formatManifest(manifest);
   const digests = new Map([[MANIFEST_FILE, hashBytes(text)]]);
   for (const file of manifest.files) if ('sha256' in file) digests.set(file.path, file.sha256);
+  const write = (file: string, content: string): Promise<void> =>
+    writeFile(path.join(directory, file), content, { mode: 0o644 });
   try {
-    await writeFile(path.join(directory, MANIFEST_FILE), text, { mode: 0o644 });
-    await writeFile(path.join(directory, CHECKSUMS_FILE), formatChecksums(digests), { mode: 0o644 });
+    await write(SBOM_FILE, sbom);
+    await write(MANIFEST_FILE, text);
+    await write(CHECKSUMS_FILE, formatChecksums(digests));
     const packed = await packTree(directory, tarball, { prefix: name, gzip: LEVEL, signal });
     const facts = {
       format: 1,
@@ -67,4 +79,12 @@ export async function packRelease(options: PackReleaseOptions): Promise<PackedRe
   } catch (error) {
     throw explainDiskFull(error, tarball);
   }
+}
+
+function describeText(name: string, text: string): ManifestFile {
+  return { path: name, part: 'bundle', mode: '644', size: Buffer.byteLength(text), sha256: hashBytes(text) };
+}
+
+function withFile(manifest: Manifest, file: ManifestFile): Manifest {
+  return { ...manifest, files: [...manifest.files, file].sort((a, b) => compareBytes(a.path, b.path)) };
 }

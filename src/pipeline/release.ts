@@ -6,8 +6,6 @@ import { refreshRecords } from '../assemble/records.ts';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
 import { releaseName } from '../domain/layout.ts';
-import type { ReleaseFacts } from '../domain/manifest.ts';
-import { formatPlatform } from '../domain/platform.ts';
 import type { Component } from '../domain/recipe.ts';
 import type { StoredContent } from '../domain/store.ts';
 import { fetchAll } from '../fetch/all.ts';
@@ -18,6 +16,7 @@ import { packRelease } from '../pack/pack-release.ts';
 import { relocateTree } from '../relocate/tree.ts';
 import { auditRelease, requireCleanAudit } from './audit.ts';
 import type { Context } from './context.ts';
+import { releaseFacts } from './release-facts.ts';
 import { componentNames, type LockedSubject } from './sources.ts';
 
 export interface MadeRelease {
@@ -81,11 +80,7 @@ export async function makeRelease(
       name,
       out,
       parts,
-      facts: {
-        ...releaseFacts(context, subject, components),
-        wheels: assembled.wheels,
-        ...(audit.floor === undefined ? {} : { floor: audit.floor }),
-      },
+      facts: releaseFacts(context, subject, { components, wheels: assembled.wheels, floor: audit.floor }),
       hostTools: Object.fromEntries(
         tools.flatMap(({ name: tool, version }) => (version === undefined ? [] : [[tool, version]])),
       ),
@@ -106,30 +101,4 @@ function builtComponents(
     const artifact = artifacts.get(name)?.path;
     return component === undefined || artifact === undefined ? [] : [{ component, artifact }];
   });
-}
-
-function releaseFacts(
-  context: Context,
-  { bundle, set }: LockedSubject,
-  components: readonly { readonly component: Component }[],
-): Omit<ReleaseFacts, 'wheels' | 'floor'> {
-  return {
-    bundle: bundle.product,
-    version: bundle.version,
-    revision: bundle.revision,
-    license: bundle.license,
-    summary: bundle.summary,
-    platform: formatPlatform(context.platform),
-    toolchain: { name: set.toolchain.name, version: set.toolchain.version },
-    components: components
-      .map(({ component: { name, version, license, cpe, sources, origin } }) => ({
-        name,
-        version,
-        license,
-        ...(cpe === undefined ? {} : { cpe }),
-        sources: sources.flatMap(({ packings }) => packings.map(({ file, sha256 }) => ({ file, sha256 }))),
-        recipe: origin.sha256,
-      }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1)),
-  };
 }

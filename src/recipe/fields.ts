@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
-import { correctLicense, isLicense } from './licenses.ts';
+import { isLicense } from '../domain/license.ts';
+import { correctLicense } from './licenses.ts';
 import {
   findVersion,
   DISTRIBUTION,

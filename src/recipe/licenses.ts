@@ -1,18 +1,8 @@
 import { createRequire } from 'node:module';
-import parse from 'spdx-expression-parse';
+import { isLicense } from '../domain/license.ts';
 import { nearest } from '../domain/nearest.ts';
 
 const require = createRequire(import.meta.url);
-
-/** Whether `text` is an SPDX licence expression over the names of SPDX's own list and `LicenseRef-…`. */
-export function isLicense(text: string): boolean {
-  try {
-    parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The expression with the names that SPDX does not know replaced by the nearest that it does. */
 export function correctLicense(text: string): string | undefined {

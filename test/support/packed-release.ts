@@ -14,17 +14,29 @@ const FACTS = {
   summary: 'a bundle for tests',
   platform: 'x86_64-linux-gnu.2.17',
   floor: '2.17',
-  toolchain: { name: 'zig', version: '0.17.0' },
+  toolchain: { name: 'zig', version: '0.17.0', license: 'MIT' },
+  requires: ['component:cpython', 'wheel:app'],
   components: [
     {
       name: 'cpython',
       version: '3.13.15',
       license: 'Python-2.0.1',
+      purl: 'pkg:generic/cpython@3.13.15',
+      requires: [],
       sources: [{ file: 'p.tar.xz', sha256: DIGEST }],
       recipe: DIGEST,
     },
   ],
-  wheels: [{ name: 'app', version: '2', license: 'MIT', file: 'app-2-py3-none-any.whl', sha256: DIGEST }],
+  wheels: [
+    {
+      name: 'app',
+      version: '2',
+      license: 'MIT',
+      file: 'app-2-py3-none-any.whl',
+      sha256: DIGEST,
+      requires: [],
+    },
+  ],
 } as const;
 const PARTS: readonly (readonly [string, Part])[] = [
   ['bin/python3', 'component:cpython'],

@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 import type { WheelFile } from '../../domain/lock.ts';
-import type { ManifestWheel, Part } from '../../domain/manifest.ts';
+import type { InstalledWheel, Part } from '../../domain/manifest.ts';
 import type { ReleaseTree } from '../release-tree.ts';
 import { parseHeaders, statedLicense } from './metadata.ts';
 import { formatRecord } from './record.ts';
@@ -35,7 +35,7 @@ const LICENSE_FILE = /^(?:licen[cs]es?\/.+|(?:licen[cs]e|copying|notice|authors)
 export async function installWheel(
   tree: ReleaseTree,
   installation: WheelInstallation,
-): Promise<ManifestWheel> {
+): Promise<InstalledWheel> {
   const { wheel, unpacked, site } = installation;
   const part: Part = `wheel:${wheel.name}`;
   const info = `${site}/${unpacked.info}`;

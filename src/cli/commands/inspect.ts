@@ -1,3 +1,4 @@
+import { SBOM_FORMATS } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
 import { formatBytes } from '../reporter/format.ts';
 import { alignColumns } from './columns.ts';
@@ -5,6 +6,11 @@ import { withInputFile } from './input-file.ts';
 
 export const run: RunCommand = async (call) => {
   const pipeline = await call.pipeline();
+  const format = SBOM_FORMATS.find((name) => name === call.flags.sbom);
+  if (format !== undefined) {
+    const text = await withInputFile(call, (file) => pipeline.readSbom(file, format));
+    return { data: JSON.parse(text), lines: [text.trimEnd()] };
+  }
   const result = await withInputFile(call, (file) => pipeline.inspectFile(file));
   const rows = result.parts.map(({ kind, name, version, license, size }) => [
     kind,

@@ -6,7 +6,7 @@ import { createReleaseTree, type ReleaseTree } from '../../../src/assemble/relea
 import { installWheel } from '../../../src/assemble/wheel/install-wheel.ts';
 import { parseRecord, matchesHash } from '../../../src/assemble/wheel/record.ts';
 import { unpackWheel } from '../../../src/assemble/wheel/unpack-wheel.ts';
-import type { ManifestWheel } from '../../../src/domain/manifest.ts';
+import type { InstalledWheel } from '../../../src/domain/manifest.ts';
 import { temporaryDirectory, type ZipItem } from '../../support/archives.ts';
 import { makeWheel, type WheelContent } from '../../support/wheels.ts';
 
@@ -15,7 +15,7 @@ const SITE = 'lib/python3.13/site-packages';
 async function install(
   content: WheelContent,
   dropped: (path: string) => boolean = () => false,
-): Promise<{ readonly tree: ReleaseTree; readonly manifest: ManifestWheel }> {
+): Promise<{ readonly tree: ReleaseTree; readonly manifest: InstalledWheel }> {
   const directory = await temporaryDirectory();
   const { wheel, file } = await makeWheel(directory, content);
   const unpacked = await unpackWheel({ wheel, file }, path.join(directory, 'unpacked'));

@@ -27,7 +27,7 @@ describe('packRelease', () => {
     for (const program of [['sha256sum'], ['busybox', 'sha256sum']]) {
       const check = await run([...program, '-c', 'SHA256SUMS'], { directory: path.join(target, NAME) });
       expect(check).toMatchObject({ exitCode: 0, stderr: '' });
-      expect(check.stdout.split('\n')).toHaveLength(5);
+      expect(check.stdout.split('\n')).toHaveLength(6);
     }
   });
 
@@ -62,6 +62,7 @@ describe('packRelease', () => {
       'bin/python3',
       'lib/a b é.txt',
       'lib/app.py',
+      'sbom.cdx.json',
     ]);
     expect(manifest.files[1]).toEqual({ path: 'bin/python', part: 'component:cpython', target: 'python3' });
     expect(manifest.files[2]).toMatchObject({ mode: '755', size: 10 });
@@ -98,7 +99,7 @@ describe('verifyTarball', () => {
       file: packed.tarball,
       release: NAME,
       releaseId: await hashFile(path.join(release, 'SHA256SUMS')),
-      filesChecked: 7,
+      filesChecked: 8,
       signature: 'none',
       bytes: packed.size,
     });

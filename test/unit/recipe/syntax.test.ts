@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mismatchOfType } from '../../../src/recipe/answer-values.ts';
-import { correctLicense, isLicense } from '../../../src/recipe/licenses.ts';
+import { isLicense } from '../../../src/domain/license.ts';
+import { correctLicense } from '../../../src/recipe/licenses.ts';
 import {
   findVersion,
   isGlob,

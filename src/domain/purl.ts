@@ -1,0 +1,25 @@
+import type { Sha256 } from './digest.ts';
+import type { Component } from './recipe.ts';
+
+/** Package URL of a distribution of the Python index; `name` is normalised. */
+export function pythonPurl(name: string, version: string): string {
+  return `pkg:pypi/${encode(name)}@${encode(version)}`;
+}
+
+/** Package URL of a component: that of the Python index if it comes from there, else one by name and digest of its source. */
+export function componentPurl({ name, version, sources }: Component): string {
+  const packings = sources.flatMap((source) => source.packings);
+  const [project] = packings.flatMap(({ locations }) =>
+    locations.flatMap((location) => (location.kind === 'python' ? [location.project] : [])),
+  );
+  if (project !== undefined) return pythonPurl(project, version);
+  return `pkg:generic/${encode(name)}@${encode(version)}${checksum(packings[0]?.sha256)}`;
+}
+
+function checksum(digest: Sha256 | undefined): string {
+  return digest === undefined ? '' : `?checksum=sha256:${digest}`;
+}
+
+function encode(text: string): string {
+  return encodeURIComponent(text).replaceAll('%3A', ':');
+}

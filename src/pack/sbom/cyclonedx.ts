@@ -1,0 +1,100 @@
+import { createRequire } from 'node:module';
+import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
+import { isLicense } from '../../domain/license.ts';
+import type { Manifest, Part } from '../../domain/manifest.ts';
+import { takeInventory, uuidOf, type Item } from './inventory.ts';
+
+const BUNDLE: Part = 'bundle';
+
+/**
+ * The bill of materials of a release as CycloneDX 1.6. Serial number and time depend on the release alone, so that the
+ * bill that ships can be made again from the manifest, byte for byte.
+ */
+export function formatCycloneDx(manifest: Manifest): string {
+  const { items, digest } = takeInventory(manifest);
+  const { bundle, version, revision, license, summary, platform, floor, toolchain } = manifest;
+  const document = {
+    $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
+    bomFormat: 'CycloneDX',
+    specVersion: '1.6',
+    serialNumber: uuidOf(digest),
+    version: 1,
+    metadata: {
+      timestamp: new Date(SOURCE_DATE_EPOCH * 1000).toISOString().replace('.000', ''),
+      tools: { components: [{ type: 'application', name: 'ksbundle' }] },
+      component: {
+        type: 'application',
+        'bom-ref': BUNDLE,
+        name: bundle,
+        version: `${version}-${revision}`,
+        description: summary,
+        licenses: licensesOf(license),
+        properties: properties({ platform, glibc: floor }),
+      },
+    },
+    components: [
+      ...items.map(componentOf),
+      {
+        type: 'application',
+        'bom-ref': `toolchain:${toolchain.name}`,
+        name: toolchain.name,
+        version: toolchain.version,
+        description: 'the compiler, whose runtime library is linked into what it built',
+        scope: 'excluded',
+        licenses: licensesOf(toolchain.license),
+      },
+    ],
+    dependencies: [
+      { ref: BUNDLE, dependsOn: manifest.requires },
+      ...items.map(({ part, requires }) => ({ ref: part, dependsOn: requires })),
+    ],
+    compositions: [{ aggregate: 'complete', dependencies: [BUNDLE, ...items.map(({ part }) => part)] }],
+  };
+  return `${JSON.stringify(document, null, 1)}\n`;
+}
+
+function componentOf(item: Item): object {
+  const { part, kind, name, version, license, cpe, purl, archives, recipe, linkedIn } = item;
+  const isWheel = part.startsWith('wheel:');
+  return {
+    type: kind === 'program' ? 'application' : 'library',
+    'bom-ref': part,
+    name,
+    version,
+    ...(isWheel ? { hashes: archives.map(({ sha256 }) => hashOf(sha256)) } : {}),
+    licenses: licensesOf(license),
+    ...(cpe === undefined ? {} : { cpe }),
+    purl,
+    ...(archives.length === 0
+      ? {}
+      : {
+          externalReferences: archives.map(({ file, sha256 }) => ({
+            type: isWheel ? 'distribution' : 'source-distribution',
+            // A name, as ksbundle fetches by digest from wherever the file is.
+            url: encodeURIComponent(file),
+            hashes: [hashOf(sha256)],
+          })),
+        }),
+    properties: properties({ recipe, linkage: linkedIn ? 'static' : undefined }),
+  };
+}
+
+function hashOf(sha256: string): object {
+  return { alg: 'SHA-256', content: sha256 };
+}
+
+function properties(values: Readonly<Record<string, string | undefined>>): object[] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [{ name: `ksbundle:${name}`, value }],
+  );
+}
+
+const require = createRequire(import.meta.url);
+
+/** A name of SPDX's list, an expression, or in the words of who published it. */
+function licensesOf(license: string): object[] {
+  const ids = require('spdx-license-ids') as readonly string[];
+  if (ids.includes(license)) return [{ license: { id: license, acknowledgement: 'declared' } }];
+  if (isLicense(license)) return [{ expression: license, acknowledgement: 'declared' }];
+  return [{ license: { name: license, acknowledgement: 'declared' } }];
+}

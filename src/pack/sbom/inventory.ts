@@ -1,0 +1,85 @@
+import { cpeOfVersion } from '../../domain/cpe.ts';
+import type { Sha256 } from '../../domain/digest.ts';
+import { SBOM_FILE, type Manifest, type Part } from '../../domain/manifest.ts';
+import { pythonPurl } from '../../domain/purl.ts';
+import { hashBytes } from '../../io/files.ts';
+import { formatManifest } from '../manifest.ts';
+
+/** One thing that a bill of materials lists, in no format's words. */
+export interface Item {
+  readonly part: Part;
+  readonly name: string;
+  readonly version: string;
+  /** As the recipe or the distribution's metadata says it; of a wheel maybe no SPDX expression. */
+  readonly license: string;
+  readonly purl: string;
+  readonly cpe?: string;
+  /** A program if it ships one, a library otherwise. */
+  readonly kind: 'program' | 'library';
+  /** It ships no file of its own: it is linked into what requires it. */
+  readonly linkedIn: boolean;
+  /** The archives it was built from, or the wheel it is. */
+  readonly archives: readonly { readonly file: string; readonly sha256: Sha256 }[];
+  /** Digest of the recipe it was built by; a wheel has none. */
+  readonly recipe?: Sha256;
+  readonly requires: readonly Part[];
+}
+
+/** What a bill of materials is made of, whatever its format. */
+export interface Inventory {
+  readonly manifest: Manifest;
+  /** Components, then wheels, each by name. */
+  readonly items: readonly Item[];
+  /** Digest over all other facts and files of the release: the same however often the bill is made. */
+  readonly digest: Sha256;
+}
+
+/** Takes stock of a release. The manifest may list the bill that ships, or not: that makes no difference. */
+export function takeInventory(manifest: Manifest): Inventory {
+  const others = { ...manifest, files: manifest.files.filter(({ path }) => path !== SBOM_FILE) };
+  const shipped = new Map<Part, 'program' | 'library'>();
+  for (const { path, part } of others.files) {
+    if (path.startsWith('licenses/')) continue;
+    if (path.startsWith('bin/') || !shipped.has(part))
+      shipped.set(part, path.startsWith('bin/') ? 'program' : 'library');
+  }
+  const stock = (part: Part): Pick<Item, 'part' | 'kind' | 'linkedIn'> => ({
+    part,
+    kind: shipped.get(part) ?? 'library',
+    linkedIn: !shipped.has(part),
+  });
+  return {
+    manifest,
+    items: [
+      ...manifest.components.map(({ sources, cpe, ...component }) => ({
+        ...component,
+        ...stock(`component:${component.name}`),
+        ...(cpe === undefined ? {} : { cpe: cpeOfVersion(cpe, component.version) }),
+        archives: sources,
+      })),
+      ...manifest.wheels.map(({ file, sha256, ...wheel }) => ({
+        ...wheel,
+        ...stock(`wheel:${wheel.name}`),
+        purl: pythonPurl(wheel.name, wheel.version),
+        archives: [{ file, sha256 }],
+      })),
+    ],
+    digest: hashBytes(formatManifest(others)),
+  };
+}
+
+/**
+ * A UUID that depends on `digest` alone, of the version that is free for one's own making (RFC 9562, version 8), as
+ * a URN.
+ */
+export function uuidOf(digest: Sha256): string {
+  const variant = ((parseInt(digest.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
+  const groups = [
+    digest.slice(0, 8),
+    digest.slice(8, 12),
+    `8${digest.slice(13, 16)}`,
+    `${variant}${digest.slice(17, 20)}`,
+    digest.slice(20, 32),
+  ];
+  return `urn:uuid:${groups.join('-')}`;
+}

@@ -1,0 +1,147 @@
+import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
+import { isLicense } from '../../domain/license.ts';
+import type { Manifest, Part } from '../../domain/manifest.ts';
+import { takeInventory, uuidOf, type Item } from './inventory.ts';
+
+const DOCUMENT = 'SPDXRef-DOCUMENT';
+const NOBODY_SAID = 'NOASSERTION';
+
+interface Relationship {
+  readonly spdxElementId: string;
+  readonly relationshipType: 'DESCRIBES' | 'CONTAINS' | 'DEPENDS_ON' | 'STATIC_LINK' | 'BUILD_TOOL_OF';
+  readonly relatedSpdxElement: string;
+}
+
+/** The bill of materials of a release as SPDX 2.3 JSON; it depends on the release alone. */
+export function formatSpdx(manifest: Manifest): string {
+  const { items, digest } = takeInventory(manifest);
+  const { bundle, version, revision, license, summary, toolchain } = manifest;
+  const name = `${bundle}-${version}-${revision}`;
+  const licenses = collectLicenses([manifest, toolchain, ...items].map((licensed) => licensed.license));
+  const root = refOf('bundle');
+  const compiler = `SPDXRef-toolchain-${idOf(toolchain.name)}`;
+  const document = {
+    spdxVersion: 'SPDX-2.3',
+    dataLicense: 'CC0-1.0',
+    SPDXID: DOCUMENT,
+    name,
+    documentNamespace: uuidOf(digest),
+    creationInfo: {
+      created: new Date(SOURCE_DATE_EPOCH * 1000).toISOString().replace('.000', ''),
+      creators: ['Tool: ksbundle'],
+    },
+    ...(licenses.own.length === 0 ? {} : { hasExtractedLicensingInfos: licenses.own }),
+    packages: [
+      packageOf(
+        { ref: root, name: bundle, version: `${version}-${revision}`, license: licenses.nameOf(license) },
+        {
+          summary,
+          primaryPackagePurpose: 'APPLICATION',
+        },
+      ),
+      ...items.map((item) => itemPackage(item, licenses.nameOf(item.license))),
+      packageOf({ ref: compiler, ...toolchain, license: licenses.nameOf(toolchain.license) }, {}),
+    ],
+    relationships: [
+      { spdxElementId: DOCUMENT, relationshipType: 'DESCRIBES', relatedSpdxElement: root },
+      ...items.map(({ part }): Relationship => ({
+        spdxElementId: root,
+        relationshipType: 'CONTAINS',
+        relatedSpdxElement: refOf(part),
+      })),
+      ...dependencies(root, manifest.requires, items),
+      ...items.flatMap(({ part, requires }) => dependencies(refOf(part), requires, items)),
+      { spdxElementId: compiler, relationshipType: 'BUILD_TOOL_OF', relatedSpdxElement: root },
+    ] satisfies Relationship[],
+  };
+  return `${JSON.stringify(document, null, 1)}\n`;
+}
+
+interface Package {
+  readonly ref: string;
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+}
+
+function packageOf({ ref, name, version, license }: Package, more: object): object {
+  return {
+    SPDXID: ref,
+    name,
+    versionInfo: version,
+    downloadLocation: NOBODY_SAID,
+    filesAnalyzed: false,
+    licenseConcluded: NOBODY_SAID,
+    licenseDeclared: license,
+    copyrightText: NOBODY_SAID,
+    ...more,
+  };
+}
+
+function itemPackage({ part, name, version, kind, purl, cpe, archives }: Item, license: string): object {
+  const [archive] = archives;
+  return packageOf(
+    { ref: refOf(part), name, version, license },
+    {
+      ...(archive === undefined
+        ? {}
+        : {
+            packageFileName: archive.file,
+            checksums: [{ algorithm: 'SHA256', checksumValue: archive.sha256 }],
+          }),
+      externalRefs: [
+        { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl },
+        ...(cpe === undefined
+          ? []
+          : [{ referenceCategory: 'SECURITY', referenceType: 'cpe23Type', referenceLocator: cpe }]),
+      ],
+      primaryPackagePurpose: kind === 'program' ? 'APPLICATION' : 'LIBRARY',
+    },
+  );
+}
+
+function dependencies(from: string, requires: readonly Part[], items: readonly Item[]): Relationship[] {
+  const linkedIn = new Set(items.filter((item) => item.linkedIn).map(({ part }) => part));
+  return requires.map((part) => ({
+    spdxElementId: from,
+    relationshipType: linkedIn.has(part) ? 'STATIC_LINK' : 'DEPENDS_ON',
+    relatedSpdxElement: refOf(part),
+  }));
+}
+
+function refOf(part: Part): string {
+  return `SPDXRef-${idOf(part)}`;
+}
+
+/** Letters, digits, `.` and `-` are all that SPDX takes in an identifier. */
+function idOf(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9.-]/gu, '-');
+}
+
+interface Licenses {
+  /** How a package names a licence: an SPDX expression. */
+  nameOf(license: string): string;
+  /** What the expressions name beyond SPDX's list. */
+  readonly own: readonly {
+    readonly licenseId: string;
+    readonly name: string;
+    readonly extractedText: string;
+  }[];
+}
+
+/** What publishers say in their own words becomes a licence of the document's own, with those words as its text. */
+function collectLicenses(stated: readonly string[]): Licenses {
+  const ids = new Map<string, string>();
+  for (const license of new Set(stated)) {
+    if (!isLicense(license)) ids.set(license, `LicenseRef-${idOf(license)}`);
+    for (const [ref] of license.matchAll(/LicenseRef-[A-Za-z0-9.-]+/gu)) ids.set(ref, ref);
+  }
+  return {
+    nameOf: (license) => (isLicense(license) ? license : (ids.get(license) ?? NOBODY_SAID)),
+    own: [...ids].sort().map(([name, licenseId]) => ({
+      licenseId,
+      name,
+      extractedText: `The publisher states: ${name}. The text is in the release, below licenses/.`,
+    })),
+  };
+}

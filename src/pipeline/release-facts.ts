@@ -1,0 +1,89 @@
+import { requirementName } from '../domain/distribution.ts';
+import type { InstalledWheel, ManifestComponent, Part, ReleaseFacts } from '../domain/manifest.ts';
+import { formatPlatform } from '../domain/platform.ts';
+import { componentPurl } from '../domain/purl.ts';
+import type { Component } from '../domain/recipe.ts';
+import type { Context } from './context.ts';
+import type { LockedSubject } from './sources.ts';
+
+/** What the earlier stages found out. */
+export interface Contents {
+  readonly components: readonly { readonly component: Component }[];
+  readonly wheels: readonly InstalledWheel[];
+  /** Newest glibc version that any file needs. */
+  readonly floor: string | undefined;
+}
+
+/** What a release says about itself, from its recipes, its lockfile and what was assembled. */
+export function releaseFacts(
+  context: Context,
+  { bundle, set, lockfile }: LockedSubject,
+  { components, wheels, floor }: Contents,
+): ReleaseFacts {
+  const { name, version, license } = set.toolchain;
+  const partOf = distributionParts(components, wheels);
+  const partsOf = (distributions: readonly string[]): Part[] =>
+    sorted(distributions.flatMap((distribution) => partOf.get(distribution) ?? []));
+  const required = new Map(
+    [...lockfile.wheels, ...lockfile.built].map((locked) => [locked.name, locked.requires]),
+  );
+  const requirements = bundle.python.requirements.flatMap((text) => requirementName(text) ?? []);
+  return {
+    bundle: bundle.product,
+    version: bundle.version,
+    revision: bundle.revision,
+    license: bundle.license,
+    summary: bundle.summary,
+    platform: formatPlatform(context.platform),
+    ...(floor === undefined ? {} : { floor }),
+    toolchain: { name, version, license },
+    requires: sorted([
+      ...componentParts([bundle.python.interpreter, ...bundle.components]),
+      ...partsOf(requirements),
+    ]),
+    components: components
+      .map(({ component }) => ({
+        ...describeComponent(component),
+        requires: sorted([
+          ...componentParts(component.inputs),
+          ...partsOf(component.distributions.flatMap((distribution) => required.get(distribution) ?? [])),
+        ]),
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    wheels: wheels.map((wheel) => ({ ...wheel, requires: partsOf(required.get(wheel.name) ?? []) })),
+  };
+}
+
+function describeComponent(component: Component): Omit<ManifestComponent, 'requires'> {
+  const { name, version, license, cpe, sources, origin } = component;
+  return {
+    name,
+    version,
+    license,
+    ...(cpe === undefined ? {} : { cpe }),
+    purl: componentPurl(component),
+    sources: sources.flatMap(({ packings }) => packings.map(({ file, sha256 }) => ({ file, sha256 }))),
+    recipe: origin.sha256,
+  };
+}
+
+/** The part that each distribution is, by normalised name; one that is excluded is none. */
+function distributionParts(
+  components: Contents['components'],
+  wheels: Contents['wheels'],
+): ReadonlyMap<string, Part> {
+  return new Map<string, Part>([
+    ...wheels.map(({ name }): [string, Part] => [name, `wheel:${name}`]),
+    ...components.flatMap(({ component: { name, distributions } }) =>
+      distributions.map((distribution): [string, Part] => [distribution, `component:${name}`]),
+    ),
+  ]);
+}
+
+function componentParts(names: readonly string[]): Part[] {
+  return names.map((name): Part => `component:${name}`);
+}
+
+function sorted(parts: readonly Part[]): Part[] {
+  return [...new Set(parts)].sort();
+}
