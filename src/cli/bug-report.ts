@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { redactUrl } from '../domain/url.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { stateHome, type Environment } from './environment.ts';
-import { packageVersion } from './package-info.ts';
+import { packageVersion } from '../io/package-info.ts';
 
 export interface BugCircumstances {
   readonly argv: readonly string[];

@@ -6,7 +6,7 @@ import type { Environment } from './environment.ts';
 import { failureDocument, failureOf, formatFailure, type Failure } from './failure.ts';
 import { helpLines, shortHelpLines } from './help.ts';
 import { interruptionOf } from './interruption.ts';
-import { packageVersion } from './package-info.ts';
+import { packageVersion } from '../io/package-info.ts';
 import { interpret, parseArguments, wants, type Parsed, type Request } from './parse.ts';
 import type { Pipeline } from './pipeline.ts';
 import { chooseReporter } from './reporter/reporter.ts';

@@ -5,7 +5,7 @@ import { ARCHITECTURES, DEFAULT_PLATFORM, parsePlatform, type Platform } from '.
 import { readConfigurationFiles } from './configuration-file.ts';
 import { cacheHome, type Environment } from './environment.ts';
 import type { Flags } from './options.ts';
-import { packageRoot } from './package-info.ts';
+import { packageRoot } from '../io/package-info.ts';
 import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
 import { usageError } from './usage-error.ts';
 

@@ -1,5 +1,5 @@
-export { collectContent, type ArchiveEntry } from './archive/entry.ts';
+export type { ArchiveEntry } from './archive/entry.ts';
 export { readLeadingFile, replaceLeadingFile, type LeadingFile } from './archive/leading-file.ts';
 export { packTree } from './archive/pack.ts';
 export { visitReleaseTarball } from './archive/release-tarball.ts';
-export { findContent, unpackArchive, visitArchive, type UnpackOptions } from './archive/unpack.ts';
+export { findContent, unpackArchive, type UnpackOptions } from './archive/unpack.ts';

@@ -8,7 +8,7 @@ import { parseManifest } from './manifest.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 import { formatSpdx } from './sbom/spdx.ts';
 
-/** Reads the manifest of a release tarball. Throws `KSB_NOT_A_RELEASE` if there is none, and what `visitArchive` throws. */
+/** Reads the manifest of a release tarball. Throws `KSB_NOT_A_RELEASE` if there is none, and what `findContent` throws. */
 export async function readManifestFromTarball(file: string): Promise<Manifest> {
   const content = await findContent(file, (name) => name.split('/').slice(1).join('/') === MANIFEST_FILE);
   const text = content?.toString() ?? '';

@@ -13,6 +13,7 @@ import { explainDiskFull } from '../io/disk.ts';
 import { compareBytes, hashBytes, writeFileAtomically } from '../io/files.ts';
 import { formatChecksums } from './checksums.ts';
 import { describeRelease, formatManifest, type DescribeOptions } from './manifest.ts';
+import { formatStatement, provenanceFile, provenanceOf, type BuildFacts } from './provenance.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 
 /** gzip level of tarballs: 9 takes three times as long and saves less than one percent. */
@@ -23,16 +24,16 @@ export interface PackReleaseOptions extends DescribeOptions {
   readonly name: string;
   /** Directory that the tarball is written to, as `<name>.tar.gz`. */
   readonly out: string;
-  /** Version by name of the build machine's tools, for the build record. */
-  readonly hostTools: Readonly<Record<string, string>>;
+  /** How it was built, for the provenance. */
+  readonly build: BuildFacts;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface PackedRelease {
   /** Absolute path. */
   readonly tarball: string;
-  /** Absolute path of the build record. */
-  readonly record: string;
+  /** Absolute path of its provenance. */
+  readonly provenance: string;
   readonly sha256: Sha256;
   /** Bytes of the tarball. */
   readonly size: number;
@@ -40,9 +41,9 @@ export interface PackedRelease {
 }
 
 /**
- * Completes a release directory with bill of materials, manifest and checksums, and packs it. The tarball appears whole or not at all;
- * its bytes depend on the release alone. What is known about the build machine goes into `<tarball>.build.json`, which
- * does not ship: in the manifest it would make every machine's tarball another one. Throws
+ * Completes a release directory with bill of materials, manifest and checksums, and packs it. The tarball appears whole
+ * or not at all; its bytes depend on the release alone. What is known about the build machine goes into its provenance, which
+ * lies beside it: in the manifest it would make every machine's tarball another one. Throws
  * `KSB_RELEASE_UNPACKABLE` and `KSB_DISK_FULL`.
  */
 export async function packRelease(options: PackReleaseOptions): Promise<PackedRelease> {
@@ -59,23 +60,14 @@ export async function packRelease(options: PackReleaseOptions): Promise<PackedRe
   try {
     await write(SBOM_FILE, sbom);
     await write(MANIFEST_FILE, text);
-    await write(CHECKSUMS_FILE, formatChecksums(digests));
+    const checksums = formatChecksums(digests);
+    await write(CHECKSUMS_FILE, checksums);
     const packed = await packTree(directory, tarball, { prefix: name, gzip: LEVEL, signal });
-    const facts = {
-      format: 1,
-      tarball: path.basename(tarball),
-      sha256: packed.sha256,
-      // Tells whether two tarballs differ in more than their compression.
-      tarSha256: packed.tarSha256,
-      node: process.versions.node,
-      zlib: process.versions.zlib,
-      hostTools: Object.fromEntries(
-        Object.entries(options.hostTools).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-      ),
-    };
-    const record = `${tarball}.build.json`;
-    await writeFileAtomically(record, `${JSON.stringify(facts, null, 2)}\n`);
-    return { tarball, record, sha256: packed.sha256, size: packed.size, manifest };
+    const { sha256, tarSha256, size } = packed;
+    const made = { release: name, sha256, tarSha256, releaseId: hashBytes(checksums), level: LEVEL };
+    const provenance = provenanceFile(tarball);
+    await writeFileAtomically(provenance, formatStatement(provenanceOf(made, options.build)));
+    return { tarball, provenance, sha256, size, manifest };
   } catch (error) {
     throw explainDiskFull(error, tarball);
   }

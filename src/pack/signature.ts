@@ -6,9 +6,11 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { CHECKSUMS_FILE, SIGNATURE_FILE } from '../domain/manifest.ts';
 import type { SignResult } from '../domain/results.ts';
 import { findContent, replaceLeadingFile } from '../io/archive.ts';
-import { writeFileAtomically } from '../io/files.ts';
+import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
+import { envelopeFile, openEnvelope, sealStatement } from './envelope.ts';
 import type { Key } from './keys.ts';
+import { parseStatement, provenanceFile, type Statement } from './provenance.ts';
 
 /*
  * Two signatures, both ECDSA over SHA-256 in DER, as `openssl dgst -sha256 -verify` takes them. That of the checksums travels
@@ -21,8 +23,9 @@ export function detachedSignature(file: string): string {
 }
 
 /**
- * Signs a release tarball in place, anew if it was signed before; what follows the signature keeps its bytes. The caller
- * has made sure that the release is sound. Throws `KSB_NOT_A_RELEASE` and `KSB_DISK_FULL`.
+ * Signs a release tarball in place, anew if it was signed before; what follows the signature keeps its bytes. Provenance that
+ * lies beside it is signed with it. The caller has made sure that the release is sound. Throws `KSB_NOT_A_RELEASE`,
+ * `KSB_PROVENANCE_INVALID` for provenance of another release, and `KSB_DISK_FULL`.
  */
 export async function signTarball(file: string, key: Key): Promise<SignResult> {
   let release = '';
@@ -40,8 +43,9 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
     });
   }
   const signature = detachedSignature(file);
-  // First of all: between the two writes none must be there that does not fit.
-  await rm(signature, { force: true });
+  const statement = await readProvenance(file, checksums);
+  // First of all: between the writes none must be there that does not fit.
+  for (const stale of [signature, envelopeFile(file)]) await rm(stale, { force: true });
   const sha256 = await replaceLeadingFile(file, {
     path: `${release}/${SIGNATURE_FILE}`,
     content: sign('sha256', checksums, key.object),
@@ -49,7 +53,27 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
   const signer = createSign('sha256');
   await feed(file, signer);
   await writeFileAtomically(signature, signer.sign(key.object));
+  if (statement !== undefined) {
+    const subject = [...statement.subject, { name: `signed/${path.basename(file)}`, digest: { sha256 } }];
+    await writeFileAtomically(envelopeFile(file), sealStatement({ ...statement, subject }, key));
+  }
   return { file: path.resolve(file), sha256, signature: path.resolve(signature), key: key.id };
+}
+
+/** The statement beside a tarball, if there is one. */
+async function readProvenance(file: string, checksums: Buffer): Promise<Statement | undefined> {
+  const text = await ifThere(readFile(provenanceFile(file), 'utf8'));
+  if (text === undefined) return undefined;
+  const statement = parseStatement(text);
+  const releaseId = hashBytes(checksums);
+  if (statement?.subject.some(({ digest }) => digest.sha256 === releaseId) === true) return statement;
+  throw new KsbundleError({
+    code: 'KSB_PROVENANCE_INVALID',
+    exitCode: ExitCode.integrity,
+    message: `${provenanceFile(file)} does not tell of ${path.basename(file)}`,
+    why: 'none of its subjects is this release',
+    hint: 'get the file that was built with the tarball, or take it away to sign the tarball alone',
+  });
 }
 
 export interface SignedTarball {
@@ -60,7 +84,8 @@ export interface SignedTarball {
 }
 
 /**
- * Makes sure that the owner of the key signed the checksums, and the file if a signature lies beside it. Throws
+ * Makes sure that the owner of the key signed the checksums, and what lies beside the tarball: the signature of the file, and
+ * provenance, which must be of this release. Throws
  * `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`.
  */
 export async function requireSignatures(
@@ -78,10 +103,17 @@ export async function requireSignatures(
   }
   if (!verify('sha256', checksums, key.object, signature)) throw invalid(name, key);
   const detached = await ifThere(readFile(detachedSignature(file)));
-  if (detached === undefined) return;
-  const verifier = createVerify('sha256');
-  await feed(file, verifier);
-  if (!verifier.verify(key.object, detached)) throw invalid(path.basename(detachedSignature(file)), key);
+  if (detached !== undefined) {
+    const verifier = createVerify('sha256');
+    await feed(file, verifier);
+    if (!verifier.verify(key.object, detached)) throw invalid(path.basename(detachedSignature(file)), key);
+  }
+  const envelope = await ifThere(readFile(envelopeFile(file), 'utf8'));
+  if (envelope === undefined) return;
+  const releaseId = hashBytes(checksums);
+  const statement = openEnvelope(envelope, key);
+  if (statement?.subject.some(({ digest }) => digest.sha256 === releaseId) !== true)
+    throw invalid(path.basename(envelopeFile(file)), key);
 }
 
 async function feed(file: string, target: { readonly update: (chunk: Buffer) => unknown }): Promise<void> {

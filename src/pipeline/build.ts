@@ -15,6 +15,8 @@ import { hashFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
 import { readSigningKey, type PrivateKeyFile } from '../pack/keys.ts';
+import { envelopeFile } from '../pack/envelope.ts';
+import { provenanceFile } from '../pack/provenance.ts';
 import { detachedSignature, signTarball } from '../pack/signature.ts';
 import type { Context } from './context.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
@@ -42,16 +44,16 @@ export async function buildBundle(
     fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
     findTools: () => findHostTools({ signal: context.signal }),
   });
-  const { reused, tarball, record, audit } = await findOrMakeRelease(context, subject, artifacts);
+  const { reused, tarball, provenance, audit } = await findOrMakeRelease(context, subject, artifacts);
   const target = path.join(
     context.outDirectory,
     `${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
   );
-  // A signature of what lay there before.
-  await rm(detachedSignature(target), { force: true });
+  // Signatures of what lay there before.
+  for (const stale of [detachedSignature(target), envelopeFile(target)]) await rm(stale, { force: true });
   await deliver(context.store.pathOf(tarball), target, tarball);
+  await deliver(context.store.pathOf(provenance), provenanceFile(target), provenance);
   const signed = key === undefined ? undefined : await signTarball(target, key);
-  await deliver(context.store.pathOf(record), `${target}.build.json`, record);
   return { tarball: target, reused, audit, ...(signed === undefined ? {} : { signature: signed.signature }) };
 }
 
@@ -109,10 +111,10 @@ async function findOrMakeRelease(
     if (madeMeanwhile !== undefined) return { outcome: 'reused', value: { reused: true, ...madeMeanwhile } };
     const made = await makeRelease(context, subject, artifacts);
     await key.write(made);
-    const { tarball, record, audit } = made;
+    const { tarball, provenance, audit } = made;
     return {
       outcome: 'done',
-      value: { reused: false, tarball: tarball.sha256, record: record.sha256, audit },
+      value: { reused: false, tarball: tarball.sha256, provenance: provenance.sha256, audit },
     };
   };
   const lock = path.join(context.cacheDirectory, 'locks', key.digest);

@@ -13,7 +13,7 @@ import { componentNames, type LockedSubject } from './sources.ts';
 /** A release as the store has it. */
 export interface StoredRelease {
   readonly tarball: Sha256;
-  readonly record: Sha256;
+  readonly provenance: Sha256;
   readonly audit: AuditReport;
 }
 
@@ -61,16 +61,20 @@ export async function releaseKey(
   return {
     digest,
     async read() {
-      const [tarball, record, audit] = await Promise.all([find('tarball'), find('record'), find('audit')]);
-      if (tarball === undefined || record === undefined || audit === undefined) return undefined;
+      const [tarball, provenance, audit] = await Promise.all([
+        find('tarball'),
+        find('provenance'),
+        find('audit'),
+      ]);
+      if (tarball === undefined || provenance === undefined || audit === undefined) return undefined;
       const report = await readFile(store.pathOf(audit), 'utf8');
-      return { tarball, record, audit: JSON.parse(report) as AuditReport };
+      return { tarball, provenance, audit: JSON.parse(report) as AuditReport };
     },
-    async write({ tarball, record, audit, time }) {
+    async write({ tarball, provenance, audit, time }) {
       const report = await store.add(Readable.from([Buffer.from(JSON.stringify(audit))]));
       for (const [part, content] of [
         ['audit', report],
-        ['record', record],
+        ['provenance', provenance],
         ['tarball', tarball],
       ] as const) {
         await store.builds.write({

@@ -6,23 +6,26 @@ import { refreshRecords } from '../assemble/records.ts';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
 import { releaseName } from '../domain/layout.ts';
+import { formatPlatform } from '../domain/platform.ts';
 import type { Component } from '../domain/recipe.ts';
 import type { StoredContent } from '../domain/store.ts';
 import { fetchAll } from '../fetch/all.ts';
 import { wheelSource } from '../fetch/source.ts';
 import { findHostTools } from '../host/find.ts';
 import { withTemporaryDirectory } from '../io/files.ts';
+import { packageVersion } from '../io/package-info.ts';
 import { packRelease } from '../pack/pack-release.ts';
 import { relocateTree } from '../relocate/tree.ts';
 import { auditRelease, requireCleanAudit } from './audit.ts';
 import type { Context } from './context.ts';
+import { materialsOf } from './materials.ts';
 import { releaseFacts } from './release-facts.ts';
 import { componentNames, type LockedSubject } from './sources.ts';
 
 export interface MadeRelease {
   readonly tarball: StoredContent;
-  /** Facts of the build machine, which do not ship. */
-  readonly record: StoredContent;
+  /** How it was built, which does not ship. */
+  readonly provenance: StoredContent;
   readonly audit: AuditReport;
   /** Milliseconds it took. */
   readonly time: number;
@@ -81,14 +84,22 @@ export async function makeRelease(
       out,
       parts,
       facts: releaseFacts(context, subject, { components, wheels: assembled.wheels, floor: audit.floor }),
-      hostTools: Object.fromEntries(
-        tools.flatMap(({ name: tool, version }) => (version === undefined ? [] : [[tool, version]])),
-      ),
+      build: {
+        bundle: bundle.name,
+        platform: formatPlatform(context.platform),
+        materials: await materialsOf(context, subject),
+        tools: {
+          ksbundle: await packageVersion(),
+          ...Object.fromEntries(
+            tools.flatMap(({ name: tool, version }) => (version === undefined ? [] : [[tool, version]])),
+          ),
+        },
+      },
       signal,
     });
     const tarball = await context.store.addFile(packed.tarball, packed.sha256);
-    const record = await context.store.addFile(packed.record);
-    return { tarball, record, audit, time: performance.now() - start };
+    const provenance = await context.store.addFile(packed.provenance);
+    return { tarball, provenance, audit, time: performance.now() - start };
   });
 }
 

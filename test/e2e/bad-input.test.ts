@@ -163,7 +163,7 @@ describe('on a full disk', () => {
     expectRefusal(await ksbundle(build), 1, ['KSB_DISK_FULL', directory]);
     // The record of the build is small enough, and whole; of the tarball nothing is there.
     const left = (await listTree(directory)).map((entry) => entry.path);
-    expect(left.filter((file) => !file.endsWith('.build.json'))).toEqual([]);
+    expect(left.filter((file) => !file.endsWith('.intoto.json'))).toEqual([]);
     await grow();
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0 });
   });

@@ -78,7 +78,12 @@ export async function packDemo(
     out,
     facts: FACTS,
     parts: new Map(PARTS),
-    hostTools: { make: '4.3' },
+    build: {
+      bundle: 'demo',
+      platform: FACTS.platform,
+      materials: [{ name: 'p.tar.xz', uri: 'pkg:generic/cpython@3.13.15', sha256: DIGEST }],
+      tools: { make: '4.3' },
+    },
   };
   return { directory, release, options, packed: await packRelease(options) };
 }

@@ -11,7 +11,7 @@ import { readTar } from './tar-reader.ts';
 import { createTreeWriter } from './tree-writer.ts';
 import { readZip } from './zip-reader.ts';
 
-export interface VisitOptions {
+interface VisitOptions {
   /** What errors call the archive; its file name unless told (in the store that is a digest). */
   readonly name?: string;
   readonly signal?: AbortSignal | undefined;
@@ -31,7 +31,7 @@ const HEADERS_OF_ENTRY = 8192;
  * anything. The format is told by the bytes. Throws `KSB_ARCHIVE_UNKNOWN`, `KSB_ARCHIVE_DAMAGED`,
  * `KSB_HOST_TOOL_MISSING`, the signal's reason, and what `visit` throws.
  */
-export async function visitArchive(file: string, options: VisitOptions, visit: VisitEntry): Promise<void> {
+async function visitArchive(file: string, options: VisitOptions, visit: VisitEntry): Promise<void> {
   const { name = path.basename(file), signal, limits = DEFAULT_LIMITS } = options;
   const format = await detectFormat(file, name);
   const visitUnlessAborted: VisitEntry = async (entry) => {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Sha256 } from '../../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { isLicense } from '../../domain/license.ts';
 import type { Manifest, Part } from '../../domain/manifest.ts';
@@ -48,14 +49,23 @@ export function formatCycloneDx(manifest: Manifest): string {
       { ref: BUNDLE, dependsOn: manifest.requires },
       ...items.map(({ part, requires }) => ({ ref: part, dependsOn: requires })),
     ],
-    compositions: [{ aggregate: 'complete', dependencies: [BUNDLE, ...items.map(({ part }) => part)] }],
+    compositions: [
+      { aggregate: 'complete', assemblies: [BUNDLE], dependencies: [BUNDLE] },
+      // What publishers linked into their own code, only they know.
+      { aggregate: 'unknown', assemblies: items.map(({ part }) => part) },
+    ],
   };
   return `${JSON.stringify(document, null, 1)}\n`;
 }
 
 function componentOf(item: Item): object {
-  const { part, kind, name, version, license, cpe, purl, archives, recipe, linkedIn } = item;
+  const { part, kind, name, version, license, cpe, purl, archives, recipe, linkedIn, bills } = item;
   const isWheel = part.startsWith('wheel:');
+  const references = [
+    ...archives.map((archive) => reference(isWheel ? 'distribution' : 'source-distribution', archive)),
+    ...bills.map(({ path, sha256 }) => reference('bom', { file: path, sha256 })),
+  ];
+  const facts = properties({ recipe, linkage: linkedIn ? 'static' : undefined });
   return {
     type: kind === 'program' ? 'application' : 'library',
     'bom-ref': part,
@@ -65,21 +75,20 @@ function componentOf(item: Item): object {
     licenses: licensesOf(license),
     ...(cpe === undefined ? {} : { cpe }),
     purl,
-    ...(archives.length === 0
-      ? {}
-      : {
-          externalReferences: archives.map(({ file, sha256 }) => ({
-            type: isWheel ? 'distribution' : 'source-distribution',
-            // A name, as ksbundle fetches by digest from wherever the file is.
-            url: encodeURIComponent(file),
-            hashes: [hashOf(sha256)],
-          })),
-        }),
-    properties: properties({ recipe, linkage: linkedIn ? 'static' : undefined }),
+    ...(references.length === 0 ? {} : { externalReferences: references }),
+    ...(facts.length === 0 ? {} : { properties: facts }),
   };
 }
 
-function hashOf(sha256: string): object {
+/** A file by name, relative to nothing or to the release: ksbundle fetches by digest, from wherever a file is. */
+function reference(
+  type: string,
+  { file, sha256 }: { readonly file: string; readonly sha256: Sha256 },
+): object {
+  return { type, url: encodeURI(file), hashes: [hashOf(sha256)] };
+}
+
+function hashOf(sha256: Sha256): object {
   return { alg: 'SHA-256', content: sha256 };
 }
 

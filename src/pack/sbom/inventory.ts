@@ -1,6 +1,6 @@
 import { cpeOfVersion } from '../../domain/cpe.ts';
 import type { Sha256 } from '../../domain/digest.ts';
-import { SBOM_FILE, type Manifest, type Part } from '../../domain/manifest.ts';
+import { SBOM_FILE, type Manifest, type ManifestFile, type Part } from '../../domain/manifest.ts';
 import { pythonPurl } from '../../domain/purl.ts';
 import { hashBytes } from '../../io/files.ts';
 import { formatManifest } from '../manifest.ts';
@@ -23,6 +23,8 @@ export interface Item {
   /** Digest of the recipe it was built by; a wheel has none. */
   readonly recipe?: Sha256;
   readonly requires: readonly Part[];
+  /** Release paths of bills of materials that came with it (PEP 770), with their digests. */
+  readonly bills: readonly ManifestFile[];
 }
 
 /** What a bill of materials is made of, whatever its format. */
@@ -43,8 +45,12 @@ export function takeInventory(manifest: Manifest): Inventory {
     if (path.startsWith('bin/') || !shipped.has(part))
       shipped.set(part, path.startsWith('bin/') ? 'program' : 'library');
   }
-  const stock = (part: Part): Pick<Item, 'part' | 'kind' | 'linkedIn'> => ({
+  const bills = others.files
+    .filter((file) => 'sha256' in file)
+    .filter(({ path }) => /\.dist-info\/sboms\/[^/]+$/u.test(path));
+  const stock = (part: Part): Pick<Item, 'part' | 'kind' | 'linkedIn' | 'bills'> => ({
     part,
+    bills: bills.filter((file) => file.part === part),
     kind: shipped.get(part) ?? 'library',
     linkedIn: !shipped.has(part),
   });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/command-table.ts';
 import { usageOf } from '../../../src/cli/help.ts';
 import { OPTION_NAMES, optionSpec, optionText } from '../../../src/cli/options.ts';
-import { packageRoot } from '../../../src/cli/package-info.ts';
+import { packageRoot } from '../../../src/io/package-info.ts';
 import { parseArguments, interpret } from '../../../src/cli/parse.ts';
 import { SETTING_KEYS } from '../../../src/cli/setting-keys.ts';
 import { ExitCode } from '../../../src/domain/errors.ts';

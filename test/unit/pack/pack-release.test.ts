@@ -19,7 +19,7 @@ describe('packRelease', () => {
     expect(packed.tarball).toBe(path.join(directory, 'out', `${NAME}.tar.gz`));
     expect((await readdir(path.join(directory, 'out'))).sort()).toEqual([
       `${NAME}.tar.gz`,
-      `${NAME}.tar.gz.build.json`,
+      `${NAME}.tar.gz.intoto.json`,
     ]);
     const target = path.join(directory, 'target');
     await unpackArchive(packed.tarball, target);
@@ -43,11 +43,10 @@ describe('packRelease', () => {
 
   it('keeps facts of the build machine out of the release', async () => {
     const { packed } = await pack();
-    const record: unknown = JSON.parse(await readFile(`${packed.tarball}.build.json`, 'utf8'));
-    expect(record).toMatchObject({
-      tarball: `${NAME}.tar.gz`,
-      sha256: packed.sha256,
-      hostTools: { make: '4.3' },
+    const provenance: unknown = JSON.parse(await readFile(packed.provenance, 'utf8'));
+    expect(provenance).toMatchObject({
+      subject: [{ name: `${NAME}.tar.gz`, digest: { sha256: packed.sha256 } }, {}, {}],
+      predicate: { runDetails: { builder: { version: { make: '4.3' } } } },
     });
     expect(JSON.stringify(packed.manifest)).not.toContain('4.3');
   });

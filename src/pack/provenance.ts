@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { Sha256 } from '../domain/digest.ts';
+import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
+import { CHECKSUMS_FILE } from '../domain/manifest.ts';
+
+/** Something that the release was made from. */
+export interface Material {
+  /** File name, or `recipe:<name>/<file>`. */
+  readonly name: string;
+  /** Package URL, if there is one. */
+  readonly uri?: string;
+  readonly sha256: Sha256;
+}
+
+/** How a release came to be: what was asked for, from what, with which programs. */
+export interface BuildFacts {
+  /** Name of the bundle's recipe. */
+  readonly bundle: string;
+  readonly platform: string;
+  readonly materials: readonly Material[];
+  /** Version by name of the programs that took part. */
+  readonly tools: Readonly<Record<string, string>>;
+}
+
+export interface MadeTarball {
+  /** Name of the release. */
+  readonly release: string;
+  /** Digest of the tarball without a signature. */
+  readonly sha256: Sha256;
+  /** Digest of the tar inside, which tells whether two tarballs differ in more than their compression. */
+  readonly tarSha256: Sha256;
+  /** Digest of the checksums. */
+  readonly releaseId: Sha256;
+  /** gzip level. */
+  readonly level: number;
+}
+
+/** An in-toto statement, version 1, with the SLSA predicate for provenance, version 1. */
+export type Statement = z.infer<typeof schema>;
+
+const schema = z.object({
+  _type: z.literal('https://in-toto.io/Statement/v1'),
+  subject: z.array(z.object({ name: z.string(), digest: z.object({ sha256: z.string() }) })),
+  predicateType: z.literal('https://slsa.dev/provenance/v1'),
+  predicate: z.record(z.string(), z.unknown()),
+});
+
+/** Parses a statement; undefined if it is not one of provenance. */
+export function parseStatement(text: string): Statement | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the provenance of a tarball lies; and signed, as an envelope. */
+export function provenanceFile(tarball: string): string {
+  return `${tarball}.intoto.json`;
+}
+
+/** States how a tarball was made. Nothing in it tells the time or the place: the same build gives the same statement. */
+export function provenanceOf(made: MadeTarball, facts: BuildFacts): Statement {
+  const { release, sha256, tarSha256, releaseId, level } = made;
+  return {
+    _type: 'https://in-toto.io/Statement/v1',
+    subject: [
+      { name: `${release}.tar.gz`, digest: { sha256 } },
+      { name: `${release}.tar`, digest: { sha256: tarSha256 } },
+      { name: `${release}/${CHECKSUMS_FILE}`, digest: { sha256: releaseId } },
+    ],
+    predicateType: 'https://slsa.dev/provenance/v1',
+    predicate: {
+      buildDefinition: {
+        buildType: 'urn:ksbundle:build:1',
+        externalParameters: { bundle: facts.bundle, platform: facts.platform },
+        internalParameters: { sourceDateEpoch: SOURCE_DATE_EPOCH, gzipLevel: level },
+        resolvedDependencies: facts.materials.map((material) => ({
+          name: material.name,
+          ...(material.uri === undefined ? {} : { uri: material.uri }),
+          digest: { sha256: material.sha256 },
+        })),
+      },
+      runDetails: {
+        builder: {
+          id: 'urn:ksbundle:builder:1',
+          version: {
+            node: process.versions.node,
+            zlib: process.versions.zlib ?? '',
+            ...Object.fromEntries(Object.entries(facts.tools).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+          },
+        },
+      },
+    },
+  };
+}
+
+export function formatStatement(statement: Statement): string {
+  return `${JSON.stringify(statement, null, 1)}\n`;
+}
