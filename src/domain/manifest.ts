@@ -62,8 +62,8 @@ export interface ManifestWheel extends InstalledWheel {
 
 /**
  * What a release says about itself: `manifest.json`. Nothing in it depends on the machine that built it, so that
- * releases built anywhere are equal byte for byte; facts of the build machine are in the build record beside the
- * tarball, which does not ship.
+ * releases built anywhere are equal byte for byte; facts of the build machine are in the provenance
+ * beside the tarball, which does not ship.
  */
 export interface ReleaseFacts {
   readonly bundle: string;

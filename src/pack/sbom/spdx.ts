@@ -138,10 +138,12 @@ function collectLicenses(stated: readonly string[]): Licenses {
   }
   return {
     nameOf: (license) => (isLicense(license) ? license : (ids.get(license) ?? NOBODY_SAID)),
-    own: [...ids].sort().map(([name, licenseId]) => ({
-      licenseId,
-      name,
-      extractedText: `The publisher states: ${name}. The text is in the release, below licenses/.`,
-    })),
+    own: [...ids]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, licenseId]) => ({
+        licenseId,
+        name,
+        extractedText: `The publisher states: ${name}. The text is in the release, below licenses/.`,
+      })),
   };
 }

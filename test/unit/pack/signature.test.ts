@@ -4,6 +4,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { packTree, readLeadingFile, replaceLeadingFile, unpackArchive } from '../../../src/io/archive.ts';
+import { hashFile } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
 import { generateKeys, readSigningKey, readVerifyingKey } from '../../../src/pack/keys.ts';
 import { packRelease } from '../../../src/pack/pack-release.ts';
@@ -210,6 +211,59 @@ describe('an altered tarball', () => {
     expect(await factsOf(verifyTarball(tarball, { key: `${key}.pub` }))).toMatchObject({
       code: 'KSB_SIGNATURE_INVALID',
       message: expect.stringContaining('.tar.gz.sig') as unknown,
+    });
+  });
+});
+
+describe('provenance', () => {
+  const envelopeOf = async ({ tarball }: Signed) =>
+    JSON.parse(await readFile(`${tarball}.intoto.jsonl`, 'utf8')) as {
+      readonly payload: string;
+      readonly payloadType: string;
+      readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
+    };
+
+  it('is signed with the tarball, for anybody with openssl to verify', async () => {
+    const signed = await signDemo();
+    const { payload, payloadType, signatures } = await envelopeOf(signed);
+    const bytes = Buffer.from(payload, 'base64');
+    const statement = JSON.parse(bytes.toString()) as { readonly subject: readonly object[] };
+    const { releaseId } = await verifyTarball(signed.tarball, { key: `${signed.key}.pub` });
+    expect(statement.subject).toMatchObject([
+      { name: `${NAME}.tar.gz`, digest: { sha256: signed.packed.sha256 } },
+      { name: `${NAME}.tar` },
+      { name: `${NAME}/SHA256SUMS`, digest: { sha256: releaseId } },
+      { name: `signed/${NAME}.tar.gz`, digest: { sha256: await hashFile(signed.tarball) } },
+    ]);
+    const { directory, key } = signed;
+    const pae = `DSSEv1 ${payloadType.length} ${payloadType} ${bytes.length} `;
+    await writeFile(path.join(directory, 'pae'), Buffer.concat([Buffer.from(pae), bytes]));
+    await writeFile(path.join(directory, 'pae.sig'), Buffer.from(signatures[0]?.sig ?? '', 'base64'));
+    const check = ['dgst', '-sha256', '-verify', `${key}.pub`, '-signature', 'pae.sig', 'pae'];
+    expect(await openssl(directory, ...check)).toBe('Verified OK');
+  });
+
+  it('is refused where it was altered, or is of another release', async () => {
+    const signed = await signDemo();
+    const envelope = await envelopeOf(signed);
+    const file = `${signed.tarball}.intoto.jsonl`;
+    const statement = Buffer.from(envelope.payload, 'base64').toString().replace('"4.3"', '"4.4"');
+    await writeFile(
+      file,
+      JSON.stringify({ ...envelope, payload: Buffer.from(statement).toString('base64') }),
+    );
+    const refused = { code: 'KSB_SIGNATURE_INVALID', exitCode: 4 };
+    expect(await factsOf(verifyTarball(signed.tarball, { key: `${signed.key}.pub` }))).toMatchObject(refused);
+    await writeFile(file, 'nothing');
+    expect(await factsOf(verifyTarball(signed.tarball, { key: `${signed.key}.pub` }))).toMatchObject(refused);
+    const plain = `${signed.tarball}.intoto.json`;
+    await writeFile(
+      plain,
+      (await readFile(plain, 'utf8')).replaceAll(/"[0-9a-f]{64}"/g, `"${'0'.repeat(64)}"`),
+    );
+    expect(await factsOf(signFile(signed.tarball, { key: { file: signed.key } }))).toMatchObject({
+      code: 'KSB_PROVENANCE_INVALID',
+      exitCode: 4,
     });
   });
 });

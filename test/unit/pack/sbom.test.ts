@@ -1,0 +1,174 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
+import { describe, expect, it } from 'vitest';
+import { sha256 } from '../../../src/domain/digest.ts';
+import type { Manifest } from '../../../src/domain/manifest.ts';
+import { readSbom } from '../../../src/pack/inspect.ts';
+import { formatCycloneDx } from '../../../src/pack/sbom/cyclonedx.ts';
+import { formatSpdx } from '../../../src/pack/sbom/spdx.ts';
+import { packDemo } from '../../support/packed-release.ts';
+
+const digest = (letter: string) => sha256(letter.repeat(64));
+
+/** A release with every kind of licence, link and origin that a bill has words for. */
+const MANIFEST: Manifest = {
+  format: 1,
+  bundle: 'demo',
+  version: '1.0',
+  revision: 2,
+  license: 'Apache-2.0',
+  summary: 'a bundle for tests',
+  platform: 'x86_64-linux-gnu.2.17',
+  toolchain: { name: 'zig', version: '0.17.0', license: 'MIT' },
+  requires: ['component:cpython', 'wheel:app'],
+  components: [
+    {
+      name: 'cpython',
+      version: '3.13.15+local',
+      license: 'Python-2.0.1',
+      cpe: 'cpe:2.3:a:python:python',
+      purl: 'pkg:generic/cpython@3.13.15',
+      requires: ['component:zlib'],
+      sources: [{ file: 'p+q.tar.xz', sha256: digest('a') }],
+      recipe: digest('b'),
+    },
+    {
+      name: 'zlib',
+      version: '1.3',
+      license: 'Zlib OR LicenseRef-ours',
+      purl: 'pkg:generic/zlib@1.3',
+      requires: [],
+      sources: [],
+      recipe: digest('c'),
+    },
+  ],
+  wheels: [
+    {
+      name: 'app',
+      version: '2',
+      license: 'BSD License',
+      file: 'app-2-py3-none-any.whl',
+      sha256: digest('d'),
+      requires: ['wheel:lib'],
+    },
+    {
+      name: 'lib',
+      version: '3',
+      license: 'MIT OR Apache-2.0',
+      file: 'lib-3-py3-none-any.whl',
+      sha256: digest('e'),
+      requires: [],
+    },
+  ],
+  files: [
+    { path: 'bin/python3', part: 'component:cpython', mode: '755', size: 1, sha256: digest('1') },
+    { path: 'lib/app.py', part: 'wheel:app', mode: '644', size: 1, sha256: digest('2') },
+    { path: 'lib/lib.dist-info/sboms/l.json', part: 'wheel:lib', mode: '644', size: 1, sha256: digest('3') },
+    { path: 'licenses/zlib/LICENSE', part: 'component:zlib', mode: '644', size: 1, sha256: digest('4') },
+  ],
+};
+
+interface Bill {
+  readonly serialNumber: string;
+  readonly components: readonly { readonly 'bom-ref': string; readonly [key: string]: unknown }[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+}
+
+describe('CycloneDX', () => {
+  const text = formatCycloneDx(MANIFEST);
+  const bill = JSON.parse(text) as Bill;
+  const part = (ref: string) => bill.components.find((component) => component['bom-ref'] === ref);
+
+  it('is accepted by the official schema of 1.6, which refuses what is not', async () => {
+    const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+    expect(await validator.validate(text)).toBeNull();
+    expect(await validator.validate(text.replace('"application"', '"nonsense"'))).not.toBeNull();
+  });
+
+  it('names every part by purl, CPE and digest', () => {
+    expect(part('component:cpython')).toMatchObject({
+      type: 'application',
+      cpe: String.raw`cpe:2.3:a:python:python:3.13.15\+local:*:*:*:*:*:*:*`,
+      licenses: [{ license: { id: 'Python-2.0.1' } }],
+      externalReferences: [{ type: 'source-distribution', hashes: [{ content: digest('a') }] }],
+    });
+    expect(part('wheel:app')).toMatchObject({
+      purl: 'pkg:pypi/app@2',
+      hashes: [{ content: digest('d') }],
+      licenses: [{ license: { name: 'BSD License' } }],
+    });
+    expect(part('wheel:lib')).toMatchObject({
+      licenses: [{ expression: 'MIT OR Apache-2.0' }],
+      externalReferences: [{ type: 'distribution' }, { type: 'bom', url: 'lib/lib.dist-info/sboms/l.json' }],
+    });
+  });
+
+  it('tells what is linked in and what needs what', () => {
+    expect(part('component:zlib')).toMatchObject({
+      properties: expect.arrayContaining([{ name: 'ksbundle:linkage', value: 'static' }]) as unknown,
+    });
+    expect(part('wheel:app')).not.toHaveProperty('properties');
+    expect(Object.fromEntries(bill.dependencies.map(({ ref, dependsOn }) => [ref, dependsOn]))).toEqual({
+      bundle: ['component:cpython', 'wheel:app'],
+      'component:cpython': ['component:zlib'],
+      'component:zlib': [],
+      'wheel:app': ['wheel:lib'],
+      'wheel:lib': [],
+    });
+  });
+
+  it('has a serial number that changes with the release and with nothing else', () => {
+    expect(bill.serialNumber).toMatch(
+      /^urn:uuid:[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/,
+    );
+    expect(formatCycloneDx(structuredClone(MANIFEST))).toBe(text);
+    const other = JSON.parse(formatCycloneDx({ ...MANIFEST, files: MANIFEST.files.slice(1) })) as Bill;
+    expect(other.serialNumber).not.toBe(bill.serialNumber);
+  });
+
+  it('ships, and is made again from the manifest byte for byte', async () => {
+    const { packed, release } = await packDemo();
+    const shipped = await readFile(path.join(release, 'sbom.cdx.json'), 'utf8');
+    expect(await readSbom(packed.tarball, 'cyclonedx')).toBe(shipped);
+  });
+});
+
+describe('SPDX', () => {
+  const document = JSON.parse(formatSpdx(MANIFEST)) as {
+    readonly packages: readonly { readonly name: string; readonly licenseDeclared: string }[];
+    readonly relationships: readonly Record<string, string>[];
+    readonly hasExtractedLicensingInfos: readonly { readonly licenseId: string }[];
+  };
+
+  it('contains every part and tells how it is linked', () => {
+    expect(document.packages.map(({ name }) => name)).toEqual([
+      'demo',
+      'cpython',
+      'zlib',
+      'app',
+      'lib',
+      'zig',
+    ]);
+    const [bundle, cpython, zlib] = ['bundle', 'component-cpython', 'component-zlib'].map(
+      (id) => `SPDXRef-${id}`,
+    );
+    expect(document.relationships).toEqual(
+      expect.arrayContaining([
+        { spdxElementId: bundle, relationshipType: 'CONTAINS', relatedSpdxElement: zlib },
+        { spdxElementId: bundle, relationshipType: 'DEPENDS_ON', relatedSpdxElement: cpython },
+        { spdxElementId: cpython, relationshipType: 'STATIC_LINK', relatedSpdxElement: zlib },
+      ]),
+    );
+  });
+
+  it('has only licences that SPDX knows or that it explains', () => {
+    const declared = new Map(document.packages.map(({ name, licenseDeclared }) => [name, licenseDeclared]));
+    expect(declared.get('app')).toBe('LicenseRef-BSD-License');
+    expect(declared.get('zlib')).toBe('Zlib OR LicenseRef-ours');
+    expect(document.hasExtractedLicensingInfos.map(({ licenseId }) => licenseId)).toEqual([
+      'LicenseRef-BSD-License',
+      'LicenseRef-ours',
+    ]);
+  });
+});
