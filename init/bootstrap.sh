@@ -137,7 +137,8 @@ check_listing() {
     } | LC_ALL=C sort | LC_ALL=C uniq -u
   )
   [ "$odd" != : ] || return 0
-  refuse_signature "the release holds other files than were signed" "these were added, taken away or changed: $odd"
+  refuse_signature "the release holds other files than were signed" "added, taken away or changed:
+$(printf '%s\n' "$odd" | sed '/^:$/d')"
 }
 
 # Refuses a machine that cannot run the release's programs.
