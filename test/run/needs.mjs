@@ -21,6 +21,7 @@ const PROGRAMS = {
   python3: ['python3'],
   shellcheck: ['shellcheck'],
   strace: ['strace'],
+  'systemd-container': ['systemd-nspawn'],
   'util-linux': ['unshare', 'nsenter', 'mount'],
   'xz-utils': ['xz'],
   yash: ['yash'],

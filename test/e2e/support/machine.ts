@@ -41,7 +41,8 @@ export interface MachineProcess {
 }
 
 const SCRIPT = path.join(import.meta.dirname, 'machine-init.sh');
-const ENVIRONMENT = {
+/** Of every command that is run in a machine. */
+export const ENVIRONMENT = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
   LANG: 'C.UTF-8',
@@ -96,7 +97,8 @@ export async function startMachine(
   };
 }
 
-async function onlyChild(parent: number): Promise<number> {
+/** The one child of a process, by the host's ids. */
+export async function onlyChild(parent: number): Promise<number> {
   for (const entry of await readdir('/proc')) {
     const stat = /^\d+$/.test(entry) ? await readStat(entry) : undefined;
     if (stat?.parent === parent) return Number(entry);
@@ -104,7 +106,8 @@ async function onlyChild(parent: number): Promise<number> {
   throw new Error('the test machine has no first process');
 }
 
-async function processesIn(space: string, first: number): Promise<MachineProcess[]> {
+/** The processes of a process name space, without its first. */
+export async function processesIn(space: string, first: number): Promise<MachineProcess[]> {
   const found: MachineProcess[] = [];
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry) || Number(entry) === first) continue;

@@ -4,12 +4,12 @@ const PROGRAMS = ['debootstrap', 'ip', 'mount', 'nsenter', 'unshare'];
 
 /**
  * Why test machines cannot be made here (see machine.ts), in words for the person who reads the skipped tests;
- * undefined if they can.
+ * undefined if they can. `programs` are needed beyond those of all machines.
  */
-export async function whyNoMachines(): Promise<string | undefined> {
+export async function whyNoMachines(programs: readonly string[] = []): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'this needs root';
   const missing: string[] = [];
-  for (const program of PROGRAMS) {
+  for (const program of [...PROGRAMS, ...programs]) {
     const found = await run(['sh', '-c', 'command -v "$0"', program]);
     if (found.exitCode !== 0) missing.push(program);
   }
