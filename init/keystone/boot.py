@@ -93,7 +93,9 @@ def _sync_schema(conf: Any, request: dict[str, Any], new: str) -> None:
     # The cache does not run yet.
     conf.set_override("enabled", False, "cache")
     from keystone.common.sql import upgrades
+    from ksbundle_keystone import migrations
 
+    migrations.allow_percent()
     upgrades.offline_sync_database_to_version()
 
 
