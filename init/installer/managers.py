@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
-from . import files, processes, systemd, units
+from . import files, processes, systemd, unit_faults, units
 from .account import service_environment
 from .errors import Exit, Failure, Problem
 from .processes import Daemon, Process
@@ -40,6 +40,15 @@ class Manager(Protocol):
 
     def last_words(self, daemon: Daemon, lines: int) -> list[str]:
         """The last lines that the daemon printed."""
+
+    def explain(self, daemon: Daemon) -> str:
+        """Why the daemon does not run, as far as the manager knows; else empty."""
+
+    def check(self) -> Iterator[Problem]:
+        """What is wrong with the manager's own part, the daemons aside."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the manager keeps about the instance, by name, for a program to read."""
 
 
 def manager_of(site: Site) -> Manager:
@@ -96,6 +105,15 @@ class Direct:
     def last_words(self, daemon: Daemon, lines: int) -> list[str]:
         return files.tail(daemon.log, lines)
 
+    def explain(self, _daemon: Daemon) -> str:
+        return ""
+
+    def check(self) -> Iterator[Problem]:
+        yield from ()
+
+    def facts(self) -> Mapping[str, Any]:
+        return {}
+
 
 @dataclass(frozen=True)
 class Systemd:
@@ -146,3 +164,12 @@ class Systemd:
 
     def last_words(self, daemon: Daemon, lines: int) -> list[str]:
         return systemd.last_words(self.names.daemon(daemon), lines)
+
+    def explain(self, daemon: Daemon) -> str:
+        return unit_faults.explain(self._units.get(self.names.daemon(daemon)))
+
+    def check(self) -> Iterator[Problem]:
+        return unit_faults.check(self.names, self._units)
+
+    def facts(self) -> Mapping[str, Any]:
+        return {name: vars(unit) for name, unit in self._units.items()}

@@ -132,7 +132,13 @@ class Product(Protocol):
         it. Cut off, it is done again."""
 
     def check_data(self, site: Site) -> list[Problem]:
-        """What is wrong with keys and database on disk."""
+        """What is wrong with keys, database and certificate on disk."""
+
+    def expiring(self, site: Site) -> list[Problem]:
+        """What will be wrong with them soon."""
+
+    def check_serving(self, site: Site) -> list[Problem]:
+        """Why the service, whose daemons run, does not answer on a listener. Waits for seconds, not for minutes."""
 
     def summary(self, site: Site) -> list[str]:
         """The last lines of a successful install."""

@@ -54,6 +54,21 @@ def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
             )
 
 
+def check_units(session: Session, site: Site) -> Iterator[Problem]:
+    """Unit files that systemd needs to run the instance and does not have."""
+    if not systemd.is_running():
+        return
+    own = units.find_own(site.instance)
+    missing = [file.path for file in rendered_files(site, session.product) if file.path not in own]
+    if missing:
+        yield Problem(
+            "unit files of the instance are missing",
+            where=", ".join(missing),
+            why="the answers say that systemd runs it",
+            hint=f"run {session.command_line('install')}: it writes them again",
+        )
+
+
 @contextmanager
 def changing_units(changes: Sequence[Change], *, undo: bool = False) -> Iterator[None]:
     """Around the writing, or the undoing, of unit files. Those that go stop before; systemd reads the rest after."""

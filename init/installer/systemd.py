@@ -31,7 +31,11 @@ class Unit:
     name: str
     load: str
     active: str
+    #: Finer than `active`: `auto-restart`, `running`, `dead` …
+    sub: str
     result: str
+    #: How often systemd started it again by itself.
+    restarts: int
     #: `enabled`, `disabled`, `static`, `masked` …
     enabled: str
     main_pid: int
@@ -39,7 +43,10 @@ class Unit:
     outdated: bool
 
 
-_PROPERTIES = ("Id", "LoadState", "ActiveState", "Result", "UnitFileState", "MainPID", "NeedDaemonReload")
+_PROPERTIES = (
+    *("Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts"),
+    *("UnitFileState", "MainPID", "NeedDaemonReload"),
+)
 
 
 def find_units(names: Sequence[str]) -> Mapping[str, Unit]:
@@ -52,7 +59,9 @@ def find_units(names: Sequence[str]) -> Mapping[str, Unit]:
             name=facts["Id"],
             load=facts.get("LoadState", ""),
             active=facts.get("ActiveState", ""),
+            sub=facts.get("SubState", ""),
             result=facts.get("Result", ""),
+            restarts=int(facts.get("NRestarts", "0")),
             enabled=facts.get("UnitFileState", ""),
             main_pid=int(facts.get("MainPID", "0")),
             outdated=facts.get("NeedDaemonReload") == "yes",

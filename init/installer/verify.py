@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import control, files, report, rollback
+from . import diagnosis, files, report, rollback
 from .errors import Exit, Failure, Problem, check_all
 from .receipt import Receipt
 from .session import Session
@@ -65,7 +65,7 @@ def _verify_instance(session: Session, found: _Findings) -> None:
     site = session.site()
     found.previous = rollback.describe_previous(session, recorded)
     found.edits.extend(_edits(session, recorded))
-    problems = [*_check_files(session, recorded), *control.find_faults(session, site)]
+    problems = [*_check_files(session, recorded), *diagnosis.find_faults(session, site)]
     try:
         found.proven.extend(session.product.prove(site))
     except Failure as failure:

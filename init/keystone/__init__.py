@@ -6,12 +6,13 @@ Its functions are those of `installer.product.Product`.
 from .catalog import migrate, state
 from .checks import check_answers, warn
 from .configuration import directories
-from .daemons import PROGRAMS, check_configuration, daemons, reload, wait_ready
+from .daemons import PROGRAMS, check_configuration, check_serving, daemons, reload, wait_ready
 from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, upgrade_data
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
 from .settings import TRANSIENT, listeners
+from .tls import expiring
 
 __all__ = [
     "DATABASES",
@@ -22,9 +23,11 @@ __all__ = [
     "check_answers",
     "check_configuration",
     "check_data",
+    "check_serving",
     "copy_data",
     "daemons",
     "directories",
+    "expiring",
     "is_prepared",
     "listeners",
     "maintain",

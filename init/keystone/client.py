@@ -26,7 +26,9 @@ class Answer:
     body: bytes
 
 
-def request(site: Site, method: str, url: str, *, body: Any = None, token: str | None = None) -> Answer:
+def request(
+    site: Site, method: str, url: str, *, body: Any = None, token: str | None = None, seconds: float = SECONDS
+) -> Answer:
     """One HTTP request, past any proxy. An error status is an answer too; raises OSError if there is none."""
     headers = {"Content-Type": "application/json"}
     if token is not None:
@@ -34,7 +36,7 @@ def request(site: Site, method: str, url: str, *, body: Any = None, token: str |
     content = None if body is None else json.dumps(body).encode()
     message = urllib.request.Request(url, data=content, headers=headers, method=method)
     try:
-        with _opener(site, url).open(message, timeout=SECONDS) as answer:
+        with _opener(site, url).open(message, timeout=seconds) as answer:
             return Answer(answer.status, dict(answer.headers), answer.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -56,10 +58,10 @@ def listener_url(site: Site, listener: Listener) -> str:
     return f"{scheme}://{join_host(settings.reachable(listener))}:{listener.port}/v3"
 
 
-def probe(site: Site, listener: Listener) -> str:
+def probe(site: Site, listener: Listener, *, seconds: float = SECONDS) -> str:
     """Why the listener does not serve Keystone yet; empty if it does."""
     try:
-        status = request(site, "GET", listener_url(site, listener)).status
+        status = request(site, "GET", listener_url(site, listener), seconds=seconds).status
     except OSError as error:
         return str(getattr(error, "reason", None) or error)
     return "" if status == 200 else f"it answers {status}"

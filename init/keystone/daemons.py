@@ -23,6 +23,8 @@ CACHE_SIZE = 64
 #: the import of Keystone alone can take a minute.
 IDLE_SECONDS = 60
 LONGEST_START = 900
+#: Seconds in which a service that runs answers whether it is Keystone.
+PATIENCE = 10
 
 
 def daemons(site: Site) -> list[Daemon]:
@@ -63,6 +65,26 @@ def wait_ready(site: Site) -> None:
             if not found or "500" in why or patience.is_over(found):
                 raise _not_ready(site, why if found else f"{server.NAME} ended")
             time.sleep(0.05)
+
+
+def check_serving(site: Site) -> list[Problem]:
+    """Why listeners do not serve Keystone."""
+    problems = []
+    for listener in settings.listeners(site):
+        why = client.probe(site, listener, seconds=PATIENCE)
+        if why:
+            problems.append(_silent(site, client.listener_url(site, listener), why))
+    return problems
+
+
+def _silent(site: Site, url: str, why: str) -> Problem:
+    return Problem(
+        "the service does not answer",
+        where=url,
+        why=why,
+        details=_first_fault(site),
+        hint="remove the cause, then run init/bootstrap.sh restart",
+    )
 
 
 def _not_ready(site: Site, why: str) -> Failure:

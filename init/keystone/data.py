@@ -17,7 +17,7 @@ from installer.errors import Exit, Failure, Problem
 from installer.journal import Journal
 from installer.product import Site
 
-from . import configuration, password, settings, users
+from . import configuration, database, password, settings, tls, users
 
 SECRETS = ("keys", *(user.password_file for user in users.USERS))
 DATABASES = (configuration.DATABASE,)
@@ -108,7 +108,7 @@ def _failed(site: Site, action: str, status: int, output: bytes) -> Failure:
 
 
 def check_data(site: Site) -> list[Problem]:
-    return [*_check_keys(site), *_check_database(site)]
+    return [*_check_keys(site), *database.check(site), *tls.check_copies(site)]
 
 
 def _check_keys(site: Site) -> Iterator[Problem]:
@@ -136,15 +136,3 @@ def _check_keys(site: Site) -> Iterator[Problem]:
                 why=f"key {', '.join(sorted(foreign))} is not {site.account.name}'s",
                 hint=f"chown -R {site.account.name} {where}",
             )
-
-
-def _check_database(site: Site) -> Iterator[Problem]:
-    where = site.instance.path(configuration.DATABASE)
-    try:
-        owner = os.stat(where).st_uid
-    except OSError as error:
-        yield Problem("the database cannot be read", where=where, why=error.strerror or "", hint="restore a backup")
-        return
-    if owner != site.account.uid:
-        hint = f"chown {site.account.name} {where}"
-        yield Problem("the service cannot write its database", where=where, why="it is another user's", hint=hint)

@@ -76,7 +76,10 @@ def check_answers(site: Site) -> list[Problem]:
     if len(given) == 1:
         missing = "tls-key" if given == ["tls-cert"] else "tls-cert"
         return [Problem(f"--{given[0]} is given without --{missing}", hint="TLS needs both; --tls-cert= takes it away")]
-    certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
+    return _check_files(_source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY))
+
+
+def _check_files(certificate: str, key: str) -> list[Problem]:
     problems = [
         *_check_file(certificate, _CERTIFICATES, "certificate"),
         *_check_file(key, _KEYS, "private key"),
@@ -125,6 +128,33 @@ def _check_pair(certificate: str, key: str) -> Iterator[Problem]:
         yield Problem("TLS does not work with the certificate", where=certificate, why=error.reason or str(error))
 
 
+def check_copies(site: Site) -> list[Problem]:
+    """What keeps the instance's own certificate and key from being used, now."""
+    if not settings.has_tls(site):
+        return []
+    return _check_files(site.instance.path(CERTIFICATE), site.instance.path(KEY))
+
+
+def expiring(site: Site) -> list[Problem]:
+    """A word on the instance's certificate if it ends soon; nothing if it has ended or cannot be used."""
+    if not settings.has_tls(site) or check_copies(site):
+        return []
+    certificate = site.instance.path(CERTIFICATE)
+    shown = _shake_hands(_server(certificate, site.instance.path(KEY)), _client(_trust(certificate)))
+    return list(_warn_of_end(certificate, shown))
+
+
+def _warn_of_end(certificate: str, shown: dict[str, Any]) -> Iterator[Problem]:
+    left = ssl.cert_time_to_seconds(shown["notAfter"]) - time.time()
+    if left < SOON:
+        yield Problem(
+            f"the certificate ends in {int(left / 86400)} days",
+            where=certificate,
+            why=f"it is valid until {shown['notAfter']}",
+            hint="put the renewed one in its place and run install again",
+        )
+
+
 def warn(site: Site) -> Iterator[Problem]:
     """What works, but is unusual with the certificate or the key."""
     if not settings.has_tls(site):
@@ -134,14 +164,7 @@ def warn(site: Site) -> Iterator[Problem]:
         yield Problem("the private key can be read by every user", where=key, hint=f"chmod o= {key}")
     server = _server(certificate, key)
     shown = _shake_hands(server, _client(_trust(certificate)))
-    left = ssl.cert_time_to_seconds(shown["notAfter"]) - time.time()
-    if left < SOON:
-        yield Problem(
-            f"the certificate ends in {int(left / 86400)} days",
-            where=certificate,
-            why=f"it is valid until {shown['notAfter']}",
-            hint="put the renewed one in its place and run install again",
-        )
+    yield from _warn_of_end(certificate, shown)
     name = settings.public_name(site)
     try:
         _shake_hands(server, _client(_trust(certificate), check_name=True), name)

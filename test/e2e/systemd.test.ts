@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { earlierTarball, tarball } from './support/bundle.ts';
 import type { DebianSuite } from './support/debian-root.ts';
 import { send } from './support/http.ts';
 import { whyNoMachines } from './support/requirements.ts';
@@ -11,7 +12,6 @@ const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 const SUITES: readonly DebianSuite[] = exhaustive ? ['bullseye', 'bookworm', 'trixie'] : ['bookworm'];
 const URL = 'http://127.0.0.1:5000/v3';
 const DAEMONS = ['memcached', 'httpd'];
-const UNITS = [...DAEMONS, 'maintain'].map((name) => `ksbundle-keystone-${name}.service`);
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined).each(SUITES)(
@@ -20,111 +20,174 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     let machine: SystemdMachine;
     let site: Site;
     let password: string;
+    let token: string;
 
     beforeAll(async () => {
       machine = await startSystemdMachine(suite);
-      await machine.execute(['useradd', '--system', '--shell', '/usr/sbin/nologin', 'keystone']);
-      site = await unpack(machine, `/srv/k" é $1 'x'`);
+      await succeed(['useradd', '--system', '--shell', '/usr/sbin/nologin', 'keystone']);
+      site = await unpack(machine, `/srv/%d \\é $1 'x' "k"`);
       return () => machine.destroy();
     });
 
+    const succeed = async (argv: readonly string[]): Promise<string> => {
+      const { exitCode, stdout, stderr } = await machine.execute(argv);
+      if (exitCode !== 0) throw new Error(`${argv.join(' ')} ended with ${exitCode}: ${stderr}`);
+      return stdout.trim();
+    };
+    /** What systemctl prints; it also ends with an error where that is bad news. */
     const systemctl = async (...argv: readonly string[]): Promise<string> =>
       (await machine.execute(['systemctl', ...argv])).stdout.trim();
-    const unitFiles = async (): Promise<string> =>
-      (await machine.execute(['find', '/etc/systemd/system', '-name', '*ksb*'])).stdout;
-    const validate = async (token: string, url = URL): Promise<number | undefined> => {
-      const headers = { 'x-auth-token': token, 'x-subject-token': token };
-      return (await send(machine, { method: 'GET', url: `${url}/auth/tokens`, headers })).status;
+    const property = (unit: string, name: string): Promise<string> =>
+      succeed(['systemctl', 'show', '--property', name, '--value', unit]);
+    const mainPid = async (daemon: string): Promise<string> => {
+      const pid = await property(`ksbundle-keystone-${daemon}`, 'MainPID');
+      if (!/^[1-9]\d*$/.test(pid)) throw new Error(`${daemon} has no main process`);
+      return pid;
     };
-    /** Waits, for a minute at most, until a password gets a token. */
-    const expectToken = async (): Promise<void> => {
+    const unitFiles = (): Promise<string> => succeed(['find', '/etc/systemd/system', '-name', '*ksbundle*']);
+    const exposure = async (unit: string): Promise<number> => {
+      const stdout = await succeed(['systemd-analyze', 'security', '--no-pager', `${unit}.service`]);
+      return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
+    };
+    const validate = async (subject = token): Promise<number | undefined> => {
+      const headers = { 'x-auth-token': subject, 'x-subject-token': subject };
+      return (await send(machine, { method: 'GET', url: `${URL}/auth/tokens`, headers })).status;
+    };
+    /** Waits, for a minute at most, until a condition holds. */
+    const wait = async (what: string, condition: () => Promise<boolean>): Promise<void> => {
       const deadline = Date.now() + 60_000;
-      let status: number | undefined;
-      while (status !== 201 && Date.now() < deadline) {
+      while (!(await condition())) {
+        if (Date.now() > deadline) throw new Error(`in vain: waited for ${what}`);
         await sleep(200);
-        status = await logIn(machine, URL, password).then(
-          (answer) => answer.status,
-          () => undefined,
-        );
       }
-      expect(status).toBe(201);
     };
+    const expectToken = (): Promise<void> =>
+      wait('a token', () =>
+        logIn(machine, URL, password).then(
+          (answer) => answer.status === 201,
+          () => false,
+        ),
+      );
 
     it('is installed under a path with all that systemd gives a meaning to', async () => {
       await install(site, ['--service', 'systemd']);
       password = await adminPassword(site);
+      token = await issueToken(machine, URL, password);
       expect(await systemctl('is-enabled', 'ksbundle-keystone.target')).toBe('enabled');
       for (const daemon of DAEMONS)
-        expect(await systemctl('show', '-P', 'User', `ksbundle-keystone-${daemon}`)).toBe('keystone');
-      await expectToken();
+        expect(await property(`ksbundle-keystone-${daemon}`, 'User')).toBe('keystone');
     });
 
     it('is not touched by a second run', async () => {
-      const pid = await systemctl('show', '-P', 'MainPID', 'ksbundle-keystone-httpd');
-      const again = await install(site, []);
-      expect(again.stderr).toContain('nothing to change');
-      expect(await systemctl('show', '-P', 'MainPID', 'ksbundle-keystone-httpd')).toBe(pid);
+      const pid = await mainPid('httpd');
+      expect((await install(site, [])).stderr).toContain('nothing to change');
+      expect(await mainPid('httpd')).toBe(pid);
     });
 
-    it.each(UNITS)('exposes little of the host to %s', async (unit) => {
-      const { stdout } = await machine.execute(['systemd-analyze', 'security', '--no-pager', unit]);
-      const [, exposure] = /Overall exposure level for \S+: ([\d.]+)/.exec(stdout) ?? [];
-      expect(Number(exposure)).toBeLessThanOrEqual(2.5);
+    it.each([...DAEMONS, 'maintain'])('exposes little of the host to %s', async (name) => {
+      expect(await exposure(`ksbundle-keystone-${name}`)).toBeLessThanOrEqual(2.5);
     });
 
     it.each(DAEMONS)('heals when %s is killed', async (daemon) => {
-      const unit = `ksbundle-keystone-${daemon}`;
-      const pid = await systemctl('show', '-P', 'MainPID', unit);
-      expect(pid).toMatch(/^[1-9]/);
-      expect(await machine.execute(['kill', '-9', pid])).toMatchObject({ exitCode: 0 });
+      const pid = await mainPid(daemon);
+      await succeed(['kill', '-9', pid]);
+      await wait(`another ${daemon}`, async () => {
+        const unit = `ksbundle-keystone-${daemon}`;
+        const now = await property(unit, 'MainPID');
+        return now !== pid && now !== '0' && (await systemctl('is-active', unit)) === 'active';
+      });
       await expectToken();
-      const deadline = Date.now() + 30_000;
-      while ((await systemctl('is-active', unit)) !== 'active' && Date.now() < deadline) await sleep(200);
-      expect(await systemctl('show', '-P', 'MainPID', unit)).not.toBe(pid);
       expect(await bootstrap(site, ['status'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('heals when any child of httpd is killed', async () => {
+      const parent = await mainPid('httpd');
+      const children = (await succeed(['pgrep', '-P', parent])).split('\n');
+      // Two of Keystone's processes, or more, and one at least that talks to clients.
+      expect(children.length).toBeGreaterThanOrEqual(3);
+      for (const child of children) {
+        await succeed(['kill', '-9', child]);
+        await expectToken();
+      }
+      expect(await mainPid('httpd')).toBe(parent);
     });
 
     it('issues a token after a reboot, without a hand', async () => {
       await machine.reboot();
       await expectToken();
+      expect(await validate()).toBe(200);
       expect(await systemctl('is-system-running')).toBe('running');
     });
 
     it('rotates keys by its timer, and tokens from before stay valid', async () => {
-      const token = await issueToken(machine, URL, password);
       const keys = `${site.instance}/keys/fernet`;
-      const before = await machine.execute(['ls', keys]);
-      expect(await systemctl('is-active', 'ksbundle-keystone-maintain.timer')).toBe('active');
-      await machine.execute(['touch', '-d', '2 days ago', `${keys}/0`]);
-      expect(
-        await machine.execute(['systemctl', 'start', 'ksbundle-keystone-maintain.service']),
-      ).toMatchObject({ exitCode: 0 });
-      const after = await machine.execute(['ls', keys]);
-      expect(after.stdout).toBe(`${before.stdout}2\n`);
-      expect(await validate(token)).toBe(200);
+      const before = await succeed(['ls', keys]);
+      await succeed(['touch', '-d', '2 days ago', `${keys}/0`]);
+      // As `systemctl edit` does it: nobody waits an hour here.
+      const soon = '[Timer]\\nOnActiveSec=1\\nAccuracySec=1\\nRandomizedDelaySec=0\\n';
+      const edit = `mkdir "$0" && printf '${soon}' >"$0/soon.conf" && systemctl daemon-reload`;
+      await succeed(['sh', '-c', edit, '/etc/systemd/system/ksbundle-keystone-maintain.timer.d']);
+      await succeed(['systemctl', 'restart', 'ksbundle-keystone-maintain.timer']);
+      await wait('new keys', async () => (await succeed(['ls', keys])) === `${before}\n2`);
+      await wait(
+        'its end',
+        async () => (await systemctl('is-active', 'ksbundle-keystone-maintain')) === 'inactive',
+      );
+      expect(await property('ksbundle-keystone-maintain.service', 'Result')).toBe('success');
+      await succeed(['rm', '-r', '/etc/systemd/system/ksbundle-keystone-maintain.timer.d']);
+      expect(await validate()).toBe(200);
       await expectToken();
     });
 
     it('is stopped and started through bootstrap', async () => {
-      expect(await bootstrap(site, ['stop'])).toMatchObject({ exitCode: 0 });
+      await install(site, ['stop']);
       expect(await systemctl('is-active', 'ksbundle-keystone-httpd')).toBe('inactive');
-      expect(await bootstrap(site, ['start'])).toMatchObject({ exitCode: 0 });
+      await install(site, ['start']);
       expect(await systemctl('is-active', 'ksbundle-keystone-httpd')).toBe('active');
+    });
+
+    it('is not started past systemd when its units were removed', async () => {
+      const unit = '/etc/systemd/system/ksbundle-keystone-httpd.service';
+      await install(site, ['stop']);
+      await succeed(['mv', unit, '/root/unit']);
+      const started = await bootstrap(site, ['start']);
+      expect(started).toMatchObject({ exitCode: 3 });
+      expect(started.stderr).toContain(unit);
+      await succeed(['mv', '/root/unit', unit]);
+      await install(site, ['start']);
     });
 
     it('listens on a port below 1024 with that one capability', async () => {
       await install(site, ['--port', '80', '--port', '5000']);
       await issueToken(machine, 'http://127.0.0.1:80/v3', password);
-      const pid = await systemctl('show', '-P', 'MainPID', 'ksbundle-keystone-httpd');
-      const status = await machine.execute(['grep', 'CapEff', `/proc/${pid}/status`]);
-      expect(status.stdout.trim()).toBe('CapEff:\t0000000000000400');
+      const status = await succeed(['grep', 'CapEff', `/proc/${await mainPid('httpd')}/status`]);
+      expect(status).toBe('CapEff:\t0000000000000400');
+      expect(await exposure('ksbundle-keystone-httpd')).toBeLessThanOrEqual(2.5);
+    });
+
+    it('is brought back from a backup', async () => {
+      const { stdout } = await install(site, ['backup']);
+      await install(site, ['restore', stdout.trim()]);
+      expect(await systemctl('is-active', ...DAEMONS.map((name) => `ksbundle-keystone-${name}`))).toBe(
+        'active\nactive',
+      );
+      expect(await validate()).toBe(200);
+    });
+
+    it('is served by uWSGI, in a unit of its own', async () => {
+      await install(site, ['--server', 'uwsgi']);
+      expect(await unitFiles()).not.toContain('httpd');
+      expect(await exposure('ksbundle-keystone-uwsgi')).toBeLessThanOrEqual(2.5);
+      await succeed(['kill', '-9', await mainPid('uwsgi')]);
+      await expectToken();
+      expect(await validate()).toBe(200);
     });
 
     it('is converted: no unit is left, and the data is', async () => {
-      await install(site, ['--service', 'none']);
+      await install(site, ['--service', 'none', '--server', 'mod_wsgi']);
       expect(await unitFiles()).toBe('');
       expect(await systemctl('list-units', '--all', '--no-legend', 'ksbundle*')).toBe('');
-      await expectToken();
+      expect(await validate()).toBe(200);
     });
 
     it('is converted back, under another name', async () => {
@@ -134,6 +197,36 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       );
       expect(await unitFiles()).toBe('');
       expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('is uninstalled, with its units', async () => {
+      await install(site, ['uninstall']);
+      expect(await succeed(['find', '/etc/systemd/system', '-name', 'identity*'])).toBe('');
+      expect(await systemctl('list-units', '--all', '--no-legend', 'identity*')).toBe('');
+    });
+
+    it('is upgraded and rolled back, and its units with it', async () => {
+      const old = await unpack(machine, '/opt', { from: earlierTarball() });
+      const fresh = await unpack(machine, '/opt', { from: tarball() });
+      const served = async (): Promise<string> => {
+        expect(await systemctl('is-active', 'ksbundle-keystone.target')).toBe('active');
+        return succeed(['readlink', `/proc/${await mainPid('httpd')}/exe`]);
+      };
+      await install(old, ['--service', 'systemd']);
+      const before = await issueToken(machine, URL, await adminPassword(old));
+      await install(fresh, ['upgrade', '--from', old.release]);
+      expect(await served()).toContain(fresh.release);
+      expect(await validate(before)).toBe(200);
+      await install(fresh, ['rollback']);
+      expect(await served()).toContain(old.release);
+      expect(await validate(before)).toBe(200);
+      await machine.reboot();
+      await wait('a token', () =>
+        validate(before).then(
+          (status) => status === 200,
+          () => false,
+        ),
+      );
     });
   },
 );

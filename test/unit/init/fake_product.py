@@ -98,6 +98,12 @@ class FakeProduct:
     def check_data(self, site: Site) -> list[Problem]:
         return []
 
+    def expiring(self, site: Site) -> list[Problem]:
+        return []
+
+    def check_serving(self, site: Site) -> list[Problem]:
+        return []
+
     def summary(self, site: Site) -> list[str]:
         return []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import support
 from fake_product import DAEMON, FakeProduct, end
-from installer import arguments, control, install, show, verify
+from installer import arguments, control, install, place, show, status, verify
 from installer.errors import Exit, Failure
 from installer.journal import Journal
 from installer.processes import find_processes
@@ -205,11 +205,43 @@ class InstallTest(support.DirectoryTest):
         self.install()
         end(self.running())
         with self.assertRaises(Failure) as caught, quiet():
-            control.status(self.session("status"), as_json=False)
+            status.status(self.session("status"), as_json=False)
         self.assertIn("not running", caught.exception.problems[0].what)
         with quiet():
             control.start(self.session("start"))
         self.assertEqual(len(self.running()), 1)
+
+    def places(self, *argv: str) -> list[str]:
+        return [problem.what for problem in place.check(self.session("status", *argv))]
+
+    def test_an_instance_that_was_copied_or_moved_is_told_from_one_that_was_not(self) -> None:
+        one, other = str(self.directory / "one"), str(self.directory / "other")
+        self.install("--instance", one)
+        self.addCleanup(lambda: end(find_processes(f"{one}/run", {DAEMON}) or find_processes(f"{other}/run", {DAEMON})))
+        self.assertEqual(self.places("--instance", one), [])
+        shutil.copytree(one, other)
+        self.assertEqual(self.places("--instance", other), ["the instance is a copy"])
+        shutil.rmtree(other)
+        os.rename(one, other)
+        self.assertEqual(self.places("--instance", other), ["the instance was moved"])
+        with self.assertRaises(Failure) as caught, quiet():
+            control.start(self.session("start", "--instance", other))
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+
+    def test_a_release_that_went_away_and_one_that_was_replaced(self) -> None:
+        one, former = str(self.directory / "one"), self.root
+        self.install("--instance", one)
+        self.addCleanup(lambda: end(find_processes(f"{one}/run", {DAEMON})))
+        self.root = self.directory / "elsewhere"
+        shutil.copytree(former, self.root)
+        self.assertEqual(self.places("--instance", one), ["the instance belongs to another release"])
+        shutil.rmtree(former)
+        self.assertEqual(self.places("--instance", one), ["the release was moved or removed"])
+        os.rename(self.root, former)
+        self.root = former
+        with (self.root / "SHA256SUMS").open("a") as sums:
+            sums.write(f"{'1' * 64}  more\n")
+        self.assertEqual(self.places("--instance", one), ["the release was replaced by another"])
 
     def test_stop_and_restart(self) -> None:
         self.install()

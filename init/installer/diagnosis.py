@@ -1,0 +1,69 @@
+"""What is wrong with an installed instance, and why, short of using the service as a client does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import place, ports, service, space
+from .errors import Problem
+from .managers import Manager, manager_of
+from .processes import Daemon
+from .product import Site
+from .session import Session
+
+
+def find_faults(session: Session, site: Site) -> list[Problem]:
+    """Everything that is wrong now, causes before what follows from them."""
+    manager = manager_of(site)
+    return [
+        *_check_journal(session),
+        *place.check(session),
+        *space.check(space.volumes(site.instance)),
+        *service.check_units(session, site),
+        *_check_daemons(session, site, manager),
+        *manager.check(),
+        *session.product.check_data(site),
+    ]
+
+
+def find_worries(session: Session, site: Site) -> list[Problem]:
+    """What will be wrong soon."""
+    return [*space.warn(space.volumes(site.instance)), *session.product.expiring(site)]
+
+
+def _check_journal(session: Session) -> Iterator[Problem]:
+    unfinished = session.unfinished
+    if unfinished is not None:
+        yield Problem(
+            f"{unfinished.operation} of {unfinished.began} was cut off",
+            why=f"its last step was: {unfinished.last_step}",
+            hint=f"run {unfinished.resume or session.command_line('install')}; it goes on from there",
+        )
+
+
+def _check_daemons(session: Session, site: Site, manager: Manager) -> Iterator[Problem]:
+    found = session.processes()
+    mains = [(daemon, service.main_process(found, daemon)) for daemon in session.product.daemons(site)]
+    for daemon, main in mains:
+        if main is None:
+            yield _describe_end(session, manager, daemon)
+        elif not manager.owns(daemon, main):
+            why = f"systemd did not start process {main.pid}, and will not start it again"
+            hint = f"run {session.command_line('restart')}"
+            yield Problem(f"{daemon.name} runs on its own", why=why, hint=hint)
+    if all(main for _, main in mains):
+        yield from session.product.check_serving(site)
+    else:
+        yield from ports.check(session.product.listeners(site), [process.pid for process in found])
+
+
+def _describe_end(session: Session, manager: Manager, daemon: Daemon) -> Problem:
+    left = [process for process in session.processes() if daemon.argv[0].endswith(f"/{process.name}")]
+    reasons = [f"it was killed; {len(left)} of its workers are left" if left else "", manager.explain(daemon)]
+    return Problem(
+        f"{daemon.name} is not running",
+        where=manager.place_of_words(daemon),
+        why="; ".join(filter(None, reasons)),
+        details=manager.last_words(daemon, 5),
+        hint=f"run {session.command_line('start')}",
+    )
