@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import unittest
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,26 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.warned(self.with_tls(host=["localhost"])), ["the certificate is not for localhost"])
         self.path("one.key").chmod(0o644)
         self.assertEqual(self.warned(self.with_tls()), ["the private key can be read by every user"])
+
+    def test_copies_that_have_ended_that_soon_will_and_that_are_gone(self) -> None:
+        site = self.with_tls()
+        copy, key = (self.instance / "keys" / "tls" / name for name in ("certificate.pem", "key.pem"))
+        key.write_bytes(self.path("one.key").read_bytes())
+
+        def found(certificate: str) -> tuple[list[str], list[str]]:
+            copy.write_bytes(self.path(certificate).read_bytes())
+            faults = [problem.why for problem in tls.check_copies(site)]
+            return faults, [problem.what for problem in tls.expiring(site)]
+
+        tls = sys.modules["bundle_product.tls"]
+        self.assertEqual(found("one.pem"), ([], []))
+        self.make_ended("old")
+        self.assertEqual(found("old.pem"), (["certificate has expired"], []))
+        self.make("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
+        key.write_bytes(self.path("soon.key").read_bytes())
+        self.assertEqual(found("soon.pem"), ([], ["the certificate ends in 4 days"]))
+        copy.unlink()
+        self.assertEqual([problem.what for problem in tls.check_copies(site)], ["the certificate cannot be read"])
 
     def test_the_copy_stands_in_for_files_that_went_away_after_an_earlier_run(self) -> None:
         for path, file in self.copies(self.with_tls()).items():
