@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from . import archive, files, lock, report
 from .archive import Source
 from .errors import Exit, Failure, Problem
-from .instance import CONFIGURATION
+from .instance import CONFIGURATION, Instance
 from .product import Site, make_directories
 from .receipt import Receipt, timestamp
 from .session import Session
@@ -45,7 +45,7 @@ def take(session: Session, site: Site, reason: str) -> str:
     instance, recorded = session.instance, session.receipt or session.installed()
     unfinished = session.journal.unfinished()
     session.journal.step("back up")
-    files.ensure_directory(instance.backups, 0o700)
+    _make_directory(instance)
     with report.step("back up") as remark:
         path = _unused(instance.backups, f"{_name(recorded)}-before-{reason}")
         write(session, site, path)
@@ -66,8 +66,16 @@ def space_needed(session: Session) -> int:
 def _operators_path(session: Session, recorded: Receipt, file: str | None) -> str:
     if file is not None:
         return resolve_target(session, recorded, file)
-    files.ensure_directory(session.instance.backups, 0o700)
+    _make_directory(session.instance)
     return _unused(session.instance.backups, _name(recorded))
+
+
+def _make_directory(instance: Instance) -> None:
+    """Makes the instance's own directory of backups, without what a run that was cut off had begun to write there."""
+    files.ensure_directory(instance.backups, 0o700)
+    for name in os.listdir(instance.backups):
+        if name.endswith(files.TEMPORARY_SUFFIX):
+            files.remove(os.path.join(instance.backups, name))
 
 
 def resolve_target(session: Session, recorded: Receipt, file: str) -> str:

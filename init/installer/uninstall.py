@@ -168,15 +168,27 @@ def _doomed(session: Session) -> Iterator[str]:
 
 
 def _last_backup(session: Session, site: Site, wish: Wish) -> str | None:
-    """Where it will be; None if there is nothing to save."""
+    """Where it will be; None if there is nothing to save. What a purge that was cut off wrote is written anew."""
     if session.receipt is None or not session.product.is_prepared(site):
         return None
     inside = session.instance.root.startswith(f"{session.release.root}/")
     directory = os.path.dirname(session.release.root if inside else session.instance.root)
-    path = backup.resolve_target(session, session.receipt, wish.file or directory)
+    wanted = os.path.abspath(wish.file or directory)
+    begun = _begun_backup(session)
+    if begun and wanted in (begun, os.path.dirname(begun)):
+        return begun
+    path = backup.resolve_target(session, session.receipt, wanted)
     if path.startswith(f"{session.instance.root}/"):
         raise Failure(Exit.PREFLIGHT, Problem("the last backup must lie outside the instance", where=path))
     return path
+
+
+def _begun_backup(session: Session) -> str:
+    """The last backup of a purge that was cut off; empty if there is none."""
+    unfinished = session.unfinished
+    if unfinished is None or unfinished.operation != "purge":
+        return ""
+    return str(unfinished.steps.get("back up", {}).get("file", ""))
 
 
 def _name_what_is_left(session: Session, wish: Wish) -> None:

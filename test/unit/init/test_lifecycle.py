@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 import test_install
-from installer import backup, restore, uninstall
+from installer import archive, backup, files, restore, uninstall
 from installer.errors import Exit, Failure
 from installer.uninstall import Wish
 from test_install import quiet
@@ -108,6 +108,25 @@ class LifecycleTest(test_install.InstallTest):
             self.install("--host", f"10.0.0.{number}")
         self.assertEqual(len(self.automatic()), backup.KEPT)
         self.assertTrue(mine.exists())
+
+    def test_what_a_run_that_was_cut_off_left_of_a_backup_is_removed(self) -> None:
+        self.install()
+        self.backup()
+        half = self.instance / "backups" / f"half.tar.gz{files.TEMPORARY_SUFFIX}"
+        half.write_text("x")
+        self.backup()
+        self.assertFalse(half.exists())
+
+    def test_a_purge_that_was_cut_off_writes_its_last_backup_anew(self) -> None:
+        self.install()
+        begun = self.directory / "last.tar.gz"
+        begun.write_text("whole or not")
+        session = self.session("uninstall")
+        session.journal.begin("purge", {})
+        session.journal.step("back up", file=str(begun))
+        self.uninstall(Wish(purge=True, yes=True, file=str(begun)))
+        self.assertEqual(archive.read(str(begun)).facts["bundle"], "demo")
+        self.assertEqual([path.name for path in self.directory.glob("*.tar.gz*")], ["last.tar.gz"])
 
     def test_what_a_backup_cannot_hold_is_named(self) -> None:
         self.install()
