@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from .accounts import make_account
 from .changes import Change, Kind
 from .errors import Exit, Failure, Problem
 from .files import Owner
+from .journal import Journal
 from .product import Site, make_directories
 from .receipt import Receipt
 from .release import compare_versions
@@ -246,28 +247,23 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
         files.hand_over(site.instance.root, plan.former_owner, site.account.owner)
     files.give(site.instance.lock, site.account.readable, 0o640)
     make_directories(product, site)
-    if plan.writes:
-        with report.step("write configuration") as remark:
-            with service.changing_units(plan.writes):
-                for change in plan.writes:
-                    journal.step("write", path=change.path, kind=change.kind.value)
-                    changes.write(site.instance, change)
-            remark(f"{len(plan.writes)} files")
-    if plan.prepares:
-        with report.step("make keys and database"):
-            journal.step("prepare")
-            product.prepare(site, journal)
-    with _reverting(session, site, plan), report.step("start") as remark:
-        journal.step("check configuration")
-        product.check_configuration(site)
-        journal.step("start")
-        remark(service.bring_up(session, site, renew=plan.renews, changed=_changed(session, plan)))
-        service.enable(site)
-        up = time.monotonic()
-    if plan.migrates:
-        with report.step("update the data"):
-            journal.step("migrate")
-            product.migrate(site, session.receipt.state if session.receipt else {})
+    with _migration(session, site, plan) as migrate:
+        _write(journal, site, plan)
+        if plan.prepares:
+            with report.step("make keys and database"):
+                journal.step("prepare")
+                product.prepare(site, journal)
+        with _reverting(session, site, plan), report.step("start") as remark:
+            journal.step("check configuration")
+            product.check_configuration(site)
+            journal.step("start")
+            remark(service.bring_up(session, site, renew=plan.renews, changed=_changed(session, plan)))
+            service.enable(site)
+            up = time.monotonic()
+        if plan.migrates:
+            with report.step("update the data"):
+                journal.step("migrate")
+                migrate()
     journal.step("prove")
     with report.step("prove") as remark:
         remark("; ".join(product.prove(site)))
@@ -275,6 +271,24 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
     if session.receipt is None or not session.receipt.same_facts(plan.receipt):
         receipt.write(site.instance.receipt, plan.receipt, site.account.readable)
     return up
+
+
+def _migration(session: Session, site: Site, plan: Plan) -> AbstractContextManager[Callable[[], None]]:
+    """What it needs is loaded while the service starts."""
+    if not plan.migrates:
+        return nullcontext(lambda: None)
+    return session.product.migration(site, session.receipt.state if session.receipt else {})
+
+
+def _write(journal: Journal, site: Site, plan: Plan) -> None:
+    if not plan.writes:
+        return
+    with report.step("write configuration") as remark:
+        with service.changing_units(plan.writes):
+            for change in plan.writes:
+                journal.step("write", path=change.path, kind=change.kind.value)
+                changes.write(site.instance, change)
+        remark(f"{len(plan.writes)} files")
 
 
 def _changed(session: Session, plan: Plan) -> list[str]:

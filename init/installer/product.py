@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -112,8 +113,9 @@ class Product(Protocol):
     def state(self, site: Site) -> Mapping[str, Any]:
         """What must be known of this run by the next one."""
 
-    def migrate(self, site: Site, former: Mapping[str, Any]) -> None:
-        """Brings data from the state of the receipt to that of the site."""
+    def migration(self, site: Site, former: Mapping[str, Any]) -> AbstractContextManager[Callable[[], None]]:
+        """Gets ready, while other work goes on, to bring data from the state of the receipt to that of the site. What
+        is yielded does so; nothing is changed before."""
 
     def check_configuration(self, site: Site) -> None:
         """Raises a failure if the daemons would not accept the rendered files."""

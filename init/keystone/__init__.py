@@ -3,7 +3,7 @@
 Its functions are those of `installer.product.Product`.
 """
 
-from .catalog import migrate, state
+from .catalog import migration, state
 from .checks import check_answers, warn
 from .configuration import directories
 from .daemons import PROGRAMS, check_configuration, check_serving, daemons, reload, wait_ready
@@ -31,7 +31,7 @@ __all__ = [
     "is_prepared",
     "listeners",
     "maintain",
-    "migrate",
+    "migration",
     "prepare",
     "prove",
     "reload",

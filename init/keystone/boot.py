@@ -1,7 +1,8 @@
 """First boot, changes of the catalog, copies of the database and their upgrade, by Keystone's own code in one process.
 
-Run as the service's account: `python3 -I -B boot.py`, with one line of JSON on standard input; see data.py. The
-input is held open by the installer; when it ends, so does this process, so that a killed installer leaves no second
+Run as the service's account: `python3 -I -B boot.py`, with two lines of JSON on standard input; see data.py. The first
+says what to do, and has Keystone loaded; the second says with what, and has it done. Nothing is read or changed before.
+The input is held open by the installer; when it ends, so does this process, so that a killed installer leaves no second
 writer behind.
 """
 
@@ -18,6 +19,7 @@ import threading
 import traceback
 import urllib.parse
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 NEW = ".new"
@@ -27,10 +29,13 @@ STAGED = "0"
 
 def main() -> None:
     request = json.loads(_read_line())
-    threading.Thread(target=_end_with_installer, daemon=True).start()
-    actions = {"create": _create, "update": _update, "copy": _copy, "upgrade": _upgrade, "rotate": _rotate}
+    act = _ACTIONS[request["action"]]
     try:
-        actions[request["action"]](request)
+        if act is not _copy:
+            _load(request)
+        facts = json.loads(_read_line())
+        threading.Thread(target=_end_with_installer, daemon=True).start()
+        act({**request, **facts})
     except Exception:
         # What Keystone sets up for errors that nobody catches writes to its log alone.
         traceback.print_exc()
@@ -38,12 +43,13 @@ def main() -> None:
 
 
 def _read_line() -> bytes:
+    """A line of the input, and nothing of what follows it."""
     line = b""
     while not line.endswith(b"\n"):
-        piece = os.read(0, 65536)
-        if not piece:
+        byte = os.read(0, 1)
+        if not byte:
             sys.exit("the installer has ended")
-        line += piece
+        line += byte
     return line
 
 
@@ -54,13 +60,17 @@ def _end_with_installer() -> None:
     os._exit(1)
 
 
-def _configure(request: dict[str, Any]) -> Any:
+def _load(request: dict[str, Any]) -> None:
     sys.argv = ["keystone", "--config-file", request["config"], "--config-dir", request["config_directory"]]
     import ksbundle_keystone
 
     with ksbundle_keystone.loading():
-        import keystone.conf
-        import keystone.server
+        import keystone.server.backends  # noqa: F401
+
+
+def _configure() -> Any:
+    import keystone.conf
+    import keystone.server
 
     keystone.server.configure()
     return keystone.conf.CONF
@@ -68,7 +78,7 @@ def _configure(request: dict[str, Any]) -> Any:
 
 def _create(request: dict[str, Any]) -> None:
     """Makes keys, then the database under another name; renaming it is the last act."""
-    conf = _configure(request)
+    conf = _configure()
     from keystone.credential.providers import fernet as credential_fernet
 
     _make_keys(conf.fernet_tokens.key_repository, conf.fernet_tokens.max_active_keys, "fernet_tokens")
@@ -116,7 +126,7 @@ def _copy(request: dict[str, Any]) -> None:
 
 
 def _upgrade(request: dict[str, Any]) -> None:
-    _sync_schema(_configure(request), request, request["new"])
+    _sync_schema(_configure(), request, request["new"])
     from keystone.cmd import cli
 
     status = cli.DbSync.check_db_sync_status()
@@ -153,7 +163,7 @@ def _rotate(request: dict[str, Any]) -> None:
     Keystone's own rotation moves keys about while requests read them, and leaves no staged key when it is cut off. So
     it works on a copy, from which the directory is brought up to date in steps; after each all tokens can be read.
     """
-    conf = _configure(request)
+    conf = _configure()
     from keystone.common import fernet_utils
 
     repository = conf.fernet_tokens.key_repository
@@ -249,7 +259,7 @@ def _update(request: dict[str, Any]) -> None:
 
     Keystone's own `bootstrap` would do that too, but it also resets a changed administrator's password.
     """
-    _configure(request)
+    _configure()
     from keystone import exception
     from keystone.common import provider_api
     from keystone.server import backends
@@ -271,5 +281,13 @@ def _update(request: dict[str, Any]) -> None:
         catalog.delete_region(empty)
     _ensure_user(request["demo"])
 
+
+_ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "create": _create,
+    "update": _update,
+    "copy": _copy,
+    "upgrade": _upgrade,
+    "rotate": _rotate,
+}
 
 main()

@@ -3,7 +3,8 @@ an ordinary user if one is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from installer.product import Site
@@ -16,8 +17,13 @@ def state(site: Site) -> Mapping[str, Any]:
     return {**endpoints, "demo": True} if users.wants_demo(site) else endpoints
 
 
-def migrate(site: Site, former: Mapping[str, Any]) -> None:
+@contextmanager
+def migration(site: Site, former: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
     """Moves the endpoints from the former URL and region, and makes the ordinary user where there was none. The
     administrator and everything else stay as they are."""
-    demo = None if former.get("demo") else data.demo(site)
-    data.run_boot(site, "update", former_region=former.get("region"), demo=demo)
+
+    def migrate() -> None:
+        act(former_region=former.get("region"), demo=None if former.get("demo") else data.demo(site))
+
+    with data.loading_boot(site, "update") as act:
+        yield migrate

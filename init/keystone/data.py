@@ -10,7 +10,8 @@ import os
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
 
 from installer.account import service_environment
 from installer.errors import Exit, Failure, Problem
@@ -56,7 +57,22 @@ def demo(site: Site) -> Mapping[str, str] | None:
 
 
 def run_boot(site: Site, action: str, **facts: Any) -> None:
-    """Runs boot.py as the service's account. What it is told goes through a pipe: it holds the password."""
+    """Has boot.py act, and returns when it is done."""
+    with loading_boot(site, action) as act:
+        act(**facts)
+
+
+class Act(Protocol):
+    def __call__(self, **facts: Any) -> None: ...
+
+
+@contextmanager
+def loading_boot(site: Site, action: str) -> Iterator[Act]:
+    """Starts boot.py as the service's account: it loads Keystone and waits. What is yielded has it act, and returns
+    when it is done. Without that it changes nothing.
+
+    What it is told goes through a pipe: it holds the password.
+    """
     request = {
         "action": action,
         "config": site.instance.path(settings.CONFIG),
@@ -64,7 +80,6 @@ def run_boot(site: Site, action: str, **facts: Any) -> None:
         "database": site.instance.path(configuration.DATABASE),
         "public_url": settings.public_url(site),
         "region": settings.region(site),
-        **facts,
     }
     child = subprocess.Popen(
         [site.release.python, "-I", "-B", site.release.path("init", "keystone", "boot.py")],
@@ -73,25 +88,32 @@ def run_boot(site: Site, action: str, **facts: Any) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        bufsize=0,
         umask=0o027,
         preexec_fn=site.account.become(),
     )
-    if child.stdin is None or child.stdout is None:
+    stdin, stdout = child.stdin, child.stdout
+    if stdin is None or stdout is None:
         raise AssertionError("Popen was asked for pipes")
+
+    def tell(facts: Mapping[str, Any]) -> None:
+        # If it has ended already, its exit status says more.
+        with suppress(BrokenPipeError):
+            stdin.write(json.dumps(facts).encode() + b"\n")
+
+    def act(**facts: Any) -> None:
+        tell(facts)
+        output = stdout.read()
+        if child.wait() != 0:
+            raise _failed(site, action, child.returncode, output)
+
     try:
         # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
-        child.stdin.write(json.dumps(request).encode() + b"\n")
-        child.stdin.flush()
-        output = child.stdout.read()
-        child.wait()
-    except BrokenPipeError:
-        output = child.stdout.read()
-        child.wait()
+        tell(request)
+        yield act
     finally:
         child.kill()
         child.wait()
-    if child.returncode != 0:
-        raise _failed(site, action, child.returncode, output)
 
 
 def _failed(site: Site, action: str, status: int, output: bytes) -> Failure:

@@ -106,13 +106,7 @@ def check_configuration(site: Site) -> None:
 
 
 def reload(site: Site, daemon: Process, _changed: Collection[str]) -> bool:
-    """httpd takes new files on SIGUSR1 and keeps its ports open.
-
-    It opens new ports before it closes old ones, and ends if one is in the way of another: then it is started anew.
-    """
-    held = network.sockets_of(daemon.pid)
-    if any(new.overlaps(old) and new != old for new in settings.listeners(site) for old in held):
-        return False
+    """httpd takes new files on SIGUSR1 and keeps its ports open: it opens new ones before it closes old ones."""
     former = [process for process in processes.find_processes(site.instance.run, {NAME}) if not process.is_main]
     os.kill(daemon.pid, signal.SIGUSR1)
     return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from installer import files
@@ -74,8 +75,9 @@ class FakeProduct:
     def state(self, site: Site) -> Mapping[str, Any]:
         return {"host": site.value("host")}
 
-    def migrate(self, site: Site, former: Mapping[str, Any]) -> None:
-        self._did("migrate")
+    @contextmanager
+    def migration(self, site: Site, former: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
+        yield lambda: self._did("migrate")
         files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)
 
     def check_configuration(self, site: Site) -> None:
