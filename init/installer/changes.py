@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import files
+from .files import Owner
 from .instance import Instance
 from .product import RenderedFile
 
@@ -34,6 +35,9 @@ class Change:
     kind: Kind
     old: bytes | None
     new: RenderedFile | None
+    #: Of the old file. The owner is None where only root could give it that one.
+    old_mode: int = 0
+    old_owner: Owner | None = None
 
     @property
     def writes(self) -> bool:
@@ -55,7 +59,7 @@ def compare(instance: Instance, wanted: Sequence[RenderedFile], recorded: Record
     for path in gone:
         old = files.read(instance.path(path))
         if old is not None:
-            changes.append(Change(path, Kind.REMOVE, old, None))
+            changes.append(Change(path, Kind.REMOVE, old, None, *_rights(instance.path(path))))
     return changes
 
 
@@ -64,19 +68,21 @@ def _change(instance: Instance, file: RenderedFile, recorded: str | None) -> Cha
     old = files.read(path)
     if old is None:
         return Change(file.path, Kind.CREATE, None, file)
+    mode, owner = _rights(path)
     if old == file.content:
-        kind = Kind.SAME if _mode(path) == file.mode else Kind.UPDATE
+        kind = Kind.SAME if mode == file.mode else Kind.UPDATE
     elif recorded is None or files.digest(old) == recorded:
         kind = Kind.UPDATE
     elif files.digest(file.content) == recorded:
         kind = Kind.EDITED
     else:
         kind = Kind.CONFLICT
-    return Change(file.path, kind, old, file)
+    return Change(file.path, kind, old, file, mode, owner)
 
 
-def _mode(path: str) -> int:
-    return stat.S_IMODE(os.lstat(path).st_mode)
+def _rights(path: str) -> tuple[int, Owner | None]:
+    status = os.lstat(path)
+    return stat.S_IMODE(status.st_mode), Owner(status.st_uid, status.st_gid) if os.geteuid() == 0 else None
 
 
 def write(instance: Instance, change: Change) -> None:
@@ -91,16 +97,13 @@ def write(instance: Instance, change: Change) -> None:
 
 
 def revert(instance: Instance, changes: Iterable[Change]) -> None:
-    """Puts back what the changes replaced."""
+    """Puts back what the changes replaced, with the rights that it had."""
     for change in changes:
         path = instance.path(change.path)
         if change.old is None:
             files.remove(path)
         else:
-            mode, owner = (
-                (change.new.mode, change.new.owner) if change.new else (0o644 if change.is_outside else 0o640, None)
-            )
-            files.write_atomically(path, change.old, mode, owner)
+            files.write_atomically(path, change.old, change.old_mode, change.old_owner)
 
 
 def record(changes: Sequence[Change]) -> dict[str, dict[str, str]]:

@@ -24,7 +24,8 @@ NAME = "uwsgi"
 CONFIG = "etc/uwsgi.ini"
 LOGS = ("log/uwsgi-start.log", "log/uwsgi/error.log")
 START = "*** Starting uWSGI"
-FAULT = re.compile(r"^((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|bind\(\): .*|!!! .*)")
+#: An exception of Python's, or a call to the kernel that failed, such as `mkfifo()`.
+FAULT = re.compile(r"^((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|[\w()/]*\w\(\): .*)")
 FIFO = "run/uwsgi/control"
 #: What the master is told through its pipe: end and renew one process after the other.
 RELOAD_IN_TURN = b"c"

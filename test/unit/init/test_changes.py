@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import unittest
 
 import support
@@ -66,6 +67,18 @@ class ChangesTest(support.DirectoryTest):
         self.assertFalse(self.path.exists())
         changes.revert(self.instance, [change])
         self.assertEqual(self.path.read_text(), "one")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
+    def test_what_comes_back_has_the_rights_it_had(self) -> None:
+        recorded = self.apply("one", {})
+        os.chown(self.path, 0, 65534)
+        self.path.chmod(0o604)
+        removed = changes.compare(self.instance, [], recorded)
+        for change in (*removed, self.compare("two", recorded)):
+            changes.write(self.instance, change)
+            changes.revert(self.instance, [change])
+            status = self.path.stat()
+            self.assertEqual((status.st_mode & 0o777, status.st_uid, status.st_gid), (0o604, 0, 65534))
 
     def test_revert_undoes_what_was_written(self) -> None:
         recorded = self.apply("one", {})
