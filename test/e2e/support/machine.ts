@@ -18,7 +18,7 @@ export interface ExecuteOptions {
   readonly wrapper?: readonly string[];
 }
 
-/** A minimal Debian system with processes, mounts and a network of its own, which leads nowhere. */
+/** A system with processes, mounts and a network of its own, which leads nowhere. */
 export interface Machine {
   /** The host's path of its root directory. */
   readonly root: string;
@@ -40,7 +40,8 @@ export interface MachineProcess {
   readonly program: string;
 }
 
-const SCRIPT = path.join(import.meta.dirname, 'machine-init.sh');
+const MACHINE_SCRIPT = path.join(import.meta.dirname, 'machine-init.sh');
+const CELL_SCRIPT = path.join(import.meta.dirname, 'cell-init.sh');
 /** Of every command that is run in a machine. */
 export const ENVIRONMENT = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -63,9 +64,44 @@ export async function startMachine(
   const root = path.join(directory, 'root');
   const copied = await run(['cp', '-a', '--reflink=auto', pattern, root]);
   if (copied.exitCode !== 0) throw new Error(`cannot copy ${pattern}: ${copied.stderr}`);
+  const machine = await enterNamespaces([MACHINE_SCRIPT, root, ...addresses]);
+  return {
+    ...machine,
+    root,
+    destroy: async () => {
+      await machine.destroy();
+      await removeTree(directory);
+    },
+  };
+}
+
+/** Where a cell has its files, and where those of them lie that were written in it. */
+export const CELL = { site: '/mnt/site', written: '/mnt/own/written' };
+
+export interface CellOptions {
+  /** Directory of the host's that holds the releases. */
+  readonly releases: string;
+  /** Directory of the host's with a copy of what was written in another cell. */
+  readonly image?: string | undefined;
+  /** How much can be written, as mount(8) takes it. */
+  readonly size?: string | undefined;
+}
+
+/**
+ * Starts a cell: a machine that shows the host's own system, and the releases at `CELL.site`, where they may be written
+ * to and nothing is: that goes into a tmpfs. It starts in no time and takes no disk; what runs in it sees and could
+ * write the host's files, so it is for the installer alone.
+ */
+export async function startCell({ releases, image = '', size = '100m' }: CellOptions): Promise<Machine> {
+  return enterNamespaces([CELL_SCRIPT, releases, size, image]);
+}
+
+/** Starts a script as the first process of new namespaces; it says "ready", and ends when its input does. */
+async function enterNamespaces(script: readonly string[]): Promise<Machine> {
   const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child'];
-  const holder = spawn('unshare', [...namespaces, 'bash', SCRIPT, root, ...addresses], {
+  const holder = spawn('unshare', [...namespaces, 'bash', ...script], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: ENVIRONMENT,
   });
   const ended = once(holder, 'exit');
   const lines = createInterface(holder.stdout);
@@ -75,7 +111,7 @@ export async function startMachine(
   const space = await readlink(`/proc/${first}/ns/pid`);
 
   return {
-    root,
+    root: `/proc/${first}/root`,
     execute: (argv, { environment = {}, input, timeout = TIMEOUT, wrapper = [] } = {}) => {
       const enter = ['nsenter', '--target', String(first), '--net', '--mount', '--pid', '--root', '--wd'];
       const variables = Object.entries({ ...ENVIRONMENT, ...environment }).map(
@@ -92,7 +128,6 @@ export async function startMachine(
     destroy: async () => {
       holder.stdin.end();
       await ended;
-      await removeTree(directory);
     },
   };
 }

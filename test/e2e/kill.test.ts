@@ -1,0 +1,46 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { disturbAll, exhaustive } from './support/interruption.ts';
+import { changingPoints, spread } from './support/points.ts';
+import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { SCENARIOS } from './support/scenarios.ts';
+
+const lacking = await whyNoMachines();
+
+const TERMINATED = { signal: 'SIGTERM', exitCode: 143 };
+const SIGNALS = exhaustive ? [TERMINATED, { signal: 'SIGINT', exitCode: 130 }] : [TERMINATED];
+
+describe.skipIf(lacking !== undefined)(
+  `cut off at any moment${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let workshop: Workshop;
+
+    beforeAll(async () => {
+      workshop = await openWorkshop();
+      return workshop.remove;
+    });
+
+    describe.each(SCENARIOS)('$name', (scenario) => {
+      let recording: Recording;
+
+      beforeAll(async () => {
+        recording = await record(scenario, workshop);
+      });
+
+      it('is finished by the next run after SIGKILL, and nothing that served before is lost', async () => {
+        const points = changingPoints(recording.points);
+        expect(points.length).toBeGreaterThan(8);
+        const disturbance = { injection: 'signal=SIGKILL', exitCodes: [137] };
+        const chosen = exhaustive ? points : spread(points, Number(process.env['KILL_PICK'] ?? 6));
+        expect(await disturbAll(recording, chosen, disturbance)).toEqual([]);
+      });
+
+      it.each(SIGNALS)('ends with $exitCode after $signal, and the next run finishes it', async (end) => {
+        const points = changingPoints(recording.points).filter(({ caller }) => caller === 'installer');
+        const chosen = spread(points, exhaustive ? 8 : 1);
+        const disturbance = { injection: `signal=${end.signal}`, exitCodes: [end.exitCode] };
+        expect(await disturbAll(recording, chosen, disturbance)).toEqual([]);
+      });
+    });
+  },
+);

@@ -1,0 +1,79 @@
+import path from 'node:path';
+import type { RunResult } from '../../../src/io/process.ts';
+import { earlierTarball, releaseName, tarball } from './bundle.ts';
+import { CELL, startCell, type CellOptions, type Machine } from './machine.ts';
+
+const STATE = path.join(import.meta.dirname, 'instance-state.py');
+
+/** The releases that a cell has. */
+export type ReleaseAge = 'present' | 'former';
+
+/** A command of a release in a cell, on the instance that it finds by itself. */
+export interface Command {
+  readonly of: ReleaseAge;
+  readonly parameters: readonly string[];
+}
+
+/** Runs `use` with a cell of its own. */
+export async function inCell<T>(options: CellOptions, use: (cell: Machine) => Promise<T>): Promise<T> {
+  const cell = await startCell(options);
+  try {
+    return await use(cell);
+  } finally {
+    await cell.destroy();
+  }
+}
+
+/** Where a cell has a release; the instance is in its own directory. */
+export function releaseIn(age: ReleaseAge): string {
+  return path.join(CELL.site, releaseName(age === 'present' ? tarball() : earlierTarball()));
+}
+
+/** Runs a command, under another program if `wrapper` is given. Never throws for a failing one. */
+export async function perform(
+  cell: Machine,
+  { of, parameters }: Command,
+  wrapper: readonly string[] = [],
+): Promise<RunResult> {
+  return cell.execute([...wrapper, `${releaseIn(of)}/init/bootstrap.sh`, ...parameters]);
+}
+
+/** Performs a command, and throws with what it said if that fails. */
+export async function accomplish(cell: Machine, command: Command): Promise<RunResult> {
+  const result = await perform(cell, command);
+  if (result.exitCode === 0) return result;
+  throw new Error(
+    `bootstrap.sh ${command.parameters.join(' ')} ended with ${result.exitCode}:\n${result.stderr}`,
+  );
+}
+
+/** The host's path of a file in a cell. */
+export function inside(cell: Machine, file: string): string {
+  return path.join(cell.root, file);
+}
+
+/** Everything that was written in a cell, by path; see instance-state.py. */
+export type State = Readonly<Record<string, readonly unknown[]>>;
+
+/** `fresh`: an instance's keys and identifiers are of its own making, and are compared by their form alone. */
+export async function stateOf(cell: Machine, { fresh }: { readonly fresh: boolean }): Promise<State> {
+  const script = ['-I', '-B', STATE, CELL.written, ...(fresh ? ['fresh'] : [])];
+  const told = await cell.execute([`${releaseIn('present')}/bin/python3`, ...script]);
+  if (told.exitCode !== 0) throw new Error(`cannot read what was written: ${told.stderr}`);
+  return JSON.parse(told.stdout) as State;
+}
+
+/** How two states differ, in a few lines; empty if they do not. */
+export function differences(expected: State, found: State): string[] {
+  const lines = (state: State): Set<string> =>
+    new Set(
+      Object.entries(state).flatMap(([file, facts]) =>
+        facts.map((fact) => `${file}: ${JSON.stringify(fact)}`),
+      ),
+    );
+  const [wanted, present] = [lines(expected), lines(found)];
+  return [
+    ...[...wanted].filter((line) => !present.has(line)).map((line) => `- ${line}`),
+    ...[...present].filter((line) => !wanted.has(line)).map((line) => `+ ${line}`),
+  ].slice(0, 10);
+}

@@ -1,0 +1,145 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { mapConcurrently } from '../../../src/domain/concurrently.ts';
+import type { RunResult } from '../../../src/io/process.ts';
+import { differences, inside, perform, releaseIn } from './cell.ts';
+import type { Machine } from './machine.ts';
+import { describePoint, INJECTED, injector, type Point } from './points.ts';
+import { performTraced, startFrom, stateAfter, type Recording } from './recording.ts';
+import type { Scenario } from './scenarios.ts';
+import { adminPassword, logIn, siteAt } from './site.ts';
+
+/** What happens to a run at a point, and how it must end. */
+interface Disturbance {
+  /** As strace's `inject=` takes it: `signal=SIGKILL`, `error=EIO`. */
+  readonly injection: string;
+  /** How the run may end if the call is the installer's own; otherwise it fails. 0: only if nothing is left to do. */
+  readonly exitCodes: readonly number[];
+  /** What a run that fails must say. */
+  readonly says?: RegExp;
+  /** Done while the run is stopped by the injected signal. */
+  readonly meanwhile?: (cell: Machine) => Promise<unknown>;
+  /** Done before the command is run again. */
+  readonly afterwards?: (cell: Machine) => Promise<unknown>;
+}
+
+/**
+ * Disturbs the scenario at the point, looks at what is left, and runs the same command again, undisturbed. Returns
+ * what is wrong, or nothing: the run ended as it must, what was there before still serves, `status` tells of the cut,
+ * and the second run reaches the state that an undisturbed one does.
+ */
+async function disturbAndHeal(
+  recording: Recording,
+  point: Point,
+  disturbance: Disturbance,
+): Promise<string[]> {
+  const { scenario } = recording;
+  const faults = await startFrom(recording, async (cell) => {
+    const token = await tokenIssuer(cell, scenario);
+    const running = performTraced(cell, scenario.command, injector(point, disturbance.injection));
+    if (disturbance.meanwhile !== undefined) await whileStopped(cell, running, disturbance.meanwhile);
+    const { ended, said } = await running;
+    const found = [...howItEnded(ended, point, disturbance), ...whatItSaid(ended, said, disturbance)];
+    if (found.length > 0) return [...found, said];
+    if (!(await token())) found.push('nobody serves');
+    found.push(...(await whatStatusSays(cell)));
+    await disturbance.afterwards?.(cell);
+    const again = await perform(cell, scenario.command);
+    if (again.exitCode !== 0) return [...found, `run again it ends with ${again.exitCode}: ${again.stderr}`];
+    found.push(...differences(recording.state, await stateAfter(recording, cell)));
+    return found;
+  });
+  return faults.map((fault) => `${describePoint(point)}: ${fault}`);
+}
+
+/** Waits until the injector has stopped a process of the cell, calls `meanwhile` and lets it go on. */
+async function whileStopped(
+  cell: Machine,
+  running: Promise<unknown>,
+  meanwhile: (cell: Machine) => Promise<unknown>,
+): Promise<void> {
+  const ended = running.then(() => true);
+  while (!(await Promise.race([ended, setTimeout(20, false)]))) {
+    const log = await readFile(inside(cell, INJECTED), 'utf8').catch(() => '');
+    if (log.includes('stopped by SIGSTOP')) {
+      await meanwhile(cell);
+      await cell.execute(['kill', '-CONT', '-1']);
+      return;
+    }
+  }
+}
+
+/** A signal ends the process that it meets; the installer tells when that was its child. */
+function howItEnded(
+  { exitCode, signal }: RunResult,
+  point: Point,
+  { injection, exitCodes }: Disturbance,
+): string[] {
+  const expected = point.caller === 'installer' || exitCodes.includes(0) ? exitCodes : [6, 7];
+  const ended = exitCode === undefined ? injection === `signal=${signal}` : expected.includes(exitCode);
+  return ended ? [] : [`it ended with ${exitCode ?? signal}`];
+}
+
+function whatItSaid({ exitCode }: RunResult, said: string, { says }: Disturbance): string[] {
+  return says === undefined || exitCode === 0 || says.test(said) ? [] : [`it does not say ${says.source}`];
+}
+
+/**
+ * What tells whether the administrator gets a token at one of the scenario's ports, in the time that a reload may
+ * take.
+ */
+async function tokenIssuer(cell: Machine, scenario: Scenario): Promise<() => Promise<boolean>> {
+  const age = scenario.before.at(-1)?.of;
+  if (age === undefined || scenario.ports.length === 0) return async () => true;
+  const password = await adminPassword(siteAt(cell, releaseIn(age)));
+  return async () => {
+    for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
+      for (const port of scenario.ports) {
+        const answer = await logIn(cell, `http://127.0.0.1:${port}/v3`, password).catch(() => undefined);
+        if (answer?.status === 201) return true;
+      }
+    }
+    return false;
+  };
+}
+
+/** `status` names an operation that began and did not end, and says nothing of the kind otherwise. */
+async function whatStatusSays(cell: Machine): Promise<string[]> {
+  for (const age of ['present', 'former'] as const) {
+    const instance = inside(cell, siteAt(cell, releaseIn(age)).instance);
+    if ((await readdir(instance).catch(() => undefined)) === undefined) continue;
+    const journal = await readFile(path.join(instance, 'journal'), 'utf8').catch(() => '');
+    const begun = journal !== '' && !journal.trimEnd().endsWith('"event": "end"}');
+    const status = await perform(cell, { of: age, parameters: ['status'] });
+    const named = status.stderr.includes('cut off');
+    if (named !== begun || (begun && status.exitCode === 0))
+      return [`status ends with ${status.exitCode} and says: ${status.stderr}`];
+  }
+  return [];
+}
+
+/** Whether every point is to be tried: `npm run test:exhaustive`. */
+export const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
+
+/** Disturbs the scenario at each of the points, two at a time; what went wrong anywhere. */
+export async function disturbAll(
+  recording: Recording,
+  points: readonly Point[],
+  disturbance: Disturbance,
+): Promise<string[]> {
+  const { name } = recording.scenario;
+  let done = 0;
+  const faults = await mapConcurrently(points, 2, async (point) => {
+    const found = await disturbAndHeal(recording, point, disturbance);
+    done += 1;
+    if (exhaustive || found.length > 0) {
+      const mark = found.length > 0 ? `FAULT\n${found.join('\n')}` : 'healed';
+      process.stderr.write(
+        `${name}, ${disturbance.injection} ${done}/${points.length}: ${describePoint(point)} ${mark}\n`,
+      );
+    }
+    return found;
+  });
+  return faults.flat();
+}

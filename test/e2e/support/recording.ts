@@ -1,0 +1,110 @@
+import { chmod, mkdtemp, mkdir, readFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { removeTree } from '../../../src/io/files.ts';
+import { run, type RunResult } from '../../../src/io/process.ts';
+import { earlierTarball, tarball } from './bundle.ts';
+import { accomplish, inCell, inside, perform, stateOf, type Command, type State } from './cell.ts';
+import { CELL, type Machine } from './machine.ts';
+import { readPoints, recorder, type Point } from './points.ts';
+import type { Scenario } from './scenarios.ts';
+
+/** The bundle and the version before it, unpacked side by side on the host, and what was made with them in cells. */
+export interface Workshop {
+  readonly releases: string;
+  /** Copies of what sequences of commands write. */
+  readonly images: Map<string, string>;
+  readonly directory: string;
+  readonly remove: () => Promise<void>;
+}
+
+export async function openWorkshop(): Promise<Workshop> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-workshop-'));
+  const releases = path.join(directory, 'releases');
+  await mkdir(releases);
+  await chmod(directory, 0o755);
+  for (const archive of [tarball(), earlierTarball()]) {
+    const unpacked = await run(['tar', '-xzf', archive, '-C', releases]);
+    if (unpacked.exitCode !== 0) throw new Error(`cannot unpack ${archive}: ${unpacked.stderr}`);
+  }
+  return { releases, images: new Map(), directory, remove: () => removeTree(directory) };
+}
+
+/** What a scenario begins with. */
+export interface Start {
+  readonly releases: string;
+  /** Directory with what was written in a cell before; undefined where that is nothing. */
+  readonly image: string | undefined;
+  readonly before: readonly Command[];
+}
+
+/** What an undisturbed run does. */
+export interface Recording extends Start {
+  readonly scenario: Scenario;
+  readonly points: readonly Point[];
+  readonly state: State;
+}
+
+const TRACES = '/mnt/traces';
+/** What a traced command says goes to a file, since a tracer would keep a pipe open. */
+const OUTPUT = '/mnt/output';
+
+/** Performs a command under a tracer; `said` is its output. */
+export async function performTraced(
+  cell: Machine,
+  command: Command,
+  tracer: readonly string[],
+): Promise<{ readonly ended: RunResult; readonly said: string }> {
+  const ended = await perform(cell, command, ['sh', '-c', 'exec "$@" >"$0" 2>&1', OUTPUT, ...tracer]);
+  return { ended, said: await readFile(inside(cell, OUTPUT), 'utf8') };
+}
+
+/** Runs the scenario to its end and finds every point at which it could be disturbed. */
+export async function record(scenario: Scenario, workshop: Workshop): Promise<Recording> {
+  const { command, before } = scenario;
+  const start = { releases: workshop.releases, image: await makeImage(workshop, before), before };
+  return startFrom(start, async (cell) => {
+    await cell.execute(['mkdir', TRACES]);
+    const { ended, said } = await performTraced(cell, command, recorder(TRACES));
+    if (ended.exitCode !== 0) throw new Error(`${scenario.name} failed:\n${said}`);
+    const points = await readPoints(inside(cell, TRACES));
+    return { ...start, scenario, points, state: await stateAfter(start, cell) };
+  });
+}
+
+/** What was written in a cell; a first install makes keys and identifiers of its own. */
+export async function stateAfter({ before }: Start, cell: Machine): Promise<State> {
+  return stateOf(cell, { fresh: before.length === 0 });
+}
+
+/** A copy of what the commands write; made once, from the one that all but the last of them make. */
+async function makeImage(workshop: Workshop, commands: readonly Command[]): Promise<string | undefined> {
+  const last = commands.at(-1);
+  if (last === undefined) return undefined;
+  const key = JSON.stringify(commands);
+  const made = workshop.images.get(key);
+  if (made !== undefined) return made;
+  const before = commands.slice(0, -1);
+  const start = { releases: workshop.releases, image: await makeImage(workshop, before), before };
+  const image = path.join(workshop.directory, `image-${workshop.images.size}`);
+  await startFrom(start, async (cell) => {
+    await accomplish(cell, last);
+    await accomplish(cell, { of: last.of, parameters: ['stop'] });
+    const copied = await run(['cp', '-a', inside(cell, CELL.written), image]);
+    if (copied.exitCode !== 0) throw new Error(copied.stderr);
+  });
+  workshop.images.set(key, image);
+  return image;
+}
+
+/** Calls `use` with a cell where an instance serves, or where there is none. */
+export async function startFrom<T>(
+  { releases, image, before }: Start,
+  use: (cell: Machine) => Promise<T>,
+): Promise<T> {
+  return inCell({ releases, image }, async (cell) => {
+    const last = before.at(-1);
+    if (last !== undefined) await accomplish(cell, { of: last.of, parameters: ['start'] });
+    return use(cell);
+  });
+}
