@@ -155,6 +155,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/inspect.ts'),
   },
   {
+    name: 'diff',
+    summary: 'show what differs between two tarballs: versions, sizes, files',
+    positionals: [
+      { ...FILE, name: 'OLD' },
+      { ...FILE, name: 'NEW' },
+    ],
+    options: [],
+    examples: [
+      {
+        command: 'diff keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'what an upgrade changes',
+      },
+      { command: 'diff mine.tar.gz theirs.tar.gz --json', does: 'every file, for programs' },
+    ],
+    load: () => import('./commands/diff.ts'),
+  },
+  {
     name: 'why',
     summary: 'show which recipe or wheel brought a name in',
     positionals: [{ name: 'NAME', required: true, help: 'component or Python distribution' }, BUNDLE],

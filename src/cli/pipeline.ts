@@ -16,6 +16,7 @@ export type Pipeline = Pick<
   | 'signFile'
   | 'verifyFile'
   | 'inspectFile'
+  | 'diffFiles'
   | 'readSbom'
   | 'whyName'
   | 'listCache'

@@ -1,5 +1,6 @@
 import type { AuditReport } from './audit.ts';
 import type { Sha256 } from './digest.ts';
+import type { Part } from './manifest.ts';
 
 /** What a recipe directory offers, for `ksbundle recipes`. */
 export interface RecipeSummary {
@@ -113,6 +114,37 @@ export interface InspectResult {
   readonly unpackedSize: number;
   /** Sorted by kind, then name. */
   readonly parts: readonly InspectedPart[];
+}
+
+export interface ChangedPart {
+  readonly kind: 'bundle' | 'component' | 'wheel';
+  readonly name: string;
+  /** Versions; of the bundle with its revision. Absent on the side that has no such part. */
+  readonly from?: string;
+  readonly to?: string;
+  /** What the manifests say differently of it, by their own names, such as `version`, `recipe` or `files`. */
+  readonly changed: readonly string[];
+  /** Bytes that it takes more on disk; negative if it takes less. */
+  readonly growth: number;
+}
+
+export interface ChangedFile {
+  readonly path: string;
+  readonly part: Part;
+  readonly change: 'added' | 'removed' | 'changed';
+  /** What the manifests say differently of it: `sha256`, `size`, `mode`, `target`, `part`. */
+  readonly changed: readonly string[];
+}
+
+export interface DiffResult {
+  readonly from: InspectResult['release'];
+  readonly to: InspectResult['release'];
+  /** Whether they are the same release, byte for byte once unpacked, whoever signed it. */
+  readonly identical: boolean;
+  /** Every part of which anything differs: the bundle, components, wheels, and at last those that are gone. */
+  readonly parts: readonly ChangedPart[];
+  /** Sorted by path. */
+  readonly files: readonly ChangedFile[];
 }
 
 /** Formats of bills of materials: CycloneDX 1.6 and SPDX 2.3. */

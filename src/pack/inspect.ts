@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { compareReleases } from '../domain/comparison.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { MANIFEST_FILE, type Manifest, type Part } from '../domain/manifest.ts';
-import type { InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
+import type { DiffResult, InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
 import { findContent } from '../io/archive.ts';
 import { parseManifest } from './manifest.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
@@ -26,6 +27,17 @@ export async function readManifestFromTarball(file: string): Promise<Manifest> {
 export async function readSbom(file: string, format: SbomFormat): Promise<string> {
   const manifest = await readManifestFromTarball(file);
   return format === 'spdx' ? formatSpdx(manifest) : formatCycloneDx(manifest);
+}
+
+/** What differs between two release tarballs. Throws what `readManifestFromTarball` does. */
+export async function diffTarballs(from: string, to: string): Promise<DiffResult> {
+  const [before, after] = [await readManifestFromTarball(from), await readManifestFromTarball(to)];
+  const { parts, files } = compareReleases(before, after);
+  return { from: releaseOf(from), to: releaseOf(to), identical: parts.length === 0, parts, files };
+}
+
+function releaseOf(file: string): string {
+  return path.basename(file).replace(/\.tar\.gz$/u, '');
 }
 
 /** What a release tarball holds, by part. */
@@ -56,7 +68,7 @@ export async function inspectTarball(file: string): Promise<InspectResult> {
       ...(sizes.get(`${kind}:${name}`) ?? { files: 0, size: 0 }),
     });
   return {
-    release: path.basename(file).replace(/\.tar\.gz$/u, ''),
+    release: releaseOf(file),
     bundle: manifest.bundle,
     version: manifest.version,
     revision: manifest.revision,

@@ -8,17 +8,19 @@ import { withTemporaryDirectory } from '../../io/files.ts';
 import type { Call } from '../command.ts';
 
 export interface InputOptions {
-  /** Whether a directory will do as well as a file. */
-  readonly directories: boolean;
+  /** Whether a directory will do as well as a file; false unless told. */
+  readonly directories?: boolean;
+  /** Which argument names it, counted from 0; the first unless told. */
+  readonly position?: number;
 }
 
 /** Runs `work` with the absolute path of a file that the user named; `-` is standard input, kept in a temporary file. */
 export async function withInputFile<T>(
   call: Call,
   work: (file: string) => Promise<T>,
-  options: InputOptions = { directories: false },
+  { directories = false, position = 0 }: InputOptions = {},
 ): Promise<T> {
-  const [name = ''] = call.positionals;
+  const name = call.positionals[position] ?? '';
   if (name === '-') {
     return withTemporaryDirectory(os.tmpdir(), async (directory) => {
       const file = path.join(directory, 'standard-input.tar.gz');
@@ -39,6 +41,6 @@ export async function withInputFile<T>(
   const found = await stat(file).catch((error: unknown) => {
     throw unreadable(error instanceof Error ? error.message : String(error), error);
   });
-  if (found.isDirectory() && !options.directories) throw unreadable('it is a directory');
+  if (found.isDirectory() && !directories) throw unreadable('it is a directory');
   return work(file);
 }
