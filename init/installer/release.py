@@ -149,6 +149,8 @@ def _differs(entry: Mapping[str, Any], found: _Found) -> bool:
         return bool(entry["target"] != found.target)
     if not stat.S_ISREG(found.status.st_mode):
         return True
-    # Root may unpack under a umask; only a lost or gained x bit changes what a file does.
+    # Root may unpack under a umask, which takes bits and gives none. A lost or gained x bit changes what a file does; a
+    # file that anybody may write, or that runs as its owner, was packed by nobody.
+    mode = found.status.st_mode
     executable = bool(int(entry["mode"], 8) & 0o100)
-    return executable != bool(found.status.st_mode & 0o100)
+    return executable != bool(mode & 0o100) or bool(mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH))

@@ -90,6 +90,12 @@ class ReleaseTest(support.DirectoryTest):
         (self.directory / "bin" / "tool").chmod(0o700)
         self.assertEqual(self.check(), [])
 
+    def test_a_file_that_anybody_may_write_or_that_runs_as_its_owner_is_a_change(self) -> None:
+        for mode in (0o4755, 0o2755, 0o757):
+            (self.directory / "bin" / "tool").chmod(mode)
+            with self.subTest(mode=oct(mode)):
+                self.assertEqual(self.check(), ["their mode or link target was changed: bin/tool"])
+
     def test_a_checksum_list_that_sha256sum_would_forgive_is_refused(self) -> None:
         text = self.sums.read_text()
         for damaged in ("", text[:-1], text.upper(), text.replace("  data", " *data"), f"{text}junk\n", f"\n{text}"):
