@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from shlex import quote
 
-from installer import advice
+from installer import advice, boot_time, service
 from installer.advice import Advice
 from installer.product import RenderedFile, Site
-from installer.release import DEFAULT_INSTANCE
 from installer.render import FILTERS
 
 from . import configuration, password, settings, tls, users
@@ -16,11 +15,14 @@ from .users import User
 
 CLOUDS = "clouds.yaml"
 NEXT_STEPS = "NEXT-STEPS"
+OPENRC_SERVICE = "openrc-service"
 
 
 def rendered_files(site: Site) -> list[RenderedFile]:
     """The service's files, then the operator's. None holds a secret, but the operator's are nobody else's business."""
     own = [*_credentials(site), (NEXT_STEPS, configuration.fill(site, NEXT_STEPS, _values(site)))]
+    if not service.wants_systemd(site):
+        own.append((OPENRC_SERVICE, boot_time.render_openrc(site)))
     return [
         *configuration.rendered_files(site),
         *(RenderedFile(path, content.encode(), 0o600, None) for path, content in own),
@@ -64,7 +66,8 @@ def _values(site: Site) -> Mapping[str, str]:
         "account": site.account.name,
         "admin_openrc": instance.path(users.ADMIN.openrc),
         "admin_password": password.file(site),
-        "bootstrap": quote(release.path("init", "bootstrap.sh")),
+        "boot_time": _boot_time(site),
+        "bootstrap": boot_time.bootstrap(site),
         "clouds": instance.path(CLOUDS),
         "config": instance.path(settings.CONFIG),
         "advice": "\n".join(f"    {line}" for line in advice.lines(_advice(site))),
@@ -72,10 +75,27 @@ def _values(site: Site) -> Mapping[str, str]:
         "keystone_manage": release.path("bin", "keystone-manage"),
         "log": instance.log,
         "openstack": release.path("bin", "openstack"),
-        "operator": "root" if site.account.switch else site.account.name,
-        # What a command of bootstrap.sh needs so that it finds the instance.
-        "option": "" if instance.root == release.path(DEFAULT_INSTANCE) else f" --instance {quote(instance.root)}",
+        "operator": _operator(site),
+        "option": boot_time.option(site),
     }
+
+
+def _boot_time(site: Site) -> str:
+    """How the service comes up with its host, and who looks after it."""
+    name = site.values("service-name")[0]
+    if service.wants_systemd(site):
+        return configuration.fill(site, "next-steps-systemd", {"name": name}).rstrip("\n")
+    values = {
+        "cron": "\n".join(f"    {line}" for line in boot_time.cron_lines(site)),
+        "name": name,
+        "openrc_service": site.instance.path(OPENRC_SERVICE),
+        "operator": _operator(site),
+    }
+    return configuration.fill(site, "next-steps-boot", values).rstrip("\n")
+
+
+def _operator(site: Site) -> str:
+    return "root" if site.account.switch else site.account.name
 
 
 def _advice(site: Site) -> list[Advice]:

@@ -127,6 +127,19 @@ http.server.ThreadingHTTPServer(("", 5000), http.server.BaseHTTPRequestHandler).
       await shell('umount "$0"', directory);
     });
 
+    it('tells what Keystone says when it cannot make its data', async () => {
+      const files = [`${site.instance}/etc/keystone.conf.d/wrong.conf`, `${site.instance}/data/keystone.db`];
+      await shell('printf "[catalog]\\ndriver = nowhere\\n" >"$0"; mv "$1" "$1.away"', ...files);
+      const failed = await bootstrap(site, ['install']);
+      expect(failed).toMatchObject({ exitCode: 7 });
+      expect(failed.stderr).toMatch(/^ {2}\| .*nowhere/m);
+      const unfinished = await status();
+      expect(unfinished.problems[0]?.what).toMatch(/^install of .* was cut off$/);
+      await shell('rm "$0"; mv "$1.away" "$1"', ...files);
+      await install(site, ['install']);
+      expect(await status()).toMatchObject({ ok: true });
+    });
+
     it('is a copy, or lies elsewhere than it did', async () => {
       await shell('cp -a "$0" /srv/copy', site.instance);
       const copy = await status('--instance', '/srv/copy');

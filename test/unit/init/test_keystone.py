@@ -105,7 +105,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(before, after)
         own = [file for file in after if not file.path.startswith("etc/")]
         self.assertEqual({(file.mode, file.owner) for file in own}, {(0o600, None)})
-        self.assertEqual(len(own), 4)
+        self.assertEqual(len(own), 5)
 
     def test_next_steps_name_the_instance_where_it_needs_naming(self) -> None:
         self.assertNotIn("--instance", self.rendered("NEXT-STEPS", self.site()))
