@@ -76,6 +76,7 @@ def _render_daemon(site: Site, daemon: Daemon, needs: Sequence[str]) -> str:
     return _render(
         site,
         "daemon.service",
+        description=f"{site.release.name}, {daemon.name}",
         needs=" ".join(needs),
         leftovers="\n".join(f"ExecStartPre=-{_command(['/bin/rm', '-f', '--', path])}" for path in daemon.leftovers),
         command=_command(daemon.argv),

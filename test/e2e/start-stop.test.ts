@@ -16,7 +16,7 @@ describe.skipIf(lacking !== undefined)(
     let password: string;
 
     beforeAll(async () => {
-      machine = await startMachine('trixie', [ADDRESS], ['cron', 'openrc']);
+      machine = await startMachine('bookworm', [ADDRESS], ['cron', 'openrc']);
       site = await unpack(machine, `/srv/100% é 'x' $1`);
       await install(site, ['--host', ADDRESS]);
       password = await adminPassword(site);

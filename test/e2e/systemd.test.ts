@@ -157,6 +157,37 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       await install(site, ['start']);
     });
 
+    it('is told about when it would not start at boot, and when systemd gave a daemon up', async () => {
+      await succeed(['systemctl', 'disable', 'ksbundle-keystone.target']);
+      const disabled = await bootstrap(site, ['status']);
+      expect(disabled).toMatchObject({ exitCode: 8 });
+      expect(disabled.stderr).toContain('error: the service is not started when the host is');
+      await succeed(['systemctl', 'enable', 'ksbundle-keystone.target']);
+
+      const impatient = '/etc/systemd/system/ksbundle-keystone-httpd.service.d';
+      const config = `${site.instance}/etc/httpd.conf`;
+      const edit =
+        'mkdir "$0" && printf "[Unit]\\nStartLimitBurst=2\\n" >"$0/impatient.conf"; echo Nonsense >>"$1"';
+      await succeed(['sh', '-c', edit, impatient, config]);
+      await succeed(['systemctl', 'daemon-reload']);
+      await succeed(['systemctl', 'restart', 'ksbundle-keystone-httpd']);
+      await wait(
+        'its end',
+        async () => (await systemctl('is-active', 'ksbundle-keystone-httpd')) === 'failed',
+      );
+      const { stdout } = await bootstrap(site, ['status', '--json']);
+      const { problems } = JSON.parse(stdout) as {
+        problems: { what: string; why: string; details: string[] }[];
+      };
+      expect(problems).toMatchObject([{ what: 'httpd is not running' }]);
+      expect(problems[0]?.why).toContain('systemd gave up');
+      expect(problems[0]?.details.join('\n')).toContain('Nonsense');
+      await succeed(['sh', '-c', 'rm -r "$0"; sed -i "/^Nonsense/d" "$1"', impatient, config]);
+      await succeed(['systemctl', 'daemon-reload']);
+      await install(site, ['start']);
+      expect(await bootstrap(site, ['status'])).toMatchObject({ exitCode: 0 });
+    });
+
     it('listens on a port below 1024 with that one capability', async () => {
       await install(site, ['--port', '80', '--port', '5000']);
       await issueToken(machine, 'http://127.0.0.1:80/v3', password);
