@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { send } from './support/http.ts';
+import { send, sendAll } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, bootstrap, install, issueToken, unpack, type Site } from './support/site.ts';
@@ -63,6 +63,22 @@ describe.skipIf(lacking !== undefined)(
       expect(await httpdProcess()).toBe(httpd);
       expect(httpd).toBeGreaterThan(1);
       expect(await validate(OTHER_ADDRESS)).toBe(200);
+    });
+
+    it('refuses no connection while it takes new settings, and loses no more than what its processes had', async () => {
+      const headers = { 'x-auth-token': token, 'x-subject-token': token };
+      const url = `http://${OTHER_ADDRESS}:5000/v3/auth/tokens`;
+      const clients = Array.from({ length: 8 }, () => ({ method: 'GET', url, headers }) as const);
+      const [answers] = await Promise.all([
+        sendAll(machine, clients, 8),
+        install(site, ['--processes', '3']),
+      ]);
+      expect(await httpdProcess()).toBe(httpd);
+      expect(answers.length).toBeGreaterThan(clients.length);
+      const lost = answers.filter(({ status }) => status !== 200);
+      expect(lost.filter(({ status }) => status !== 502)).toEqual([]);
+      // A process that ends has one request of each client at most.
+      expect(lost.length).toBeLessThanOrEqual(clients.length);
     });
 
     it('is no longer to be found where it does not listen', async () => {
