@@ -1,0 +1,160 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { changedSince } from './support/inside.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { ADDRESS, adminPassword, bootstrap, install, issueToken, unpack, type Site } from './support/site.ts';
+
+const STAMP = '/stamp';
+const lacking = await whyNoMachines();
+
+/* One story: the tests go on from each other. The codes are those of docs/bootstrap.md. */
+describe.skipIf(lacking !== undefined)(
+  `what bootstrap.sh ends with${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let machine: Machine;
+    let site: Site;
+
+    beforeAll(async () => {
+      machine = await startMachine('bookworm', [ADDRESS]);
+      site = await unpack(machine, '/opt');
+      return () => machine.destroy();
+    });
+
+    const act = async (script: string): Promise<void> => {
+      const done = await machine.execute(['sh', '-c', script, site.release, site.instance]);
+      if (done.exitCode !== 0) throw new Error(done.stderr);
+    };
+    const expectToken = async (): Promise<void> => {
+      const token = await issueToken(machine, `http://${ADDRESS}:5000/v3`, await adminPassword(site));
+      expect(token).toMatch(/^gAAAA/);
+    };
+    const kill = async (name: string): Promise<void> => {
+      const found = (await machine.processes()).find((entry) => entry.name === name);
+      if (found === undefined) throw new Error(`there is no ${name}`);
+      process.kill(found.pid, 'SIGKILL');
+    };
+
+    /** That each command line is refused, says the text beside it, and writes nothing. */
+    const expectRefusals = async (
+      exitCode: number,
+      refusals: readonly { readonly parameters: readonly string[]; readonly text: string }[],
+    ): Promise<void> => {
+      // The clock of file times ticks in steps; what follows must be newer than the stamp.
+      await act(`touch ${STAMP}; sleep 0.1`);
+      for (const { parameters, text } of refusals) {
+        const refused = await bootstrap(site, parameters);
+        expect(refused).toMatchObject({ exitCode, stderr: expect.stringContaining(text) });
+      }
+      expect(await changedSince(machine, STAMP)).toEqual([]);
+    };
+
+    it('2: usage, and nothing is written', async () => {
+      await expectRefusals(2, [
+        { parameters: ['instal'], text: 'did you mean install' },
+        { parameters: ['--prot', '5000'], text: 'did you mean --port' },
+        { parameters: ['status', '--host', ADDRESS], text: '--host' },
+        { parameters: ['plan', '--port', '70000'], text: '65535' },
+        { parameters: ['upgrade'], text: '--from RELEASE' },
+        { parameters: ['restore'], text: 'restore FILE' },
+      ]);
+      expect(await machine.processes()).toEqual([]);
+    });
+
+    it('3: preflight, where nothing is installed, and nothing is written', async () => {
+      const commands = [
+        'verify',
+        'start',
+        'stop',
+        'restart',
+        'status',
+        'maintain',
+        'rollback',
+        'backup',
+        'uninstall',
+      ];
+      const text = 'there is no installed instance';
+      await expectRefusals(
+        3,
+        commands.map((command) => ({ parameters: [command], text })),
+      );
+      expect(await machine.processes()).toEqual([]);
+    });
+
+    it('0: done', async () => {
+      expect(await bootstrap(site, ['install', '--host', ADDRESS])).toMatchObject({ exitCode: 0 });
+      await expectToken();
+    });
+
+    it('3: preflight, for ports that others hold, who are named', async () => {
+      const parameters = ['install', '--instance', '/srv/other', '--host', ADDRESS];
+      const refused = await bootstrap(site, parameters);
+      expect(refused).toMatchObject({
+        exitCode: 3,
+        stderr: expect.stringMatching(/5000 .*\n.*httpd \(process/),
+      });
+    });
+
+    it('5: locked, while another works, who is named', async () => {
+      const held = machine.execute(['flock', `${site.instance}/lock`, 'sleep', '60']);
+      const start = (): Promise<unknown> => bootstrap(site, ['start']);
+      const refusal = { exitCode: 5, stderr: expect.stringMatching(/process \d+ holds the lock/) };
+      await expect.poll(start, { timeout: 30_000, interval: 100 }).toMatchObject(refusal);
+      await kill('sleep');
+      await held;
+      expect(await start()).toMatchObject({ exitCode: 0 });
+    });
+
+    it('8: verification, while a daemon is dead', async () => {
+      await kill('memcached');
+      for (const command of ['status', 'verify']) {
+        const told = await bootstrap(site, [command]);
+        expect(told).toMatchObject({
+          exitCode: 8,
+          stderr: expect.stringContaining('memcached is not running'),
+        });
+      }
+      expect(await bootstrap(site, ['start'])).toMatchObject({ exitCode: 0 });
+      expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('6: rolled back, where the new server does not start, and the old one serves', async () => {
+      await act('mkdir -p "$1/run/uwsgi/control"');
+      const failed = await bootstrap(site, ['install', '--server', 'uwsgi']);
+      expect(failed).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('fifo') });
+      await expectToken();
+      await act('rmdir "$1/run/uwsgi/control"');
+      expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('7: a person is needed, where settings of their own are wrong; then the same command works', async () => {
+      await act('echo nonsense >"$1/etc/keystone.conf.d/own.conf"');
+      const failed = await bootstrap(site, ['restart']);
+      expect(failed).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('own.conf') });
+      await act('rm "$1/etc/keystone.conf.d/own.conf"');
+      expect(await bootstrap(site, ['restart'])).toMatchObject({ exitCode: 0 });
+      await expectToken();
+    });
+
+    it('4: integrity, of which stop takes no notice', async () => {
+      await act('printf X >>"$0/bin/uwsgi"');
+      for (const command of ['verify', 'install', 'restart']) {
+        const refused = await bootstrap(site, [command]);
+        expect(refused).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('bin/uwsgi') });
+      }
+      expect(await bootstrap(site, ['stop'])).toMatchObject({ exitCode: 0 });
+      await act('truncate -s -1 "$0/bin/uwsgi"');
+      expect(await bootstrap(site, ['start'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it.each([
+      { signal: 'HUP', exitCode: 129 },
+      { signal: 'TERM', exitCode: 143 },
+    ])('128 + n: ended by SIG$signal, after which the same command goes on', async ({ signal, exitCode }) => {
+      const script = '"$0/init/bootstrap.sh" --region "$1" & sleep 1; kill -"$1" "$!"; wait "$!"';
+      const ended = await machine.execute(['sh', '-c', script, site.release, signal]);
+      expect(ended).toMatchObject({ exitCode });
+      await install(site, ['--region', signal]);
+      await expectToken();
+    });
+  },
+);
