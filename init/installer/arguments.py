@@ -72,7 +72,7 @@ COMMANDS: Mapping[str, Command] = {
             "plan",
             "Print what install, or upgrade, would write and run; write nothing",
             answers=True,
-            options=(Option("from", "Plan an upgrade from this release, which serves now", "RELEASE"),),
+            options=(Option("from", "Plan an upgrade from this release, which serves now", "RELEASE"), _JSON),
             examples=("plan --host 192.168.1.103", "plan --from /opt/keystone-29.1.0-1-linux-x86_64"),
         ),
         Command(

@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 
-from . import archive, files, lock, report
+from . import archive, files, report
 from .archive import Source
 from .errors import Exit, Failure, Problem
 from .instance import CONFIGURATION, Instance
@@ -28,7 +28,7 @@ def backup(session: Session, file: str | None) -> None:
     recorded = session.installed()
     session.settled()
     site = session.site()
-    with lock.exclusive(site.instance.lock):
+    with session.exclusive():
         path = _operators_path(session, recorded, file)
         with report.step("back up"):
             write(session, site, path)

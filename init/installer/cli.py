@@ -31,7 +31,7 @@ from .session import Session, open_session
 
 COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "install": lambda session, _: install.install(session),
-    "plan": lambda session, parsed: show.plan(session, parsed.options.get("from")),
+    "plan": lambda session, parsed: show.plan(session, parsed.options.get("from"), parsed.has("json")),
     "verify": lambda session, parsed: verify.verify(session, parsed.has("json")),
     "start": lambda session, _: control.start(session),
     "stop": lambda session, _: control.stop(session),

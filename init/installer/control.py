@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import lock, place, report, service
+from . import place, report, service
 from .errors import Exit, Failure
 from .product import Site
 from .session import Session
@@ -10,7 +10,7 @@ from .session import Session
 
 def start(session: Session) -> None:
     site = _ready_site(session)
-    with lock.exclusive(site.instance.lock), report.step("start") as remark:
+    with session.exclusive(), report.step("start") as remark:
         remark(service.bring_up(session, site))
 
 
@@ -18,14 +18,14 @@ def stop(session: Session) -> None:
     site = session.site()
     if not session.instance.exists:
         session.installed()
-    with lock.exclusive(site.instance.lock):
+    with session.exclusive():
         if service.take_down(session, site) == 0:
             report.note("  nothing was running")
 
 
 def restart(session: Session) -> None:
     site = _ready_site(session)
-    with lock.exclusive(site.instance.lock):
+    with session.exclusive():
         session.product.check_configuration(site)
         service.take_down(session, site)
         with report.step("start") as remark:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import advice, answers, backup, changes, files, host, lock, preflight, receipt, report, service, units
+from . import advice, answers, backup, changes, files, host, preflight, receipt, report, service, units
 from .account import Account
 from .accounts import make_account
 from .changes import Change, Kind
@@ -119,7 +119,7 @@ def install(session: Session) -> None:
     start = time.monotonic()
     session.settled()
     site = ready_site(session)
-    with lock.exclusive(site.instance.lock):
+    with session.exclusive():
         _install(session, site)
     summarize(session, site)
     report.note(f"done in {time.monotonic() - start:.1f} s")
@@ -196,20 +196,27 @@ def _install(session: Session, site: Site) -> None:
     unfinished = session.unfinished
     if unfinished is not None:
         report.note(f"  finishing {unfinished.operation} of {unfinished.began}, cut off at: {unfinished.last_step}")
-    if _is_idle(session, site, plan):
+    if is_idle(session, site, plan):
         name_edits(plan)
         with report.step("prove") as remark:
             remark("; ".join(session.product.prove(site)))
         report.note("  nothing to change")
         return
     session.journal.begin("install", asked(session))
-    if session.receipt is not None and not plan.prepares and (plan.migrates or plan.replaces_release(session.receipt)):
+    if needs_backup(session, plan):
         backup.take(session, site, "install")
     apply(session, site, plan)
     session.journal.end()
 
 
-def _is_idle(session: Session, site: Site, plan: Plan) -> bool:
+def needs_backup(session: Session, plan: Plan) -> bool:
+    """Whether there is data that is about to be changed."""
+    former = session.receipt
+    return former is not None and not plan.prepares and (plan.migrates or plan.replaces_release(former))
+
+
+def is_idle(session: Session, site: Site, plan: Plan) -> bool:
+    """Whether there is nothing to do but to prove that the service works."""
     former = session.receipt
     return (
         former is not None

@@ -23,6 +23,8 @@ def exclusive(path: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Failure(Exit.LOCKED, _busy(path, descriptor)) from None
+        if not _is_at(path, descriptor):
+            raise Failure(Exit.LOCKED, Problem("another bootstrap has removed this instance", where=path))
         yield
     finally:
         os.close(descriptor)
@@ -36,6 +38,14 @@ def _open(path: str) -> int:
         if error.errno not in (errno.EACCES, errno.EROFS):
             raise
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    """Whether the open file still has the name: the instance may have been removed, or moved, before it was locked."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _busy(path: str, descriptor: int) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import time
 
-from . import lock, logs, report
+from . import logs, report
 from .session import Session
 
 
@@ -14,7 +14,7 @@ def maintain(session: Session) -> None:
     recorded = session.installed()
     session.settled()
     site = session.site()
-    with lock.exclusive(site.instance.lock):
+    with session.exclusive():
         done = session.product.maintain(site)
         began = calendar.timegm(time.strptime(recorded.installed, "%Y-%m-%dT%H:%M:%SZ"))
         with site.account.acting():

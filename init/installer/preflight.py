@@ -17,8 +17,9 @@ from .product import Product, Site
 FREE_SPACE = 64 << 20
 #: Files and directories that it begins with, and room for keys and backups.
 FREE_INODES = 200
-#: The longest instance path: its longest file name must stay below the kernel's PATH_MAX of 4096 bytes.
-LONGEST_PATH = 3800
+#: The longest path of a release or an instance, in bytes: SQLite opens no file whose path has more than 511, and what
+#: is written beside the database has a longer name. See MAX_PATHNAME in https://sqlite.org/src/file/src/os_unix.c.
+LONGEST_PATH = 450
 LONGEST_NAME = 255
 
 
@@ -53,7 +54,12 @@ def _check_paths(site: Site) -> Iterator[Problem]:
         if any(byte < 32 or byte == 127 for byte in raw):
             yield Problem("a directory's name has a control character", where=repr(where), hint=hint)
         if len(raw) > LONGEST_PATH or any(len(name) > LONGEST_NAME for name in raw.split(b"/")):
-            yield Problem("a path is too long", where=where, why=f"{len(raw)} bytes", hint=hint)
+            yield Problem(
+                "a path is too long",
+                where=where,
+                why=f"{len(raw)} bytes; {LONGEST_PATH} may be, and {LONGEST_NAME} in each name",
+                hint=hint,
+            )
 
 
 def _check_owner(instance: Instance) -> Iterator[Problem]:

@@ -100,6 +100,9 @@ class Product(Protocol):
     def is_prepared(self, site: Site) -> bool:
         """Whether keys and database exist, so that `prepare` has nothing to do."""
 
+    def unmade(self, site: Site) -> Sequence[str]:
+        """Files and directories, relative to the instance, that `prepare`, `migrate` or `prove` would write."""
+
     def prepare(self, site: Site, journal: Journal) -> None:
         """Makes keys and database on the first run. Either they are complete afterwards, or it is as if not begun."""
 

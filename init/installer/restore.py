@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
 
-from . import archive, backup, files, install, lock, preflight, receipt, report, service
+from . import archive, backup, files, install, preflight, receipt, report, service
 from .archive import Archive
 from .errors import Exit, Failure, Problem, problems_of
 from .files import Owner
@@ -29,10 +29,11 @@ def restore(session: Session, file: str) -> None:
     recorded = receipt.parse(saved.receipt, saved.path)
     _check_origin(session, saved, recorded)
     previous = session.receipt.previous if session.receipt else {}
+    found = session
     if session.receipt is None:
         session = session.following(recorded, given=session.given)
     site = install.ready_site(session)
-    with lock.exclusive(site.instance.lock):
+    with found.exclusive():
         with report.step("preflight"):
             install.preflight_all(session, site)
             preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))

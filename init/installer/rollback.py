@@ -113,7 +113,7 @@ def _leave(session: Session, move: Move, saved: str) -> None:
     """Stops the present release and keeps its state in a backup. If that fails it serves again."""
     site = session.site()
     journal = session.journal
-    with lock.exclusive(site.instance.lock):
+    with session.exclusive():
         resume = session.command_line("rollback")
         journal.begin("rollback", install.asked(session), resume=resume, **move.facts)
         try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from . import answers, receipt
+from . import answers, lock, receipt
 from .accounts import find_account
 from .answers import Answers, Declaration, Source
 from .arguments import Arguments
@@ -65,9 +66,13 @@ class Session:
         return Instance(self.receipt.instance_path).run
 
     def installed(self) -> Receipt:
-        """The receipt; raises PREFLIGHT if there is no finished install."""
+        """The receipt; raises PREFLIGHT if there is no finished install, LOCKED if one is under way."""
         if self.receipt is not None and not self.receipt.uninstalled:
             return self.receipt
+        if self.instance.exists:
+            # Where an install is at work, there will be one.
+            with suppress(PermissionError), self.exclusive():
+                pass
         if self.receipt is not None:
             why = f"it was uninstalled on {self.receipt.uninstalled}; its data is kept"
         else:
@@ -81,6 +86,16 @@ class Session:
                 hint="run init/bootstrap.sh install, or name another instance with --instance",
             ),
         )
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Holds the instance's lock. Raises LOCKED if somebody else does, or has held it since this session was opened:
+        what was read then is no longer true."""
+        with lock.exclusive(self.instance.lock):
+            if (_read(self.instance), _unfinished(self.instance)) != (self.receipt, self.unfinished):
+                what = "another bootstrap has worked on the instance meanwhile"
+                raise Failure(Exit.LOCKED, Problem(what, where=self.instance.root, hint="run the command again"))
+            yield
 
     def settled(self, *operations: str) -> None:
         """Raises PREFLIGHT if an operation but those was cut off in the middle of exchanging data."""

@@ -4,83 +4,136 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 
 from . import preflight, report, service, upgrade
 from .accounts import describe_making
-from .changes import Change, Kind
-from .errors import Failure
-from .install import make_plan
+from .changes import EDITED_SUFFIX, Change, Kind
+from .errors import Failure, Problem
+from .install import Plan, is_idle, make_plan, needs_backup
+from .move import Move
 from .processes import Process
 from .product import Site
-from .release import Release, find_release
+from .release import find_release
 from .session import Session
 
 _WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (edited by hand)", Kind.REMOVE: "remove"}
 
 
-def plan(session: Session, origin: str | None) -> None:
+@dataclass(frozen=True)
+class _Step:
+    """Something that would be done; `path` is what that writes, empty where nothing has a name."""
+
+    do: str
+    path: str = ""
+    diff: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.do} {self.path}".rstrip(), *(f"  {line}" for line in self.diff)])
+
+
+def plan(session: Session, origin: str | None, as_json: bool) -> None:
     """Prints what install would do, or the upgrade of the release `origin`. Raises PREFLIGHT, after that, with what
     stands in its way."""
     if origin is not None and not upgrade.is_done(session, old := find_release(origin)):
-        _plan_upgrade(session, old)
+        session.settled()
+        move = upgrade.find_move(session, old)
+        steps = list(_upgrade_steps(session, move))
+        _tell("upgrade", steps, lambda: upgrade.check(session, move), as_json)
         return
     site = session.candidate()
     found = session.processes()
-    _tell(session, site, found)
-    with _warning("install"):
-        preflight.check(site, session.product, [process.pid for process in found], former=session.instance)
+    own = [process.pid for process in found]
+    steps = list(_install_steps(session, site, found))
+    _tell("install", steps, lambda: preflight.check(site, session.product, own, former=session.instance), as_json)
 
 
-def _plan_upgrade(session: Session, old: Release) -> None:
-    session.settled()
-    move = upgrade.find_move(session, old)
-    if session.receipt is not None:
-        report.out(f"stop {old.root}")
-        report.out(f"back up to {session.instance.backups}")
-        report.out("upgrade a copy of the data")
-        if move.renames:
-            report.out(f"rename {move.source.root} to {move.target.root}")
-        _tell(session, upgrade.target_site(session, move), [])
-    with _warning("upgrade"):
-        upgrade.check(session, move)
-
-
-@contextmanager
-def _warning(command: str) -> Iterator[None]:
+def _tell(command: str, steps: Sequence[_Step], check: Callable[[], None], as_json: bool) -> None:
+    if not as_json:
+        for step in steps:
+            report.out(str(step))
+    problems: Sequence[Problem] = ()
     try:
-        yield
-    except Failure:
+        check()
+    except Failure as failure:
+        problems = failure.problems
         report.note(f"{command} would stop at its preflight:")
         raise
+    finally:
+        if as_json:
+            document = {
+                "steps": [asdict(step) for step in steps],
+                "problems": [{"what": p.what, "where": p.where, "why": p.why} for p in problems],
+            }
+            report.out(json.dumps(document, ensure_ascii=False))
 
 
-def _tell(session: Session, site: Site, found: Sequence[Process]) -> None:
-    """Prints what bringing the instance to the site's answers takes; `found` is what runs when that begins."""
+def _upgrade_steps(session: Session, move: Move) -> Iterator[_Step]:
+    if session.receipt is None:
+        return
+    yield _Step(f"stop {move.old.root}")
+    yield _Step("back up to", session.instance.backups)
+    yield _Step("upgrade a copy of the data")
+    if move.renames:
+        yield _Step(f"rename {move.source.root} to", move.target.root)
+    yield from _install_steps(session, upgrade.target_site(session, move), [])
+
+
+def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> Iterator[_Step]:
+    """What bringing the instance to the site's answers takes; `found` is what runs when that begins."""
     steps = make_plan(session, site)
+    unmade = [_Step("make", site.instance.path(name)) for name in session.product.unmade(site)]
+    if is_idle(session, site, steps):
+        yield from unmade
+        return
     if not site.account.exists and not site.account.faults:
-        for command in describe_making(site.account):
-            report.out(f"run {command}")
+        yield from map(_Step, (f"run {command}" for command in describe_making(site.account)))
+    if needs_backup(session, steps):
+        yield _Step("back up to", session.instance.backups)
     if steps.former_owner is not None:
-        report.out(f"stop, and give the instance's files to {site.account.name}")
+        yield _Step(f"stop, and give to {site.account.name} what is in", site.instance.root)
+    yield from (_Step("make", path) for path in _missing_directories(session, site))
     for change in steps.writes:
-        report.out(f"{_WORDS[change.kind]} {site.instance.path(change.path)}")
-        for line in _diff(change):
-            report.out(f"  {line}")
+        yield _Step(_WORDS[change.kind], site.instance.path(change.path), _diff(change))
+        if change.kind is Kind.CONFLICT:
+            yield _Step("keep the edited one as", site.instance.path(change.path) + EDITED_SUFFIX)
     if steps.prepares:
-        report.out("make keys, database, administrator and catalog")
+        yield _Step("make keys, database, administrator and catalog")
+    yield from unmade
     if steps.migrates:
-        report.out("update the data")
+        yield _Step("update the data")
+    yield from _service_steps(session, site, steps, found)
+    yield _Step("write", site.instance.lock)
+    yield _Step("write", site.instance.journal)
+    if session.receipt is None or not session.receipt.same_facts(steps.receipt):
+        yield _Step("write", site.instance.receipt)
+
+
+def _missing_directories(session: Session, site: Site) -> list[str]:
+    """Those above the instance, itself, and those in it; the outer ones first."""
+    missing = []
+    path = session.instance.root
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    wanted = (directory.path for directory in session.product.directories(site))
+    return missing[::-1] + [
+        site.instance.path(name) for name in wanted if not os.path.isdir(session.instance.path(name))
+    ]
+
+
+def _service_steps(session: Session, site: Site, steps: Plan, found: Sequence[Process]) -> Iterator[_Step]:
     daemons = session.product.daemons(site)
     for name in sorted({process.name for process in service.superseded(found, daemons)}):
-        report.out(f"stop {name}")
+        yield _Step(f"stop {name}")
     for daemon in daemons:
         main = service.main_process(found, daemon)
         reloads = any(change.path in daemon.files for change in steps.writes)
         action = _action(main, moved=steps.moved, reloads=reloads)
         if action:
-            report.out(f"{action} {daemon.name}")
+            yield _Step(f"{action} {daemon.name}")
 
 
 def _action(main: Process | None, *, moved: bool, reloads: bool) -> str:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from . import backup, files, lock, receipt, report, service
+from . import backup, files, receipt, report, service
 from .accounts import describe_removing, remove_account
 from .errors import Exit, Failure, Problem
 from .product import UPGRADING, Site
@@ -47,7 +47,7 @@ def uninstall(session: Session, wish: Wish) -> None:
         session.settled()
     # The account may be gone where a purge goes on that was cut off.
     site = session.candidate() if _purging(session) else session.site()
-    with lock.exclusive(session.instance.lock):
+    with session.exclusive():
         if wish.purge:
             _purge(session, site, wish)
         else:

@@ -159,7 +159,7 @@ def _upgrade(session: Session, move: Move) -> None:
         report.warn(problem)
     journal = session.journal
     with ExitStack() as held:
-        held.enter_context(lock.exclusive(move.source.lock))
+        held.enter_context(session.exclusive())
         resume = session.command_line("upgrade", "--from", move.old.root)
         journal.begin("upgrade", install.asked(session), resume=resume, **move.facts)
         try:

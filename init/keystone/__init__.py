@@ -7,7 +7,7 @@ from .catalog import migration, state
 from .checks import check_answers, warn
 from .configuration import directories
 from .daemons import PROGRAMS, check_configuration, check_serving, daemons, reload, wait_ready
-from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, upgrade_data
+from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, unmade, upgrade_data
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
@@ -38,6 +38,7 @@ __all__ = [
     "rendered_files",
     "state",
     "summary",
+    "unmade",
     "upgrade_data",
     "wait_ready",
     "warn",

@@ -20,6 +20,7 @@ from installer.product import Site
 
 from . import configuration, database, password, settings, tls, users
 
+_KEYS = (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS)
 SECRETS = ("keys", *(user.password_file for user in users.USERS))
 DATABASES = (configuration.DATABASE,)
 #: What SQLite keeps beside a database; see https://www.sqlite.org/tempfiles.html.
@@ -29,6 +30,17 @@ SIDECARS = ("-journal", "-wal", "-shm")
 def is_prepared(site: Site) -> bool:
     """The database appears under its name when all is done, so it stands for the whole."""
     return os.path.exists(site.instance.path(configuration.DATABASE))
+
+
+def unmade(site: Site) -> list[str]:
+    """What there is no trace of yet, of all that is made once; and a password that is given in the place of another."""
+    wanted = [users.ADMIN, users.DEMO] if users.wants_demo(site) else [users.ADMIN]
+    names = [*_KEYS, configuration.DATABASE, *(user.password_file for user in wanted)]
+    missing = [name for name in names if not os.path.exists(site.instance.path(name))]
+    usable = not password.check_given(site)
+    if usable and password.given(site) not in (None, password.stored(site)):
+        missing.append(users.ADMIN.password_file)
+    return list(dict.fromkeys(missing))
 
 
 def prepare(site: Site, journal: Journal) -> None:
@@ -136,7 +148,7 @@ def check_data(site: Site) -> list[Problem]:
 def _check_keys(site: Site) -> Iterator[Problem]:
     """Keystone reports success even if it could write no key, and takes an empty one for none."""
     hint = "restore the instance's keys from a backup; credentials stored in the database need theirs"
-    for repository in (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS):
+    for repository in _KEYS:
         where = site.instance.path(repository)
         try:
             names = os.listdir(where)

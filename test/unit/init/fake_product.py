@@ -61,6 +61,9 @@ class FakeProduct:
     def is_prepared(self, site: Site) -> bool:
         return os.path.exists(site.instance.path("data"))
 
+    def unmade(self, site: Site) -> Sequence[str]:
+        return [] if self.is_prepared(site) else ["data"]
+
     def prepare(self, site: Site, journal: Journal) -> None:
         self._did("prepare")
         files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)

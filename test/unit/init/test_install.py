@@ -13,7 +13,7 @@ from pathlib import Path
 
 import support
 from fake_product import DAEMON, FakeProduct, end
-from installer import arguments, control, install, place, show, status, verify
+from installer import arguments, backup, control, install, lock, place, show, status, verify
 from installer.errors import Exit, Failure
 from installer.journal import Journal
 from installer.processes import find_processes
@@ -67,6 +67,23 @@ class InstallTest(support.DirectoryTest):
             self.install(*argv)
         self.assertEqual(caught.exception.exit_code, exit_code)
         return caught.exception
+
+    def test_what_was_read_before_somebody_elses_install_is_not_acted_upon(self) -> None:
+        early = self.session("install", "--host", "10.0.0.1")
+        self.install("--host", "10.0.0.2")
+        late = self.session("install", "--host", "10.0.0.1")
+        for session, count in ((early, 0), (late, 1)):
+            self.install("--host", f"10.0.0.{3 + count}")
+            with self.assertRaises(Failure) as caught, quiet():
+                install.install(session)
+            self.assertEqual(caught.exception.exit_code, Exit.LOCKED)
+        self.assertIn("10.0.0.4", self.conf())
+
+    def test_a_command_that_needs_an_instance_waits_for_none_that_is_being_made(self) -> None:
+        self.instance.mkdir()
+        with lock.exclusive(str(self.instance / "lock")), self.assertRaises(Failure) as caught:
+            backup.backup(self.session("backup"), None)
+        self.assertEqual(caught.exception.exit_code, Exit.LOCKED)
 
     def conf(self) -> str:
         return (self.instance / "etc" / "conf").read_text()
@@ -262,7 +279,7 @@ class InstallTest(support.DirectoryTest):
 
     def test_plan_tells_and_writes_nothing(self) -> None:
         with quiet() as output:
-            show.plan(self.session("plan", "--host", "10.0.0.1"), None)
+            show.plan(self.session("plan", "--host", "10.0.0.1"), None, as_json=False)
         self.assertIn("+host=10.0.0.1", output.getvalue())
         self.assertIn(f"start {DAEMON}", output.getvalue())
         self.assertFalse(self.instance.exists())

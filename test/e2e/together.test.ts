@@ -1,0 +1,138 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { RunResult } from '../../src/io/process.ts';
+import { dumpDatabase, fingerprint } from './support/inside.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { ADDRESS, adminPassword, bootstrap, install, issueToken, unpack, type Site } from './support/site.ts';
+
+const OTHER_ADDRESS = '192.168.1.77';
+const INSTANCE = '/srv/instance';
+const lacking = await whyNoMachines();
+
+/* One story: the tests go on from each other. */
+describe.skipIf(lacking !== undefined)(
+  `several commands at work on one instance${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let machine: Machine;
+    let site: Site;
+    /** The same release in another place. */
+    let twin: Site;
+    let token: string;
+
+    beforeAll(async () => {
+      machine = await startMachine('trixie', [ADDRESS, OTHER_ADDRESS]);
+      site = { ...(await unpack(machine, '/srv/key stöne')), instance: INSTANCE };
+      twin = { ...(await unpack(machine, '/opt')), instance: INSTANCE };
+      return () => machine.destroy();
+    });
+
+    const run = (where: Site, parameters: readonly string[]): Promise<RunResult> =>
+      bootstrap(where, [...parameters, '--instance', INSTANCE]);
+    const inInstance = (name: string): string => path.join(machine.root, INSTANCE, name);
+    const expectLocked = (result: RunResult | undefined): void => {
+      expect(result).toMatchObject({ exitCode: 5 });
+      expect(result?.stderr).toMatch(/another bootstrap (?:is working|has worked) on (?:this|the) instance/);
+    };
+    /** The one result that is a success, and the others. */
+    const sort = (results: readonly RunResult[]): [RunResult[], RunResult[]] => [
+      results.filter(({ exitCode }) => exitCode === 0),
+      results.filter(({ exitCode }) => exitCode !== 0),
+    ];
+
+    /** Starts an install and stops its process in the middle of its work; what goes on, or kills it. */
+    const halted = async (
+      parameters: readonly string[],
+    ): Promise<{ pid: number; finish: (signal: NodeJS.Signals) => Promise<RunResult> }> => {
+      const before = await readFile(inInstance('journal'), 'utf8').catch(() => '');
+      const running = run(site, ['install', ...parameters]);
+      const journal = async (): Promise<string> => readFile(inInstance('journal'), 'utf8').catch(() => '');
+      while ((await journal()) === before || !(await journal()).includes('"step"')) await setTimeout(5);
+      const installer = (await machine.processes()).find(
+        ({ name, program }) =>
+          name.startsWith('python3') && program.startsWith(`${machine.root}${site.release}`),
+      );
+      if (installer === undefined) throw new Error('no installer runs');
+      process.kill(installer.pid, 'SIGSTOP');
+      return {
+        pid: installer.pid,
+        finish: (signal) => {
+          process.kill(installer.pid, signal);
+          return running;
+        },
+      };
+    };
+
+    it('makes one instance when it is installed four times at once, from two releases', async () => {
+      const parameters = ['install', '--host', ADDRESS];
+      const results = await Promise.all([site, twin, site, twin].map((where) => run(where, parameters)));
+      const [done, refused] = sort(results);
+      expect(done).toHaveLength(1);
+      expect(refused).toHaveLength(3);
+      refused.forEach(expectLocked);
+      await install(site, ['--instance', INSTANCE]);
+      token = await issueToken(machine, `http://${ADDRESS}:5000/v3`, await adminPassword(site));
+      expect(await run(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('leaves everything else waiting, but for those that only look', async () => {
+      const { finish } = await halted(['--host', OTHER_ADDRESS]);
+      const data = await dumpDatabase(site);
+      const keys = await fingerprint(machine, `${INSTANCE}/keys`);
+      const files = await fingerprint(machine, `${INSTANCE}/etc`);
+      const commands = ['install', 'backup', 'stop', 'restart', 'maintain', 'uninstall'];
+      const refused = await Promise.all([
+        ...commands.map((command) => run(site, [command])),
+        run(twin, ['install', '--host', ADDRESS]),
+        run(site, ['uninstall', '--purge', '--yes']),
+      ]);
+      refused.forEach(expectLocked);
+      expect(await run(site, ['show-config'])).toMatchObject({ exitCode: 0 });
+      expect(await run(site, ['plan'])).toMatchObject({ exitCode: 0 });
+      expect(await dumpDatabase(site)).toBe(data);
+      expect(await fingerprint(machine, `${INSTANCE}/keys`)).toEqual(keys);
+      expect(await fingerprint(machine, `${INSTANCE}/etc`)).toEqual(files);
+      expect(await finish('SIGCONT')).toMatchObject({ exitCode: 0 });
+      expect(await run(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('names the process that works', async () => {
+      const { pid, finish } = await halted(['--host', ADDRESS]);
+      const status = await readFile(`/proc/${pid}/status`, 'utf8');
+      const inside = /^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? '';
+      const refused = await run(site, ['install']);
+      expectLocked(refused);
+      expect(refused.stderr).toContain(`process ${inside} holds the lock`);
+      await finish('SIGKILL');
+    });
+
+    it('takes the lock of one that was killed, and goes on from there', async () => {
+      // A lock is held, not lying about: what its file says counts for nothing.
+      await writeFile(inInstance('lock'), '1\n');
+      const [done, refused] = sort(await Promise.all([run(site, ['install']), run(site, ['install'])]));
+      expect(done).toHaveLength(1);
+      refused.forEach(expectLocked);
+      expect(done[0]?.stderr).toContain('finishing install');
+      const verified = await run(site, ['verify']);
+      expect(verified).toMatchObject({ exitCode: 0 });
+      const moved = await issueToken(machine, `http://${ADDRESS}:5000/v3`, await adminPassword(site));
+      expect(moved).not.toBe(token);
+    });
+
+    it('lets a backup and a change follow each other', async () => {
+      const results = await Promise.all([
+        run(site, ['backup', '/srv/one.tar.gz']),
+        run(site, ['install', '--host', OTHER_ADDRESS]),
+        run(twin, ['backup', '/srv/two.tar.gz']),
+        run(site, ['restart']),
+      ]);
+      const [done, refused] = sort(results);
+      expect(done.length).toBeGreaterThan(0);
+      refused.forEach(expectLocked);
+      await install(site, ['--instance', INSTANCE, '--host', OTHER_ADDRESS]);
+      expect(await run(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+  },
+);
