@@ -29,8 +29,8 @@ describe.skipIf(lacking !== undefined)(
       return () => machine.destroy();
     });
 
-    const run = (where: Site, parameters: readonly string[]): Promise<RunResult> =>
-      bootstrap(where, [...parameters, '--instance', INSTANCE]);
+    const run = (where: Site, parameters: readonly string[], timeout = 300_000): Promise<RunResult> =>
+      bootstrap(where, [...parameters, '--instance', INSTANCE], { timeout });
     const inInstance = (name: string): string => path.join(machine.root, INSTANCE, name);
     const expectLocked = (result: RunResult | undefined): void => {
       expect(result).toMatchObject({ exitCode: 5 });
@@ -47,7 +47,8 @@ describe.skipIf(lacking !== undefined)(
       parameters: readonly string[],
     ): Promise<{ pid: number; finish: (signal: NodeJS.Signals) => Promise<RunResult> }> => {
       const before = await readFile(inInstance('journal'), 'utf8').catch(() => '');
-      const running = run(site, ['install', ...parameters]);
+      // It waits for all that the test does meanwhile.
+      const running = run(site, ['install', ...parameters], 1_200_000);
       const journal = async (): Promise<string> => readFile(inInstance('journal'), 'utf8').catch(() => '');
       while ((await journal()) === before || !(await journal()).includes('"step"')) await setTimeout(5);
       const installer = (await machine.processes()).find(
