@@ -11,7 +11,7 @@ import type { Scenario } from './scenarios.ts';
 import { adminPassword, logIn, siteAt } from './site.ts';
 
 /** What happens to a run at a point, and how it must end. */
-interface Disturbance {
+export interface Disturbance {
   /** As strace's `inject=` takes it: `signal=SIGKILL`, `error=EIO`. */
   readonly injection: string;
   /** How the run may end if the call is the installer's own; otherwise it fails. 0: only if nothing is left to do. */

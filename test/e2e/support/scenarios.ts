@@ -19,8 +19,8 @@ const former = (...parameters: string[]): Command => ({ of: 'former', parameters
 
 /** One process of Keystone's is enough, and quicker. */
 const ONE_PROCESS = ['install', '--processes', '1'];
-const INSTALL = present(...ONE_PROCESS);
-const OTHER_ANSWERS = present('install', '--host', 'localhost', '--port', '5001');
+export const INSTALL = present(...ONE_PROCESS);
+export const OTHER_ANSWERS = present('install', '--host', 'localhost', '--port', '5001');
 const UPGRADE = present('upgrade', '--from', releaseIn('former'));
 const SAVED = path.join(CELL.site, 'saved.tar.gz');
 

@@ -1,0 +1,92 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { accomplish, inCell, perform, stateOf } from './support/cell.ts';
+import { disturbAll, exhaustive, type Disturbance } from './support/interruption.ts';
+import { CELL, type Machine } from './support/machine.ts';
+import { changingPoints, spread } from './support/points.ts';
+import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { INSTALL, OTHER_ANSWERS, SCENARIOS } from './support/scenarios.ts';
+
+const lacking = await whyNoMachines();
+const FILLER = '/mnt/own/filler';
+
+/** Makes the cell's files read-only for everybody who does not have them open already. */
+const COVER = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"';
+
+async function shell(cell: Machine, script: string): Promise<void> {
+  const { exitCode, stderr } = await cell.execute(['sh', '-c', script, CELL.site]);
+  if (exitCode !== 0) throw new Error(`${script}: ${stderr}`);
+}
+
+/** Where nothing is left to write, a full disk does not matter. */
+const FULL: Disturbance = {
+  injection: 'signal=SIGSTOP',
+  exitCodes: [0, 6, 7],
+  says: /disk is full[^]*do: free some space|No space left|database or disk is full/,
+  // Every byte that is left.
+  meanwhile: (cell) => shell(cell, `! cat /dev/zero >${FILLER} 2>/dev/null`),
+  afterwards: (cell) => shell(cell, `rm ${FILLER}`),
+};
+const BROKEN: Disturbance = {
+  injection: 'error=EIO',
+  exitCodes: [6, 7],
+  says: /Input\/output error[^]*do: remove the cause/,
+};
+
+describe.skipIf(lacking !== undefined)(
+  `a disk that refuses${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let workshop: Workshop;
+
+    beforeAll(async () => {
+      workshop = await openWorkshop();
+      return workshop.remove;
+    });
+
+    describe.each(exhaustive ? SCENARIOS : SCENARIOS.slice(0, 1))('$name', (scenario) => {
+      let recording: Recording;
+
+      beforeAll(async () => {
+        recording = await record(scenario, workshop);
+      });
+
+      it('says so when it is full, what served before still does, and the next run finishes it', async () => {
+        const points = changingPoints(recording.points);
+        const chosen = exhaustive ? points : spread(points, scenario.sample >> 1);
+        expect(await disturbAll(recording, chosen, FULL)).toEqual([]);
+      });
+
+      it('says so when it cannot be written to, and the next run finishes it', async () => {
+        const points = recording.points.filter(({ call }) => call.endsWith('sync'));
+        expect(await disturbAll(recording, spread(points, exhaustive ? 16 : 1), BROKEN)).toEqual([]);
+      });
+    });
+
+    it('is refused before anything is written when it is too small, and the promised size is enough', async () => {
+      await inCell({ releases: workshop.releases, size: '60m' }, async (cell) => {
+        const refused = await perform(cell, INSTALL);
+        expect(refused.exitCode).toBe(3);
+        expect(refused.stderr).toMatch(/the disk is too full[^]*64 MiB needed[^]*do: free some space/);
+        expect(await stateOf(cell, { fresh: true })).toEqual({});
+      });
+      await inCell({ releases: workshop.releases, size: '65m' }, async (cell) => {
+        await accomplish(cell, INSTALL);
+      });
+    });
+
+    it('is named when it is read-only, nothing is written, and what served before still does', async () => {
+      await inCell({ releases: workshop.releases }, async (cell) => {
+        for (const command of [INSTALL, OTHER_ANSWERS]) {
+          const before = await stateOf(cell, { fresh: false });
+          await shell(cell, COVER);
+          const refused = await perform(cell, command);
+          expect(refused.exitCode).toBe(3);
+          expect(refused.stderr).toMatch(/the instance cannot be written[^]*its file system is read-only/);
+          expect(await stateOf(cell, { fresh: false })).toEqual(before);
+          await shell(cell, 'umount "$0"');
+          await accomplish(cell, command);
+        }
+      });
+    });
+  },
+);
