@@ -109,8 +109,12 @@ def forget_failures(units: Sequence[str]) -> None:
 
 
 def last_words(unit: str, lines: int) -> list[str]:
-    """The last lines that the unit's processes, and systemd about it, wrote to the journal."""
-    command = [_program("journalctl"), "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", f"--unit={unit}"]
+    """The last lines that the unit's processes wrote to the journal; if they wrote none, what systemd says about it."""
+    return _journal(f"_SYSTEMD_UNIT={unit}", lines) or _journal(f"--unit={unit}", lines)
+
+
+def _journal(match: str, lines: int) -> list[str]:
+    command = [_program("journalctl"), "--quiet", "--no-pager", "--output=cat", f"--lines={lines}", match]
     try:
         result = subprocess.run(command, env=_ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=10)
     except (OSError, subprocess.TimeoutExpired):

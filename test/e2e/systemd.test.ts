@@ -135,6 +135,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       );
       expect(await property('ksbundle-keystone-maintain.service', 'Result')).toBe('success');
       await succeed(['rm', '-r', '/etc/systemd/system/ksbundle-keystone-maintain.timer.d']);
+      await succeed(['systemctl', 'daemon-reload']);
       expect(await validate()).toBe(200);
       await expectToken();
     });
