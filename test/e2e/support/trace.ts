@@ -8,14 +8,26 @@ export interface Opened {
   readonly file: string;
 }
 
+/** Calls by which files are opened and programs started, and processes to follow them. */
+const OPENING = ['open', 'openat', 'openat2', 'execve', 'execveat', 'clone', 'clone3', 'fork', 'vfork'];
+
+/** Calls by which what lies in directories, and its rights, are changed, beyond opening it; see path_resolution(7). */
+export const CHANGING: readonly string[] = [
+  'creat mkdir mkdirat mknod mknodat bind chdir fchdir',
+  'rename renameat renameat2 unlink unlinkat rmdir link linkat symlink symlinkat',
+  'chmod fchmod fchmodat fchmodat2 chown lchown fchown fchownat',
+  'truncate ftruncate fallocate setxattr lsetxattr fsetxattr utime utimes utimensat',
+].flatMap((calls) => calls.split(' '));
+
 /** Where a traced command's output goes: it cannot go to a pipe, which strace would keep open. */
 const OUTPUT = 'output';
 
 /**
  * The command that follows another and all it starts with strace(1), in the background, and writes one trace for each
- * process to `directory`. What the command itself says is read with `tracedOutput`.
+ * process to `directory`. What the command itself says is read with `tracedOutput`. Traced is what opens files, and
+ * `others` if told.
  */
-export function straceInto(directory: string): string[] {
+export function straceInto(directory: string, others: readonly string[] = []): string[] {
   return [
     'sh',
     '-c',
@@ -32,7 +44,8 @@ export function straceInto(directory: string): string[] {
     '--string-limit=4096',
     '--quiet=all',
     '--signal=none',
-    '--trace=open,openat,openat2,execve,execveat,clone,clone3,fork,vfork',
+    // A call that this strace has not heard of is none to ask it for.
+    `--trace=${[...OPENING, ...others].map((call) => `?${call}`).join(',')}`,
   ];
 }
 
@@ -42,32 +55,63 @@ export async function tracedOutput(directory: string): Promise<string> {
 
 /** Everything that was opened or executed with success, each once for each program, sorted. */
 export async function readTraces(directory: string, machineRoot: string): Promise<Opened[]> {
+  return visitTraces(directory, machineRoot, (line) => {
+    const file = executedFile(line) ?? openedFile(line);
+    return file === undefined ? [] : [file];
+  });
+}
+
+/**
+ * Everything that was made, opened to be written, renamed, removed or given other rights with success, each once for
+ * each program, sorted. The trace has to be one of `CHANGING` too.
+ */
+export async function readChanges(directory: string, machineRoot: string): Promise<Opened[]> {
+  return visitTraces(directory, machineRoot, (line, cwd) => {
+    const [, call, rest] = /^(\w+)\((.*)\) += (?:0|\d+<.*)$/.exec(line) ?? [];
+    if (call === undefined || rest === undefined) return [];
+    if (call.startsWith('open')) {
+      const opened = openedFile(line);
+      return opened !== undefined && /\bO_(?:WRONLY|RDWR|CREAT|TRUNC)\b/.test(rest) ? [opened] : [];
+    }
+    if (call === 'bind') return boundSockets(rest, cwd);
+    return CHANGING.includes(call) && !call.endsWith('chdir') ? namedFiles(rest, cwd) : [];
+  });
+}
+
+/** What `read` finds in each line of the processes' traces; it is told the working directory as well. */
+async function visitTraces(
+  directory: string,
+  machineRoot: string,
+  read: (line: string, cwd: string) => string[],
+): Promise<Opened[]> {
   const traces = new Map<number, readonly string[]>();
   for (const name of (await readdir(directory)).filter((entry) => entry !== OUTPUT)) {
     const lines = (await readFile(path.join(directory, name), 'utf8')).split('\n');
     traces.set(Number(name.replace(/^trace\./, '')), lines);
   }
-  const opened = new Map<string, Opened>();
-  const visited = new Set<number>();
-  const visit = (pid: number, inherited: string): void => {
-    visited.add(pid);
-    let program = inherited;
+  const found = new Map<string, Opened>();
+  const visit = (pid: number, inherited: { readonly program: string; readonly cwd: string }): void => {
+    let { program, cwd } = inherited;
     for (const line of traces.get(pid) ?? []) {
       const executed = executedFile(line);
       if (executed !== undefined) program = insideOf(machineRoot, executed);
-      const file = executed ?? openedFile(line);
-      if (file !== undefined) {
+      cwd = enteredDirectory(line, cwd) ?? cwd;
+      for (const file of read(line, cwd)) {
         const entry = { program, file: insideOf(machineRoot, file) };
-        opened.set(JSON.stringify(entry), entry);
+        found.set(JSON.stringify(entry), entry);
       }
       const child = startedChild(line);
-      if (child !== undefined && traces.has(child)) visit(child, program);
+      if (child !== undefined && traces.has(child)) visit(child, { program, cwd });
     }
   };
-  visit(Math.min(...traces.keys()), '');
-  const lost = [...traces.keys()].filter((pid) => !visited.has(pid));
-  if (lost.length > 0) throw new Error(`the traces of processes ${lost.join(', ')} have no parent`);
-  return [...opened.values()].toSorted(
+  const children = new Set([...traces.values()].flat().map(startedChild));
+  // Not the lowest number: numbers are used again.
+  const [first, ...orphans] = [...traces.keys()].filter((pid) => !children.has(pid));
+  if (first === undefined || orphans.length > 0) {
+    throw new Error(`the traces of processes ${orphans.join(', ')} have no parent`);
+  }
+  visit(first, { program: '', cwd: '/' });
+  return [...found.values()].toSorted(
     (a, b) => compareBytes(a.file, b.file) || compareBytes(a.program, b.program),
   );
 }
@@ -82,6 +126,40 @@ function executedFile(line: string): string | undefined {
 function openedFile(line: string): string | undefined {
   const [, file] = /^open(?:at2?)?\(.*\) += \d+<((?:[^>\\]|\\.)*)>(?:\(deleted\))?$/.exec(line) ?? [];
   return file === undefined ? undefined : unescape(file);
+}
+
+/** `chdir("run") = 0`, `fchdir(3</srv>) = 0`. */
+function enteredDirectory(line: string, cwd: string): string | undefined {
+  if (!/^f?chdir\(.*\) += 0$/.test(line)) return undefined;
+  return namedFiles(line.slice(line.indexOf('(') + 1, line.lastIndexOf(')')), cwd)[0];
+}
+
+/**
+ * The files that parameters of a call name: descriptors with what they lead to, and paths, which begin at the directory
+ * that a descriptor before them leads to, or at the working directory.
+ */
+function namedFiles(parameters: string, cwd: string): string[] {
+  const files: string[] = [];
+  let base: string | undefined;
+  const parts =
+    /(?:\bAT_FDCWD|(?<=^|, )\d+)<(?<descriptor>(?:[^>\\]|\\.)*)>(?:\(deleted\))?|(?<=^|, )"(?<name>(?:[^"\\]|\\.)*)"/g;
+  for (const { groups = {} } of parameters.matchAll(parts)) {
+    const { descriptor, name } = groups;
+    if (descriptor !== undefined) {
+      if (base !== undefined) files.push(base);
+      base = unescape(descriptor);
+    } else if (name !== undefined) {
+      files.push(path.posix.resolve(base ?? cwd, unescape(name)));
+      base = undefined;
+    }
+  }
+  return base === undefined ? files : [...files, base];
+}
+
+/** `bind(3<socket:[1]>, {sa_family=AF_UNIX, sun_path="socket"}, 110)`: a socket that is a file. */
+function boundSockets(parameters: string, cwd: string): string[] {
+  const [, name] = /\bsun_path="((?:[^"\\]|\\.)*)"/.exec(parameters) ?? [];
+  return name === undefined ? [] : [path.posix.resolve(cwd, unescape(name))];
 }
 
 /** `clone(…) = 5 /* 4711 in strace's PID NS … `, or a number alone where the namespace is strace's own. */
