@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -108,7 +109,16 @@ def _remove_empty_directories(session: Session, site: Site) -> None:
     for directory in sorted((entry.path for entry in session.product.directories(site)), reverse=True):
         path = session.instance.path(directory)
         if os.path.isdir(path) and not os.listdir(path):
-            os.rmdir(path)
+            _remove_directory(path)
+
+
+def _remove_directory(path: str) -> None:
+    """Removes it with all that it holds; one that is a file system of its own is only emptied."""
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        if error.errno != errno.EBUSY or not os.path.ismount(path):
+            raise
 
 
 def _purge(session: Session, site: Site, wish: Wish) -> None:
@@ -143,7 +153,7 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
     _take_apart(session, site)
     journal.step("purge")
     for path in doomed:
-        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else files.remove(path)
+        _remove_directory(path) if os.path.isdir(path) and not os.path.islink(path) else files.remove(path)
     _remove_empty_directories(session, site)
     if account:
         journal.step("remove the account")

@@ -1,9 +1,12 @@
 // Sends HTTP requests side by side, each on a connection of its own. Reads from standard input
-// {"requests": [{"method", "url", "headers", "body", "ca"}], "seconds"}: every request is sent once, and again as often as the
-// time lasts. Prints one JSON array of answers. Plain JavaScript, because Node 20 runs it in another network namespace.
+// {"requests": [{"method", "url", "headers", "body", "ca"}], "seconds", "until", "pause"}: every request is sent once, and
+// again as often as the time lasts, or until a file of the name `until` is there, `pause` milliseconds after the answer.
+// Prints one JSON array of answers. Plain JavaScript, because Node 20 runs it in another network namespace.
+import { existsSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 
 /**
  * @param {{ method: string, url: string, headers?: Record<string, string>, body?: string, ca?: string }} request
@@ -27,19 +30,22 @@ async function send(request, index) {
       sent.on('error', reject);
       sent.end(body);
     });
-    return { request: index, milliseconds: performance.now() - start, ...answer };
+    return { request: index, start, milliseconds: performance.now() - start, ...answer };
   } catch (error) {
-    return { request: index, milliseconds: performance.now() - start, fault: String(error) };
+    return { request: index, start, milliseconds: performance.now() - start, fault: String(error) };
   }
 }
 
-const { requests, seconds } = JSON.parse(await text(process.stdin));
+const { requests, seconds = 0, until, pause = 0 } = JSON.parse(await text(process.stdin));
 const end = performance.now() + seconds * 1000;
+const goesOn = () => (until === undefined ? performance.now() < end : !existsSync(until));
 const answers = await Promise.all(
   requests.map(async (request, index) => {
     const received = [];
-    do received.push(await send(request, index));
-    while (performance.now() < end);
+    do {
+      received.push(await send(request, index));
+      await setTimeout(pause);
+    } while (goesOn());
     return received;
   }),
 );

@@ -1,8 +1,11 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
+import { removeTree } from '../../../src/io/files.ts';
 import type { Machine } from './machine.ts';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -13,6 +16,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   /** Index of the request. */
   readonly request: number;
+  /** When it was sent, in milliseconds of the client's clock. */
+  readonly start: number;
   readonly milliseconds: number;
   /** Why there was no answer; status, headers and body are there without it. */
   readonly fault?: string;
@@ -31,12 +36,54 @@ export async function sendAll(
   requests: readonly HttpRequest[],
   seconds = 0,
 ): Promise<HttpAnswer[]> {
-  const sent = await machine.executeInNetwork(
-    [process.execPath, CLIENT],
-    JSON.stringify({ requests, seconds }),
-  );
+  return runClient(machine, { requests, seconds });
+}
+
+async function runClient(
+  machine: Machine,
+  order: {
+    readonly requests: readonly HttpRequest[];
+    readonly seconds?: number;
+    readonly until?: string;
+    readonly pause?: number;
+  },
+): Promise<HttpAnswer[]> {
+  const sent = await machine.executeInNetwork([process.execPath, CLIENT], JSON.stringify(order));
   if (sent.exitCode !== 0) throw new Error(`the HTTP client failed: ${sent.stderr}`);
   return JSON.parse(sent.stdout) as HttpAnswer[];
+}
+
+/** Milliseconds between an answer and the next request of `sendMeanwhile`. */
+const PAUSE = 50;
+
+/** Sends the request again and again while `work` is done; what was answered, in order, and what work came to. */
+export async function sendMeanwhile<T>(
+  machine: Machine,
+  request: HttpRequest,
+  work: () => Promise<T>,
+): Promise<{ readonly answers: readonly HttpAnswer[]; readonly result: T }> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-meanwhile-'));
+  const until = path.join(directory, 'done');
+  const client = runClient(machine, { requests: [request], until, pause: PAUSE });
+  try {
+    const result = await work();
+    await writeFile(until, '');
+    return { answers: await client, result };
+  } finally {
+    await writeFile(until, '');
+    await client;
+    await removeTree(directory);
+  }
+}
+
+/** Milliseconds of the longest time in which none of the answers had the status. */
+export function longestGap(answers: readonly HttpAnswer[], status: number): number {
+  const good = answers.filter((answer) => answer.status === status);
+  const gaps = good.slice(1).map(({ start, milliseconds }, index) => {
+    const before = good[index];
+    return before === undefined ? 0 : start + milliseconds - (before.start + before.milliseconds);
+  });
+  return Math.max(0, ...gaps);
 }
 
 /** Sends one request; throws if it is not answered. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
-import { listTree } from '../../../src/io/files.ts';
+import { exists, listTree } from '../../../src/io/files.ts';
 import type { Machine } from './machine.ts';
 import type { Site } from './site.ts';
 
@@ -30,6 +30,35 @@ export async function dumpDatabase({ machine, release, instance }: Site): Promis
   const dumped = await machine.execute([`${release}/bin/python3`, ...script]);
   if (dumped.exitCode !== 0) throw new Error(`cannot read the database: ${dumped.stderr}`);
   return dumped.stdout;
+}
+
+const EXECUTE = `
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=30)
+for statement in sys.argv[2:]:
+    database.execute(statement)
+database.commit()`;
+
+/** Changes the instance's database, with the release's own Python. The service may run. */
+export async function changeDatabase(
+  { machine, release, instance }: Site,
+  statements: readonly string[],
+): Promise<void> {
+  const script = ['-I', '-B', '-c', EXECUTE, `${instance}/data/keystone.db`, ...statements];
+  const changed = await machine.execute([`${release}/bin/python3`, ...script]);
+  if (changed.exitCode !== 0) throw new Error(`cannot change the database: ${changed.stderr}`);
+}
+
+/**
+ * All that nothing may touch where nothing changes: the instance's files but logs and sockets, which are the daemons'
+ * own, what the database holds, and the processes. Undefined where there is no instance.
+ */
+export async function lastingState(site: Site): Promise<unknown> {
+  const { machine, instance } = site;
+  if (!(await exists(path.join(machine.root, instance, 'data', 'keystone.db')))) return undefined;
+  const prints = await fingerprint(machine, instance);
+  const files = [...prints].filter(([file]) => !/^(?:data|log|run|tmp|lock)(?:\/|$)/.test(file));
+  return { files, database: await dumpDatabase(site), processes: await machine.processes() };
 }
 
 /** Paths below the machine's root whose content, or whose name or rights, changed after the file `since` was made. */

@@ -1,5 +1,6 @@
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { hashBytes } from '../../../src/io/files.ts';
 import type { RunResult } from '../../../src/io/process.ts';
 import { releaseName, tarball } from './bundle.ts';
 import { send, type HttpAnswer } from './http.ts';
@@ -39,6 +40,32 @@ export async function unpack(
 
 export function siteAt(machine: Machine, release: string): Site {
   return { machine, release, instance: path.join(release, 'instance') };
+}
+
+/**
+ * Makes another release of a site's: one of its files is changed, and manifest and checksums are those of what it is now.
+ * Returns what makes it the former one again.
+ */
+export async function alterRelease(
+  { machine, release }: Site,
+  file: string,
+  change: (text: string) => string,
+): Promise<() => Promise<void>> {
+  const inRelease = (name: string): string => path.join(machine.root, release, name);
+  const read = (name: string): Promise<string> => readFile(inRelease(name), 'utf8');
+  const [text, manifest, sums] = await Promise.all([file, 'manifest.json', 'SHA256SUMS'].map(read));
+  if (text === undefined || manifest === undefined || sums === undefined) throw new Error('no release');
+  const changed = change(text);
+  const swap = (list: string, old: string, now: string): string =>
+    list.replace(hashBytes(old), hashBytes(now));
+  const newManifest = swap(manifest, text, changed);
+  if (newManifest === manifest) throw new Error(`${file} was not changed`);
+  const write = async (contents: Readonly<Record<string, string>>): Promise<void> => {
+    for (const [name, content] of Object.entries(contents)) await writeFile(inRelease(name), content);
+  };
+  const newSums = swap(swap(sums, text, changed), manifest, newManifest);
+  await write({ [file]: changed, 'manifest.json': newManifest, SHA256SUMS: newSums });
+  return () => write({ [file]: text, 'manifest.json': manifest, SHA256SUMS: sums });
 }
 
 export async function bootstrap(
