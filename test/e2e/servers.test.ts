@@ -1,0 +1,220 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../../src/io/process.ts';
+import { send, sendAll, type HttpRequest } from './support/http.ts';
+import { changedSince } from './support/inside.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import {
+  ADDRESS,
+  adminPassword,
+  bootstrap,
+  install,
+  issueToken,
+  openstack,
+  passwordLogin,
+  unpack,
+  type Site,
+} from './support/site.ts';
+
+const IPV6_ADDRESS = 'fd00:5::103';
+const STAMP = '/stamp';
+/** Debian's `nobody`, which the service runs as where root installs. */
+const SERVICE = 65534;
+const OPERATOR = 1000;
+const lacking = await whyNoMachines();
+
+type Server = 'mod_wsgi' | 'uwsgi';
+
+/* One story: the tests go on from each other, and the token of the first day is good to the last. */
+describe.skipIf(lacking !== undefined)(
+  `an instance that changes its server, TLS and its ports${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let machine: Machine;
+    let site: Site;
+    /** Certificates by name, as PEM. */
+    let certificates: Readonly<Record<'one' | 'two', string>>;
+    let password: string;
+    let token: string;
+
+    beforeAll(async () => {
+      machine = await startMachine('trixie', [ADDRESS, IPV6_ADDRESS]);
+      site = await unpack(machine, '/srv/key stöne');
+      certificates = { one: await makeCertificate('one'), two: await makeCertificate('two') };
+      return () => machine.destroy();
+    });
+
+    const tls = (certificate: string, key = certificate): string[] => [
+      `--tls-cert=/srv/tls/${certificate}.pem`,
+      `--tls-key=/srv/tls/${key}.key`,
+    ];
+    const NO_TLS = ['--tls-cert=', '--tls-key='];
+
+    /** Makes a certificate and its key for the machine's addresses, in the machine. */
+    async function makeCertificate(name: string): Promise<string> {
+      const directory = path.join(machine.root, 'srv/tls');
+      await mkdir(directory, { recursive: true });
+      const file = path.join(directory, `${name}.pem`);
+      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+      const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:${ADDRESS},IP:${IPV6_ADDRESS}`];
+      const files = ['-out', file, '-keyout', path.join(directory, `${name}.key`)];
+      const made = await run(['openssl', 'req', '-x509', ...key, ...names, '-days', '90', ...files]);
+      if (made.exitCode !== 0) throw new Error(made.stderr);
+      return readFile(file, 'utf8');
+    }
+
+    const trust = (certificate?: string): Pick<HttpRequest, 'ca'> =>
+      certificate === undefined ? {} : { ca: certificate };
+
+    /** That `server` alone serves at `origin`, to clients who trust `certificate`, and that everything holds. */
+    async function expectService(server: Server, origin: string, certificate?: string): Promise<void> {
+      const processes = await machine.processes();
+      const program = server === 'uwsgi' ? 'uwsgi' : 'httpd';
+      expect(new Set(processes.map((process) => process.name))).toEqual(new Set([program, 'memcached']));
+      for (const { pid } of processes) expect(await stat(`/proc/${pid}`)).toMatchObject({ uid: SERVICE });
+
+      const url = `${origin}/v3/auth/tokens`;
+      const login = { method: 'POST', url, headers: { 'content-type': 'application/json' } } as const;
+      const check = {
+        method: 'GET',
+        url,
+        headers: { 'x-auth-token': token, 'x-subject-token': token },
+      } as const;
+      const [given, kept, refused] = await sendAll(machine, [
+        { ...login, body: passwordLogin(password), ...trust(certificate) },
+        { ...check, ...trust(certificate) },
+        { ...login, body: passwordLogin('wrong'), ...trust(certificate) },
+      ]);
+      expect([given?.fault, given?.status, kept?.status, refused?.status]).toEqual([
+        undefined,
+        201,
+        200,
+        401,
+      ]);
+      expect(JSON.parse(given?.body ?? '{}')).toMatchObject({
+        token: { catalog: catalogOf(`${origin}/v3`) },
+      });
+      if (certificate !== undefined)
+        expect(given?.fingerprint).toBe(new X509Certificate(certificate).fingerprint256);
+      const verified = await bootstrap(site, ['verify']);
+      expect(verified, verified.stderr).toMatchObject({ exitCode: 0 });
+    }
+
+    /** That nobody answers there, or not in this protocol. */
+    async function expectNothing(origin: string, certificate?: string): Promise<void> {
+      const [answer] = await sendAll(machine, [
+        { method: 'GET', url: `${origin}/v3`, ...trust(certificate) },
+      ]);
+      expect(answer?.status ?? answer?.fault).not.toBe(200);
+    }
+
+    /** That an install is refused before anything is written, for the reason given. */
+    async function expectRefusal(
+      parameters: readonly string[],
+      reason: RegExp,
+      user?: number,
+    ): Promise<void> {
+      const before = await machine.processes();
+      await machine.execute(['touch', STAMP]);
+      // The clock of file times ticks in steps; what follows must be newer than the stamp.
+      await machine.execute(['sleep', '0.1']);
+      const prefix =
+        user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+      const script = `${site.release}/init/bootstrap.sh`;
+      const refused = await machine.execute([...prefix, script, 'install', ...parameters]);
+      expect(refused).toMatchObject({ exitCode: 3, stderr: expect.stringMatching(reason) });
+      const changed = await changedSince(machine, STAMP);
+      expect(changed.filter((file) => !/\/instance\/(?:log|run|data)(?:\/|$)/.test(file))).toEqual([]);
+      expect(await machine.processes()).toEqual(before);
+    }
+
+    it('begins with uWSGI', async () => {
+      await install(site, ['--host', ADDRESS, '--server', 'uwsgi']);
+      password = await adminPassword(site);
+      token = await issueToken(machine, `http://${ADDRESS}:5000/v3`, password);
+      expect(token).toMatch(/^gAAAA/);
+      await expectService('uwsgi', `http://${ADDRESS}:5000`);
+    });
+
+    it('refuses a certificate with the key of another', async () => {
+      await expectRefusal(tls('one', 'two'), /the key is not that of the certificate/);
+      await expectRefusal(['--tls-cert', '/srv/tls/one.pem'], /without --tls-key/);
+    });
+
+    it('speaks TLS with uWSGI, and with nothing else', async () => {
+      await install(site, tls('one'));
+      await expectService('uwsgi', `https://${ADDRESS}:5000`, certificates.one);
+      await expectNothing(`http://${ADDRESS}:5000`);
+      await expectNothing(`https://${ADDRESS}:5000`, certificates.two);
+      expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('shows a renewed certificate with uWSGI', async () => {
+      await install(site, tls('two'));
+      await expectService('uwsgi', `https://${ADDRESS}:5000`, certificates.two);
+      expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('speaks TLS with httpd', async () => {
+      await install(site, ['--server', 'mod_wsgi']);
+      await expectService('mod_wsgi', `https://${ADDRESS}:5000`, certificates.two);
+      await expectNothing(`http://${ADDRESS}:5000`);
+      expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('shows a renewed certificate with httpd, and no request fails meanwhile', async () => {
+      const ca = `${certificates.one}${certificates.two}`;
+      const asked = sendAll(machine, [{ method: 'GET', url: `https://${ADDRESS}:5000/v3`, ca }], 8);
+      await install(site, tls('one'));
+      const answers = await asked;
+      expect(answers[0]?.fingerprint).toBe(new X509Certificate(certificates.two).fingerprint256);
+      expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+      await expectService('mod_wsgi', `https://${ADDRESS}:5000`, certificates.one);
+    });
+
+    it('listens on an IPv6 address alone, with each server', async () => {
+      await install(site, ['--host', IPV6_ADDRESS, '--port', `[${IPV6_ADDRESS}]:5000`]);
+      await expectService('mod_wsgi', `https://[${IPV6_ADDRESS}]:5000`, certificates.one);
+      await expectNothing(`https://${ADDRESS}:5000`, certificates.one);
+      await install(site, ['--server', 'uwsgi', ...NO_TLS]);
+      await expectService('uwsgi', `http://[${IPV6_ADDRESS}]:5000`);
+      await expectNothing(`http://${ADDRESS}:5000`);
+      expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('listens on a port below 1024, and its processes are not root', async () => {
+      await install(site, ['--host', ADDRESS, '--port', '80']);
+      expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
+      await expectService('uwsgi', `http://${ADDRESS}:80`);
+      await install(site, ['--server', 'mod_wsgi', '--port', '443', ...tls('one')]);
+      await expectService('mod_wsgi', `https://${ADDRESS}:443`, certificates.one);
+    });
+
+    it('refuses such a port, and names it, where somebody else than root installs', async () => {
+      const parameters = ['--instance', '/tmp/instance', '--host', ADDRESS, '--port', '444'];
+      await expectRefusal(
+        parameters,
+        /may not listen on port \S*:444\b[^]*ports below 1024 need root/,
+        OPERATOR,
+      );
+    });
+
+    it('goes back to where it came from', async () => {
+      await install(site, ['--server', 'uwsgi', '--port', '5000', ...NO_TLS]);
+      await expectService('uwsgi', `http://${ADDRESS}:5000`);
+      await expectNothing(`https://${ADDRESS}:443`, certificates.one);
+      const left = await machine.execute(['ls', '-A', `${site.instance}/keys/tls`]);
+      expect(left).toMatchObject({ exitCode: 0, stdout: '' });
+      expect(await send(machine, { method: 'GET', url: `http://[::1]:5000/v3` })).toMatchObject({
+        status: 200,
+      });
+    });
+  },
+);
+
+/** A catalog that names one URL for everything there is. */
+function catalogOf(url: string): unknown {
+  return [{ type: 'identity', endpoints: [{ url }, { url }, { url }] }];
+}
