@@ -1,0 +1,270 @@
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { hashFile, hashBytes, removeTree } from '../../src/io/files.ts';
+import type { RunResult } from '../../src/io/process.ts';
+import {
+  closeTarball,
+  contentOf,
+  filePiece,
+  leadingMember,
+  linkPiece,
+  openTarball,
+  type Opened,
+  type Piece,
+} from './support/altered-tarball.ts';
+import { releaseName, tarball } from './support/bundle.ts';
+import { ksbundle } from './support/cli.ts';
+import { documentedCommands } from './support/documented.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { ADDRESS } from './support/site.ts';
+
+const [fingerprintCommand = ''] = await documentedCommands('What travels');
+const [fileCommand = ''] = await documentedCommands('Before it is unpacked');
+const [checksumsCommand = '', listingCommand = ''] = await documentedCommands('Once it is unpacked');
+const [digestCommand = '', releaseIdCommand = ''] = await documentedCommands('On a host with busybox alone');
+
+/** Where the tarball arrives, in the machine. */
+const GAP = '/srv/gäp';
+/** Holds the machine's busybox, by the names of all its applets, and nothing else. */
+const BUSYBOX = '/usr/local/busybox';
+
+/** What the person who carries the tarball sees of the release if it is unpacked all the same. */
+type Unpacked =
+  /** Nothing: what was altered is gone. */
+  | 'sound'
+  /** The signature does not fit the checksums, or these the files. */
+  | 'other bytes'
+  /** Files, modes and links are not those of the manifest. */
+  | 'other files'
+  /** tar refuses it. */
+  | 'damaged';
+
+interface Alteration {
+  readonly what: string;
+  readonly alter: (bytes: Buffer, opened: Opened) => Buffer | Promise<Buffer>;
+  /** Absent where nobody would unpack it. */
+  readonly unpacked?: Unpacked;
+}
+
+function flipped(bytes: Buffer, offset: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[offset] = (copy[offset] ?? 0) ^ 1;
+  return copy;
+}
+
+/** The same tarball with pieces in place of those of the same path. */
+function replacing(opened: Opened, ...replacements: readonly Piece[]): Promise<Buffer> {
+  const byPath = new Map(replacements.map((piece) => [piece.path, piece]));
+  return closeTarball({ ...opened, pieces: opened.pieces.map((piece) => byPath.get(piece.path) ?? piece) });
+}
+
+/** A release that is whole in itself, and says another thing of itself. */
+function withOtherManifest(opened: Opened): Promise<Buffer> {
+  const manifest = contentOf(opened, 'manifest.json');
+  const other = Buffer.from(manifest.toString().replace(/"license": "[^"]*"/u, '"license": "0BSD"'));
+  if (other.equals(manifest)) throw new Error('the manifest tells no licence');
+  const checksums = contentOf(opened, 'SHA256SUMS').toString();
+  const fitting = checksums.replace(hashBytes(manifest), hashBytes(other));
+  const file = (name: string, content: Buffer): Piece => filePiece(opened.release, name, { content });
+  return replacing(opened, file('manifest.json', other), file('SHA256SUMS', Buffer.from(fitting)));
+}
+
+const ALTERATIONS: readonly Alteration[] = [
+  {
+    what: 'another header',
+    alter: (bytes, { leading }) => flipped(bytes, leading.length + 4),
+  },
+  { what: 'another payload', alter: (bytes) => flipped(bytes, bytes.length >> 1), unpacked: 'damaged' },
+  { what: 'another trailer', alter: (bytes) => flipped(bytes, bytes.length - 5) },
+  {
+    what: 'a byte after its end',
+    alter: (bytes) => Buffer.concat([bytes, Buffer.from([0])]),
+  },
+  {
+    what: 'another order',
+    alter: (_, opened) => {
+      const [last, ...others] = opened.pieces.toReversed();
+      const [beforeLast, ...first] = others;
+      if (last === undefined || beforeLast === undefined) throw new Error('the tarball is empty');
+      return closeTarball({ ...opened, pieces: [...first.toReversed(), last, beforeLast] });
+    },
+    unpacked: 'sound',
+  },
+  {
+    what: 'another manifest, and checksums that fit it',
+    alter: (_, opened) => withOtherManifest(opened),
+    unpacked: 'other bytes',
+  },
+  {
+    what: 'another signature',
+    alter: (bytes, { release, signature, leading }) =>
+      Buffer.concat([leadingMember(release, flipped(signature, 40)), bytes.subarray(leading.length)]),
+    unpacked: 'other bytes',
+  },
+  {
+    what: 'a file more',
+    alter: (_, opened) => {
+      const extra = filePiece(opened.release, 'READMF', { content: Buffer.from('evil\n') });
+      const pieces = opened.pieces.flatMap((piece) => (piece.path === 'README' ? [piece, extra] : [piece]));
+      return closeTarball({ ...opened, pieces });
+    },
+    unpacked: 'other files',
+  },
+  {
+    what: 'another mode',
+    alter: (_, opened) => {
+      const content = contentOf(opened, 'bin/httpd');
+      return replacing(opened, filePiece(opened.release, 'bin/httpd', { content, mode: 0o4755 }));
+    },
+    unpacked: 'other files',
+  },
+  {
+    what: 'another target of a link',
+    alter: (_, opened) => replacing(opened, linkPiece(opened.release, 'bin/python3', '/bin/true')),
+    unpacked: 'other files',
+  },
+];
+
+const lacking = await whyNoMachines();
+
+describe.skipIf(lacking !== undefined)(
+  `a signed release on Debian 11${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let machine: Machine;
+    let directory: string;
+    let signed: string;
+    let key: string;
+    let fingerprint: string;
+    let releaseId: string;
+    let opened: Opened;
+
+    beforeAll(async () => {
+      machine = await startMachine('bullseye', [ADDRESS], ['busybox-static', 'openssl']);
+      directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-verification-'));
+      key = path.join(directory, 'release.key');
+      signed = path.join(directory, path.basename(tarball()));
+      await copyFile(tarball(), signed);
+      ({ key: fingerprint } = await succeed<{ key: string }>(['keygen', key]));
+      await succeed(['sign', signed, '--key', key]);
+      const verified = await succeed<{ releaseId: string }>(['verify', signed, '--key', `${key}.pub`]);
+      releaseId = verified.releaseId;
+      opened = await openTarball(signed);
+      await mkdir(path.join(machine.root, GAP), { recursive: true });
+      await mkdir(path.join(machine.root, BUSYBOX), { recursive: true });
+      const applets = await machine.execute(['busybox', '--install', '-s', BUSYBOX]);
+      if (applets.exitCode !== 0) throw new Error(applets.stderr);
+      await arrive(signed);
+      return async () => {
+        await machine.destroy();
+        await removeTree(directory);
+      };
+    });
+    afterEach(() => machine.execute(['rm', '-rf', `${GAP}/${releaseName()}`]));
+
+    const inGap = (name: string): string => path.join(machine.root, GAP, name);
+    /** Puts a tarball where the person has it, with the signature and the key. */
+    const arrive = async (file: string): Promise<void> => {
+      await copyFile(file, inGap(path.basename(signed)));
+      await copyFile(`${signed}.sig`, inGap(`${path.basename(signed)}.sig`));
+      await copyFile(`${key}.pub`, inGap('release.key.pub'));
+    };
+    /** Types a documented command, on a host with Debian's programs or with busybox alone. */
+    const type = (command: string, programs?: typeof BUSYBOX): Promise<RunResult> => {
+      const shell = programs === undefined ? ['sh'] : ['busybox', 'sh'];
+      return machine.execute([...shell, '-c', `cd '${GAP}'\n${command}`], {
+        environment: programs === undefined ? {} : { PATH: programs },
+      });
+    };
+    const unpack = (programs?: typeof BUSYBOX): Promise<RunResult> =>
+      type(`tar xzf ${releaseName()}.tar.gz`, programs);
+    const require = (file = 'release.key.pub'): Promise<RunResult> =>
+      type(`./${releaseName()}/init/bootstrap.sh plan --host ${ADDRESS} --require-signature ${file}`);
+    /** What verifying with ksbundle says of a tarball that has no signature beside it, as that would tell by itself. */
+    const verify = async (file: string, publicKey = `${key}.pub`): Promise<RunResult> =>
+      ksbundle(['verify', file, '--key', publicKey, '--json']);
+
+    it('is proven with openssl: the key, the tarball, and every file, mode and link once unpacked', async () => {
+      expect((await type(fingerprintCommand)).stdout).toBe(`${fingerprint}  -`);
+      expect(await type(fileCommand)).toMatchObject({ exitCode: 0, stdout: 'Verified OK' });
+      expect(await unpack()).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(await type(checksumsCommand)).toMatchObject({ stdout: 'Verified OK', stderr: '' });
+      expect(await type(listingCommand)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+      expect(await require()).toMatchObject({ exitCode: 0 });
+    });
+
+    it('is proven with busybox alone, by a digest that came another way', async () => {
+      expect((await type('command -v openssl python3 perl', BUSYBOX)).stdout).toBe('');
+      const digest = await hashFile(signed);
+      expect((await type(digestCommand, BUSYBOX)).stdout).toBe(`${digest}  ${path.basename(signed)}`);
+      expect(await unpack(BUSYBOX)).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(await type(releaseIdCommand, BUSYBOX)).toMatchObject({
+        stdout: `${releaseId}  SHA256SUMS`,
+        stderr: '',
+      });
+      expect(await type(listingCommand, BUSYBOX)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    });
+
+    it('is refused with another key, and where there is none', async () => {
+      const other = path.join(directory, 'other.key');
+      await succeed(['keygen', other]);
+      await unpack();
+      const trusted = inGap('release.key.pub');
+      await copyFile(`${other}.pub`, trusted);
+      expect((await type(fileCommand)).exitCode).not.toBe(0);
+      expect((await type(checksumsCommand)).stdout).not.toContain('OK');
+      expect(await require()).toMatchObject({ exitCode: 4, stdout: '' });
+      expect(await verify(signed, `${other}.pub`)).toMatchObject({ exitCode: 4 });
+      await rm(trusted);
+      expect((await type(fileCommand)).exitCode).not.toBe(0);
+      expect((await type(checksumsCommand)).stdout).not.toContain('OK');
+      expect(await require()).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(await verify(signed, trusted)).toMatchObject({ exitCode: 2 });
+      await copyFile(`${key}.pub`, trusted);
+    });
+
+    it('is not taken on trust where openssl is missing', async () => {
+      const program = path.join(machine.root, 'usr/bin/openssl');
+      await unpack();
+      await rename(program, `${program}.away`);
+      const refused = await require();
+      await rename(`${program}.away`, program);
+      expect(refused).toMatchObject({ exitCode: 3, stdout: '' });
+      expect(refused.stderr).toContain('the program openssl is missing');
+    });
+
+    it.each(ALTERATIONS)('is refused for $what', async ({ alter, unpacked }) => {
+      const altered = path.join(directory, 'altered', path.basename(signed));
+      await mkdir(path.dirname(altered), { recursive: true });
+      await writeFile(altered, await alter(await readFile(signed), opened));
+      await arrive(altered);
+      expect(await verify(altered)).toMatchObject({ exitCode: 4 });
+      expect(await type(fileCommand)).toMatchObject({ exitCode: 1, stdout: 'Verification Failure' });
+      expect((await type(digestCommand, BUSYBOX)).stdout).not.toContain(await hashFile(signed));
+      if (unpacked === undefined) return;
+
+      const unpacking = await unpack();
+      if (unpacked === 'damaged') {
+        expect(unpacking.exitCode).not.toBe(0);
+        return;
+      }
+      const checksums = await type(checksumsCommand);
+      const listing = await type(listingCommand);
+      const isProven = checksums.stdout === 'Verified OK' && checksums.stderr === '';
+      expect({ isProven, isListed: listing.stdout === '' }).toEqual({
+        isProven: unpacked !== 'other bytes',
+        isListed: unpacked !== 'other files',
+      });
+      expect(await require()).toMatchObject({ exitCode: unpacked === 'sound' ? 0 : 4 });
+    });
+  },
+);
+
+/** What a command of ksbundle answers; throws if it fails. */
+async function succeed<T>(parameters: readonly string[]): Promise<T> {
+  const result = await ksbundle([...parameters, '--json']);
+  if (result.exitCode !== 0) throw new Error(result.stderr);
+  return JSON.parse(result.stdout) as T;
+}
