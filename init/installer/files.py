@@ -7,9 +7,10 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 #: Ending of names of files that are being written; a left-over one is of no value.
@@ -90,6 +91,23 @@ def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[Bina
         remove(temporary)
         raise
     sync_directory(os.path.dirname(path))
+
+
+@contextmanager
+def reserving(path: str, size: int) -> Iterator[Callable[[], object]]:
+    """Keeps `size` bytes of the disk that `path` lies on until the block ends, or what it yields is called."""
+    temporary = path + TEMPORARY_SUFFIX
+    remove(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with naming(path):
+            try:
+                os.posix_fallocate(descriptor, 0, size)
+            finally:
+                os.close(descriptor)
+        yield partial(remove, temporary)
+    finally:
+        remove(temporary)
 
 
 def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:

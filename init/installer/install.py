@@ -18,13 +18,16 @@ from . import advice, answers, backup, changes, files, host, preflight, receipt,
 from .account import Account
 from .accounts import make_account
 from .changes import Change, Kind
-from .errors import Exit, Failure, Problem
+from .errors import Exit, Failure, Problem, problems_of
 from .files import Owner
 from .journal import Journal
 from .product import Site, make_directories
 from .receipt import Receipt
 from .release import compare_versions
 from .session import Session
+
+#: Bytes kept for going back: the former files, and what daemons write when they start.
+_ROOM = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -255,18 +258,19 @@ def apply(session: Session, site: Site, plan: Plan) -> float:
     files.give(site.instance.lock, site.account.readable, 0o640)
     make_directories(product, site)
     with _migration(session, site, plan) as migrate:
-        _write(journal, site, plan)
-        if plan.prepares:
-            with report.step("make keys and database"):
-                journal.step("prepare")
-                product.prepare(site, journal)
-        with _reverting(session, site, plan), report.step("start") as remark:
-            journal.step("check configuration")
-            product.check_configuration(site)
-            journal.step("start")
-            remark(service.bring_up(session, site, renew=plan.renews, changed=_changed(session, plan)))
-            service.enable(site)
-            up = time.monotonic()
+        with _room(session, plan) as give_room:
+            _write(journal, site, plan)
+            if plan.prepares:
+                with report.step("make keys and database"):
+                    journal.step("prepare")
+                    product.prepare(site, journal)
+            with _reverting(session, site, plan, give_room), report.step("start") as remark:
+                journal.step("check configuration")
+                product.check_configuration(site)
+                journal.step("start")
+                remark(service.bring_up(session, site, renew=plan.renews, changed=_changed(session, plan)))
+                service.enable(site)
+                up = time.monotonic()
         if plan.migrates:
             with report.step("update the data"):
                 journal.step("migrate")
@@ -303,23 +307,36 @@ def _changed(session: Session, plan: Plan) -> list[str]:
     return [change.path for change in (plan.changes if session.unfinished else plan.writes)]
 
 
+def _former_files(session: Session, plan: Plan) -> Receipt | None:
+    """What the receipt says of the files that can be put back; None where they are no use, or unknown."""
+    return None if session.unfinished is not None or plan.moved or not plan.writes else session.receipt
+
+
+def _room(session: Session, plan: Plan) -> AbstractContextManager[Callable[[], object]]:
+    """On a disk that fills up meanwhile there must be room to go back."""
+    if _former_files(session, plan) is None:
+        return nullcontext(lambda: None)
+    return files.reserving(session.instance.journal, _ROOM)
+
+
 @contextmanager
-def _reverting(session: Session, site: Site, plan: Plan) -> Iterator[None]:
+def _reverting(session: Session, site: Site, plan: Plan, give_room: Callable[[], object]) -> Iterator[None]:
     """If the service does not come up with new files, the old ones are put back and serve again."""
     try:
         yield
-    except Failure as failure:
-        former = session.receipt
-        if former is None or session.unfinished is not None or plan.moved or not plan.writes:
+    except (Failure, OSError) as failure:
+        former = _former_files(session, plan)
+        if former is None:
             raise
         report.note("  the service does not come up with the new configuration; the old one is put back")
         try:
+            give_room()
             with service.changing_units(plan.writes, undo=True):
                 changes.revert(site.instance, plan.writes)
             former_site = session.following(former, given=()).site()
             service.bring_up(session, former_site, renew=plan.renews, changed=_changed(session, plan))
             service.enable(former_site)
-        except Failure as second:
-            raise Failure(Exit.NEEDS_PERSON, *failure.problems, *second.problems) from second
+        except (Failure, OSError) as second:
+            raise Failure(Exit.NEEDS_PERSON, *problems_of(failure), *problems_of(second)) from second
         session.journal.end()
-        raise Failure(Exit.ROLLED_BACK, *failure.problems) from failure
+        raise Failure(Exit.ROLLED_BACK, *problems_of(failure)) from failure

@@ -38,8 +38,9 @@ def main() -> None:
         act({**request, **facts})
     except Exception:
         # What Keystone sets up for errors that nobody catches writes to its log alone.
-        traceback.print_exc()
-        sys.exit(1)
+        lines = traceback.format_exc().splitlines()
+        # SQLAlchemy tells the values of a statement, hashes of passwords among them.
+        sys.exit("\n".join(line for line in lines if not line.startswith("[parameters: ")))
 
 
 def _read_line() -> bytes:

@@ -53,6 +53,17 @@ class WriteTest(support.DirectoryTest):
             full.write(b"x")
         self.assertEqual((raised.exception.errno, raised.exception.filename), (errno.ENOSPC, "/the/file"))
 
+    def test_room_is_kept_until_it_is_given(self) -> None:
+        path = str(self.directory / "file")
+        with files.reserving(path, 65536) as give:
+            (kept,) = self.directory.iterdir()
+            self.assertGreaterEqual(kept.stat().st_blocks * 512, 65536)
+            give()
+            self.assertEqual(os.listdir(self.directory), [])
+        with self.assertRaises(KeyError), files.reserving(path, 65536):
+            raise KeyError
+        self.assertEqual(os.listdir(self.directory), [])
+
     def test_a_symbolic_link_is_not_followed(self) -> None:
         target = self.directory / "target"
         target.write_bytes(b"precious")
