@@ -43,7 +43,7 @@ describe.skipIf(lacking !== undefined)(
       return workshop.remove;
     });
 
-    describe.each(exhaustive ? SCENARIOS : SCENARIOS.slice(0, 1))('$name', (scenario) => {
+    describe.each(exhaustive ? SCENARIOS : SCENARIOS.slice(0, 2))('$name', (scenario) => {
       let recording: Recording;
 
       beforeAll(async () => {
