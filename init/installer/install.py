@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import advice, answers, backup, changes, files, host, preflight, receipt, report, service, units
+from . import advice, answers, backup, changes, files, host, preflight, receipt, report, service, space, units
 from .account import Account
 from .accounts import make_account
 from .changes import Change, Kind
@@ -249,6 +249,15 @@ def name_edits(plan: Plan) -> None:
 def apply(session: Session, site: Site, plan: Plan) -> float:
     """Carries the plan out. The journal is begun already. Returns the moment, on the monotonic clock, from which the
     service answered."""
+    try:
+        return _apply(session, site, plan)
+    except Failure as failure:
+        # Daemons that fail on a full disk tell that they failed at most.
+        full = space.check(space.volumes(site.instance))
+        raise Failure(failure.exit_code, *failure.problems, *full) from failure
+
+
+def _apply(session: Session, site: Site, plan: Plan) -> float:
     name_edits(plan)
     product, journal = session.product, session.journal
     if plan.former_owner is not None and site.account.owner is not None:

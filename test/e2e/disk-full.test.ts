@@ -21,7 +21,7 @@ async function shell(cell: Machine, script: string): Promise<void> {
 /** Where nothing is left to write, a full disk does not matter. */
 const FULL: Disturbance = {
   injection: 'signal=SIGSTOP',
-  exitCodes: [0, 6, 7],
+  exitCodes: [0, 6, 7, 8],
   says: /disk is full[^]*do: free some space|No space left|database or disk is full/,
   // Every byte that is left.
   meanwhile: (cell) => shell(cell, `! cat /dev/zero >${FILLER} 2>/dev/null`),
