@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from .errors import Problem
 from .instance import Instance
+from .release import CHECKSUMS
 from .session import Session
 
 
@@ -35,7 +36,10 @@ def _check_release(session: Session) -> Iterator[Problem]:
     recorded, release = session.installed(), session.release
     place = recorded.release_path
     if place == release.root:
-        if recorded.release_id != release.id:
+        if not release.is_listed:
+            hint = "unpack the release anew into the same place"
+            yield Problem("the release is damaged", where=place, why=f"its {CHECKSUMS} is gone", hint=hint)
+        elif recorded.release_id != release.id:
             why = f"the instance was installed by {recorded.bundle} {recorded.version} with other files"
             yield Problem("the release was replaced by another", where=place, why=why, hint=_again(session))
     elif os.path.isdir(place):

@@ -56,6 +56,11 @@ class Release:
     def name(self) -> str:
         return f"{self.bundle['name']} {self.bundle['version']}-{self.bundle['revision']}"
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether its checksum list is there, without which it has no id."""
+        return os.path.exists(self.path(CHECKSUMS))
+
     @cached_property
     def id(self) -> str:
         """Names the exact bytes of the release: the digest of its checksum list."""

@@ -64,7 +64,7 @@ def _facts(session: Session, site: Site) -> Mapping[str, Any]:
     return {
         "release": site.release.name,
         "release_path": site.release.root,
-        "release_id": site.release.id,
+        "release_id": site.release.id if site.release.is_listed else None,
         "instance": site.instance.root,
         "account": site.account.name,
         "installed": recorded.installed,

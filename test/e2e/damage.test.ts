@@ -198,7 +198,9 @@ describe.skipIf(lacking !== undefined)(
       await install(site, []);
       const restore = await flipAll([{ file: 'README' }, { file: 'bin/uwsgi' }, { file: 'SHA256SUMS' }]);
       const list = await replaced('SHA256SUMS', () => Promise.resolve());
-      expect(await bootstrap(site, ['status'])).toMatchObject({ exitCode: 0 });
+      const status = await bootstrap(site, ['status']);
+      expect(status).toMatchObject({ exitCode: 8 });
+      expect(status.stderr).toMatch(/the release is damaged[^]*its SHA256SUMS is gone[^]*do: unpack/);
       expect(await bootstrap(site, ['show-config'])).toMatchObject({ exitCode: 0 });
       expect(await bootstrap(site, ['maintain'])).toMatchObject({ exitCode: 0 });
       expect(await bootstrap(site, ['--help'])).toMatchObject({ exitCode: 0 });
