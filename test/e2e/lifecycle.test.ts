@@ -45,7 +45,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
     expect(result.stderr).toContain(link);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect((await stat(inMachine(SAVED))).mode & 0o777).toBe(0o600);
-    await machine.execute(['rm', link]);
+    await machine.execute(['rm', '-r', path.dirname(link)]);
   });
 
   it.each([
@@ -132,7 +132,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
   it('is purged with its account, after a last backup that brings all of it back', async () => {
     const purged = await install(site, ['uninstall', '--purge', '--yes', '--remove-user']);
     expect(await machine.processes()).toEqual([]);
-    expect(await exists(inMachine(site.instance))).toBe(false);
+    expect(await exists(inMachine(site.instance)), purged.stderr).toBe(false);
     expect(await readFile(inMachine('/etc/passwd'), 'utf8')).not.toContain('keystone');
     const last = purged.stdout;
     expect(path.dirname(last)).toBe(path.dirname(site.release));

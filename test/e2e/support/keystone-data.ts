@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { send, type HttpAnswer, type HttpRequest } from './http.ts';
 import type { Machine } from './machine.ts';
 import { issueToken, passwordLogin } from './site.ts';
@@ -40,6 +41,8 @@ export async function makeData(service: Service, firstPassword: string, name: st
   const credential = await make('credential', { type: 'cert', blob, user_id: user });
   const applicationCredential = await makeApplicationCredential(service, name, user);
   const password = await changePassword(service, first, firstPassword);
+  // Which tokens a new password revokes, Keystone knows to the second.
+  await setTimeout(1100);
   const token = await issueToken(service.machine, service.url, password);
   return { token, password, name, credential: { id: credential, blob }, applicationCredential };
 }
