@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { RunResult } from '../../src/io/process.ts';
 import { dumpDatabase, fingerprint } from './support/inside.ts';
 import { startMachine, type Machine } from './support/machine.ts';
@@ -50,20 +50,35 @@ describe.skipIf(lacking !== undefined)(
       // It waits for all that the test does meanwhile.
       const running = run(site, ['install', ...parameters], 1_200_000);
       const journal = async (): Promise<string> => readFile(inInstance('journal'), 'utf8').catch(() => '');
-      while ((await journal()) === before || !(await journal()).includes('"step"')) await setTimeout(5);
+      const begun = async (): Promise<boolean> => {
+        const now = await journal();
+        return now !== before && now.includes('"step"');
+      };
+      while (!(await begun())) {
+        const ended = await Promise.race([running, setTimeout(5)]);
+        if (ended !== undefined) throw new Error(`it ended: ${ended.stderr}`);
+      }
       const installer = (await machine.processes()).find(
         ({ name, program }) =>
           name.startsWith('python3') && program.startsWith(`${machine.root}${site.release}`),
       );
       if (installer === undefined) throw new Error('no installer runs');
       process.kill(installer.pid, 'SIGSTOP');
-      return {
-        pid: installer.pid,
-        finish: (signal) => {
-          process.kill(installer.pid, signal);
-          return running;
-        },
+      // What it has begun in another process comes to its end.
+      await setTimeout(2000);
+      // nsenter, its parent, stops with it.
+      const parent = Number(
+        /^PPid:\s*(\d+)$/m.exec(await readFile(`/proc/${installer.pid}/status`, 'utf8'))?.[1],
+      );
+      const finish = (signal: NodeJS.Signals): Promise<RunResult> => {
+        process.kill(installer.pid, signal);
+        process.kill(parent, 'SIGCONT');
+        return running;
       };
+      onTestFinished(async () => {
+        if ((await machine.processes()).some(({ pid }) => pid === installer.pid)) await finish('SIGKILL');
+      });
+      return { pid: installer.pid, finish };
     };
 
     it('makes one instance when it is installed four times at once, from two releases', async () => {
