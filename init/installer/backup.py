@@ -195,8 +195,9 @@ def warn_of_skipped(session: Session) -> None:
 
 
 def _regular_files(root: str) -> list[str]:
-    """Every regular file at or below `root`. Links are not followed: the service's account may have made them."""
-    return sorted(path for path in _below(root) if _is_regular(path))
+    """Every regular file at or below `root`, but what a writer that was killed left. Links are not followed: the
+    service's account may have made them."""
+    return sorted(path for path in _below(root) if _is_regular(path) and not path.endswith(files.TEMPORARY_SUFFIX))
 
 
 def _below(root: str) -> Iterator[str]:

@@ -59,7 +59,7 @@ describe.skipIf(lacking !== undefined)(
     /** Starts a program of the release's Python that says something when it is ready; its process. */
     const python3 = (script: string, ...parameters: readonly string[]): Promise<string> =>
       shell(
-        '"$0" -uc "$@" >/tmp/said 2>&1 & i=0; until [ -s /tmp/said ] || [ $i -gt 100 ]; do sleep 0.1; i=$((i + 1)); done; echo $!',
+        '"$0" -uBc "$@" >/tmp/said 2>&1 & i=0; until [ -s /tmp/said ] || [ $i -gt 100 ]; do sleep 0.1; i=$((i + 1)); done; echo $!',
         python,
         script,
         ...parameters,
