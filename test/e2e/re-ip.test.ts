@@ -76,7 +76,8 @@ describe.skipIf(lacking !== undefined)(
       expect(await httpdProcess()).toBe(httpd);
       expect(answers.length).toBeGreaterThan(clients.length);
       const lost = answers.filter(({ status }) => status !== 200);
-      expect(lost.filter(({ status }) => status !== 502)).toEqual([]);
+      // All are answered; on a busy machine one may be told that the processes that take over are not ready.
+      expect(lost.filter(({ status }) => status !== 502 && status !== 503)).toEqual([]);
       // A process that ends has one request of each client at most.
       expect(lost.length).toBeLessThanOrEqual(clients.length);
     });
