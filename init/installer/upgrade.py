@@ -119,11 +119,11 @@ def _check_instance(session: Session, move: Move) -> None:
             ),
         )
     recorded = session.installed()
-    again = " ".join(former.command_line(move.old, "install", move.source))
     unfinished = session.unfinished
     if unfinished is not None and unfinished.operation != "upgrade":
         what = f"{unfinished.operation} of {unfinished.began} was cut off"
-        raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, hint=f"finish it first: {again}"))
+        hint = f"finish it first: {move.old_install}"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, hint=hint))
     if (recorded.release_id, recorded.release_path) != (move.old.id, move.old.root):
         raise Failure(
             Exit.PREFLIGHT,
@@ -131,7 +131,7 @@ def _check_instance(session: Session, move: Move) -> None:
                 "the instance is not that release's",
                 where=move.source.root,
                 why=f"it was installed by {recorded.release_path}",
-                hint=f"name that release with --from; or, if it was moved, run {again} first",
+                hint=f"name that release with --from; or, if it was moved, run {move.old_install} first",
             ),
         )
 
@@ -174,7 +174,7 @@ def _upgrade(session: Session, move: Move) -> None:
         with report.step("stop"):
             former.run(move.old, "stop", move.source)
         with lock.exclusive(move.source.lock):
-            _check_unchanged(session, site)
+            _check_unchanged(session)
             saved = backup.take(session, site, "upgrade")
             if migrates:
                 journal.step("upgrade the data")
@@ -212,7 +212,7 @@ def _upgrade_copies(session: Session, site: Site) -> bool:
     return changed
 
 
-def _check_unchanged(session: Session, site: Site) -> None:
+def _check_unchanged(session: Session) -> None:
     """Between two locks somebody else may have been here."""
     now = Journal(session.instance.journal).unfinished()
     ours = now is not None and now.operation == "upgrade" and receipt.read(session.instance.receipt) == session.receipt

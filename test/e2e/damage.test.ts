@@ -5,14 +5,13 @@ import type { RunResult } from '../../src/io/process.ts';
 import { flip, listedFiles, type Flip } from './support/damage.ts';
 import { changedSince, fingerprint } from './support/inside.ts';
 import { startMachine, type Machine } from './support/machine.ts';
-import { whyNoMachines } from './support/requirements.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, install, unpack, type Site } from './support/site.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const STAMP = '/stamp';
 /** Where a file of the release is kept meanwhile. */
 const AWAY = '/tmp/away';
-const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 /** Of the files by size, every so manieth is changed alone. */
 const STRIDE = exhaustive ? 12 : 700;
 /** In how many places of bootstrap.sh a bit is changed. */

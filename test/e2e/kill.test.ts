@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { disturbAll, exhaustive } from './support/interruption.ts';
+import { disturbAll } from './support/interruption.ts';
 import { changingPoints, spread } from './support/points.ts';
 import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
-import { whyNoMachines } from './support/requirements.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { SCENARIOS } from './support/scenarios.ts';
 
 const lacking = await whyNoMachines();
@@ -20,7 +20,7 @@ describe.skipIf(lacking !== undefined)(
       return workshop.remove;
     });
 
-    describe.each(exhaustive ? SCENARIOS : SCENARIOS.slice(0, 2))('$name', (scenario) => {
+    describe.each(SCENARIOS)('$name', (scenario) => {
       let recording: Recording;
 
       beforeAll(async () => {
@@ -31,7 +31,7 @@ describe.skipIf(lacking !== undefined)(
         const points = changingPoints(recording.points);
         expect(points.length).toBeGreaterThan(8);
         const disturbance = { injection: 'signal=SIGKILL', exitCodes: [137] };
-        const chosen = exhaustive ? points : spread(points, scenario.sample >> 1);
+        const chosen = exhaustive ? points : spread(points, 6);
         expect(await disturbAll(recording, chosen, disturbance)).toEqual([]);
       });
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { DebianSuite } from './support/debian-root.ts';
 import { startMachine, type Machine } from './support/machine.ts';
-import { whyNoMachines } from './support/requirements.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, install, logIn, openstack, unpack, type Site } from './support/site.ts';
 
 const lacking = await whyNoMachines();
@@ -26,7 +26,6 @@ const HOSTS: readonly {
   { suite: 'sid', tar: GNU_TAR },
   { suite: 'sid', tar: BUSYBOX_TAR },
 ];
-const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 const CHOSEN = HOSTS.filter(({ always }) => exhaustive || always).map(({ suite, tar }) => ({
   suite,
   tar,

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../../src/io/process.ts';
 import type { DebianSuite } from './support/debian-root.ts';
 import { startMachine, type Machine } from './support/machine.ts';
-import { whyNoMachines } from './support/requirements.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, unpack } from './support/site.ts';
 
 /** What bootstrap.sh and the files it leaves for shells are written for. */
@@ -45,7 +45,6 @@ const ALWAYS: Readonly<Record<DebianSuite, readonly string[]>> = {
   trixie: ['mksh root', 'bash alice'],
   sid: ['dash root', 'busybox alice'],
 };
-const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 const CASES = SHELLS.flatMap((shell) => ACCOUNTS.map((account) => ({ ...shell, ...account })));
 /** Debian 13 came without yash. */
 const has = (suite: DebianSuite, shell: string): boolean => suite !== 'trixie' || shell !== 'yash';

@@ -3,12 +3,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { earlierTarball, tarball } from './support/bundle.ts';
 import type { DebianSuite } from './support/debian-root.ts';
 import { send } from './support/http.ts';
-import { whyNoMachines } from './support/requirements.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { adminPassword, bootstrap, install, issueToken, logIn, unpack, type Site } from './support/site.ts';
 import { startSystemdMachine, type SystemdMachine } from './support/systemd-machine.ts';
 
 const lacking = await whyNoMachines(['systemd-nspawn']);
-const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 const SUITES: readonly DebianSuite[] = exhaustive ? ['bullseye', 'bookworm', 'trixie'] : ['bookworm'];
 const URL = 'http://127.0.0.1:5000/v3';
 const DAEMONS = ['memcached', 'httpd'];

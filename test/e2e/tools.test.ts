@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../../src/io/process.ts';
 import { changedSince } from './support/inside.ts';
 import { startMachine, type Machine } from './support/machine.ts';
-import { whyNoMachines } from './support/requirements.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, issueToken, unpack, type Site } from './support/site.ts';
 
 const INSTALL = ['install', '--host', ADDRESS];
@@ -54,7 +54,6 @@ exec "$@"`;
 
 const LINK = '/usr/local/bin/keystone-bootstrap';
 const STAMP = '/stamp';
-const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 const lacking = await whyNoMachines();
 
 describe.skipIf(lacking !== undefined)(

@@ -7,6 +7,7 @@ import { differences, inside, perform, releaseIn } from './cell.ts';
 import type { Machine } from './machine.ts';
 import { describePoint, INJECTED, injector, type Point } from './points.ts';
 import { performTraced, startFrom, stateAfter, type Recording } from './recording.ts';
+import { exhaustive } from './requirements.ts';
 import type { Scenario } from './scenarios.ts';
 import { adminPassword, logIn, siteAt } from './site.ts';
 
@@ -118,9 +119,6 @@ async function whatStatusSays(cell: Machine): Promise<string[]> {
   }
   return [];
 }
-
-/** Whether every point is to be tried: `npm run test:exhaustive`. */
-export const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 
 /** Disturbs the scenario at each of the points, two at a time; what went wrong anywhere. */
 export async function disturbAll(

@@ -1,5 +1,8 @@
 import { run } from '../../../src/io/process.ts';
 
+/** Whether all is to be tried that takes long: `npm run test:exhaustive`. */
+export const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
+
 const PROGRAMS = ['debootstrap', 'ip', 'mount', 'nsenter', 'unshare'];
 
 /**
