@@ -31,7 +31,7 @@ describe.skipIf(lacking !== undefined)(
         const points = changingPoints(recording.points);
         expect(points.length).toBeGreaterThan(8);
         const disturbance = { injection: 'signal=SIGKILL', exitCodes: [137] };
-        const chosen = exhaustive ? points : spread(points, 6);
+        const chosen = exhaustive ? points : spread(points, scenario.samples);
         expect(await disturbAll(recording, chosen, disturbance)).toEqual([]);
       });
 

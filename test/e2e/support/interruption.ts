@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { mapConcurrently } from '../../../src/domain/concurrently.ts';
 import type { RunResult } from '../../../src/io/process.ts';
 import { differences, inside, perform, releaseIn } from './cell.ts';
+import { readHealed, rememberHealed } from './healed.ts';
 import type { Machine } from './machine.ts';
 import { describePoint, INJECTED, injector, type Point } from './points.ts';
 import { performTraced, startFrom, stateAfter, type Recording } from './recording.ts';
@@ -126,16 +127,20 @@ export async function disturbAll(
   points: readonly Point[],
   disturbance: Disturbance,
 ): Promise<string[]> {
-  const { name } = recording.scenario;
+  const nameOf = (point: Point): string =>
+    `${recording.scenario.name}, ${disturbance.injection}: ${describePoint(point)}`;
+  const healed = await readHealed();
   let done = 0;
   const faults = await mapConcurrently(points, 2, async (point) => {
-    const found = await disturbAndHeal(recording, point, disturbance);
+    const name = nameOf(point);
+    const found = healed.has(name)
+      ? []
+      : await disturbAndHeal(recording, point, disturbance).catch((error: unknown) => [`${name}: ${error}`]);
     done += 1;
+    if (found.length === 0) await rememberHealed(name);
     if (exhaustive || found.length > 0) {
       const mark = found.length > 0 ? `FAULT\n${found.join('\n')}` : 'healed';
-      process.stderr.write(
-        `${name}, ${disturbance.injection} ${done}/${points.length}: ${describePoint(point)} ${mark}\n`,
-      );
+      process.stderr.write(`${done}/${points.length} ${name} ${mark}\n`);
     }
     return found;
   });

@@ -112,19 +112,33 @@ function writtenPath({ name, parameters }: Call): string {
   return from < 0 ? '' : (/^[^">]+/.exec(named.slice(from))?.[0] ?? '');
 }
 
-/** Databases that nobody reads after a cut: the next run begins them anew. */
+/** Files that get their name when they are whole; the next run begins them anew. */
+const TEMPORARY = /\.(ksb-)?tmp$/;
+/** Databases that nobody reads after a cut: the next run removes them before it makes others. */
 const UNNAMED = /keystone\.db\.(new|upgrading)|\/tmp\/|\/restoring\//;
 
+/** Hundreds of points that all leave what the next run removes first, whatever is in it. */
+const ALIKE: readonly ((point: Point) => boolean)[] = [
+  // SQLite's writes into a database that has no name yet.
+  ({ caller, call, file }) =>
+    (call === 'pwrite64' || (call === 'unlink' && caller === 'boot.py')) && UNNAMED.test(file),
+  // What is unpacked from a backup, until it gets its name in the instance.
+  ({ call, file }) => file.includes('/restoring/') && (call !== 'rename' || TEMPORARY.test(file)),
+];
+
 /**
- * Points that find something different on disk: a process that is killed leaves the same with and without a sync, and
- * what it opened is seen by the next call. SQLite's writes into a database that has no name yet are hundreds and all
- * alike: of them a dozen.
+ * Points that find something different on disk: a process that is killed leaves the same with and without a sync, what
+ * it opened is seen by the next call, and so are the rights of a temporary file. Of those that are all alike a dozen.
  */
 export function changingPoints(points: readonly Point[]): readonly Point[] {
-  const changing = points.filter(({ call }) => call !== 'openat' && !call.endsWith('sync'));
-  const unnamed = changing.filter(({ call, file }) => call === 'pwrite64' && UNNAMED.test(file));
-  const chosen = new Set(spread(unnamed, 12));
-  return changing.filter((point) => chosen.has(point) || !unnamed.includes(point));
+  const changing = points.filter(
+    ({ call, file }) =>
+      call !== 'openat' && !call.endsWith('sync') && !(/^f?ch(mod|own)$/.test(call) && TEMPORARY.test(file)),
+  );
+  const alike = ALIKE.map((isOne) => changing.filter(isOne));
+  const chosen = new Set(alike.flatMap((group) => spread(group, 12)));
+  const left = new Set(alike.flat().filter((point) => !chosen.has(point)));
+  return changing.filter((point) => !left.has(point));
 }
 
 /** At most `count` items, from the middles of as many equal parts. */
