@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from . import files
 from .files import Owner
@@ -52,26 +53,35 @@ class Change:
 Recorded = Mapping[str, Mapping[str, str]]
 
 
-def compare(instance: Instance, wanted: Sequence[RenderedFile], recorded: Recorded) -> list[Change]:
-    """One change for every file that is rendered or was; writes nothing."""
-    changes = [_change(instance, file, recorded.get(file.path, {}).get("sha256")) for file in wanted]
-    gone = sorted(set(recorded) - {file.path for file in wanted})
+Written = Mapping[str, Collection[str]]
+
+
+def compare(
+    instance: Instance, wanted: Sequence[RenderedFile], recorded: Recorded, *, written: Written = MappingProxyType({})
+) -> list[Change]:
+    """One change for every file that is rendered or was; writes nothing.
+
+    `written` are digests of what runs that were cut off gave files: that is nobody's edit.
+    """
+    changes = [_change(instance, file, recorded, written) for file in wanted]
+    gone = sorted({*recorded, *written} - {file.path for file in wanted})
     for path in gone:
         old = files.read(instance.path(path))
-        if old is not None:
+        if old is not None and (path in recorded or files.digest(old) in written[path]):
             changes.append(Change(path, Kind.REMOVE, old, None, *_rights(instance.path(path))))
     return changes
 
 
-def _change(instance: Instance, file: RenderedFile, recorded: str | None) -> Change:
+def _change(instance: Instance, file: RenderedFile, known: Recorded, written: Written) -> Change:
     path = instance.path(file.path)
+    recorded = known.get(file.path, {}).get("sha256")
     old = files.read(path)
     if old is None:
         return Change(file.path, Kind.CREATE, None, file)
     mode, owner = _rights(path)
     if old == file.content:
         kind = Kind.SAME if mode == file.mode else Kind.UPDATE
-    elif recorded is None or files.digest(old) == recorded:
+    elif recorded is None or files.digest(old) in (recorded, *written.get(file.path, ())):
         kind = Kind.UPDATE
     elif files.digest(file.content) == recorded:
         kind = Kind.EDITED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import place, report, service
 from .errors import Exit, Failure
+from .install import make_plan
 from .product import Site
 from .session import Session
 
@@ -32,10 +33,20 @@ def restart(session: Session) -> None:
             remark(service.bring_up(session, site))
 
 
+def _as_written(session: Session) -> Session:
+    """The session with the answers that the files say: after an install that was cut off, those of its receipt if
+    nothing, or nothing any more, is written with the new ones. Raises PREFLIGHT if there is no finished install."""
+    recorded = session.installed()
+    if session.unfinished is None:
+        return session
+    former = session.following(recorded, given=session.given)
+    return session if make_plan(former, former.site()).writes else former
+
+
 def _ready_site(session: Session) -> Site:
     """The site of an instance that can be started. Raises PREFLIGHT where `install` has to come first."""
-    session.installed()
     session.settled()
+    session = _as_written(session)
     site = session.site()
     problems = [*place.check(session), *service.check_units(session, site)]
     if problems:

@@ -63,14 +63,15 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
     """
     former = session.receipt
     wanted = [*session.product.rendered_files(site), *service.rendered_files(site, session.product)]
-    compared = changes.compare(session.instance, wanted, units.recorded_files(session.instance, former))
+    recorded = units.recorded_files(session.instance, former)
+    compared = changes.compare(session.instance, wanted, recorded, written=session.written)
     state = session.product.state(site)
     prepares = not session.product.is_prepared(replace(site, instance=session.instance))
     return Plan(
         changes=compared,
         prepares=prepares,
         # Data without a receipt is of an install that was cut off, maybe with other answers.
-        migrates=not prepares and (former is None or dict(former.state) != dict(state)),
+        migrates=not prepares and (former is None or any(dict(known) != dict(state) for known in session.states)),
         moved=former is not None
         and (former.release_path, former.instance_path, former.release_id)
         != (site.release.root, site.instance.root, site.release.id),
@@ -282,7 +283,7 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
                 up = time.monotonic()
         if plan.migrates:
             with report.step("update the data"):
-                journal.step("migrate")
+                journal.step("migrate", state=dict(plan.receipt.state))
                 migrate()
     journal.step("prove")
     with report.step("prove") as remark:
@@ -297,7 +298,7 @@ def _migration(session: Session, site: Site, plan: Plan) -> AbstractContextManag
     """What it needs is loaded while the service starts."""
     if not plan.migrates:
         return nullcontext(lambda: None)
-    return session.product.migration(site, session.receipt.state if session.receipt else {})
+    return session.product.migration(site, session.states)
 
 
 def _write(journal: Journal, site: Site, plan: Plan) -> None:
@@ -306,7 +307,8 @@ def _write(journal: Journal, site: Site, plan: Plan) -> None:
     with report.step("write configuration") as remark:
         with service.changing_units(plan.writes):
             for change in plan.writes:
-                journal.step("write", path=change.path, kind=change.kind.value)
+                facts = {} if change.new is None else {"sha256": files.digest(change.new.content)}
+                journal.step("write", path=change.path, kind=change.kind.value, **facts)
                 changes.write(site.instance, change)
         remark(f"{len(plan.writes)} files")
 

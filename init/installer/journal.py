@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,10 @@ class Unfinished:
     facts: Mapping[str, Any] = field(default_factory=dict)
     #: The steps it came to, with what they say; of a repeated one the last.
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: Digests of what it, and others before it that did not come to their end, wrote or was about to write, by path.
+    written: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: The states that they brought the data to, or were about to.
+    states: Sequence[Mapping[str, Any]] = ()
 
     @property
     def switched(self) -> bool:
@@ -45,6 +49,12 @@ class Unfinished:
         """The backup of the data before the first change that has not come to its end; empty if none was made."""
         return next((entry["backup"] for entry in (self.facts, *self.steps.values()) if entry.get("backup")), "")
 
+    @property
+    def kept(self) -> Mapping[str, Any]:
+        """What the next operation has to know, too."""
+        kept = {"backup": self.backup, "written": self.written, "states": self.states}
+        return {name: value for name, value in kept.items() if value}
+
 
 class Journal:
     """The journal at `path`, open for one operation."""
@@ -53,12 +63,12 @@ class Journal:
         self._path = path
 
     def begin(self, operation: str, answers: Mapping[str, list[str]], **facts: Any) -> None:
-        """Starts a new operation. What is known of earlier ones is dropped, but for the backup from before one that
-        did not come to its end."""
+        """Starts a new operation. What is known of earlier ones is dropped, but for what those changed that did not
+        come to their end, and the backup from before them."""
         earlier = self.unfinished()
-        saved = {"backup": earlier.backup} if earlier is not None and earlier.backup else {}
+        kept = earlier.kept if earlier is not None else {}
         described = {"operation": operation, "pid": os.getpid(), "answers": dict(answers)}
-        entry = {"event": "begin", **described, **saved, **facts}
+        entry = {"event": "begin", **described, **kept, **facts}
         files.write_atomically(self._path, _line(entry), 0o600)
 
     def step(self, name: str, **facts: Any) -> None:
@@ -94,6 +104,8 @@ def _unfinished(content: bytes) -> Unfinished | None:
     begin: dict[str, Any] | None = None
     steps: dict[str, dict[str, Any]] = {}
     last_step: str | None = None
+    written: dict[str, list[str]] = {}
+    states: list[dict[str, Any]] = []
     for line in content.splitlines():
         try:
             entry = json.loads(line)
@@ -102,9 +114,15 @@ def _unfinished(content: bytes) -> Unfinished | None:
         event = entry.get("event")
         if event == "begin":
             begin, steps, last_step = entry, {}, None
+            written = {path: list(digests) for path, digests in entry.get("written", {}).items()}
+            states = list(entry.get("states", []))
         elif event == "step":
             last_step = str(entry.get("step"))
             steps[last_step] = entry
+            if "sha256" in entry:
+                written.setdefault(entry["path"], []).append(entry["sha256"])
+            if "state" in entry:
+                states.append(entry["state"])
         elif event == "end":
             begin = None
     if begin is None:
@@ -117,4 +135,6 @@ def _unfinished(content: bytes) -> Unfinished | None:
         resume=begin.get("resume", ""),
         facts=begin,
         steps=steps,
+        written=written,
+        states=states,
     )

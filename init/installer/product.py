@@ -116,9 +116,10 @@ class Product(Protocol):
     def state(self, site: Site) -> Mapping[str, Any]:
         """What must be known of this run by the next one."""
 
-    def migration(self, site: Site, former: Mapping[str, Any]) -> AbstractContextManager[Callable[[], None]]:
-        """Gets ready, while other work goes on, to bring data from the state of the receipt to that of the site. What
-        is yielded does so; nothing is changed before."""
+    def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> AbstractContextManager[Callable[[], None]]:
+        """Gets ready, while other work goes on, to bring data to the state of the site from one of the former, or
+        from what lies between them: the first is the receipt's, the others those of runs that were cut off. Without
+        any, or with an empty one, that is not known. What is yielded does so; nothing is changed before."""
 
     def check_configuration(self, site: Site) -> None:
         """Raises a failure if the daemons would not accept the rendered files."""

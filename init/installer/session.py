@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from . import answers, lock, receipt
 from .accounts import find_account
@@ -36,6 +37,19 @@ class Session:
     @property
     def journal(self) -> Journal:
         return Journal(self.instance.journal)
+
+    @property
+    def written(self) -> Mapping[str, Sequence[str]]:
+        """Digests of what runs that were cut off gave files, or were about to, by path."""
+        return self.unfinished.written if self.unfinished is not None else {}
+
+    @property
+    def states(self) -> Sequence[Mapping[str, Any]]:
+        """Those that the data may be in: the receipt's, and what runs that were cut off were about to make of it. Empty
+        where no install has come to its end."""
+        if self.receipt is None:
+            return ()
+        return (self.receipt.state, *(self.unfinished.states if self.unfinished is not None else ()))
 
     def site(self) -> Site:
         """Raises PREFLIGHT if the service's account cannot be used."""

@@ -75,7 +75,9 @@ def _uninstall(session: Session, site: Site) -> None:
     _take_apart(session, site)
     if recorded is not None:
         journal.step("receipt")
-        facts = replace(recorded, uninstalled=recorded.uninstalled or receipt.timestamp())
+        # With the journal goes what a change that was cut off may have made of the data.
+        state = recorded.state if len(session.states) == 1 else {}
+        facts = replace(recorded, uninstalled=recorded.uninstalled or receipt.timestamp(), state=state)
         receipt.write(session.instance.receipt, facts, site.account.readable)
     journal.end()
 
@@ -86,21 +88,20 @@ def _take_apart(session: Session, site: Site) -> None:
     journal.step(WITHDRAW)
     service.withdraw(session, site)
     journal.step("remove")
-    for path in _rendered(session, site):
+    for path in _rendered(session):
         files.remove(path)
     for directory in (instance.run, instance.temporary):
         shutil.rmtree(directory, ignore_errors=True)
     _remove_empty_directories(session, site)
 
 
-def _rendered(session: Session, site: Site) -> Iterator[str]:
+def _rendered(session: Session) -> Iterator[str]:
     """The rendered files that are still as they were rendered, also by an install that was cut off."""
-    digests = {file.path: files.digest(file.content) for file in session.product.rendered_files(site)}
-    if session.receipt is not None:
-        digests.update({path: facts["sha256"] for path, facts in session.receipt.files.items()})
-    for name, digest in digests.items():
+    recorded = session.receipt.files if session.receipt is not None else {}
+    for name in sorted({*recorded, *session.written}):
         content = None if os.path.isabs(name) else files.read(session.instance.path(name))
-        if content is not None and files.digest(content) == digest:
+        known = (recorded.get(name, {}).get("sha256"), *session.written.get(name, ()))
+        if content is not None and files.digest(content) in known:
             yield session.instance.path(name)
 
 

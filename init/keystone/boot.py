@@ -255,7 +255,7 @@ def _ensure_user(wanted: dict[str, str] | None) -> None:
 
 
 def _update(request: dict[str, Any]) -> None:
-    """Gives the identity service's endpoints in the former region the present URL and region; all of them where no
+    """Gives the identity service's endpoints in the former regions the present URL and region; all of them where no
     former region is known, since the install that made them was cut off.
 
     Keystone's own `bootstrap` would do that too, but it also resets a changed administrator's password.
@@ -267,13 +267,13 @@ def _update(request: dict[str, Any]) -> None:
 
     backends.load_backends()
     catalog = provider_api.ProviderAPIs.catalog_api
-    region, former = request["region"], request["former_region"]
+    region, former = request["region"], request["former_regions"]
     with contextlib.suppress(exception.Conflict):
         catalog.create_region({"id": region})
     services = {service["id"] for service in catalog.list_services() if service["type"] == "identity"}
     endpoints = catalog.list_endpoints()
     for endpoint in endpoints:
-        if endpoint["service_id"] in services and (former is None or endpoint["region_id"] in (region, former)):
+        if endpoint["service_id"] in services and (not former or endpoint["region_id"] in (region, *former)):
             changed = {"url": request["public_url"], "region_id": region}
             catalog.update_endpoint(endpoint["id"], {**endpoint, **changed})
     left = {endpoint["region_id"] for endpoint in endpoints if endpoint["region_id"] is not None} - {region}

@@ -3,7 +3,7 @@ an ordinary user if one is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,12 +18,14 @@ def state(site: Site) -> Mapping[str, Any]:
 
 
 @contextmanager
-def migration(site: Site, former: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
-    """Moves the endpoints from the former URL and region, and makes the ordinary user where there was none. The
+def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
+    """Moves the endpoints from the former URLs and regions, and makes the ordinary user where there was none. The
     administrator and everything else stay as they are."""
 
     def migrate() -> None:
-        act(former_region=former.get("region"), demo=None if former.get("demo") else data.demo(site))
+        regions = [known.get("region") for known in former]
+        has_demo = bool(former) and former[0].get("demo")
+        act(former_regions=regions if all(regions) else [], demo=None if has_demo else data.demo(site))
 
     with data.loading_boot(site, "update") as act:
         yield migrate

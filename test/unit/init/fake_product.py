@@ -79,7 +79,7 @@ class FakeProduct:
         return {"host": site.value("host")}
 
     @contextmanager
-    def migration(self, site: Site, former: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
+    def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
         yield lambda: self._did("migrate")
         files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)
 

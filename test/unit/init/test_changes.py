@@ -4,7 +4,7 @@ import os
 import unittest
 
 import support
-from installer import changes
+from installer import changes, files
 from installer.changes import Change, Kind
 from installer.instance import Instance
 from installer.product import RenderedFile
@@ -58,6 +58,14 @@ class ChangesTest(support.DirectoryTest):
         self.apply("two", recorded)
         self.assertEqual(self.path.read_text(), "two")
         self.assertEqual((self.directory / "conf.edited").read_text(), "mine")
+
+    def test_what_a_run_wrote_that_was_cut_off_goes_unless_it_was_edited(self) -> None:
+        self.path.write_text("one")
+        written = {"conf": [files.digest(b"one")]}
+        (change,) = changes.compare(self.instance, [], {}, written=written)
+        self.assertIs(change.kind, Kind.REMOVE)
+        self.path.write_text("mine")
+        self.assertEqual(changes.compare(self.instance, [], {}, written=written), [])
 
     def test_a_file_no_longer_rendered_is_removed_and_can_come_back(self) -> None:
         recorded = self.apply("one", {})

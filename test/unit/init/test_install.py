@@ -9,11 +9,12 @@ import os
 import shutil
 import unittest
 import unittest.mock
+from collections.abc import Iterator
 from pathlib import Path
 
 import support
 from fake_product import DAEMON, FakeProduct, end
-from installer import arguments, backup, control, install, lock, place, show, status, verify
+from installer import arguments, backup, control, install, lock, place, show, status, uninstall, verify
 from installer.errors import Exit, Failure
 from installer.journal import Journal
 from installer.processes import find_processes
@@ -173,6 +174,45 @@ class InstallTest(support.DirectoryTest):
         self.install()
         self.assertIn("host=127.0.0.1", self.conf())
         self.assertEqual(json.loads((self.instance / "receipt.json").read_text())["answers"], {})
+
+    def cuts_of_a_change(self) -> Iterator[int]:
+        """Each time, an instance of 10.0.0.1 whose change to 10.0.0.2 was cut off at the next line of its journal."""
+        self.install("--host", "10.0.0.1")
+        for line in range(1, self.count_lines("--host", "10.0.0.2")):
+            with self.subTest(line=line):
+                self.install("--host", "10.0.0.1")
+                self.cut_at(line, "--host", "10.0.0.2")
+                yield line
+
+    def test_what_a_change_wrote_that_was_cut_off_is_not_taken_for_an_edit(self) -> None:
+        for _ in self.cuts_of_a_change():
+            self.cut_at(1, "--host", "10.0.0.3")
+            self.install("--host", "10.0.0.1")
+            self.assertIn("host=10.0.0.1", self.conf())
+            self.assertFalse((self.instance / "etc" / "conf.edited").exists())
+
+    def test_an_edit_after_a_change_that_was_cut_off_is_kept(self) -> None:
+        for _ in self.cuts_of_a_change():
+            (self.instance / "etc" / "conf").write_text("mine")
+            self.install()
+            kept = self.instance / "etc" / "conf.edited"
+            self.assertEqual(kept.read_text(), "mine")
+            kept.unlink()
+
+    def test_an_uninstall_takes_away_what_a_change_wrote_that_was_cut_off(self) -> None:
+        for _ in self.cuts_of_a_change():
+            with quiet():
+                uninstall.uninstall(self.session("uninstall"), uninstall.Wish())
+            self.assertFalse((self.instance / "etc").exists())
+
+    def test_after_a_change_that_was_cut_off_the_service_is_started_as_its_files_say(self) -> None:
+        started: list[str | None] = []
+        self.product.wait_ready = lambda site: started.append(site.value("host"))  # type: ignore[method-assign]
+        for _ in self.cuts_of_a_change():
+            for command in (control.start, control.restart):
+                with quiet():
+                    command(self.session("start"))
+                self.assertIn(f"host={started[-1]}\n", self.conf())
 
     def count_lines(self, *argv: str) -> int:
         self.install(*argv)
