@@ -135,7 +135,9 @@ export async function disturbAll(
     const name = nameOf(point);
     const found = healed.has(name)
       ? []
-      : await disturbAndHeal(recording, point, disturbance).catch((error: unknown) => [`${name}: ${error}`]);
+      : await disturbAndHeal(recording, point, disturbance).catch((error: unknown) => [
+          `${name}: ${String(error)}`,
+        ]);
     done += 1;
     if (found.length === 0) await rememberHealed(name);
     if (exhaustive || found.length > 0) {
