@@ -86,11 +86,15 @@ export const COMMANDS: readonly CommandSpec[] = [
         completes: 'file',
       },
     ],
-    options: [...RECIPE_OPTIONS],
+    options: [...RECIPE_OPTIONS, 'advisories', 'max-age'],
     examples: [
       {
         command: 'audit out/keystone-30.0.0-1-linux-x86_64.tar.gz',
         does: 'exit code 5 if there are findings',
+      },
+      {
+        command: 'audit out/keystone-30.0.0-1-linux-x86_64.tar.gz --advisories osv',
+        does: 'also if a vulnerability is known of anything in it, by all.zip of PyPI in osv/',
       },
     ],
     load: () => import('./commands/audit.ts'),

@@ -92,6 +92,17 @@ export const OPTIONS = {
     choices: SBOM_FORMATS,
     help: 'print the bill of materials instead: cyclonedx (1.6) or spdx (2.3)',
   },
+  advisories: {
+    kind: 'value',
+    metavar: 'DB',
+    completes: 'file',
+    help: 'look up what is in the release in this database of advisories: of OSV, of NVD, or both',
+  },
+  'max-age': {
+    kind: 'value',
+    metavar: 'DAYS',
+    help: 'days that the database may be old (default: 30)',
+  },
   'passphrase-file': {
     kind: 'value',
     metavar: 'FILE',

@@ -6,3 +6,13 @@ export function cpeOfVersion(name: string, version: string): string {
   const escaped = version.toLowerCase().replaceAll(/[^\w.-]/gu, (character) => `\\${character}`);
   return `${name}:${escaped}:*:*:*:*:*:*:*`;
 }
+
+/** The fields of a CPE 2.3 formatted string, still escaped: `cpe`, `2.3`, part, vendor, product, version, update and so on. */
+export function splitCpe(name: string): readonly string[] {
+  return name.split(/(?<!\\):/u);
+}
+
+/** A field of a CPE name as it was before `cpeOfVersion` or NVD escaped it. */
+export function unescapeCpe(field: string): string {
+  return field.replaceAll(/\\(.)/gu, '$1');
+}

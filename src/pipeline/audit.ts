@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { auditTree } from '../audit/audit.ts';
 import type { AuditOptions, ForbiddenBytes } from '../audit/options.ts';
+import type { AdvisoryReport } from '../domain/advisories/report.ts';
 import { failures, type AuditReport } from '../domain/audit.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { PLACEHOLDER_PREFIX, PLACEHOLDER_RPATH } from '../domain/layout.ts';
@@ -14,6 +15,7 @@ import { withTemporaryDirectory } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { parseManifest } from '../pack/manifest.ts';
 import { loadRecipes } from '../recipe/load.ts';
+import { lookUpRelease, type LookUp } from './advisories.ts';
 import type { Context } from './context.ts';
 import type { Subject } from './recipes.ts';
 import { componentNames } from './sources.ts';
@@ -48,11 +50,18 @@ export function requireCleanAudit(report: AuditReport, bundle: Bundle): void {
   });
 }
 
+/** What was found in the files of a release, and what is known about the versions of what is in it. */
+export interface PathAudit extends AuditReport {
+  /** There if it was looked up. */
+  readonly advisories?: AdvisoryReport;
+}
+
 /**
- * Audits a tarball or a directory. A release says what it is; the exceptions that its bundle's recipe declares hold if
- * there is such a recipe. Anything else is audited without any.
+ * Audits a tarball or a directory, and looks it up in a database of advisories if one is given. A release says what it is;
+ * the exceptions that its bundle's recipe declares hold if there is such a recipe. Anything else is audited without any.
+ * Throws `KSB_NOT_A_RELEASE` for what cannot be looked up, and what `auditAdvisories` throws.
  */
-export async function auditPath(context: Context, target: string): Promise<AuditReport> {
+export async function auditPath(context: Context, target: string, lookUp?: LookUp): Promise<PathAudit> {
   const status = await ifThere(stat(target));
   if (status === undefined) {
     throw new KsbundleError({
@@ -61,12 +70,19 @@ export async function auditPath(context: Context, target: string): Promise<Audit
       message: `there is no ${target} to audit`,
     });
   }
-  if (status.isDirectory()) return auditDirectory(context, target);
+  if (status.isDirectory()) return auditBoth(context, target, lookUp);
   return withTemporaryDirectory(context.store.temporary, async (work) => {
     const directory = path.join(work, 'release');
     await unpackArchive(target, directory, { strip: 1, signal: context.signal });
-    return auditDirectory(context, directory);
+    return auditBoth(context, directory, lookUp);
   });
+}
+
+/** The database first: one that is refused is known at once. */
+async function auditBoth(context: Context, directory: string, lookUp?: LookUp): Promise<PathAudit> {
+  if (lookUp === undefined) return auditDirectory(context, directory);
+  const advisories = await lookUpRelease(directory, lookUp, context.signal);
+  return { ...(await auditDirectory(context, directory)), advisories };
 }
 
 async function auditDirectory(context: Context, directory: string): Promise<AuditReport> {

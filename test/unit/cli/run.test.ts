@@ -5,6 +5,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Pipeline } from '../../../src/cli/pipeline.ts';
 import { runCli } from '../../../src/cli/run.ts';
+import type { AdvisoryReport, Vulnerability } from '../../../src/domain/advisories/report.ts';
 import type { AuditReport, Finding } from '../../../src/domain/audit.ts';
 import { sha256 } from '../../../src/domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../../src/domain/errors.ts';
@@ -253,6 +254,58 @@ describe('audit', () => {
     const ran = await run(['audit', '.', '--json'], pipeline([declared]));
     expect(ran.exitCode).toBe(0);
     expect(JSON.parse(ran.stdout)).toMatchObject({ findings: [{ exception: { reason: 'never called' } }] });
+  });
+
+  describe('of a release that is looked up', () => {
+    const advisories: AdvisoryReport = {
+      feeds: [{ feed: 'PyPI', records: 9, newest: '2026-11-20T00:00:00.000Z' }],
+      checked: 1,
+      unchecked: [],
+      vulnerabilities: [],
+      undecided: [],
+      unused: [],
+    };
+    const known: Vulnerability = {
+      part: 'wheel:app',
+      version: '1.0',
+      ids: ['CVE-2026-1'],
+      summary: 'It breaks.',
+      fixes: ['1.1'],
+    };
+
+    it('exits with 5 if a vulnerability is known, and shows it with the date of the database', async () => {
+      const report = { ...audit, advisories: { ...advisories, vulnerabilities: [known] } };
+      const ran = await run(['audit', '.', '--advisories', 'osv'], { auditPath: async () => report });
+      expect(ran.exitCode).toBe(5);
+      expect(ran.stdout).toContain('app 1.0: CVE-2026-1, not rated: It breaks.\n    → fixed in 1.1\n');
+      expect(ran.stdout).toContain('PyPI: 9 records, the newest of 2026-11-20\n');
+    });
+
+    it('exits with 0 if none is, and hands path and age over', async () => {
+      const asked: unknown[] = [];
+      const answers: Partial<Pipeline> = {
+        auditPath: async (_context, _file, lookUp) => {
+          asked.push(lookUp);
+          return { ...audit, advisories };
+        },
+      };
+      const ran = await run(['audit', '.', '--advisories', 'osv', '--json'], answers);
+      expect(ran.exitCode).toBe(0);
+      expect(JSON.parse(ran.stdout)).toMatchObject({ filesScanned: 9, advisories: { checked: 1 } });
+      await run(['audit', '.', '--advisories', 'osv', '--max-age', '7'], answers);
+      await run(['audit', '.'], answers);
+      const database = path.join(directory, 'osv');
+      expect(asked).toEqual([{ database, maxAge: 30 }, { database, maxAge: 7 }, undefined]);
+    });
+
+    it.each([
+      ['--max-age', '7'],
+      ['--advisories', 'osv', '--max-age', 'x'],
+      ['--advisories', 'osv', '--max-age', '-1'],
+    ])('refuses %j %j %j %j', async (...options) => {
+      const ran = await run(['audit', '.', ...options.filter((word) => word !== undefined)], {});
+      expect([ran.exitCode, ran.stdout]).toEqual([2, '']);
+    });
   });
 });
 

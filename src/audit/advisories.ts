@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { FEEDS, type Advisory, type Feed, type Subject } from '../domain/advisories/advisory.ts';
+import { isNvd, parseNvd } from '../domain/advisories/nvd.ts';
+import { isOsv, parseOsv } from '../domain/advisories/osv.ts';
+import { findVulnerabilities, type AdvisoryReport, type FeedDate } from '../domain/advisories/report.ts';
+import type { VexStatement } from '../domain/advisories/vex.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { exists } from '../io/files.ts';
+import { visitJsonDocuments, type JsonDocument } from '../io/json-documents.ts';
+
+export interface AdvisoryOptions {
+  /** File or directory with records of OSV or NVD, as `visitJsonDocuments` reads it. */
+  readonly database: string;
+  /** Days that the newest record of each feed may be old. */
+  readonly maxAge: number;
+  /** What time it is, in milliseconds since 1970. */
+  readonly now: number;
+  /** What is in the release. */
+  readonly subjects: readonly Subject[];
+  readonly statements: readonly VexStatement[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Holds what is in a release against a database of advisories. Throws `KSB_FILE_MISSING`, `KSB_ADVISORIES_EMPTY` if nothing of the release
+ * can be looked up in it, `KSB_ADVISORIES_STALE` or `KSB_ADVISORIES_AHEAD` if it is too old or from the future,
+ * `KSB_ADVISORIES_INVALID` for a record that breaks its schema, and what `visitJsonDocuments` does.
+ */
+export async function auditAdvisories(options: AdvisoryOptions): Promise<AdvisoryReport> {
+  const { database, subjects, statements } = options;
+  if (!(await exists(database))) throw missingDatabase(database);
+  const { feeds, advisories } = await readDatabase(options);
+  const known = feeds.map(({ feed }) => feed);
+  const isKnown = ({ names }: Subject): boolean => known.some((feed) => names[feed] !== undefined);
+  const checked = subjects.filter(isKnown);
+  if (checked.length === 0) throw emptyDatabase(database);
+  for (const feed of feeds) requireCurrent(feed, options);
+  return {
+    feeds,
+    checked: checked.length,
+    unchecked: subjects
+      .filter((subject) => !isKnown(subject))
+      .map(({ part }) => part)
+      .toSorted(),
+    ...findVulnerabilities(checked, advisories, statements),
+  };
+}
+
+interface Database {
+  /** Those that know parts of the release. */
+  readonly feeds: readonly FeedDate[];
+  /** Those about parts of the release, in whatever version. */
+  readonly advisories: readonly Advisory[];
+}
+
+async function readDatabase({ database, subjects, signal }: AdvisoryOptions): Promise<Database> {
+  const names = new Set(
+    subjects.flatMap((subject) => Object.entries(subject.names).map(([feed, name]) => `${feed} ${name}`)),
+  );
+  const dates = new Map<Feed, { records: number; newest: number }>();
+  const advisories: Advisory[] = [];
+  await visitJsonDocuments(
+    database,
+    (document) => {
+      for (const { feed, advisory } of readRecords(document)) {
+        const { records, newest } = dates.get(feed) ?? { records: 0, newest: 0 };
+        dates.set(feed, { records: records + 1, newest: Math.max(newest, advisory.modified) });
+        if (advisory.affected.some((affected) => names.has(`${affected.feed} ${affected.name}`)))
+          advisories.push(advisory);
+      }
+    },
+    signal,
+  );
+  const consulted = FEEDS.filter((feed) => subjects.some((subject) => subject.names[feed] !== undefined));
+  return {
+    advisories,
+    feeds: consulted.flatMap((feed) => {
+      const { records, newest } = dates.get(feed) ?? { records: 0, newest: 0 };
+      return records === 0 ? [] : [{ feed, records, newest: new Date(newest).toISOString() }];
+    }),
+  };
+}
+
+interface FeedRecord {
+  readonly feed: Feed;
+  readonly advisory: Advisory;
+}
+
+/** The records in a document; none if it is neither OSV's nor NVD's, or about what no release has. */
+function readRecords({ place, value }: JsonDocument): FeedRecord[] {
+  if (typeof value !== 'object' || value === null) return [];
+  try {
+    if (isNvd(value)) return parseNvd(value).map((advisory) => ({ feed: 'NVD', advisory }));
+    if (!isOsv(value)) return [];
+    const advisory = parseOsv(value);
+    const feed = FEEDS.find((each) => advisory.affected.some((affected) => affected.feed === each));
+    return feed === undefined ? [] : [{ feed, advisory }];
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    throw new KsbundleError({
+      code: 'KSB_ADVISORIES_INVALID',
+      exitCode: ExitCode.integrity,
+      message: `${place} is no record that can be read`,
+      why: z.prettifyError(error),
+      hint: 'carry the database in again; if it is the same at its source, this is a bug of ksbundle or of the source',
+      cause: error,
+    });
+  }
+}
+
+function missingDatabase(database: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_FILE_MISSING',
+    exitCode: ExitCode.usage,
+    message: `there is no database of advisories ${database}`,
+    hint: 'give a directory, a zip as OSV publishes it, or a JSON file',
+  });
+}
+
+function emptyDatabase(database: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_ADVISORIES_EMPTY',
+    exitCode: ExitCode.failed,
+    message: `${database} has no advisories that anything of the release could be looked up in`,
+    why: 'there is no record about the Python index, a Git repository or a CPE name in it',
+    hint: "carry in OSV's all.zip of PyPI and NVD's feeds, as docs/audit.md tells",
+  });
+}
+
+const DAY = 86_400_000;
+/** Days that clocks may differ, and publishers be ahead. */
+const AHEAD = 2;
+
+function requireCurrent({ feed, newest }: FeedDate, { database, maxAge, now }: AdvisoryOptions): void {
+  const age = (now - Date.parse(newest)) / DAY;
+  const why = `its newest record about ${feed} was changed at ${newest}, and now it is ${new Date(now).toISOString()}`;
+  if (age > maxAge) {
+    throw new KsbundleError({
+      code: 'KSB_ADVISORIES_STALE',
+      exitCode: ExitCode.failed,
+      message: `${database} is ${Math.floor(age)} days old, which is more than ${maxAge}`,
+      why,
+      hint: `carry a newer one in, or accept its age: --max-age ${Math.ceil(age)}`,
+    });
+  }
+  if (age < -AHEAD) {
+    throw new KsbundleError({
+      code: 'KSB_ADVISORIES_AHEAD',
+      exitCode: ExitCode.failed,
+      message: `${database} is from the future, so that its age cannot be told`,
+      why,
+      hint: 'set the clock of this machine',
+    });
+  }
+}

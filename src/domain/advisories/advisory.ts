@@ -1,0 +1,86 @@
+import { splitCpe, unescapeCpe } from '../cpe.ts';
+import type { Part } from '../manifest.ts';
+import type { Severity } from './severity.ts';
+
+/** Where advisories come from, each with a way of its own to name what they are about: `PyPI` and `Git` as OSV has them, `NVD` by CPE. */
+export const FEEDS = ['PyPI', 'Git', 'NVD'] as const;
+export type Feed = (typeof FEEDS)[number];
+
+/** A published vulnerability, whatever format it came in. */
+export interface Advisory {
+  readonly id: string;
+  /** Other names of the same vulnerability. */
+  readonly aliases: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly modified: number;
+  /** Taken back by who published it: it says nothing any more. */
+  readonly withdrawn: boolean;
+  /** One line. */
+  readonly summary: string;
+  readonly severity?: Severity;
+  readonly affected: readonly Affected[];
+}
+
+export type Affected = AffectedDistribution | AffectedRepository | AffectedProduct;
+
+/** A distribution of the Python index. */
+export interface AffectedDistribution {
+  readonly feed: 'PyPI';
+  /** Normalised. */
+  readonly name: string;
+  /** Each affected, whatever the ranges say. */
+  readonly versions: readonly string[];
+  readonly ranges: readonly (readonly RangeEvent[])[];
+}
+
+/** What happens at one version of an OSV range. */
+export interface RangeEvent {
+  readonly kind: 'introduced' | 'fixed' | 'last_affected' | 'limit';
+  /** `0` of `introduced` comes before every version, `*` of `limit` after. */
+  readonly version: string;
+}
+
+/** The tags of a Git repository that OSV found between the commits which broke and fixed something. */
+export interface AffectedRepository {
+  readonly feed: 'Git';
+  /** As `repositoryName` makes it. */
+  readonly name: string;
+  /** None if the record names commits alone, of which nothing can be told without the repository. */
+  readonly tags: readonly string[];
+}
+
+/** A product as NVD names it, from one `cpeMatch` of a vulnerable product. */
+export interface AffectedProduct {
+  readonly feed: 'NVD';
+  /** As `productName` makes it. */
+  readonly name: string;
+  /** The one version, or undefined for those between the bounds, which is all of them if there are none. */
+  readonly version?: string;
+  readonly startIncluding?: string;
+  readonly startExcluding?: string;
+  readonly endIncluding?: string;
+  readonly endExcluding?: string;
+}
+
+/** One thing of a release that advisories may be about. */
+export interface Subject {
+  readonly part: Part;
+  readonly version: string;
+  /** What the feeds that know it call it, as `Affected` does. */
+  readonly names: Readonly<Partial<Record<Feed, string>>>;
+  /** The tag of its version, if it has a name in `Git`. */
+  readonly tag?: string;
+}
+
+/** One name for all ways to write the address of a Git repository. */
+export function repositoryName(url: string): string {
+  return url
+    .toLowerCase()
+    .replace(/^(?:https?|git):\/\//u, '')
+    .replace(/(?:\.git)?\/*$/u, '');
+}
+
+/** The product of a CPE 2.3 name, with or without a version, as `part:vendor:product`. */
+export function productName(cpe: string): string {
+  return splitCpe(cpe).slice(2, 5).map(unescapeCpe).join(':').toLowerCase();
+}

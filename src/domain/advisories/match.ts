@@ -1,0 +1,52 @@
+import type { Affected, AffectedDistribution, AffectedProduct, Subject } from './advisory.ts';
+import { fixesAfter, isInRange } from './ranges.ts';
+import { comparePython, compareUpstream } from './versions.ts';
+
+/** What an advisory says of one subject. */
+export type Verdict =
+  | {
+      readonly kind: 'affected';
+      /** Versions that fix it and come after the subject's, earliest first; none if none are known. */
+      readonly fixes: readonly string[];
+    }
+  /** It is about the subject, and names no versions to compare. */
+  | { readonly kind: 'undecided' };
+
+/** Whether what is affected is the subject, in whatever version. */
+export function isAbout(affected: Affected, { names }: Subject): boolean {
+  return affected.name === names[affected.feed];
+}
+
+/** What is said of the subject, which it is about; undefined if its version is not affected. */
+export function judge(affected: Affected, subject: Subject): Verdict | undefined {
+  switch (affected.feed) {
+    case 'PyPI':
+      return judgeDistribution(affected, subject.version);
+    case 'Git':
+      if (affected.tags.length === 0) return { kind: 'undecided' };
+      return affected.tags.includes(subject.tag ?? '') ? { kind: 'affected', fixes: [] } : undefined;
+    case 'NVD':
+      return judgeProduct(affected, subject.version);
+  }
+}
+
+function judgeDistribution({ versions, ranges }: AffectedDistribution, version: string): Verdict | undefined {
+  const inRanges = ranges.filter((range) => isInRange(version, range, comparePython));
+  const isListed = versions.some((each) => each === version || comparePython(each, version) === 0);
+  if (inRanges.length === 0 && !isListed) return undefined;
+  const relevant = inRanges.length === 0 ? ranges : inRanges;
+  const fixes = relevant.flatMap((range) => fixesAfter(version, range, comparePython).slice(0, 1));
+  return { kind: 'affected', fixes: [...new Set(fixes)].toSorted(comparePython) };
+}
+
+function judgeProduct(affected: AffectedProduct, version: string): Verdict | undefined {
+  const { startIncluding, startExcluding, endIncluding, endExcluding } = affected;
+  const compare = (bound: string): number => compareUpstream(version, bound);
+  const isInside =
+    (affected.version === undefined || compare(affected.version) === 0) &&
+    (startIncluding === undefined || compare(startIncluding) >= 0) &&
+    (startExcluding === undefined || compare(startExcluding) > 0) &&
+    (endIncluding === undefined || compare(endIncluding) <= 0) &&
+    (endExcluding === undefined || compare(endExcluding) < 0);
+  return isInside ? { kind: 'affected', fixes: endExcluding === undefined ? [] : [endExcluding] } : undefined;
+}

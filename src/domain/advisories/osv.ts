@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { normalizeDistribution } from '../distribution.ts';
+import {
+  repositoryName,
+  type Advisory,
+  type Affected,
+  type AffectedRepository,
+  type RangeEvent,
+} from './advisory.ts';
+import { severityOfVector, severityOfWord, type Severity } from './severity.ts';
+import { firstLine, time } from './text.ts';
+
+/* The part of OSV's schema (ossf.github.io/osv-schema, 1.7) that is needed; what else a record says is left alone. */
+
+const vectors = z.array(z.object({ type: z.string(), score: z.string() })).nullish();
+
+const range = z.object({
+  type: z.string(),
+  repo: z.string().nullish(),
+  events: z.array(
+    z.object({
+      introduced: z.string().optional(),
+      fixed: z.string().optional(),
+      last_affected: z.string().optional(),
+      limit: z.string().optional(),
+    }),
+  ),
+});
+
+const affected = z.object({
+  package: z.object({ ecosystem: z.string(), name: z.string() }).nullish(),
+  severity: vectors,
+  ranges: z.array(range).nullish(),
+  versions: z.array(z.string()).nullish(),
+});
+
+const schema = z.object({
+  id: z.string(),
+  modified: time,
+  withdrawn: z.string().nullish(),
+  aliases: z.array(z.string()).nullish(),
+  summary: z.string().nullish(),
+  details: z.string().nullish(),
+  severity: vectors,
+  affected: z.array(affected).nullish(),
+  database_specific: z.object({ severity: z.unknown().optional() }).nullish(),
+});
+
+type Record = z.output<typeof schema>;
+type RecordAffected = z.output<typeof affected>;
+
+/** Whether a JSON document looks like a record of OSV, sound or not. */
+export function isOsv(document: object): boolean {
+  return 'id' in document && 'modified' in document;
+}
+
+/** Reads a record of OSV; throws `ZodError` for one that breaks OSV's schema. */
+export function parseOsv(document: unknown): Advisory {
+  const record = schema.parse(document);
+  const severity = severityOf(record);
+  return {
+    id: record.id,
+    aliases: record.aliases ?? [],
+    modified: record.modified,
+    withdrawn: (record.withdrawn ?? '') !== '',
+    summary: firstLine(record.summary ?? record.details ?? ''),
+    ...(severity === undefined ? {} : { severity }),
+    affected: (record.affected ?? []).flatMap(affectedOf),
+  };
+}
+
+/** Ecosystems that the tables of `versions` and ranges belong to Git of, if to anything. */
+const OF_GIT: ReadonlySet<string> = new Set(['', 'GIT', 'OSS-Fuzz']);
+
+function affectedOf({ package: named, ranges, versions }: RecordAffected): Affected[] {
+  const ecosystem = named?.ecosystem ?? '';
+  if (named !== undefined && named !== null && ecosystem === 'PyPI') {
+    return [
+      {
+        feed: 'PyPI',
+        name: normalizeDistribution(named.name),
+        versions: versions ?? [],
+        ranges: (ranges ?? [])
+          .filter(({ type }) => type === 'ECOSYSTEM')
+          .map(({ events }) => events.flatMap(eventsOf)),
+      },
+    ];
+  }
+  if (!OF_GIT.has(ecosystem)) return [];
+  return (ranges ?? []).flatMap(({ type, repo }): AffectedRepository[] =>
+    type === 'GIT' && repo !== undefined && repo !== null
+      ? [{ feed: 'Git', name: repositoryName(repo), tags: versions ?? [] }]
+      : [],
+  );
+}
+
+const KINDS = ['introduced', 'fixed', 'last_affected', 'limit'] as const;
+
+function eventsOf(event: z.output<typeof range>['events'][number]): RangeEvent[] {
+  return KINDS.flatMap((kind) => {
+    const version = event[kind];
+    return version === undefined ? [] : [{ kind, version }];
+  });
+}
+
+/** By the newest version of CVSS that the record has a vector of, else in the database's word. */
+function severityOf(record: Record): Severity | undefined {
+  const stated = [
+    ...(record.severity ?? []),
+    ...(record.affected ?? []).flatMap((each) => each.severity ?? []),
+  ];
+  const [vector] = stated
+    .filter(({ type }) => type.startsWith('CVSS_'))
+    .toSorted((a, b) => (a.type < b.type ? 1 : -1))
+    .flatMap(({ score }) => severityOfVector(score) ?? []);
+  const word = record.database_specific?.severity;
+  return vector ?? (typeof word === 'string' ? severityOfWord(word) : undefined);
+}

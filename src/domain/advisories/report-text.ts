@@ -1,0 +1,58 @@
+import { openVulnerabilities, type AdvisoryReport, type Vulnerability } from './report.ts';
+
+/** The report as lines for a person: what is open, what recipes state, what could not be told, what was read. */
+export function formatAdvisories(report: AdvisoryReport): string[] {
+  const open = openVulnerabilities(report);
+  const settled = report.vulnerabilities.filter((each) => !open.includes(each));
+  const count = open.length === 1 ? '1 vulnerability' : `${open.length} vulnerabilities`;
+  return [
+    ...open.flatMap(formatOpen),
+    ...settled.flatMap(formatSettled),
+    ...report.undecided.map(
+      ({ part, ids }) => `undecided: ${nameOf(part)}: these name commits and no versions: ${ids.join(', ')}`,
+    ),
+    ...report.unused.map(
+      ({ part, vulnerability }) =>
+        `not needed: the recipe states ${vulnerability} of ${nameOf(part)}, and the database does not find it there`,
+    ),
+    ...(report.unchecked.length === 0
+      ? []
+      : [`not checked, as no record read could name them: ${report.unchecked.map(nameOf).join(', ')}`]),
+    ...report.feeds.map(
+      ({ feed, records, newest }) => `${feed}: ${records} records, the newest of ${newest.slice(0, 10)}`,
+    ),
+    `${open.length === 0 ? 'no known vulnerabilities' : count}: ${report.checked} of ${report.checked + report.unchecked.length} parts checked`,
+  ];
+}
+
+function formatOpen({ statement, fixes, ...vulnerability }: Vulnerability): string[] {
+  return [
+    describe(vulnerability),
+    ...(statement === undefined ? [] : [`    under investigation: ${statement.reason}`]),
+    fixes.length === 0 ? '    → no version without it is named' : `    → fixed in ${fixes.join(', ')}`,
+  ];
+}
+
+function formatSettled({ statement, ...vulnerability }: Vulnerability): string[] {
+  const status = statement?.status === 'fixed' ? 'fixed' : 'not affected';
+  const justification = statement?.justification === undefined ? '' : ` (${statement.justification})`;
+  return [`${status}: ${describe(vulnerability)}`, `    ${statement?.reason}${justification}`];
+}
+
+function describe({
+  part,
+  version,
+  ids,
+  severity,
+  summary,
+}: Pick<Vulnerability, 'part' | 'version' | 'ids' | 'severity' | 'summary'>): string {
+  const [id = '', ...others] = ids;
+  const names = others.length === 0 ? id : `${id} (${others.join(', ')})`;
+  const rating = severity === undefined ? 'not rated' : [severity.rating, severity.score].join(' ').trim();
+  return `${nameOf(part)} ${version}: ${names}, ${rating}: ${summary}`;
+}
+
+/** A part without its kind. */
+function nameOf(part: string): string {
+  return part.replace(/^[a-z]+:/u, '');
+}

@@ -1,0 +1,179 @@
+import type { Advisory, Feed, Subject } from './advisory.ts';
+import type { Part } from '../manifest.ts';
+import { isAbout, judge } from './match.ts';
+import { compareSeverity, type Severity } from './severity.ts';
+import { comparePython, compareUpstream } from './versions.ts';
+import type { VexStatement } from './vex.ts';
+
+/** One vulnerability in one part of a release, whoever published it under whatever names. */
+export interface Vulnerability {
+  readonly part: Part;
+  readonly version: string;
+  /** All its names, the CVE first. */
+  readonly ids: readonly string[];
+  readonly summary: string;
+  /** The worst that anybody who published it states. */
+  readonly severity?: Severity;
+  /** Later versions of the part without it, earliest first. */
+  readonly fixes: readonly string[];
+  /** What a recipe states of it. */
+  readonly statement?: VexStatement;
+}
+
+/** Advisories about a part that name no versions which could be compared. */
+export interface Undecided {
+  readonly part: Part;
+  readonly ids: readonly string[];
+}
+
+/** What was read of one feed, whether it is about the release or not. */
+export interface FeedDate {
+  readonly feed: Feed;
+  readonly records: number;
+  /** When the newest of its records was changed, in RFC 3339. */
+  readonly newest: string;
+}
+
+export interface AdvisoryReport {
+  /** The feeds that know parts of the release. */
+  readonly feeds: readonly FeedDate[];
+  /** How many parts were looked up in at least one feed. */
+  readonly checked: number;
+  /** Parts that no feed which was read could know, sorted. */
+  readonly unchecked: readonly Part[];
+  /** Worst first. */
+  readonly vulnerabilities: readonly Vulnerability[];
+  readonly undecided: readonly Undecided[];
+  /** Statements that nothing found needs. */
+  readonly unused: readonly VexStatement[];
+}
+
+/** The vulnerabilities that fail an audit: those that no recipe states to be harmless or mended. */
+export function openVulnerabilities({ vulnerabilities }: AdvisoryReport): readonly Vulnerability[] {
+  return vulnerabilities.filter(
+    ({ statement }) => statement === undefined || statement.status === 'under_investigation',
+  );
+}
+
+export interface Findings {
+  readonly vulnerabilities: readonly Vulnerability[];
+  readonly undecided: readonly Undecided[];
+  readonly unused: readonly VexStatement[];
+}
+
+/** Holds what is in a release against advisories. Those that were withdrawn count for nothing. */
+export function findVulnerabilities(
+  subjects: readonly Subject[],
+  advisories: readonly Advisory[],
+  statements: readonly VexStatement[],
+): Findings {
+  const used = new Set<VexStatement>();
+  const vulnerabilities: Vulnerability[] = [];
+  const undecided: Undecided[] = [];
+  const current = advisories.filter(({ withdrawn }) => !withdrawn);
+  for (const subject of subjects) {
+    const { matched, unknown } = lookUp(subject, current);
+    for (const group of groupByAlias(matched)) {
+      const found = describe(subject, group);
+      const stated = statements.filter(
+        ({ part, vulnerability }) => part === subject.part && found.ids.includes(vulnerability),
+      );
+      for (const statement of stated) used.add(statement);
+      const [statement] = stated;
+      vulnerabilities.push(statement === undefined ? found : { ...found, statement });
+    }
+    const ids = namesOf(unknown);
+    if (ids.length > 0) undecided.push({ part: subject.part, ids });
+  }
+  return {
+    vulnerabilities: vulnerabilities.toSorted(compareVulnerabilities),
+    undecided,
+    unused: statements.filter((statement) => !used.has(statement)),
+  };
+}
+
+interface Match {
+  readonly advisory: Advisory;
+  readonly fixes: readonly string[];
+}
+
+/** What is said of a subject for certain, and what nobody else says anything certain about. */
+function lookUp(
+  subject: Subject,
+  advisories: readonly Advisory[],
+): { readonly matched: readonly Match[]; readonly unknown: readonly Advisory[] } {
+  const matched: Match[] = [];
+  const unknown: Advisory[] = [];
+  const decided = new Set<string>();
+  for (const advisory of advisories) {
+    const about = advisory.affected.filter((affected) => isAbout(affected, subject));
+    const verdicts = about.flatMap((affected) => judge(affected, subject) ?? []);
+    const fixes = verdicts.flatMap((verdict) => (verdict.kind === 'affected' ? verdict.fixes : []));
+    if (verdicts.some(({ kind }) => kind === 'affected')) matched.push({ advisory, fixes });
+    if (verdicts.some(({ kind }) => kind === 'undecided')) unknown.push(advisory);
+    else if (about.length > 0) for (const name of allNames(advisory)) decided.add(name);
+  }
+  return {
+    matched,
+    unknown: unknown.filter((advisory) => !allNames(advisory).some((name) => decided.has(name))),
+  };
+}
+
+function allNames({ id, aliases }: Advisory): readonly string[] {
+  return [id, ...aliases];
+}
+
+/** Advisories that share a name are about one vulnerability, also by way of a third. */
+function groupByAlias(matches: readonly Match[]): readonly (readonly Match[])[] {
+  let groups: { readonly names: ReadonlySet<string>; readonly matches: readonly Match[] }[] = [];
+  for (const match of matches) {
+    const names = new Set(allNames(match.advisory));
+    const same = groups.filter((group) => [...names].some((name) => group.names.has(name)));
+    groups = [
+      ...groups.filter((group) => !same.includes(group)),
+      {
+        names: new Set([...same.flatMap((group) => [...group.names]), ...names]),
+        matches: [...same.flatMap((group) => group.matches), match],
+      },
+    ];
+  }
+  return groups.map((group) => group.matches);
+}
+
+function describe({ part, version }: Subject, matches: readonly Match[]): Vulnerability {
+  const advisories = matches.map(({ advisory }) => advisory);
+  const [severity] = advisories.flatMap((advisory) => advisory.severity ?? []).toSorted(compareSeverity);
+  const order = part.startsWith('wheel:') ? comparePython : compareUpstream;
+  return {
+    part,
+    version,
+    ids: namesOf(advisories),
+    summary: advisories.map(({ summary }) => summary).find((summary) => summary !== '') ?? '',
+    ...(severity === undefined ? {} : { severity }),
+    fixes: [...new Set(matches.flatMap(({ fixes }) => fixes))].toSorted(order),
+  };
+}
+
+function namesOf(advisories: readonly Advisory[]): readonly string[] {
+  return [...new Set(advisories.flatMap(allNames))].toSorted(nameOrder);
+}
+
+function compareVulnerabilities(a: Vulnerability, b: Vulnerability): number {
+  return (
+    compareSeverity(a.severity, b.severity) ||
+    (a.part < b.part ? -1 : Number(a.part > b.part)) ||
+    nameOrder(a.ids[0] ?? '', b.ids[0] ?? '')
+  );
+}
+
+/** Names that people know first. */
+const KNOWN = ['CVE-', 'GHSA-'];
+
+function nameOrder(a: string, b: string): number {
+  return rankOf(a) - rankOf(b) || (a < b ? -1 : Number(a > b));
+}
+
+function rankOf(name: string): number {
+  const rank = KNOWN.findIndex((prefix) => name.startsWith(prefix));
+  return rank === -1 ? KNOWN.length : rank;
+}

@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module';
+import type * as Pep440 from '@renovatebot/pep440';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Orders versions of Python distributions as PEP 440 does. What is no such version, as some of long ago, comes before all
+ * that are, as in the tools of the time, and is ordered as text.
+ */
+export function comparePython(a: string, b: string): number {
+  const { compare, valid } = require('@renovatebot/pep440') as typeof Pep440;
+  const [first, second] = [valid(a), valid(b)];
+  if (first !== null && second !== null) return compare(a, b);
+  if (first !== null || second !== null) return first === null ? -1 : 1;
+  return compareText(a, b);
+}
+
+/**
+ * Orders versions of upstream code: numbers as numbers; a letter or word after them is later (`1.0.2u`) unless it means a
+ * version before the release (`2.0rc1`). Missing numbers are zeros.
+ */
+export function compareUpstream(a: string, b: string): number {
+  const [left, right] = [piecesOf(a), piecesOf(b)];
+  for (let index = 0; index < Math.max(left.length, right.length); index += 1) {
+    const order = comparePieces(left[index] ?? END, right[index] ?? END);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+type Piece = number | string;
+
+/** Stands where a version is at its end: before numbers above zero and letters, after `rc` and its like. */
+const END = 0;
+
+const BEFORE_RELEASE: ReadonlySet<string> = new Set(['alpha', 'beta', 'dev', 'pre', 'preview', 'rc']);
+/** With a number after them, as in `3.0.0a1`; alone they are letters of releases, as in `1.0.2a`. */
+const ABBREVIATIONS: Readonly<Record<string, string>> = { a: 'alpha', b: 'beta', c: 'rc' };
+
+function piecesOf(version: string): readonly Piece[] {
+  return [...version.toLowerCase().matchAll(/(\d+)|([a-z]+)(?=(\d?))/gu)].map(
+    ([, number, word = '', digit]) => {
+      if (number !== undefined) return Number(number);
+      return digit === '' ? word : (ABBREVIATIONS[word] ?? word);
+    },
+  );
+}
+
+function comparePieces(a: Piece, b: Piece): number {
+  const order = rankOf(a) - rankOf(b);
+  if (order !== 0) return order;
+  return typeof a === 'number' && typeof b === 'number' ? a - b : compareText(String(a), String(b));
+}
+
+function rankOf(piece: Piece): number {
+  if (typeof piece === 'number') return piece === 0 ? 1 : 3;
+  return BEFORE_RELEASE.has(piece) ? 0 : 2;
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

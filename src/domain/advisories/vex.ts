@@ -1,0 +1,27 @@
+import type { Part } from '../manifest.ts';
+
+/** Statuses of OpenVEX 0.2.0 that a recipe may state; `affected` is what everything else is. */
+export const VEX_STATUSES = ['not_affected', 'fixed', 'under_investigation'] as const;
+export type VexStatus = (typeof VEX_STATUSES)[number];
+
+/** Justifications of OpenVEX 0.2.0 for `not_affected`. */
+export const VEX_JUSTIFICATIONS = [
+  'component_not_present',
+  'vulnerable_code_not_present',
+  'vulnerable_code_not_in_execute_path',
+  'vulnerable_code_cannot_be_controlled_by_adversary',
+  'inline_mitigations_already_exist',
+] as const;
+export type VexJustification = (typeof VEX_JUSTIFICATIONS)[number];
+
+/** What a recipe states of one vulnerability in one part of a release. */
+export interface VexStatement {
+  /** Any of its names: `CVE-2024-12797`, `GHSA-79v4-65xp-rfgm`. */
+  readonly vulnerability: string;
+  readonly part: Part;
+  readonly status: VexStatus;
+  /** There for `not_affected`, and only for that. */
+  readonly justification?: VexJustification;
+  /** Why, for people. */
+  readonly reason: string;
+}

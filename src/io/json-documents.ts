@@ -1,0 +1,61 @@
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { createGunzip } from 'node:zlib';
+import { damagedArchive, collectContent } from './archive/entry.ts';
+import { readZip } from './archive/zip-reader.ts';
+import { listTree } from './files.ts';
+
+export interface JsonDocument {
+  /** Where it lies, with the name it has in an archive. */
+  readonly place: string;
+  readonly value: unknown;
+}
+
+/** Far more than any collection of documents that comes as one zip. */
+const MAX_ENTRIES = 2_000_000;
+
+/**
+ * Visits every JSON document in `file`, which is one (`.json`, or `.json.gz`), a zip of them, or a directory with any of
+ * these in it, however deep; other files are left alone. A directory is read in byte order of its paths, one document after
+ * the other. Throws `KSB_ARCHIVE_DAMAGED` for what cannot be read, naming it, and what `visit` throws.
+ */
+export async function visitJsonDocuments(
+  file: string,
+  visit: (document: JsonDocument) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
+  if ((await stat(file)).isDirectory()) {
+    for (const { path: name, kind } of await listTree(file))
+      if (kind === 'file') await visitJsonDocuments(path.join(file, name), visit, signal);
+  } else if (file.endsWith('.zip')) {
+    await readZip({ file, name: file, maxEntries: MAX_ENTRIES }, async ({ path: name, content }) => {
+      signal?.throwIfAborted();
+      const place = `${file}/${name}`;
+      if (name.endsWith('.json')) visit({ place, value: parse(await collectContent(content), place) });
+    });
+  } else if (file.endsWith('.json.gz')) {
+    visit({ place: file, value: parse(await gunzip(file), file) });
+  } else if (file.endsWith('.json')) {
+    visit({ place: file, value: parse(await readFile(file), file) });
+  }
+}
+
+async function gunzip(file: string): Promise<string> {
+  const input = createReadStream(file);
+  const output = input.pipe(createGunzip());
+  input.on('error', (error) => output.destroy(error));
+  return text(output).catch((error: unknown) => {
+    throw damagedArchive(file, error instanceof Error ? error.message : String(error), error);
+  });
+}
+
+function parse(content: Buffer | string, place: string): unknown {
+  try {
+    return JSON.parse(content.toString());
+  } catch (error) {
+    throw damagedArchive(place, error instanceof Error ? error.message : String(error), error);
+  }
+}

@@ -1,0 +1,176 @@
+/*
+ * Advisories for tests: what the real ones say of packages, versions, names and severity, in the form in which OSV and
+ * NVD publish it. Prose and references, which nothing reads, are left out.
+ */
+
+export interface OsvRecord {
+  readonly id: string;
+  readonly modified: string;
+  readonly [key: string]: unknown;
+}
+
+/** An OSV range of versions of the Python index; events as `introduced 1.0`, in the order given. */
+export function pythonRange(...events: readonly string[]): object {
+  return {
+    type: 'ECOSYSTEM',
+    events: events.map((event) => {
+      const [kind = '', version = ''] = event.split(' ');
+      return { [kind]: version };
+    }),
+  };
+}
+
+/** What a record of OSV says of a distribution of the Python index. */
+export function pythonAffected(
+  name: string,
+  ranges: readonly object[],
+  versions: readonly string[] = [],
+): object {
+  return { package: { ecosystem: 'PyPI', name, purl: `pkg:pypi/${name}` }, ranges, versions };
+}
+
+/** github.com/pypa/advisory-database, vulns/pyjwt/PYSEC-2022-202.yaml */
+export const PYSEC_2022_202: OsvRecord = {
+  id: 'PYSEC-2022-202',
+  modified: '2022-06-07T16:57:16.566102Z',
+  aliases: ['CVE-2022-29217', 'GHSA-ffqj-6fqr-9h24'],
+  details:
+    'PyJWT is a Python implementation of RFC 7519. PyJWT supports multiple different JWT signing algorithms.',
+  affected: [
+    {
+      ...pythonAffected('pyjwt', [
+        {
+          type: 'GIT',
+          repo: 'https://github.com/jpadilla/pyjwt',
+          events: [{ introduced: '0' }, { fixed: '9c528670c455b8d948aff95ed50e22940d1ad3fc' }],
+        },
+        pythonRange('introduced 1.5.0', 'fixed 2.4.0'),
+      ]),
+      versions: [
+        '1.5.0',
+        '1.5.1',
+        '1.5.2',
+        '1.5.3',
+        '1.6.0',
+        '1.6.1',
+        '1.6.3',
+        '1.6.4',
+        '1.7.0',
+        '1.7.1',
+      ].concat(['2.0.0', '2.0.0a1', '2.0.0a2', '2.0.1', '2.1.0', '2.2.0', '2.3.0']),
+    },
+  ],
+};
+
+/** github.com/pypa/advisory-database, vulns/werkzeug/PYSEC-2023-221.yaml: one range with two branches. */
+export const PYSEC_2023_221: OsvRecord = {
+  id: 'PYSEC-2023-221',
+  modified: '2023-11-08T18:38:34.170214Z',
+  aliases: ['CVE-2023-46136', 'GHSA-hrfv-mqp8-q5rw'],
+  details: 'Werkzeug is a comprehensive WSGI web application library.',
+  affected: [
+    pythonAffected(
+      'werkzeug',
+      [pythonRange('introduced 0', 'fixed 2.3.8', 'introduced 3.0.0', 'fixed 3.0.1')],
+      ['2.3.7', '3.0.0'],
+    ),
+  ],
+};
+
+/** github.com/pypa/advisory-database, vulns/keystone/PYSEC-2012-19.yaml: never said to be fixed in any version. */
+export const PYSEC_2012_19: OsvRecord = {
+  id: 'PYSEC-2012-19',
+  modified: '2023-11-07T20:24:25.208233Z',
+  aliases: ['CVE-2012-3542'],
+  details: 'OpenStack Keystone, as used in OpenStack Folsom before folsom-rc1 and OpenStack Essex (2012.1)',
+  affected: [pythonAffected('keystone', [pythonRange('introduced 0')], ['12.0.2', '13.0.2'])],
+};
+
+/** github.com/advisories/GHSA-jfhm-5ghh-2f97, the same vulnerability as PYSEC-2023-254. */
+export const GHSA_JFHM: OsvRecord = {
+  id: 'GHSA-jfhm-5ghh-2f97',
+  modified: '2024-02-16T08:16:43Z',
+  aliases: ['CVE-2023-49083'],
+  summary: 'cryptography vulnerable to NULL-dereference when loading PKCS7 certificates',
+  severity: [{ type: 'CVSS_V3', score: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H' }],
+  affected: [pythonAffected('Cryptography', [pythonRange('introduced 3.1', 'fixed 41.0.6')])],
+  database_specific: { severity: 'MODERATE' },
+};
+
+/** github.com/pypa/advisory-database, vulns/cryptography/PYSEC-2023-254.yaml */
+export const PYSEC_2023_254: OsvRecord = {
+  id: 'PYSEC-2023-254',
+  modified: '2024-02-17T07:18:27.688636Z',
+  aliases: ['CVE-2023-49083', 'GHSA-jfhm-5ghh-2f97'],
+  details:
+    'cryptography is a package designed to expose cryptographic primitives and recipes to Python developers.',
+  affected: [pythonAffected('cryptography', [pythonRange('introduced 3.1', 'fixed 41.0.6')], ['41.0.5'])],
+};
+
+/** One CVE as NVD's API 2.0 gives it, with one configuration. */
+export function nvdRecord(
+  id: string,
+  nodes: readonly (readonly object[])[],
+  more: Readonly<Record<string, unknown>> = {},
+): object {
+  const { operator, ...rest } = more;
+  return {
+    id,
+    lastModified: '2024-11-21T07:05:54.263',
+    vulnStatus: 'Modified',
+    descriptions: [
+      { lang: 'es', value: 'Un problema.' },
+      { lang: 'en', value: 'A problem. It has consequences.' },
+    ],
+    configurations: [
+      {
+        ...(operator === undefined ? {} : { operator }),
+        nodes: nodes.map((cpeMatch) => ({
+          operator: 'OR',
+          negate: false,
+          cpeMatch: cpeMatch.map((match) => ({ vulnerable: true, matchCriteriaId: '00000000', ...match })),
+        })),
+      },
+    ],
+    ...rest,
+  };
+}
+
+/** NVD's CVE-2021-41773: two versions of httpd, by name. */
+export const CVE_2021_41773 = nvdRecord(
+  'CVE-2021-41773',
+  [[{ criteria: 'cpe:2.3:a:apache:http_server:2.4.49:*:*:*:*:*:*:*' }]],
+  {
+    metrics: {
+      cvssMetricV31: [
+        {
+          type: 'Secondary',
+          cvssData: { vectorString: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H', baseScore: 9.8 },
+        },
+        {
+          type: 'Primary',
+          cvssData: { vectorString: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N', baseScore: 7.5 },
+        },
+      ],
+      cvssMetricV2: [{ type: 'Primary', cvssData: { vectorString: 'AV:N/AC:M/Au:N/C:P/I:N/A:N' } }],
+    },
+  },
+);
+
+/** NVD's CVE-2022-3602: OpenSSL from 3.0.0 on, before 3.0.7, and a program that has it inside. */
+export const CVE_2022_3602 = nvdRecord('CVE-2022-3602', [
+  [
+    {
+      criteria: 'cpe:2.3:a:openssl:openssl:*:*:*:*:*:*:*:*',
+      versionStartIncluding: '3.0.0',
+      versionEndExcluding: '3.0.7',
+    },
+  ],
+  [
+    {
+      criteria: 'cpe:2.3:a:nodejs:node.js:*:*:*:*:-:*:*:*',
+      versionStartIncluding: '18.0.0',
+      versionEndExcluding: '18.11.0',
+    },
+  ],
+]);

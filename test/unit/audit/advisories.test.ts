@@ -1,0 +1,326 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { auditAdvisories, type AdvisoryOptions } from '../../../src/audit/advisories.ts';
+import { formatAdvisories } from '../../../src/domain/advisories/report-text.ts';
+import { openVulnerabilities, type AdvisoryReport } from '../../../src/domain/advisories/report.ts';
+import { subjectOf, type BilledPart } from '../../../src/domain/advisories/subjects.ts';
+import { buildZip } from '../../fixtures/zip.ts';
+import {
+  CVE_2021_41773,
+  CVE_2022_3602,
+  GHSA_JFHM,
+  nvdRecord,
+  pythonAffected,
+  pythonRange,
+  PYSEC_2012_19,
+  PYSEC_2022_202,
+  PYSEC_2023_221,
+  PYSEC_2023_254,
+  type OsvRecord,
+} from '../../support/advisories.ts';
+import { temporaryDirectory } from '../../support/archives.ts';
+import { factsOf } from '../../support/errors.ts';
+
+const NOW = Date.parse('2024-11-25T00:00:00Z');
+
+let database: string;
+
+beforeEach(async () => {
+  database = await temporaryDirectory();
+});
+
+function wheel(name: string, version: string): BilledPart {
+  return { part: `wheel:${name}`, version, purl: `pkg:pypi/${name}@${version}` };
+}
+
+function component(name: string, version: string, cpe?: string): BilledPart {
+  const purl = `pkg:generic/${name}@${version}`;
+  return {
+    part: `component:${name}`,
+    version,
+    purl,
+    ...(cpe === undefined ? {} : { cpe: `${cpe}:${version}:*` }),
+  };
+}
+
+async function put(records: readonly object[]): Promise<void> {
+  for (const [index, record] of records.entries())
+    await writeFile(path.join(database, `${index}.json`), JSON.stringify(record));
+}
+
+async function lookUp(
+  parts: readonly BilledPart[],
+  more: Partial<AdvisoryOptions> = {},
+): Promise<AdvisoryReport> {
+  return auditAdvisories({
+    database,
+    maxAge: 10_000,
+    now: NOW,
+    subjects: parts.map(subjectOf),
+    statements: [],
+    ...more,
+  });
+}
+
+/** What is found of one part, as `ids rating fixes`. */
+async function found(...parts: readonly BilledPart[]): Promise<string[]> {
+  const { vulnerabilities } = await lookUp(parts);
+  return vulnerabilities.map(({ ids, severity, fixes }) =>
+    [ids.join('='), severity?.rating ?? '?', fixes.join('|')].join(' ').trim(),
+  );
+}
+
+describe('distributions of the Python index', () => {
+  it.each([
+    ['pyjwt', '1.5.0', true],
+    ['pyjwt', '2.0.0a1', true],
+    ['pyjwt', '2.3.9', true],
+    ['pyjwt', '2.4.0rc1', true],
+    ['pyjwt', '2.4.0', false],
+    ['pyjwt', '1.4.2', false],
+    ['PyJWT', '2.3.0', true],
+    ['pyjwt-extra', '2.3.0', false],
+  ])('%s %s is affected: %s', async (name, version, affected) => {
+    await put([PYSEC_2022_202]);
+    const expected = ['CVE-2022-29217=GHSA-ffqj-6fqr-9h24=PYSEC-2022-202 ? 2.4.0'];
+    expect(await found(wheel(name, version))).toEqual(affected ? expected : []);
+  });
+
+  it('have branches with a fix of their own', async () => {
+    await put([PYSEC_2023_221]);
+    const fixOf = async (version: string): Promise<string[]> =>
+      (await lookUp([wheel('werkzeug', version)])).vulnerabilities.flatMap(({ fixes }) => fixes);
+    expect(await fixOf('2.0')).toEqual(['2.3.8']);
+    expect(await fixOf('2.3.8')).toEqual([]);
+    expect(await fixOf('3.0.0')).toEqual(['3.0.1']);
+    expect(await found(wheel('werkzeug', '3.0.1'))).toEqual([]);
+  });
+
+  it('are affected in listed versions that no range has, however they are written', async () => {
+    const affected = pythonAffected('app', [pythonRange('introduced 9')], ['1.0', '2.0.0']);
+    await put([{ ...PYSEC_2012_19, affected: [affected] }]);
+    expect(await found(wheel('app', '1.0.0'))).toHaveLength(1);
+    expect(await found(wheel('app', '2'))).toHaveLength(1);
+    expect(await found(wheel('app', '1.1'))).toHaveLength(0);
+  });
+
+  it('count as affected while no fix is named', async () => {
+    await put([PYSEC_2012_19]);
+    expect(await found(wheel('keystone', '30.0.0'))).toEqual(['CVE-2012-3542=PYSEC-2012-19 ?']);
+  });
+
+  it('have one finding for all names of a vulnerability, with the worst severity and the summary of one that has any', async () => {
+    const third = {
+      ...GHSA_JFHM,
+      id: 'OTHER-1',
+      aliases: ['PYSEC-2023-254'],
+      severity: [],
+      database_specific: {},
+    };
+    await put([third, PYSEC_2023_254, GHSA_JFHM]);
+    const { vulnerabilities } = await lookUp([wheel('cryptography', '41.0.5')]);
+    expect(vulnerabilities).toEqual([
+      {
+        part: 'wheel:cryptography',
+        version: '41.0.5',
+        ids: ['CVE-2023-49083', 'GHSA-jfhm-5ghh-2f97', 'OTHER-1', 'PYSEC-2023-254'],
+        summary: 'cryptography vulnerable to NULL-dereference when loading PKCS7 certificates',
+        severity: { rating: 'high', score: 7.5, vector: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H' },
+        fixes: ['41.0.6'],
+      },
+    ]);
+  });
+
+  it('take a word for their severity if there is no vector, and the newest CVSS if there are several', async () => {
+    const word = { ...GHSA_JFHM, severity: [] };
+    const vectors = {
+      ...GHSA_JFHM,
+      severity: [
+        { type: 'CVSS_V3', score: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H' },
+        { type: 'CVSS_V4', score: 'CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N' },
+      ],
+    };
+    const severityOf = async (record: OsvRecord): Promise<unknown> => {
+      await put([record]);
+      return (await lookUp([wheel('cryptography', '41.0.5')])).vulnerabilities[0]?.severity;
+    };
+    expect(await severityOf(word)).toEqual({ rating: 'medium' });
+    expect(await severityOf(vectors)).toMatchObject({ rating: 'critical', score: 9.3 });
+    expect(await severityOf({ ...word, severity: [{ type: 'CVSS_V3', score: 'CVSS:3.1/AV:N' }] })).toEqual({
+      rating: 'medium',
+    });
+  });
+
+  it('are not found by what was withdrawn', async () => {
+    await put([{ ...GHSA_JFHM, withdrawn: '2024-11-01T00:00:00Z' }, PYSEC_2012_19]);
+    expect(await found(wheel('cryptography', '41.0.5'))).toEqual([]);
+  });
+});
+
+describe('what NVD knows by its CPE name', () => {
+  const httpd = (version: string): BilledPart => component('httpd', version, 'cpe:2.3:a:apache:http_server');
+  const openssl = (version: string): BilledPart => component('openssl', version, 'cpe:2.3:a:openssl:openssl');
+  const HTTPD = 'cpe:2.3:a:apache:http_server';
+
+  it.each([
+    [httpd('2.4.49'), ['CVE-2021-41773 high']],
+    [httpd('2.4.50'), []],
+    [openssl('3.0.0'), ['CVE-2022-3602 ? 3.0.7']],
+    [openssl('3.0.6'), ['CVE-2022-3602 ? 3.0.7']],
+    [openssl('3.0.7'), []],
+    [openssl('1.1.1w'), []],
+    [component('openssl', '3.0.6'), []],
+    [component('other', '3.0.6', 'cpe:2.3:a:openssl:other'), []],
+  ])('%j', async (part, expected) => {
+    await put([CVE_2021_41773, CVE_2022_3602]);
+    expect(await found(part, httpd('9'))).toEqual(expected);
+  });
+
+  it.each([
+    ['versionStartExcluding', '2.4.1', '2.4.2'],
+    ['versionEndIncluding', '2.4.3', '2.4.2'],
+  ])('is bounded by %s', async (bound, outside, inside) => {
+    await put([
+      nvdRecord('CVE-1', [
+        [{ criteria: `${HTTPD}:*:*:*:*:*:*:*:*`, [bound]: bound.includes('End') ? '2.4.2' : '2.4.1' }],
+      ]),
+    ]);
+    expect(await found(httpd(outside))).toEqual([]);
+    expect(await found(httpd(inside))).toHaveLength(1);
+  });
+
+  const ALL = [{ criteria: `${HTTPD}:*:*:*:*:*:*:*:*` }];
+  const on = (system: string): readonly object[] => [
+    { criteria: `cpe:2.3:o:${system}:-:*:*:*:*:*:*:*`, vulnerable: false },
+  ];
+
+  it.each([
+    ['all versions', nvdRecord('CVE-1', [ALL])],
+    ['it on Linux', nvdRecord('CVE-1', [ALL, on('linux:linux_kernel')], { operator: 'AND' })],
+    ['it on any system, and another only on Windows', nvdRecord('CVE-1', [ALL, on('microsoft:windows')])],
+  ])('is affected by %s', async (_what, record) => {
+    await put([record]);
+    expect(await found(httpd('2.4.49'))).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      'what only runs with it',
+      nvdRecord('CVE-1', [[{ criteria: `${HTTPD}:*:*:*:*:*:*:*:*`, vulnerable: false }]]),
+    ],
+    ['a build for Windows', nvdRecord('CVE-1', [[{ criteria: `${HTTPD}:*:*:*:*:*:windows:*:*` }]])],
+    [
+      'a version before the release',
+      nvdRecord('CVE-1', [[{ criteria: `${HTTPD}:2.4.49:beta1:*:*:*:*:*:*` }]]),
+    ],
+    ['a product without versions', nvdRecord('CVE-1', [[{ criteria: `${HTTPD}:-:*:*:*:*:*:*:*` }]])],
+    ['it on Windows', nvdRecord('CVE-1', [ALL, on('microsoft:windows')], { operator: 'AND' })],
+    ['a CVE that was rejected', nvdRecord('CVE-1', [ALL], { vulnStatus: 'Rejected' })],
+  ])('is not affected by %s', async (_what, record) => {
+    await put([record]);
+    expect(await found(httpd('2.4.49'))).toEqual([]);
+  });
+});
+
+describe('the database', () => {
+  const parts = [
+    wheel('pyjwt', '2.3.0'),
+    component('httpd', '2.4.49', 'cpe:2.3:a:apache:http_server'),
+    component('own', '1'),
+  ];
+  const records = [PYSEC_2022_202, CVE_2021_41773];
+
+  async function refusal(more: Partial<AdvisoryOptions> = {}): Promise<{ code: string; exitCode: number }> {
+    const { code, exitCode } = await factsOf(lookUp(parts, more));
+    return { code, exitCode };
+  }
+
+  it('is read from a zip, a compressed feed, single files and directories of all these', async () => {
+    await mkdir(path.join(database, 'PyPI/deep'), { recursive: true });
+    await writeFile(
+      path.join(database, 'PyPI/deep/all.zip'),
+      buildZip({ 'PYSEC-2022-202.json': JSON.stringify(PYSEC_2022_202), 'README.md': 'not JSON' }),
+    );
+    await writeFile(
+      path.join(database, 'nvdcve-2.0-2021.json.gz'),
+      gzipSync(
+        JSON.stringify({
+          format: 'NVD_CVE',
+          vulnerabilities: [{ cve: CVE_2021_41773 }, { cve: CVE_2022_3602 }],
+        }),
+      ),
+    );
+    await writeFile(path.join(database, 'NOTES.txt'), 'no record');
+    const report = await lookUp(parts);
+    expect(report).toMatchObject({
+      feeds: [
+        { feed: 'PyPI', records: 1, newest: '2022-06-07T16:57:16.566Z' },
+        { feed: 'NVD', records: 2, newest: '2024-11-21T07:05:54.263Z' },
+      ],
+      checked: 2,
+      unchecked: ['component:own'],
+    });
+    expect(report.vulnerabilities.map(({ part }) => part)).toEqual(['component:httpd', 'wheel:pyjwt']);
+    expect(openVulnerabilities(report)).toHaveLength(2);
+    const single = { database: path.join(database, 'PyPI/deep/all.zip') };
+    expect((await lookUp(parts, single)).unchecked).toEqual(['component:httpd', 'component:own']);
+  });
+
+  it('is shown to people with what it found, its date and what it could not know', async () => {
+    await put(records);
+    expect(formatAdvisories(await lookUp(parts))).toEqual([
+      'httpd 2.4.49: CVE-2021-41773, high 7.5: A problem.',
+      '    → no version without it is named',
+      'pyjwt 2.3.0: CVE-2022-29217 (GHSA-ffqj-6fqr-9h24, PYSEC-2022-202), not rated: PyJWT is a Python implementation of RFC 7519.',
+      '    → fixed in 2.4.0',
+      'not checked, as no record read could name them: own',
+      'PyPI: 1 records, the newest of 2022-06-07',
+      'NVD: 1 records, the newest of 2024-11-21',
+      '2 vulnerabilities: 2 of 3 parts checked',
+    ]);
+  });
+
+  it('is refused if its newest record is too old, whatever other feeds there are', async () => {
+    await put([{ ...PYSEC_2022_202, modified: '2024-11-20T00:00:00Z' }, CVE_2021_41773]);
+    expect(await lookUp(parts, { maxAge: 5 })).toBeDefined();
+    expect(await refusal({ maxAge: 4 })).toEqual({ code: 'KSB_ADVISORIES_STALE', exitCode: 1 });
+    await put(records);
+    expect(await refusal({ maxAge: 30 })).toEqual({ code: 'KSB_ADVISORIES_STALE', exitCode: 1 });
+  });
+
+  it('is refused if it is newer than the clock', async () => {
+    await put(records);
+    const now = Date.parse('2024-11-20T00:00:00Z');
+    expect(await lookUp(parts, { now })).toBeDefined();
+    expect(await refusal({ now: now - 86_400_000 })).toEqual({ code: 'KSB_ADVISORIES_AHEAD', exitCode: 1 });
+  });
+
+  it('is refused if there is nothing in it that anything could be looked up in', async () => {
+    const empty = { code: 'KSB_ADVISORIES_EMPTY', exitCode: 1 };
+    expect(await refusal()).toEqual(empty);
+    const npm = { package: { ecosystem: 'npm', name: 'pyjwt' }, versions: ['2.3.0'] };
+    await put([{ ...PYSEC_2022_202, affected: [npm] }, { name: 'package.json' }]);
+    expect(await refusal()).toEqual(empty);
+    expect(await refusal({ database: `${database}/none` })).toEqual({
+      code: 'KSB_FILE_MISSING',
+      exitCode: 2,
+    });
+  });
+
+  it.each([
+    ['not JSON', '{', 'KSB_ARCHIVE_DAMAGED'],
+    ['no time', JSON.stringify({ ...PYSEC_2022_202, modified: 'yesterday' }), 'KSB_ADVISORIES_INVALID'],
+    [
+      'no versions',
+      JSON.stringify({ ...PYSEC_2022_202, affected: [{ versions: 5 }] }),
+      'KSB_ADVISORIES_INVALID',
+    ],
+    ['no feed', JSON.stringify({ vulnerabilities: [{}] }), 'KSB_ADVISORIES_INVALID'],
+  ])('is refused if a record is %s', async (_why, text, code) => {
+    await put(records);
+    await writeFile(path.join(database, 'damaged.json'), text);
+    expect(await refusal()).toEqual({ code, exitCode: 4 });
+  });
+});
