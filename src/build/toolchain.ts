@@ -1,4 +1,4 @@
-import { cp, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
@@ -57,6 +57,8 @@ async function installWrappers(root: string, toolchain: Toolchain): Promise<void
   for (const [file, names] of Object.entries(COMMANDS)) {
     const script = path.join(root, 'bin', `.${file}`);
     await cp(recipeFile(toolchain, file), script);
+    // Whatever the recipe's file may: a mode is in no digest.
+    await chmod(script, 0o755);
     for (const name of names) await symlink(`.${file}`, path.join(root, 'bin', name));
   }
 }

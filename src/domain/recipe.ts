@@ -145,10 +145,11 @@ export interface Tool extends Prebuilt {
   readonly kind: 'tool';
 }
 
+/** The file that something was read from. */
 export interface RecipeOrigin {
-  /** Absolute path of the recipe file. */
+  /** Absolute path. */
   readonly file: string;
-  /** Digest of the recipe file's bytes. */
+  /** Digest of the file's bytes. */
   readonly sha256: Sha256;
 }
 

@@ -1,10 +1,7 @@
 import path from 'node:path';
 import { pythonPurl, componentPurl } from '../domain/purl.ts';
-import type { RecipeFile } from '../domain/recipe.ts';
-import { hashFile } from '../io/files.ts';
-import { lockfilePath } from '../lock/lockfile.ts';
 import type { Material } from '../pack/provenance.ts';
-import type { Context } from './context.ts';
+import { recipeFiles } from './recipe-files.ts';
 import { buildArchitecture, componentNames, type LockedSubject } from './sources.ts';
 
 /**
@@ -12,26 +9,13 @@ import { buildArchitecture, componentNames, type LockedSubject } from './sources
  * sources, wheels. Of a source with several packings each is named: they hold the same code, and the store does not
  * tell which one an artifact was built from.
  */
-export async function materialsOf(context: Context, subject: LockedSubject): Promise<readonly Material[]> {
-  const { bundle, set, lockfile } = subject;
-  const lockfileName = lockfilePath(context.lockfilesDirectory, lockfile.bundle, context.platform);
+export function materialsOf(subject: LockedSubject): readonly Material[] {
+  const { set, lockfile, lockOrigin } = subject;
   const components = componentNames(subject).flatMap((name) => set.components.get(name) ?? []);
-  const recipes = [bundle, set.toolchain, ...components].map(({ name, origin }) => ({
-    name: `recipe:${name}/${path.basename(origin.file)}`,
-    sha256: origin.sha256,
-  }));
-  const beside = (name: string, files: readonly Pick<RecipeFile, 'file' | 'sha256'>[]): Material[] =>
-    files.map(({ file, sha256 }) => ({ name: `recipe:${name}/${file}`, sha256 }));
   const compiler = set.toolchain.sources[buildArchitecture()]?.packings ?? [];
   return [
-    ...recipes,
-    ...beside(set.toolchain.name, set.toolchain.files),
-    ...components.flatMap(({ name, patches, files }) => [...beside(name, patches), ...beside(name, files)]),
-    {
-      name: `recipe:${bundle.name}/${path.basename(bundle.python.constraints)}`,
-      sha256: bundle.python.constraintsSha256,
-    },
-    { name: path.basename(lockfileName), sha256: await hashFile(lockfileName) },
+    ...recipeFiles(subject).map(({ file, sha256 }) => ({ name: `recipe:${file}`, sha256 })),
+    { name: path.basename(lockOrigin.file), sha256: lockOrigin.sha256 },
     ...compiler.map(({ file, sha256 }) => ({ name: file, sha256 })),
     ...components.flatMap((component) =>
       component.sources

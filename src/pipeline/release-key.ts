@@ -7,6 +7,7 @@ import type { Sha256 } from '../domain/digest.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import { hashBytes, hashTree } from '../io/files.ts';
 import type { Context } from './context.ts';
+import { recipeFiles } from './recipe-files.ts';
 import type { MadeRelease } from './release.ts';
 import { componentNames, type LockedSubject } from './sources.ts';
 
@@ -37,19 +38,15 @@ export async function releaseKey(
   subject: LockedSubject,
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<ReleaseKey> {
-  const { bundle, lockfile, set } = subject;
+  const { bundle } = subject;
   const code = path.dirname(import.meta.dirname);
   const digest = hashBytes(
     JSON.stringify([
       formatPlatform(context.platform),
-      bundle.origin.sha256,
       bundle.name,
-      componentNames(subject).map((name) => [
-        name,
-        set.components.get(name)?.origin.sha256,
-        artifacts.get(name)?.sha256,
-      ]),
-      lockfile.wheels.map(({ file, sha256 }) => [file, sha256]),
+      recipeFiles(subject).map(({ file, sha256 }) => [file, sha256]),
+      subject.lockOrigin.sha256,
+      componentNames(subject).map((name) => [name, artifacts.get(name)?.sha256]),
       await hashTree(context.initDirectory),
       await Promise.all(STAGES.map((folder) => hashTree(path.join(code, folder)))),
     ]),

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { assembleRelease } from '../assemble/assemble.ts';
 import { compileByteCode } from '../assemble/byte-code.ts';
+import { installRecipes } from '../assemble/recipes.ts';
 import { refreshRecords } from '../assemble/records.ts';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
@@ -19,6 +20,7 @@ import { relocateTree } from '../relocate/tree.ts';
 import { auditRelease, requireCleanAudit } from './audit.ts';
 import type { Context } from './context.ts';
 import { materialsOf } from './materials.ts';
+import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
 import { componentNames, type LockedSubject } from './sources.ts';
 
@@ -63,13 +65,19 @@ export async function makeRelease(
     await relocateTree(directory, { buildDirectories: [context.cacheDirectory], python });
     await refreshRecords(directory, assembled.site);
     step('compile byte code');
-    const parts = await compileByteCode({
+    const compiled = await compileByteCode({
       python: path.join(directory, python),
       root: directory,
       site: assembled.site,
       modules: bundle.python.precompile,
       parts: assembled.parts,
       signal,
+    });
+    const parts = await installRecipes({
+      root: directory,
+      recipes: recipeFiles(subject),
+      lockfile: subject.lockOrigin.file,
+      parts: compiled,
     });
     step('audit');
     const audit = await auditRelease(directory, { context, subject });
@@ -87,7 +95,7 @@ export async function makeRelease(
       build: {
         bundle: bundle.name,
         platform: formatPlatform(context.platform),
-        materials: await materialsOf(context, subject),
+        materials: materialsOf(subject),
         tools: {
           ksbundle: await packageVersion(),
           ...Object.fromEntries(

@@ -3,11 +3,12 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { dependencyOrder } from '../domain/graph.ts';
 import type { Lockfile } from '../domain/lock.ts';
 import { ARCHITECTURES, type Architecture } from '../domain/platform.ts';
-import type { Source } from '../domain/recipe.ts';
+import type { RecipeOrigin, Source } from '../domain/recipe.ts';
 import type { FetchResult } from '../domain/results.ts';
 import { fetchAll } from '../fetch/all.ts';
 import { writeMirror } from '../fetch/mirror.ts';
 import { wheelSource } from '../fetch/source.ts';
+import { hashFile } from '../io/files.ts';
 import { requireCurrentLock } from '../lock/check.ts';
 import { lockfilePath, readLockfile } from '../lock/lockfile.ts';
 import type { Context } from './context.ts';
@@ -16,6 +17,7 @@ import { loadSubject, type Subject } from './recipes.ts';
 /** A bundle whose lockfile is there and matches its recipes. */
 export interface LockedSubject extends Subject {
   readonly lockfile: Lockfile;
+  readonly lockOrigin: RecipeOrigin;
 }
 
 /** Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, or what reading them throws. */
@@ -24,7 +26,7 @@ export async function loadLockedSubject(context: Context, name: string): Promise
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   const lockfile = await readLockfile(file);
   requireCurrentLock(lockfile, file, { ...subject, platform: context.platform });
-  return { ...subject, lockfile };
+  return { ...subject, lockfile, lockOrigin: { file, sha256: await hashFile(file) } };
 }
 
 /** Names of all components that a bundle needs, dependencies first. */

@@ -4,6 +4,7 @@ import { ElfError } from '../domain/elf/bytes.ts';
 import { isElf } from '../domain/elf/header.ts';
 import { LIBRARY_DIRECTORY, PLACEHOLDER_PREFIX } from '../domain/layout.ts';
 import { listTree, writeFileAtomically, type TreeEntry } from '../io/files.ts';
+import { stripElf } from './elf-strip.ts';
 import { relocateElf, type RpathChange } from './rpath.ts';
 import { relocateShebang } from './shebang.ts';
 import { relocateSymlink } from './symlink.ts';
@@ -24,6 +25,8 @@ export interface RelocationReport {
     readonly rpath: string;
     readonly kind: 'overwritten' | 'added';
   }[];
+  /** ELF files that lost debug information. */
+  readonly stripped: readonly string[];
   /** ELF files that have none, because there is no room for it. */
   readonly inherited: readonly string[];
   readonly symlinks: readonly { readonly path: string; readonly target: string }[];
@@ -39,7 +42,7 @@ const CONCURRENCY = 8;
 
 /**
  * Makes the tree at `root`, a release or what is to become one, run from anywhere: RPATHs, symbolic links, shebangs and
- * file modes. Doing it twice changes nothing. A file that only looks like ELF is left for the audit.
+ * file modes. Takes out what debuggers alone read. Doing it twice changes nothing. A file that only looks like ELF is left for the audit.
  */
 export async function relocateTree(root: string, options: RelocationOptions): Promise<RelocationReport> {
   const absoluteRoot = path.resolve(root);
@@ -68,7 +71,11 @@ interface Tree extends RelocationOptions {
 interface EntryChange {
   readonly path: string;
   readonly modeChanged?: boolean;
-  readonly elf?: { readonly kind: RpathChange['kind']; readonly rpath?: string };
+  readonly elf?: {
+    readonly kind: RpathChange['kind'];
+    readonly rpath?: string;
+    readonly stripped: boolean;
+  };
   readonly target?: string;
   readonly shebangChanged?: boolean;
 }
@@ -83,6 +90,7 @@ function reportChanges(changes: readonly EntryChange[]): RelocationReport {
         ? [{ path: at, rpath: elf.rpath, kind: elf.kind }]
         : [],
     ),
+    stripped: pathsOf(({ elf }) => elf?.stripped === true),
     inherited: pathsOf(({ elf }) => elf?.kind === 'inherited'),
     symlinks: changes.flatMap(({ path: at, target }) => (target === undefined ? [] : [{ path: at, target }])),
     shebangs: pathsOf(({ shebangChanged }) => shebangChanged === true),
@@ -163,10 +171,19 @@ async function readHead(file: string): Promise<Buffer> {
 
 async function relocateElfFile(file: string, place: FilePlace): Promise<Pick<EntryChange, 'elf'>> {
   try {
-    const change = relocateElf(await readFile(file), place.path);
-    if (!('bytes' in change)) return { elf: { kind: change.kind } };
-    await replaceFile(file, change.bytes, place.mode);
-    return { elf: { kind: change.kind, rpath: change.rpath } };
+    const original = await readFile(file);
+    const stripped = stripElf(original);
+    const change = relocateElf(stripped ?? original, place.path);
+    const relocated = 'bytes' in change ? change : undefined;
+    const bytes = relocated?.bytes ?? stripped;
+    if (bytes !== undefined) await replaceFile(file, bytes, place.mode);
+    return {
+      elf: {
+        kind: change.kind,
+        ...(relocated === undefined ? {} : { rpath: relocated.rpath }),
+        stripped: stripped !== undefined,
+      },
+    };
   } catch (error) {
     if (error instanceof ElfError) return {};
     throw error;

@@ -69,6 +69,7 @@ describe('relocateTree', () => {
       inherited: ['lib/deep/z.so'],
       symlinks: [],
       shebangs: [],
+      stripped: [],
       modes: [],
     });
   });
@@ -165,5 +166,25 @@ describe.skipIf(compiler === undefined)('with real programs', () => {
     await rm(root, { recursive: true });
     const result = await run([path.join(moved, 'bin/main')], { environment: {} });
     expect(result).toMatchObject({ exitCode: 0, stdout: '42' });
+  });
+
+  test('debug information and symbol tables go, and what is loaded stays', async () => {
+    await compile(['-g', '-o', 'bin/main', 'main.c', 'outer.c', '-Llib', '-linner']);
+    await compile(['-g', '-c', '-o', 'lib/object.o', 'inner.c']);
+    const before = await readFile(at('bin/main'));
+    expect(before.includes('.debug_info\0')).toBe(true);
+    const sections = async (file: string): Promise<string> =>
+      (await run(['readelf', '--sections', '--wide', file], { directory: root })).stdout;
+    expect(await sections('bin/main')).toContain('.symtab');
+    const { stripped } = await relocateTree(root, { buildDirectories: [] });
+    // An object file is for linkers, which need its symbols.
+    expect(stripped).toEqual(['bin/main', 'lib/libinner.so']);
+    const after = await sections('bin/main');
+    expect(after).not.toMatch(/\.debug_|\.symtab|\.strtab/);
+    expect(after).toContain('.comment');
+    expect((await lstat(at('bin/main'))).size).toBeLessThan(before.length);
+    expect((await run(['readelf', '--all', 'bin/main'], { directory: root })).stderr).toBe('');
+    expect(await run([at('bin/main')], { environment: {} })).toMatchObject({ exitCode: 0, stdout: '42' });
+    expect((await relocateTree(root, { buildDirectories: [] })).stripped).toEqual([]);
   });
 });

@@ -1,0 +1,37 @@
+import path from 'node:path';
+import type { RecipeFile, RecipeOrigin } from '../domain/recipe.ts';
+import type { Subject } from './recipes.ts';
+import { componentNames } from './sources.ts';
+
+/**
+ * Everything that describes a bundle, as `<recipe>/<file>` below the recipes' directory, each once: the recipes of the bundle,
+ * its components, the compiler and the tools, with the patches and files that they name. Loading these alone gives the same
+ * bundle.
+ */
+export function recipeFiles(subject: Subject): readonly RecipeFile[] {
+  const { bundle, set } = subject;
+  const components = componentNames(subject).flatMap((name) => set.components.get(name) ?? []);
+  const versions = [...set.bundles.values()].filter(({ product }) => product === bundle.product);
+  const constraints = versions.map(({ python }) => ({
+    path: python.constraints,
+    sha256: python.constraintsSha256,
+  }));
+  const files = [
+    ...describe(bundle.origin, constraints),
+    ...[set.toolchain, ...set.tools.values()].flatMap((tool) => describe(tool.origin, tool.files)),
+    ...components.flatMap((component) =>
+      describe(component.origin, [...component.patches, ...component.files]),
+    ),
+  ];
+  return [...new Map(files.map((each) => [each.file, each])).values()];
+}
+
+/** A recipe and what stands beside it. */
+function describe(origin: RecipeOrigin, beside: readonly Omit<RecipeFile, 'file'>[]): readonly RecipeFile[] {
+  const directory = path.dirname(origin.file);
+  return [{ path: origin.file, sha256: origin.sha256 }, ...beside].map((each) => ({
+    path: each.path,
+    sha256: each.sha256,
+    file: `${path.basename(directory)}/${path.relative(directory, each.path)}`,
+  }));
+}

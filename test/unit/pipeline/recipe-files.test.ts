@@ -1,0 +1,69 @@
+import { lstat, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { installRecipes } from '../../../src/assemble/recipes.ts';
+import { DEFAULT_PLATFORM, parsePlatform } from '../../../src/domain/platform.ts';
+import { hashBytes, listTree, removeTree } from '../../../src/io/files.ts';
+import { checkLock } from '../../../src/lock/check.ts';
+import { lockfilePath, readLockfile } from '../../../src/lock/lockfile.ts';
+import { recipeFiles } from '../../../src/pipeline/recipe-files.ts';
+import type { Subject } from '../../../src/pipeline/recipes.ts';
+import { loadRecipes } from '../../../src/recipe/load.ts';
+
+const REPOSITORY = path.join(import.meta.dirname, '../../..');
+
+function definitely<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('not there');
+  return value;
+}
+
+const platform = definitely(parsePlatform(DEFAULT_PLATFORM));
+
+async function loadBundle(recipes: string, name: string): Promise<Subject> {
+  const set = await loadRecipes(recipes, platform);
+  return { set, bundle: definitely(set.bundles.get(name)) };
+}
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-recipes-'));
+  onTestFinished(() => removeTree(directory));
+  return directory;
+}
+
+test.each(['keystone', 'keystone-29'])('a release of %s carries all that its lock needs', async (name) => {
+  const root = await temporaryDirectory();
+  const subject = await loadBundle(path.join(REPOSITORY, 'recipes'), name);
+  const lockfile = lockfilePath(path.join(REPOSITORY, 'lockfiles'), name, platform);
+  const parts = await installRecipes({ root, recipes: recipeFiles(subject), lockfile, parts: new Map() });
+
+  const carried = path.join(root, 'share/ksbundle');
+  const loaded = await loadBundle(path.join(carried, 'recipes'), name);
+  const lock = await readLockfile(lockfilePath(path.join(carried, 'lockfiles'), name, platform));
+  expect(checkLock(lock, { ...loaded, platform })).toEqual([]);
+  expect([...loaded.set.tools.keys()]).toEqual([...subject.set.tools.keys()]);
+
+  const files = (await listTree(root)).filter(({ kind }) => kind === 'file').map((entry) => entry.path);
+  expect([...parts.keys()].toSorted()).toEqual(files);
+  for (const file of files.filter((each) => each.includes('/recipes/'))) {
+    const original = path.join(REPOSITORY, path.relative('share/ksbundle', file));
+    expect(await readFile(path.join(root, file))).toEqual(await readFile(original));
+    expect((await lstat(path.join(root, file))).mode & 0o777).toBe(0o644);
+  }
+});
+
+test('a directory that a recipe names comes whole', async () => {
+  const root = await temporaryDirectory();
+  const directory = path.join(root, 'recipes/one/extra/deep');
+  await mkdir(directory, { recursive: true });
+  await writeFile(path.join(directory, 'script'), '#!/usr/bin/env python3\n', { mode: 0o755 });
+  const lockfile = path.join(root, 'one.json');
+  await writeFile(lockfile, '{}');
+  const recipes = [{ file: 'one/extra', path: path.dirname(directory), sha256: hashBytes('') }];
+  const parts = await installRecipes({ root, recipes, lockfile, parts: new Map([['README', 'bundle']]) });
+  expect([...parts.keys()]).toEqual([
+    'README',
+    'share/ksbundle/recipes/one/extra/deep/script',
+    'share/ksbundle/lockfiles/one.json',
+  ]);
+});
