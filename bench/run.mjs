@@ -7,6 +7,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { measureCold } from './cold.mjs';
+import { measureDelta } from './delta.mjs';
 import { measureInstall, measureLife, measureUpgrade } from './life.mjs';
 import { print, repeat } from './measure.mjs';
 import { CLI, ksbundle, ROOT, withRelease } from './release.mjs';
@@ -20,6 +21,10 @@ async function sizeOf(directory) {
       .map(async (entry) => (await stat(path.join(entry.parentPath, entry.name))).size),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function earlierTarball() {
+  return process.env.KSBUNDLE_TEST_OLD_TARBALL ?? ksbundle('build', 'keystone-29');
 }
 
 const BENCHMARKS = {
@@ -50,11 +55,8 @@ const BENCHMARKS = {
 
   install: measureInstall,
   life: measureLife,
-  upgrade: async (tarball) =>
-    measureUpgrade(
-      tarball,
-      process.env.KSBUNDLE_TEST_OLD_TARBALL ?? (await ksbundle('build', 'keystone-29')),
-    ),
+  upgrade: async (tarball) => measureUpgrade(tarball, await earlierTarball()),
+  delta: async (tarball) => measureDelta(tarball, await earlierTarball()),
 
   cold: () => measureCold({ root: ROOT, cli: CLI }),
 };

@@ -3,6 +3,7 @@ export { auditPath } from './pipeline/audit.ts';
 export { buildBundle, planBuild } from './pipeline/build.ts';
 export { collectCache, listCache, verifyCache } from './pipeline/cache.ts';
 export { openContext, type Context, type ContextOptions } from './pipeline/context.ts';
+export { applyFile, deltaFiles } from './pipeline/delta.ts';
 export { lockBundle, whyName, type LockOptions } from './pipeline/lock.ts';
 export { listRecipes } from './pipeline/recipes.ts';
 export { signFile } from './pipeline/sign.ts';

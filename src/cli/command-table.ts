@@ -176,6 +176,42 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/diff.ts'),
   },
   {
+    name: 'delta',
+    summary: 'make what is missing to a newer tarball for whoever has the older one',
+    positionals: [
+      { ...FILE, name: 'OLD' },
+      { ...FILE, name: 'NEW' },
+    ],
+    options: ['out'],
+    examples: [
+      {
+        command: 'delta keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'a file of a hundredth of the size, to carry instead',
+      },
+    ],
+    load: () => import('./commands/delta.ts'),
+  },
+  {
+    name: 'apply',
+    summary: 'make the newer tarball of the older one and a delta',
+    positionals: [
+      { ...FILE, name: 'OLD' },
+      { ...FILE, name: 'DELTA', help: 'what ksbundle delta made, or - for standard input' },
+    ],
+    options: ['out', 'key'],
+    examples: [
+      {
+        command: 'apply keystone-29.1.0-1-linux-x86_64.tar.gz keystone.delta --out .',
+        does: 'the newer tarball, byte for byte; exit code 4 if it was not made from this one',
+      },
+      {
+        command: 'apply keystone-29.1.0-1-linux-x86_64.tar.gz keystone.delta --key release.key.pub',
+        does: 'and unless the owner of that key signed it',
+      },
+    ],
+    load: () => import('./commands/apply.ts'),
+  },
+  {
     name: 'why',
     summary: 'show which recipe or wheel brought a name in',
     positionals: [{ name: 'NAME', required: true, help: 'component or Python distribution' }, BUNDLE],

@@ -39,7 +39,7 @@ export const OPTIONS = {
     letter: 'o',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'where the tarball goes (default: out)',
+    help: 'where the result goes (default: out); delta and apply also take a file to write',
   },
   jobs: { kind: 'value', letter: 'j', metavar: 'N', help: 'processors to use (default: all)' },
   offline: {

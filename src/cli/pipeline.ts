@@ -18,6 +18,8 @@ export type Pipeline = Pick<
   | 'inspectFile'
   | 'diffFiles'
   | 'readSbom'
+  | 'deltaFiles'
+  | 'applyFile'
   | 'whyName'
   | 'listCache'
   | 'verifyCache'

@@ -93,6 +93,31 @@ export interface VerifyResult {
   readonly bytes: number;
 }
 
+export interface DeltaResult {
+  /** Absolute path of the delta. */
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Names of the releases. */
+  readonly from: string;
+  readonly to: string;
+  /** Bytes of the tarball that the delta stands for. */
+  readonly newSize: number;
+}
+
+export interface ApplyResult {
+  /** Absolute path of the new tarball. */
+  readonly file: string;
+  readonly release: string;
+  readonly sha256: Sha256;
+  /** Bytes. */
+  readonly size: number;
+  /** Absolute path of the signature of the whole file, if the delta brought it. */
+  readonly signature?: string;
+  /** Digest of the key that made the signature; there only if that was checked. */
+  readonly key?: Sha256;
+}
+
 export interface InspectedPart {
   readonly name: string;
   readonly kind: 'component' | 'wheel';

@@ -133,8 +133,8 @@ function missingTools(
     exitCode: ExitCode.hostTool,
     message:
       problems.length === 1
-        ? 'a program that the build needs is missing on this machine'
-        : `${problems.length} programs that the build needs are missing on this machine`,
+        ? 'a program that this needs is missing on this machine'
+        : `${problems.length} programs that this needs are missing on this machine`,
     problems,
     hint: `install ${problems.length === 1 ? 'it' : 'them'} as root: ${commands.join('   or   ')}`,
   });

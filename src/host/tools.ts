@@ -115,6 +115,14 @@ function coreutil(name: string): HostTool {
   return { name, why: 'to run configure scripts and makefiles', packages: same('coreutils') };
 }
 
+/** What `ksbundle delta` and `apply` use; `--patch-from` came with 1.4.5. */
+export const ZSTD: HostTool = {
+  name: 'zstd',
+  why: 'to make and to apply deltas',
+  version: { parameters: ['--version'], pattern: /v(\d+(?:\.\d+)+)/, minimum: '1.4.5' },
+  packages: same('zstd'),
+};
+
 /**
  * The one list of the host's programs that a build may use. The build's closed PATH holds exactly these and the
  * toolchain; whatever a recipe calls beyond them fails everywhere alike.

@@ -1,4 +1,5 @@
 export type { ArchiveEntry } from './archive/entry.ts';
+export { gzipMembers, readGzipMembers } from './archive/gzip.ts';
 export { readLeadingFile, replaceLeadingFile, type LeadingFile } from './archive/leading-file.ts';
 export { packTree } from './archive/pack.ts';
 export { visitReleaseTarball } from './archive/release-tarball.ts';

@@ -17,7 +17,7 @@ import { formatStatement, provenanceFile, provenanceOf, type BuildFacts } from '
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 
 /** gzip level of tarballs: 9 takes three times as long and saves less than one percent. */
-const LEVEL = 6;
+export const RELEASE_LEVEL = 6;
 
 export interface PackReleaseOptions extends DescribeOptions {
   /** Name of the directory that the tarball unpacks to. */
@@ -62,9 +62,9 @@ export async function packRelease(options: PackReleaseOptions): Promise<PackedRe
     await write(MANIFEST_FILE, text);
     const checksums = formatChecksums(digests);
     await write(CHECKSUMS_FILE, checksums);
-    const packed = await packTree(directory, tarball, { prefix: name, gzip: LEVEL, signal });
+    const packed = await packTree(directory, tarball, { prefix: name, gzip: RELEASE_LEVEL, signal });
     const { sha256, tarSha256, size } = packed;
-    const made = { release: name, sha256, tarSha256, releaseId: hashBytes(checksums), level: LEVEL };
+    const made = { release: name, sha256, tarSha256, releaseId: hashBytes(checksums), level: RELEASE_LEVEL };
     const provenance = provenanceFile(tarball);
     await writeFileAtomically(provenance, formatStatement(provenanceOf(made, options.build)));
     return { tarball, provenance, sha256, size, manifest };

@@ -25,6 +25,7 @@ const PROGRAMS = {
   'util-linux': ['unshare', 'nsenter', 'mount'],
   'xz-utils': ['xz'],
   yash: ['yash'],
+  zstd: ['zstd'],
 };
 
 /** Of root only, whose directories are not on everybody's path. */

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { execa } from 'execa';
-import { ExitCode, isErrnoException, KsbundleError } from '../../domain/errors.ts';
+import { isErrnoException } from '../../domain/errors.ts';
+import { programOutput } from '../program-output.ts';
 import { damagedArchive } from './entry.ts';
 import type { ArchiveFormat } from './format.ts';
 
@@ -45,39 +45,14 @@ async function* gunzip({ file, name, signal }: CompressedFile): AsyncGenerator<B
   }
 }
 
-async function* throughProgram(
+function throughProgram(
   program: 'bzip2' | 'xz',
   { file, name, signal }: CompressedFile,
 ): AsyncGenerator<Buffer> {
-  const child = execa(program, ['--decompress', '--stdout'], {
-    stdin: { file },
-    buffer: { stdout: false },
-    encoding: 'buffer',
-    reject: false,
-    // Not ours to inherit: XZ_OPT and BZIP2 change what the programs do.
-    extendEnv: false,
-    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
-  });
-  try {
-    yield* child.stdout as AsyncIterable<Buffer>;
-    const result = await child;
-    if (result.isCanceled) signal?.throwIfAborted();
-    if (result.exitCode === 0) return;
-    const failure: unknown = result;
-    if (isErrnoException(failure, 'ENOENT')) throw missingProgram(program, name);
-    throw damagedArchive(name, Buffer.from(result.stderr).toString().trim() || `${program} failed`);
-  } finally {
-    child.kill('SIGKILL');
-    await child;
-  }
-}
-
-function missingProgram(program: string, name: string): KsbundleError {
-  return new KsbundleError({
-    code: 'KSB_HOST_TOOL_MISSING',
-    exitCode: ExitCode.hostTool,
-    message: `${program} is not installed, and unpacking ${name} needs it`,
-    hint: `install the package that brings ${program}`,
+  return programOutput([program, '--decompress', '--stdout'], {
+    input: file,
+    why: `to unpack ${name}`,
+    failed: (reason) => damagedArchive(name, reason),
+    signal,
   });
 }

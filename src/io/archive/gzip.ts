@@ -21,7 +21,7 @@ const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
  * is the content's digest.
  */
 export async function* gzipMembers(
-  content: AsyncIterable<Uint8Array>,
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   level: number,
 ): AsyncGenerator<Buffer> {
   const members: Promise<Buffer>[] = [];
@@ -47,40 +47,54 @@ const inflate = promisify(inflateRaw) as unknown as (
 /** Deflate adds at most a few bytes to each 16 KiB that it cannot compress. */
 const WINDOW = MEMBER_SIZE + (1 << 16);
 
+/** A member that is being decompressed. */
+interface OpenMember {
+  readonly offset: number;
+  /** Where the next member seems to begin, by its header; content may look like one, so that only the end of this one tells. */
+  readonly guess: number | undefined;
+  readonly result: Promise<{ readonly content: Buffer; readonly end: number }>;
+}
+
 /**
  * The content of what `gzipMembers` wrote from the byte `start` of a file on, member by member, where every byte
- * counts: fixed headers, checksums, full members but for the last, and nothing after that. Throws
- * `KSB_ARCHIVE_DAMAGED` with the offset.
+ * counts: fixed headers, checksums, full members but for the last, and nothing after that. Two members are decompressed at a
+ * time. Throws `KSB_ARCHIVE_DAMAGED` with the offset.
  */
 export async function* readGzipMembers(file: string, name: string, start = 0): AsyncGenerator<Buffer> {
   const handle = await open(file);
   const damaged = (offset: number, why: string): Error => damagedArchive(name, `at byte ${offset}: ${why}`);
+  const decompress = async (offset: number, body: Buffer): Promise<{ content: Buffer; end: number }> => {
+    const options = { info: true, maxOutputLength: MEMBER_SIZE } as const;
+    const { buffer: content, engine } = await inflate(body, options).catch((error: unknown) => {
+      throw isErrnoException(error) ? damaged(offset, error.message) : error;
+    });
+    const trailer = body.subarray(engine.bytesWritten, engine.bytesWritten + TRAILER_SIZE);
+    if (!trailer.equals(trailerOf(content))) throw damaged(offset, 'the checksum does not fit the content');
+    return { content, end: offset + HEADER.length + engine.bytesWritten + TRAILER_SIZE };
+  };
+  const openMember = async (offset: number): Promise<OpenMember> => {
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(WINDOW), 0, WINDOW, offset);
+    const window = buffer.subarray(0, bytesRead);
+    if (!window.subarray(0, HEADER.length).equals(HEADER)) {
+      const why = offset === start ? 'not the gzip header of a release' : 'bytes that do not belong to it';
+      throw damaged(offset, why);
+    }
+    const next = window.indexOf(HEADER, HEADER.length);
+    const result = decompress(offset, window.subarray(HEADER.length));
+    // Awaited later, or never if the guess was wrong: a failure must not count as unhandled.
+    result.catch(() => undefined);
+    return { offset, guess: next === -1 ? undefined : offset + next, result };
+  };
   try {
     const { size } = await handle.stat();
     if (size <= start) throw damaged(start, 'nothing is there');
-    let full = true;
-    for (let offset = start; offset < size;) {
-      const window = Buffer.allocUnsafe(Math.min(WINDOW, size - offset));
-      const { bytesRead } = await handle.read(window, 0, window.length, offset);
-      const member = window.subarray(0, bytesRead);
-      if (!full || !member.subarray(0, HEADER.length).equals(HEADER)) {
-        throw damaged(
-          offset,
-          offset === start ? 'not the gzip header of a release' : 'bytes that do not belong to it',
-        );
-      }
-      const body = member.subarray(HEADER.length);
-      const { buffer: content, engine } = await inflate(body, {
-        info: true,
-        maxOutputLength: MEMBER_SIZE,
-      }).catch((error: unknown) => {
-        throw isErrnoException(error) ? damaged(offset, error.message) : error;
-      });
-      const trailer = body.subarray(engine.bytesWritten, engine.bytesWritten + TRAILER_SIZE);
-      if (!trailer.equals(trailerOf(content))) throw damaged(offset, 'the checksum does not fit the content');
-      offset += HEADER.length + engine.bytesWritten + TRAILER_SIZE;
-      full = content.length === MEMBER_SIZE;
+    for (let member = await openMember(start); ;) {
+      const ahead = member.guess === undefined ? undefined : await openMember(member.guess);
+      const { content, end } = await member.result;
       yield content;
+      if (end >= size) return;
+      if (content.length !== MEMBER_SIZE) throw damaged(end, 'bytes that do not belong to it');
+      member = ahead?.offset === end ? ahead : await openMember(end);
     }
   } finally {
     await handle.close();
@@ -133,7 +147,7 @@ async function compressMember(content: Buffer, level: number): Promise<Buffer> {
 }
 
 /** The same bytes in pieces of exactly `size`, the last one shorter; one empty piece for no content. */
-async function* inPieces(content: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
+async function* inPieces(content: Parameters<typeof gzipMembers>[0], size: number): AsyncGenerator<Buffer> {
   let piece = Buffer.allocUnsafe(size);
   let filled = 0;
   let yielded = false;

@@ -53,7 +53,7 @@ describe('what will not do', () => {
     expect({ code, exitCode, message }).toEqual({
       code: 'KSB_HOST_TOOL_MISSING',
       exitCode: 3,
-      message: '2 programs that the build needs are missing on this machine',
+      message: '2 programs that this needs are missing on this machine',
     });
     expect(problems).toEqual([
       {

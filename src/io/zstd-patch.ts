@@ -1,0 +1,62 @@
+import { damagedArchive } from './archive/entry.ts';
+import { programOutput } from './program-output.ts';
+
+/*
+ * The host's zstd makes and reads patches: frames that were compressed with the old file as what went before them. See
+ * `--patch-from` in zstd(1); it is there since 1.4.5.
+ */
+
+const WHY = 'to make and to apply deltas';
+const MIB = 2 ** 20;
+
+export interface PatchToMake {
+  readonly from: string;
+  readonly to: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What makes the file `to` of the file `from`. Throws `KSB_HOST_TOOL_MISSING`. */
+export function encodePatch({ from, to, signal }: PatchToMake): AsyncGenerator<Buffer> {
+  return programOutput(['zstd', '--quiet', '--stdout', `--patch-from=${from}`, '--', to], {
+    why: WHY,
+    failed: (reason) => new Error(`zstd: ${reason}`),
+    signal,
+  });
+}
+
+export interface PatchToApply {
+  readonly from: string;
+  readonly patch: string;
+  /** What errors call the patch. */
+  readonly name: string;
+  /** Bytes that come out, and that zstd may take of memory besides. */
+  readonly size: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a patch makes of the file `from`. Throws `KSB_ARCHIVE_DAMAGED`, also as soon as more comes out than `size`, and `KSB_HOST_TOOL_MISSING`. */
+export async function* decodePatch({
+  from,
+  patch,
+  name,
+  size,
+  signal,
+}: PatchToApply): AsyncGenerator<Buffer> {
+  const memory = `--memory=${Math.ceil(size / MIB)}MiB`;
+  const output = programOutput(
+    ['zstd', '--quiet', '--decompress', '--stdout', memory, `--patch-from=${from}`],
+    {
+      input: patch,
+      why: WHY,
+      failed: (reason) => damagedArchive(name, reason),
+      signal,
+    },
+  );
+  let left = size;
+  for await (const chunk of output) {
+    left -= chunk.length;
+    if (left < 0) throw damagedArchive(name, `more comes out of it than the ${size} bytes that it declares`);
+    yield chunk;
+  }
+  if (left > 0) throw damagedArchive(name, `${left} of the ${size} bytes that it declares are missing`);
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { sha256, type Sha256 } from '../../domain/digest.ts';
+import { ExitCode, KsbundleError } from '../../domain/errors.ts';
+import type { ApplyResult } from '../../domain/results.ts';
+import { explainDiskFull } from '../../io/disk.ts';
+import { withTemporaryDirectory } from '../../io/files.ts';
+import { writeHashed } from '../../io/hashed.ts';
+import { ifThere } from '../../io/if-there.ts';
+import { decodePatch } from '../../io/zstd-patch.ts';
+import { detachedSignature } from '../signature.ts';
+import { verifyTarball } from '../verify.ts';
+import { readHeader, type DeltaHeader } from './header.ts';
+import type { Destination } from './make.ts';
+import { readTarball, tarballOf } from './tarball.ts';
+
+export interface ApplyOptions extends Destination {
+  /** Absolute path of the public key that must have signed the new release; not looked at unless told. */
+  readonly key?: string | undefined;
+}
+
+/**
+ * Makes the new tarball of the old one and a delta, and its `.sig` where the delta brings it. It appears whole, with the digest that
+ * the delta declares, or not at all. Throws `KSB_NOT_A_DELTA`, `KSB_DELTA_WRONG_BASE`, `KSB_ARCHIVE_DAMAGED` for a delta
+ * or an old tarball that is not as it was made, `KSB_DELTA_OTHER_ZLIB`, `KSB_HOST_TOOL_MISSING`, `KSB_DISK_FULL`, and with a key
+ * what `verifyTarball` throws.
+ */
+export async function applyDelta(
+  oldFile: string,
+  delta: string,
+  { directory, file, key, signal }: ApplyOptions,
+): Promise<ApplyResult> {
+  const header = await readHeader(delta);
+  const { release } = header.to;
+  const target = file ?? path.join(directory, `${release}.tar.gz`);
+  const base = await readTarball(oldFile, signal);
+  if (base.tarSha256 !== header.from.tarSha256) throw wrongBase(oldFile, base.tarSha256, header);
+  return withTemporaryDirectory(path.dirname(target), async (work) => {
+    const oldTar = path.join(work, 'old.tar');
+    await writeFile(oldTar, base.tar);
+    const made = path.join(work, path.basename(target));
+    const tar = decodePatch({ from: oldTar, patch: delta, name: delta, size: header.to.tarSize, signal });
+    await writeTarball(made, tar, { header, delta });
+    const verified = key === undefined ? undefined : await verifyTarball(made, { key, signal });
+    const signature = await putInPlace(made, target);
+    const { size } = await stat(target);
+    return {
+      file: target,
+      release,
+      sha256: header.to.sha256,
+      size,
+      ...(signature ? { signature: detachedSignature(target) } : {}),
+      ...(verified?.key === undefined ? {} : { key: verified.key }),
+    };
+  }).catch((error: unknown) => {
+    throw explainDiskFull(error, target);
+  });
+}
+
+/** Writes the new tarball and what lies beside it. */
+async function writeTarball(
+  file: string,
+  tar: AsyncIterable<Buffer>,
+  { header: { to, gzip }, delta }: { readonly header: DeltaHeader; readonly delta: string },
+): Promise<void> {
+  const inner = createHash('sha256');
+  const hashed = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of tar) {
+      inner.update(chunk);
+      yield chunk;
+    }
+  };
+  const leading = Buffer.from(to.leading ?? '', 'base64');
+  const made = await writeHashed(file, tarballOf(leading, hashed(), gzip.level));
+  const contents = sha256(inner.digest('hex'));
+  if (contents !== to.tarSha256) throw damagedDelta(delta, to.tarSha256, contents);
+  if (made !== to.sha256) throw otherBytes(to.sha256, made, gzip.zlib);
+  if (to.signature !== undefined)
+    await writeFile(detachedSignature(file), Buffer.from(to.signature, 'base64'));
+}
+
+/** Gives a tarball and its signature their names. True if there was a signature. */
+async function putInPlace(made: string, target: string): Promise<boolean> {
+  // First of all: between the renames none must be there that does not fit.
+  await rm(detachedSignature(target), { force: true });
+  await rename(made, target);
+  const signature = rename(detachedSignature(made), detachedSignature(target)).then(() => true);
+  return (await ifThere(signature)) === true;
+}
+
+function digestLines(expected: Sha256, actual: Sha256): readonly string[] {
+  return [`expected sha256:${expected}`, `     got sha256:${actual}`];
+}
+
+function wrongBase(oldFile: string, actual: Sha256, { from }: DeltaHeader): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_DELTA_WRONG_BASE',
+    exitCode: ExitCode.integrity,
+    message: `${path.basename(oldFile)} is not the release that the delta was made from`,
+    why: `it was made from ${from.release}; the digests are those of the tars inside`,
+    details: digestLines(from.tarSha256, actual),
+    hint: 'nothing was written; get the tarball that the delta was made from, or a delta for this one',
+  });
+}
+
+function damagedDelta(delta: string, expected: Sha256, actual: Sha256): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_DIGEST_MISMATCH',
+    exitCode: ExitCode.integrity,
+    message: `${path.basename(delta)} does not give the release that it declares`,
+    details: digestLines(expected, actual),
+    hint: 'nothing was written; get the delta again from where it was made',
+  });
+}
+
+function otherBytes(expected: Sha256, actual: Sha256, zlib: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_DELTA_OTHER_ZLIB',
+    exitCode: ExitCode.integrity,
+    message: 'the contents are those of the new release, but compressed they give other bytes',
+    why: `the tarball was compressed by zlib ${zlib}; this Node ${process.versions.node} has ${process.versions.zlib}`,
+    details: digestLines(expected, actual),
+    hint: 'nothing was written; use the Node that the delta was made with, or carry the whole tarball',
+  });
+}

@@ -1,0 +1,100 @@
+import { open } from 'node:fs/promises';
+import { z } from 'zod';
+import { isSha256, type Sha256 } from '../../domain/digest.ts';
+import { ExitCode, KsbundleError } from '../../domain/errors.ts';
+import { hashBytes } from '../../io/files.ts';
+
+/*
+ * A delta is a zstd file: a skippable frame (RFC 8878, section 3.1.2), which zstd passes over and which says what the delta is for,
+ * and the frame that `zstd --patch-from` writes for the two tars.
+ */
+
+/** One side of a delta. Releases are told by the tar inside, which is the same whoever signed or compressed it. */
+export interface DeltaSide {
+  /** Name of the directory that the release unpacks to. */
+  readonly release: string;
+  readonly tarSha256: Sha256;
+  /** Bytes. */
+  readonly tarSize: number;
+}
+
+export interface DeltaHeader {
+  readonly format: 1;
+  readonly from: DeltaSide;
+  readonly to: DeltaSide & {
+    /** Of the tarball, its signature included. */
+    readonly sha256: Sha256;
+    /** gzip member that leads the tarball and holds its signature, in base64. */
+    readonly leading?: string;
+    /** Signature of the tarball as a whole, in base64; what lies beside it as `.sig`. */
+    readonly signature?: string;
+  };
+  /** What the tar of the new release was compressed with. */
+  readonly gzip: { readonly level: number; readonly zlib: string };
+}
+
+const MAGIC = 0x184d2a50;
+const PREFIX_SIZE = 8;
+/** The largest part of a header is the leading member, of up to 64 KiB. */
+const LARGEST = 1 << 18;
+/** The largest window of zstd, and so the largest tar there can be a patch for. */
+const LARGEST_TAR = 2 ** 31;
+
+const sha256 = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value));
+const side = z.strictObject({
+  // It becomes a file's name.
+  release: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$/u),
+  tarSha256: sha256,
+  tarSize: z.int().positive().max(LARGEST_TAR),
+});
+const schema = z.strictObject({
+  format: z.literal(1),
+  from: side,
+  to: side.extend({ sha256, leading: z.base64().optional(), signature: z.base64().optional() }),
+  gzip: z.strictObject({ level: z.int().min(1).max(9), zlib: z.string() }),
+});
+
+/** The skippable frame that a delta begins with: the digest of a line of JSON, and that line. */
+export function encodeHeader(header: DeltaHeader): Buffer {
+  const json = JSON.stringify(header);
+  const text = Buffer.from(`${hashBytes(json)}\n${json}\n`);
+  const prefix = Buffer.alloc(PREFIX_SIZE);
+  prefix.writeUInt32LE(MAGIC, 0);
+  prefix.writeUInt32LE(text.length, 4);
+  return Buffer.concat([prefix, text]);
+}
+
+/** Reads what a delta says of itself. Throws `KSB_NOT_A_DELTA`. */
+export async function readHeader(file: string): Promise<DeltaHeader> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(PREFIX_SIZE + LARGEST));
+    const length = bytesRead < PREFIX_SIZE ? 0 : buffer.readUInt32LE(4);
+    if (bytesRead < PREFIX_SIZE + length || length === 0 || buffer.readUInt32LE(0) !== MAGIC)
+      throw notADelta(file, 'it does not begin as one');
+    return parseHeader(file, buffer.toString('utf8', PREFIX_SIZE, PREFIX_SIZE + length));
+  } finally {
+    await handle.close();
+  }
+}
+
+function parseHeader(file: string, text: string): DeltaHeader {
+  const [digest, json = ''] = text.split('\n');
+  try {
+    const parsed = schema.safeParse(JSON.parse(json));
+    if (parsed.success && digest === hashBytes(json)) return parsed.data as DeltaHeader;
+  } catch {
+    // Not JSON: the same to whoever holds the file.
+  }
+  throw notADelta(file, 'its header is damaged, or of a newer ksbundle');
+}
+
+function notADelta(file: string, why: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_NOT_A_DELTA',
+    exitCode: ExitCode.integrity,
+    message: `${file} is no delta of ksbundle`,
+    why,
+    hint: 'ksbundle delta OLD NEW makes one; the order is: ksbundle apply OLD DELTA',
+  });
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { sha256, type Sha256 } from '../../domain/digest.ts';
+import { ExitCode, KsbundleError } from '../../domain/errors.ts';
+import type { DeltaResult } from '../../domain/results.ts';
+import { explainDiskFull } from '../../io/disk.ts';
+import { hashFile, withTemporaryDirectory } from '../../io/files.ts';
+import { writeHashed } from '../../io/hashed.ts';
+import { ifThere } from '../../io/if-there.ts';
+import { encodePatch } from '../../io/zstd-patch.ts';
+import { RELEASE_LEVEL } from '../pack-release.ts';
+import { detachedSignature } from '../signature.ts';
+import { encodeHeader, type DeltaHeader } from './header.ts';
+import { readTarball, tarballOf, type ReadTarball } from './tarball.ts';
+
+export interface Destination {
+  /** Absolute path of the directory that the result goes to, under its own name. */
+  readonly directory: string;
+  /** Absolute path of the result, if it is to have another one. */
+  readonly file?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes a delta that `applyDelta` makes the tarball `newFile` of, byte for byte, where `oldFile` is. It appears whole or not at all.
+ * Throws `KSB_DELTA_UNREPRODUCIBLE` if this Node compresses otherwise than the one that packed `newFile`, and
+ * `KSB_ARCHIVE_DAMAGED`, `KSB_HOST_TOOL_MISSING` and `KSB_DISK_FULL`.
+ */
+export async function makeDelta(
+  oldFile: string,
+  newFile: string,
+  { directory, file, signal }: Destination,
+): Promise<DeltaResult> {
+  const near = file === undefined ? directory : path.dirname(file);
+  const { leading: _, tar: oldTar, ...from } = await readTarball(oldFile, signal);
+  const { leading, tar: newTar, ...to } = await readTarball(newFile, signal);
+  const digest = await requireReproducible(newFile, { leading, tar: newTar });
+  return withTemporaryDirectory(near, async (work) => {
+    const inWork = (name: string): string => path.join(work, name);
+    await writeFile(inWork('old.tar'), oldTar);
+    await writeFile(inWork('new.tar'), newTar);
+    const signature = await ifThere(readFile(detachedSignature(newFile), 'base64'));
+    const header: DeltaHeader = {
+      format: 1,
+      from,
+      to: {
+        ...to,
+        sha256: digest,
+        ...(leading.length === 0 ? {} : { leading: leading.toString('base64') }),
+        ...(signature === undefined ? {} : { signature }),
+      },
+      gzip: { level: RELEASE_LEVEL, zlib: process.versions.zlib },
+    };
+    await writeHashed(
+      inWork('delta'),
+      deltaBytes(header, encodePatch({ from: inWork('old.tar'), to: inWork('new.tar'), signal })),
+    );
+    const target = file ?? path.join(directory, `${to.release}.from.${from.release}.delta`);
+    await rename(inWork('delta'), target);
+    const { size } = await stat(target);
+    return { file: target, size, from: from.release, to: to.release, newSize: (await stat(newFile)).size };
+  }).catch((error: unknown) => {
+    throw explainDiskFull(error, file ?? directory);
+  });
+}
+
+async function* deltaBytes(header: DeltaHeader, patch: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield encodeHeader(header);
+  yield* patch;
+}
+
+/** Digest of a tarball that this Node makes again of its tar. */
+async function requireReproducible(
+  file: string,
+  { leading, tar }: Pick<ReadTarball, 'leading' | 'tar'>,
+): Promise<Sha256> {
+  const hash = createHash('sha256');
+  for await (const chunk of tarballOf(leading, tar, RELEASE_LEVEL)) hash.update(chunk);
+  const made = sha256(hash.digest('hex'));
+  if (made === (await hashFile(file))) return made;
+  throw new KsbundleError({
+    code: 'KSB_DELTA_UNREPRODUCIBLE',
+    exitCode: ExitCode.failed,
+    message: `no delta can be made to ${path.basename(file)}: compressed again, its contents give other bytes`,
+    why: `it was packed by another zlib than that of this Node ${process.versions.node} (${process.versions.zlib})`,
+    hint: 'run ksbundle delta with the Node that ksbundle build ran with',
+  });
+}

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { sha256 } from '../../domain/digest.ts';
+import { gzipMembers, readGzipMembers, readLeadingFile } from '../../io/archive.ts';
+import type { DeltaSide } from './header.ts';
+
+export interface ReadTarball extends DeltaSide {
+  /** The tar inside, in pieces, without the signature. */
+  readonly tar: readonly Buffer[];
+  /** The bytes of the tarball that hold its signature; none if it is not signed. */
+  readonly leading: Buffer;
+}
+
+/** Field of the first header that names the release directory (POSIX.1-2017, pax, "ustar Interchange Format"). */
+const NAME_SIZE = 100;
+
+/** Reads a release tarball into memory. Throws `KSB_ARCHIVE_DAMAGED`, and the signal's reason. */
+export async function readTarball(file: string, signal: AbortSignal | undefined): Promise<ReadTarball> {
+  const length = (await readLeadingFile(file))?.length ?? 0;
+  const hash = createHash('sha256');
+  const tar: Buffer[] = [];
+  for await (const piece of readGzipMembers(file, path.basename(file), length)) {
+    signal?.throwIfAborted();
+    hash.update(piece);
+    tar.push(piece);
+  }
+  return {
+    release: tar[0]?.toString('utf8', 0, NAME_SIZE).split(/[/\0]/u)[0] ?? '',
+    tarSha256: sha256(hash.digest('hex')),
+    tarSize: tar.reduce((total, { length: more }) => total + more, 0),
+    tar,
+    leading: await readStart(file, length),
+  };
+}
+
+async function readStart(file: string, length: number): Promise<Buffer> {
+  if (length === 0) return Buffer.alloc(0);
+  return Buffer.concat(await createReadStream(file, { end: length - 1 }).toArray());
+}
+
+/** The tarball of a tar: its signature, and the tar compressed as `packTree` does it. */
+export async function* tarballOf(
+  leading: Buffer,
+  tar: AsyncIterable<Buffer> | Iterable<Buffer>,
+  level: number,
+): AsyncGenerator<Buffer> {
+  if (leading.length > 0) yield leading;
+  yield* gzipMembers(tar, level);
+}
