@@ -31,7 +31,7 @@ class Advice:
 
 #: Type of each part, from the whole to its parts, as patterns below the root: a program of type bin_t may be started by
 #: systemd, and runs as what the policy gives to programs it does not know. Every reference policy has these types.
-_RELEASE_TYPES = (("(/.*)?", "usr_t"), ("/(lib|modules)(/.*)?", "lib_t"), (r"/(bin/.*|init/bootstrap\.sh)", "bin_t"))
+_RELEASE_TYPES = (("(/.*)?", "usr_t"), ("/(lib|modules)(/.*)?", "lib_t"), (r"/(bin(/.*)?|init/bootstrap\.sh)", "bin_t"))
 _INSTANCE_TYPES = (("(/.*)?", "var_lib_t"), ("/log(/.*)?", "var_log_t"))
 
 #: The same for chcon(1), as paths.

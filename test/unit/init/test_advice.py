@@ -63,6 +63,11 @@ class AdviceTest(unittest.TestCase):
         self.assertEqual(self.label(f"{HOSTILE}x/bin/httpd"), "none")
         self.assertEqual(self.label("/srv/bin/httpd"), "none")
 
+    def test_the_rules_give_what_chcon_gives(self) -> None:
+        commands = [shlex.split(command) for command in by_guard(self.advise(), "chcon")]
+        # As `chcon -Rh -t TYPE -- PATH`; the later of two counts for what lies below both.
+        self.assertEqual([self.label(words[5]) for words in commands], [words[3] for words in commands])
+
     def test_rules_hold_no_space(self) -> None:
         for command in by_guard(self.advise(), "selinux"):
             words = self.words(command)
