@@ -9,6 +9,11 @@ export { listRecipes } from './pipeline/recipes.ts';
 export { signFile } from './pipeline/sign.ts';
 export { fetchBundle, mirrorBundle } from './pipeline/sources.ts';
 export { tryBundle } from './pipeline/try.ts';
-export { diffTarballs as diffFiles, inspectTarball as inspectFile, readSbom } from './pack/inspect.ts';
+export {
+  diffTarballs as diffFiles,
+  inspectTarball as inspectFile,
+  readSbom,
+  readVex,
+} from './pack/inspect.ts';
 export { generateKeys } from './pack/keys.ts';
 export { verifyTarball as verifyFile } from './pack/verify.ts';

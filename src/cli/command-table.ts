@@ -148,7 +148,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'inspect',
     summary: 'show what is inside a tarball: components, versions, licences, sizes',
     positionals: [FILE],
-    options: ['sbom'],
+    options: ['sbom', 'vex'],
     examples: [
       { command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --json', does: 'the same for programs' },
       {

@@ -103,6 +103,7 @@ export const OPTIONS = {
     metavar: 'DAYS',
     help: 'days that the database may be old (default: 30)',
   },
+  vex: { kind: 'flag', help: 'print what is stated of published vulnerabilities instead, as OpenVEX' },
   'passphrase-file': {
     kind: 'value',
     metavar: 'FILE',

@@ -20,6 +20,7 @@ export type Pipeline = Pick<
   | 'readSbom'
   | 'deltaFiles'
   | 'applyFile'
+  | 'readVex'
   | 'whyName'
   | 'listCache'
   | 'verifyCache'

@@ -1,3 +1,4 @@
+import type { VexStatement } from './advisories/vex.ts';
 import type { Sha256 } from './digest.ts';
 
 /** Names in every release that describe the rest. */
@@ -81,6 +82,8 @@ export interface ReleaseFacts {
   readonly components: readonly ManifestComponent[];
   /** Sorted by name. */
   readonly wheels: readonly ManifestWheel[];
+  /** What its recipes state of published vulnerabilities, in their order; absent if they state nothing. */
+  readonly vex?: readonly VexStatement[];
 }
 
 export interface Manifest extends ReleaseFacts {

@@ -1,3 +1,4 @@
+import type { Statement } from './advisories/vex.ts';
 import type { Sha256 } from './digest.ts';
 import type { Architecture } from './platform.ts';
 
@@ -112,6 +113,8 @@ export interface Component {
   /** Globs of installed paths, each of which must match something after the build, so that a part left out quietly is a failure. */
   readonly expect: readonly string[];
   readonly exceptions: readonly AuditException[];
+  /** What is known of published vulnerabilities of this version. */
+  readonly statements: readonly Statement[];
   /** What its programs load besides the libraries they name. */
   readonly pluginHosts: readonly PluginHost[];
   /** Python distributions (normalised names) it installs, which the lock then does not resolve to wheels. */
@@ -221,6 +224,8 @@ export interface Bundle {
   /** Globs of release paths that do not ship. */
   readonly drop: readonly string[];
   readonly exceptions: readonly AuditException[];
+  /** What is known of published vulnerabilities in its components and distributions, by name. */
+  readonly statements: readonly (Statement & { readonly product: string })[];
   /** Directory below `init/` of the repository whose files are the bundle's installer and templates. */
   readonly init: string;
   readonly origin: RecipeOrigin;

@@ -5,6 +5,7 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { MANIFEST_FILE, type Manifest, type Part } from '../domain/manifest.ts';
 import type { DiffResult, InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
 import { findContent } from '../io/archive.ts';
+import { formatOpenVex } from './openvex.ts';
 import { parseManifest } from './manifest.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 import { formatSpdx } from './sbom/spdx.ts';
@@ -27,6 +28,18 @@ export async function readManifestFromTarball(file: string): Promise<Manifest> {
 export async function readSbom(file: string, format: SbomFormat): Promise<string> {
   const manifest = await readManifestFromTarball(file);
   return format === 'spdx' ? formatSpdx(manifest) : formatCycloneDx(manifest);
+}
+
+/** What a release tarball states of published vulnerabilities, as OpenVEX. Throws what `readManifestFromTarball` does. */
+export async function readVex(file: string): Promise<string> {
+  const text = formatOpenVex(await readManifestFromTarball(file));
+  if (text !== undefined) return text;
+  throw new KsbundleError({
+    code: 'KSB_NOTHING_STATED',
+    exitCode: ExitCode.failed,
+    message: `${file} states nothing of published vulnerabilities`,
+    why: 'none of its recipes has a [[vex]] table, and OpenVEX has no document without a statement',
+  });
 }
 
 /** What differs between two release tarballs. Throws what `readManifestFromTarball` does. */

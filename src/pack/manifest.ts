@@ -1,6 +1,7 @@
 import { lstat, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { VEX_JUSTIFICATIONS, VEX_STATUSES } from '../domain/advisories/vex.ts';
 import { isSha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import {
@@ -133,6 +134,17 @@ const schema = z.object({
       requires: z.array(part),
     }),
   ),
+  vex: z
+    .array(
+      z.object({
+        part,
+        vulnerability: z.string(),
+        status: z.enum(VEX_STATUSES),
+        justification: z.enum(VEX_JUSTIFICATIONS).optional(),
+        reason: z.string(),
+      }),
+    )
+    .optional(),
   files: z.array(z.union([file, link])),
 });
 

@@ -38,7 +38,7 @@ export async function lookUpRelease(
     maxAge,
     now: Date.now(),
     subjects: takeInventory(manifest).items.map(subjectOf),
-    statements: [],
+    statements: manifest.vex ?? [],
     signal,
   });
 }

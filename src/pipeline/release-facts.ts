@@ -17,7 +17,7 @@ export interface Contents {
 /** What a release says about itself, from its recipes, its lockfile and what was assembled. */
 export function releaseFacts(
   context: Context,
-  { bundle, set, lockfile }: LockedSubject,
+  { bundle, set, lockfile, statements }: LockedSubject,
   { components, wheels, floor }: Contents,
 ): ReleaseFacts {
   const { name, version, license } = set.toolchain;
@@ -51,6 +51,7 @@ export function releaseFacts(
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     wheels: wheels.map((wheel) => ({ ...wheel, requires: partsOf(required.get(wheel.name) ?? []) })),
+    ...(statements.length === 0 ? {} : { vex: statements }),
   };
 }
 

@@ -1,4 +1,5 @@
 import os from 'node:os';
+import type { VexStatement } from '../domain/advisories/vex.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { dependencyOrder } from '../domain/graph.ts';
 import type { Lockfile } from '../domain/lock.ts';
@@ -12,21 +13,28 @@ import { hashFile } from '../io/files.ts';
 import { requireCurrentLock } from '../lock/check.ts';
 import { lockfilePath, readLockfile } from '../lock/lockfile.ts';
 import type { Context } from './context.ts';
+import { collectStatements } from './statements.ts';
 import { loadSubject, type Subject } from './recipes.ts';
 
 /** A bundle whose lockfile is there and matches its recipes. */
 export interface LockedSubject extends Subject {
   readonly lockfile: Lockfile;
   readonly lockOrigin: RecipeOrigin;
+  /** What the recipes state of vulnerabilities in what the bundle holds. */
+  readonly statements: readonly VexStatement[];
 }
 
-/** Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, or what reading them throws. */
+/**
+ * Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, `KSB_VEX_UNKNOWN`, or what reading them throws.
+ */
 export async function loadLockedSubject(context: Context, name: string): Promise<LockedSubject> {
   const subject = await loadSubject(context, name);
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   const lockfile = await readLockfile(file);
   requireCurrentLock(lockfile, file, { ...subject, platform: context.platform });
-  return { ...subject, lockfile, lockOrigin: { file, sha256: await hashFile(file) } };
+  const components = componentNames(subject).flatMap((each) => subject.set.components.get(each) ?? []);
+  const statements = collectStatements({ bundle: subject.bundle, components, lockfile });
+  return { ...subject, lockfile, lockOrigin: { file, sha256: await hashFile(file) }, statements };
 }
 
 /** Names of all components that a bundle needs, dependencies first. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { isLater } from '../domain/version.ts';
+import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
 import type { Partly } from './form.ts';
 import { mismatchOfType } from './answer-values.ts';
@@ -35,6 +36,7 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
       ['python', 'exclude'],
       'distribution',
     ),
+    ...checkStatements(recipe.vex),
     ...checkInterpreter(recipe),
     ...checkVersions(recipe),
   ];

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { nearest } from '../domain/nearest.ts';
 import { ARCHITECTURES } from '../domain/platform.ts';
 import { findVariables, STEP_VARIABLES } from '../domain/variables.ts';
+import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
 import type { Partly } from './form.ts';
 import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
@@ -31,6 +32,7 @@ export function checkComponent(recipe: PartlyComponent): Fault[] {
     ),
     ...findDuplicates(recipe.files, ['files']),
     ...findDuplicates(recipe.distributions, ['distributions']),
+    ...checkStatements(recipe.vex),
     ...(sources.length > 1
       ? findDuplicates(
           sources.map(({ source }) => source.into ?? '.'),

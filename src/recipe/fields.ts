@@ -201,6 +201,13 @@ export const entryPoint = text({
   accepts: /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/,
 });
 
+export const vulnerability = text({
+  code: 'bad-vulnerability',
+  expected: 'the name of one vulnerability, such as "CVE-2012-3542" or "GHSA-79v4-65xp-rfgm"',
+  accepts: /^[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)+$/,
+  correct: (value) => (/^cve-\d{4}-\d+$/i.test(value.trim()) ? value.trim().toUpperCase() : undefined),
+});
+
 /** Environment variables of steps. */
 export const environment = z.record(
   text({

@@ -1,5 +1,6 @@
 import { readlink, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Statement } from '../domain/advisories/vex.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import type { Platform } from '../domain/platform.ts';
 import type {
@@ -31,6 +32,7 @@ import {
   type WrittenComponent,
   type WrittenException,
   type WrittenSource,
+  type WrittenStatement,
   type WrittenTool,
   type WrittenToolchain,
 } from './written.ts';
@@ -90,6 +92,7 @@ async function resolveComponent(
     drop: install.drop,
     expect: install.expect,
     exceptions: written.exception.map(resolveException),
+    statements: written.vex.map(resolveStatement),
     pluginHosts: written['plugin-host'],
     distributions: written.distributions,
     origin: originOf(document),
@@ -151,6 +154,10 @@ async function resolveVersion(written: WrittenBundle, product: string, document:
     answers: written.answer.map(resolveAnswer),
     drop: written.drop,
     exceptions: written.exception.map(resolveException),
+    statements: written.vex.map(({ product: about, ...stated }) => ({
+      product: about,
+      ...resolveStatement(stated),
+    })),
     init: written.init,
     origin: originOf(document),
   };
@@ -227,6 +234,10 @@ async function hashFileOrDirectory(file: string): Promise<Sha256> {
 
 function resolveException({ subject, ...rest }: WrittenException): AuditException {
   return { ...rest, ...(subject === undefined ? {} : { subject }) };
+}
+
+function resolveStatement({ justification, ...rest }: WrittenStatement): Statement {
+  return { ...rest, ...(justification === undefined ? {} : { justification }) };
 }
 
 function resolveAnswer(written: WrittenBundle['answer'][number]): Answer {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { VEX_JUSTIFICATIONS, VEX_STATUSES } from '../domain/advisories/vex.ts';
 import { ANSWER_TYPES } from '../domain/recipe.ts';
 import * as field from './fields.ts';
 
@@ -67,6 +68,18 @@ const exception = z.strictObject({
   override: field.sentence.describe('what makes it harmless at run time'),
 });
 
+const statement = {
+  vulnerability: field.vulnerability.describe(
+    'any name of the vulnerability: its CVE, or that of a database',
+  ),
+  status: z.enum(VEX_STATUSES).default('not_affected').describe('what is stated, in the words of OpenVEX'),
+  justification: z
+    .enum(VEX_JUSTIFICATIONS)
+    .optional()
+    .describe('why it is not affected, in the words of OpenVEX; needed for that, and only for that'),
+  reason: field.sentence.describe('why, in words'),
+};
+
 const architecture = z.strictObject({
   environment: field.environment.default({}).describe('environment added to [build] environment'),
   variables: z.record(field.kebabName, z.string()).default({}).describe('values usable as ${name} in steps'),
@@ -125,6 +138,10 @@ export const componentSchema = z
       .default([])
       .describe('what its programs load at run time, for the audit'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
+    vex: z
+      .array(z.strictObject(statement))
+      .default([])
+      .describe('what is known of published vulnerabilities of this version'),
     architecture: z
       .strictObject({ x86_64: architecture.optional(), aarch64: architecture.optional() })
       .default({})
@@ -236,6 +253,15 @@ export const bundleSchema = z
     answer: z.array(answer).default([]).describe('values that the person who installs may give'),
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
+    vex: z
+      .array(
+        z.strictObject({
+          product: field.recipeName.describe('component or distribution that it is about'),
+          ...statement,
+        }),
+      )
+      .default([])
+      .describe('what is known of published vulnerabilities in what the bundle holds'),
     earlier: z.array(earlier).default([]).describe('earlier versions that are offered too'),
   })
   .describe('A ksbundle bundle: components, Python distributions and an installer that ship as one tarball');
@@ -246,6 +272,7 @@ export type WrittenTool = z.output<typeof toolSchema>;
 export type WrittenBundle = z.output<typeof bundleSchema>;
 export type WrittenSource = z.output<ReturnType<typeof source>>;
 export type WrittenException = WrittenBundle['exception'][number];
+export type WrittenStatement = WrittenComponent['vex'][number];
 
 export const schemas = {
   component: componentSchema,

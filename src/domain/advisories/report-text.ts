@@ -29,7 +29,9 @@ function formatOpen({ statement, fixes, ...vulnerability }: Vulnerability): stri
   return [
     describe(vulnerability),
     ...(statement === undefined ? [] : [`    under investigation: ${statement.reason}`]),
-    fixes.length === 0 ? '    → no version without it is named' : `    → fixed in ${fixes.join(', ')}`,
+    fixes.length === 0
+      ? '    → no version without it is named; if it does no harm here, a recipe can say so with [[vex]]'
+      : `    → fixed in ${fixes.join(', ')}`,
   ];
 }
 

@@ -14,14 +14,18 @@ export const VEX_JUSTIFICATIONS = [
 ] as const;
 export type VexJustification = (typeof VEX_JUSTIFICATIONS)[number];
 
-/** What a recipe states of one vulnerability in one part of a release. */
-export interface VexStatement {
-  /** Any of its names: `CVE-2024-12797`, `GHSA-79v4-65xp-rfgm`. */
+/** What a recipe states of one vulnerability in something. */
+export interface Statement {
+  /** Any of its names: `CVE-2012-3542`, `PYSEC-2012-19`. */
   readonly vulnerability: string;
-  readonly part: Part;
   readonly status: VexStatus;
   /** There for `not_affected`, and only for that. */
   readonly justification?: VexJustification;
   /** Why, for people. */
   readonly reason: string;
+}
+
+/** A statement about a part of a release. */
+export interface VexStatement extends Statement {
+  readonly part: Part;
 }

@@ -159,6 +159,48 @@ describe('distributions of the Python index', () => {
   });
 });
 
+describe('what a recipe states', () => {
+  const stated = { part: 'wheel:pyjwt', reason: 'Nothing calls it' } as const;
+  const justified = {
+    ...stated,
+    vulnerability: 'GHSA-ffqj-6fqr-9h24',
+    status: 'not_affected',
+    justification: 'vulnerable_code_not_in_execute_path',
+  } as const;
+
+  it('settles a vulnerability by any of its names, with the reason shown', async () => {
+    await put([PYSEC_2022_202]);
+    const report = await lookUp([wheel('pyjwt', '2.3.0')], { statements: [justified] });
+    expect(openVulnerabilities(report)).toEqual([]);
+    expect(report.vulnerabilities).toMatchObject([{ statement: justified }]);
+    const fixed = { ...stated, vulnerability: 'CVE-2022-29217', status: 'fixed' } as const;
+    const mended = await lookUp([wheel('pyjwt', '2.3.0')], { statements: [fixed] });
+    expect(openVulnerabilities(mended)).toEqual([]);
+    const [line, reason] = formatAdvisories(report);
+    expect(line).toMatch(/^not affected: pyjwt 2\.3\.0: CVE-2022-29217 /);
+    expect(reason).toBe('    Nothing calls it (vulnerable_code_not_in_execute_path)');
+    expect(formatAdvisories(mended)[0]).toMatch(/^fixed: pyjwt/);
+  });
+
+  it('leaves it open while it is under investigation', async () => {
+    await put([PYSEC_2022_202]);
+    const statement = { ...stated, vulnerability: 'PYSEC-2022-202', status: 'under_investigation' } as const;
+    const report = await lookUp([wheel('pyjwt', '2.3.0')], { statements: [statement] });
+    expect(openVulnerabilities(report)).toHaveLength(1);
+    expect(formatAdvisories(report)[1]).toBe('    under investigation: Nothing calls it');
+  });
+
+  it('counts for its own part alone, and is listed if nothing found needs it', async () => {
+    await put([PYSEC_2022_202]);
+    const other = { ...justified, part: 'wheel:other' } as const;
+    const gone = { ...justified, vulnerability: 'CVE-2000-1' } as const;
+    const report = await lookUp([wheel('pyjwt', '2.3.0')], { statements: [other, gone] });
+    expect(openVulnerabilities(report)).toHaveLength(1);
+    expect(report.unused).toEqual([other, gone]);
+    expect(formatAdvisories(report).filter((line) => line.startsWith('not needed: '))).toHaveLength(2);
+  });
+});
+
 describe('what NVD knows by its CPE name', () => {
   const httpd = (version: string): BilledPart => component('httpd', version, 'cpe:2.3:a:apache:http_server');
   const openssl = (version: string): BilledPart => component('openssl', version, 'cpe:2.3:a:openssl:openssl');
@@ -272,7 +314,7 @@ describe('the database', () => {
     await put(records);
     expect(formatAdvisories(await lookUp(parts))).toEqual([
       'httpd 2.4.49: CVE-2021-41773, high 7.5: A problem.',
-      '    → no version without it is named',
+      '    → no version without it is named; if it does no harm here, a recipe can say so with [[vex]]',
       'pyjwt 2.3.0: CVE-2022-29217 (GHSA-ffqj-6fqr-9h24, PYSEC-2022-202), not rated: PyJWT is a Python implementation of RFC 7519.',
       '    → fixed in 2.4.0',
       'not checked, as no record read could name them: own',

@@ -29,6 +29,7 @@ const component: Component = {
   drop: [],
   expect: [],
   exceptions: [],
+  statements: [],
   pluginHosts: [],
   distributions: [],
   origin: { file: '/somewhere/recipe.toml', sha256: digest('3') },

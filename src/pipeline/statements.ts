@@ -1,0 +1,54 @@
+import type { VexStatement } from '../domain/advisories/vex.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Lockfile } from '../domain/lock.ts';
+import type { Part } from '../domain/manifest.ts';
+import { nearest } from '../domain/nearest.ts';
+import type { Component } from '../domain/recipe.ts';
+import type { Bundle } from '../domain/recipe.ts';
+
+export interface Stating {
+  readonly bundle: Bundle;
+  /** All that the bundle needs. */
+  readonly components: readonly Component[];
+  readonly lockfile: Lockfile;
+}
+
+/**
+ * What the recipes of a bundle state of vulnerabilities: the bundle's own, then those of its components. Throws
+ * `KSB_VEX_UNKNOWN` for statements about what is not in the bundle.
+ */
+export function collectStatements({ bundle, components, lockfile }: Stating): readonly VexStatement[] {
+  const parts = new Map<string, Part>([
+    ...lockfile.wheels.map(({ name }): [string, Part] => [name, `wheel:${name}`]),
+    ...components.map(({ name }): [string, Part] => [name, `component:${name}`]),
+  ]);
+  const unknown = [...new Set(bundle.statements.map(({ product }) => product))].filter(
+    (product) => !parts.has(product),
+  );
+  if (unknown.length > 0) {
+    throw new KsbundleError({
+      code: 'KSB_VEX_UNKNOWN',
+      exitCode: ExitCode.usage,
+      message: `${bundle.name} states something of what is not in it`,
+      place: { file: bundle.origin.file },
+      problems: unknown.map((product) => {
+        const guess = nearest(product, [...parts.keys()]);
+        return {
+          code: 'unknown-product',
+          message: `[[vex]]: the bundle has no component and no distribution "${product}"`,
+          ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
+        };
+      }),
+      hint: 'a statement about what is gone goes too',
+    });
+  }
+  return [
+    ...bundle.statements.flatMap(({ product, ...statement }) => {
+      const part = parts.get(product);
+      return part === undefined ? [] : [{ part, ...statement }];
+    }),
+    ...components.flatMap(({ name, statements }) =>
+      statements.map((statement): VexStatement => ({ part: `component:${name}`, ...statement })),
+    ),
+  ];
+}
