@@ -150,7 +150,7 @@ export function spread<T>(items: readonly T[], count: number): readonly T[] {
 }
 
 export function describePoint({ caller, call, number, file }: Point): string {
-  return `${caller}: ${call} ${number} ${file}`.trim();
+  return `${caller}: ${call} ${number} ${file.replace(DATED, 'TIME')}`.trim();
 }
 
 /** What the injector says of what it did. */
