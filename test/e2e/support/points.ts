@@ -141,6 +141,18 @@ export function changingPoints(points: readonly Point[]): readonly Point[] {
   return changing.filter((point) => !left.has(point));
 }
 
+const FILLING = new Set(
+  'write pwrite64 writev fallocate ftruncate truncate sendfile copy_file_range'.split(' '),
+);
+
+/**
+ * Points where a disk that is full from then on makes a difference: what writes next, or a process that may. Between
+ * two of them the same call fails.
+ */
+export function fillingPoints(points: readonly Point[]): readonly Point[] {
+  return changingPoints(points).filter(({ call }) => FILLING.has(call) || ON_PROCESSES.includes(call));
+}
+
 /** At most `count` items, from the middles of as many equal parts. */
 export function spread<T>(items: readonly T[], count: number): readonly T[] {
   const parts = Math.min(count, items.length);
