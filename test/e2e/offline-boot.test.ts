@@ -1,5 +1,3 @@
-import { copyFile } from 'node:fs/promises';
-import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { DebianSuite } from './support/debian-root.ts';
 import { startMachine, type Machine } from './support/machine.ts';
@@ -9,7 +7,7 @@ import { ADDRESS, install, logIn, openstack, unpack, type Site } from './support
 const lacking = await whyNoMachines();
 
 const GNU_TAR = ['tar'];
-const BUSYBOX_TAR = ['/usr/local/bin/busybox', 'tar'];
+const BUSYBOX_TAR = ['busybox', 'tar'];
 
 /** `npm run test:exhaustive` boots each suite with each tar, `npm test` the oldest and the newest release. */
 const HOSTS: readonly {
@@ -39,8 +37,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
     let site: Site;
 
     beforeAll(async () => {
-      machine = await startMachine(suite, [ADDRESS]);
-      await copyFile('/bin/busybox', path.join(machine.root, 'usr/local/bin/busybox'));
+      machine = await startMachine(suite, [ADDRESS], tar === BUSYBOX_TAR ? ['busybox-static'] : []);
       return () => machine.destroy();
     });
 

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, symlink } from 'node:fs/promises';
+import { symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../../src/io/process.ts';
@@ -63,12 +63,11 @@ describe.skipIf(lacking !== undefined)(
     let site: Site;
 
     beforeAll(async () => {
-      machine = await startMachine('bookworm', [ADDRESS]);
+      machine = await startMachine('bookworm', [ADDRESS], ['busybox-static']);
       site = await unpack(machine, '/opt');
       await symlink(`${site.release}/init/bootstrap.sh`, path.join(machine.root, LINK));
-      const boxes = path.join(machine.root, 'usr/local/boxes');
-      await mkdir(boxes);
-      for (const applet of ['sh', 'sha256sum']) await copyFile('/bin/busybox', path.join(boxes, applet));
+      for (const applet of ['sh', 'sha256sum'])
+        await machine.execute(['install', '-D', '/bin/busybox', `/usr/local/boxes/${applet}`]);
       return () => machine.destroy();
     });
 
