@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 
 from . import (
@@ -51,6 +50,7 @@ _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 def main(argv: Sequence[str], *, init: str) -> int:
     """Runs the command line; `init` is the directory of that name in the release. Returns the exit code."""
+    report.open_standard_streams()
     for number in _SIGNALS:
         signal.signal(number, _interrupt)
     os.umask(0o022)
@@ -65,7 +65,6 @@ def main(argv: Sequence[str], *, init: str) -> int:
         report.note(f"interrupted by {signal.Signals(interrupted.signum).name}; run the command again to finish it")
         return 128 + interrupted.signum
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except Exception as error:
         for problem in problems_of(error):

@@ -164,7 +164,8 @@ def _make_account(session: Session, site: Site) -> Site:
 
 
 def _make_root(site: Site) -> None:
-    root = site.instance.root
+    # An operator may have made a link to where it shall lie.
+    root = os.path.realpath(site.instance.root)
     os.makedirs(os.path.dirname(root), mode=0o755, exist_ok=True)
     files.ensure_directory(root, 0o750, site.account.readable)
 

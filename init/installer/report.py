@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from .errors import Problem
 
 
 def out(text: str = "") -> None:
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _discard(sys.stdout)
+        error.filename = "standard output"
+        raise
 
 
 def note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """Tells how things go. That nobody can hear it is no reason to leave them half done."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """What the stream still holds, and what is written to it from now on, goes nowhere, without an error."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def open_standard_streams() -> None:
+    """Opens those that the caller closed. Otherwise the next files to be opened would take their numbers, and what is
+    meant for a stream would be written into them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode)  # noqa: SIM115 # For as long as this process lives.
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def warn(problem: Problem) -> None:

@@ -162,7 +162,14 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
     for path in (instance.receipt, instance.journal, instance.lock):
         files.remove(path)
     if not os.listdir(instance.root):
-        os.rmdir(instance.root)
+        _remove_root(instance.root)
+
+
+def _remove_root(root: str) -> None:
+    """Removes the instance's empty directory, and the link to it that an operator may have made."""
+    _remove_directory(os.path.realpath(root))
+    if os.path.islink(root):
+        files.remove(root)
 
 
 def _doomed(session: Session) -> Iterator[str]:

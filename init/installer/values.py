@@ -97,7 +97,10 @@ def _url(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    return os.path.abspath(_string(text))
+    try:
+        return os.path.abspath(_string(text))
+    except FileNotFoundError as error:
+        raise ValueError("it is relative, and the working directory is gone") from error
 
 
 def _boolean(text: str) -> str:

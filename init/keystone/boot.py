@@ -98,7 +98,9 @@ def _create(request: dict[str, Any]) -> None:
 
 def _sync_schema(conf: Any, request: dict[str, Any], new: str) -> None:
     """Lets Keystone use the database `new` in place of the configured one, and brings its tables up to date."""
-    conf.set_override("connection", conf.database.connection.replace(request["database"], new, 1), "database")
+    connection = conf.database.connection.replace(request["database"], new, 1)
+    # oslo.config substitutes in what overrides a setting, too.
+    conf.set_override("connection", connection.replace("$", "$$"), "database")
     # Nobody else has this file yet, and it is synced as a whole before it gets its name.
     conf.set_override("sqlite_synchronous", False, "database")
     # The cache does not run yet.

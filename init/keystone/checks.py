@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+
 from installer import network
 from installer.errors import Problem
 from installer.product import Site
 
 from . import password, settings, tls
 
-#: What a path of an instance must not contain, since no quoting helps, and why.
-UNUSABLE = {
-    "?": "a database URL's parameters would begin there",
-    "\\$": "Keystone's configuration takes that for a quoted $",
-    "${": "httpd's configuration takes that for a variable",
+_VARIABLE = {r"\$\{": "httpd's configuration takes that for a variable"}
+#: What a path of a release must not contain, since no quoting helps, and why. See PYTHONHOME in Python's documentation.
+UNUSABLE_IN_RELEASE = {**_VARIABLE, ":": "the path of Python's own library would end there"}
+#: The same of an instance. The path of its configuration is an argument, in which oslo.config substitutes although it
+#: reads the file by the path as it stands: see Template and _validate_cli_options in oslo_config/cfg.py.
+UNUSABLE_IN_INSTANCE = {
+    **_VARIABLE,
+    r"\?": "a database URL's parameters would begin there",
+    r"\\\$": "Keystone's configuration takes that for a quoted $",
+    r"(?i)(?<!\\)\$[a-z_]": "Keystone takes that for the name of a setting",
 }
 
 
 def check_answers(site: Site) -> list[Problem]:
     """What keeps the answers from being used."""
-    problems = [*password.check_given(site), *tls.check_answers(site)]
-    for text, why in UNUSABLE.items():
-        if text in site.instance.root:
-            problems.append(
-                Problem(
-                    f"the instance's path contains {text}",
-                    where=site.instance.root,
-                    why=why,
-                    hint="choose another place with --instance",
-                )
-            )
+    problems = [
+        *_check_path("release", site.release.root, UNUSABLE_IN_RELEASE),
+        *_check_path("instance", site.instance.root, UNUSABLE_IN_INSTANCE),
+        *password.check_given(site),
+        *tls.check_answers(site),
+    ]
     found = settings.listeners(site)
     for index, listener in enumerate(found):
         if any(listener.overlaps(other) for other in found[:index]):
             problems.append(Problem(f"port {listener.port} is given twice", hint="give each address and port once"))
     return problems
+
+
+def _check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[Problem]:
+    hint = "move the release" if what == "release" else "choose another place with --instance"
+    for pattern, why in unusable.items():
+        found = re.search(pattern, path)
+        if found:
+            yield Problem(f"the {what}'s path contains {found[0]}", where=path, why=why, hint=hint)
 
 
 def warn(site: Site) -> list[Problem]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Collection
 
@@ -35,7 +34,7 @@ def daemons(site: Site) -> list[Daemon]:
             # whoever can write to the cache can make Keystone run code.
             argv=[
                 site.release.path("bin", "memcached"),
-                *("-s", os.path.relpath(configuration.CACHE_SOCKET, "run"), "-a", "0700"),
+                *("-s", configuration.CACHE_SOCKET.removeprefix("run/"), "-a", "0700"),
                 *("-m", str(CACHE_SIZE), "-t", "2", "-c", "1024"),
             ],
             log=site.instance.path("log", "memcached.log"),

@@ -16,12 +16,15 @@ BUNDLE: dict[str, Any] = {"name": "demo", "version": "1.2", "revision": 3, "init
 
 
 class ProgramTest(support.DirectoryTest):
-    def run_installer(self, bundle: dict[str, Any], *argv: str) -> subprocess.CompletedProcess[str]:
+    def run_installer(self, bundle: dict[str, Any], *argv: str, streams: str = "") -> subprocess.CompletedProcess[str]:
+        """`streams` are redirections of sh."""
         init = self.directory / "init"
-        shutil.copytree(support.INIT / "installer", init / "installer", ignore=shutil.ignore_patterns("__pycache__"))
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(support.INIT / "installer", init / "installer", ignore=ignored, dirs_exist_ok=True)
         (init / "bundle.json").write_text(json.dumps(bundle))
         command = [sys.executable, "-X", "utf8", "-I", "-B", str(init / "installer"), *argv]
-        return subprocess.run(command, capture_output=True, text=True)
+        around = ["sh", "-c", f'exec "$@" {streams}', "sh"] if streams else []
+        return subprocess.run([*around, *command], capture_output=True, text=True)
 
     def test_a_version_is_the_releases(self) -> None:
         self.assertEqual(self.run_installer(BUNDLE, "--version").stdout, "demo 1.2-3\n")
@@ -36,6 +39,18 @@ class ProgramTest(support.DirectoryTest):
         self.assertEqual((result.returncode, result.stdout), (Exit.INTERNAL, ""))
         self.assertIn("Traceback", result.stderr)
         self.assertIn("bootstrap has a fault", result.stderr)
+
+    def test_streams_that_are_closed_take_nothing_and_give_their_numbers_to_no_file(self) -> None:
+        for streams in ("2>&-", "<&- 2>&-", "<&- >&- 2>&-"):
+            result = self.run_installer(BUNDLE, "instal", streams=streams)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (Exit.USAGE, "", ""), streams)
+        self.assertEqual(self.run_installer(BUNDLE, "--version", streams=">&-").returncode, Exit.DONE)
+
+    def test_a_result_that_cannot_be_told_is_a_failure_but_progress_is_not(self) -> None:
+        result = self.run_installer(BUNDLE, "--version", streams=">/dev/full")
+        self.assertEqual(result.returncode, Exit.NEEDS_PERSON)
+        self.assertIn("the disk is full\n  where: standard output", result.stderr)
+        self.assertEqual(self.run_installer(BUNDLE, "instal", streams="2>/dev/full").returncode, Exit.USAGE)
 
 
 if __name__ == "__main__":

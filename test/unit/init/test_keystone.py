@@ -13,6 +13,7 @@ import keystone_site
 import support
 from installer.instance import Instance
 from installer.product import Site
+from installer.release import Release
 
 
 class KeystoneTest(keystone_site.KeystoneSiteTest):
@@ -155,11 +156,19 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         for content in (b"", b"\n", b"a\nb\n", b"a\x00b", b"\xff", b"x" * 73, "é".encode() * 37):
             self.assertEqual(len(self.password_problems(content)), 1, content)
 
+    def path_problems(self, *, release: str = "", instance: str = "") -> list[str]:
+        site = self.site()
+        named = Site(Release(f"/opt/{release}"), Instance(f"/srv/{instance}"), site.account, site.answers)
+        return [problem.what for problem in self.product.check_answers(named)]
+
     def test_paths_that_no_quoting_helps_are_refused(self) -> None:
-        for text in ("a?b", "a\\$b", "a${b}"):
-            site = self.site()
-            broken = Site(site.release, Instance(f"/srv/{text}"), site.account, site.answers)
-            self.assertEqual(len(self.product.check_answers(broken)), 1, text)
+        for text in ("a?b", "a\\$b", "a${b}", "a$HOME", "a$_"):
+            self.assertEqual(len(self.path_problems(instance=text)), 1, text)
+        for text in ("a:b", "a${b}"):
+            self.assertEqual(len(self.path_problems(release=text)), 1, text)
+
+    def test_paths_that_only_look_dangerous_are_not(self) -> None:
+        self.assertEqual(self.path_problems(instance="a$ $1 $$ %s:b;c,d", release="a? \\$b $HOME %s;c,d"), [])
 
     def test_missing_empty_and_open_keys_are_found(self) -> None:
         for name in ("keys/fernet", "keys/credential", "data"):
