@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RangeEvent } from '../../../../src/domain/advisories/advisory.ts';
 import { fixesAfter, isInRange } from '../../../../src/domain/advisories/ranges.ts';
 import { comparePython, compareUpstream } from '../../../../src/domain/advisories/versions.ts';
+import { randomFrom } from '../../../support/random.ts';
 
 /** Each list in its order; all that stand in one line are the same version. */
 const PYTHON: readonly (readonly string[])[] = [
@@ -106,14 +107,3 @@ describe('a range', () => {
     expect(fixesAfter('7', range, byNumber)).toEqual([]);
   });
 });
-
-/** Numbers from 0 to 1 that are the same every time (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
