@@ -5,6 +5,7 @@ export { collectCache, listCache, verifyCache } from './pipeline/cache.ts';
 export { openContext, type Context, type ContextOptions } from './pipeline/context.ts';
 export { applyFile, deltaFiles } from './pipeline/delta.ts';
 export { lockBundle, whyName, type LockOptions } from './pipeline/lock.ts';
+export { rebuildTarball } from './pipeline/rebuild.ts';
 export { listRecipes } from './pipeline/recipes.ts';
 export { signFile } from './pipeline/sign.ts';
 export { fetchBundle, mirrorBundle } from './pipeline/sources.ts';

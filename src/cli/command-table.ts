@@ -40,6 +40,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/try.ts'),
   },
   {
+    name: 'rebuild',
+    summary: 'build a tarball again from the recipes inside it, and compare',
+    positionals: [FILE],
+    options: ['cache', ...FETCH_OPTIONS, 'out'],
+    examples: [
+      {
+        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'exit code 4 if a byte differs; nothing that was built before is used',
+      },
+      {
+        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz --out again',
+        does: 'and keep what was built',
+      },
+    ],
+    load: () => import('./commands/rebuild.ts'),
+  },
+  {
     name: 'lock',
     summary: 'resolve wheels and sources into the lockfile',
     positionals: [BUNDLE],

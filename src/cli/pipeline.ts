@@ -8,6 +8,7 @@ export type Pipeline = Pick<
   | 'buildBundle'
   | 'planBuild'
   | 'tryBundle'
+  | 'rebuildTarball'
   | 'lockBundle'
   | 'fetchBundle'
   | 'mirrorBundle'

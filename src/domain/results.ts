@@ -172,6 +172,37 @@ export interface DiffResult {
   readonly files: readonly ChangedFile[];
 }
 
+/** A file that came out otherwise when a release was built again. */
+export interface ExplainedFile extends ChangedFile {
+  /** Offset of the first byte that differs, if bytes do. */
+  readonly firstByte?: number;
+  /** What diffoscope says of it, shortened; only of the first few files, where there is diffoscope. */
+  readonly report?: readonly string[];
+}
+
+/** A program that took part in one build and not, or in another version, in the other. */
+export interface BuilderDifference {
+  readonly name: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface RebuildResult {
+  readonly release: string;
+  /** Whether the tarballs are the same, byte for byte, a signature aside. */
+  readonly identical: boolean;
+  /** Digests of the tarball that was given, without its signature, and of the one that was built. */
+  readonly sha256: Sha256;
+  readonly rebuiltSha256: Sha256;
+  /** Absolute path of the rebuilt tarball, if it was kept. */
+  readonly rebuilt?: string;
+  /** Programs that differ from those that built it; absent if no provenance beside the tarball tells them. */
+  readonly builders?: readonly BuilderDifference[];
+  /** As of `DiffResult`; both are empty if nothing but the compression differs. */
+  readonly parts: readonly ChangedPart[];
+  readonly files: readonly ExplainedFile[];
+}
+
 /** Formats of bills of materials: CycloneDX 1.6 and SPDX 2.3. */
 export const SBOM_FORMATS = ['cyclonedx', 'spdx'] as const;
 export type SbomFormat = (typeof SBOM_FORMATS)[number];

@@ -1,6 +1,11 @@
 export type { ArchiveEntry } from './archive/entry.ts';
 export { gzipMembers, readGzipMembers } from './archive/gzip.ts';
-export { readLeadingFile, replaceLeadingFile, type LeadingFile } from './archive/leading-file.ts';
+export {
+  hashWithoutLeadingFile,
+  readLeadingFile,
+  replaceLeadingFile,
+  type LeadingFile,
+} from './archive/leading-file.ts';
 export { packTree } from './archive/pack.ts';
 export { visitReleaseTarball } from './archive/release-tarball.ts';
 export { findContent, unpackArchive, type UnpackOptions } from './archive/unpack.ts';

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Sha256 } from '../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
 import { CHECKSUMS_FILE } from '../domain/manifest.ts';
+import type { BuilderDifference } from '../domain/results.ts';
 
 /** Something that the release was made from. */
 export interface Material {
@@ -93,6 +94,26 @@ export function provenanceOf(made: MadeTarball, facts: BuildFacts): Statement {
       },
     },
   };
+}
+
+const builder = z.object({
+  runDetails: z.object({ builder: z.object({ version: z.record(z.string(), z.string()) }) }),
+});
+
+/** Programs that took part in one build and not in the other, or in another version, sorted by name. */
+export function compareBuilders(before: Statement, after: Statement): BuilderDifference[] {
+  const [from, to] = [before, after].map(
+    ({ predicate }) => builder.safeParse(predicate).data?.runDetails.builder.version ?? {},
+  );
+  const names = [...new Set([...Object.keys(from ?? {}), ...Object.keys(to ?? {})])].toSorted();
+  return names
+    .map((name) => ({ name, from: from?.[name], to: to?.[name] }))
+    .filter((each) => each.from !== each.to)
+    .map((each) => ({
+      name: each.name,
+      ...(each.from === undefined ? {} : { from: each.from }),
+      ...(each.to === undefined ? {} : { to: each.to }),
+    }));
 }
 
 export function formatStatement(statement: Statement): string {

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import { hashBytes, hashTree } from '../io/files.ts';
+import { codeDigest } from './code.ts';
 import type { Context } from './context.ts';
 import { recipeFiles } from './recipe-files.ts';
 import type { MadeRelease } from './release.ts';
@@ -26,9 +26,6 @@ export interface ReleaseKey {
   write(made: MadeRelease): Promise<void>;
 }
 
-/** Folders of the code that decides a release's bytes. */
-const STAGES = ['assemble', 'audit', 'domain', 'io', 'pack', 'pipeline', 'relocate'];
-
 /**
  * Key of a release: everything that decides its bytes. The code that assembles, relocates, audits and packs is among it by
  * its own bytes, so that a changed ksbundle never hands out a release of the old one.
@@ -39,7 +36,6 @@ export async function releaseKey(
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<ReleaseKey> {
   const { bundle } = subject;
-  const code = path.dirname(import.meta.dirname);
   const digest = hashBytes(
     JSON.stringify([
       formatPlatform(context.platform),
@@ -48,7 +44,7 @@ export async function releaseKey(
       subject.lockOrigin.sha256,
       componentNames(subject).map((name) => [name, artifacts.get(name)?.sha256]),
       await hashTree(context.initDirectory),
-      await Promise.all(STAGES.map((folder) => hashTree(path.join(code, folder)))),
+      await codeDigest(),
     ]),
   );
   const { store } = context;

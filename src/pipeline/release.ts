@@ -14,10 +14,10 @@ import { fetchAll } from '../fetch/all.ts';
 import { wheelSource } from '../fetch/source.ts';
 import { findHostTools } from '../host/find.ts';
 import { withTemporaryDirectory } from '../io/files.ts';
-import { packageVersion } from '../io/package-info.ts';
 import { packRelease } from '../pack/pack-release.ts';
 import { relocateTree } from '../relocate/tree.ts';
 import { auditRelease, requireCleanAudit } from './audit.ts';
+import { codeVersion } from './code.ts';
 import type { Context } from './context.ts';
 import { materialsOf } from './materials.ts';
 import { recipeFiles } from './recipe-files.ts';
@@ -97,7 +97,7 @@ export async function makeRelease(
         platform: formatPlatform(context.platform),
         materials: materialsOf(subject),
         tools: {
-          ksbundle: await packageVersion(),
+          ksbundle: await codeVersion(),
           ...Object.fromEntries(
             tools.flatMap(({ name: tool, version }) => (version === undefined ? [] : [[tool, version]])),
           ),

@@ -10,6 +10,8 @@ const PROGRAMS = {
   'busybox-static': ['busybox'],
   dash: ['dash'],
   debootstrap: ['debootstrap'],
+  'diffoscope-minimal': ['diffoscope'],
+  faketime: ['faketime'],
   git: ['git'],
   iproute2: ['ip'],
   'ksh93u+m': ['ksh93'],

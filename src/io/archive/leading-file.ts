@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import type { Sha256 } from '../../domain/digest.ts';
+import { sha256, type Sha256 } from '../../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { explainDiskFull } from '../disk.ts';
 import { writeHashed } from '../hashed.ts';
@@ -55,6 +56,15 @@ export async function replaceLeadingFile(
     await rm(temporary, { force: true });
     throw explainDiskFull(error, file);
   }
+}
+
+/** Digest of a tarball without the file that leads it, if one does. */
+export async function hashWithoutLeadingFile(file: string): Promise<Sha256> {
+  const start = (await readLeadingFile(file))?.length ?? 0;
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { start, highWaterMark: 1 << 20 }))
+    hash.update(chunk as Buffer);
+  return sha256(hash.digest('hex'));
 }
 
 /** The file that leads a tarball; undefined unless it is there byte for byte as `encodeLeadingFile` writes it. */

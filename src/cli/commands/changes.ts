@@ -1,0 +1,35 @@
+import type { ChangedFile, ChangedPart } from '../../domain/results.ts';
+import { formatBytes } from '../reporter/format.ts';
+import { alignColumns } from './columns.ts';
+
+/** What differs between two releases, for people: every part, and every file that no version explains. */
+export function describeChanges(parts: readonly ChangedPart[], files: readonly ChangedFile[]): string[] {
+  return [
+    ...alignColumns([['kind', 'name', 'from', 'to', 'size', 'differs in'], ...parts.map(partRow)], [4]),
+    ...unexpected(parts, files),
+  ];
+}
+
+export function countChanges(files: readonly ChangedFile[]): string {
+  const count = (change: ChangedFile['change']): number =>
+    files.filter((file) => file.change === change).length;
+  return `${count('added')} files added, ${count('removed')} removed, ${count('changed')} changed`;
+}
+
+function partRow({ kind, name, from = '–', to = '–', changed, growth }: ChangedPart): string[] {
+  const size = `${growth < 0 ? '−' : '+'}${formatBytes(Math.abs(growth))}`;
+  return [kind, name, from, to, growth === 0 ? '' : size, changed.join(', ')];
+}
+
+/** The files of parts whose version is the same on both sides: that they differ, no version tells. */
+function unexpected(parts: readonly ChangedPart[], files: readonly ChangedFile[]): string[] {
+  const same = new Set(
+    parts
+      .filter(({ from, to }) => from === to)
+      .map(({ kind, name }) => (kind === 'bundle' ? kind : `${kind}:${name}`)),
+  );
+  const rows = files
+    .filter(({ part }) => same.has(part))
+    .map(({ path, change, changed }) => [change, path, changed.join(', ')]);
+  return rows.length === 0 ? [] : ['', 'in parts of the same version:', ...alignColumns(rows)];
+}

@@ -1,0 +1,46 @@
+import { ExitCode } from '../../domain/errors.ts';
+import type { BuilderDifference, ExplainedFile, RebuildResult } from '../../domain/results.ts';
+import type { RunCommand } from '../command.ts';
+import { countChanges, describeChanges } from './changes.ts';
+import { withInputFile } from './input-file.ts';
+import { pathOption } from './path-option.ts';
+
+export const run: RunCommand = async (call) => {
+  const { pipeline, context } = await call.open();
+  const out = pathOption(call, 'out');
+  const result = await withInputFile(call, (file) => pipeline.rebuildTarball(context, file, { out }));
+  return {
+    data: result,
+    lines: [
+      ...describe(result),
+      ...(result.rebuilt === undefined ? [] : [`kept     ${result.rebuilt}`]),
+      ...describeBuilders(result.builders),
+    ],
+    ...(result.identical ? {} : { exitCode: ExitCode.integrity }),
+  };
+};
+
+function describe({ release, identical, sha256, rebuiltSha256, parts, files }: RebuildResult): string[] {
+  if (identical) return [`${release}: built again, identical`, `sha256:${sha256}`];
+  return [
+    `${release}: built again, and it differs`,
+    `given    sha256:${sha256}`,
+    `rebuilt  sha256:${rebuiltSha256}`,
+    ...(parts.length === 0
+      ? ['every file is the same; only the compression differs, which depends on the zlib of Node']
+      : [countChanges(files), ...describeChanges(parts, files), ...files.flatMap(describeFile)]),
+  ];
+}
+
+function describeFile({ path, firstByte, report = [] }: ExplainedFile): string[] {
+  if (firstByte === undefined) return [];
+  return ['', `${path} differs from byte ${firstByte} on`, ...report.map((line) => `  ${line}`)];
+}
+
+function describeBuilders(builders: readonly BuilderDifference[] | undefined): string[] {
+  if (builders === undefined)
+    return ['which ksbundle and which programs built it is not known: no provenance lies beside it'];
+  return builders.map(
+    ({ name, from = 'none', to = 'none' }) => `it was built with ${name} ${from}; here is ${to}`,
+  );
+}

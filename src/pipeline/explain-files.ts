@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ChangedFile, ExplainedFile } from '../domain/results.ts';
+import { run } from '../io/process.ts';
+
+export interface ExplainOptions {
+  /** Directories of the two releases. */
+  readonly original: string;
+  readonly again: string;
+  readonly signal: AbortSignal;
+}
+
+/** Files that diffoscope looks at, lines of each report that are kept, and milliseconds that one may take. */
+const MOST_FILES = 5;
+const MOST_LINES = 40;
+const PATIENCE = 120_000;
+
+/**
+ * Says of files that differ in their bytes where they do, and for the first few what diffoscope makes of it, if the host
+ * has it. It reads libraries and archives with the host's tools.
+ */
+export async function explainFiles(
+  files: readonly ChangedFile[],
+  options: ExplainOptions,
+): Promise<readonly ExplainedFile[]> {
+  const explained: ExplainedFile[] = [];
+  let left = MOST_FILES;
+  for (const file of files) {
+    if (file.change !== 'changed' || !file.changed.includes('sha256')) {
+      explained.push(file);
+      continue;
+    }
+    const { original, again } = options;
+    const [before, after] = [path.join(original, file.path), path.join(again, file.path)];
+    const firstByte = firstDifference(await readFile(before), await readFile(after));
+    const report = left > 0 ? await diffoscope(before, after, options.signal) : undefined;
+    // Not there, so not for the next file either.
+    left = report === undefined ? 0 : left - 1;
+    explained.push({ ...file, firstByte, ...(report === undefined ? {} : { report }) });
+  }
+  return explained;
+}
+
+function firstDifference(one: Buffer, other: Buffer): number {
+  const common = Math.min(one.length, other.length);
+  for (let start = 0; start < common; start += BLOCK) {
+    const end = Math.min(start + BLOCK, common);
+    if (one.subarray(start, end).equals(other.subarray(start, end))) continue;
+    for (let at = start; at < end; at += 1) if (one[at] !== other[at]) return at;
+  }
+  return common;
+}
+
+/** Bytes compared at once. */
+const BLOCK = 4096;
+
+/** The beginning of diffoscope's report; undefined if there is none. */
+async function diffoscope(
+  before: string,
+  after: string,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  const report = ['--text', '-', '--text-color', 'never', '--max-report-size', '100000'];
+  const result = await run(['diffoscope', ...report, '--', before, after], { signal, timeout: PATIENCE });
+  signal.throwIfAborted();
+  // 1: there are differences. Anything else is a trouble of its own, which is not what was asked for.
+  if (result.exitCode !== 1) return undefined;
+  const lines = result.stdout.split('\n');
+  const more = lines.length - MOST_LINES;
+  return more > 0 ? [...lines.slice(0, MOST_LINES), `… and ${more} more lines`] : lines;
+}

@@ -1,0 +1,144 @@
+import { copyFile, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import type { RebuildResult } from '../../src/domain/results.ts';
+import { findHostTools } from '../../src/host/find.ts';
+import { exists, hashFile, removeTree } from '../../src/io/files.ts';
+import { packDemo } from '../support/packed-release.ts';
+import { ksbundle, type CliOptions } from './support/cli.ts';
+import { makeTinyBundle, type TinyBundle, type TinyPlan } from './support/tiny-bundle.ts';
+
+interface Carried extends Pick<TinyBundle, 'cache' | 'mirror'> {
+  /** A copy of the tarball, in a directory of its own. */
+  readonly tarball: string;
+  readonly directory: string;
+}
+
+/** Builds a tiny bundle and carries the tarball away; what it was built from is gone but for the sources. */
+async function carryTinyBundle(plan: TinyPlan = {}): Promise<Carried> {
+  const tiny = await makeTinyBundle(plan);
+  expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-carried-'));
+  onTestFinished(() => removeTree(directory));
+  const tarball = path.join(directory, 'carried.tar.gz');
+  await copyFile(tiny.tarball, tarball);
+  await copyFile(`${tiny.tarball}.intoto.json`, `${tarball}.intoto.json`);
+  for (const source of ['recipes', 'lockfiles', 'init']) await removeTree(path.join(tiny.directory, source));
+  return { tarball, directory, cache: tiny.cache, mirror: tiny.mirror };
+}
+
+interface Rebuilt {
+  readonly exitCode: number | undefined;
+  readonly result: RebuildResult;
+  readonly text: string;
+}
+
+/** Rebuilds once, as people and as programs read it. */
+async function rebuild(carried: Carried, options: CliOptions = {}): Promise<Rebuilt> {
+  const { tarball, cache, mirror } = carried;
+  const parameters = ['rebuild', tarball, '--cache', cache, '--offline', '--mirror', mirror];
+  const { exitCode, stdout } = await ksbundle([...parameters, '--json'], options);
+  const { stdout: text } = await ksbundle(parameters, options);
+  return { exitCode, result: JSON.parse(stdout) as RebuildResult, text };
+}
+
+/** Makes a directory of links to what a build needs of the host, which is all that is to be found on a path. */
+async function linkHostTools(directory: string): Promise<void> {
+  await mkdir(directory);
+  for (const tool of await findHostTools()) await symlink(tool.path, path.join(directory, tool.name));
+}
+
+it('builds the same bytes from the tarball and the sources alone', async () => {
+  const carried = await carryTinyBundle();
+  const sha256 = await hashFile(carried.tarball);
+  const { exitCode, result, text } = await rebuild(carried);
+  expect(exitCode).toBe(0);
+  expect(result).toEqual({
+    release: 'tiny-1.0.0-1-linux-x86_64',
+    identical: true,
+    sha256,
+    rebuiltSha256: sha256,
+    builders: [],
+    parts: [],
+    files: [],
+  });
+  expect(text).toBe(`tiny-1.0.0-1-linux-x86_64: built again, identical\nsha256:${sha256}`);
+});
+
+it('compares what is signed by its payload', async () => {
+  const carried = await carryTinyBundle();
+  const sha256 = await hashFile(carried.tarball);
+  const key = path.join(carried.directory, 'key');
+  expect(await ksbundle(['keygen', key])).toMatchObject({ exitCode: 0 });
+  expect(await ksbundle(['sign', carried.tarball, '--key', key])).toMatchObject({ exitCode: 0 });
+  expect(await hashFile(carried.tarball)).not.toBe(sha256);
+  expect(await rebuild(carried)).toMatchObject({ exitCode: 0, result: { identical: true, sha256 } });
+});
+
+it('uses nothing that was built before, and names the file that comes out otherwise and where', async () => {
+  const script = 'head -c 16 /dev/urandom >>note.txt';
+  const carried = await carryTinyBundle({ script });
+  const { exitCode, result, text } = await rebuild(carried);
+  expect(exitCode).toBe(4);
+  expect(result.identical).toBe(false);
+  expect(result.rebuiltSha256).not.toBe(result.sha256);
+  expect(result.parts).toMatchObject([{ kind: 'bundle' }, { kind: 'component', name: 'note' }]);
+  const note = result.files.find(({ path: file }) => file === 'share/note.txt');
+  expect(note).toMatchObject({ part: 'component:note', change: 'changed', changed: ['sha256'] });
+  expect(note?.firstByte).toBeGreaterThanOrEqual('noted\n'.length);
+  expect(note?.report?.join('\n')).toContain('@@');
+  expect(text).toContain('built again, and it differs');
+  expect(text).toMatch(/share\/note\.txt differs from byte \d+ on\n {2}--- /);
+});
+
+it('does without diffoscope where there is none', async () => {
+  const carried = await carryTinyBundle({ script: 'head -c 16 /dev/urandom >note.txt' });
+  const tools = path.join(carried.directory, 'bin');
+  await linkHostTools(tools);
+  const { exitCode, result } = await rebuild(carried, { environment: { PATH: tools } });
+  expect(exitCode).toBe(4);
+  const note = result.files.find(({ path: file }) => file === 'share/note.txt');
+  expect(note?.firstByte).toBeTypeOf('number');
+  expect(note).not.toHaveProperty('report');
+});
+
+it('says that another ksbundle built it, or that nobody knows which', async () => {
+  const carried = await carryTinyBundle();
+  const provenance = `${carried.tarball}.intoto.json`;
+  const statement = await readFile(provenance, 'utf8');
+  const [, version = ''] = /"ksbundle": "(.+?)"/.exec(statement) ?? [];
+  expect(version).toMatch(/^\d+\.\d+\.\d+\+[0-9a-f]{16}$/);
+  await writeFile(provenance, statement.replace(version, '0.0.1+0000000000000000'));
+  const { exitCode, result, text } = await rebuild(carried);
+  expect(exitCode).toBe(0);
+  expect(result.builders).toEqual([{ name: 'ksbundle', from: '0.0.1+0000000000000000', to: version }]);
+  expect(text).toContain(`it was built with ksbundle 0.0.1+0000000000000000; here is ${version}`);
+
+  await removeTree(provenance);
+  expect((await rebuild(carried)).text).toContain('no provenance lies beside it');
+});
+
+it('keeps what it built where it is told to, but never in place of the one that was given', async () => {
+  const { tarball, directory, cache, mirror } = await carryTinyBundle();
+  const options = ['--cache', cache, '--offline', '--mirror', mirror, '--out'];
+  const out = path.join(directory, 'again');
+  const kept = path.join(out, 'tiny-1.0.0-1-linux-x86_64.tar.gz');
+  const { exitCode, stdout } = await ksbundle(['rebuild', tarball, ...options, out]);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain(kept);
+  expect(await hashFile(kept)).toBe(await hashFile(tarball));
+  expect(await ksbundle(['rebuild', kept, ...options, out])).toMatchObject({ exitCode: 2 });
+  expect(await exists(kept)).toBe(true);
+});
+
+it('refuses a tarball that is not as it was packed, and one that has no recipes', async () => {
+  const carried = await carryTinyBundle();
+  await writeFile(carried.tarball, 'more', { flag: 'a' });
+  const parameters = ['--cache', carried.cache, '--offline'];
+  expect(await ksbundle(['rebuild', carried.tarball, ...parameters])).toMatchObject({ exitCode: 4 });
+  const { packed } = await packDemo();
+  const { exitCode, stderr } = await ksbundle(['rebuild', packed.tarball, ...parameters]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('the recipe that it was built from is not in it');
+});
