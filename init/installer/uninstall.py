@@ -37,6 +37,10 @@ class Wish:
 def uninstall(session: Session, wish: Wish) -> None:
     """Stops the service and removes what install made, but data, keys and passwords. May be done again."""
     if not session.instance.exists:
+        # A purge may have been cut off before its very last step.
+        if wish.purge and wish.yes and _remove_root(session.instance.root):
+            _name_what_is_left(session, wish)
+            return
         session.installed()
     if wish.purge:
         _check_account(session, wish)
@@ -161,15 +165,23 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
         remove_account(account)
     for path in (instance.receipt, instance.journal, instance.lock):
         files.remove(path)
-    if not os.listdir(instance.root):
-        _remove_root(instance.root)
+    _remove_root(instance.root)
 
 
-def _remove_root(root: str) -> None:
-    """Removes the instance's empty directory, and the link to it that an operator may have made."""
-    _remove_directory(os.path.realpath(root))
+def _remove_root(root: str) -> bool:
+    """Removes the instance's directory if nothing lies in it, and the link to it that an operator may have made; a file
+    system of its own stays. False if there was nothing to remove."""
+    place = os.path.realpath(root)
+    if os.path.isdir(place):
+        if os.listdir(place):
+            return False
+        if not os.path.ismount(place):
+            os.rmdir(place)
+    elif os.path.lexists(place) or not os.path.islink(root):
+        return False
     if os.path.islink(root):
         files.remove(root)
+    return True
 
 
 def _doomed(session: Session) -> Iterator[str]:

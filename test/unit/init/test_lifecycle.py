@@ -128,6 +128,16 @@ class LifecycleTest(test_install.InstallTest):
         self.assertEqual(archive.read(str(begun)).facts["bundle"], "demo")
         self.assertEqual([path.name for path in self.directory.glob("*.tar.gz*")], ["last.tar.gz"])
 
+    def test_a_purge_that_was_cut_off_before_its_last_step_is_finished(self) -> None:
+        place = self.directory / "place"
+        for make in (self.instance.mkdir, lambda: self.instance.symlink_to(place)):
+            make()
+            self.uninstall(Wish(purge=True, yes=True))
+            self.assertFalse(os.path.lexists(self.instance))
+        with self.assertRaises(Failure) as caught:
+            self.uninstall(Wish(purge=True, yes=True))
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+
     def test_what_a_backup_cannot_hold_is_named(self) -> None:
         self.install()
         link = self.instance / "etc" / "link"
