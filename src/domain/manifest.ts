@@ -37,6 +37,8 @@ export interface ManifestComponent {
   /** SPDX licence expression. */
   readonly license: string;
   readonly cpe?: string;
+  /** The Git repository it is developed in, as advisories name it, and the tag of its version there. */
+  readonly repository?: { readonly url: string; readonly tag: string };
   /** Package URL: `pkg:pypi/…` for what the Python index has, else `pkg:generic/…`. */
   readonly purl: string;
   /** What it was built with and needs, sorted. */

@@ -96,6 +96,8 @@ export interface Component {
   readonly homepage?: string;
   /** CPE 2.3 name without version, for example `cpe:2.3:a:openssl:openssl`, if NVD has one. */
   readonly cpe?: string;
+  /** The Git repository it is developed in, as advisories name it, and the tag of its version there. */
+  readonly repository?: { readonly url: string; readonly tag: string };
   readonly sources: readonly Source[];
   /** Names of components whose installed files the build sees. */
   readonly inputs: readonly string[];

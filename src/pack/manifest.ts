@@ -118,6 +118,7 @@ const schema = z.object({
       version: z.string(),
       license: z.string(),
       cpe: z.string().optional(),
+      repository: z.object({ url: z.string(), tag: z.string() }).optional(),
       purl: z.string(),
       requires: z.array(part),
       sources: z.array(z.object({ file: z.string(), sha256: digest })),

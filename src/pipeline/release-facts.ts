@@ -56,12 +56,13 @@ export function releaseFacts(
 }
 
 function describeComponent(component: Component): Omit<ManifestComponent, 'requires'> {
-  const { name, version, license, cpe, sources, origin } = component;
+  const { name, version, license, cpe, repository, sources, origin } = component;
   return {
     name,
     version,
     license,
     ...(cpe === undefined ? {} : { cpe }),
+    ...(repository === undefined ? {} : { repository }),
     purl: componentPurl(component),
     sources: sources.flatMap(({ packings }) => packings.map(({ file, sha256 }) => ({ file, sha256 }))),
     recipe: origin.sha256,

@@ -32,6 +32,7 @@ export function checkComponent(recipe: PartlyComponent): Fault[] {
     ),
     ...findDuplicates(recipe.files, ['files']),
     ...findDuplicates(recipe.distributions, ['distributions']),
+    ...checkTag(recipe),
     ...checkStatements(recipe.vex),
     ...(sources.length > 1
       ? findDuplicates(
@@ -41,6 +42,26 @@ export function checkComponent(recipe: PartlyComponent): Fault[] {
         )
       : []),
   ];
+}
+
+/** The tag is that of the version, so that a newer version does not go on with the advisories of the old one. */
+function checkTag({ version, advisories }: PartlyComponent): Fault[] {
+  const tag = advisories?.tag;
+  if (version === undefined || tag === undefined) return [];
+  const [numbers, expected] = [numbersOf(tag), numbersOf(version)];
+  if (numbers.slice(-expected.length).join('.') === expected.join('.')) return [];
+  return [
+    {
+      code: 'tag-mismatch',
+      message: `the tag ${quote(tag)} is not that of version ${quote(version)}`,
+      path: ['advisories', 'tag'],
+      at: 'value',
+    },
+  ];
+}
+
+function numbersOf(text: string): readonly string[] {
+  return text.match(/\d+/g) ?? [];
 }
 
 /** What must agree within the toolchain or a tool. */

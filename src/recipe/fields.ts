@@ -201,6 +201,12 @@ export const entryPoint = text({
   accepts: /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/,
 });
 
+export const tag = text({
+  code: 'bad-tag',
+  expected: 'a tag of a Git repository, such as "openssl-3.5.7"',
+  accepts: /^[A-Za-z0-9][A-Za-z0-9._+/-]*$/,
+});
+
 export const vulnerability = text({
   code: 'bad-vulnerability',
   expected: 'the name of one vulnerability, such as "CVE-2012-3542" or "GHSA-79v4-65xp-rfgm"',

@@ -81,6 +81,7 @@ async function resolveComponent(
     kind: 'component',
     ...resolveIdentity(written),
     ...(written.cpe === undefined ? {} : { cpe: written.cpe }),
+    ...resolveRepository(written.advisories),
     sources: (Array.isArray(written.source) ? written.source : [written.source]).map(resolveSource),
     inputs: build.inputs,
     steps: build.step.map((step) => resolveStep(step, substitute)),
@@ -170,6 +171,10 @@ function resolveIdentity(written: WrittenComponent | WrittenToolchain | WrittenT
 
 function originOf(document: Document): RecipeOrigin {
   return { file: document.file, sha256: document.sha256 };
+}
+
+function resolveRepository(written: WrittenComponent['advisories']): Pick<Component, 'repository'> {
+  return written === undefined ? {} : { repository: { url: written.repository, tag: written.tag } };
 }
 
 function resolveSource({ into, strip, packing }: WrittenSource): Source {

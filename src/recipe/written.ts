@@ -98,6 +98,13 @@ export const componentSchema = z
     kind: z.literal('component').default('component').describe('kind of recipe'),
     ...identity,
     cpe: field.cpe.optional().describe('CPE 2.3 name without version, if NVD has one'),
+    advisories: z
+      .strictObject({
+        repository: field.url.describe('Git repository it is developed in, as records of OSV name it'),
+        tag: field.tag.describe('tag of its version there'),
+      })
+      .optional()
+      .describe('where OSV records of it are found'),
     source: z
       .union([source(1), z.array(source(1))])
       .default([])

@@ -107,6 +107,70 @@ export const PYSEC_2023_254: OsvRecord = {
   affected: [pythonAffected('cryptography', [pythonRange('introduced 3.1', 'fixed 41.0.6')], ['41.0.5'])],
 };
 
+/** github.com/psf/advisory-database, advisories/python/PSF-2024-1.json: commits, and no versions. */
+export const PSF_2024_1: OsvRecord = {
+  id: 'PSF-2024-1',
+  modified: '2024-06-13T19:24:11.289Z',
+  aliases: ['CVE-2023-6597'],
+  details: 'An issue was found in the CPython `tempfile.TemporaryDirectory` class.',
+  affected: [
+    {
+      ranges: [
+        {
+          type: 'GIT',
+          repo: 'https://github.com/python/cpython',
+          events: [{ introduced: '0' }, { fixed: '81c16cd94ec38d61aa478b9a452436dc3b1b524d' }],
+        },
+      ],
+    },
+  ],
+};
+
+/** What a record of OSS-Fuzz says of PCRE2. */
+function pcre2Affected(
+  events: readonly object[],
+  versions: readonly string[],
+  severity: string | null,
+): object {
+  return {
+    package: { ecosystem: 'OSS-Fuzz', name: 'pcre2', purl: 'pkg:generic/pcre2' },
+    ranges: [{ type: 'GIT', repo: 'https://github.com/PCRE2Project/pcre2.git', events }],
+    versions,
+    ecosystem_specific: { severity },
+  };
+}
+
+/** github.com/google/oss-fuzz-vulns, vulns/pcre2/OSV-2025-300.yaml: in one release, and mended. */
+export const OSV_2025_300: OsvRecord = {
+  id: 'OSV-2025-300',
+  modified: '2025-04-26T00:15:04.274471Z',
+  summary: 'Negative-size-param in recurse_update_offsets',
+  affected: [
+    pcre2Affected(
+      [
+        { introduced: '903bdebae697a2cc8beed6535d51a3aea6c814c0' },
+        { fixed: 'bcc12d905673533457a897d6362a816d1dbd366d' },
+      ],
+      ['pcre2-10.45'],
+      null,
+    ),
+  ],
+};
+
+/** github.com/google/oss-fuzz-vulns, vulns/pcre2/OSV-2026-343.yaml: in all releases since, as far as was known. */
+export const OSV_2026_343: OsvRecord = {
+  id: 'OSV-2026-343',
+  modified: '2026-03-03T00:19:45.154065Z',
+  summary: 'Heap-buffer-overflow in pcre2_compile_32',
+  affected: [
+    pcre2Affected(
+      [{ introduced: '24f9d8df0b8ddabc217ec4e7856a678e09f52773' }],
+      ['pcre2-10.45', 'pcre2-10.45-RC1', 'pcre2-10.46', 'pcre2-10.47'],
+      'HIGH',
+    ),
+  ],
+};
+
 /** One CVE as NVD's API 2.0 gives it, with one configuration. */
 export function nvdRecord(
   id: string,

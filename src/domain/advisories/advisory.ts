@@ -45,8 +45,10 @@ export interface AffectedRepository {
   readonly feed: 'Git';
   /** As `repositoryName` makes it. */
   readonly name: string;
-  /** None if the record names commits alone, of which nothing can be told without the repository. */
-  readonly tags: readonly string[];
+  /** Absent if the record names commits alone, of which nothing can be told without the repository. */
+  readonly tags?: readonly string[];
+  /** No end is named: tags that came after the record may be affected as well. */
+  readonly open: boolean;
 }
 
 /** A product as NVD names it, from one `cpeMatch` of a vulnerable product. */

@@ -9,7 +9,7 @@ export type Verdict =
       /** Versions that fix it and come after the subject's, earliest first; none if none are known. */
       readonly fixes: readonly string[];
     }
-  /** It is about the subject, and names no versions to compare. */
+  /** It is about the subject, and says too little of versions. */
   | { readonly kind: 'undecided' };
 
 /** Whether what is affected is the subject, in whatever version. */
@@ -23,8 +23,8 @@ export function judge(affected: Affected, subject: Subject): Verdict | undefined
     case 'PyPI':
       return judgeDistribution(affected, subject.version);
     case 'Git':
-      if (affected.tags.length === 0) return { kind: 'undecided' };
-      return affected.tags.includes(subject.tag ?? '') ? { kind: 'affected', fixes: [] } : undefined;
+      if (affected.tags?.includes(subject.tag ?? '') === true) return { kind: 'affected', fixes: [] };
+      return affected.tags === undefined || affected.open ? { kind: 'undecided' } : undefined;
     case 'NVD':
       return judgeProduct(affected, subject.version);
   }

@@ -14,6 +14,9 @@ import { firstLine, time } from './text.ts';
 
 const vectors = z.array(z.object({ type: z.string(), score: z.string() })).nullish();
 
+/** Severity in a word, where a database has one. */
+const word = z.object({ severity: z.unknown().optional() }).nullish();
+
 const range = z.object({
   type: z.string(),
   repo: z.string().nullish(),
@@ -32,6 +35,7 @@ const affected = z.object({
   severity: vectors,
   ranges: z.array(range).nullish(),
   versions: z.array(z.string()).nullish(),
+  ecosystem_specific: word,
 });
 
 const schema = z.object({
@@ -43,7 +47,7 @@ const schema = z.object({
   details: z.string().nullish(),
   severity: vectors,
   affected: z.array(affected).nullish(),
-  database_specific: z.object({ severity: z.unknown().optional() }).nullish(),
+  database_specific: word,
 });
 
 type Record = z.output<typeof schema>;
@@ -87,11 +91,12 @@ function affectedOf({ package: named, ranges, versions }: RecordAffected): Affec
     ];
   }
   if (!OF_GIT.has(ecosystem)) return [];
-  return (ranges ?? []).flatMap(({ type, repo }): AffectedRepository[] =>
-    type === 'GIT' && repo !== undefined && repo !== null
-      ? [{ feed: 'Git', name: repositoryName(repo), tags: versions ?? [] }]
-      : [],
-  );
+  return (ranges ?? []).flatMap(({ type, repo, events }): AffectedRepository[] => {
+    if (type !== 'GIT' || repo === undefined || repo === null) return [];
+    const open = !events.flatMap(eventsOf).some(({ kind }) => kind !== 'introduced');
+    const tags = versions === undefined || versions === null ? {} : { tags: versions };
+    return [{ feed: 'Git', name: repositoryName(repo), open, ...tags }];
+  });
 }
 
 const KINDS = ['introduced', 'fixed', 'last_affected', 'limit'] as const;
@@ -113,6 +118,10 @@ function severityOf(record: Record): Severity | undefined {
     .filter(({ type }) => type.startsWith('CVSS_'))
     .toSorted((a, b) => (a.type < b.type ? 1 : -1))
     .flatMap(({ score }) => severityOfVector(score) ?? []);
-  const word = record.database_specific?.severity;
-  return vector ?? (typeof word === 'string' ? severityOfWord(word) : undefined);
+  if (vector !== undefined) return vector;
+  const words = [record.database_specific, ...(record.affected ?? []).map((each) => each.ecosystem_specific)];
+  const [severity] = words.flatMap((each) =>
+    typeof each?.severity === 'string' ? (severityOfWord(each.severity) ?? []) : [],
+  );
+  return severity;
 }

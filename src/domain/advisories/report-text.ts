@@ -8,9 +8,7 @@ export function formatAdvisories(report: AdvisoryReport): string[] {
   return [
     ...open.flatMap(formatOpen),
     ...settled.flatMap(formatSettled),
-    ...report.undecided.map(
-      ({ part, ids }) => `undecided: ${nameOf(part)}: these name commits and no versions: ${ids.join(', ')}`,
-    ),
+    ...report.undecided.map(({ part, ids }) => `undecided: ${nameOf(part)}: look at ${ids.join(', ')}`),
     ...report.unused.map(
       ({ part, vulnerability }) =>
         `not needed: the recipe states ${vulnerability} of ${nameOf(part)}, and the database does not find it there`,

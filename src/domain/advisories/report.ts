@@ -20,7 +20,7 @@ export interface Vulnerability {
   readonly statement?: VexStatement;
 }
 
-/** Advisories about a part that name no versions which could be compared. */
+/** Advisories about a part that say too little of versions. */
 export interface Undecided {
   readonly part: Part;
   readonly ids: readonly string[];

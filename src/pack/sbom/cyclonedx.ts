@@ -59,10 +59,14 @@ export function formatCycloneDx(manifest: Manifest): string {
 }
 
 function componentOf(item: Item): object {
-  const { part, kind, name, version, license, cpe, purl, archives, recipe, linkedIn, bills } = item;
+  const { part, kind, name, version, license, cpe, purl, archives, recipe, repository, linkedIn, bills } =
+    item;
   const isWheel = part.startsWith('wheel:');
   const references = [
     ...archives.map((archive) => reference(isWheel ? 'distribution' : 'source-distribution', archive)),
+    ...(repository === undefined
+      ? []
+      : [{ type: 'vcs', url: repository.url, comment: `tag ${repository.tag}` }]),
     ...bills.map(({ path, sha256 }) => reference('bom', { file: path, sha256 })),
   ];
   const facts = properties({ recipe, linkage: linkedIn ? 'static' : undefined });

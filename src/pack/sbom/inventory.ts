@@ -14,6 +14,8 @@ export interface Item {
   readonly license: string;
   readonly purl: string;
   readonly cpe?: string;
+  /** Where it is developed, and the tag of its version there. */
+  readonly repository?: { readonly url: string; readonly tag: string };
   /** A program if it ships one, a library otherwise. */
   readonly kind: 'program' | 'library';
   /** It ships no file of its own: it is linked into what requires it. */

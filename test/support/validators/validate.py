@@ -89,7 +89,7 @@ CHECKS = {
 def main(kind: str, *files: str) -> int:
     try:
         CHECKS[kind](*map(Path, files))
-    except Exception as error:  # each library has errors of its own
+    except Exception as error:  # noqa: BLE001 - each library has errors of its own
         print(f"{type(error).__name__}: {error}")
         return 1
     return 0

@@ -12,6 +12,9 @@ import {
   CVE_2022_3602,
   GHSA_JFHM,
   nvdRecord,
+  OSV_2025_300,
+  OSV_2026_343,
+  PSF_2024_1,
   pythonAffected,
   pythonRange,
   PYSEC_2012_19,
@@ -66,7 +69,7 @@ async function lookUp(
 
 /** What is found of one part, as `ids rating fixes`. */
 async function found(...parts: readonly BilledPart[]): Promise<string[]> {
-  const { vulnerabilities } = await lookUp(parts);
+  const { vulnerabilities } = await lookUp(parts, { now: Date.parse('2026-11-21') });
   return vulnerabilities.map(({ ids, severity, fixes }) =>
     [ids.join('='), severity?.rating ?? '?', fixes.join('|')].join(' ').trim(),
   );
@@ -156,6 +159,46 @@ describe('distributions of the Python index', () => {
   it('are not found by what was withdrawn', async () => {
     await put([{ ...GHSA_JFHM, withdrawn: '2024-11-01T00:00:00Z' }, PYSEC_2012_19]);
     expect(await found(wheel('cryptography', '41.0.5'))).toEqual([]);
+  });
+});
+
+describe('what OSV knows by the tag in its repository', () => {
+  const pcre2 = (tag: string): BilledPart => ({
+    ...component('pcre2', '10'),
+    repository: { url: 'https://github.com/PCRE2Project/pcre2/', tag },
+  });
+
+  it.each([
+    ['pcre2-10.45', ['OSV-2026-343 high', 'OSV-2025-300 ?'], []],
+    ['pcre2-10.46', ['OSV-2026-343 high'], []],
+    ['pcre2-10.44', [], ['OSV-2026-343']],
+    ['pcre2-10.48', [], ['OSV-2026-343']],
+  ])('%s is found, or it is told that a record has no end', async (tag, expected, undecided) => {
+    await put([OSV_2025_300, OSV_2026_343]);
+    expect(await found(pcre2(tag))).toEqual(expected);
+    const report = await lookUp([pcre2(tag)], { now: Date.parse('2026-03-04') });
+    expect(report.undecided.flatMap(({ ids }) => ids)).toEqual(undecided);
+    expect(report.feeds).toEqual([{ feed: 'Git', records: 2, newest: '2026-03-03T00:19:45.154Z' }]);
+  });
+
+  it('commits alone decide nothing, unless another database knows versions', async () => {
+    const cpython: BilledPart = {
+      ...component('cpython', '3.12.1', 'cpe:2.3:a:python:python'),
+      repository: { url: 'https://github.com/python/cpython', tag: 'v3.12.1' },
+    };
+    await put([PSF_2024_1]);
+    const alone = await lookUp([cpython]);
+    expect(alone.undecided).toEqual([{ part: 'component:cpython', ids: ['CVE-2023-6597', 'PSF-2024-1'] }]);
+    expect(formatAdvisories(alone)[0]).toBe('undecided: cpython: look at CVE-2023-6597, PSF-2024-1');
+    const bounds = { criteria: 'cpe:2.3:a:python:python:*:*:*:*:*:*:*:*', versionStartIncluding: '3.12.0' };
+    const nvd = (end: string): object =>
+      nvdRecord('CVE-2023-6597', [[{ ...bounds, versionEndExcluding: end }]]);
+    await put([PSF_2024_1, nvd('3.12.1')]);
+    expect((await lookUp([cpython])).undecided).toEqual([]);
+    expect(await found(cpython)).toEqual([]);
+    await put([PSF_2024_1, nvd('3.12.2')]);
+    expect((await lookUp([cpython])).undecided).toEqual([]);
+    expect(await found(cpython)).toEqual(['CVE-2023-6597 ? 3.12.2']);
   });
 });
 

@@ -28,6 +28,7 @@ const MANIFEST: Manifest = {
       version: '3.13.15+local',
       license: 'Python-2.0.1',
       cpe: 'cpe:2.3:a:python:python',
+      repository: { url: 'https://github.com/python/cpython', tag: 'v3.13.15' },
       purl: 'pkg:generic/cpython@3.13.15',
       requires: ['component:zlib'],
       sources: [{ file: 'p+q.tar.xz', sha256: digest('a') }],
@@ -91,7 +92,10 @@ describe('CycloneDX', () => {
       type: 'application',
       cpe: String.raw`cpe:2.3:a:python:python:3.13.15\+local:*:*:*:*:*:*:*`,
       licenses: [{ license: { id: 'Python-2.0.1' } }],
-      externalReferences: [{ type: 'source-distribution', hashes: [{ content: digest('a') }] }],
+      externalReferences: [
+        { type: 'source-distribution', hashes: [{ content: digest('a') }] },
+        { type: 'vcs', url: 'https://github.com/python/cpython', comment: 'tag v3.13.15' },
+      ],
     });
     expect(part('wheel:app')).toMatchObject({
       purl: 'pkg:pypi/app@2',
