@@ -7,6 +7,7 @@ export { applyFile, deltaFiles } from './pipeline/delta.ts';
 export { lockBundle, whyName, type LockOptions } from './pipeline/lock.ts';
 export { rebuildTarball } from './pipeline/rebuild.ts';
 export { listRecipes } from './pipeline/recipes.ts';
+export { writeReport } from './pipeline/report.ts';
 export { signFile } from './pipeline/sign.ts';
 export { fetchBundle, mirrorBundle } from './pipeline/sources.ts';
 export { tryBundle } from './pipeline/try.ts';

@@ -165,12 +165,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'inspect',
     summary: 'show what is inside a tarball: components, versions, licences, sizes',
     positionals: [FILE],
-    options: ['sbom', 'vex'],
+    options: [...RECIPE_OPTIONS, 'sbom', 'vex', 'html', 'advisories', 'max-age'],
     examples: [
       { command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --json', does: 'the same for programs' },
       {
         command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --sbom spdx > keystone.spdx.json',
         does: 'its bill of materials as SPDX',
+      },
+      {
+        command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --html report.html',
+        does: 'sizes, licences, findings, dependencies and times as a page for a browser',
       },
     ],
     load: () => import('./commands/inspect.ts'),

@@ -104,6 +104,12 @@ export const OPTIONS = {
     help: 'days that the database may be old (default: 30)',
   },
   vex: { kind: 'flag', help: 'print what is stated of published vulnerabilities instead, as OpenVEX' },
+  html: {
+    kind: 'value',
+    metavar: 'FILE',
+    completes: 'file',
+    help: 'write a page about the tarball, which needs no network to be read',
+  },
   'passphrase-file': {
     kind: 'value',
     metavar: 'FILE',

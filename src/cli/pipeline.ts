@@ -19,6 +19,7 @@ export type Pipeline = Pick<
   | 'inspectFile'
   | 'diffFiles'
   | 'readSbom'
+  | 'writeReport'
   | 'deltaFiles'
   | 'applyFile'
   | 'readVex'

@@ -141,6 +141,14 @@ export interface InspectResult {
   readonly parts: readonly InspectedPart[];
 }
 
+export interface ReportResult {
+  /** Absolute path of the page. */
+  readonly page: string;
+  readonly release: string;
+  /** Digest of the page. */
+  readonly sha256: Sha256;
+}
+
 export interface ChangedPart {
   readonly kind: 'bundle' | 'component' | 'wheel';
   readonly name: string;

@@ -38,15 +38,16 @@ export function compareBytes(a: string, b: string): number {
 
 const HASH_BUFFER_SIZE = 1 << 20;
 
-export async function hashFile(file: string): Promise<Sha256> {
+/** Digest of a file from its byte `start` on. */
+export async function hashFile(file: string, start = 0): Promise<Sha256> {
   const hash = createHash('sha256');
   // By hand, because a stream costs more than it takes to read one of a release's ten thousand small files.
   const handle = await open(file);
   try {
     const { size } = await handle.stat();
     const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(size, HASH_BUFFER_SIZE)));
-    for (let length = -1; length !== 0;) {
-      length = (await handle.read(buffer, 0, buffer.length)).bytesRead;
+    for (let length = -1, position = start; length !== 0; position += length) {
+      length = (await handle.read(buffer, 0, buffer.length, position)).bytesRead;
       hash.update(buffer.subarray(0, length));
     }
   } finally {

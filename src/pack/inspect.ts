@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { compareReleases } from '../domain/comparison.ts';
+import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { MANIFEST_FILE, type Manifest, type Part } from '../domain/manifest.ts';
+import { CHECKSUMS_FILE, MANIFEST_FILE, type Manifest, type Part } from '../domain/manifest.ts';
 import type { DiffResult, InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
-import { findContent } from '../io/archive.ts';
-import { formatOpenVex } from './openvex.ts';
+import { findContent, readLeadingFile } from '../io/archive.ts';
+import { hashBytes, hashFile } from '../io/files.ts';
 import { parseManifest } from './manifest.ts';
+import { formatOpenVex } from './openvex.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 import { formatSpdx } from './sbom/spdx.ts';
 
@@ -16,11 +18,41 @@ export async function readManifestFromTarball(file: string): Promise<Manifest> {
   const text = content?.toString() ?? '';
   const manifest = parseManifest(text);
   if (manifest !== undefined) return manifest;
-  throw new KsbundleError({
+  const why = text === '' ? `it has no ${MANIFEST_FILE}` : `its ${MANIFEST_FILE} is not of format 1`;
+  throw notARelease(file, why);
+}
+
+/** What a release tarball is told from others by. */
+export interface TarballIdentity {
+  /** Digest of the file as it is. */
+  readonly tarball: Sha256;
+  /** Digest of the file without the signature that leads it. */
+  readonly unsigned: Sha256;
+  /** Digest of the release's checksums. */
+  readonly releaseId: Sha256;
+  readonly signature: 'none' | 'unchecked';
+}
+
+/** Digests of a release tarball. Throws `KSB_NOT_A_RELEASE` if it has no checksums, and what `findContent` throws. */
+export async function identifyTarball(file: string): Promise<TarballIdentity> {
+  const leading = await readLeadingFile(file);
+  const checksums = await findContent(file, (name) => name.split('/').slice(1).join('/') === CHECKSUMS_FILE);
+  if (checksums === undefined) throw notARelease(file, `it has no ${CHECKSUMS_FILE}`);
+  const tarball = await hashFile(file);
+  return {
+    tarball,
+    unsigned: leading === undefined ? tarball : await hashFile(file, leading.length),
+    releaseId: hashBytes(checksums),
+    signature: leading === undefined ? 'none' : 'unchecked',
+  };
+}
+
+function notARelease(file: string, why: string): KsbundleError {
+  return new KsbundleError({
     code: 'KSB_NOT_A_RELEASE',
     exitCode: ExitCode.integrity,
     message: `${file} is not a release of ksbundle`,
-    why: text === '' ? `it has no ${MANIFEST_FILE}` : `its ${MANIFEST_FILE} is not of format 1`,
+    why,
   });
 }
 

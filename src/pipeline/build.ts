@@ -2,6 +2,7 @@ import { chmod, copyFile as copy, mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type TaskResult } from '../domain/events.ts';
+import { recordTimeline } from '../domain/timeline.ts';
 import { releaseName } from '../domain/layout.ts';
 import type { Source } from '../domain/recipe.ts';
 import type { BuildResult } from '../domain/results.ts';
@@ -11,13 +12,14 @@ import { fetchAll } from '../fetch/all.ts';
 import { fetchSource, wheelSource } from '../fetch/source.ts';
 import { findHostTools } from '../host/find.ts';
 import { explainDiskFull } from '../io/disk.ts';
-import { hashFile } from '../io/files.ts';
+import { hashFile, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
 import { readSigningKey, type PrivateKeyFile } from '../pack/keys.ts';
 import { envelopeFile } from '../pack/envelope.ts';
 import { provenanceFile } from '../pack/provenance.ts';
 import { detachedSignature, signTarball } from '../pack/signature.ts';
+import { formatTimeline, timelineFile } from '../pack/timeline.ts';
 import type { Context } from './context.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
 import { makeRelease } from './release.ts';
@@ -30,10 +32,13 @@ export interface BuildOptions {
 
 /** Builds a bundle, as far as it is not built yet, and leaves its tarball, signed if asked, in the context's `outDirectory`. */
 export async function buildBundle(
-  context: Context,
+  { emit: report, ...rest }: Context,
   name: string,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
+  const recorder = recordTimeline(report, () => performance.now());
+  const { emit } = recorder;
+  const context: Context = { ...rest, fetch: { ...rest.fetch, emit }, emit };
   // Before all that work: a key that cannot sign.
   const key = options.sign === undefined ? undefined : await readSigningKey(options.sign);
   const subject = await loadLockedSubject(context, name);
@@ -53,6 +58,14 @@ export async function buildBundle(
   for (const stale of [detachedSignature(target), envelopeFile(target)]) await rm(stale, { force: true });
   await deliver(context.store.pathOf(tarball), target, tarball);
   await deliver(context.store.pathOf(provenance), provenanceFile(target), provenance);
+  const tasks = recorder.tasks();
+  // A build that found everything there tells nothing: what made the tarball stays.
+  if (tasks.some(({ outcome }) => outcome === 'done'))
+    await writeFileAtomically(timelineFile(target), formatTimeline({ format: 1, tarball, tasks })).catch(
+      (error: unknown) => {
+        throw explainDiskFull(error, target);
+      },
+    );
   const signed = key === undefined ? undefined : await signTarball(target, key);
   return { tarball: target, reused, audit, ...(signed === undefined ? {} : { signature: signed.signature }) };
 }

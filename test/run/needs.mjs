@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 const PROGRAMS = {
   bzip2: ['bzip2'],
   'busybox-static': ['busybox'],
+  'chromium-headless-shell': ['chromium-headless-shell'],
   dash: ['dash'],
   debootstrap: ['debootstrap'],
   'diffoscope-minimal': ['diffoscope'],

@@ -1,5 +1,5 @@
 import type { RunCommand } from '../command.ts';
-import { formatBytes } from '../reporter/format.ts';
+import { formatBytes } from '../../domain/quantities.ts';
 
 export const run: RunCommand = async ({ flags, open }) => {
   const dryRun = flags['dry-run'] === true;

@@ -1,5 +1,5 @@
 import type { RunCommand } from '../command.ts';
-import { formatBytes } from '../reporter/format.ts';
+import { formatBytes } from '../../domain/quantities.ts';
 import { alignColumns } from './columns.ts';
 
 export const run: RunCommand = async ({ open }) => {

@@ -1,5 +1,5 @@
 import type { ChangedFile, ChangedPart } from '../../domain/results.ts';
-import { formatBytes } from '../reporter/format.ts';
+import { formatBytes } from '../../domain/quantities.ts';
 import { alignColumns } from './columns.ts';
 
 /** What differs between two releases, for people: every part, and every file that no version explains. */

@@ -1,5 +1,5 @@
 import type { RunCommand } from '../command.ts';
-import { formatBytes } from '../reporter/format.ts';
+import { formatBytes } from '../../domain/quantities.ts';
 import { chooseDestination } from './destination.ts';
 import { withInputFile } from './input-file.ts';
 

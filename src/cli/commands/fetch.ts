@@ -1,6 +1,6 @@
 import type { FetchResult } from '../../domain/results.ts';
 import type { CommandResult, RunCommand } from '../command.ts';
-import { formatBytes } from '../reporter/format.ts';
+import { formatBytes } from '../../domain/quantities.ts';
 import { chooseBundle } from './bundle-choice.ts';
 import { alignColumns } from './columns.ts';
 

@@ -1,20 +1,37 @@
 import { SBOM_FORMATS } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
+import { formatBytes } from '../../domain/quantities.ts';
 import { usageError } from '../usage-error.ts';
-import { formatBytes } from '../reporter/format.ts';
 import { alignColumns } from './columns.ts';
 import { withInputFile } from './input-file.ts';
+import { lookUpOptions } from './look-up.ts';
+import { pathOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
   const pipeline = await call.pipeline();
   const format = SBOM_FORMATS.find((name) => name === call.flags.sbom);
-  if (format !== undefined && call.flags.vex === true)
-    throw usageError('KSB_BAD_VALUE', '--sbom and --vex are two documents', 'ask for one after the other');
+  const { flags } = call;
+  const asked = (['sbom', 'vex', 'html'] as const).filter(
+    (name) => flags[name] !== undefined && flags[name] !== false,
+  );
+  if (asked.length > 1)
+    throw usageError(
+      'KSB_BAD_VALUE',
+      `--${asked.join(' and --')} are different documents`,
+      'ask for one after the other',
+    );
   if (format !== undefined || call.flags.vex === true) {
     const text = await withInputFile(call, (file) =>
       format === undefined ? pipeline.readVex(file) : pipeline.readSbom(file, format),
     );
     return { data: JSON.parse(text), lines: [text.trimEnd()] };
+  }
+  const page = pathOption(call, 'html');
+  if (page !== undefined) {
+    const lookUp = lookUpOptions(call);
+    const { context } = await call.open();
+    const report = await withInputFile(call, (file) => pipeline.writeReport(context, file, { page, lookUp }));
+    return { data: report, lines: [report.page] };
   }
   const result = await withInputFile(call, (file) => pipeline.inspectFile(file));
   const rows = result.parts.map(({ kind, name, version, license, size }) => [

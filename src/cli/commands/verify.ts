@@ -1,6 +1,6 @@
 import type { VerifyResult } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
-import { formatBytes } from '../reporter/format.ts';
+import { formatBytes } from '../../domain/quantities.ts';
 import { withInputFile } from './input-file.ts';
 import { pathOption } from './path-option.ts';
 

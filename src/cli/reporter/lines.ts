@@ -1,5 +1,5 @@
 import type { Event } from '../../domain/events.ts';
-import { formatTime } from './format.ts';
+import { formatTime } from '../../domain/quantities.ts';
 import { endedLine, warningLines } from './messages.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { createTurns } from './turns.ts';

@@ -1,6 +1,6 @@
 import type { Event } from '../../domain/events.ts';
 import type { Style } from '../style.ts';
-import { formatBytes, formatTime } from './format.ts';
+import { formatBytes, formatTime } from '../../domain/quantities.ts';
 
 type EventOf<Type extends Event['type']> = Extract<Event, { readonly type: Type }>;
 

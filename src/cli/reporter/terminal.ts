@@ -1,6 +1,6 @@
 import ora from 'ora';
 import type { Event } from '../../domain/events.ts';
-import { formatTime } from './format.ts';
+import { formatTime } from '../../domain/quantities.ts';
 import { endedLine, progressText, warningLines } from './messages.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { createTurns } from './turns.ts';

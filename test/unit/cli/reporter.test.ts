@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createConsole, type OutputStream } from '../../../src/cli/console.ts';
-import { formatBytes, formatTime } from '../../../src/cli/reporter/format.ts';
+import { formatBytes, formatTime } from '../../../src/domain/quantities.ts';
 import { chooseReporter } from '../../../src/cli/reporter/reporter.ts';
 import type { Event } from '../../../src/domain/events.ts';
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { packTree, readLeadingFile, replaceLeadingFile, unpackArchive } from '../../../src/io/archive.ts';
 import { hashFile } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
+import { identifyTarball } from '../../../src/pack/inspect.ts';
 import { generateKeys, readSigningKey, readVerifyingKey } from '../../../src/pack/keys.ts';
 import { packRelease } from '../../../src/pack/pack-release.ts';
 import { verifyTarball } from '../../../src/pack/verify.ts';
@@ -73,6 +74,12 @@ describe('a signed tarball', () => {
     const unsigned = path.join(directory, 'unsigned.tar.gz');
     await writeFile(unsigned, payload);
     const { releaseId } = await verifyTarball(unsigned);
+    expect(await identifyTarball(tarball)).toEqual({
+      tarball: await hashFile(tarball),
+      unsigned: await hashFile(unsigned),
+      releaseId,
+      signature: 'unchecked',
+    });
     expect(await verifyTarball(tarball)).toMatchObject({
       releaseId,
       signature: 'unchecked',

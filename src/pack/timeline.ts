@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { isSha256, type Sha256 } from '../domain/digest.ts';
+import type { Timeline } from '../domain/timeline.ts';
+
+/** Where the timeline of a tarball's build lies. */
+export function timelineFile(tarball: string): string {
+  return `${tarball}.build.json`;
+}
+
+const milliseconds = z.number().nonnegative();
+const schema = z.object({
+  format: z.literal(1),
+  tarball: z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value)),
+  tasks: z.array(
+    z.object({
+      task: z.string(),
+      title: z.string(),
+      outcome: z.enum(['done', 'reused', 'failed', 'interrupted']),
+      start: milliseconds,
+      time: milliseconds,
+    }),
+  ),
+});
+
+/** Parses a timeline; undefined if it is not one of format 1. */
+export function parseTimeline(text: string): Timeline | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+export function formatTimeline(timeline: Timeline): string {
+  return `${JSON.stringify(timeline, null, 1)}\n`;
+}

@@ -1,0 +1,92 @@
+import type { AdvisoryReport } from '../domain/advisories/report.ts';
+import type { AuditReport } from '../domain/audit.ts';
+import type { Sha256 } from '../domain/digest.ts';
+import type { Manifest, ManifestComponent, ManifestWheel, Part } from '../domain/manifest.ts';
+import type { InspectResult, SignatureState } from '../domain/results.ts';
+import type { Timeline } from '../domain/timeline.ts';
+
+/** Everything that a report tells. */
+export interface ReportFacts {
+  readonly inspected: InspectResult;
+  readonly manifest: Manifest;
+  /** Digest of the checksums: names the release, whoever signed it. */
+  readonly releaseId: Sha256;
+  /** Digest of the tarball as it is. */
+  readonly tarball: Sha256;
+  readonly signature: Exclude<SignatureState, 'valid'>;
+  readonly audit: AuditReport;
+  /** There if it was looked up. */
+  readonly advisories?: AdvisoryReport | undefined;
+  /** There if it lay beside the tarball and is of it. */
+  readonly timeline?: Timeline | undefined;
+}
+
+/** A part of the release as all sections show it. */
+export interface ReportPart {
+  readonly part: Part;
+  /** Of its row in the table of parts; names may hold anything. */
+  readonly id: string;
+  readonly kind: 'component' | 'wheel' | 'bundle';
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  /** Bytes on disk. */
+  readonly size: number;
+  readonly files: number;
+  /** It ships nothing but its licence: it is linked into what requires it. */
+  readonly linkedIn: boolean;
+  readonly requires: readonly Part[];
+  /** Archives it was built from, or the wheel it is. */
+  readonly archives: readonly { readonly file: string; readonly sha256: Sha256 }[];
+}
+
+type DescribedPart = Pick<
+  ReportPart,
+  'part' | 'kind' | 'name' | 'version' | 'license' | 'requires' | 'archives'
+>;
+
+/** The parts of a release: what its own files are first, then components and wheels by name. */
+export function partsOf({ manifest }: ReportFacts): readonly ReportPart[] {
+  const totals = new Map<Part, { size: number; files: number; linkedIn: boolean }>();
+  for (const entry of manifest.files) {
+    const total = totals.get(entry.part) ?? { size: 0, files: 0, linkedIn: true };
+    total.size += 'size' in entry ? entry.size : 0;
+    total.files += 1;
+    total.linkedIn &&= entry.path.startsWith('licenses/');
+    totals.set(entry.part, total);
+  }
+  const described: readonly DescribedPart[] = [
+    {
+      part: 'bundle',
+      kind: 'bundle',
+      name: manifest.bundle,
+      version: `${manifest.version}-${manifest.revision}`,
+      license: manifest.license,
+      requires: manifest.requires,
+      archives: [],
+    },
+    ...manifest.components.map((component) => describe('component', component, component.sources)),
+    ...manifest.wheels.map((wheel) => describe('wheel', wheel, [wheel])),
+  ];
+  return described.map((part, index) => ({
+    ...part,
+    ...(totals.get(part.part) ?? { size: 0, files: 0, linkedIn: true }),
+    id: `part-${index}`,
+  }));
+}
+
+function describe(
+  kind: 'component' | 'wheel',
+  { name, version, license, requires }: ManifestComponent | ManifestWheel,
+  archives: ReportPart['archives'],
+): DescribedPart {
+  return {
+    part: `${kind}:${name}`,
+    kind,
+    name,
+    version,
+    license,
+    requires,
+    archives: archives.map(({ file, sha256 }) => ({ file, sha256 })),
+  };
+}

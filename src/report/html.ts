@@ -1,0 +1,37 @@
+/** Text that is HTML already. */
+export interface Html {
+  readonly html: string;
+}
+
+export type HtmlValue = string | number | Html | readonly Html[];
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Makes text safe in content and in quoted attributes. */
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/gu, (character) => ENTITIES[character] ?? '');
+}
+
+/**
+ * A template for HTML: every value is escaped unless it came out of one of these itself. The indentation of its lines is left out, so that it
+ * must hold no preformatted text.
+ */
+export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+  return {
+    html: strings.map((text, index) => text.replace(/\n\s+/gu, '\n') + render(values[index] ?? '')).join(''),
+  };
+}
+
+function render(value: HtmlValue): string {
+  if (typeof value === 'string') return escapeHtml(value);
+  if (typeof value === 'number') return String(value);
+  return 'html' in value ? value.html : value.map(({ html: text }) => text).join('');
+}
+
+export const NOTHING: Html = { html: '' };

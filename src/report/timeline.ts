@@ -1,0 +1,41 @@
+import { formatTime } from '../domain/quantities.ts';
+import type { Timeline, TimedTask } from '../domain/timeline.ts';
+import { html, type Html } from './html.ts';
+import type { StyledHtml } from './treemap.ts';
+
+/** When each task of the build ran, and for how long; that it is not known, if it is not. */
+export function renderTimeline(timeline: Timeline | undefined): StyledHtml {
+  const tasks = timeline?.tasks ?? [];
+  const end = Math.max(0, ...tasks.map(({ start, time }) => start + time));
+  if (end === 0) {
+    const content = html`<p>
+      Not known: no <code>.build.json</code> of this tarball lies beside it.
+      <code>ksbundle build</code> writes one; it tells of one machine and one hour, and is no part of the
+      release.
+    </p>`;
+    return { content, css: '' };
+  }
+  const percent = (value: number): string => `${((100 * value) / end).toFixed(3)}%`;
+  const css = tasks
+    .map(({ start, time }, index) => `#task-${index}{margin-left:${percent(start)};width:${percent(time)}}`)
+    .join('\n');
+  return {
+    content: html`<p>${tasks.length} tasks in ${formatTime(end)}.</p>
+      <ol class="timeline" aria-label="Tasks of the build, in order of their start">
+        ${tasks.map(renderTask)}
+      </ol>`,
+    css,
+  };
+}
+
+function renderTask({ task, title, outcome, start, time }: TimedTask, index: number): Html {
+  const [stage = task] = task.split(':');
+  return html`<li>
+    <span class="task">${stage} <strong>${title.replace(/^Fetching /u, '')}</strong></span
+    ><span class="bar"><span id="task-${index}" class="${outcome}"></span></span
+    ><span class="time"
+      >${outcome === 'done' ? '' : `${outcome}, `}${formatTime(time)}
+      <small>from ${formatTime(start)}</small></span
+    >
+  </li> `;
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { recordTimeline } from '../../../src/domain/timeline.ts';
+import { html } from '../../../src/report/html.ts';
+import { formatReport } from '../../../src/report/report.ts';
+import { squarify } from '../../../src/report/squarify.ts';
+import { HOSTILE, reportFacts } from '../../support/report-facts.ts';
+
+describe('a report', () => {
+  it('is the same for the same facts', () => {
+    expect(formatReport(reportFacts())).toBe(formatReport(reportFacts()));
+  });
+
+  it('has no element that runs, or that a browser fetches something for, whatever things are called', () => {
+    const page = formatReport(reportFacts(HOSTILE));
+    const elements = new Set([...page.matchAll(/<([a-z0-9]+)/giu)].map(([, name]) => name));
+    for (const name of ['script', 'img', 'link', 'iframe', 'object', 'base', 'form'])
+      expect(elements).not.toContain(name);
+    const attributes = new Set(
+      [...page.matchAll(/<[a-z0-9]+((?:\s+[a-z-]+="[^"]*")*)/giu)].flatMap(([, text = '']) =>
+        [...text.matchAll(/\s([a-z-]+)="/giu)].map(([, name]) => name),
+      ),
+    );
+    for (const name of ['style', 'src', 'srcset', 'onerror', 'onload'])
+      expect(attributes).not.toContain(name);
+    expect(page.match(/href="(?!#)/gu)).toBeNull();
+  });
+
+  it('says what is not known', () => {
+    const page = formatReport({ ...reportFacts(), timeline: undefined, advisories: undefined });
+    expect(page).toContain('Not known: no');
+    expect(page).toContain('Not looked up: no database');
+  });
+});
+
+describe('a template', () => {
+  it('escapes every value that is not HTML itself', () => {
+    const inner = html`<b>${'<&>'}</b>`;
+    expect(html`<p title="${`"'`}">${inner}${[inner, inner]}${1}</p>`.html).toBe(
+      `<p title="&quot;&#39;"><b>&lt;&amp;&gt;</b>${'<b>&lt;&amp;&gt;</b>'.repeat(2)}1</p>`,
+    );
+  });
+});
+
+describe('a treemap', () => {
+  const area = { x: 0, y: 0, width: 6, height: 4 };
+
+  it('is that of the paper', () => {
+    const places = squarify([6, 6, 4, 3, 2, 2, 1], area);
+    expect(
+      places.map(({ x, y, width, height }) =>
+        [x, y, width, height].map((value) => Math.round(value * 100) / 100),
+      ),
+    ).toEqual([
+      [0, 0, 3, 2],
+      [0, 2, 3, 2],
+      [3, 0, 1.71, 2.33],
+      [4.71, 0, 1.29, 2.33],
+      [3, 2.33, 1.2, 1.67],
+      [4.2, 2.33, 1.2, 1.67],
+      [5.4, 2.33, 0.6, 1.67],
+    ]);
+  });
+
+  it('gives each its share and leaves nothing over', () => {
+    const sizes = Array.from({ length: 200 }, (_, index) => 1e6 / (index + 1) ** 1.5);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const places = squarify(sizes, area);
+    for (const [index, { x, y, width, height }] of places.entries()) {
+      expect((width * height) / 24).toBeCloseTo((sizes[index] ?? 0) / total, 9);
+      expect(Math.min(x, y)).toBeGreaterThanOrEqual(0);
+      expect(x + width).toBeLessThanOrEqual(6 + 1e-9);
+      expect(y + height).toBeLessThanOrEqual(4 + 1e-9);
+    }
+  });
+});
+
+describe('a timeline', () => {
+  it('has the tasks that ended, in order of their start, and passes on every event', () => {
+    let now = 1000;
+    const seen: string[] = [];
+    const { emit, tasks } = recordTimeline(
+      ({ type }) => seen.push(type),
+      () => now,
+    );
+    emit({ type: 'task-started', task: 'build:a', title: 'a 1' });
+    now = 1500;
+    emit({ type: 'task-started', task: 'build:b', title: 'b 1' });
+    emit({ type: 'task-ended', task: 'build:b', outcome: 'reused', time: 20 });
+    emit({ type: 'task-started', task: 'build:c', title: 'c 1' });
+    emit({ type: 'task-ended', task: 'build:a', outcome: 'done', time: 700 });
+    expect(tasks()).toEqual([
+      { task: 'build:a', title: 'a 1', outcome: 'done', start: 0, time: 700 },
+      { task: 'build:b', title: 'b 1', outcome: 'reused', start: 500, time: 20 },
+    ]);
+    expect(seen).toHaveLength(5);
+  });
+});
