@@ -116,6 +116,18 @@ def revert(instance: Instance, changes: Iterable[Change]) -> None:
             files.write_atomically(path, change.old, change.old_mode, change.old_owner)
 
 
+def unused_directories(instance: Instance, recorded: Recorded, wanted: Collection[str]) -> list[str]:
+    """Directories, relative to the instance, in which nothing lies but what an earlier run rendered, and which are not
+    among those that stay."""
+    former = {os.path.dirname(path) for path in recorded if not os.path.isabs(path)} - {"", *wanted}
+    return [
+        directory
+        for directory in sorted(former)
+        if os.path.isdir(instance.path(directory))
+        and all(os.path.join(directory, name) in recorded for name in os.listdir(instance.path(directory)))
+    ]
+
+
 def record(changes: Sequence[Change]) -> dict[str, dict[str, str]]:
     """What the receipt says of the files: the digest of what was rendered, also where the disk has an edited file."""
     return {

@@ -17,7 +17,7 @@ from typing import Any
 from . import advice, answers, backup, changes, files, host, preflight, receipt, report, service, space, units
 from .account import Account
 from .accounts import make_account
-from .changes import Change, Kind
+from .changes import Change, Kind, Recorded
 from .errors import Exit, Failure, Problem, problems_of
 from .files import Owner
 from .journal import Journal
@@ -290,9 +290,21 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
     with report.step("prove") as remark:
         remark("; ".join(product.prove(site)))
     journal.step("receipt")
+    _remove_unused_directories(session, site, session.receipt.files if session.receipt else {})
     if session.receipt is None or not session.receipt.same_facts(plan.receipt):
         receipt.write(site.instance.receipt, plan.receipt, site.account.readable)
     return up
+
+
+def unused_directories(session: Session, site: Site, recorded: Recorded) -> list[str]:
+    """Directories, relative to the instance, that are of no use any more once the recorded files are as answers ask."""
+    wanted = [directory.path for directory in session.product.directories(site)]
+    return changes.unused_directories(session.instance, recorded, wanted)
+
+
+def _remove_unused_directories(session: Session, site: Site, recorded: Recorded) -> None:
+    for directory in unused_directories(session, site, recorded):
+        os.rmdir(session.instance.path(directory))
 
 
 def _migration(session: Session, site: Site, plan: Plan) -> AbstractContextManager[Callable[[], None]]:
@@ -346,6 +358,7 @@ def _reverting(session: Session, site: Site, plan: Plan, give_room: Callable[[],
             with service.changing_units(plan.writes, undo=True):
                 changes.revert(site.instance, plan.writes)
             former_site = session.following(former, given=()).site()
+            _remove_unused_directories(session, former_site, plan.receipt.files)
             service.bring_up(session, former_site, renew=plan.renews, changed=_changed(session, plan))
             service.enable(former_site)
         except (Failure, OSError) as second:

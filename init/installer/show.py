@@ -12,7 +12,7 @@ from . import preflight, report, service, upgrade
 from .accounts import describe_making
 from .changes import EDITED_SUFFIX, Change, Kind
 from .errors import Failure, Problem
-from .install import Plan, is_idle, make_plan, needs_backup
+from .install import Plan, is_idle, make_plan, needs_backup, unused_directories
 from .move import Move
 from .processes import Process
 from .product import Site
@@ -99,6 +99,8 @@ def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> It
         yield _Step(_WORDS[change.kind], site.instance.path(change.path), _diff(change))
         if change.kind is Kind.CONFLICT:
             yield _Step("keep the edited one as", site.instance.path(change.path) + EDITED_SUFFIX)
+    former = session.receipt.files if session.receipt else {}
+    yield from (_Step("remove", site.instance.path(name)) for name in unused_directories(session, site, former))
     if steps.prepares:
         yield _Step("make keys, database, administrator and catalog")
     yield from unmade

@@ -26,7 +26,7 @@ def directories(site: Site) -> list[Directory]:
         Directory(CONFIG_DIRECTORY, 0o750, readable),
         Directory("etc/domains", 0o750, readable),
         Directory("keys", 0o700, own),
-        Directory("keys/tls", 0o750, readable),
+        *([Directory("keys/tls", 0o750, readable)] if settings.has_tls(site) else []),
         Directory("data", 0o700, own),
         Directory("log", 0o750, own),
         Directory("log/keystone", 0o750, own),

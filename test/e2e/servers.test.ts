@@ -205,8 +205,8 @@ describe.skipIf(lacking !== undefined)(
       await install(site, ['--server', 'uwsgi', '--port', '5000', ...NO_TLS]);
       await expectService('uwsgi', `http://${ADDRESS}:5000`);
       await expectNothing(`https://${ADDRESS}:443`, certificates.one);
-      const left = await machine.execute(['ls', '-A', `${site.instance}/keys/tls`]);
-      expect(left).toMatchObject({ exitCode: 0, stdout: '' });
+      const left = await machine.execute(['ls', `${site.instance}/keys`]);
+      expect(left).toMatchObject({ exitCode: 0, stdout: 'credential\nfernet\n' });
       expect(await send(machine, { method: 'GET', url: `http://[::1]:5000/v3` })).toMatchObject({
         status: 200,
       });
