@@ -143,19 +143,25 @@ $(printf '%s\n' "$odd" | sed '/^:$/d')"
 
 # Refuses a machine that cannot run the release's programs.
 check_machine() {
-  noise=$(LC_ALL=C "$python" -I -S -c '' 2>&1) && return
+  noise=$(LC_ALL=C "$python" -X utf8 -I -S -c 'import sys; sys.prefix.encode()' 2>&1) && return
   if [ ! -e /proc/self/exe ]; then
     complain "/proc is not mounted" "programs of the release find their libraries through it" "mount -t proc proc /proc"
     exit 3
   fi
+  hint="use a release for this machine, on a file system that allows programs"
   case $noise in
+    *'surrogates not allowed'*)
+      why="the path of the release is not UTF-8, and Python loads no library from such a one"
+      hint="move the release"
+      noise=
+      ;;
     *GLIBC_*) why="this host's C library is older than the release needs" ;;
     *'xec format'*) why="the release is for another kind of processor; this one is $(uname -m)" ;;
     *ermission*) why="its file system is mounted noexec, or the file may not be executed by this user" ;;
     *'not found'* | *'o such file'*) why="this host has no glibc, or it is for another kind of processor: $(uname -m)" ;;
     *) why="it ends with: $noise" ;;
   esac
-  complain "cannot run $python" "$why" "use a release for this machine, on a file system that allows programs"
+  complain "cannot run $python" "$why" "$hint"
   [ -z "$noise" ] || printf '  | %s\n' "$noise" >&2
   exit 3
 }

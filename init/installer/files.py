@@ -35,12 +35,19 @@ def digest_file(path: str) -> str:
 
 
 def read(path: str) -> bytes | None:
-    """The file's content; None if there is no such file."""
+    """The file's content; None if there is no such file, or cannot be one."""
     try:
         with open(path, "rb") as file:
             return file.read()
-    except FileNotFoundError:
+    except OSError as error:
+        if not is_absence(error):
+            raise
         return None
+
+
+def is_absence(error: OSError) -> bool:
+    """Whether it says that there is nothing of that name, or that there cannot be."""
+    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def tail(path: str, lines: int = 8) -> list[str]:

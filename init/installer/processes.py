@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from . import files
 from .account import Account
 from .errors import Exit, Failure, Problem
 
@@ -62,7 +63,9 @@ def find_processes(run: str, names: Collection[str], former: str = "") -> list[P
     """
     try:
         wanted = os.stat(run)
-    except FileNotFoundError:
+    except OSError as error:
+        if not files.is_absence(error):
+            raise
         return []
     found = []
     for pid in _pids():

@@ -34,6 +34,13 @@ class WriteTest(support.DirectoryTest):
             self.assertEqual(reader.read(), b"old")
         self.assertEqual(path.read_bytes(), b"new")
 
+    def test_there_is_no_file_where_there_cannot_be_one(self) -> None:
+        file = self.directory / "file"
+        file.write_bytes(b"content")
+        for path in (self.directory / "none", file / "below", self.directory / ("n" * 256)):
+            self.assertIsNone(files.read(str(path)))
+        self.assertRaises(IsADirectoryError, files.read, str(self.directory))
+
     def test_a_left_over_of_a_killed_writer_is_no_obstacle(self) -> None:
         path = self.directory / "file"
         (self.directory / f"file{files.TEMPORARY_SUFFIX}").write_bytes(b"half")
