@@ -13,7 +13,7 @@ import time
 from contextlib import ExitStack, suppress
 from typing import NoReturn
 
-from . import backup, files, former, install, lock, preflight, receipt, report
+from . import advice, backup, files, former, install, lock, preflight, receipt, report
 from .errors import Exit, Failure, Problem, check_all, problems_of
 from .instance import Instance
 from .journal import SWITCH, Journal
@@ -155,7 +155,7 @@ def _check_site(session: Session, move: Move) -> None:
 
 def _upgrade(session: Session, move: Move) -> None:
     site = session.site()
-    for problem in session.product.warn(site):
+    for problem in (*session.product.warn(site), *advice.warn(target_site(session, move))):
         report.warn(problem)
     journal = session.journal
     with ExitStack() as held:
