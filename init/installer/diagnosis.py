@@ -16,7 +16,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
     """Everything that is wrong now, causes before what follows from them."""
     manager = manager_of(site)
     return [
-        *_check_journal(session),
+        *session.interruptions(),
         *place.check(session),
         *space.check(space.volumes(site.instance)),
         *service.check_units(session, site),
@@ -29,16 +29,6 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
 def find_worries(session: Session, site: Site) -> list[Problem]:
     """What will be wrong soon."""
     return [*space.warn(space.volumes(site.instance)), *session.product.expiring(site)]
-
-
-def _check_journal(session: Session) -> Iterator[Problem]:
-    unfinished = session.unfinished
-    if unfinished is not None:
-        yield Problem(
-            f"{unfinished.operation} of {unfinished.began} was cut off",
-            why=f"its last step was: {unfinished.last_step}",
-            hint=f"run {unfinished.resume or session.command_line('install')}; it goes on from there",
-        )
 
 
 def _check_daemons(session: Session, site: Site, manager: Manager) -> Iterator[Problem]:

@@ -87,19 +87,29 @@ class Session:
             # Where an install is at work, there will be one.
             with suppress(PermissionError), self.exclusive():
                 pass
+        why = "no receipt was found"
         if self.receipt is not None:
             why = f"it was uninstalled on {self.receipt.uninstalled}; its data is kept"
-        else:
-            why = "an install was cut off before its end" if self.unfinished else "no receipt was found"
+        hint = "run init/bootstrap.sh install, or name another instance with --instance"
         raise Failure(
             Exit.PREFLIGHT,
             Problem(
                 "there is no installed instance",
                 where=self.instance.root,
                 why=why,
-                hint="run init/bootstrap.sh install, or name another instance with --instance",
+                hint="" if self.unfinished else hint,
             ),
+            *self.interruptions(),
         )
+
+    def interruptions(self) -> Iterator[Problem]:
+        """The operation that was cut off, if there is one, and what finishes it."""
+        if self.unfinished is not None:
+            yield Problem(
+                f"{self.unfinished.operation} of {self.unfinished.began} was cut off",
+                why=f"its last step was: {self.unfinished.last_step}",
+                hint=f"run {self.unfinished.resume or self.command_line('install')}; it goes on from there",
+            )
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

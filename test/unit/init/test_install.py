@@ -175,6 +175,18 @@ class InstallTest(support.DirectoryTest):
         self.assertIn("host=127.0.0.1", self.conf())
         self.assertEqual(json.loads((self.instance / "receipt.json").read_text())["answers"], {})
 
+    def test_what_was_cut_off_is_named_where_nothing_is_installed(self) -> None:
+        self.cut_at(1)
+        for operation in ("install", "uninstall"):
+            with self.assertRaises(Failure) as caught:
+                status.status(self.session("status"), as_json=False)
+            self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+            self.assertRegex(caught.exception.problems[1].what, f"^{operation} of .* was cut off$")
+            self.install()
+            with quiet():
+                uninstall.uninstall(self.session("uninstall"), uninstall.Wish())
+            self.session("uninstall").journal.begin("uninstall", {})
+
     def cuts_of_a_change(self) -> Iterator[int]:
         """Each time, an instance of 10.0.0.1 whose change to 10.0.0.2 was cut off at the next line of its journal."""
         self.install("--host", "10.0.0.1")
