@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { auditTree } from '../../../src/audit/audit.ts';
 import { RULES } from '../../../src/audit/rules.ts';
-import { FAULTS, makeSoundRelease, OPTIONS } from '../../fixtures/planted-faults.ts';
+import { FAULTS, HARMLESS, makeSoundRelease, OPTIONS } from '../../fixtures/planted-faults.ts';
 
 let root: string;
 
@@ -29,6 +29,12 @@ test('every rule has a planted fault', () => {
 test('rules have names of their own, in order', () => {
   const names = RULES.map(({ name }) => name);
   expect(names).toEqual([...new Set(names)].toSorted());
+});
+
+test.each(HARMLESS)('$rule has nothing against $what', async ({ rule, plant, options }) => {
+  await plant(root);
+  const { findings } = await auditTree(root, { ...OPTIONS, ...options });
+  expect(findings.filter((finding) => finding.rule === rule)).toEqual([]);
 });
 
 describe.each(FAULTS)('$rule: $what', ({ rule, path: file, subject, says, plant }) => {
