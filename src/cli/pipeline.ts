@@ -24,6 +24,7 @@ export type Pipeline = Pick<
   | 'applyFile'
   | 'readVex'
   | 'whyName'
+  | 'whyInFile'
   | 'listCache'
   | 'verifyCache'
   | 'collectCache'

@@ -1,3 +1,4 @@
+import type { VulnerabilityChanges } from './advisories/comparison.ts';
 import type { AuditReport } from './audit.ts';
 import type { Sha256 } from './digest.ts';
 import type { Part } from './manifest.ts';
@@ -178,6 +179,8 @@ export interface DiffResult {
   readonly parts: readonly ChangedPart[];
   /** Sorted by path. */
   readonly files: readonly ChangedFile[];
+  /** Known vulnerabilities that come and go; there if they were looked up. */
+  readonly vulnerabilities?: VulnerabilityChanges;
 }
 
 /** A file that came out otherwise when a release was built again. */

@@ -1,3 +1,4 @@
+import { chainsTo } from '../domain/chains.ts';
 import { normalizeDistribution, requirementName } from '../domain/distribution.ts';
 import type { Lockfile } from '../domain/lock.ts';
 
@@ -23,37 +24,10 @@ export function whyDistribution(lockfile: Lockfile, name: string): DistributionR
   if (entry === undefined) return undefined;
   const requires = new Map(entries.map((candidate) => [candidate.name, candidate.requires]));
   const roots = lockfile.requirements.flatMap((requirement) => requirementName(requirement) ?? []);
-  const shortest = shortestChains(roots, requires, wanted);
-  const chains = entries.flatMap((requirer) => {
-    const chain = requirer.requires.includes(wanted) ? shortest.get(requirer.name) : undefined;
-    return chain === undefined ? [] : [[...chain, wanted]];
-  });
-  if (roots.includes(wanted)) chains.push([wanted]);
   return {
     name: wanted,
     version: entry.version,
     ...('component' in entry ? { component: entry.component } : {}),
-    chains: chains.toSorted((a, b) => a.length - b.length || (a.join(' ') < b.join(' ') ? -1 : 1)),
+    chains: chainsTo(wanted, { roots, requires }),
   };
-}
-
-/** Breadth first from the roots: the shortest chain to everything that is reached without passing `avoided`. */
-function shortestChains(
-  roots: readonly string[],
-  requires: ReadonlyMap<string, readonly string[]>,
-  avoided: string,
-): ReadonlyMap<string, readonly string[]> {
-  const chains = new Map<string, readonly string[]>();
-  let front = roots.toSorted().map((root) => [root]);
-  while (front.length > 0) {
-    const next: string[][] = [];
-    for (const chain of front) {
-      const last = chain.at(-1) ?? '';
-      if (last === avoided || chains.has(last)) continue;
-      chains.set(last, chain);
-      for (const required of requires.get(last) ?? []) next.push([...chain, required]);
-    }
-    front = next;
-  }
-  return chains;
 }

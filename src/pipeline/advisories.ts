@@ -4,7 +4,7 @@ import { auditAdvisories } from '../audit/advisories.ts';
 import type { AdvisoryReport } from '../domain/advisories/report.ts';
 import { subjectOf } from '../domain/advisories/subjects.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { MANIFEST_FILE } from '../domain/manifest.ts';
+import { MANIFEST_FILE, type Manifest } from '../domain/manifest.ts';
 import { ifThere } from '../io/if-there.ts';
 import { parseManifest } from '../pack/manifest.ts';
 import { takeInventory } from '../pack/sbom/inventory.ts';
@@ -17,10 +17,10 @@ export interface LookUp {
   readonly maxAge: number;
 }
 
-/** Looks up everything that the bill of materials of an unpacked release lists. */
+/** Looks up everything that the bill of materials of an unpacked release lists. Throws `KSB_NOT_A_RELEASE`, and what `auditAdvisories` does. */
 export async function lookUpRelease(
   directory: string,
-  { database, maxAge }: LookUp,
+  lookUp: LookUp,
   signal: AbortSignal,
 ): Promise<AdvisoryReport> {
   const text = await ifThere(readFile(path.join(directory, MANIFEST_FILE), 'utf8'));
@@ -33,6 +33,15 @@ export async function lookUpRelease(
       why: `it has no ${MANIFEST_FILE} of format 1`,
     });
   }
+  return lookUpManifest(manifest, lookUp, signal);
+}
+
+/** Looks up everything that the bill of materials of a release lists. Throws what `auditAdvisories` does. */
+export async function lookUpManifest(
+  manifest: Manifest,
+  { database, maxAge }: LookUp,
+  signal: AbortSignal,
+): Promise<AdvisoryReport> {
   return auditAdvisories({
     database,
     maxAge,

@@ -25,7 +25,7 @@ export function formatAdvisories(report: AdvisoryReport): string[] {
 
 function formatOpen({ statement, fixes, ...vulnerability }: Vulnerability): string[] {
   return [
-    describe(vulnerability),
+    describeVulnerability(vulnerability),
     ...(statement === undefined ? [] : [`    under investigation: ${statement.reason}`]),
     fixes.length === 0
       ? '    → no version without it is named; if it does no harm here, a recipe can say so with [[vex]]'
@@ -36,10 +36,11 @@ function formatOpen({ statement, fixes, ...vulnerability }: Vulnerability): stri
 function formatSettled({ statement, ...vulnerability }: Vulnerability): string[] {
   const status = statement?.status === 'fixed' ? 'fixed' : 'not affected';
   const justification = statement?.justification === undefined ? '' : ` (${statement.justification})`;
-  return [`${status}: ${describe(vulnerability)}`, `    ${statement?.reason}${justification}`];
+  return [`${status}: ${describeVulnerability(vulnerability)}`, `    ${statement?.reason}${justification}`];
 }
 
-function describe({
+/** A vulnerability on a line. */
+export function describeVulnerability({
   part,
   version,
   ids,

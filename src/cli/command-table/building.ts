@@ -1,0 +1,80 @@
+import type { CommandSpec } from '../command.ts';
+import { BUNDLE, FETCH_OPTIONS, FILE, RECIPE_OPTIONS } from './shared.ts';
+
+/** Commands that make tarballs, or what they are made of. */
+export const BUILDING: readonly CommandSpec[] = [
+  {
+    name: 'build',
+    summary: 'build a bundle and print the path of its tarball',
+    positionals: [BUNDLE],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out', 'sign', 'passphrase-file', 'dry-run'],
+    examples: [
+      { command: 'build keystone', does: 'fetch, compile, relocate, audit and pack' },
+      { command: 'build keystone --offline --mirror /media/usb', does: 'the same with no network' },
+      { command: 'build keystone --sign release.key', does: 'and sign it with a key that keygen made' },
+      { command: 'build keystone --dry-run', does: 'what would be done' },
+    ],
+    load: () => import('../commands/build.ts'),
+  },
+  {
+    name: 'try',
+    summary: 'build if needed, boot on loopback, print URL, token and how to stop',
+    positionals: [BUNDLE],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out'],
+    examples: [{ command: 'try keystone', does: 'a running Keystone on free ports of this machine' }],
+    load: () => import('../commands/try.ts'),
+  },
+  {
+    name: 'rebuild',
+    summary: 'build a tarball again from the recipes inside it, and compare',
+    positionals: [FILE],
+    options: ['cache', ...FETCH_OPTIONS, 'out'],
+    examples: [
+      {
+        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'exit code 4 if a byte differs; nothing that was built before is used',
+      },
+      {
+        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz --out again',
+        does: 'and keep what was built',
+      },
+    ],
+    load: () => import('../commands/rebuild.ts'),
+  },
+  {
+    name: 'lock',
+    summary: 'resolve wheels and sources into the lockfile',
+    positionals: [BUNDLE],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'check', 'upgrade', 'dry-run'],
+    examples: [
+      { command: 'lock keystone', does: 'resolve what the lockfile does not have yet' },
+      { command: 'lock keystone --check', does: 'fail if recipe and lockfile differ; for CI' },
+      { command: 'lock keystone --upgrade=sqlalchemy', does: 'a newer SQLAlchemy, all else as it is' },
+    ],
+    load: () => import('../commands/lock.ts'),
+  },
+  {
+    name: 'fetch',
+    summary: 'bring everything that the build needs into the store',
+    positionals: [BUNDLE],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'dry-run'],
+    examples: [{ command: 'fetch keystone', does: 'so that a later build needs no network' }],
+    load: () => import('../commands/fetch.ts'),
+  },
+  {
+    name: 'mirror',
+    summary: 'write everything that the build needs into a directory for another machine',
+    positionals: [
+      { name: 'DIR', required: true, help: 'directory to write to', completes: 'directory' },
+      BUNDLE,
+    ],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'dry-run'],
+    examples: [
+      {
+        command: 'mirror /media/usb keystone',
+        does: 'then, there: ksbundle build --offline --mirror /media/usb',
+      },
+    ],
+    load: () => import('../commands/mirror.ts'),
+  },
+];

@@ -1,0 +1,56 @@
+import type { CommandSpec } from '../command.ts';
+
+/** Commands about ksbundle itself. */
+export const HOUSEKEEPING: readonly CommandSpec[] = [
+  {
+    name: 'cache path',
+    summary: 'print the directory of the store',
+    positionals: [],
+    options: ['cache'],
+    examples: [{ command: 'cache path', does: 'where sources and built components are kept' }],
+    load: () => import('../commands/cache-path.ts'),
+  },
+  {
+    name: 'cache list',
+    summary: 'list what is in the store',
+    positionals: [],
+    options: ['cache'],
+    examples: [{ command: 'cache list --json', does: 'digests and sizes for programs' }],
+    load: () => import('../commands/cache-list.ts'),
+  },
+  {
+    name: 'cache verify',
+    summary: 'read every entry of the store and remove damaged ones',
+    positionals: [],
+    options: ['cache'],
+    examples: [{ command: 'cache verify', does: 'exit code 4 if an entry was damaged' }],
+    load: () => import('../commands/cache-verify.ts'),
+  },
+  {
+    name: 'cache gc',
+    summary: 'remove what was not used for thirty days',
+    positionals: [],
+    options: ['cache', 'dry-run'],
+    examples: [{ command: 'cache gc --dry-run', does: 'what would go, and how much room it takes' }],
+    load: () => import('../commands/cache-gc.ts'),
+  },
+  {
+    name: 'recipes',
+    summary: 'list what can be built',
+    positionals: [],
+    options: ['platform', 'recipes'],
+    examples: [{ command: 'recipes', does: 'bundles first, then their components' }],
+    load: () => import('../commands/recipes.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    positionals: [{ name: 'SHELL', required: true, help: 'bash, zsh or fish', completes: 'shell' }],
+    options: [],
+    examples: [
+      { command: 'completion bash > ~/.local/share/bash-completion/completions/ksbundle', does: 'for bash' },
+      { command: 'completion fish > ~/.config/fish/completions/ksbundle.fish', does: 'for fish' },
+    ],
+    load: () => import('../commands/completion.ts'),
+  },
+];

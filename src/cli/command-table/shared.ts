@@ -1,0 +1,17 @@
+import type { PositionalSpec } from '../command.ts';
+import type { OptionName } from '../options.ts';
+
+export const BUNDLE: PositionalSpec = {
+  name: 'BUNDLE',
+  required: false,
+  help: 'bundle to work on; may be left out if there is only one, whose newest version it is',
+};
+export const FILE: PositionalSpec = {
+  name: 'FILE',
+  required: true,
+  help: 'tarball, or - for standard input',
+  completes: 'file',
+};
+
+export const RECIPE_OPTIONS: readonly OptionName[] = ['platform', 'recipes', 'lockfiles', 'cache'];
+export const FETCH_OPTIONS: readonly OptionName[] = ['offline', 'mirror', 'jobs'];

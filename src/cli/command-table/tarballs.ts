@@ -1,0 +1,168 @@
+import type { CommandSpec } from '../command.ts';
+import { BUNDLE, FILE, RECIPE_OPTIONS } from './shared.ts';
+
+/** Commands that work on tarballs. */
+export const TARBALLS: readonly CommandSpec[] = [
+  {
+    name: 'audit',
+    summary: 'check a tarball or an unpacked release against every rule',
+    positionals: [
+      {
+        name: 'PATH',
+        required: true,
+        help: 'tarball, directory, or - for a tarball on standard input',
+        completes: 'file',
+      },
+    ],
+    options: [...RECIPE_OPTIONS, 'advisories', 'max-age'],
+    examples: [
+      {
+        command: 'audit out/keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'exit code 5 if there are findings',
+      },
+      {
+        command: 'audit out/keystone-30.0.0-1-linux-x86_64.tar.gz --advisories osv',
+        does: 'also if a vulnerability is known of anything in it, by all.zip of PyPI in osv/',
+      },
+    ],
+    load: () => import('../commands/audit.ts'),
+  },
+  {
+    name: 'keygen',
+    summary: 'make a pair of keys to sign releases with',
+    positionals: [
+      {
+        name: 'FILE',
+        required: true,
+        help: 'where the private key goes; the public one goes to FILE.pub',
+        completes: 'file',
+      },
+    ],
+    options: ['passphrase-file'],
+    examples: [
+      { command: 'keygen release.key', does: 'release.key to sign with, release.key.pub to give away' },
+      { command: 'keygen release.key --passphrase-file secret', does: 'the private key encrypted' },
+    ],
+    load: () => import('../commands/keygen.ts'),
+  },
+  {
+    name: 'sign',
+    summary: 'check a tarball and sign it, in place of any former signature',
+    positionals: [{ name: 'FILE', required: true, help: 'tarball', completes: 'file' }],
+    options: ['key', 'passphrase-file'],
+    examples: [
+      {
+        command: 'sign keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key',
+        does: 'its payload keeps every byte',
+      },
+    ],
+    load: () => import('../commands/sign.ts'),
+  },
+  {
+    name: 'verify',
+    summary: 'check every byte of a tarball against its checksums and its signature',
+    positionals: [FILE],
+    options: ['key'],
+    examples: [
+      { command: 'verify keystone-30.0.0-1-linux-x86_64.tar.gz', does: 'exit code 4 if a byte is wrong' },
+      {
+        command: 'verify keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key.pub',
+        does: 'and unless the owner of that key signed it',
+      },
+    ],
+    load: () => import('../commands/verify.ts'),
+  },
+  {
+    name: 'inspect',
+    summary: 'show what is inside a tarball: components, versions, licences, sizes',
+    positionals: [FILE],
+    options: [...RECIPE_OPTIONS, 'sbom', 'vex', 'html', 'advisories', 'max-age'],
+    examples: [
+      { command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --json', does: 'the same for programs' },
+      {
+        command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --sbom spdx > keystone.spdx.json',
+        does: 'its bill of materials as SPDX',
+      },
+      {
+        command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --html report.html',
+        does: 'sizes, licences, findings, dependencies and times as a page for a browser',
+      },
+    ],
+    load: () => import('../commands/inspect.ts'),
+  },
+  {
+    name: 'diff',
+    summary: 'show what differs between two tarballs: versions, sizes, files',
+    positionals: [
+      { ...FILE, name: 'OLD' },
+      { ...FILE, name: 'NEW' },
+    ],
+    options: ['advisories', 'max-age'],
+    examples: [
+      {
+        command: 'diff keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'what an upgrade changes',
+      },
+      {
+        command:
+          'diff keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz --advisories /media/usb',
+        does: 'and which known vulnerabilities it removes, keeps and brings',
+      },
+      { command: 'diff mine.tar.gz theirs.tar.gz --json', does: 'every file, for programs' },
+    ],
+    load: () => import('../commands/diff.ts'),
+  },
+  {
+    name: 'delta',
+    summary: 'make what is missing to a newer tarball for whoever has the older one',
+    positionals: [
+      { ...FILE, name: 'OLD' },
+      { ...FILE, name: 'NEW' },
+    ],
+    options: ['out'],
+    examples: [
+      {
+        command: 'delta keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'a file of a hundredth of the size, to carry instead',
+      },
+    ],
+    load: () => import('../commands/delta.ts'),
+  },
+  {
+    name: 'apply',
+    summary: 'make the newer tarball of the older one and a delta',
+    positionals: [
+      { ...FILE, name: 'OLD' },
+      { ...FILE, name: 'DELTA', help: 'what ksbundle delta made, or - for standard input' },
+    ],
+    options: ['out', 'key'],
+    examples: [
+      {
+        command: 'apply keystone-29.1.0-1-linux-x86_64.tar.gz keystone.delta --out .',
+        does: 'the newer tarball, byte for byte; exit code 4 if it was not made from this one',
+      },
+      {
+        command: 'apply keystone-29.1.0-1-linux-x86_64.tar.gz keystone.delta --key release.key.pub',
+        does: 'and unless the owner of that key signed it',
+      },
+    ],
+    load: () => import('../commands/apply.ts'),
+  },
+  {
+    name: 'why',
+    summary: 'show which recipe or wheel brought a name in',
+    positionals: [
+      { name: 'NAME', required: true, help: 'component or Python distribution' },
+      { ...BUNDLE, help: `${BUNDLE.help}; or a tarball, or - for standard input`, completes: 'file' },
+    ],
+    options: [...RECIPE_OPTIONS],
+    examples: [
+      { command: 'why greenlet', does: 'every chain from the bundle to greenlet' },
+      {
+        command: 'why greenlet keystone-30.0.0-1-linux-x86_64.tar.gz',
+        does: 'the same by what the tarball says, where there are no recipes',
+      },
+    ],
+    load: () => import('../commands/why.ts'),
+  },
+];

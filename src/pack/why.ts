@@ -1,0 +1,44 @@
+import { chainsTo } from '../domain/chains.ts';
+import { normalizeDistribution } from '../domain/distribution.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Part } from '../domain/manifest.ts';
+import { nearest } from '../domain/nearest.ts';
+import type { WhyResult } from '../domain/results.ts';
+import { readManifestFromTarball } from './inspect.ts';
+
+/**
+ * Why a component or distribution is in a release tarball, by what its manifest says they need. Throws `KSB_NAME_UNKNOWN`, and what
+ * `readManifestFromTarball` does.
+ */
+export async function whyInTarball(file: string, name: string): Promise<WhyResult> {
+  const { bundle, components, wheels, requires: roots } = await readManifestFromTarball(file);
+  const parts = [
+    ...components.map((component) => ({ kind: 'component' as const, ...component })),
+    ...wheels.map((wheel) => ({ kind: 'wheel' as const, ...wheel })),
+  ];
+  const wanted = normalizeDistribution(name);
+  const found = parts.find((part) => part.name === name || normalizeDistribution(part.name) === wanted);
+  if (found === undefined)
+    throw unknownName(
+      file,
+      name,
+      parts.map((part) => part.name),
+    );
+  const { kind, version } = found;
+  const requires = new Map(
+    parts.map((part): [Part, readonly Part[]] => [`${part.kind}:${part.name}`, part.requires]),
+  );
+  const chains = chainsTo(`${kind}:${found.name}`, { roots, requires });
+  const nameOf = (part: string): string => part.replace(/^[a-z]+:/u, '');
+  return { name: found.name, version, kind, chains: chains.map((chain) => [bundle, ...chain.map(nameOf)]) };
+}
+
+function unknownName(file: string, name: string, names: readonly string[]): KsbundleError {
+  const guess = nearest(name, names);
+  return new KsbundleError({
+    code: 'KSB_NAME_UNKNOWN',
+    exitCode: ExitCode.usage,
+    message: `${file} has no component or distribution "${name}"`,
+    hint: guess === undefined ? `list what is in it: ksbundle inspect ${file}` : `did you mean "${guess}"?`,
+  });
+}
