@@ -1,4 +1,4 @@
-import { chmod, lstat } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import { LOCKFILES_DIRECTORY, RECIPES_DIRECTORY } from '../domain/layout.ts';
 import type { Part } from '../domain/manifest.ts';
@@ -26,17 +26,17 @@ export async function installRecipes(options: RecipesOptions): Promise<ReadonlyM
     ...recipes.map(({ path: from, file }) => ({ from, to: `${RECIPES_DIRECTORY}/${file}` })),
     { from: lockfile, to: `${LOCKFILES_DIRECTORY}/${path.basename(lockfile)}` },
   ];
+  for (const { from, to } of files) await copyFile(from, path.join(root, to));
   const added: string[] = [];
-  for (const { from, to } of files) {
-    const target = path.join(root, to);
-    await copyFile(from, target);
-    const isDirectory = (await lstat(target)).isDirectory();
-    for (const entry of isDirectory ? await listTree(target) : [{ path: '', kind: 'file' }]) {
-      if (entry.kind === 'directory') continue;
-      const name = path.posix.join(to, entry.path);
-      if (entry.kind === 'file') await chmod(path.join(root, name), 0o644);
-      added.push(name);
-    }
+  for (const { path: name, kind } of await listTree(root)) {
+    const inside = name === TOP || name === DIRECTORY || name.startsWith(`${DIRECTORY}/`);
+    if (!inside) continue;
+    if (kind !== 'symlink') await chmod(path.join(root, name), kind === 'directory' ? 0o755 : 0o644);
+    if (kind !== 'directory') added.push(name);
   }
   return new Map<string, Part>([...parts, ...added.map((name) => [name, 'bundle'] as const)]);
 }
+
+/** What holds both; it and the directory that it lies in may be new, with modes as the umask has them. */
+const DIRECTORY = path.posix.dirname(RECIPES_DIRECTORY);
+const TOP = path.posix.dirname(DIRECTORY);

@@ -63,7 +63,7 @@ test('a directory that a recipe names comes whole', async () => {
   const parts = await installRecipes({ root, recipes, lockfile, parts: new Map([['README', 'bundle']]) });
   expect([...parts.keys()]).toEqual([
     'README',
-    'share/ksbundle/recipes/one/extra/deep/script',
     'share/ksbundle/lockfiles/one.json',
+    'share/ksbundle/recipes/one/extra/deep/script',
   ]);
 });

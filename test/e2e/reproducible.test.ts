@@ -1,0 +1,100 @@
+import { chmod, mkdtemp } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { buildGraph, reusedArtifact, type Artifact } from '../../src/build/plan.ts';
+import { DEFAULT_PLATFORM, parsePlatform } from '../../src/domain/platform.ts';
+import { hashFile, removeTree } from '../../src/io/files.ts';
+import { loadRecipes } from '../../src/recipe/load.ts';
+import { openStore } from '../../src/store/open.ts';
+import { makeAnotherWorld } from './support/another-world.ts';
+import { tarball } from './support/bundle.ts';
+import { ksbundle, ROOT } from './support/cli.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
+import { makeTinyBundle } from './support/tiny-bundle.ts';
+
+const why = await whyNoMachines(['faketime', 'setpriv']);
+
+it.skipIf(why !== undefined)('another machine is another one', async () => {
+  const world = await makeAnotherWorld();
+  // The clock is another one also for programs that inherit no environment.
+  const script = 'id -un; umask; pwd; echo "$TZ $LC_ALL $HOME"; env -i /bin/date +%s';
+  const { stdout } = await world.run(['sh', '-c', script]);
+  const lines = stdout.split('\n');
+  expect(lines.slice(0, 3)).toEqual(['nobody', '0077', world.home]);
+  expect(lines[3]).toBe(`Pacific/Chatham tr_TR.UTF-8 ${world.home}`);
+  expect(Number(lines[4]) - Date.now() / 1000).toBeGreaterThan(1000 * 86_400);
+});
+
+it.skipIf(why !== undefined)('a bundle is the same bytes on another machine', async () => {
+  const tiny = await makeTinyBundle();
+  expect(await ksbundle([...tiny.build, '--jobs', '2'])).toMatchObject({ exitCode: 0 });
+  const world = await makeAnotherWorld();
+  // Both for the user of the other machine.
+  await chmod(path.dirname(tiny.directory), 0o755);
+  const out = path.join(world.home, 'out');
+  const cache = path.join(world.home, 'cache');
+  const build = [...tiny.build, '--cache', cache, '--out', out, '--jobs', '1'];
+  const { exitCode, stderr } = await world.ksbundle(build);
+  expect(exitCode, stderr).toBe(0);
+  const built = path.join(out, path.basename(tiny.tarball));
+  expect(await hashFile(built)).toBe(await hashFile(tiny.tarball));
+});
+
+/**
+ * Components that build in seconds, with `configure`, `make` and the compiler like all others: they are built anew on the other
+ * machine. The artifacts of all others lie in its store under keys that name the artifacts of their inputs; so they are found only
+ * if these come out the same, and building them would take longer than the test may.
+ */
+const CHEAP: ReadonlySet<string> = new Set(['zlib', 'bzip2', 'expat', 'libffi', 'apr']);
+
+const FORM = exhaustive ? 'all of it built' : 'with some components built, and assembled';
+// Exhaustive: twice as long as a cold build with two processors.
+const PATIENCE = exhaustive ? 60 * 60_000 : 5 * 60_000;
+
+it.skipIf(why !== undefined)(
+  `the real bundle is the same bytes on another machine, ${FORM}`,
+  async () => {
+    const mirror = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-mirror-'));
+    onTestFinished(() => removeTree(mirror));
+    const environment = mirrorOfTests();
+    expect(await ksbundle(['mirror', mirror, 'keystone'], { environment })).toMatchObject({ exitCode: 0 });
+    await chmod(mirror, 0o755);
+    const world = await makeAnotherWorld();
+    const cache = path.join(world.home, 'cache');
+    if (!exhaustive) await shareArtifacts(cache, (component) => !CHEAP.has(component));
+    const out = path.join(world.home, 'out');
+    const options = ['--offline', '--mirror', mirror, '--cache', cache, '--out', out, '--jobs', '1'];
+    const { exitCode, stdout, stderr } = await world.ksbundle(['build', 'keystone', ...options]);
+    expect(exitCode, stderr).toBe(0);
+    expect(await hashFile(stdout)).toBe(await hashFile(tarball()));
+  },
+  PATIENCE,
+);
+
+function mirrorOfTests(): Record<string, string> {
+  const mirror = process.env['KSBUNDLE_MIRROR'];
+  return mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
+}
+
+/** Puts the bundle's artifacts that are chosen from the user's store into the one at `directory`. */
+async function shareArtifacts(directory: string, choose: (component: string) => boolean): Promise<void> {
+  const { stdout: cache } = await ksbundle(['cache', 'path']);
+  const [from, to] = [await openStore(cache, () => undefined), await openStore(directory, () => undefined)];
+  const platform = parsePlatform(DEFAULT_PLATFORM);
+  if (platform === undefined) throw new TypeError(DEFAULT_PLATFORM);
+  const set = await loadRecipes(path.join(ROOT, 'recipes'), platform);
+  const bundle = set.bundles.get('keystone');
+  if (bundle === undefined) throw new TypeError('no bundle');
+  const names = [bundle.python.interpreter, ...bundle.components];
+  const graph = buildGraph({ names, set, platform, buildArch: platform.arch, store: from });
+  const artifacts = new Map<string, Artifact>();
+  for (const name of graph.order) {
+    const record = await from.builds.read(graph.keyOf(name, artifacts));
+    if (record === undefined) throw new Error(`${name} is not in ${cache}: build the bundle first`);
+    artifacts.set(name, reusedArtifact(record, from));
+    if (!choose(name)) continue;
+    await to.addFile(from.pathOf(record.artifact), record.artifact);
+    await to.builds.write(record);
+  }
+}

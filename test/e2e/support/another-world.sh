@@ -1,0 +1,34 @@
+#!/bin/sh
+# Runs a program as another machine would: as another user in another home, with another umask, time zone, language and clock.
+# Called in a mount namespace of its own, by another-world.ts: another-world.sh DIRECTORY OFFSET SOURCE PROGRAM…
+# DIRECTORY is a file system of its own; SOURCE, a directory, is to be seen as DIRECTORY/ksbundle; OFFSET is what the clock is off by.
+set -eu
+
+directory=$1
+offset=$2
+source=$3
+shift 3
+
+mkdir -p "$directory/etc" "$directory/etc.work" "$directory/ksbundle" "$directory/home"
+mount -t overlay -o "lowerdir=/etc,upperdir=$directory/etc,workdir=$directory/etc.work" overlay /etc
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount --bind "$source" "$directory/ksbundle"
+chown -R nobody:nogroup "$directory/home"
+rm -f "$directory/ready" "$directory/begin"
+mkfifo -m 666 "$directory/ready" "$directory/begin"
+
+cd "$directory/home"
+# shellcheck disable=SC2016 # the inner shell expands it
+setpriv --reuid=nobody --regid=nogroup --clear-groups env -i \
+  PATH="$PATH" HOME="$directory/home" USER=nobody LOGNAME=nobody \
+  TZ=Pacific/Chatham LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 \
+  sh -c 'umask 077; echo >"$0/ready"; read -r _ <"$0/begin"; exec "$@"' "$directory" "$@" &
+read -r _ <"$directory/ready"
+
+# Every program that is linked dynamically gets libfaketime from now on, whatever its environment. Only now: what it shares
+# between a process and what that becomes would belong to root.
+for library in /usr/lib/*/faketime/libfaketimeMT.so.1; do :; done
+printf '%s\n' "$offset" >/etc/faketimerc
+printf '%s\n' "$library" >/etc/ld.so.preload
+echo >"$directory/begin"
+wait "$!"
