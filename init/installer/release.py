@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -100,14 +101,27 @@ class Release:
         differing = {path for path, entry in entries.items() if path in found and _differs(entry, found[path])}
         groups = (
             (_MISSING, expected - set(found)),
-            ("they are not part of the release", set(found) - expected - {SIGNATURE}),
             ("their mode or link target was changed", differing),
             ("it is not of this manifest", {CHECKSUMS} if listed != {**packed, MANIFEST: digest(manifest)} else set()),
             ("its bytes were changed", {SCRIPT} if script and digest(script) != packed.get(SCRIPT) else set()),
         )
         problems = [_damaged(sorted(paths), why) for why, paths in groups if paths]
+        extra = sorted(set(found) - expected - {SIGNATURE})
+        if extra:
+            problems.append(self._describe_extra(extra))
         if problems:
             raise Failure(Exit.INTEGRITY, *problems)
+
+    def _describe_extra(self, paths: list[str]) -> Problem:
+        """Files that were added stay when the tarball is unpacked over them, so they have to be named and removed."""
+        why = "they are not part of the release"
+        if all(path.endswith(".pyc") for path in paths):
+            why += ", but byte code that Python wrote there"
+        if len(paths) > _NAMED:
+            hint = "unpack the tarball into a new directory; over this one they would stay"
+        else:
+            hint = f"remove them: cd {shlex.quote(self.root)} && rm -- {shlex.join(paths)}"
+        return _damaged(paths, why, hint)
 
     def _read(self, path: str) -> bytes | None:
         return read(self.path(path))
@@ -116,13 +130,14 @@ class Release:
 _MISSING = "they are missing"
 
 
-def _damaged(paths: list[str], why: str) -> Problem:
-    return Problem(
-        "the release is not as it was packed",
-        why=why,
-        details=paths[:20] + ([f"… and {len(paths) - 20} more"] if len(paths) > 20 else []),
-        hint="unpack the tarball again; the instance is not touched by that",
-    )
+_UNPACK = "unpack the tarball again; the instance is not touched by that"
+#: Files that are named, at most.
+_NAMED = 20
+
+
+def _damaged(paths: list[str], why: str, hint: str = _UNPACK) -> Problem:
+    details = paths[:_NAMED] + ([f"… and {len(paths) - _NAMED} more"] if len(paths) > _NAMED else [])
+    return Problem("the release is not as it was packed", why=why, details=details, hint=hint)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ const STARTUP_MODULES: readonly string[] = [
   'encodings.idna',
   'encodings.latin_1',
   'encodings.utf_8',
+  // What `site` reads .pth files with.
+  'encodings.utf_8_sig',
   'importlib.metadata',
   'sitecustomize',
 ];

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import unittest
 
 import support
@@ -50,11 +51,34 @@ class ReleaseTest(support.DirectoryTest):
             self.check(),
             [
                 "they are missing: data",
-                "they are not part of the release: bin/extra",
                 "their mode or link target was changed: bin/link",
                 "their mode or link target was changed: bin/tool",
+                "they are not part of the release: bin/extra",
             ],
         )
+
+    def hint(self) -> str:
+        with self.assertRaises(Failure) as raised:
+            Release(str(self.directory)).check_contents()
+        (problem,) = raised.exception.problems
+        return problem.hint
+
+    def test_what_is_said_of_added_files_heals_the_release(self) -> None:
+        directory = self.directory / "bin" / "__pycache__"
+        directory.mkdir()
+        (directory / "it's.pyc").write_bytes(b"x")
+        (self.directory / "-f").write_text("x")
+        subprocess.run(["sh", "-c", self.hint().removeprefix("remove them: ")], check=True)
+        self.assertEqual(self.check(), [])
+
+    def test_byte_code_is_told_from_other_files(self) -> None:
+        (self.directory / "bin" / "tool.pyc").write_bytes(b"x")
+        self.assertEqual(
+            self.check(), ["they are not part of the release, but byte code that Python wrote there: bin/tool.pyc"]
+        )
+        for number in range(21):
+            (self.directory / f"tool{number}.pyc").write_bytes(b"x")
+        self.assertIn("into a new directory", self.hint())
 
     def test_a_file_in_place_of_a_link_is_a_change(self) -> None:
         (self.directory / "bin" / "link").unlink()
