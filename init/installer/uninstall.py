@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from . import backup, files, receipt, report, service
+from . import backup, boot_time, files, receipt, report, service
 from .accounts import describe_removing, remove_account
 from .errors import Exit, Failure, Problem
 from .product import UPGRADING, Site
@@ -58,6 +58,8 @@ def uninstall(session: Session, wish: Wish) -> None:
         else:
             _uninstall(session, site)
     _name_what_is_left(session, wish)
+    for problem in boot_time.left_behind(site):
+        report.warn(problem)
 
 
 def _check_account(session: Session, wish: Wish) -> None:

@@ -113,5 +113,15 @@ describe.skipIf(lacking !== undefined)(
       await shell('rc-service --nodeps ksbundle-keystone stop');
       expect(await running()).toEqual([]);
     });
+
+    it('is uninstalled, with a word on what still would start it', async () => {
+      const { stderr } = await install(site, ['uninstall']);
+      expect(stderr).toContain('where: /etc/init.d/ksbundle-keystone\n');
+      expect(stderr).toContain('where: crontab -l\n');
+      const remove = /do: as root: (.*)/.exec(stderr)?.[1] ?? 'false';
+      await shell(`rc-update add ksbundle-keystone default; ${remove}; crontab -r`);
+      expect((await install(site, ['uninstall'])).stderr).not.toMatch(/init\.d|crontab/);
+      expect(await shell('find /etc/runlevels /etc/init.d -name "ksbundle*"')).toBe('');
+    });
   },
 );

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import unittest
+from pathlib import Path
+from unittest import mock
 
 import keystone_site
 import support
@@ -58,6 +60,29 @@ class BootTimeTest(keystone_site.KeystoneSiteTest):
         self.assertNotIn("@reboot", self.rendered("NEXT-STEPS", managed))
         self.assertIn("systemctl status ksbundle-keystone.target", self.rendered("NEXT-STEPS", managed))
         self.assertNotIn("openrc-service", self.paths(managed))
+
+    def found(self, site: Site, scripts: Path, tables: Path) -> list[str]:
+        with (
+            mock.patch.object(boot_time, "_SCRIPTS", f"{scripts}/*"),
+            mock.patch.object(boot_time, "_TABLES", [f"{tables}/*"]),
+            mock.patch.object(boot_time, "_own_table", str),
+        ):
+            return [problem.where for problem in boot_time.left_behind(site)]
+
+    def test_what_an_operator_put_into_place_is_found_and_nothing_else(self) -> None:
+        scripts, tables = self.directory / "init.d", self.directory / "cron.d"
+        for directory, render in (
+            (scripts, boot_time.render_openrc),
+            (tables, lambda site: "\n".join(boot_time.cron_lines(site))),
+        ):
+            directory.mkdir()
+            own = render(self.elsewhere())
+            (directory / "binary").write_bytes(b"\xff\0")
+            (directory / "default").write_text(render(self.site()))
+            (directory / "elsewhere").write_text(own)
+            (directory / "remark").write_text(f"# {own.splitlines()[-1]}")
+        for name, site in (("default", self.site()), ("elsewhere", self.elsewhere())):
+            self.assertEqual(self.found(site, scripts, tables), [str(scripts / name), str(tables / name)])
 
     def paths(self, site: Site) -> list[str]:
         return [file.path for file in self.product.rendered_files(site)]
