@@ -1,5 +1,5 @@
 /** The one place that joins the stages: what the command line can do. */
-export { auditPath } from './pipeline/audit.ts';
+export { auditPath, type PathAudit } from './pipeline/audit.ts';
 export { buildBundle, planBuild } from './pipeline/build.ts';
 export { collectCache, listCache, verifyCache } from './pipeline/cache.ts';
 export { openContext, type Context, type ContextOptions } from './pipeline/context.ts';

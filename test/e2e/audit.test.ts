@@ -1,11 +1,15 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AuditReport, Finding } from '../../src/domain/audit.ts';
 import { removeTree } from '../../src/io/files.ts';
 import { run } from '../../src/io/process.ts';
+import type { PathAudit } from '../../src/pipeline.ts';
 import { FAULTS, type Fault } from '../fixtures/planted-faults.ts';
+import { buildZip } from '../fixtures/zip.ts';
+import { CVE_2022_3602, nvdRecord, PYSEC_2012_19, PYSEC_2022_202 } from '../support/advisories.ts';
 import { releaseName, tarball } from './support/bundle.ts';
 import { ksbundle } from './support/cli.ts';
 
@@ -55,6 +59,40 @@ describe('the real release', () => {
     const { exitCode, report } = await audit(empty);
     expect(exitCode).toBe(5);
     expect(report.findings.map(({ rule }) => rule)).toContain('nothing-scanned');
+  });
+
+  it('is looked up in a database that was carried in, whose age counts, and so does what the recipes state', async () => {
+    const database = path.join(directory, 'advisories');
+    await mkdir(database);
+    const openssl = {
+      criteria: 'cpe:2.3:a:openssl:openssl:*:*:*:*:*:*:*:*',
+      versionStartIncluding: '3.5.0',
+      versionEndExcluding: '99.0.0',
+    };
+    const records = { 'PYSEC-2012-19.json': PYSEC_2012_19, 'PYSEC-2022-202.json': PYSEC_2022_202 };
+    const zip = Object.entries(records).map(([name, record]) => [name, JSON.stringify(record)]);
+    await writeFile(path.join(database, 'all.zip'), buildZip(Object.fromEntries(zip)));
+    const nvd = { vulnerabilities: [nvdRecord('CVE-9', [[openssl]]), CVE_2022_3602].map((cve) => ({ cve })) };
+    await writeFile(path.join(database, 'nvd.json.gz'), gzipSync(JSON.stringify(nvd)));
+    const lookUp = ['audit', release, '--json', '--advisories', database];
+
+    const stale = await ksbundle(lookUp);
+    expect(stale.exitCode).toBe(1);
+    expect(JSON.parse(stale.stdout)).toMatchObject({ error: { code: 'KSB_ADVISORIES_STALE' } });
+
+    const found = await ksbundle([...lookUp, '--max-age', '99999']);
+    expect(found.exitCode).toBe(5);
+    const { findings, advisories } = JSON.parse(found.stdout) as PathAudit;
+    expect(findings.filter(({ exception }) => exception === undefined)).toEqual([]);
+    expect(advisories?.feeds.map(({ feed, records: read }) => [feed, read])).toEqual([
+      ['PyPI', 2],
+      ['NVD', 2],
+    ]);
+    expect(advisories?.vulnerabilities).toMatchObject([
+      { part: 'component:openssl', ids: ['CVE-9'], fixes: ['99.0.0'] },
+      { part: 'wheel:keystone', ids: ['CVE-2012-3542', 'PYSEC-2012-19'], statement: { status: 'fixed' } },
+    ]);
+    expect(advisories?.unchecked).not.toContain('component:httpd');
   });
 
   it('is verified byte for byte, and refused with one other byte or one too many', async () => {

@@ -19,7 +19,7 @@ export const run: RunCommand = async (call) => {
     (advisories === undefined || openVulnerabilities(advisories).length === 0);
   return {
     data: report,
-    lines: [...(advisories === undefined ? [] : formatAdvisories(advisories)), ...formatAudit(report)],
+    lines: [...formatAudit(report), ...(advisories === undefined ? [] : formatAdvisories(advisories))],
     exitCode: isClean ? ExitCode.done : ExitCode.audit,
   };
 };
