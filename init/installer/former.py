@@ -20,7 +20,8 @@ def command_line(release: Release, command: str, instance: Instance) -> list[str
 
 
 def run(release: Release, command: str, instance: Instance) -> None:
-    """Runs a command of that release on the instance. Raises NEEDS_PERSON with what it said last if that fails.
+    """Runs a command of that release on the instance. Raises, with what it said last, LOCKED if another bootstrap is at
+    work there, and NEEDS_PERSON if it fails otherwise.
 
     It takes the instance's lock itself, so the lock must be free.
     """
@@ -35,7 +36,7 @@ def run(release: Release, command: str, instance: Instance) -> None:
     lines = result.stdout.decode("utf-8", "replace").splitlines()
     if result.returncode != 0:
         raise Failure(
-            Exit.NEEDS_PERSON,
+            Exit.LOCKED if result.returncode == Exit.LOCKED else Exit.NEEDS_PERSON,
             Problem(
                 f"the {command} of the former release failed",
                 where=release.root,

@@ -5,29 +5,44 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import Exit, Failure, Problem
 
+#: Seconds that another bootstrap, the hourly one say, is waited for where a command lets go of the lock for a moment.
+PATIENCE = 30
+#: Seconds between two attempts.
+_INTERVAL = 0.1
+
 
 @contextmanager
-def exclusive(path: str) -> Iterator[None]:
-    """Holds the lock file at `path`. Raises a LOCKED failure if another process holds it.
+def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
+    """Holds the lock file at `path`. Raises a LOCKED failure if another process holds it, `patience` seconds long.
 
     The kernel frees the lock when its owner ends in whatever way, so a lock never has to be broken by hand.
     """
     descriptor = _open(path)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Failure(Exit.LOCKED, _busy(path, descriptor)) from None
+        end = time.monotonic() + patience
+        while not _take(descriptor):
+            if time.monotonic() >= end:
+                raise Failure(Exit.LOCKED, _busy(path, descriptor))
+            time.sleep(_INTERVAL)
         if not _is_at(path, descriptor):
             raise Failure(Exit.LOCKED, Problem("another bootstrap has removed this instance", where=path))
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _open(path: str) -> int:

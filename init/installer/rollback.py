@@ -160,7 +160,7 @@ def put_back(session: Session, move: Move, saved: str) -> None:
     May be done again after it was cut off. Afterwards the instance is that of the old release, stopped.
     """
     session = session.at(move.current)
-    with lock.exclusive(session.instance.lock):
+    with lock.exclusive(session.instance.lock, patience=lock.PATIENCE):
         session.journal.step(FALL_BACK, backup=saved)
         site = session.site()
         # Units name their instance's place; the old release makes its own again.

@@ -170,10 +170,9 @@ def _upgrade(session: Session, move: Move) -> None:
         journal.step("stop")
     stopped = time.monotonic()
     try:
-        # Its own command knows how it runs; it takes the lock.
         with report.step("stop"):
-            former.run(move.old, "stop", move.source)
-        with lock.exclusive(move.source.lock):
+            _stop(move)
+        with lock.exclusive(move.source.lock, patience=lock.PATIENCE):
             _check_unchanged(session)
             saved = backup.take(session, site, "upgrade")
             if migrates:
@@ -182,8 +181,23 @@ def _upgrade(session: Session, move: Move) -> None:
                     _upgrade_copies(session, site)
             journal.step(SWITCH, backup=saved)
     except Exception as error:
+        if isinstance(error, Failure) and error.exit_code is Exit.LOCKED:
+            # The instance is somebody else's now, and so is its journal: nothing of it is touched.
+            raise
         _serve_on(session, move, error)
     _switch(session, move, saved, stopped)
+
+
+def _stop(move: Move) -> None:
+    """Stops the old release by its own command, which knows how it runs and takes the lock."""
+    end = time.monotonic() + lock.PATIENCE
+    while True:
+        try:
+            former.run(move.old, "stop", move.source)
+            return
+        except Failure as failure:
+            if failure.exit_code is not Exit.LOCKED or time.monotonic() >= end:
+                raise
 
 
 def _rehearse(session: Session, site: Site) -> bool:
@@ -250,7 +264,7 @@ def _switch(session: Session, move: Move, saved: str, stopped: float | None = No
         if move.current.root != move.target.root:
             rename(move.source, move.target)
         session = session.at(move.target)
-        with lock.exclusive(session.instance.lock):
+        with lock.exclusive(session.instance.lock, patience=lock.PATIENCE):
             up = _serve(session, move, saved)
     except Exception as error:
         _fall_back(session, move, saved, error)

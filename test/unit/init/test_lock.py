@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 
 import support
@@ -45,6 +46,14 @@ class LockTest(support.DirectoryTest):
             pass
         self.assertEqual(caught.exception.exit_code, Exit.LOCKED)
         self.assertIn(str(holder.pid), caught.exception.problems[0].why)
+
+    def test_a_patient_one_waits_for_an_owner_that_ends(self) -> None:
+        holder = self.hold()
+        timer = threading.Timer(0.3, self.release, [holder])
+        timer.start()
+        self.addCleanup(timer.join)
+        with lock.exclusive(self.path, patience=30):
+            self.assertIsNotNone(holder.poll())
 
     def test_a_dead_owners_lock_is_taken(self) -> None:
         holder = self.hold()

@@ -1,0 +1,181 @@
+"""Upgrades and the way back with the small product of the install tests. The former release's own commands are played
+by the same code: what they really are is tested end to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import support
+import test_install
+from fake_product import DAEMON, end
+from installer import control, former, install, lock, move, receipt, rollback, upgrade
+from installer.errors import Exit, Failure
+from installer.instance import Instance
+from installer.processes import find_processes
+from installer.release import Release
+from installer.session import Session
+from test_install import quiet
+
+
+class UpgradeTest(test_install.InstallTest):
+    """`old` is installed and runs; `root`, the release that the base class makes, is to take over."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.new = self.root
+        self.old = self.directory / "old"
+        shutil.copytree(self.root, self.old)
+        self.set_version(self.new, "2", upgradeFrom="1")
+        self.addCleanup(lambda: end(find_processes(str(self.old / "instance" / "run"), {DAEMON})))
+        self.commands: list[str] = []
+        self.before: dict[str, Callable[[], None]] = {}
+        self.after: dict[str, Callable[[], None]] = {}
+        for patch in (mock.patch.object(former, "run", self.run_former), mock.patch.object(lock, "PATIENCE", 1)):
+            patch.start()
+            self.addCleanup(patch.stop)
+        with quiet():
+            install.install(self.of(self.old, "install", "--host", "10.0.0.1"))
+
+    def set_version(self, release: Path, version: str, **facts: str) -> None:
+        path = release / "init" / "bundle.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "version": version, **facts}))
+        support.seal(release)
+
+    def of(self, release: Path, *argv: str) -> Session:
+        self.root = release
+        try:
+            return self.session(*argv)
+        finally:
+            self.root = self.new
+
+    def run_former(self, release: Release, command: str, instance: Instance) -> None:
+        """Stands for `former.run`; `before` and `after` are what others do just then."""
+        self.commands.append(command)
+        self.before.pop(command, lambda: None)()
+        session = self.of(Path(release.root), command, "--instance", instance.root)
+        {"stop": control.stop, "start": control.start, "install": install.install}[command](session)
+        self.after.pop(command, lambda: None)()
+
+    def upgrade(self) -> None:
+        self.commands.clear()
+        with quiet():
+            upgrade.upgrade(self.of(self.new, "upgrade", "--from", str(self.old)), str(self.old))
+
+    def refused(self, exit_code: Exit) -> list[str]:
+        with self.assertRaises(Failure) as caught:
+            self.upgrade()
+        self.assertEqual(caught.exception.exit_code, exit_code)
+        return [problem.what for problem in caught.exception.problems]
+
+    def serves(self, release: Path) -> bool:
+        return len(find_processes(str(release / "instance" / "run"), {DAEMON})) == 1
+
+    def hold_lock(self, seconds: float) -> None:
+        """Works on the old instance, as long as that, while this thread goes on."""
+        holds = threading.Event()
+
+        def hold() -> None:
+            with lock.exclusive(str(self.old / "instance" / "lock")):
+                holds.set()
+                time.sleep(seconds)
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.assertTrue(holds.wait(10))
+
+    def test_there_and_back(self) -> None:
+        self.upgrade()
+        self.assertEqual(self.commands, ["stop"])
+        self.assertTrue(self.serves(self.new))
+        self.assertFalse((self.old / "instance").exists())
+        recorded = receipt.read(str(self.new / "instance" / "receipt.json"))
+        assert recorded is not None
+        previous = rollback.describe_previous(self.of(self.new, "status"), recorded)
+        assert previous is not None
+        self.assertEqual((previous["release"], previous["version"], previous["missing"]), (str(self.old), "1", []))
+        self.upgrade()
+        self.assertEqual(self.commands, [])
+        with quiet():
+            rollback.rollback(self.of(self.new, "rollback"))
+        self.assertTrue(self.serves(self.old))
+        self.assertFalse((self.new / "instance").exists())
+
+    def test_a_step_that_fails_before_the_switch_leaves_the_old_release_serving(self) -> None:
+        self.product.failing.add("upgrade")
+        self.assertEqual(self.refused(Exit.ROLLED_BACK)[0], "upgrade failed")
+        self.assertTrue(self.serves(self.old))
+        self.assertIsNone(self.of(self.old, "status").unfinished)
+
+    def test_a_moment_of_somebody_elses_work_is_waited_for(self) -> None:
+        self.before["stop"] = lambda: self.hold_lock(0.3)
+        self.after["stop"] = lambda: self.hold_lock(0.3)
+        self.upgrade()
+        self.assertTrue(self.serves(self.new))
+
+    def test_somebody_elses_work_is_left_to_them(self) -> None:
+        for at in (self.before, self.after):
+            at["stop"] = lambda: self.hold_lock(2)
+            self.assertIn("another bootstrap is working on this instance", self.refused(Exit.LOCKED))
+            self.assertEqual(set(self.commands), {"stop"})
+            self.assertEqual(self.serves(self.old), at is self.before)
+            time.sleep(2)
+        self.upgrade()
+        self.assertTrue(self.serves(self.new))
+
+    def test_what_somebody_else_has_done_meanwhile_is_kept(self) -> None:
+        def install_other_host() -> None:
+            with quiet():
+                install.install(self.of(self.old, "install", "--host", "10.0.0.2"))
+
+        self.after["stop"] = install_other_host
+        self.assertIn("another bootstrap has worked on the instance meanwhile", self.refused(Exit.LOCKED))
+        self.assertTrue(self.serves(self.old))
+        self.upgrade()
+        self.assertIn("host=10.0.0.2", (self.new / "instance" / "etc" / "conf").read_text())
+
+    def test_versions_that_cannot_be_upgraded_are_refused_before_anything_is_touched(self) -> None:
+        for version, word in (("1.9", "directly"), ("3.1", "newer")):
+            self.set_version(self.new, "3", upgradeFrom="2")
+            self.set_version(self.old, version)
+            self.assertIn(word, self.refused(Exit.PREFLIGHT)[0])
+        self.assertEqual(self.commands, [])
+
+    def test_everything_in_the_way_is_named_at_once(self) -> None:
+        (self.new / "instance").mkdir()
+        (self.new / "instance" / "lock").touch()
+        self.set_version(self.old, "3")
+        self.assertEqual(
+            self.refused(Exit.PREFLIGHT),
+            ["3 is newer than this release, 2", "this release has an instance of its own"],
+        )
+
+    def test_what_rollback_needs_and_is_gone_is_named(self) -> None:
+        previous = {"version": "1", "release": "/old", "backup": "/b", "missing": ["/old", "/b"]}
+        self.assertEqual(rollback.tell_previous(previous), "1 in /old; rollback is not possible, /old and /b is gone")
+        self.assertIn("rollback brings back /b", rollback.tell_previous({**previous, "missing": []}))
+
+    def test_places_that_an_instance_cannot_be_renamed_between(self) -> None:
+        here, there = Instance(str(self.old / "instance")), Instance(str(self.new / "instance"))
+        self.assertEqual(move.why_not_renamed(here, there), "")
+        self.assertIn("is gone", move.why_not_renamed(here, Instance("/nonexistent/instance")))
+        self.assertIn("different file systems", move.why_not_renamed(here, Instance("/proc/instance")))
+        (self.directory / "link").symlink_to(self.old / "instance")
+        self.assertIn("symbolic link", move.why_not_renamed(Instance(str(self.directory / "link")), there))
+
+
+def load_tests(_loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str | None) -> unittest.TestSuite:
+    """Without the tests of the class that it builds upon."""
+    names = [name for name in vars(UpgradeTest) if name.startswith("test_")]
+    return unittest.TestSuite(UpgradeTest(name) for name in names)
+
+
+if __name__ == "__main__":
+    unittest.main()
