@@ -30,6 +30,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, { readonly why: string; readonly hi
   ENFILE: { why: 'too many files are open on this machine', hint: 'use fewer --jobs' },
   EIO: { why: 'the disk reported an error', hint: 'see the kernel log' },
   ENOTDIR: { why: 'a part of the path is not a directory', hint: 'check the path' },
+  EEXIST: { why: 'something else is there already', hint: 'choose another place with --out or --cache' },
   EISDIR: { why: 'the path is a directory', hint: 'check the path' },
 };
 

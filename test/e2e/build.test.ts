@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Timeline } from '../../src/domain/timeline.ts';
 import { exists, hashFile, listTree, removeTree } from '../../src/io/files.ts';
 import { ksbundle, startKsbundle } from './support/cli.ts';
 import { makeTinyBundle, type TinyBundle } from './support/tiny-bundle.ts';
@@ -32,6 +33,10 @@ describe('ksbundle build', () => {
   it('prints the path of the tarball alone, and the same within a second when there is nothing to do', async () => {
     const { build, tarball } = await makeTinyBundle();
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
+    const timeline = await readFile(`${tarball}.build.json`, 'utf8');
+    const { tarball: digest, tasks } = JSON.parse(timeline) as Timeline;
+    expect(digest).toBe(await hashFile(tarball));
+    expect(tasks.map(({ task, outcome }) => `${task} ${outcome}`)).toContain('pack:tiny done');
     const times: number[] = [];
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const start = performance.now();
@@ -39,6 +44,7 @@ describe('ksbundle build', () => {
       times.push(performance.now() - start);
     }
     expect(Math.min(...times)).toBeLessThan(1000);
+    expect(await readFile(`${tarball}.build.json`, 'utf8')).toBe(timeline);
   });
 
   it('makes the same bytes from another cache, in another directory, under another umask and locale', async () => {

@@ -21,15 +21,28 @@ function partRow({ kind, name, from = '–', to = '–', changed, growth }: Chan
   return [kind, name, from, to, growth === 0 ? '' : size, changed.join(', ')];
 }
 
-/** The files of parts whose version is the same on both sides: that they differ, no version tells. */
+/** What no version tells: the files of parts whose version is the same on both sides, and those that install and configure the release. */
 function unexpected(parts: readonly ChangedPart[], files: readonly ChangedFile[]): string[] {
   const same = new Set(
     parts
       .filter(({ from, to }) => from === to)
       .map(({ kind, name }) => (kind === 'bundle' ? kind : `${kind}:${name}`)),
   );
-  const rows = files
-    .filter(({ part }) => same.has(part))
-    .map(({ path, change, changed }) => [change, path, changed.join(', ')]);
-  return rows.length === 0 ? [] : ['', 'in parts of the same version:', ...alignColumns(rows)];
+  const installer = files.filter(({ part, path }) => !same.has(part) && path.startsWith('init/'));
+  return [
+    ...listFiles('what installs and configures it:', installer),
+    ...listFiles(
+      'in parts of the same version:',
+      files.filter(({ part }) => same.has(part)),
+    ),
+  ];
+}
+
+function listFiles(title: string, files: readonly ChangedFile[]): string[] {
+  if (files.length === 0) return [];
+  return [
+    '',
+    title,
+    ...alignColumns(files.map(({ path, change, changed }) => [change, path, changed.join(', ')])),
+  ];
 }
