@@ -117,11 +117,13 @@ const TEMPORARY = /\.(ksb-)?tmp$/;
 /** Databases that nobody reads after a cut: the next run removes them before it makes others. */
 const UNNAMED = /keystone\.db\.(new|upgrading)|\/tmp\/|\/restoring\//;
 
-/** Hundreds of points that all leave what the next run removes first, whatever is in it. */
+/** Points of which each leaves what the next run removes, or takes back, first: whatever is in it. */
 const ALIKE: readonly ((point: Point) => boolean)[] = [
   // SQLite's writes into a database that has no name yet.
   ({ caller, call, file }) =>
     (call === 'pwrite64' || (call === 'unlink' && caller === 'boot.py')) && UNNAMED.test(file),
+  // What SQLite writes down of a database before it changes that.
+  ({ call, file }) => call === 'pwrite64' && file.endsWith('/data/keystone.db-journal'),
   // What is unpacked from a backup, until it gets its name in the instance.
   ({ call, file }) => file.includes('/restoring/') && (call !== 'rename' || TEMPORARY.test(file)),
 ];
