@@ -13,7 +13,7 @@ const STAMP = '/stamp';
 /** Where a file of the release is kept meanwhile. */
 const AWAY = '/tmp/away';
 /** Of the files by size, every so manieth is changed alone. */
-const STRIDE = exhaustive ? 12 : 700;
+const STRIDE = exhaustive ? 30 : 700;
 /** In how many places of bootstrap.sh a bit is changed. */
 const SCRIPT_PLACES = exhaustive ? 200 : 8;
 /** What has to refuse a damaged release, with what makes it write if it does not. */
