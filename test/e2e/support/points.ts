@@ -104,11 +104,13 @@ function pointsOf(trace: string, caller: Caller): Point[] {
   });
 }
 
-/** The first path of the cell's own that a call names, by itself or by a descriptor. */
+/** The first path of the cell's own that a call names, by itself or by a descriptor; of a link its own. */
 function writtenPath({ name, parameters }: Call): string {
   // What is written to a pipe may name a path too.
   const named = /write/.test(name) ? (/^\d+<[^>]*>/.exec(parameters)?.[0] ?? '') : parameters;
-  const from = named.indexOf(`${CELL.site}/`);
+  const from = name.startsWith('symlink')
+    ? named.lastIndexOf(`${CELL.site}/`)
+    : named.indexOf(`${CELL.site}/`);
   return from < 0 ? '' : (/^[^">]+/.exec(named.slice(from))?.[0] ?? '');
 }
 
