@@ -93,12 +93,22 @@ def _labels(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def escape_pattern(path: str) -> str:
-    r"""The path as a pattern of file_contexts(5), in which a space would end it.
+    r"""The path as a pattern of file_contexts(5), which is ASCII and holds no space.
 
-    >>> escape_pattern("/srv/a b (1)/é")
-    '/srv/a\\sb\\s\\(1\\)/é'
+    libselinux looks for the first name of a path before it tries a pattern, as it stands, unless that name holds one of
+    its special characters (`get_stem_from_spec`): a backslash before any other would never match there, a class does.
+
+    >>> escape_pattern("/srv/a b-1.(2)/é")
+    '/srv/a[\\x20]b-1\\.\\(2[\\x29]/[\\xc3][\\xa9]'
     """
-    return re.sub(r"[^\w/ -]", r"\\\g<0>", path).replace(" ", r"\s")
+    return "".join(map(_escape, os.fsencode(path)))
+
+
+def _escape(byte: int) -> str:
+    character = chr(byte)
+    if re.match(r"[\w/,:@%=~-]", character, re.ASCII):
+        return character
+    return f"\\{character}" if character in ".^$?*+|[({" else f"[\\x{byte:02x}]"
 
 
 def fapolicyd_commands(site: Site, scripts: Sequence[str]) -> list[str]:

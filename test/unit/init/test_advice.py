@@ -49,7 +49,7 @@ class AdviceTest(unittest.TestCase):
         found = "none"
         for command in by_guard(self.advise(), "selinux"):
             words = self.words(command)
-            if words[0] == "fcontext" and re.fullmatch(words[4], path):
+            if words[0] == "fcontext" and re.fullmatch(words[4].encode("ascii"), path.encode()):
                 found = words[3]
         return found
 
@@ -68,10 +68,16 @@ class AdviceTest(unittest.TestCase):
         # As `chcon -Rh -t TYPE -- PATH`; the later of two counts for what lies below both.
         self.assertEqual([self.label(words[5]) for words in commands], [words[3] for words in commands])
 
-    def test_rules_hold_no_space(self) -> None:
+    def test_rules_are_of_what_semanage_takes(self) -> None:
         for command in by_guard(self.advise(), "selinux"):
             words = self.words(command)
-            self.assertNotIn(" ", words[4] if words[0] == "fcontext" else "")
+            self.assertRegex(words[4] if words[0] == "fcontext" else "", r"\A[!-~]*\Z")
+
+    def test_a_first_name_with_an_escape_holds_what_libselinux_knows_as_special(self) -> None:
+        for character in sorted({*map(chr, range(32, 127)), "é"} - {"/"}):
+            pattern = advice.escape_pattern(f"/a{character}")
+            self.assertIsNotNone(re.fullmatch(pattern.encode("ascii"), f"/a{character}".encode()), pattern)
+            self.assertFalse("\\" in pattern and not set(pattern) & set(".^$?*+|[({"), pattern)
 
     def test_every_command_is_a_sequence_of_whole_words(self) -> None:
         for entry in self.advise(Listener("", 5000)):
