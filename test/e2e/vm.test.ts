@@ -1,0 +1,182 @@
+import { mkdtemp, rename } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { removeTree } from '../../src/io/files.ts';
+import { releaseName } from './support/bundle.ts';
+import { startMachine } from './support/machine.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
+import { bootstrap, install, unpack } from './support/site.ts';
+import { virtualMachineImage } from './support/virtual-machine-image.ts';
+import { PAYLOAD, startVirtualMachine, type VirtualMachine } from './support/virtual-machine.ts';
+
+const lacking = await whyNoMachines(['mke2fs', 'qemu-system-x86_64', 'setpriv']);
+
+/** The units that bootstrap makes, as far as their names are the same. */
+const UNITS = 'ksbundle-keystone';
+
+interface Guard {
+  readonly name: string;
+  readonly kernelParameters: readonly string[];
+  /** Tries what the guard forbids, and says `forbidden`. */
+  readonly control: string;
+  /** What the kernel logs of what it denies. */
+  readonly denial: RegExp;
+  /** What bootstrap prints for it that is for the shell. */
+  readonly command: RegExp;
+  /** Where there are such commands. */
+  readonly advice?: {
+    readonly commands: number;
+    /** Each denial of a start without them. */
+    readonly denial: RegExp;
+  };
+  /** Prints what has another label than the guard's rules say; its argument is a directory. */
+  readonly check: string;
+  /** The label of the service's processes. */
+  readonly label: string;
+}
+
+const SELINUX: Guard = {
+  name: 'SELinux',
+  kernelParameters: ['security=selinux', 'selinux=1', 'enforcing=1'],
+  // A confined domain that an administrator's shell may not enter in this way.
+  control: 'runcon -t ping_t -- cat /etc/hostname >/dev/null 2>&1 || echo forbidden',
+  denial: /avc: +denied +.*/g,
+  command: /^ *(?:\| )?((?:semanage|restorecon) .*)$/gm,
+  advice: {
+    commands: 6,
+    // To systemd, what has the label of the place it was unpacked in.
+    denial: /\{ execute \} .* scontext=system_u:system_r:init_t:s0 .* tclass=file/,
+  },
+  check: 'restorecon -Rnv',
+  // Not systemd's own, but the one of services that the policy does not know.
+  label: 'system_u:system_r:initrc_t:s0',
+};
+const APPARMOR: Guard = {
+  name: 'AppArmor',
+  kernelParameters: ['security=apparmor', 'apparmor=1'],
+  // What a profile does not name is forbidden, and logged.
+  control: `printf '%s\\n' 'profile control { /usr/** mrix, /etc/ld.so.cache r, }' | apparmor_parser --add
+    aa-exec -p control -- cat /etc/hostname >/dev/null 2>&1 || echo forbidden`,
+  denial: /apparmor="DENIED" .*/g,
+  command: /^ *(?:\| )?((?:aa-|apparmor_).*)$/gm,
+  check: ':',
+  label: 'unconfined',
+};
+
+/** `npm run test:exhaustive` tries all. */
+const PLACES = exhaustive ? ['/home', '/opt', '/srv'] : ['/srv'];
+
+describe.skipIf(lacking !== undefined)(
+  `a virtual machine with a guard${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    beforeAll(virtualMachineImage);
+
+    describe.each(PLACES)('and a release in %s', (place) => {
+      let payload: string;
+
+      beforeAll(async () => {
+        const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-payload-'));
+        payload = path.join(directory, 'release.tar');
+        await packInstalled(place, payload);
+        return () => removeTree(directory);
+      });
+
+      it.concurrent.each([SELINUX, APPARMOR])('$name: serves through systemd', async (guard) => {
+        const vm = await startVirtualMachine({ kernelParameters: guard.kernelParameters, payload });
+        try {
+          let before = (await vm.kernelLog()).length;
+          expect((await vm.execute(guard.control)).stdout).toBe('forbidden\n');
+          expect(await denials(vm, guard, before)).not.toEqual([]);
+
+          await succeed(vm, `tar -xf ${PAYLOAD} -C /`);
+          await followAdvice(vm, place, guard);
+          before = (await vm.kernelLog()).length;
+          const told = await bootstrapIn(vm, place);
+          expect(told).toContain('token issued and validated');
+          expect(commandsIn(told, guard)).toEqual([]);
+          await succeed(vm, `systemctl start ${UNITS}-maintain.service`);
+          expect(await labels(vm)).toEqual(new Set([guard.label]));
+          expect(await succeed(vm, `${guard.check} "${releaseIn(place)}"`)).toBe('');
+          expect(await denials(vm, guard, before)).toEqual([]);
+        } finally {
+          await vm.destroy();
+        }
+      });
+    });
+  },
+);
+
+/**
+ * An archive of a release in this directory, with an instance that does not run. What takes an emulated processor
+ * minutes and has nothing to do with a guard, making the database above all, is done here.
+ */
+async function packInstalled(place: string, archive: string): Promise<void> {
+  const machine = await startMachine('bookworm', []);
+  try {
+    const site = await unpack(machine, place);
+    await install(site, ['--create-user', '--host', '127.0.0.1', '--processes', '1']);
+    const stopped = await bootstrap(site, ['stop']);
+    expect(stopped.exitCode, stopped.stderr).toBe(0);
+    // By the machine's own tar: the service's account has another number in a virtual machine.
+    const file = '/var/tmp/release.tar';
+    const packed = await machine.execute(['tar', '-cf', file, '-C', '/', releaseIn(place).slice(1)]);
+    expect(packed.exitCode, packed.stderr).toBe(0);
+    await rename(path.join(machine.root, file), archive);
+  } finally {
+    await machine.destroy();
+  }
+}
+
+function releaseIn(place: string): string {
+  return `${place}/${releaseName()}`;
+}
+
+/** Sees the service denied, and does what bootstrap then says, word for word. */
+async function followAdvice(vm: VirtualMachine, place: string, guard: Guard): Promise<void> {
+  const { advice } = guard;
+  if (advice === undefined) return;
+  const before = (await vm.kernelLog()).length;
+  const commands = commandsIn(await bootstrapIn(vm, place), guard);
+  expect(commands).toHaveLength(advice.commands);
+  const nextSteps = await succeed(vm, `cat "${releaseIn(place)}/instance/NEXT-STEPS"`);
+  expect(commandsIn(nextSteps, guard)).toEqual(commands);
+  const denied = await denials(vm, guard, before);
+  expect(denied).not.toEqual([]);
+  for (const denial of denied) expect(denial).toMatch(advice.denial);
+  for (const command of commands) await succeed(vm, command);
+}
+
+/** Gives the service to systemd; what bootstrap says, whether or not it could start it. */
+async function bootstrapIn(vm: VirtualMachine, place: string): Promise<string> {
+  return (await vm.execute(`"${releaseIn(place)}/init/bootstrap.sh" --service systemd 2>&1`)).stdout;
+}
+
+/** Those for the guard that bootstrap printed, each once. */
+function commandsIn(told: string, { command }: Guard): string[] {
+  return [...new Set([...told.matchAll(command)].map(([, text = '']) => text))];
+}
+
+/** Of the service's processes. */
+async function labels(vm: VirtualMachine): Promise<ReadonlySet<string>> {
+  const processes = `cat /sys/fs/cgroup/system.slice/${UNITS}-*.service/cgroup.procs`;
+  const listed = await succeed(
+    vm,
+    `for pid in $(${processes}); do tr -d '\\0\\n' </proc/$pid/attr/current; echo; done`,
+  );
+  return new Set(listed.trim().split('\n'));
+}
+
+async function succeed(vm: VirtualMachine, script: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await vm.execute(script);
+  if (exitCode === 0) return stdout;
+  const words = `${stdout}\n${stderr}\n${(await vm.kernelLog()).slice(-4000)}`;
+  throw new Error(`${script}\nended with ${exitCode}:\n${words}`);
+}
+
+/** What was denied since the log had so many characters. Throws if the kernel left something out of the log. */
+async function denials(vm: VirtualMachine, { denial }: Guard, since: number): Promise<string[]> {
+  const words = (await vm.kernelLog()).slice(since);
+  expect(words).not.toMatch(/callbacks suppressed|audit_lost=[1-9]/);
+  return words.match(denial) ?? [];
+}
