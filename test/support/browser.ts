@@ -38,7 +38,8 @@ export async function withPage<T>(
     'chromium-headless-shell',
     // Chromium's sandbox does not work for root, whom CI is.
     ['--no-sandbox', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    // The program is a script that starts the browser: they are ended as the group that they are.
+    { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );
   const ended = once(browser, 'exit');
   try {
@@ -49,7 +50,7 @@ export async function withPage<T>(
       session.close();
     }
   } finally {
-    browser.kill('SIGKILL');
+    if (browser.pid !== undefined) process.kill(-browser.pid, 'SIGKILL');
     await ended;
     await removeTree(profile);
   }
