@@ -38,6 +38,7 @@ export async function rebuildTarball(
   const parent = path.join(context.cacheDirectory, 'work');
   await mkdir(parent, { recursive: true });
   const directory = await mkdtemp(path.join(parent, 'rebuild-'));
+  let keep = false;
   try {
     const original = path.join(directory, 'original');
     await unpackArchive(tarball, original, { strip: 1, signal: context.signal });
@@ -62,10 +63,11 @@ export async function rebuildTarball(
       files: await explainFiles(files, { original, again, signal: context.signal }),
     };
   } catch (error) {
-    // The message tells where to look.
-    if (error instanceof KsbundleError && error.facts.code === 'KSB_BUILD_FAILED') throw error;
-    await removeTree(directory);
+    // Its message tells where to look.
+    keep = error instanceof KsbundleError && error.facts.code === 'KSB_BUILD_FAILED';
     throw error;
+  } finally {
+    if (!keep) await removeTree(directory);
   }
 }
 
