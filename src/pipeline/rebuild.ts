@@ -124,6 +124,6 @@ function withoutRecipes({ bundle, version, revision }: Manifest): KsbundleError 
     code: 'KSB_RELEASE_WITHOUT_RECIPES',
     exitCode: ExitCode.failed,
     message: `${bundle} ${version}-${revision} cannot be rebuilt: the recipe that it was built from is not in it`,
-    hint: 'releases carry their recipes since ksbundle 0.2; build this one with the ksbundle and the recipes of its time',
+    hint: 'build it with the ksbundle and the recipes of its time',
   });
 }
