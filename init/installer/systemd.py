@@ -34,7 +34,9 @@ class Unit:
     #: Finer than `active`: `auto-restart`, `running`, `dead` …
     sub: str
     result: str
-    #: How often systemd started it again by itself.
+    #: When systemd starts it again by itself: `always`, `no` …; empty where it is no service.
+    restart: str
+    #: How often it did so.
     restarts: int
     #: `enabled`, `disabled`, `static`, `masked` …
     enabled: str
@@ -45,7 +47,7 @@ class Unit:
 
 _PROPERTIES = (
     *("Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts"),
-    *("UnitFileState", "MainPID", "NeedDaemonReload"),
+    *("Restart", "UnitFileState", "MainPID", "NeedDaemonReload"),
 )
 
 
@@ -61,6 +63,7 @@ def find_units(names: Sequence[str]) -> Mapping[str, Unit]:
             active=facts.get("ActiveState", ""),
             sub=facts.get("SubState", ""),
             result=facts.get("Result", ""),
+            restart=facts.get("Restart", ""),
             restarts=int(facts.get("NRestarts", "0")),
             enabled=facts.get("UnitFileState", ""),
             main_pid=int(facts.get("MainPID", "0")),

@@ -22,13 +22,16 @@ _RESULTS = {
 
 
 def explain(unit: Unit | None) -> str:
-    """Why a daemon's unit does not run; empty if systemd does not say. Its units are always started again, so one that
-    has failed was given up."""
+    """Why a daemon's unit does not run; empty if systemd does not say. As rendered it is always started again, so one
+    that has failed was given up; settings of the operator's own may say otherwise."""
     if unit is None or unit.load == "not-found":
         return "systemd does not know its unit"
     if unit.load != "loaded":
         return f"its unit is {unit.load}"
     cause = _RESULTS.get(unit.result, "" if unit.result == "success" else unit.result)
+    if unit.active == "failed" and unit.restart != "always":
+        words = [cause or "its unit has failed", f"systemd does not start it again, since Restart={unit.restart}"]
+        return "; ".join(words)
     if unit.active == "failed":
         return f"systemd gave up after {unit.restarts} more attempts" + (f"; {cause}" if cause else "")
     if unit.sub.startswith("auto-restart"):

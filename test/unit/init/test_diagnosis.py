@@ -42,12 +42,14 @@ class UnitFaultsTest(unittest.TestCase):
     NAMES = Names("ks")
 
     def unit(self, name: str = "ks-web.service", **facts: str | int | bool) -> Unit:
-        sound = {"load": "loaded", "active": "active", "sub": "running", "result": "success", "restarts": 0}
-        return Unit(**{"name": name, **sound, "enabled": "static", "main_pid": 1, "outdated": False, **facts})
+        sound = {"load": "loaded", "active": "active", "sub": "running", "result": "success"}
+        sound |= {"restart": "always", "restarts": 0, "enabled": "static"}
+        return Unit(**{"name": name, **sound, "main_pid": 1, "outdated": False, **facts})
 
     def test_a_daemon_that_does_not_run_is_explained(self) -> None:
         for facts, word in (
             ({"active": "failed", "result": "exit-code", "restarts": 99}, "gave up after 99 more attempts; it ended"),
+            ({"active": "failed", "result": "signal", "restart": "no"}, "killed; systemd does not start it again"),
             ({"active": "activating", "sub": "auto-restart", "result": "oom-kill"}, "want of memory"),
             ({"active": "activating", "sub": "auto-restart-queued", "result": "exit-code"}, "again and again"),
             ({"active": "inactive", "sub": "dead"}, "somebody stopped it"),
