@@ -49,11 +49,17 @@ class LockTest(support.DirectoryTest):
 
     def test_a_patient_one_waits_for_an_owner_that_ends(self) -> None:
         holder = self.hold()
-        timer = threading.Timer(0.3, self.release, [holder])
+        ends = threading.Event()
+
+        def end() -> None:
+            ends.set()
+            self.release(holder)
+
+        timer = threading.Timer(0.3, end)
         timer.start()
         self.addCleanup(timer.join)
         with lock.exclusive(self.path, patience=30):
-            self.assertIsNotNone(holder.poll())
+            self.assertTrue(ends.is_set())
 
     def test_a_dead_owners_lock_is_taken(self) -> None:
         holder = self.hold()
