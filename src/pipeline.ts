@@ -6,7 +6,7 @@ export { openContext, type Context, type ContextOptions } from './pipeline/conte
 export { applyFile, deltaFiles } from './pipeline/delta.ts';
 export { diffFiles } from './pipeline/diff.ts';
 export { lockBundle, whyName, type LockOptions } from './pipeline/lock.ts';
-export { rebuildTarball } from './pipeline/rebuild.ts';
+export { rebuildFile } from './pipeline/rebuild.ts';
 export { listRecipes } from './pipeline/recipes.ts';
 export { writeReport } from './pipeline/report.ts';
 export { signFile } from './pipeline/sign.ts';

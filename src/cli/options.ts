@@ -79,6 +79,10 @@ export const OPTIONS = {
     completes: 'file',
     help: 'sign the tarball with this private key (ECDSA P-256 in PEM)',
   },
+  'with-sources': {
+    kind: 'flag',
+    help: 'also write an escrow archive: tarball, sources, wheels and ksbundle, for a rebuild with no network',
+  },
   key: {
     kind: 'value',
     letter: 'k',

@@ -8,7 +8,7 @@ export type Pipeline = Pick<
   | 'buildBundle'
   | 'planBuild'
   | 'tryBundle'
-  | 'rebuildTarball'
+  | 'rebuildFile'
   | 'lockBundle'
   | 'fetchBundle'
   | 'mirrorBundle'

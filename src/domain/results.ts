@@ -19,6 +19,8 @@ export interface BuildResult {
   readonly tarball: string;
   /** Absolute path of the tarball's signature, if it was signed. */
   readonly signature?: string;
+  /** Absolute path of the escrow archive, if one was asked for. */
+  readonly escrow?: string;
   /** True if nothing had to be done. */
   readonly reused: boolean;
   readonly audit: AuditReport;
@@ -207,6 +209,8 @@ export interface RebuildResult {
   readonly rebuiltSha256: Sha256;
   /** Absolute path of the rebuilt tarball, if it was kept. */
   readonly rebuilt?: string;
+  /** The same of the escrow archive, if one was given: it holds the tarball, the sources and ksbundle. */
+  readonly escrow?: { readonly identical: boolean; readonly sha256: Sha256; readonly rebuiltSha256: Sha256 };
   /** Programs that differ from those that built it; absent if no provenance beside the tarball tells them. */
   readonly builders?: readonly BuilderDifference[];
   /** As of `DiffResult`; both are empty if nothing but the compression differs. */

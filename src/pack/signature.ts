@@ -50,14 +50,21 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
     path: `${release}/${SIGNATURE_FILE}`,
     content: sign('sha256', checksums, key.object),
   });
-  const signer = createSign('sha256');
-  await feed(file, signer);
-  await writeFileAtomically(signature, signer.sign(key.object));
+  await signDetached(file, key);
   if (statement !== undefined) {
     const subject = [...statement.subject, { name: `signed/${path.basename(file)}`, digest: { sha256 } }];
     await writeFileAtomically(envelopeFile(file), sealStatement({ ...statement, subject }, key));
   }
   return { file: path.resolve(file), sha256, signature: path.resolve(signature), key: key.id };
+}
+
+/** Signs the bytes of any file; the signature goes beside it. Returns its path. */
+export async function signDetached(file: string, key: Key): Promise<string> {
+  const signature = detachedSignature(file);
+  const signer = createSign('sha256');
+  await feed(file, signer);
+  await writeFileAtomically(signature, signer.sign(key.object));
+  return signature;
 }
 
 /** The statement beside a tarball, if there is one. */

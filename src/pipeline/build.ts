@@ -18,9 +18,10 @@ import { withLock } from '../io/lock.ts';
 import { readSigningKey, type PrivateKeyFile } from '../pack/keys.ts';
 import { envelopeFile } from '../pack/envelope.ts';
 import { provenanceFile } from '../pack/provenance.ts';
-import { detachedSignature, signTarball } from '../pack/signature.ts';
+import { detachedSignature, signDetached, signTarball } from '../pack/signature.ts';
 import { formatTimeline, timelineFile } from '../pack/timeline.ts';
 import type { Context } from './context.ts';
+import { escrowFile, writeEscrow } from './escrow.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
 import { makeRelease } from './release.ts';
 import { buildArchitecture, componentNames, loadLockedSubject, type LockedSubject } from './sources.ts';
@@ -28,6 +29,8 @@ import { buildArchitecture, componentNames, loadLockedSubject, type LockedSubjec
 export interface BuildOptions {
   /** Private key that the tarball is signed with. */
   readonly sign?: PrivateKeyFile | undefined;
+  /** Whether an escrow archive goes beside the tarball, signed with the same key. */
+  readonly withSources?: boolean | undefined;
 }
 
 /** Builds a bundle, as far as it is not built yet, and leaves its tarball, signed if asked, in the context's `outDirectory`. */
@@ -55,7 +58,9 @@ export async function buildBundle(
     `${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
   );
   // Signatures of what lay there before.
-  for (const stale of [detachedSignature(target), envelopeFile(target)]) await rm(stale, { force: true });
+  const escrow = escrowFile(target);
+  for (const stale of [target, escrow].map(detachedSignature)) await rm(stale, { force: true });
+  await rm(envelopeFile(target), { force: true });
   await deliver(context.store.pathOf(tarball), target, tarball);
   await deliver(context.store.pathOf(provenance), provenanceFile(target), provenance);
   const tasks = recorder.tasks();
@@ -67,7 +72,18 @@ export async function buildBundle(
       },
     );
   const signed = key === undefined ? undefined : await signTarball(target, key);
-  return { tarball: target, reused, audit, ...(signed === undefined ? {} : { signature: signed.signature }) };
+  if (options.withSources === true) {
+    const unsigned = { tarball: context.store.pathOf(tarball), name: path.basename(target) };
+    await writeEscrow(context, { subject, ...unsigned, target: escrow });
+    if (key !== undefined) await signDetached(escrow, key);
+  }
+  return {
+    tarball: target,
+    ...(options.withSources === true ? { escrow } : {}),
+    reused,
+    audit,
+    ...(signed === undefined ? {} : { signature: signed.signature }),
+  };
 }
 
 /** What a build would do, one line for each component and for the release; writes nothing. */

@@ -2,12 +2,13 @@ import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { recoverProject } from '../assemble/recover.ts';
 import { compareReleases } from '../domain/comparison.ts';
+import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { parsePlatform } from '../domain/platform.ts';
-import type { RebuildResult } from '../domain/results.ts';
+import type { BuildResult, RebuildResult } from '../domain/results.ts';
 import { hashWithoutLeadingFile, unpackArchive } from '../io/archive.ts';
-import { removeTree } from '../io/files.ts';
+import { hashFile, removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { readManifestFromTarball } from '../pack/inspect.ts';
 import { compareBuilders, parseStatement, provenanceFile } from '../pack/provenance.ts';
@@ -15,6 +16,7 @@ import { verifyTarball } from '../pack/verify.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import { buildBundle } from './build.ts';
 import { openContext, type Context } from './context.ts';
+import { isEscrow, openEscrow } from './escrow.ts';
 import { explainFiles } from './explain-files.ts';
 
 export interface RebuildOptions {
@@ -24,44 +26,22 @@ export interface RebuildOptions {
 
 /**
  * Builds a release tarball again, from the recipes, the lockfile and the installer inside it, and compares. Sources and wheels
- * come through the context; nothing else that was made before is used: components, compiler and release are made anew in a
- * store of their own. Throws what `verifyTarball` and `buildBundle` do, and `KSB_RELEASE_WITHOUT_RECIPES`.
+ * come through the context, or from the escrow archive if `file` is one, and then from nowhere else. Nothing else that was made
+ * before is used: components, compiler and release are made anew in a store of their own. Throws what `verifyTarball` and
+ * `buildBundle` do, and `KSB_RELEASE_WITHOUT_RECIPES`.
  */
-export async function rebuildTarball(
+export async function rebuildFile(
   context: Context,
-  tarball: string,
+  file: string,
   options: RebuildOptions = {},
 ): Promise<RebuildResult> {
-  refuseToReplace(tarball, options.out);
-  const { release: name } = await verifyTarball(tarball, { signal: context.signal });
-  const manifest = await readManifestFromTarball(tarball);
+  refuseToReplace(file, options.out);
   const parent = path.join(context.cacheDirectory, 'work');
   await mkdir(parent, { recursive: true });
   const directory = await mkdtemp(path.join(parent, 'rebuild-'));
   let keep = false;
   try {
-    const original = path.join(directory, 'original');
-    await unpackArchive(tarball, original, { strip: 1, signal: context.signal });
-    const out = options.out ?? path.join(directory, 'out');
-    const { tarball: rebuilt } = await buildAgain(context, { original, manifest, directory, out });
-    const [sha256, rebuiltSha256] = [
-      await hashWithoutLeadingFile(tarball),
-      await hashWithoutLeadingFile(rebuilt),
-    ];
-    const { parts, files } = compareReleases(manifest, await readManifestFromTarball(rebuilt));
-    const [before, after] = await Promise.all([tarball, rebuilt].map(readStatement));
-    const again = path.join(directory, 'again');
-    if (files.length > 0) await unpackArchive(rebuilt, again, { strip: 1, signal: context.signal });
-    return {
-      release: name,
-      identical: sha256 === rebuiltSha256,
-      sha256,
-      rebuiltSha256,
-      ...(options.out === undefined ? {} : { rebuilt }),
-      ...(before === undefined || after === undefined ? {} : { builders: compareBuilders(before, after) }),
-      parts,
-      files: await explainFiles(files, { original, again, signal: context.signal }),
-    };
+    return await rebuildIn(directory, context, { ...options, file });
   } catch (error) {
     // Its message tells where to look.
     keep = error instanceof KsbundleError && error.facts.code === 'KSB_BUILD_FAILED';
@@ -71,21 +51,64 @@ export async function rebuildTarball(
   }
 }
 
+async function rebuildIn(
+  directory: string,
+  context: Context,
+  { file, ...options }: RebuildOptions & { readonly file: string },
+): Promise<RebuildResult> {
+  const { signal } = context;
+  const out = options.out ?? path.join(directory, 'out');
+  const escrow = (await isEscrow(file))
+    ? await openEscrow(file, path.join(directory, 'escrow'), signal)
+    : undefined;
+  const tarball = escrow?.tarball ?? file;
+  const { release } = await verifyTarball(tarball, { signal });
+  const manifest = await readManifestFromTarball(tarball);
+  const original = path.join(directory, 'original');
+  await unpackArchive(tarball, original, { strip: 1, signal });
+  const built = await buildAgain(context, { original, manifest, directory, out, sources: escrow?.sources });
+
+  const sha256 = await hashWithoutLeadingFile(tarball);
+  const rebuiltSha256 = await hashWithoutLeadingFile(built.tarball);
+  const { parts, files } = compareReleases(manifest, await readManifestFromTarball(built.tarball));
+  const beside = path.join(path.dirname(file), path.basename(tarball));
+  const [before, after] = await Promise.all([beside, built.tarball].map(readStatement));
+  const again = path.join(directory, 'again');
+  if (files.length > 0) await unpackArchive(built.tarball, again, { strip: 1, signal });
+  return {
+    release,
+    ...compareDigests(sha256, rebuiltSha256),
+    ...(built.escrow === undefined
+      ? {}
+      : { escrow: compareDigests(await hashFile(file), await hashFile(built.escrow)) }),
+    ...(options.out === undefined ? {} : { rebuilt: built.tarball }),
+    ...(before === undefined || after === undefined ? {} : { builders: compareBuilders(before, after) }),
+    parts,
+    files: await explainFiles(files, { original, again, signal }),
+  };
+}
+
 interface Again {
   /** The release, unpacked. */
   readonly original: string;
   readonly manifest: Manifest;
-  /** Directory for everything that is made. */
+  /** Directory for everything that is made, but for the tarball. */
   readonly directory: string;
   readonly out: string;
+  /** Directory that all sources are in; they come through the context if there is none. */
+  readonly sources: string | undefined;
 }
 
-async function buildAgain(context: Context, { original, manifest, directory, out }: Again) {
+async function buildAgain(
+  context: Context,
+  { original, manifest, directory, out, sources }: Again,
+): Promise<BuildResult> {
   const project = await recoverProject(original, { manifest, directory: path.join(directory, 'project') });
   if (project === undefined) throw withoutRecipes(manifest);
   const platform = parsePlatform(manifest.platform) ?? context.platform;
   const own = await openContext({
     ...context,
+    ...(sources === undefined ? {} : { mirrors: [sources], offline: true }),
     platform,
     cacheDirectory: directory,
     outDirectory: out,
@@ -98,9 +121,10 @@ async function buildAgain(context: Context, { original, manifest, directory, out
       product === manifest.bundle && version === manifest.version && revision === manifest.revision,
   );
   if (bundle === undefined) throw withoutRecipes(manifest);
-  // Sources are pinned by their digests, so they may come from the user's store; what was built may not.
   const store = { ...own.store, times: context.store.times };
-  return buildBundle({ ...own, store, fetch: context.fetch }, bundle.name);
+  // Sources are pinned by their digests, so they may come from the user's store; what was built may not.
+  const fetch = sources === undefined ? context.fetch : own.fetch;
+  return buildBundle({ ...own, store, fetch }, bundle.name, { withSources: sources !== undefined });
 }
 
 /** The rebuilt tarball has the name of the given one, unless somebody renamed that. */
@@ -112,6 +136,10 @@ function refuseToReplace(tarball: string, out: string | undefined): void {
     message: `${path.basename(tarball)} lies in ${out}, where the rebuilt tarball would take its place`,
     hint: 'give another directory to --out',
   });
+}
+
+function compareDigests(sha256: Sha256, rebuiltSha256: Sha256) {
+  return { identical: sha256 === rebuiltSha256, sha256, rebuiltSha256 };
 }
 
 async function readStatement(tarball: string) {

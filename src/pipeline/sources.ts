@@ -58,7 +58,7 @@ export function buildArchitecture(): Architecture {
 }
 
 /** Everything that building a bundle reads: components' sources, the compiler for this machine, wheels. */
-function allSources(subject: LockedSubject): readonly Source[] {
+export function allSources(subject: LockedSubject): readonly Source[] {
   const { set, lockfile } = subject;
   return [
     set.toolchain.sources[buildArchitecture()],

@@ -6,7 +6,9 @@ import type { RebuildResult } from '../../src/domain/results.ts';
 import { findHostTools } from '../../src/host/find.ts';
 import { exists, hashFile, removeTree } from '../../src/io/files.ts';
 import { packDemo } from '../support/packed-release.ts';
+import { makeAnotherWorld } from './support/another-world.ts';
 import { ksbundle, type CliOptions } from './support/cli.ts';
+import { whyNoMachines } from './support/requirements.ts';
 import { makeTinyBundle, type TinyBundle, type TinyPlan } from './support/tiny-bundle.ts';
 
 interface Carried extends Pick<TinyBundle, 'cache' | 'mirror'> {
@@ -141,4 +143,57 @@ it('refuses a tarball that is not as it was packed, and one that has no recipes'
   const { exitCode, stderr } = await ksbundle(['rebuild', packed.tarball, ...parameters]);
   expect(exitCode).toBe(1);
   expect(stderr).toContain('the recipe that it was built from is not in it');
+});
+
+const why = await whyNoMachines(['faketime', 'setpriv']);
+
+it.skipIf(why !== undefined)(
+  'an escrow archive alone builds its tarball and itself again, without a network',
+  async () => {
+    const tiny = await makeTinyBundle();
+    const built = await ksbundle([...tiny.build, '--with-sources']);
+    const escrow = tiny.tarball.replace('.tar.gz', '.escrow.tar');
+    expect(built).toMatchObject({ exitCode: 0, stdout: `${tiny.tarball}\n${escrow}` });
+    const sha256 = await hashFile(tiny.tarball);
+    // The tarball is what it is without one.
+    await removeTree(tiny.cache);
+    expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
+    expect(await hashFile(tiny.tarball)).toBe(sha256);
+
+    const world = await makeAnotherWorld();
+    const [digest, carried] = [await hashFile(escrow), path.join(world.home, path.basename(escrow))];
+    await copyFile(escrow, carried);
+    await removeTree(tiny.directory);
+    const unpacked = carried.replace('.tar', '');
+    const offline = { network: false };
+    expect(await world.run(['tar', '-C', world.home, '-xf', carried], offline)).toMatchObject({
+      exitCode: 0,
+    });
+    const check = 'cd "$0" && sha256sum -c SHA256SUMS | grep -v ": OK$"';
+    expect(await world.run(['sh', '-c', check, unpacked], offline)).toMatchObject({ stdout: '' });
+    const main = path.join(unpacked, 'ksbundle/dist/cli/main.js');
+    const { exitCode, stdout, stderr } = await world.run(
+      [process.execPath, main, 'rebuild', carried, '--json'],
+      offline,
+    );
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      identical: true,
+      rebuiltSha256: sha256,
+      escrow: { identical: true, sha256: digest, rebuiltSha256: digest },
+    });
+  },
+);
+
+it('refuses an escrow archive of which a byte is another one', async () => {
+  const tiny = await makeTinyBundle();
+  expect(await ksbundle([...tiny.build, '--with-sources'])).toMatchObject({ exitCode: 0 });
+  const escrow = tiny.tarball.replace('.tar.gz', '.escrow.tar');
+  const bytes = await readFile(escrow);
+  const at = bytes.indexOf('sources and wheels, by the names');
+  bytes.write('S', at);
+  await writeFile(escrow, bytes);
+  const { exitCode, stderr } = await ksbundle(['rebuild', escrow, '--cache', tiny.cache]);
+  expect(exitCode).toBe(4);
+  expect(stderr).toContain('README is not what SHA256SUMS says');
 });

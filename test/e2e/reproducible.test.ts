@@ -48,12 +48,8 @@ it.skipIf(why !== undefined)('a bundle is the same bytes on another machine', as
  */
 const CHEAP: ReadonlySet<string> = new Set(['zlib', 'bzip2', 'expat', 'libffi', 'apr']);
 
-const FORM = exhaustive ? 'all of it built' : 'with some components built, and assembled';
-// Exhaustive: twice as long as a cold build with two processors.
-const PATIENCE = exhaustive ? 60 * 60_000 : 5 * 60_000;
-
 it.skipIf(why !== undefined)(
-  `the real bundle is the same bytes on another machine, ${FORM}`,
+  'the real bundle is the same bytes on another machine: some components built, and all of it assembled',
   async () => {
     const mirror = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-mirror-'));
     onTestFinished(() => removeTree(mirror));
@@ -62,14 +58,37 @@ it.skipIf(why !== undefined)(
     await chmod(mirror, 0o755);
     const world = await makeAnotherWorld();
     const cache = path.join(world.home, 'cache');
-    if (!exhaustive) await shareArtifacts(cache, (component) => !CHEAP.has(component));
+    await shareArtifacts(cache, (component) => !CHEAP.has(component));
     const out = path.join(world.home, 'out');
     const options = ['--offline', '--mirror', mirror, '--cache', cache, '--out', out, '--jobs', '1'];
     const { exitCode, stdout, stderr } = await world.ksbundle(['build', 'keystone', ...options]);
     expect(exitCode, stderr).toBe(0);
     expect(await hashFile(stdout)).toBe(await hashFile(tarball()));
   },
-  PATIENCE,
+  5 * 60_000,
+);
+
+it.skipIf(why !== undefined || !exhaustive)(
+  'the real bundle is the same bytes on another machine that has its escrow archive alone: all of it built',
+  async () => {
+    const built = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-escrow-'));
+    onTestFinished(() => removeTree(built));
+    await chmod(built, 0o755);
+    const build = ['build', 'keystone', '--with-sources', '--out', built];
+    const { stdout: paths } = await ksbundle(build, { environment: mirrorOfTests() });
+    const [, escrow = ''] = paths.split('\n');
+    const world = await makeAnotherWorld();
+    const offline = { network: false };
+    expect((await world.run(['tar', '-C', world.home, '-xf', escrow], offline)).exitCode).toBe(0);
+    const main = path.join(world.home, path.basename(escrow, '.tar'), 'ksbundle/dist/cli/main.js');
+    const rebuild = [process.execPath, main, 'rebuild', escrow, '--jobs', '1', '--json'];
+    const { exitCode, stdout, stderr } = await world.run(rebuild, offline);
+    expect(exitCode, stdout + stderr).toBe(0);
+    const sha256 = await hashFile(tarball());
+    expect(JSON.parse(stdout)).toMatchObject({ sha256, rebuiltSha256: sha256, escrow: { identical: true } });
+  },
+  // With one processor, twice as long as a first build with two.
+  60 * 60_000,
 );
 
 function mirrorOfTests(): Record<string, string> {

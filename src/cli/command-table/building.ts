@@ -7,11 +7,20 @@ export const BUILDING: readonly CommandSpec[] = [
     name: 'build',
     summary: 'build a bundle and print the path of its tarball',
     positionals: [BUNDLE],
-    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out', 'sign', 'passphrase-file', 'dry-run'],
+    options: [
+      ...RECIPE_OPTIONS,
+      ...FETCH_OPTIONS,
+      'out',
+      'sign',
+      'passphrase-file',
+      'with-sources',
+      'dry-run',
+    ],
     examples: [
       { command: 'build keystone', does: 'fetch, compile, relocate, audit and pack' },
       { command: 'build keystone --offline --mirror /media/usb', does: 'the same with no network' },
       { command: 'build keystone --sign release.key', does: 'and sign it with a key that keygen made' },
+      { command: 'build keystone --with-sources', does: 'and all that it takes to build it again, offline' },
       { command: 'build keystone --dry-run', does: 'what would be done' },
     ],
     load: () => import('../commands/build.ts'),
@@ -27,7 +36,7 @@ export const BUILDING: readonly CommandSpec[] = [
   {
     name: 'rebuild',
     summary: 'build a tarball again from the recipes inside it, and compare',
-    positionals: [FILE],
+    positionals: [{ ...FILE, help: 'tarball, or escrow archive of one, or - for standard input' }],
     options: ['cache', ...FETCH_OPTIONS, 'out'],
     examples: [
       {

@@ -14,6 +14,10 @@ export const run: RunCommand = async (call) => {
   const file = pathOption(call, 'sign');
   const passphraseFile = pathOption(call, 'passphrase-file');
   const sign = file === undefined ? undefined : { file, passphraseFile };
-  const result = await pipeline.buildBundle(context, bundle, { sign });
-  return { data: result, lines: [result.tarball] };
+  const result = await pipeline.buildBundle(context, bundle, {
+    sign,
+    withSources: flags['with-sources'] === true,
+  });
+  const { tarball, escrow } = result;
+  return { data: result, lines: [tarball, ...(escrow === undefined ? [] : [escrow])] };
 };

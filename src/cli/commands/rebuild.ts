@@ -8,15 +8,16 @@ import { pathOption } from './path-option.ts';
 export const run: RunCommand = async (call) => {
   const { pipeline, context } = await call.open();
   const out = pathOption(call, 'out');
-  const result = await withInputFile(call, (file) => pipeline.rebuildTarball(context, file, { out }));
+  const result = await withInputFile(call, (file) => pipeline.rebuildFile(context, file, { out }));
   return {
     data: result,
     lines: [
       ...describe(result),
+      ...describeEscrow(result),
       ...(result.rebuilt === undefined ? [] : [`kept     ${result.rebuilt}`]),
       ...describeBuilders(result.builders),
     ],
-    ...(result.identical ? {} : { exitCode: ExitCode.integrity }),
+    ...(result.identical && result.escrow?.identical !== false ? {} : { exitCode: ExitCode.integrity }),
   };
 };
 
@@ -29,6 +30,18 @@ function describe({ release, identical, sha256, rebuiltSha256, parts, files }: R
     ...(parts.length === 0
       ? ['every file is the same; only the compression differs, which depends on the zlib of Node']
       : [countChanges(files), ...describeChanges(parts, files), ...files.flatMap(describeFile)]),
+  ];
+}
+
+function describeEscrow({ escrow }: RebuildResult): string[] {
+  if (escrow === undefined) return [];
+  const { identical, sha256, rebuiltSha256 } = escrow;
+  if (identical) return ['and so is the escrow archive', `sha256:${sha256}`];
+  return [
+    'the escrow archive differs',
+    `given    sha256:${sha256}`,
+    `rebuilt  sha256:${rebuiltSha256}`,
+    'it holds the ksbundle that made it: rebuild it with that one, as its README tells',
   ];
 }
 

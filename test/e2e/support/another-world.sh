@@ -9,26 +9,32 @@ offset=$2
 source=$3
 shift 3
 
-mkdir -p "$directory/etc" "$directory/etc.work" "$directory/ksbundle" "$directory/home"
-mount -t overlay -o "lowerdir=/etc,upperdir=$directory/etc,workdir=$directory/etc.work" overlay /etc
+mkdir -p "$directory/etc" "$directory/ksbundle" "$directory/home"
+mount -t tmpfs tmpfs "$directory/etc"
+mkdir "$directory/etc/upper" "$directory/etc/work"
+mount -t overlay -o "lowerdir=/etc,upperdir=$directory/etc/upper,workdir=$directory/etc/work" overlay /etc
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount --bind "$source" "$directory/ksbundle"
 chown -R nobody:nogroup "$directory/home"
-rm -f "$directory/ready" "$directory/begin"
-mkfifo -m 666 "$directory/ready" "$directory/begin"
+begin=$directory/etc/begin
+ready=/dev/shm/ready
 
 cd "$directory/home"
 # shellcheck disable=SC2016 # the inner shell expands it
 setpriv --reuid=nobody --regid=nogroup --clear-groups env -i \
   PATH="$PATH" HOME="$directory/home" USER=nobody LOGNAME=nobody \
   TZ=Pacific/Chatham LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 \
-  sh -c 'umask 077; echo >"$0/ready"; read -r _ <"$0/begin"; exec "$@"' "$directory" "$@" &
-read -r _ <"$directory/ready"
+  sh -c 'begin=$1 && shift && : >"$0" && until [ -e "$begin" ]; do sleep 0.1; done && umask 077 && exec "$@"' \
+  "$ready" "$begin" "$@" &
+while [ ! -e "$ready" ]; do
+  kill -0 "$!" || exit 1
+  sleep 0.1
+done
 
 # Every program that is linked dynamically gets libfaketime from now on, whatever its environment. Only now: what it shares
 # between a process and what that becomes would belong to root.
 for library in /usr/lib/*/faketime/libfaketimeMT.so.1; do :; done
 printf '%s\n' "$offset" >/etc/faketimerc
 printf '%s\n' "$library" >/etc/ld.so.preload
-echo >"$directory/begin"
+: >"$begin"
 wait "$!"

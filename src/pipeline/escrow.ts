@@ -1,0 +1,123 @@
+import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha256 } from '../domain/digest.ts';
+import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { CHECKSUMS_FILE } from '../domain/manifest.ts';
+import { writeMirror } from '../fetch/mirror.ts';
+import { packTree, unpackArchive } from '../io/archive.ts';
+import { copyFile, hashFile, listTree, withTemporaryDirectory } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
+import { packageFiles } from '../io/package-files.ts';
+import { formatChecksums, parseChecksums } from '../pack/checksums.ts';
+import type { Context } from './context.ts';
+import { allSources, type LockedSubject } from './sources.ts';
+
+/*
+ * An escrow archive lies beside a tarball and holds all that it takes to build it again where there is no network: the tarball, in which
+ * are recipes, lockfile and installer; every source and wheel; and ksbundle. The tarball itself stays as it is.
+ */
+
+const SUFFIX = '.escrow.tar';
+const SOURCES = 'sources';
+const PACKAGE = 'ksbundle';
+
+/** Where the escrow archive of a tarball lies. */
+export function escrowFile(tarball: string): string {
+  return tarball.replace(/\.tar\.gz$/u, '') + SUFFIX;
+}
+
+export interface EscrowOptions {
+  readonly subject: LockedSubject;
+  /** Absolute path of the release's tarball without a signature, and the name that it has. */
+  readonly tarball: string;
+  readonly name: string;
+  /** Where the archive goes. */
+  readonly target: string;
+}
+
+/** Writes an escrow archive, whose bytes depend on what is in it alone. Throws what fetching and packing do. */
+export async function writeEscrow(context: Context, options: EscrowOptions): Promise<void> {
+  const { subject, tarball, name, target } = options;
+  await withTemporaryDirectory(path.join(context.cacheDirectory, 'work'), async (root) => {
+    await copyFile(tarball, path.join(root, name));
+    await writeMirror(path.join(root, SOURCES), allSources(subject), context.fetch);
+    for (const { from, to } of await packageFiles()) await copyFile(from, path.join(root, PACKAGE, to));
+    const top = path.basename(target, '.tar');
+    await writeFile(path.join(root, 'README'), formatReadme(name, top));
+    await writeFile(path.join(root, CHECKSUMS_FILE), formatChecksums(await digestsOf(root)));
+    await packTree(root, target, { prefix: top, signal: context.signal });
+  });
+}
+
+function formatReadme(name: string, top: string): string {
+  return `Everything that ${name} was built from, and what builds it again without a network:
+
+  sha256sum -c ${CHECKSUMS_FILE}        check every file
+  tar -tzf ${name}        the release; its recipes and lockfile are in share/ksbundle/
+  ${SOURCES}/        sources and wheels, by the names and digests in the lockfile
+  ${PACKAGE}/        ksbundle, which needs Node 20.19 or later and says what else the host lacks
+
+  node ${PACKAGE}/dist/cli/main.js rebuild ../${top}.tar
+
+builds the release and this archive again and compares both.
+`;
+}
+
+export interface OpenEscrow {
+  /** Absolute path of the tarball in it. */
+  readonly tarball: string;
+  /** Absolute path of the directory of its sources. */
+  readonly sources: string;
+}
+
+/** Whether a file is an escrow archive, which unlike a tarball is not compressed: what is in it is already. */
+export async function isEscrow(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(TAR_MAGIC.length), 0, TAR_MAGIC.length, TAR_MAGIC_AT);
+    return buffer.equals(TAR_MAGIC);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** POSIX.1-1988 and what follows. */
+const TAR_MAGIC = Buffer.from('ustar');
+const TAR_MAGIC_AT = 257;
+
+/** Unpacks an escrow archive into the new directory `directory` and checks every file. Throws `KSB_VERIFY_FAILED`. */
+export async function openEscrow(file: string, directory: string, signal: AbortSignal): Promise<OpenEscrow> {
+  await mkdir(path.dirname(directory), { recursive: true });
+  await unpackArchive(file, directory, { strip: 1, signal });
+  const text = (await ifThere(readFile(path.join(directory, CHECKSUMS_FILE), 'utf8'))) ?? '';
+  const listed = parseChecksums(text);
+  const found = await digestsOf(directory);
+  found.delete(CHECKSUMS_FILE);
+  const problems = listed === undefined ? [] : compare(listed, found);
+  const tarball = (await readdir(directory)).find((name) => name.endsWith('.tar.gz'));
+  if (listed === undefined || tarball === undefined || problems.length > 0) {
+    throw new KsbundleError({
+      code: 'KSB_VERIFY_FAILED',
+      exitCode: ExitCode.integrity,
+      message: `${path.basename(file)} is not as it was packed`,
+      why: problems[0]?.message ?? `it lacks its ${CHECKSUMS_FILE}, or a tarball`,
+      hint: 'get the archive again from where it was built',
+      problems,
+    });
+  }
+  return { tarball: path.join(directory, tarball), sources: path.join(directory, SOURCES) };
+}
+
+async function digestsOf(root: string): Promise<Map<string, Sha256>> {
+  const digests = new Map<string, Sha256>();
+  for (const { path: name, kind } of await listTree(root)) {
+    if (kind !== 'directory') digests.set(name, await hashFile(path.join(root, name)));
+  }
+  return digests;
+}
+
+function compare(listed: ReadonlyMap<string, Sha256>, found: ReadonlyMap<string, Sha256>): Problem[] {
+  return [...new Set([...listed.keys(), ...found.keys()])]
+    .filter((name) => listed.get(name) !== found.get(name))
+    .map((name) => ({ code: 'changed', message: `${name} is not what ${CHECKSUMS_FILE} says` }));
+}
