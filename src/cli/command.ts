@@ -9,7 +9,7 @@ export interface PositionalSpec {
   readonly name: string;
   readonly required: boolean;
   readonly help: string;
-  readonly completes?: 'file' | 'directory' | 'shell';
+  readonly completes?: 'file' | 'directory' | 'bundle or file' | 'shell';
 }
 
 /** A command as the parser, the help, the completion and the documentation see it. */

@@ -153,7 +153,11 @@ export const TARBALLS: readonly CommandSpec[] = [
     summary: 'show which recipe or wheel brought a name in',
     positionals: [
       { name: 'NAME', required: true, help: 'component or Python distribution' },
-      { ...BUNDLE, help: `${BUNDLE.help}; or a tarball, or - for standard input`, completes: 'file' },
+      {
+        ...BUNDLE,
+        help: `${BUNDLE.help}; or a tarball, or - for standard input`,
+        completes: 'bundle or file',
+      },
     ],
     options: [...RECIPE_OPTIONS],
     examples: [

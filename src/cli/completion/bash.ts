@@ -4,6 +4,7 @@ import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES, spellingsOf, VALU
 
 const ACTIONS = {
   bundle: `_ksbundle_words "$(${LIST_BUNDLES})"`,
+  'bundle or file': `compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -W "$(${LIST_BUNDLES})" -- "$cur")`,
   file: 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")',
   directory: 'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$cur")',
   shell: `_ksbundle_words "${SHELL_NAMES}"`,

@@ -3,8 +3,11 @@ import { COMMANDS, subcommandsOf, topLevelWords } from '../command-table.ts';
 import { GLOBAL_OPTIONS, optionSpec, optionText, type OptionName } from '../options.ts';
 import { LIST_BUNDLES, positionalKind, SHELL_NAMES, spellingsOf, VALUE_OPTIONS } from './model.ts';
 
+const BUNDLES = `-a "(${LIST_BUNDLES.replaceAll('$', String.raw`\$`).replaceAll('"', String.raw`\"`)})"`;
+
 const ACTIONS = {
-  bundle: `-f -a "(${LIST_BUNDLES.replaceAll('$', String.raw`\$`).replaceAll('"', String.raw`\"`)})"`,
+  bundle: `-f ${BUNDLES}`,
+  'bundle or file': `-F ${BUNDLES}`,
   file: '-F',
   directory: '-f -a "(__fish_complete_directories)"',
   shell: `-f -a "${SHELL_NAMES}"`,

@@ -25,6 +25,6 @@ export const VALUE_OPTIONS = OPTION_NAMES.filter((name) =>
 export function positionalKind({
   name,
   completes,
-}: PositionalSpec): 'bundle' | 'file' | 'directory' | 'shell' | 'nothing' {
+}: PositionalSpec): 'bundle' | 'nothing' | NonNullable<PositionalSpec['completes']> {
   return completes ?? (name === 'BUNDLE' ? 'bundle' : 'nothing');
 }

@@ -5,6 +5,7 @@ import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES, spellingsOf } fro
 
 const ACTIONS = {
   bundle: '_ksbundle_bundles',
+  'bundle or file': '{_ksbundle_bundles; _files}',
   file: '_files',
   directory: '_files -/',
   shell: `(${SHELL_NAMES})`,

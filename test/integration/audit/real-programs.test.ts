@@ -126,7 +126,8 @@ describe.skipIf(compiler === undefined)('of programs linked by the host', () => 
   });
 
   test('the directory of the work is found where the compiler left it', async () => {
-    await compileLibrary('paths', 'const char *file = __FILE__;', ['-g']);
+    const source = path.join(work, 'paths.c');
+    await compileLibrary('paths', `# 1 "${source}"\nconst char *file = __FILE__;`);
     const directory = { label: 'work directory', bytes: Buffer.from(work) };
     expect(await audit({ forbidden: [directory] })).toEqual(['build-path lib/libpaths.so work directory']);
   });

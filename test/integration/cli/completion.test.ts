@@ -103,7 +103,8 @@ describe.each([
     expect(await offer('ksbundle build --events ')).toEqual(['ndjson']);
     expect(await offer('ksbundle build ')).toEqual(['keystone', 'nova']);
     expect(await offer('ksbundle build --jobs 2 --offline n')).toEqual(['nova']);
-    expect(await offer('ksbundle why zlib k')).toEqual(['keystone']);
+    expect(await offer('ksbundle why zlib k')).toEqual(['keystone', 'ksbundle']);
+    expect(await offer('ksbundle why zlib rel')).toEqual(['release.tar.gz']);
     expect(await offer('ksbundle completion f')).toEqual(['fish']);
     expect(await offer('ksbundle verify rel')).toEqual(['release.tar.gz']);
   });
