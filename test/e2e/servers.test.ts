@@ -206,7 +206,7 @@ describe.skipIf(lacking !== undefined)(
       await expectService('uwsgi', `http://${ADDRESS}:5000`);
       await expectNothing(`https://${ADDRESS}:443`, certificates.one);
       const left = await machine.execute(['ls', `${site.instance}/keys`]);
-      expect(left).toMatchObject({ exitCode: 0, stdout: 'credential\nfernet\n' });
+      expect(left).toMatchObject({ exitCode: 0, stdout: 'credential\nfernet' });
       expect(await send(machine, { method: 'GET', url: `http://[::1]:5000/v3` })).toMatchObject({
         status: 200,
       });
