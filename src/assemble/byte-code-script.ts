@@ -100,6 +100,8 @@ def closure(names):
 
 
 found, missing = closure(request["modules"])
+# What is written is part of the release, whatever the umask of who builds it.
+os.umask(0o022)
 written = []
 # One process, sorted: marshalled references depend on what was compiled before.
 for file in sorted(set(found.values())):
