@@ -8,33 +8,49 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { exists } from '../io/files.ts';
 import { visitJsonDocuments, type JsonDocument } from '../io/json-documents.ts';
 
-export interface AdvisoryOptions {
+export interface DatabaseOptions {
   /** File or directory with records of OSV or NVD, as `visitJsonDocuments` reads it. */
   readonly database: string;
+  /** Everything that will be looked up; records about anything else are counted and forgotten. */
+  readonly subjects: readonly Subject[];
+  readonly signal?: AbortSignal;
+}
+
+/** What was read of a database of advisories. */
+export interface AdvisoryDatabase {
+  readonly place: string;
+  /** Of each feed that it has records of. */
+  readonly dates: ReadonlyMap<Feed, { readonly records: number; readonly newest: number }>;
+  /** Those about the subjects, in whatever version. */
+  readonly advisories: readonly Advisory[];
+}
+
+export interface AdvisoryOptions {
   /** Days that the newest record of each feed may be old. */
   readonly maxAge: number;
   /** What time it is, in milliseconds since 1970. */
   readonly now: number;
-  /** What is in the release. */
+  /** What is in the release; of what the database was read for. */
   readonly subjects: readonly Subject[];
   readonly statements: readonly VexStatement[];
-  readonly signal?: AbortSignal;
 }
 
 /**
- * Holds what is in a release against a database of advisories. Throws `KSB_FILE_MISSING`, `KSB_ADVISORIES_EMPTY` if nothing of the release
- * can be looked up in it, `KSB_ADVISORIES_STALE` or `KSB_ADVISORIES_AHEAD` if it is too old or from the future,
- * `KSB_ADVISORIES_INVALID` for a record that breaks its schema, and what `visitJsonDocuments` does.
+ * Holds what is in a release against a database of advisories. Throws `KSB_ADVISORIES_EMPTY` if nothing of the release can be
+ * looked up in it, `KSB_ADVISORIES_STALE` or `KSB_ADVISORIES_AHEAD` if it is too old or from the future.
  */
-export async function auditAdvisories(options: AdvisoryOptions): Promise<AdvisoryReport> {
-  const { database, subjects, statements } = options;
-  if (!(await exists(database))) throw missingDatabase(database);
-  const { feeds, advisories } = await readDatabase(options);
-  const known = feeds.map(({ feed }) => feed);
-  const isKnown = ({ names }: Subject): boolean => known.some((feed) => names[feed] !== undefined);
+export function auditAdvisories(database: AdvisoryDatabase, options: AdvisoryOptions): AdvisoryReport {
+  const { subjects, statements } = options;
+  const consulted = FEEDS.filter((feed) => subjects.some((subject) => subject.names[feed] !== undefined));
+  const feeds = consulted.flatMap((feed): FeedDate[] => {
+    const date = database.dates.get(feed);
+    if (date === undefined) return [];
+    return [{ feed, records: date.records, newest: new Date(date.newest).toISOString() }];
+  });
+  const isKnown = ({ names }: Subject): boolean => feeds.some(({ feed }) => names[feed] !== undefined);
   const checked = subjects.filter(isKnown);
-  if (checked.length === 0) throw emptyDatabase(database);
-  for (const feed of feeds) requireCurrent(feed, options);
+  if (checked.length === 0) throw emptyDatabase(database.place);
+  for (const feed of feeds) requireCurrent(feed, database.place, options);
   return {
     feeds,
     checked: checked.length,
@@ -42,18 +58,20 @@ export async function auditAdvisories(options: AdvisoryOptions): Promise<Advisor
       .filter((subject) => !isKnown(subject))
       .map(({ part }) => part)
       .toSorted(),
-    ...findVulnerabilities(checked, advisories, statements),
+    ...findVulnerabilities(checked, database.advisories, statements),
   };
 }
 
-interface Database {
-  /** Those that know parts of the release. */
-  readonly feeds: readonly FeedDate[];
-  /** Those about parts of the release, in whatever version. */
-  readonly advisories: readonly Advisory[];
-}
-
-async function readDatabase({ database, subjects, signal }: AdvisoryOptions): Promise<Database> {
+/**
+ * Reads a database of advisories. Throws `KSB_FILE_MISSING`, `KSB_ADVISORIES_INVALID` for a record that breaks its schema, and
+ * what `visitJsonDocuments` does.
+ */
+export async function readAdvisories({
+  database,
+  subjects,
+  signal,
+}: DatabaseOptions): Promise<AdvisoryDatabase> {
+  if (!(await exists(database))) throw missingDatabase(database);
   const names = new Set(
     subjects.flatMap((subject) => Object.entries(subject.names).map(([feed, name]) => `${feed} ${name}`)),
   );
@@ -71,14 +89,7 @@ async function readDatabase({ database, subjects, signal }: AdvisoryOptions): Pr
     },
     signal,
   );
-  const consulted = FEEDS.filter((feed) => subjects.some((subject) => subject.names[feed] !== undefined));
-  return {
-    advisories,
-    feeds: consulted.flatMap((feed) => {
-      const { records, newest } = dates.get(feed) ?? { records: 0, newest: 0 };
-      return records === 0 ? [] : [{ feed, records, newest: new Date(newest).toISOString() }];
-    }),
-  };
+  return { place: database, dates, advisories };
 }
 
 interface FeedRecord {
@@ -131,7 +142,11 @@ const DAY = 86_400_000;
 /** Days that clocks may differ, and publishers be ahead. */
 const AHEAD = 2;
 
-function requireCurrent({ feed, newest }: FeedDate, { database, maxAge, now }: AdvisoryOptions): void {
+function requireCurrent(
+  { feed, newest }: FeedDate,
+  database: string,
+  { maxAge, now }: AdvisoryOptions,
+): void {
   const age = (now - Date.parse(newest)) / DAY;
   const why = `its newest record about ${feed} was changed at ${newest}, and now it is ${new Date(now).toISOString()}`;
   if (age > maxAge) {

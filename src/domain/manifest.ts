@@ -14,6 +14,11 @@ export const SBOM_FILE = 'sbom.cdx.json';
 /** What a file of a release came from: `component:<name>`, `wheel:<name>`, or `bundle` for launchers, installer and bill of materials. */
 export type Part = `component:${string}` | `wheel:${string}` | 'bundle';
 
+/** The name that a part is shown by. */
+export function nameOfPart(part: string): string {
+  return part.replace(/^[a-z]+:/u, '');
+}
+
 export interface ManifestFile {
   readonly path: string;
   readonly part: Part;

@@ -1,12 +1,9 @@
 import { z } from 'zod';
-import { isSha256, type Sha256 } from '../domain/digest.ts';
+import { digestSchema } from '../domain/digest-schema.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
 import { parsePlatform } from '../domain/platform.ts';
 import type { Lockfile } from '../domain/lock.ts';
 
-const digest = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value), {
-  message: 'expected a SHA-256 digest, 64 lower-case hexadecimal digits',
-});
 const text = z.string().min(1);
 const distribution = z.string().refine((name) => name !== '' && normalizeDistribution(name) === name, {
   message: 'expected a normalised distribution name',
@@ -14,13 +11,13 @@ const distribution = z.string().refine((name) => name !== '' && normalizeDistrib
 /** A file name that cannot leave a directory. */
 const file = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+~!-]*$/, { message: 'expected a plain file name' });
 
-const source = z.strictObject({ component: text, version: text, file, sha256: digest });
+const source = z.strictObject({ component: text, version: text, file, sha256: digestSchema });
 const wheel = z.strictObject({
   name: distribution,
   version: text,
   file,
   size: z.int().positive(),
-  sha256: digest,
+  sha256: digestSchema,
   requires: z.array(distribution),
 });
 const built = z.strictObject({
@@ -41,9 +38,9 @@ export const lockfileSchema: z.ZodType<Lockfile> = z.strictObject({
     .string()
     .refine((name) => parsePlatform(name) !== undefined, { message: 'expected a known platform' }),
   python: z.string().regex(/^\d+\.\d+\.\d+$/, { message: 'expected a version such as 3.13.15' }),
-  inputs: digest,
+  inputs: digestSchema,
   requirements: z.array(text),
-  constraints: digest,
+  constraints: digestSchema,
   overrides: z.array(text),
   excludes: z.array(distribution),
   sources: z.array(source),

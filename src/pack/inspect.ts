@@ -1,10 +1,9 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { compareReleases } from '../domain/comparison.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { CHECKSUMS_FILE, MANIFEST_FILE, type Manifest, type Part } from '../domain/manifest.ts';
-import type { DiffResult, InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
+import type { InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
 import { findContent, readLeadingFile } from '../io/archive.ts';
 import { hashBytes, hashFile } from '../io/files.ts';
 import { parseManifest } from './manifest.ts';
@@ -74,20 +73,18 @@ export async function readVex(file: string): Promise<string> {
   });
 }
 
-/** What differs between two release tarballs. Throws what `readManifestFromTarball` does. */
-export async function diffTarballs(from: string, to: string): Promise<DiffResult> {
-  const [before, after] = [await readManifestFromTarball(from), await readManifestFromTarball(to)];
-  const { parts, files } = compareReleases(before, after);
-  return { from: releaseOf(from), to: releaseOf(to), identical: parts.length === 0, parts, files };
-}
-
-function releaseOf(file: string): string {
+/** The name of the release that a tarball is named after. */
+export function releaseOf(file: string): string {
   return path.basename(file).replace(/\.tar\.gz$/u, '');
 }
 
-/** What a release tarball holds, by part. */
+/** What a release tarball holds, by part. Throws what `readManifestFromTarball` does. */
 export async function inspectTarball(file: string): Promise<InspectResult> {
-  const manifest = await readManifestFromTarball(file);
+  return describeTarball(file, await readManifestFromTarball(file));
+}
+
+/** The same of a tarball whose manifest was read. */
+export async function describeTarball(file: string, manifest: Manifest): Promise<InspectResult> {
   const sizes = new Map<Part, { files: number; size: number }>();
   for (const entry of manifest.files) {
     const total = sizes.get(entry.part) ?? { files: 0, size: 0 };

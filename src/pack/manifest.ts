@@ -2,7 +2,7 @@ import { lstat, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { VEX_JUSTIFICATIONS, VEX_STATUSES } from '../domain/advisories/vex.ts';
-import { isSha256 } from '../domain/digest.ts';
+import { digestSchema } from '../domain/digest-schema.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import {
   CHECKSUMS_FILE,
@@ -89,7 +89,6 @@ export function formatManifest({ files, ...facts }: Manifest): string {
   return `${head},\n  "files": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-const digest = z.string().refine(isSha256);
 const part = z.custom<Part>(
   (value) => typeof value === 'string' && /^(?:component|wheel):.+$|^bundle$/u.test(value),
 );
@@ -98,7 +97,7 @@ const file = z.strictObject({
   part,
   mode: z.enum(['644', '755']),
   size: z.int(),
-  sha256: digest,
+  sha256: digestSchema,
 });
 const link = z.strictObject({ path: z.string(), part, target: z.string() });
 const schema = z.object({
@@ -121,8 +120,8 @@ const schema = z.object({
       repository: z.object({ url: z.string(), tag: z.string() }).optional(),
       purl: z.string(),
       requires: z.array(part),
-      sources: z.array(z.object({ file: z.string(), sha256: digest })),
-      recipe: digest,
+      sources: z.array(z.object({ file: z.string(), sha256: digestSchema })),
+      recipe: digestSchema,
     }),
   ),
   wheels: z.array(
@@ -131,7 +130,7 @@ const schema = z.object({
       version: z.string(),
       license: z.string(),
       file: z.string(),
-      sha256: digest,
+      sha256: digestSchema,
       requires: z.array(part),
     }),
   ),

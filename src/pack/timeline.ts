@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isSha256, type Sha256 } from '../domain/digest.ts';
+import { digestSchema } from '../domain/digest-schema.ts';
 import type { Timeline } from '../domain/timeline.ts';
 
 /** Where the timeline of a tarball's build lies. */
@@ -10,7 +10,7 @@ export function timelineFile(tarball: string): string {
 const milliseconds = z.number().nonnegative();
 const schema = z.object({
   format: z.literal(1),
-  tarball: z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value)),
+  tarball: digestSchema,
   tasks: z.array(
     z.object({
       task: z.string(),

@@ -1,7 +1,7 @@
 import { chainsTo } from '../domain/chains.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import type { Part } from '../domain/manifest.ts';
+import { nameOfPart, type Part } from '../domain/manifest.ts';
 import { nearest } from '../domain/nearest.ts';
 import type { WhyResult } from '../domain/results.ts';
 import { readManifestFromTarball } from './inspect.ts';
@@ -29,8 +29,12 @@ export async function whyInTarball(file: string, name: string): Promise<WhyResul
     parts.map((part): [Part, readonly Part[]] => [`${part.kind}:${part.name}`, part.requires]),
   );
   const chains = chainsTo(`${kind}:${found.name}`, { roots, requires });
-  const nameOf = (part: string): string => part.replace(/^[a-z]+:/u, '');
-  return { name: found.name, version, kind, chains: chains.map((chain) => [bundle, ...chain.map(nameOf)]) };
+  return {
+    name: found.name,
+    version,
+    kind,
+    chains: chains.map((chain) => [bundle, ...chain.map(nameOfPart)]),
+  };
 }
 
 function unknownName(file: string, name: string, names: readonly string[]): KsbundleError {

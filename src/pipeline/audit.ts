@@ -7,7 +7,7 @@ import type { AdvisoryReport } from '../domain/advisories/report.ts';
 import { failures, type AuditReport } from '../domain/audit.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { PLACEHOLDER_PREFIX, PLACEHOLDER_RPATH } from '../domain/layout.ts';
-import { MANIFEST_FILE } from '../domain/manifest.ts';
+import { MANIFEST_FILE, type Manifest } from '../domain/manifest.ts';
 import { parsePlatform, type Platform } from '../domain/platform.ts';
 import type { Bundle, Component } from '../domain/recipe.ts';
 import { unpackArchive } from '../io/archive.ts';
@@ -15,7 +15,7 @@ import { withTemporaryDirectory } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { parseManifest } from '../pack/manifest.ts';
 import { loadRecipes } from '../recipe/load.ts';
-import { lookUpRelease, type LookUp } from './advisories.ts';
+import { openLookUp, type LookUp } from './advisories.ts';
 import type { Context } from './context.ts';
 import type { Subject } from './recipes.ts';
 import { componentNames } from './sources.ts';
@@ -80,14 +80,29 @@ export async function auditPath(context: Context, target: string, lookUp?: LookU
 
 /** The database first: one that is refused is known at once. */
 async function auditBoth(context: Context, directory: string, lookUp?: LookUp): Promise<PathAudit> {
-  if (lookUp === undefined) return auditDirectory(context, directory);
-  const advisories = await lookUpRelease(directory, lookUp, context.signal);
-  return { ...(await auditDirectory(context, directory)), advisories };
-}
-
-async function auditDirectory(context: Context, directory: string): Promise<AuditReport> {
   const text = await ifThere(readFile(path.join(directory, MANIFEST_FILE), 'utf8'));
   const manifest = text === undefined ? undefined : parseManifest(text);
+  if (lookUp === undefined) return auditDirectory(context, directory, manifest);
+  if (manifest === undefined) throw notARelease(directory);
+  const advisories = (await openLookUp([manifest], lookUp, context.signal))(manifest);
+  return { ...(await auditDirectory(context, directory, manifest)), advisories };
+}
+
+function notARelease(directory: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_NOT_A_RELEASE',
+    exitCode: ExitCode.integrity,
+    message: `${directory} is not a release of ksbundle, whose bill of materials could be looked up`,
+    why: `it has no ${MANIFEST_FILE} of format 1`,
+  });
+}
+
+/** `manifest`: what the directory says of itself, if it is a release. */
+async function auditDirectory(
+  context: Context,
+  directory: string,
+  manifest: Manifest | undefined,
+): Promise<AuditReport> {
   const platform = parsePlatform(manifest?.platform ?? '') ?? context.platform;
   if (manifest === undefined)
     return auditTree(directory, auditOptions(context, { components: [], platform }));

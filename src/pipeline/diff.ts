@@ -1,7 +1,8 @@
+import { compareReleases } from '../domain/comparison.ts';
 import { compareVulnerabilities } from '../domain/advisories/comparison.ts';
 import type { DiffResult } from '../domain/results.ts';
-import { diffTarballs, readManifestFromTarball } from '../pack/inspect.ts';
-import { lookUpManifest, type LookUp } from './advisories.ts';
+import { readManifestFromTarball, releaseOf } from '../pack/inspect.ts';
+import { openLookUp, type LookUp } from './advisories.ts';
 
 export interface DiffOptions {
   /** Where to look up which known vulnerabilities come and go; nowhere unless told. */
@@ -9,15 +10,17 @@ export interface DiffOptions {
   readonly signal: AbortSignal;
 }
 
-/** What differs between two release tarballs. Throws what `diffTarballs` and `lookUpManifest` do. */
+/** What differs between two release tarballs. Throws what `readManifestFromTarball` and `openLookUp` do. */
 export async function diffFiles(
   from: string,
   to: string,
   { lookUp, signal }: DiffOptions,
 ): Promise<DiffResult> {
-  const differences = await diffTarballs(from, to);
+  const [before, after] = [await readManifestFromTarball(from), await readManifestFromTarball(to)];
+  const { parts, files } = compareReleases(before, after);
+  const identical = parts.length === 0;
+  const differences = { from: releaseOf(from), to: releaseOf(to), identical, parts, files };
   if (lookUp === undefined) return differences;
-  const before = await lookUpManifest(await readManifestFromTarball(from), lookUp, signal);
-  const after = await lookUpManifest(await readManifestFromTarball(to), lookUp, signal);
-  return { ...differences, vulnerabilities: compareVulnerabilities(before, after) };
+  const report = await openLookUp([before, after], lookUp, signal);
+  return { ...differences, vulnerabilities: compareVulnerabilities(report(before), report(after)) };
 }

@@ -4,7 +4,7 @@ import type { Timeline } from '../domain/timeline.ts';
 import { explainDiskFull } from '../io/disk.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
-import { identifyTarball, inspectTarball, readManifestFromTarball } from '../pack/inspect.ts';
+import { describeTarball, identifyTarball, readManifestFromTarball } from '../pack/inspect.ts';
 import { parseTimeline, timelineFile } from '../pack/timeline.ts';
 import { formatReport } from '../report/report.ts';
 import type { LookUp } from './advisories.ts';
@@ -27,7 +27,7 @@ export async function writeReport(
   { page, lookUp }: ReportOptions,
 ): Promise<ReportResult> {
   const manifest = await readManifestFromTarball(file);
-  const inspected = await inspectTarball(file);
+  const inspected = await describeTarball(file, manifest);
   const { unsigned, ...identity } = await identifyTarball(file);
   const timeline = await readTimeline(file);
   const { advisories, ...audit } = await auditPath(context, file, lookUp);

@@ -3,8 +3,7 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Lockfile } from '../domain/lock.ts';
 import type { Part } from '../domain/manifest.ts';
 import { nearest } from '../domain/nearest.ts';
-import type { Component } from '../domain/recipe.ts';
-import type { Bundle } from '../domain/recipe.ts';
+import type { Bundle, Component } from '../domain/recipe.ts';
 
 export interface Stating {
   readonly bundle: Bundle;

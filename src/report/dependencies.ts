@@ -1,7 +1,7 @@
-import type { Part } from '../domain/manifest.ts';
+import { nameOfPart, type Part } from '../domain/manifest.ts';
 import type { ReportPart } from './facts.ts';
 import { html, NOTHING, type Html } from './html.ts';
-import { joinLinks, nameOfPart } from './tables.ts';
+import { joinLinks } from './tables.ts';
 
 /** Who brings in whom, as a tree that unfolds from the bundle; what was unfolded once is linked to after that. */
 export function renderDependencies(parts: readonly ReportPart[]): Html {

@@ -1,7 +1,13 @@
-import { openVulnerabilities, type AdvisoryReport, type Vulnerability } from '../domain/advisories/report.ts';
+import {
+  openVulnerabilities,
+  settledVulnerabilities,
+  type AdvisoryReport,
+  type Vulnerability,
+} from '../domain/advisories/report.ts';
 import { failures, type AuditReport, type Finding } from '../domain/audit.ts';
+import { nameOfPart } from '../domain/manifest.ts';
 import { html, NOTHING, type Html } from './html.ts';
-import { nameOfPart, renderTable } from './tables.ts';
+import { renderTable } from './tables.ts';
 
 /** What the audit says: what fails, then what recipes declare harmless, with their reasons. */
 export function renderAudit(audit: AuditReport): Html {
@@ -66,7 +72,7 @@ export function renderAdvisories(report: AdvisoryReport | undefined): Html {
       >).
     </p>`;
   const open = openVulnerabilities(report);
-  const settled = report.vulnerabilities.filter((each) => !open.includes(each));
+  const settled = settledVulnerabilities(report);
   const feeds = report.feeds.map(
     ({ feed, records, newest }) =>
       html`<li>${feed}: ${records} records, the newest of ${newest.slice(0, 10)}</li>`,

@@ -1,4 +1,3 @@
-import type { Part } from '../domain/manifest.ts';
 import { formatBytes } from '../domain/quantities.ts';
 import type { ReportPart } from './facts.ts';
 import { html, NOTHING, type Html } from './html.ts';
@@ -94,9 +93,4 @@ export function renderLicenses(parts: readonly ReportPart[]): Html {
 /** Links to parts' rows, after each other. */
 export function joinLinks(parts: readonly Pick<ReportPart, 'id' | 'name'>[]): readonly Html[] {
   return parts.map(({ id, name }, index) => html`${index === 0 ? '' : ', '}<a href="#${id}">${name}</a>`);
-}
-
-/** The name that a part is shown by. */
-export function nameOfPart(part: Part): string {
-  return part.replace(/^[a-z]+:/u, '');
 }

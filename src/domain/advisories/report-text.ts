@@ -1,21 +1,27 @@
-import { openVulnerabilities, type AdvisoryReport, type Vulnerability } from './report.ts';
+import { nameOfPart } from '../manifest.ts';
+import {
+  openVulnerabilities,
+  settledVulnerabilities,
+  type AdvisoryReport,
+  type Vulnerability,
+} from './report.ts';
 
 /** The report as lines for a person: what is open, what recipes state, what could not be told, what was read. */
 export function formatAdvisories(report: AdvisoryReport): string[] {
   const open = openVulnerabilities(report);
-  const settled = report.vulnerabilities.filter((each) => !open.includes(each));
+  const settled = settledVulnerabilities(report);
   const count = open.length === 1 ? '1 vulnerability' : `${open.length} vulnerabilities`;
   return [
     ...open.flatMap(formatOpen),
     ...settled.flatMap(formatSettled),
-    ...report.undecided.map(({ part, ids }) => `undecided: ${nameOf(part)}: look at ${ids.join(', ')}`),
+    ...report.undecided.map(({ part, ids }) => `undecided: ${nameOfPart(part)}: look at ${ids.join(', ')}`),
     ...report.unused.map(
       ({ part, vulnerability }) =>
-        `not needed: the recipe states ${vulnerability} of ${nameOf(part)}, and the database does not find it there`,
+        `not needed: the recipe states ${vulnerability} of ${nameOfPart(part)}, and the database does not find it there`,
     ),
     ...(report.unchecked.length === 0
       ? []
-      : [`not checked, as no record read could name them: ${report.unchecked.map(nameOf).join(', ')}`]),
+      : [`not checked, as no record read could name them: ${report.unchecked.map(nameOfPart).join(', ')}`]),
     ...report.feeds.map(
       ({ feed, records, newest }) => `${feed}: ${records} records, the newest of ${newest.slice(0, 10)}`,
     ),
@@ -50,10 +56,5 @@ export function describeVulnerability({
   const [id = '', ...others] = ids;
   const names = others.length === 0 ? id : `${id} (${others.join(', ')})`;
   const rating = severity === undefined ? 'not rated' : [severity.rating, severity.score].join(' ').trim();
-  return `${nameOf(part)} ${version}: ${names}, ${rating}: ${summary}`;
-}
-
-/** A part without its kind. */
-function nameOf(part: string): string {
-  return part.replace(/^[a-z]+:/u, '');
+  return `${nameOfPart(part)} ${version}: ${names}, ${rating}: ${summary}`;
 }

@@ -55,6 +55,12 @@ export function openVulnerabilities({ vulnerabilities }: AdvisoryReport): readon
   );
 }
 
+/** The others: those that a recipe states to be harmless or mended. */
+export function settledVulnerabilities(report: AdvisoryReport): readonly Vulnerability[] {
+  const open = openVulnerabilities(report);
+  return report.vulnerabilities.filter((each) => !open.includes(each));
+}
+
 export interface Findings {
   readonly vulnerabilities: readonly Vulnerability[];
   readonly undecided: readonly Undecided[];

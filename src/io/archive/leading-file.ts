@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { sha256, type Sha256 } from '../../domain/digest.ts';
+import type { Sha256 } from '../../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { explainDiskFull } from '../disk.ts';
+import { hashFile } from '../files.ts';
 import { writeHashed } from '../hashed.ts';
 import { collectContent } from './entry.ts';
 import { readStoredMember, storedMember } from './gzip.ts';
@@ -60,11 +60,7 @@ export async function replaceLeadingFile(
 
 /** Digest of a tarball without the file that leads it, if one does. */
 export async function hashWithoutLeadingFile(file: string): Promise<Sha256> {
-  const start = (await readLeadingFile(file))?.length ?? 0;
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { start, highWaterMark: 1 << 20 }))
-    hash.update(chunk as Buffer);
-  return sha256(hash.digest('hex'));
+  return hashFile(file, (await readLeadingFile(file))?.length);
 }
 
 /** The file that leads a tarball; undefined unless it is there byte for byte as `encodeLeadingFile` writes it. */

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
-import { isSha256, type Sha256 } from '../../domain/digest.ts';
+import type { Sha256 } from '../../domain/digest.ts';
+import { digestSchema } from '../../domain/digest-schema.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 import { hashBytes } from '../../io/files.ts';
 
@@ -40,17 +41,16 @@ const LARGEST = 1 << 18;
 /** The largest window of zstd, and so the largest tar there can be a patch for. */
 const LARGEST_TAR = 2 ** 31;
 
-const sha256 = z.custom<Sha256>((value) => typeof value === 'string' && isSha256(value));
 const side = z.strictObject({
   // It becomes a file's name.
   release: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,199}$/u),
-  tarSha256: sha256,
+  tarSha256: digestSchema,
   tarSize: z.int().positive().max(LARGEST_TAR),
 });
 const schema = z.strictObject({
   format: z.literal(1),
   from: side,
-  to: side.extend({ sha256, leading: z.base64().optional(), signature: z.base64().optional() }),
+  to: side.extend({ sha256: digestSchema, leading: z.base64().optional(), signature: z.base64().optional() }),
   gzip: z.strictObject({ level: z.int().min(1).max(9), zlib: z.string() }),
 });
 

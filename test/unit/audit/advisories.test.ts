@@ -2,7 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { auditAdvisories, type AdvisoryOptions } from '../../../src/audit/advisories.ts';
+import {
+  auditAdvisories,
+  readAdvisories,
+  type AdvisoryOptions,
+  type DatabaseOptions,
+} from '../../../src/audit/advisories.ts';
 import { formatAdvisories } from '../../../src/domain/advisories/report-text.ts';
 import { openVulnerabilities, type AdvisoryReport } from '../../../src/domain/advisories/report.ts';
 import { subjectOf, type BilledPart } from '../../../src/domain/advisories/subjects.ts';
@@ -53,18 +58,19 @@ async function put(records: readonly object[]): Promise<void> {
     await writeFile(path.join(database, `${index}.json`), JSON.stringify(record));
 }
 
+type LookUpOptions = Partial<AdvisoryOptions & Pick<DatabaseOptions, 'database' | 'signal'>>;
+
 async function lookUp(
   parts: readonly BilledPart[],
-  more: Partial<AdvisoryOptions> = {},
+  { database: place = database, signal, ...more }: LookUpOptions = {},
 ): Promise<AdvisoryReport> {
-  return auditAdvisories({
-    database,
-    maxAge: 10_000,
-    now: NOW,
-    subjects: parts.map(subjectOf),
-    statements: [],
-    ...more,
+  const subjects = parts.map(subjectOf);
+  const read = await readAdvisories({
+    database: place,
+    subjects,
+    ...(signal === undefined ? {} : { signal }),
   });
+  return auditAdvisories(read, { maxAge: 10_000, now: NOW, subjects, statements: [], ...more });
 }
 
 /** What is found of one part, as `ids rating fixes`. */
@@ -317,7 +323,7 @@ describe('the database', () => {
   ];
   const records = [PYSEC_2022_202, CVE_2021_41773];
 
-  async function refusal(more: Partial<AdvisoryOptions> = {}): Promise<{ code: string; exitCode: number }> {
+  async function refusal(more: LookUpOptions = {}): Promise<{ code: string; exitCode: number }> {
     const { code, exitCode } = await factsOf(lookUp(parts, more));
     return { code, exitCode };
   }
