@@ -20,15 +20,21 @@ export const run: RunCommand = async (call) => {
       `--${asked.join(' and --')} are different documents`,
       'ask for one after the other',
     );
+  const page = pathOption(call, 'html');
+  const lookUp = lookUpOptions(call);
+  if (lookUp !== undefined && page === undefined)
+    throw usageError(
+      'KSB_BAD_USAGE',
+      '--advisories is of no use without --html',
+      'ksbundle audit takes it, too',
+    );
   if (format !== undefined || call.flags.vex === true) {
     const text = await withInputFile(call, (file) =>
       format === undefined ? pipeline.readVex(file) : pipeline.readSbom(file, format),
     );
     return { data: JSON.parse(text), lines: [text.trimEnd()] };
   }
-  const page = pathOption(call, 'html');
   if (page !== undefined) {
-    const lookUp = lookUpOptions(call);
     const { context } = await call.open();
     const report = await withInputFile(call, (file) => pipeline.writeReport(context, file, { page, lookUp }));
     return { data: report, lines: [report.page] };

@@ -306,6 +306,15 @@ describe('audit', () => {
       const ran = await run(['audit', '.', ...options.filter((word) => word !== undefined)], {});
       expect([ran.exitCode, ran.stdout]).toEqual([2, '']);
     });
+
+    it.each([[], ['--sbom', 'spdx'], ['--vex']])(
+      'of a tarball is for its page alone: %j %j',
+      async (...more) => {
+        const ran = await run(['inspect', 'a.tar.gz', ...more, '--advisories', 'osv'], {});
+        expect([ran.exitCode, ran.stdout]).toEqual([2, '']);
+        expect(ran.stderr).toContain('--html');
+      },
+    );
   });
 });
 
