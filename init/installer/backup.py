@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 
-from . import archive, files, report
+from . import archive, clock, files, report
 from .archive import Source
 from .errors import Exit, Failure, Problem
 from .instance import CONFIGURATION, Instance
@@ -123,10 +123,15 @@ def _unused(directory: str, stem: str) -> str:
 
 def _prune(directory: str, needed: set[str]) -> None:
     automatic = [entry for entry in os.scandir(directory) if _AUTOMATIC.fullmatch(entry.name)]
-    by_age = sorted(automatic, key=lambda entry: entry.stat(follow_symlinks=False).st_mtime_ns, reverse=True)
-    for entry in by_age[KEPT:]:
+    for entry in sorted(automatic, key=_age)[KEPT:]:
         if os.path.join(os.path.basename(directory), entry.name) not in needed:
             files.remove(entry.path)
+
+
+def _age(entry: os.DirEntry[str]) -> tuple[bool, float]:
+    """Sorts the newest first. What a clock that was ahead left counts as the oldest."""
+    made = entry.stat(follow_symlinks=False).st_mtime
+    return clock.is_ahead(made), -made
 
 
 def write(session: Session, site: Site, path: str) -> None:

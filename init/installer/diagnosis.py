@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import place, ports, service, space
+from . import clock, place, ports, service, space
 from .errors import Problem
 from .managers import Manager, manager_of
 from .processes import Daemon
@@ -16,6 +16,8 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
     """Everything that is wrong now, causes before what follows from them."""
     manager = manager_of(site)
     return [
+        *clock.check(),
+        *clock.check_past(session.installed(), site.instance.receipt),
         *session.interruptions(),
         *place.check(session),
         *space.check(space.volumes(site.instance)),
@@ -28,7 +30,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
 
 def find_worries(session: Session, site: Site) -> list[Problem]:
     """What will be wrong soon."""
-    return [*space.warn(space.volumes(site.instance)), *session.product.expiring(site)]
+    return [*clock.warn(), *space.warn(space.volumes(site.instance)), *session.product.expiring(site)]
 
 
 def _check_daemons(session: Session, site: Site, manager: Manager) -> Iterator[Problem]:

@@ -1,16 +1,13 @@
-"""What a host has to offer so that the service can run: proc, a clock, limits, memory. They are only looked at."""
+"""What a host has to offer so that the service can run: proc, limits, memory. They are only looked at."""
 
 from __future__ import annotations
 
 import os
 import resource
-import time
 from collections.abc import Iterator
 
 from .errors import Problem
 
-#: Seconds since 1970 when this was written, roughly: a host whose clock is earlier has lost the time.
-EARLIEST_TIME = 1_767_225_600  # 2026-01-01
 #: Open files that memcached raises its own limit to: one for each connection that it may have.
 OPEN_FILES = 1024
 #: Processes and threads of the account: 64 threads of httpd, those of memcached, one process of Keystone's each, twice
@@ -25,12 +22,6 @@ def check(*, limits: bool) -> Iterator[Problem]:
     if not os.path.exists("/proc/self/stat"):
         yield Problem(
             "/proc is not mounted", why="the service's processes are found there", hint="mount -t proc proc /proc"
-        )
-    if time.time() < EARLIEST_TIME:
-        yield Problem(
-            f"the clock says {time.strftime('%Y-%m-%d', time.gmtime())}",
-            why="tokens would end at the wrong time, and all at once when the clock is set right",
-            hint="set the clock, with date -s or a time service",
         )
     if limits:
         yield from _check_limits()

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import advice, answers, backup, changes, files, host, preflight, receipt, report, service, space, units
+from . import advice, answers, backup, changes, clock, files, host, preflight, receipt, report, service, space, units
 from .account import Account
 from .accounts import make_account
 from .changes import Change, Kind, Recorded
@@ -195,7 +195,8 @@ def _install(session: Session, site: Site) -> None:
     with report.step("preflight"):
         _check_version(session)
         preflight_all(session, site)
-    for problem in (*host.warn(), *session.product.warn(site), *advice.warn(site)):
+    past = clock.check_past(session.receipt, session.instance.receipt) if session.receipt else ()
+    for problem in (*clock.warn(), *past, *host.warn(), *session.product.warn(site), *advice.warn(site)):
         report.warn(problem)
     plan = make_plan(session, site)
     unfinished = session.unfinished

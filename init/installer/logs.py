@@ -15,11 +15,10 @@ import os
 import time
 from collections.abc import Iterator
 
-from . import files
+from . import clock, files
 
-#: A log is archived when it has this many bytes, or when it was not for a day.
+#: Bytes of a log that make it worth archiving before it was not for a day.
 LARGE = 16 << 20
-DAY = 24 * 3600
 #: Archives kept of each log.
 KEEP = 14
 
@@ -37,7 +36,7 @@ def rotate(directory: str, since: float) -> list[str]:
         kept = _beside(path, _ARCHIVE)
         last = os.stat(kept[-1]).st_mtime if kept else since
         size = os.path.getsize(path)
-        if (size >= LARGE or time.time() - last >= DAY) and archive(path):
+        if (size >= LARGE or clock.is_due(last, clock.DAY)) and archive(path):
             done.append(f"archived {os.path.relpath(path, directory)}, {size >> 10} KiB")
             kept = _beside(path, _ARCHIVE)
         for old in [*kept[:-KEEP], *_beside(path, _ARCHIVE + files.TEMPORARY_SUFFIX)]:
@@ -52,10 +51,12 @@ def _find(directory: str) -> Iterator[str]:
 
 
 def _beside(path: str, ending: str) -> list[str]:
-    """The archives of a log, the oldest first: their names begin with the log's and have the time in them."""
+    """The archives of a log, the oldest first: their names begin with the log's and have the time in them. What a clock
+    that was ahead left comes before all others."""
     directory, name = os.path.split(path)
     found = (entry for entry in os.listdir(directory) if entry.startswith(f"{name}.") and entry.endswith(ending))
-    return [os.path.join(directory, entry) for entry in sorted(found)]
+    paths = sorted(os.path.join(directory, entry) for entry in found)
+    return sorted(paths, key=lambda path: not clock.is_ahead(os.stat(path).st_mtime))
 
 
 def archive(path: str) -> bool:

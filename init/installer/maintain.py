@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import calendar
-import time
-
-from . import logs, report
+from . import clock, logs, report
 from .session import Session
 
 
@@ -16,9 +13,8 @@ def maintain(session: Session) -> None:
     site = session.site()
     with session.exclusive():
         done = session.product.maintain(site)
-        began = calendar.timegm(time.strptime(recorded.installed, "%Y-%m-%dT%H:%M:%SZ"))
         with site.account.acting():
-            done = [*done, *logs.rotate(site.instance.log, began)]
+            done = [*done, *logs.rotate(site.instance.log, clock.seconds(recorded.installed))]
     for line in done:
         report.out(line)
     if not done:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from shlex import quote
 
-from . import host, ports, service
+from . import clock, host, ports, service
 from .account import Account
 from .accounts import account_name
 from .errors import Exit, Failure, Problem
@@ -28,6 +28,7 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
     the instance where it lies now, if it is about to be moved."""
     problems = [
         *_check_paths(site),
+        *clock.check(),
         *host.check(limits=not service.wants_systemd(site)),
         *_check_target(site),
         *_check_owner(former),

@@ -12,6 +12,8 @@ from . import files
 from .errors import Exit, Failure, Problem
 
 FORMAT = 1
+#: Of the times in it, in UTC.
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def parse(content: bytes, where: str) -> Receipt:
 
 
 def timestamp() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return time.strftime(TIME_FORMAT, time.gmtime())
 
 
 def write(path: str, receipt: Receipt, owner: files.Owner | None) -> None:

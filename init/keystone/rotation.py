@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 
+from installer import clock
 from installer.errors import Exit, Failure, Problem
 from installer.product import Site
 
@@ -18,12 +18,12 @@ def maintain(site: Site) -> list[str]:
     """Rotates the keys of tokens if they are due, with Keystone's own code. Tokens stay valid."""
     staged = site.instance.path(configuration.FERNET_KEYS, STAGED)
     try:
-        age = time.time() - os.stat(staged).st_mtime
+        rotated = os.stat(staged).st_mtime
     except FileNotFoundError as error:
         hint = "restore the instance's keys from a backup"
         raise Failure(Exit.NEEDS_PERSON, Problem("a key is missing", where=staged, hint=hint)) from error
     interval = settings.key_rotation(site)
-    if not interval or age < interval:
+    if not interval or not clock.is_due(rotated, interval):
         return []
     data.run_boot(site, "rotate", interval=interval)
     return ["rotated the keys of tokens"]

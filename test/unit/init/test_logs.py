@@ -13,7 +13,7 @@ import unittest.mock
 from pathlib import Path
 
 import support
-from installer import logs
+from installer import clock, logs
 
 WRITER = """
 import os, sys
@@ -79,9 +79,9 @@ class LogsTest(support.DirectoryTest):
         self.fill(1000)
         now = time.time()
         self.assertEqual(logs.rotate(str(self.directory), now), [])
-        self.assertEqual(logs.rotate(str(self.directory), now - logs.DAY), ["archived httpd.log, 55 KiB"])
+        self.assertEqual(logs.rotate(str(self.directory), now - clock.DAY), ["archived httpd.log, 55 KiB"])
         self.fill(1000)
-        self.assertEqual(logs.rotate(str(self.directory), now - logs.DAY), [])
+        self.assertEqual(logs.rotate(str(self.directory), now - clock.DAY), [])
         for day in range(logs.KEEP):
             (self.directory / f"httpd.log.20200101T0000{day:02d}Z.gz").touch()
         torn = self.directory / "httpd.log.20200101T000000Z.gz.ksb-tmp"

@@ -130,13 +130,6 @@ class HostTest(unittest.TestCase):
     def whats(self, *, limits: bool = True) -> list[str]:
         return [problem.what for problem in host.check(limits=limits)]
 
-    def test_a_clock_that_lost_the_time(self) -> None:
-        with (
-            mock.patch("time.time", return_value=86400.0),
-            mock.patch("time.gmtime", return_value=(1970, 1, 2, *[0] * 6)),
-        ):
-            self.assertEqual(self.whats(limits=False), ["the clock says 1970-01-02"])
-
     def test_limits_that_daemons_would_inherit(self) -> None:
         for number, limits, name in (
             (resource.RLIMIT_NOFILE, (100, 100), "open files"),
