@@ -88,7 +88,7 @@ export const OPTIONS = {
     letter: 'k',
     metavar: 'KEY',
     completes: 'file',
-    help: 'PEM file of an ECDSA P-256 key: the private one to sign, the public one to verify',
+    help: 'PEM file of an ECDSA P-256 key: the private one to sign, the public one or its certificate to verify',
   },
   sbom: {
     kind: 'value',

@@ -1,4 +1,5 @@
 import {
+  X509Certificate,
   createHash,
   createPrivateKey,
   createPublicKey,
@@ -89,7 +90,10 @@ export async function readSigningKey({ file, passphraseFile }: PrivateKeyFile): 
   return { object: requireCurve(object, file), id: idOf(createPublicKey(object)) };
 }
 
-/** Reads a public key to verify with: ECDSA P-256 in PEM. Throws `KSB_KEY_INVALID` for anything else, a private key too. */
+/**
+ * Reads a public key to verify with: ECDSA P-256 in PEM, or an X.509 certificate for one. Throws `KSB_KEY_EXPIRED` for a
+ * certificate that is not valid now by this host's clock, and `KSB_KEY_INVALID` for anything else, a private key too.
+ */
 export async function readVerifyingKey(file: string): Promise<Key> {
   const pem = await readText(file);
   if (pem.includes('PRIVATE KEY-----')) {
@@ -98,16 +102,35 @@ export async function readVerifyingKey(file: string): Promise<Key> {
       hint: `give the public key: openssl pkey -in ${file} -pubout`,
     });
   }
+  const object = requireCurve(parsePublicKey(pem, file), file);
+  return { object, id: idOf(object) };
+}
+
+function parsePublicKey(pem: string, file: string): KeyObject {
   try {
-    const object = createPublicKey({ key: pem, format: 'pem' });
-    return { object: requireCurve(object, file), id: idOf(object) };
+    if (!pem.includes('-----BEGIN CERTIFICATE-----')) return createPublicKey({ key: pem, format: 'pem' });
+    const certificate = new X509Certificate(pem);
+    requireValidity(certificate, file);
+    return certificate.publicKey;
   } catch (error) {
     if (error instanceof KsbundleError) throw error;
     throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a public key`, {
-      why: 'it holds no public key in PEM',
+      why: 'it holds no public key and no certificate in PEM',
       hint: 'give the .pub file that ksbundle keygen wrote',
     });
   }
+}
+
+function requireValidity({ validFrom, validTo }: X509Certificate, file: string): void {
+  const now = Date.now();
+  if (Date.parse(validFrom) <= now && now <= Date.parse(validTo)) return;
+  throw new KsbundleError({
+    code: 'KSB_KEY_EXPIRED',
+    exitCode: ExitCode.integrity,
+    message: `the certificate ${file} is not valid now`,
+    why: `it is from ${validFrom} to ${validTo}, and this host's clock says ${new Date(now).toUTCString()}`,
+    hint: 'get the release signed with a key that is valid, or set the clock',
+  });
 }
 
 function requireCurve(object: KeyObject, file: string): KeyObject {

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hashFile, hashBytes, removeTree } from '../../src/io/files.ts';
-import type { RunResult } from '../../src/io/process.ts';
+import { run, type RunResult } from '../../src/io/process.ts';
 import {
   closeTarball,
   contentOf,
@@ -128,7 +128,7 @@ const ALTERATIONS: readonly Alteration[] = [
   },
 ];
 
-const lacking = await whyNoMachines();
+const lacking = await whyNoMachines(['faketime', 'openssl']);
 
 describe.skipIf(lacking !== undefined)(
   `a signed release on Debian 11${lacking === undefined ? '' : ` (${lacking})`}`,
@@ -223,6 +223,18 @@ describe.skipIf(lacking !== undefined)(
       expect(await require()).toMatchObject({ exitCode: 2, stdout: '' });
       expect(await verify(signed, trusted)).toMatchObject({ exitCode: 2 });
       await copyFile(`${key}.pub`, trusted);
+    });
+
+    it('is proven with a certificate, and refused once that has ended', async () => {
+      await unpack();
+      const issue = ['openssl', 'req', '-x509', '-new', '-key', key, '-subj', '/CN=releases', '-days', '2'];
+      const certificate = inGap('release.crt');
+      await run([...issue, '-out', certificate]);
+      expect(await require('release.crt')).toMatchObject({ exitCode: 0 });
+      expect(await verify(signed, certificate)).toMatchObject({ exitCode: 0 });
+      await run(['faketime', '-3 days', ...issue, '-out', certificate]);
+      expect(await require('release.crt')).toMatchObject({ exitCode: 4, stdout: '' });
+      expect(await verify(signed, certificate)).toMatchObject({ exitCode: 4 });
     });
 
     it('is not taken on trust where openssl is missing', async () => {

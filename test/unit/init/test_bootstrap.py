@@ -236,6 +236,27 @@ class BootstrapTest(support.DirectoryTest):
         Path(public).write_text("no key")
         self.refused(4, "not signed with this key", "install", "--require-signature", public)
 
+    def test_a_certificate_stands_for_its_key_while_it_is_valid(self) -> None:
+        key = self.sign().removesuffix(".pub")
+        certificate = str(self.directory / "a certificate")
+
+        def certify(key: str, at: str) -> None:
+            issue = ["openssl", "req", "-x509", "-new", "-key", key, "-subj", "/CN=releases", "-days", "2"]
+            subprocess.run(["faketime", at, *issue, "-out", certificate], check=True, capture_output=True)
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+        certify(key, "now")
+        self.under_every_shell(check, "--require-signature", certificate, "install")
+        for at in ("-3 days", "+2 days"):
+            certify(key, at)
+            self.refused(4, "not valid now", "install", "--require-signature", certificate)
+        other = str(self.directory / "other")
+        openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", other)
+        certify(other, "now")
+        self.refused(4, "not signed with this key", "install", "--require-signature", certificate)
+
     def host_with(self, *tools: str) -> Path:
         """Makes the script see these tools and no others; returns their directory. To be called before it is signed."""
         directory = self.directory / "tools"

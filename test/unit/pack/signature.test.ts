@@ -332,6 +332,23 @@ describe('keys', () => {
     expect(await factsOf(readSigningKey({ file }))).toMatchObject({ code: 'KSB_KEY_EXPOSED', exitCode: 2 });
   });
 
+  it('in a certificate verifies while that is valid, and proves nothing before or after', async () => {
+    const { directory, tarball, key } = await signDemo();
+    const certificate = path.join(directory, 'release.crt');
+    const issue = ['openssl', 'req', '-x509', '-new', '-key', key, '-subj', '/CN=releases', '-days', '2'];
+    const certify = (at: string): Promise<unknown> => run(['faketime', at, ...issue, '-out', certificate]);
+    await certify('now');
+    const { id } = await readSigningKey({ file: key });
+    expect(await verifyTarball(tarball, { key: certificate })).toMatchObject({ signature: 'valid', key: id });
+    for (const at of ['-3 days', '+2 days']) {
+      await certify(at);
+      expect(await factsOf(verifyTarball(tarball, { key: certificate }))).toMatchObject({
+        code: 'KSB_KEY_EXPIRED',
+        exitCode: 4,
+      });
+    }
+  });
+
   it('of another kind, and what is no key, are refused', async () => {
     const directory = await temporaryDirectory();
     const file = path.join(directory, 'a.key');
