@@ -1,4 +1,3 @@
-export type { ArchiveEntry } from './archive/entry.ts';
 export { gzipMembers, readGzipMembers } from './archive/gzip.ts';
 export {
   hashWithoutLeadingFile,
@@ -7,5 +6,5 @@ export {
   type LeadingFile,
 } from './archive/leading-file.ts';
 export { packTree } from './archive/pack.ts';
-export { visitReleaseTarball } from './archive/release-tarball.ts';
+export { visitReleaseTarball, type ReleaseEntry } from './archive/release-tarball.ts';
 export { findContent, unpackArchive, type UnpackOptions } from './archive/unpack.ts';

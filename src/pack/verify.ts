@@ -11,7 +11,7 @@ import {
   type ManifestLink,
 } from '../domain/manifest.ts';
 import type { VerifyResult } from '../domain/results.ts';
-import { readLeadingFile, visitReleaseTarball, type ArchiveEntry, type LeadingFile } from '../io/archive.ts';
+import { readLeadingFile, visitReleaseTarball, type LeadingFile, type ReleaseEntry } from '../io/archive.ts';
 import { hashBytes } from '../io/files.ts';
 import { parseChecksums } from './checksums.ts';
 import { readVerifyingKey } from './keys.ts';
@@ -20,7 +20,7 @@ import { requireSignatures } from './signature.ts';
 
 /** A file, link or directory as it was found in a tarball; `path` is below the release directory. */
 interface Found {
-  readonly kind: ArchiveEntry['kind'];
+  readonly kind: ReleaseEntry['kind'];
   readonly mode: string;
   readonly size: number;
   readonly target: string;
@@ -106,7 +106,7 @@ async function readContent(
     if (top !== release) problems.push({ code: 'extra', message: `${entry.path} lies outside ${release}/` });
     entries.set(name, {
       kind: entry.kind,
-      mode: ((entry.mode ?? 0) & 0o7777).toString(8),
+      mode: entry.mode.toString(8),
       size: entry.size,
       target: entry.target,
       sha256: sha256(hash.digest('hex')),

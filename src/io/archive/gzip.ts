@@ -4,11 +4,13 @@ import { crc32, deflateRaw, inflateRaw, type ZlibOptions } from 'node:zlib';
 import { isErrnoException } from '../../domain/errors.ts';
 import { damagedArchive } from './entry.ts';
 
-const deflate = promisify<Buffer, { level: number }, Buffer>(deflateRaw);
+const deflate = promisify<Buffer, ZlibOptions, Buffer>(deflateRaw);
 
 /** Bytes of content in one member. Part of the format: another size gives other, equally valid bytes. */
 const MEMBER_SIZE = 4 << 20;
-/** Members compressed at the same time, on libuv's thread pool. */
+/** zlib's output buffer: a member fits into one, where the usual 16 KiB would return to the main thread for each of them. */
+const chunkSize = MEMBER_SIZE + 1;
+/** Members compressed or decompressed at the same time, on libuv's thread pool. */
 const AT_ONCE = 2;
 
 /** RFC 1952: deflate, no flags, no time, no extra flags, made on Unix; nothing that differs between machines. */
@@ -64,7 +66,7 @@ export async function* readGzipMembers(file: string, name: string, start = 0): A
   const handle = await open(file);
   const damaged = (offset: number, why: string): Error => damagedArchive(name, `at byte ${offset}: ${why}`);
   const decompress = async (offset: number, body: Buffer): Promise<{ content: Buffer; end: number }> => {
-    const options = { info: true, maxOutputLength: MEMBER_SIZE } as const;
+    const options = { info: true, chunkSize, maxOutputLength: MEMBER_SIZE } as const;
     const { buffer: content, engine } = await inflate(body, options).catch((error: unknown) => {
       throw isErrnoException(error) ? damaged(offset, error.message) : error;
     });
@@ -143,7 +145,7 @@ function trailerOf(content: Uint8Array): Buffer {
 }
 
 async function compressMember(content: Buffer, level: number): Promise<Buffer> {
-  return Buffer.concat([HEADER, await deflate(content, { level }), trailerOf(content)]);
+  return Buffer.concat([HEADER, await deflate(content, { level, chunkSize }), trailerOf(content)]);
 }
 
 /** The same bytes in pieces of exactly `size`, the last one shorter; one empty piece for no content. */

@@ -1,3 +1,6 @@
+import type { ByteReader } from './byte-reader.ts';
+import { damagedArchive } from './entry.ts';
+
 /** What a tar says about one entry; all else in its header is fixed. */
 export interface TarEntry {
   /** Raw name, as bytes of UTF-8; a directory's ends with `/`. */
@@ -21,6 +24,8 @@ const NAME_LENGTH = 100;
 const PREFIX_LENGTH = 155;
 /** Largest number that eleven octal digits hold: 8 GiB less one. */
 const LARGEST_SIZE = 8 ** 11 - 1;
+/** Bytes of a long name or target that are read; Linux takes names of up to 4096. */
+const LONGEST_NAME = 1 << 16;
 
 /**
  * Encodes the header of one entry: POSIX ustar, owner 0:0 without names. Names that do not fit get GNU's long-name
@@ -46,6 +51,50 @@ export function encodeTarHeader(entry: TarEntry): Buffer {
       target: target.subarray(0, NAME_LENGTH),
     }),
   ]);
+}
+
+/**
+ * Reads the header of the next entry of a tar; undefined if a zero block is there instead, the first of two that end it. Throws
+ * `KSB_ARCHIVE_DAMAGED` unless `encodeTarHeader` gives the same bytes for what was read, whatever tar might make of them.
+ */
+export async function readTarHeader(tar: ByteReader, name: string): Promise<TarEntry | undefined> {
+  let block = await tar.take(TAR_BLOCK);
+  if (block.equals(ZERO_BLOCK)) return undefined;
+  const found: Buffer[] = [block];
+  const readLongName = async (typeFlag: 'L' | 'K'): Promise<string | undefined> => {
+    if (textField(block, 156, 1) !== typeFlag) return undefined;
+    const size = Math.min(octalField(block, 124, 11), LONGEST_NAME);
+    const long = await tar.take(size + tarPadding(size).length);
+    block = await tar.take(TAR_BLOCK);
+    found.push(long, block);
+    return textField(long, 0, size);
+  };
+  const longPath = await readLongName('L');
+  const longTarget = await readLongName('K');
+  const prefix = textField(block, 345, PREFIX_LENGTH);
+  const path = longPath ?? `${prefix === '' ? '' : `${prefix}/`}${textField(block, 0, NAME_LENGTH)}`;
+  const kind = path.endsWith('/') ? 'directory' : textField(block, 156, 1) === '2' ? 'symlink' : 'file';
+  const entry: TarEntry = {
+    path,
+    kind,
+    mode: octalField(block, 100, 7) & 0o7777,
+    size: kind === 'file' ? octalField(block, 124, 11) : 0,
+    mtime: octalField(block, 136, 11),
+    target: kind === 'symlink' ? (longTarget ?? textField(block, 157, NAME_LENGTH)) : '',
+  };
+  if (Buffer.concat(found).equals(encodeTarHeader(entry))) return entry;
+  throw damagedArchive(name, `the header of ${JSON.stringify(path)} is not as packed`);
+}
+
+const ZERO_BLOCK = Buffer.alloc(TAR_BLOCK);
+
+function textField(bytes: Buffer, offset: number, width: number): string {
+  return bytes.toString('utf8', offset, offset + width).replace(/\0.*$/su, '');
+}
+
+/** The number of a field; 0 for what is none, which `encodeTarHeader` does not write so. */
+function octalField(bytes: Buffer, offset: number, digits: number): number {
+  return Number.parseInt(textField(bytes, offset, digits), 8) || 0;
 }
 
 /** Zero bytes that fill up the last block of `size` bytes of content. */

@@ -1,11 +1,14 @@
 import { chmod, link, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { packTree, unpackArchive, visitReleaseTarball } from '../../../../src/io/archive.ts';
+import { collectContent } from '../../../../src/io/archive/entry.ts';
+import { gzipMembers, packTree, unpackArchive, visitReleaseTarball } from '../../../../src/io/archive.ts';
 import { hashFile, listTree } from '../../../../src/io/files.ts';
 import { run } from '../../../../src/io/process.ts';
 import { temporaryDirectory, writeTree, type TreeContent } from '../../../support/archives.ts';
+import { factsOf } from '../../../support/errors.ts';
 
 const LONG = `${'directory-name/'.repeat(11)}file`;
 const LONGER = `${'n'.repeat(180)}/${'ö'.repeat(90)}`;
@@ -154,7 +157,68 @@ describe('visitReleaseTarball', () => {
     expect(bytes).toBe(size);
     expect(names).toEqual((await listTree(root)).map((entry) => entry.path));
   });
+
+  const block = (tar: Buffer, name: string): Buffer => {
+    const start = tar.indexOf(`${name}\0`);
+    return tar.subarray(start, start + 512);
+  };
+  it.each<[string, (tar: Buffer) => Buffer | void]>([
+    ['a file that tar takes for a directory', (tar) => rewrite(block(tar, 'lib/a'), 0, 'lib/a/\0')],
+    ['a directory that is named as a file', (tar) => rewrite(block(tar, 'lib/'), 0, 'lib\0')],
+    ['a hard link in place of a link', (tar) => rewrite(block(tar, 'near-link'), 156, '1')],
+    ['a link with content', (tar) => rewrite(block(tar, 'near-link'), 124, '00000001000\0')],
+    ['a file with a target', (tar) => rewrite(block(tar, 'lib/a'), 157, 'lib-b')],
+    ['a kind that is not known', (tar) => rewrite(block(tar, 'lib/a'), 156, 'x')],
+    ['a kind of file of old tars', (tar) => rewrite(block(tar, 'lib/a'), 156, '\0')],
+    ['an owner', (tar) => rewrite(block(tar, 'lib/a'), 108, '0000001\0')],
+    ["an owner's name", (tar) => rewrite(block(tar, 'lib/a'), 265, 'root\0')],
+    ['a time', (tar) => rewrite(block(tar, 'lib/a'), 136, '00000000001\0')],
+    ['a number with blanks', (tar) => rewrite(block(tar, 'lib/a'), 124, '         1 \0')],
+    ['a number in base 256', (tar) => rewrite(block(tar, 'lib/a'), 124, '\x80\0\0\0\0\0\0\0\0\0\0\x01')],
+    ['a size that nothing is there for', (tar) => rewrite(block(tar, 'near-link'), 156, '0')],
+    ['a checksum in another form', (tar) => void block(tar, 'lib/a').write(' ', 148)],
+    ['a byte after a name', (tar) => rewrite(block(tar, 'lib/a'), 99, 'x')],
+    [
+      'a byte after a long name',
+      (tar) => void tar.write('x', tar.indexOf(LONGER) + Buffer.byteLength(LONGER) + 1),
+    ],
+    ['a long name that tar reads another way', (tar) => void tar.write('\0', tar.indexOf(LONGER) + 3)],
+    ['a long name of gigabytes', (tar) => rewrite(block(tar, '././@LongLink'), 124, '77777777777\0')],
+    [
+      'padding that is not empty',
+      (tar) => void tar.write('x', tar.indexOf('a', tar.indexOf('lib/a\0') + 512) + 1),
+    ],
+    ['content that ends early', (tar) => tar.subarray(0, tar.length - 1536)],
+    ['no end', (tar) => tar.subarray(0, -1024)],
+    ['half an end', (tar) => tar.subarray(0, -512)],
+    ['a longer end', (tar) => Buffer.concat([tar, Buffer.alloc(512)])],
+    ['nothing', () => Buffer.alloc(0)],
+  ])('refuses %s', async (_, alter) => {
+    const directory = await temporaryDirectory();
+    const root = await writeTree(path.join(directory, 'root'), CONTENT);
+    const file = path.join(directory, 'root.tgz');
+    await packTree(root, file, { gzip: 6 });
+    const tar = gunzipSync(await readFile(file));
+    const whole = Buffer.from(tar);
+    const altered = alter(tar) ?? tar;
+    expect(altered.equals(whole)).toBe(false);
+    await writeFile(file, await collectContent(gzipMembers([altered], 6)));
+    const visited = visitReleaseTarball(
+      file,
+      {},
+      async ({ content }) => void (await collectContent(content)),
+    );
+    expect(await factsOf(visited)).toMatchObject({ code: 'KSB_ARCHIVE_DAMAGED', exitCode: 4 });
+  });
 });
+
+/** Writes a field of a header, and the checksum that fits it. */
+function rewrite(header: Buffer, offset: number, field: string): void {
+  header.write(field, offset, 'latin1');
+  header.write(' '.repeat(8), 148, 'latin1');
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+}
 
 async function extract(argv: readonly string[], to: string): Promise<void> {
   await mkdir(to);
