@@ -7,6 +7,7 @@ import { changedSince, fingerprint } from './support/inside.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, install, unpack, type Site } from './support/site.ts';
+import { shell } from './support/succeed.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const STAMP = '/stamp';
@@ -234,13 +235,8 @@ describe.skipIf(lacking !== undefined)(
 
     async function added(name: string): Promise<() => Promise<void>> {
       const packages = inRelease('lib/python3.13/site-packages');
-      const created = await machine.execute([
-        'sh',
-        '-c',
-        'mkdir -p "$(dirname "$0")" && echo "import os" >"$0"',
-        path.join(packages.slice(machine.root.length), name),
-      ]);
-      if (created.exitCode !== 0) throw new Error(created.stderr);
+      const script = 'mkdir -p "$(dirname "$0")" && echo "import os" >"$0"';
+      await shell(machine, script, path.join(packages.slice(machine.root.length), name));
       const first = name.split('/')[0] ?? name;
       return () => rm(path.join(packages, first), { recursive: true });
     }

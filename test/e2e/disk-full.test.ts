@@ -6,6 +6,7 @@ import { fillingPoints, spread } from './support/points.ts';
 import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { INSTALL, OTHER_ANSWERS, SCENARIOS } from './support/scenarios.ts';
+import { shell } from './support/succeed.ts';
 
 const lacking = await whyNoMachines();
 const FILLER = '/mnt/own/filler';
@@ -13,9 +14,8 @@ const FILLER = '/mnt/own/filler';
 /** Makes the cell's files read-only for everybody who does not have them open already. */
 const COVER = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"';
 
-async function shell(cell: Machine, script: string): Promise<void> {
-  const { exitCode, stderr } = await cell.execute(['sh', '-c', script, CELL.site]);
-  if (exitCode !== 0) throw new Error(`${script}: ${stderr}`);
+async function inSite(cell: Machine, script: string): Promise<void> {
+  await shell(cell, script, CELL.site);
 }
 
 /** Where nothing is left to write, a full disk does not matter. */
@@ -24,8 +24,8 @@ const FULL: Disturbance = {
   exitCodes: [0, 6, 7, 8],
   says: /disk is full[^]*do: free some space|No space left|database or disk is full/,
   // Every byte that is left.
-  meanwhile: (cell) => shell(cell, `! cat /dev/zero >${FILLER} 2>/dev/null`),
-  afterwards: (cell) => shell(cell, `rm ${FILLER}`),
+  meanwhile: (cell) => inSite(cell, `! cat /dev/zero >${FILLER} 2>/dev/null`),
+  afterwards: (cell) => inSite(cell, `rm ${FILLER}`),
 };
 const BROKEN: Disturbance = {
   injection: 'error=EIO',
@@ -79,12 +79,12 @@ describe.skipIf(lacking !== undefined)(
       await inCell({ releases: workshop.releases }, async (cell) => {
         for (const command of [INSTALL, OTHER_ANSWERS]) {
           const before = await stateOf(cell, { fresh: false });
-          await shell(cell, COVER);
+          await inSite(cell, COVER);
           const refused = await perform(cell, command);
           expect(refused.exitCode).toBe(3);
           expect(refused.stderr).toMatch(/the instance cannot be written[^]*its file system is read-only/);
           expect(await stateOf(cell, { fresh: false })).toEqual(before);
-          await shell(cell, 'umount "$0"');
+          await inSite(cell, 'umount "$0"');
           await accomplish(cell, command);
         }
       });

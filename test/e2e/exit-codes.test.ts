@@ -3,6 +3,7 @@ import { changedSince } from './support/inside.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, bootstrap, install, issueToken, unpack, type Site } from './support/site.ts';
+import { shell } from './support/succeed.ts';
 
 const STAMP = '/stamp';
 const lacking = await whyNoMachines();
@@ -20,10 +21,7 @@ describe.skipIf(lacking !== undefined)(
       return () => machine.destroy();
     });
 
-    const act = async (script: string): Promise<void> => {
-      const done = await machine.execute(['sh', '-c', script, site.release, site.instance]);
-      if (done.exitCode !== 0) throw new Error(done.stderr);
-    };
+    const act = (script: string): Promise<string> => shell(machine, script, site.release, site.instance);
     const expectToken = async (): Promise<void> => {
       const token = await issueToken(machine, `http://${ADDRESS}:5000/v3`, await adminPassword(site));
       expect(token).toMatch(/^gAAAA/);

@@ -3,6 +3,7 @@ import type { RunResult } from '../../src/io/process.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, install, unpack, type Site } from './support/site.ts';
+import { succeed } from './support/succeed.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const lacking = await whyNoMachines();
@@ -28,9 +29,7 @@ describe.skipIf(lacking !== undefined)(
       const environment = { OS_CLIENT_CONFIG_FILE: `${site.instance}/clouds.yaml` };
       const token = ['token', 'issue', '-f', 'value', '-c', 'project_id'];
       const argv = [`${site.release}/bin/openstack`, '--os-cloud', cloud, ...token];
-      const issued = await machine.execute(argv, { environment });
-      if (issued.exitCode !== 0) throw new Error(issued.stderr);
-      return issued.stdout.trim();
+      return (await succeed(machine, argv, { environment })).trim();
     };
     const read = async (name: string): Promise<string> =>
       (await machine.execute(['cat', `${site.instance}/${name}`])).stdout;

@@ -3,10 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../src/io/files.ts';
-import { startMachine, type Machine } from './support/machine.ts';
+import { startMachine, type ExecuteOptions, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, issueToken, openstack, unpack, type Site } from './support/site.ts';
 import { straceInto, tracedOutput } from './support/trace.ts';
+import { succeed } from './support/succeed.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const INSTANCE = '/srv/keystone/instance';
@@ -35,7 +36,7 @@ describe.skipIf(lacking !== undefined)(
       await machine.execute(['useradd', '--system', '--no-create-home', 'ident']);
       await shell(
         'umask 077; mkdir -p /srv/keystone /root/own; chmod 755 /srv/keystone; cat >/root/own/password',
-        `${PASSWORD}\n`,
+        { input: `${PASSWORD}\n` },
       );
       before = await listing();
       return async () => {
@@ -44,14 +45,8 @@ describe.skipIf(lacking !== undefined)(
       };
     });
 
-    const shell = async (script: string, input?: string): Promise<string> => {
-      const result = await machine.execute(
-        ['sh', '-c', script, INSTANCE],
-        input === undefined ? {} : { input },
-      );
-      if (result.exitCode !== 0) throw new Error(`${script}: ${result.stderr}`);
-      return result.stdout;
-    };
+    const shell = (script: string, options: ExecuteOptions = {}): Promise<string> =>
+      succeed(machine, ['sh', '-c', script, INSTANCE], options);
     /** Every file of the machine with its kind, rights, owner, size, times and target. */
     const listing = async (): Promise<string[]> =>
       (await shell("find / -xdev -printf '%p\\t%y %m %U:%G %s %T@ %C@ %l\\n'")).split('\n').toSorted();
@@ -127,7 +122,7 @@ describe.skipIf(lacking !== undefined)(
 
     it('lie in the files that are there for them, and in no other of the machine', async () => {
       const patterns = '/var/tmp/patterns';
-      await shell(`umask 077; cat >${patterns}`, secrets.join('\n'));
+      await shell(`umask 077; cat >${patterns}`, { input: secrets.join('\n') });
       const found = await shell(
         `find / -xdev -type f ! -path ${patterns} -print0 | xargs -0 grep -lF -f ${patterns} -- || [ $? -eq 123 ]`,
       );

@@ -5,6 +5,7 @@ import type { DebianSuite } from './support/debian-root.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, unpack } from './support/site.ts';
+import { shell as runScript } from './support/succeed.ts';
 
 /** What bootstrap.sh and the files it leaves for shells are written for. */
 const SHELLS = [
@@ -70,8 +71,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
       const yash = has(suite, 'yash') ? ['yash'] : [];
       machine = await startMachine(suite, [ADDRESS], ['busybox-static', ksh93, 'mksh', ...yash]);
       const script = 'useradd --uid "$1" --create-home "$0"';
-      const made = await machine.execute(['sh', '-c', script, USER.name, String(USER.id)]);
-      if (made.exitCode !== 0) throw new Error(made.stderr);
+      await runScript(machine, script, USER.name, String(USER.id));
       ({ release } = await unpack(machine, '/opt'));
       return () => machine.destroy();
     });

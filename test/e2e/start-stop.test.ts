@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, bootstrap, install, logIn, unpack, type Site } from './support/site.ts';
+import { shell as shellOf } from './support/succeed.ts';
 
 const lacking = await whyNoMachines();
 const NAMES = ['httpd', 'memcached'];
@@ -23,11 +24,8 @@ describe.skipIf(lacking !== undefined)(
       return () => machine.destroy();
     });
 
-    const shell = async (script: string, ...parameters: readonly string[]): Promise<string> => {
-      const { exitCode, stdout, stderr } = await machine.execute(['sh', '-c', script, ...parameters]);
-      if (exitCode !== 0) throw new Error(`${script} ended with ${exitCode}: ${stderr}`);
-      return stdout.trim();
-    };
+    const shell = (script: string, ...parameters: readonly string[]): Promise<string> =>
+      shellOf(machine, script, ...parameters);
     const running = async (): Promise<string[]> =>
       (await machine.processes()).map(({ name }) => name).filter((name) => NAMES.includes(name));
     const mainPid = async (daemon: string): Promise<string> => {

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, install, unpack, type Site } from './support/site.ts';
+import { shell as shellOf } from './support/succeed.ts';
 
 const lacking = await whyNoMachines();
 
@@ -51,11 +52,8 @@ describe.skipIf(lacking !== undefined)(
       return facts;
     };
     const whats = ({ problems }: Status): string[] => problems.map(({ what }) => what);
-    const shell = async (script: string, ...parameters: readonly string[]): Promise<string> => {
-      const { exitCode, stdout, stderr } = await machine.execute(['sh', '-c', script, ...parameters]);
-      if (exitCode !== 0) throw new Error(`${script} ended with ${exitCode}: ${stderr}`);
-      return stdout.trim();
-    };
+    const shell = (script: string, ...parameters: readonly string[]): Promise<string> =>
+      shellOf(machine, script, ...parameters);
     /** Starts a program of the release's Python that says something when it is ready; its process. */
     const python3 = (script: string, ...parameters: readonly string[]): Promise<string> =>
       shell(

@@ -6,6 +6,7 @@ import { send } from './support/http.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { adminPassword, bootstrap, install, issueToken, logIn, unpack, type Site } from './support/site.ts';
 import { startSystemdMachine, type SystemdMachine } from './support/systemd-machine.ts';
+import { succeed as succeedIn } from './support/succeed.ts';
 
 const lacking = await whyNoMachines(['systemd-nspawn']);
 const SUITES: readonly DebianSuite[] = exhaustive ? ['bullseye', 'bookworm', 'trixie'] : ['bookworm'];
@@ -28,11 +29,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       return () => machine.destroy();
     });
 
-    const succeed = async (argv: readonly string[]): Promise<string> => {
-      const { exitCode, stdout, stderr } = await machine.execute(argv);
-      if (exitCode !== 0) throw new Error(`${argv.join(' ')} ended with ${exitCode}: ${stderr}`);
-      return stdout.trim();
-    };
+    const succeed = (argv: readonly string[]): Promise<string> => succeedIn(machine, argv);
     /** What systemctl prints; it also ends with an error where that is bad news. */
     const systemctl = async (...argv: readonly string[]): Promise<string> =>
       (await machine.execute(['systemctl', ...argv])).stdout.trim();

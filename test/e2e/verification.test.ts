@@ -180,7 +180,7 @@ describe.skipIf(lacking !== undefined)(
     };
     const unpack = (programs?: typeof BUSYBOX): Promise<RunResult> =>
       type(`tar xzf ${releaseName()}.tar.gz`, programs);
-    const require = (file = 'release.key.pub'): Promise<RunResult> =>
+    const demand = (file = 'release.key.pub'): Promise<RunResult> =>
       type(`./${releaseName()}/init/bootstrap.sh plan --host ${ADDRESS} --require-signature ${file}`);
     /** What verifying with ksbundle says of a tarball that has no signature beside it, as that would tell by itself. */
     const verify = async (file: string, publicKey = `${key}.pub`): Promise<RunResult> =>
@@ -192,7 +192,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await unpack()).toMatchObject({ exitCode: 0, stderr: '' });
       expect(await type(checksumsCommand)).toMatchObject({ stdout: 'Verified OK', stderr: '' });
       expect(await type(listingCommand)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
-      expect(await require()).toMatchObject({ exitCode: 0 });
+      expect(await demand()).toMatchObject({ exitCode: 0 });
     });
 
     it('is proven with busybox alone, by a digest that came another way', async () => {
@@ -215,12 +215,12 @@ describe.skipIf(lacking !== undefined)(
       await copyFile(`${other}.pub`, trusted);
       expect((await type(fileCommand)).exitCode).not.toBe(0);
       expect((await type(checksumsCommand)).stdout).not.toContain('OK');
-      expect(await require()).toMatchObject({ exitCode: 4, stdout: '' });
+      expect(await demand()).toMatchObject({ exitCode: 4, stdout: '' });
       expect(await verify(signed, `${other}.pub`)).toMatchObject({ exitCode: 4 });
       await rm(trusted);
       expect((await type(fileCommand)).exitCode).not.toBe(0);
       expect((await type(checksumsCommand)).stdout).not.toContain('OK');
-      expect(await require()).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(await demand()).toMatchObject({ exitCode: 2, stdout: '' });
       expect(await verify(signed, trusted)).toMatchObject({ exitCode: 2 });
       await copyFile(`${key}.pub`, trusted);
     });
@@ -230,10 +230,10 @@ describe.skipIf(lacking !== undefined)(
       const issue = ['openssl', 'req', '-x509', '-new', '-key', key, '-subj', '/CN=releases', '-days', '2'];
       const certificate = inGap('release.crt');
       await run([...issue, '-out', certificate]);
-      expect(await require('release.crt')).toMatchObject({ exitCode: 0 });
+      expect(await demand('release.crt')).toMatchObject({ exitCode: 0 });
       expect(await verify(signed, certificate)).toMatchObject({ exitCode: 0 });
       await run(['faketime', '-3 days', ...issue, '-out', certificate]);
-      expect(await require('release.crt')).toMatchObject({ exitCode: 4, stdout: '' });
+      expect(await demand('release.crt')).toMatchObject({ exitCode: 4, stdout: '' });
       expect(await verify(signed, certificate)).toMatchObject({ exitCode: 4 });
     });
 
@@ -241,7 +241,7 @@ describe.skipIf(lacking !== undefined)(
       const program = path.join(machine.root, 'usr/bin/openssl');
       await unpack();
       await rename(program, `${program}.away`);
-      const refused = await require();
+      const refused = await demand();
       await rename(`${program}.away`, program);
       expect(refused).toMatchObject({ exitCode: 3, stdout: '' });
       expect(refused.stderr).toContain('the program openssl is missing');
@@ -269,7 +269,7 @@ describe.skipIf(lacking !== undefined)(
         isProven: unpacked !== 'other bytes',
         isListed: unpacked !== 'other files',
       });
-      expect(await require()).toMatchObject({ exitCode: unpacked === 'sound' ? 0 : 4 });
+      expect(await demand()).toMatchObject({ exitCode: unpacked === 'sound' ? 0 : 4 });
     });
   },
 );
