@@ -36,6 +36,8 @@ export function straceInto(directory: string, others: readonly string[] = []): s
     'strace',
     '--daemonize',
     '--follow-forks',
+    // Only the calls that are asked for stop what is traced.
+    '--seccomp-bpf',
     '--output-separately',
     '-o',
     path.join(directory, 'trace'),
