@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
 
 export interface ProgramOutputOptions {
@@ -13,13 +12,14 @@ export interface ProgramOutputOptions {
 
 /**
  * What a program of the host writes to its standard output, as it comes. The program is killed if nobody wants the rest. Throws
- * `KSB_HOST_TOOL_MISSING`, the signal's reason, and what `failed` makes.
+ * `KSB_HOST_TOOL_MISSING`, the signal's reason, and what `failed` makes. Loads execa only now, as `run` does.
  */
 export async function* programOutput(
   argv: readonly [string, ...string[]],
   { input, why, failed, signal }: ProgramOutputOptions,
 ): AsyncGenerator<Buffer> {
   const [program, ...parameters] = argv;
+  const { execa } = await import('execa');
   const child = execa(program, parameters, {
     stdin: input === undefined ? 'ignore' : { file: input },
     buffer: { stdout: false },
