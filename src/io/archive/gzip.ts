@@ -8,8 +8,9 @@ const deflate = promisify<Buffer, ZlibOptions, Buffer>(deflateRaw);
 
 /** Bytes of content in one member. Part of the format: another size gives other, equally valid bytes. */
 const MEMBER_SIZE = 4 << 20;
-/** zlib's output buffer: a member fits into one, where the usual 16 KiB would return to the main thread for each of them. */
-const chunkSize = MEMBER_SIZE + 1;
+/** zlib's output buffers, whose usual 16 KiB would return to the main thread for each: a member, and most of one compressed. */
+const INFLATED_CHUNK = MEMBER_SIZE + 1;
+const DEFLATED_CHUNK = MEMBER_SIZE / 4;
 /** Members compressed or decompressed at the same time, on libuv's thread pool. */
 const AT_ONCE = 2;
 
@@ -66,7 +67,7 @@ export async function* readGzipMembers(file: string, name: string, start = 0): A
   const handle = await open(file);
   const damaged = (offset: number, why: string): Error => damagedArchive(name, `at byte ${offset}: ${why}`);
   const decompress = async (offset: number, body: Buffer): Promise<{ content: Buffer; end: number }> => {
-    const options = { info: true, chunkSize, maxOutputLength: MEMBER_SIZE } as const;
+    const options = { info: true, chunkSize: INFLATED_CHUNK, maxOutputLength: MEMBER_SIZE } as const;
     const { buffer: content, engine } = await inflate(body, options).catch((error: unknown) => {
       throw isErrnoException(error) ? damaged(offset, error.message) : error;
     });
@@ -145,7 +146,11 @@ function trailerOf(content: Uint8Array): Buffer {
 }
 
 async function compressMember(content: Buffer, level: number): Promise<Buffer> {
-  return Buffer.concat([HEADER, await deflate(content, { level, chunkSize }), trailerOf(content)]);
+  return Buffer.concat([
+    HEADER,
+    await deflate(content, { level, chunkSize: DEFLATED_CHUNK }),
+    trailerOf(content),
+  ]);
 }
 
 /** The same bytes in pieces of exactly `size`, the last one shorter; one empty piece for no content. */

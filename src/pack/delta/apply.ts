@@ -13,7 +13,7 @@ import { detachedSignature } from '../signature.ts';
 import { verifyTarball } from '../verify.ts';
 import { readHeader, type DeltaHeader } from './header.ts';
 import type { Destination } from './make.ts';
-import { readTarball, tarballOf } from './tarball.ts';
+import { extractTar, tarballOf } from './tarball.ts';
 
 export interface ApplyOptions extends Destination {
   /** Absolute path of the public key that must have signed the new release; not looked at unless told. */
@@ -34,11 +34,10 @@ export async function applyDelta(
   const header = await readHeader(delta);
   const { release } = header.to;
   const target = file ?? path.join(directory, `${release}.tar.gz`);
-  const base = await readTarball(oldFile, signal);
-  if (base.tarSha256 !== header.from.tarSha256) throw wrongBase(oldFile, base.tarSha256, header);
   return withTemporaryDirectory(path.dirname(target), async (work) => {
     const oldTar = path.join(work, 'old.tar');
-    await writeFile(oldTar, base.tar);
+    const { tarSha256 } = await extractTar(oldFile, oldTar, signal);
+    if (tarSha256 !== header.from.tarSha256) throw wrongBase(oldFile, tarSha256, header);
     const made = path.join(work, path.basename(target));
     const tar = decodePatch({ from: oldTar, patch: delta, name: delta, size: header.to.tarSize, signal });
     await writeTarball(made, tar, { header, delta });

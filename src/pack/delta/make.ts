@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256, type Sha256 } from '../../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
@@ -12,7 +13,7 @@ import { encodePatch } from '../../io/zstd-patch.ts';
 import { RELEASE_LEVEL } from '../pack-release.ts';
 import { detachedSignature } from '../signature.ts';
 import { encodeHeader, type DeltaHeader } from './header.ts';
-import { readTarball, tarballOf, type ReadTarball } from './tarball.ts';
+import { extractTar, tarballOf } from './tarball.ts';
 
 export interface Destination {
   /** Absolute path of the directory that the result goes to, under its own name. */
@@ -33,13 +34,11 @@ export async function makeDelta(
   { directory, file, signal }: Destination,
 ): Promise<DeltaResult> {
   const near = file === undefined ? directory : path.dirname(file);
-  const { leading: _, tar: oldTar, ...from } = await readTarball(oldFile, signal);
-  const { leading, tar: newTar, ...to } = await readTarball(newFile, signal);
-  const digest = await requireReproducible(newFile, { leading, tar: newTar });
   return withTemporaryDirectory(near, async (work) => {
     const inWork = (name: string): string => path.join(work, name);
-    await writeFile(inWork('old.tar'), oldTar);
-    await writeFile(inWork('new.tar'), newTar);
+    const { leading: _, ...from } = await extractTar(oldFile, inWork('old.tar'), signal);
+    const { leading, ...to } = await extractTar(newFile, inWork('new.tar'), signal);
+    const digest = await requireReproducible(newFile, { leading, tar: inWork('new.tar') });
     const signature = await ifThere(readFile(detachedSignature(newFile), 'base64'));
     const header: DeltaHeader = {
       format: 1,
@@ -70,13 +69,16 @@ async function* deltaBytes(header: DeltaHeader, patch: AsyncIterable<Buffer>): A
   yield* patch;
 }
 
+const READ_SIZE = 1 << 20;
+
 /** Digest of a tarball that this Node makes again of its tar. */
 async function requireReproducible(
   file: string,
-  { leading, tar }: Pick<ReadTarball, 'leading' | 'tar'>,
+  { leading, tar }: { readonly leading: Buffer; readonly tar: string },
 ): Promise<Sha256> {
   const hash = createHash('sha256');
-  for await (const chunk of tarballOf(leading, tar, RELEASE_LEVEL)) hash.update(chunk);
+  const content = createReadStream(tar, { highWaterMark: READ_SIZE });
+  for await (const chunk of tarballOf(leading, content, RELEASE_LEVEL)) hash.update(chunk);
   const made = sha256(hash.digest('hex'));
   if (made === (await hashFile(file))) return made;
   throw new KsbundleError({

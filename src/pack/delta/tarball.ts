@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256 } from '../../domain/digest.ts';
 import { gzipMembers, readGzipMembers, readLeadingFile } from '../../io/archive.ts';
 import type { DeltaSide } from './header.ts';
 
-export interface ReadTarball extends DeltaSide {
-  /** The tar inside, in pieces, without the signature. */
-  readonly tar: readonly Buffer[];
+export interface ExtractedTar extends DeltaSide {
   /** The bytes of the tarball that hold its signature; none if it is not signed. */
   readonly leading: Buffer;
 }
@@ -15,23 +14,31 @@ export interface ReadTarball extends DeltaSide {
 /** Field of the first header that names the release directory (POSIX.1-2017, pax, "ustar Interchange Format"). */
 const NAME_SIZE = 100;
 
-/** Reads a release tarball into memory. Throws `KSB_ARCHIVE_DAMAGED`, and the signal's reason. */
-export async function readTarball(file: string, signal: AbortSignal | undefined): Promise<ReadTarball> {
+/**
+ * Writes the tar inside a release tarball, without the signature, to the new file `target`. Throws `KSB_ARCHIVE_DAMAGED`, and the
+ * signal's reason.
+ */
+export async function extractTar(
+  file: string,
+  target: string,
+  signal: AbortSignal | undefined,
+): Promise<ExtractedTar> {
   const length = (await readLeadingFile(file))?.length ?? 0;
   const hash = createHash('sha256');
-  const tar: Buffer[] = [];
-  for await (const piece of readGzipMembers(file, path.basename(file), length)) {
-    signal?.throwIfAborted();
-    hash.update(piece);
-    tar.push(piece);
-  }
-  return {
-    release: tar[0]?.toString('utf8', 0, NAME_SIZE).split(/[/\0]/u)[0] ?? '',
-    tarSha256: sha256(hash.digest('hex')),
-    tarSize: tar.reduce((total, { length: more }) => total + more, 0),
-    tar,
-    leading: await readStart(file, length),
+  let release: string | undefined;
+  let tarSize = 0;
+  const tar = async function* (): AsyncGenerator<Buffer> {
+    for await (const piece of readGzipMembers(file, path.basename(file), length)) {
+      signal?.throwIfAborted();
+      release ??= piece.toString('utf8', 0, NAME_SIZE).split(/[/\0]/u)[0];
+      tarSize += piece.length;
+      hash.update(piece);
+      yield piece;
+    }
   };
+  await writeFile(target, tar(), { flag: 'wx' });
+  const tarSha256 = sha256(hash.digest('hex'));
+  return { release: release ?? '', tarSha256, tarSize, leading: await readStart(file, length) };
 }
 
 async function readStart(file: string, length: number): Promise<Buffer> {
