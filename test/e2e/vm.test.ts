@@ -3,7 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../src/io/files.ts';
-import { releaseName } from './support/bundle.ts';
+import { releaseName, tarball } from './support/bundle.ts';
+import { bootstrap as bootstrapAlone, clockOf, logIn, setClock, surviveLeaps } from './support/leaps.ts';
 import { startMachine } from './support/machine.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { bootstrap, install, unpack } from './support/site.ts';
@@ -34,6 +35,8 @@ interface Guard {
   readonly check: string;
   /** The label of the service's processes. */
   readonly label: string;
+  /** Whether the clock leaps afterwards: with the guard that takes the least time. */
+  readonly leaps: boolean;
 }
 
 const SELINUX: Guard = {
@@ -51,6 +54,7 @@ const SELINUX: Guard = {
   check: 'restorecon -Rnv',
   // Not systemd's own, but the one of services that the policy does not know.
   label: 'system_u:system_r:initrc_t:s0',
+  leaps: false,
 };
 const APPARMOR: Guard = {
   name: 'AppArmor',
@@ -62,6 +66,7 @@ const APPARMOR: Guard = {
   command: /^ *(?:\| )?((?:aa-|apparmor_).*)$/gm,
   check: ':',
   label: 'unconfined',
+  leaps: true,
 };
 
 /** `npm run test:exhaustive` tries all. */
@@ -82,27 +87,68 @@ describe.skipIf(lacking !== undefined)(
         return () => removeTree(directory);
       });
 
-      it.concurrent.each([SELINUX, APPARMOR])('$name: serves through systemd', async (guard) => {
-        const vm = await startVirtualMachine({ kernelParameters: guard.kernelParameters, payload });
-        try {
-          let before = (await vm.kernelLog()).length;
-          expect((await vm.execute(guard.control)).stdout).toBe('forbidden\n');
-          expect(await denials(vm, guard, before)).not.toEqual([]);
+      it.concurrent.each([SELINUX, APPARMOR])(
+        '$name: serves through systemd (clock leaps: $leaps)',
+        async (guard) => {
+          const vm = await startVirtualMachine({ kernelParameters: guard.kernelParameters, payload });
+          try {
+            let before = (await vm.kernelLog()).length;
+            expect((await vm.execute(guard.control)).stdout).toBe('forbidden\n');
+            expect(await denials(vm, guard, before)).not.toEqual([]);
 
-          await succeed(vm, `tar -xf ${PAYLOAD} -C /`);
-          await followAdvice(vm, place, guard);
-          before = (await vm.kernelLog()).length;
-          const told = await bootstrapIn(vm, place);
-          expect(told).toContain('token issued and validated');
-          expect(commandsIn(told, guard)).toEqual([]);
-          await succeed(vm, `systemctl start ${UNITS}-maintain.service`);
-          expect(await labels(vm)).toEqual(new Set([guard.label]));
-          expect(await succeed(vm, `${guard.check} "${releaseIn(place)}"`)).toBe('');
-          expect(await denials(vm, guard, before)).toEqual([]);
-        } finally {
-          await vm.destroy();
-        }
+            await succeed(vm, `tar -xf ${PAYLOAD} -C /`);
+            await followAdvice(vm, place, guard);
+            before = (await vm.kernelLog()).length;
+            const told = await bootstrapIn(vm, place);
+            expect(told).toContain('token issued and validated');
+            expect(commandsIn(told, guard)).toEqual([]);
+            await succeed(vm, `systemctl start ${UNITS}-maintain.service`);
+            expect(await labels(vm)).toEqual(new Set([guard.label]));
+            expect(await succeed(vm, `${guard.check} "${releaseIn(place)}"`)).toBe('');
+            if (guard.leaps) await surviveLeaps({ vm, release: releaseIn(place), units: UNITS });
+            expect(await denials(vm, guard, before)).toEqual([]);
+          } finally {
+            await vm.destroy();
+          }
+        },
+      );
+    });
+
+    it.runIf(exhaustive)('an install by a clock that is ahead is named when that is set right', async () => {
+      const vm = await startVirtualMachine({
+        kernelParameters: [],
+        payload: tarball(),
+        clock: '2049-01-01T00:00:00',
       });
+      const service = { vm, release: releaseIn('/srv') };
+      try {
+        expect(await succeed(vm, 'date +%Y')).toBe('2049\n');
+        await succeed(vm, `gzip -dc <${PAYLOAD} | tar -xf - -C /srv`);
+        const installed = await bootstrapAlone(service, 'install');
+        expect(installed.exitCode, installed.stderr).toBe(0);
+        expect(installed.stderr).toContain(
+          'warning: the clock says 2049-01-01, long after this release was made',
+        );
+        const { token } = await logIn(service);
+        const right = await clockOf(vm);
+        await setClock(vm, '2026-11-21 12:00 UTC');
+        for (const command of ['status', 'verify']) {
+          const { exitCode, stderr } = await bootstrapAlone(service, command);
+          expect([exitCode, stderr.match(/^error: .*/gm)]).toEqual([
+            8,
+            ['error: the instance was made at a time that is yet to come'],
+          ]);
+        }
+        const again = await bootstrapAlone(service, 'install');
+        expect([again.exitCode, again.stderr]).toEqual([0, expect.stringContaining('nothing to change')]);
+        expect(again.stderr).toContain('warning: the instance was made at a time that is yet to come');
+        expect((await logIn(service, token)).validated).toEqual([200]);
+        await setClock(vm, right);
+        const then = await bootstrapAlone(service, 'status');
+        expect(then.exitCode, then.stderr).toBe(0);
+      } finally {
+        await vm.destroy();
+      }
     });
   },
 );
