@@ -115,14 +115,12 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it.runIf(exhaustive)('an install by a clock that is ahead is named when that is set right', async () => {
-      const vm = await startVirtualMachine({
-        kernelParameters: [],
-        payload: tarball(),
-        clock: '2049-01-01T00:00:00',
-      });
+      const vm = await startVirtualMachine({ kernelParameters: [], payload: tarball() });
       const service = { vm, release: releaseIn('/srv') };
       try {
-        expect(await succeed(vm, 'date +%Y')).toBe('2049\n');
+        // By hand: systemd itself puts a clock right that is so far ahead when it boots.
+        const right = await clockOf(vm);
+        await setClock(vm, '2049-01-01 UTC');
         await succeed(vm, `gzip -dc <${PAYLOAD} | tar -xf - -C /srv`);
         const installed = await bootstrapAlone(service, 'install');
         expect(installed.exitCode, installed.stderr).toBe(0);
@@ -130,8 +128,7 @@ describe.skipIf(lacking !== undefined)(
           'warning: the clock says 2049-01-01, long after this release was made',
         );
         const { token } = await logIn(service);
-        const right = await clockOf(vm);
-        await setClock(vm, '2026-11-21 12:00 UTC');
+        await setClock(vm, right);
         for (const command of ['status', 'verify']) {
           const { exitCode, stderr } = await bootstrapAlone(service, command);
           expect([exitCode, stderr.match(/^error: .*/gm)]).toEqual([
@@ -143,7 +140,7 @@ describe.skipIf(lacking !== undefined)(
         expect([again.exitCode, again.stderr]).toEqual([0, expect.stringContaining('nothing to change')]);
         expect(again.stderr).toContain('warning: the instance was made at a time that is yet to come');
         expect((await logIn(service, token)).validated).toEqual([200]);
-        await setClock(vm, right);
+        await setClock(vm, '2049-01-02 UTC');
         const then = await bootstrapAlone(service, 'status');
         expect(then.exitCode, then.stderr).toBe(0);
       } finally {

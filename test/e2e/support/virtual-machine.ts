@@ -31,8 +31,6 @@ export interface VirtualMachineOptions {
   readonly kernelParameters: readonly string[];
   /** A file of the host, which the machine has as a disk to read: `PAYLOAD`. */
   readonly payload: string;
-  /** What its clock says when it is switched on, like 2049-01-01T00:00:00; the host's time unless told. */
-  readonly clock?: string;
 }
 
 /** The payload, as the machine sees it. */
@@ -59,7 +57,6 @@ export async function startVirtualMachine(options: VirtualMachineOptions): Promi
   const kernelLog = path.join(directory, 'console');
   const socket = path.join(directory, 'agent');
   const parameters = [
-    ['-rtc', `base=${options.clock ?? 'utc'}`],
     ['-kernel', kernel, '-append', [KERNEL_PARAMETERS, ...options.kernelParameters].join(' ')],
     ['-drive', `file=${disk},format=raw,if=none,id=system,snapshot=on,cache=unsafe`],
     ['-device', 'nvme,drive=system,serial=system'],
