@@ -4,7 +4,7 @@ import type { RunResult } from '../../src/io/process.ts';
 import { releaseName } from './support/bundle.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
-import { bootstrap, install, siteAt, unpack, type Site } from './support/site.ts';
+import { bootstrap, siteAt, unpack, type Site } from './support/site.ts';
 
 /** A library that every Debian has, and that nothing of the release's needs. */
 const STRANGER = 'libanl.so.1';
@@ -76,6 +76,12 @@ const POVERTY = `
   sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 || echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
   mount -t tmpfs -o ro,noexec,nosuid,nodev tmpfs /tmp
 `;
+
+/** What a line of `rights` says, by its path. */
+function rightsByPath(lines: string): ReadonlyMap<string, string> {
+  const split = lines.split('\n').map((line) => /^(\S+ \S+ \S+) (.*)$/.exec(line));
+  return new Map(split.flatMap((found) => (found === null ? [] : [[found[2] ?? '', found[1] ?? '']])));
+}
 
 const lacking = await whyNoMachines();
 
@@ -225,7 +231,19 @@ describe.skipIf(lacking !== undefined)(
       await shell('mkdir -p "$0" && mkdir /srv/plain/target && ln -s /srv/plain/target "$0/-i"', long);
       await shell('mount --bind "$0" /mnt/noexec && mount -o remount,bind,ro /mnt/noexec', strange.release);
       const site: Site = { machine, release: '/mnt/noexec', instance: `${long}/-i` };
-      await install(site, ['--server', 'uwsgi', '--instance', site.instance]);
+      const around = 'umask 027; exec "$@"';
+      const installed = await within(around, ['install', '--server', 'uwsgi', '--instance', site.instance], {
+        script: '/mnt/noexec/init/bootstrap.sh',
+      });
+      expect(installed).toMatchObject({ exitCode: 0 });
+      // What both servers have was made with the same rights, here and under umask 000.
+      const made = rightsByPath(await rights(site.instance));
+      const former = rightsByPath(await rights(strange.instance));
+      const common = [...made].filter(([name]) => former.has(name));
+      expect(common.map(([name]) => name)).toEqual(
+        expect.arrayContaining(['./data/keystone.db', './keys/fernet/0']),
+      );
+      for (const [name, right] of common) expect([name, right]).toEqual([name, former.get(name)]);
       expect(await bootstrap(site, ['verify', '--instance', site.instance])).toMatchObject({ exitCode: 0 });
       const purge = ['uninstall', '--purge', '--yes', '/srv/last.tar.gz', '--instance', site.instance];
       expect(await bootstrap(site, purge)).toMatchObject({ exitCode: 0 });

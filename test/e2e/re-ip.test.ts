@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { send, sendAll } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
@@ -55,6 +57,15 @@ describe.skipIf(lacking !== undefined)(
       return (await send(machine, { method: 'GET', url, headers })).status;
     };
 
+    /** Value and origin of each answer. */
+    const origins = async (parameters: readonly string[], environment: Record<string, string>) => {
+      const shown = await bootstrap(site, ['show-config', '--json', ...parameters], { environment });
+      const { answers } = JSON.parse(shown.stdout) as {
+        answers: { name: string; values: string[]; origin: string }[];
+      };
+      return Object.fromEntries(answers.map(({ name, values, origin }) => [name, [...values, origin]]));
+    };
+
     it.each([
       { listener: 'every address, the former one among them', port: '5000' },
       { listener: 'one of them', port: `${OTHER_ADDRESS}:5000` },
@@ -84,6 +95,37 @@ describe.skipIf(lacking !== undefined)(
 
     it('is no longer to be found where it does not listen', async () => {
       await expect(validate(ADDRESS)).rejects.toThrow('ECONNREFUSED');
+    });
+
+    it('takes each answer from where it counts most, says where that is, and keeps it', async () => {
+      const lines = ['# the site', 'REGION=File', 'PROCESSES=1', 'PUBLIC_URL=http://file.invalid'];
+      const file = '/srv/answers';
+      await writeFile(path.join(machine.root, file), lines.join('\n'));
+      const environment = { KSB_PUBLIC_URL: 'http://id.invalid:8080/identity', KSB_PROCESSES: '1' };
+      const given = ['--answers', file, '--processes', '2'];
+      const installed = await bootstrap(site, ['install', ...given], { environment });
+      expect(installed).toMatchObject({ exitCode: 0 });
+      const remembered = {
+        host: [OTHER_ADDRESS, 'receipt'],
+        region: ['File', 'receipt'],
+        processes: ['2', 'receipt'],
+        'public-url': ['http://id.invalid:8080/identity', 'receipt'],
+        server: ['mod_wsgi', 'default'],
+      };
+      expect(await origins([], {})).toMatchObject(remembered);
+      expect(await origins(given, environment)).toMatchObject({
+        ...remembered,
+        region: ['File', `answers file ${file}`],
+        processes: ['2', 'flag'],
+        'public-url': ['http://id.invalid:8080/identity', 'environment KSB_PUBLIC_URL'],
+      });
+      const url = `http://${OTHER_ADDRESS}:5000/v3/auth/catalog`;
+      const { body } = await send(machine, { method: 'GET', url, headers: { 'x-auth-token': token } });
+      const { catalog } = JSON.parse(body ?? '') as { catalog: { endpoints: Record<string, string>[] }[] };
+      const endpoints = catalog.flatMap((service) => service.endpoints);
+      expect(new Set(endpoints.map((endpoint) => `${endpoint['region']} ${endpoint['url']}`))).toEqual(
+        new Set(['File http://id.invalid:8080/identity/v3']),
+      );
     });
 
     it('loads the plug-ins of the release, and SAML when it is used', async () => {
