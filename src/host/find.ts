@@ -128,6 +128,9 @@ function missingTools(
   osRelease: string,
 ): KsbundleError {
   const commands = installCommands(tools, packageManagerOf(osRelease));
+  const elsewhere = problems.some(({ code }) => code === 'tool-too-old')
+    ? '; where that brings none that is new enough, put one into a directory of its own, and that first into PATH'
+    : '';
   return new KsbundleError({
     code: 'KSB_HOST_TOOL_MISSING',
     exitCode: ExitCode.hostTool,
@@ -136,6 +139,6 @@ function missingTools(
         ? 'a program that this needs is missing on this machine'
         : `${problems.length} programs that this needs are missing on this machine`,
     problems,
-    hint: `install ${problems.length === 1 ? 'it' : 'them'} as root: ${commands.join('   or   ')}`,
+    hint: `install ${problems.length === 1 ? 'it' : 'them'} as root: ${commands.join('   or   ')}${elsewhere}`,
   });
 }

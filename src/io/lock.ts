@@ -61,6 +61,12 @@ export async function withLock<T>(
   }
 }
 
+/** Whether a lock, or a claim to one, was left by a process that is gone. False for none. */
+export async function isAbandoned(file: string): Promise<boolean> {
+  const owner = await readOwner(file);
+  return owner !== undefined && !(await isAlive(owner, file));
+}
+
 async function acquire(file: string, claim: string, options: LockOptions): Promise<void> {
   let waiting = false;
   for (;;) {

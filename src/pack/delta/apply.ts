@@ -5,9 +5,9 @@ import { sha256, type Sha256 } from '../../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 import type { ApplyResult } from '../../domain/results.ts';
 import { explainDiskFull } from '../../io/disk.ts';
-import { withTemporaryDirectory } from '../../io/files.ts';
 import { writeHashed } from '../../io/hashed.ts';
 import { ifThere } from '../../io/if-there.ts';
+import { withScratchDirectory } from '../../io/scratch-directory.ts';
 import { decodePatch } from '../../io/zstd-patch.ts';
 import { detachedSignature } from '../signature.ts';
 import { verifyTarball } from '../verify.ts';
@@ -34,7 +34,7 @@ export async function applyDelta(
   const header = await readHeader(delta);
   const { release } = header.to;
   const target = file ?? path.join(directory, `${release}.tar.gz`);
-  return withTemporaryDirectory(path.dirname(target), async (work) => {
+  return withScratchDirectory(path.dirname(target), async (work) => {
     const oldTar = path.join(work, 'old.tar');
     const { tarSha256 } = await extractTar(oldFile, oldTar, signal);
     if (tarSha256 !== header.from.tarSha256) throw wrongBase(oldFile, tarSha256, header);

@@ -6,9 +6,10 @@ import { sha256, type Sha256 } from '../../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 import type { DeltaResult } from '../../domain/results.ts';
 import { explainDiskFull } from '../../io/disk.ts';
-import { hashFile, withTemporaryDirectory } from '../../io/files.ts';
+import { hashFile } from '../../io/files.ts';
 import { writeHashed } from '../../io/hashed.ts';
 import { ifThere } from '../../io/if-there.ts';
+import { withScratchDirectory } from '../../io/scratch-directory.ts';
 import { encodePatch } from '../../io/zstd-patch.ts';
 import { RELEASE_LEVEL } from '../pack-release.ts';
 import { detachedSignature } from '../signature.ts';
@@ -34,7 +35,7 @@ export async function makeDelta(
   { directory, file, signal }: Destination,
 ): Promise<DeltaResult> {
   const near = file === undefined ? directory : path.dirname(file);
-  return withTemporaryDirectory(near, async (work) => {
+  return withScratchDirectory(near, async (work) => {
     const inWork = (name: string): string => path.join(work, name);
     const { leading: _, ...from } = await extractTar(oldFile, inWork('old.tar'), signal);
     const { leading, ...to } = await extractTar(newFile, inWork('new.tar'), signal);

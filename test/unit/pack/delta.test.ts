@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { collectContent } from '../../../src/io/archive/entry.ts';
 import { gzipMembers, readGzipMembers } from '../../../src/io/archive.ts';
 import { hashBytes, hashFile } from '../../../src/io/files.ts';
@@ -9,7 +9,7 @@ import { applyDelta } from '../../../src/pack/delta/apply.ts';
 import { encodeHeader, readHeader, type DeltaHeader } from '../../../src/pack/delta/header.ts';
 import { makeDelta } from '../../../src/pack/delta/make.ts';
 import { generateKeys } from '../../../src/pack/keys.ts';
-import { applyFile } from '../../../src/pipeline/delta.ts';
+import { applyFile, deltaFiles } from '../../../src/pipeline/delta.ts';
 import { signFile } from '../../../src/pipeline/sign.ts';
 import { temporaryDirectory } from '../../support/archives.ts';
 import { factsOf } from '../../support/errors.ts';
@@ -103,16 +103,35 @@ describe('a delta', () => {
     expect(await readdir(directory)).not.toContain('never.delta');
   });
 
-  it('needs zstd, and says so', async () => {
-    const { from, delta, directory } = await makePair();
-    const { signal } = new AbortController();
-    const search = process.env['PATH'];
-    process.env['PATH'] = directory;
+  it('needs zstd, and a new one, and says so before it writes anything', async () => {
+    const { from, to, delta, directory } = await makePair();
+    const options = { directory, emit: () => undefined, signal: new AbortController().signal };
+    const programs = await temporaryDirectory();
+    const refused = async (): Promise<unknown> => {
+      const applying = await factsOf(applyFile(from, delta, options));
+      expect(await factsOf(deltaFiles(from, to, options))).toEqual(applying);
+      expect(await readdir(directory)).toEqual([path.basename(delta)]);
+      return applying;
+    };
+    vi.stubEnv('PATH', programs);
     try {
-      const applying = applyFile(from, delta, { directory, emit: () => undefined, signal });
-      expect(await factsOf(applying)).toMatchObject({ code: 'KSB_HOST_TOOL_MISSING', exitCode: 3 });
+      expect(await refused()).toMatchObject({ code: 'KSB_HOST_TOOL_MISSING', exitCode: 3 });
+      // What EL 8 has.
+      const banner = '*** zstd command line interface 64-bits v1.4.4, by Yann Collet ***';
+      await writeFile(path.join(programs, 'zstd'), `#!/bin/sh\necho '${banner}'\n`, { mode: 0o755 });
+      expect(await refused()).toMatchObject({
+        code: 'KSB_HOST_TOOL_MISSING',
+        exitCode: 3,
+        problems: [
+          {
+            code: 'tool-too-old',
+            message: 'zstd is 1.4.4, and 1.4.5 or newer is wanted; it is needed to make and to apply deltas',
+          },
+        ],
+        hint: expect.stringMatching(/^install it as root: .*; where that brings none that is new enough/u),
+      });
     } finally {
-      process.env['PATH'] = search;
+      vi.unstubAllEnvs();
     }
   });
 });

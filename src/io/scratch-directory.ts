@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { isAbandoned, withLock } from './lock.ts';
+
+/** A lock, or the claim to one, of the scratch directory that the first group names. */
+const LOCK = /^(\.ksbundle-[0-9a-f-]{36})\.lock(?:\..+)?$/u;
+
+/**
+ * Runs `work` with a new directory in `parent`, where people keep their files, and removes it afterwards; and before that what
+ * runs left there that were killed. A lock beside each directory tells whose run is still alive. Throws `KSB_DISK_FULL`.
+ */
+export async function withScratchDirectory<T>(
+  parent: string,
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  await mkdir(parent, { recursive: true });
+  await removeAbandoned(parent);
+  const directory = path.join(parent, `.ksbundle-${randomUUID()}`);
+  return withLock(`${directory}.lock`, async () => {
+    await mkdir(directory);
+    try {
+      return await work(directory);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+}
+
+async function removeAbandoned(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    const directory = LOCK.exec(name)?.[1];
+    const lock = path.join(parent, name);
+    if (directory === undefined || !(await isAbandoned(lock))) continue;
+    try {
+      await rm(path.join(parent, directory), { recursive: true, force: true });
+      await rm(lock, { force: true });
+    } catch {
+      // Somebody else's, who may remove it: no reason to fail.
+    }
+  }
+}

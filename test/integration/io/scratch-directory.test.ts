@@ -1,0 +1,84 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { withScratchDirectory } from '../../../src/io/scratch-directory.ts';
+import { applyDelta } from '../../../src/pack/delta/apply.ts';
+import { makeDelta } from '../../../src/pack/delta/make.ts';
+import { temporaryDirectory } from '../../support/archives.ts';
+import { compile, type Compiled } from '../../support/compile.ts';
+import { packDemo } from '../../support/packed-release.ts';
+
+const HIDDEN = /^\.ksbundle-[0-9a-f-]+$/u;
+
+let compiled: Compiled;
+let parent: string;
+
+beforeAll(async () => {
+  compiled = await compile(['io/scratch-directory.ts']);
+});
+afterAll(() => compiled.remove());
+beforeEach(async () => {
+  parent = await temporaryDirectory();
+});
+
+/** A process that works in a scratch directory until it is killed. */
+async function startWorker(): Promise<ChildProcess> {
+  const script = `
+    import { writeFile } from 'node:fs/promises';
+    import { withScratchDirectory } from ${JSON.stringify(compiled.urlOf('io/scratch-directory.ts'))};
+    setInterval(() => {}, 1000);
+    await withScratchDirectory(${JSON.stringify(parent)}, async (directory) => {
+      await writeFile(directory + '/old.tar', 'half of it');
+      console.log('at work');
+      await new Promise(() => {});
+    });`;
+  const worker = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(worker.stdout, 'data');
+  return worker;
+}
+
+async function kill(worker: ChildProcess): Promise<void> {
+  worker.kill('SIGKILL');
+  await once(worker, 'exit');
+}
+
+test('nothing is left of it, also after a failure', async () => {
+  const seen = await withScratchDirectory(path.join(parent, 'new', 'one'), (directory) => readdir(directory));
+  expect(seen).toEqual([]);
+  await expect(withScratchDirectory(parent, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  expect(await readdir(parent, { recursive: true })).toEqual(['new', 'new/one']);
+});
+
+test('what a killed process left is removed, and neither the work of one that lives nor files of others', async () => {
+  await writeFile(path.join(parent, '.ksbundle-notes.lock'), 'not ours');
+  await kill(await startWorker());
+  const left = (await readdir(parent)).find((name) => HIDDEN.test(name));
+  const worker = await startWorker();
+  try {
+    const there = await withScratchDirectory(parent, () => readdir(parent));
+    expect(left).toBeDefined();
+    expect(there).not.toContain(left);
+    expect(there).not.toContain(`${left}.lock`);
+    expect(there.filter((name) => HIDDEN.test(name))).toHaveLength(2);
+    expect(await readdir(parent)).toHaveLength(3);
+  } finally {
+    await kill(worker);
+  }
+});
+
+test('delta and apply remove what killed ones left beside their results', async () => {
+  const [{ packed: from }, { packed: to }] = [
+    await packDemo(),
+    await packDemo((release) => writeFile(path.join(release, 'lib', 'app.py'), 'print(2)\n')),
+  ];
+  await kill(await startWorker());
+  const { file: delta } = await makeDelta(from.tarball, to.tarball, { directory: parent });
+  expect(await readdir(parent)).toEqual([path.basename(delta)]);
+  await kill(await startWorker());
+  const { file } = await applyDelta(from.tarball, delta, { directory: parent });
+  expect((await readdir(parent)).toSorted()).toEqual([path.basename(delta), path.basename(file)].toSorted());
+});
