@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -269,9 +269,10 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
         files.hand_over(site.instance.root, plan.former_owner, site.account.owner)
     files.give(site.instance.lock, site.account.readable, 0o640)
     make_directories(product, site)
-    with _migration(session, site, plan) as migrate:
+    with ExitStack() as loaded:
         with _room(session, plan) as give_room:
             _write(journal, site, plan)
+            migrate = loaded.enter_context(_migration(session, site, plan))
             if plan.prepares:
                 with report.step("make keys and database"):
                     journal.step("prepare")
@@ -309,7 +310,7 @@ def _remove_unused_directories(session: Session, site: Site, recorded: Recorded)
 
 
 def _migration(session: Session, site: Site, plan: Plan) -> AbstractContextManager[Callable[[], None]]:
-    """What it needs is loaded while the service starts."""
+    """What it needs is loaded, from the configuration that was written, while the service starts."""
     if not plan.migrates:
         return nullcontext(lambda: None)
     return session.product.migration(site, session.states)

@@ -1,7 +1,8 @@
 """First boot, changes of the catalog, copies of the database and their upgrade, by Keystone's own code in one process.
 
 Run as the service's account: `python3 -I -B boot.py`, with two lines of JSON on standard input; see data.py. The first
-says what to do, and has Keystone loaded; the second says with what, and has it done. Nothing is read or changed before.
+says what to do, and has Keystone loaded with its configuration; the second says with what, and has it done. No data are
+read or changed before.
 The input is held open by the installer; when it ends, so does this process, so that a killed installer leaves no second
 writer behind.
 """
@@ -66,7 +67,11 @@ def _load(request: dict[str, Any]) -> None:
     import ksbundle_keystone
 
     with ksbundle_keystone.loading():
-        import keystone.server.backends  # noqa: F401
+        from keystone.server import backends
+
+        if request["action"] == "update":
+            _configure()
+            backends.load_backends()
 
 
 def _configure() -> Any:
@@ -262,12 +267,9 @@ def _update(request: dict[str, Any]) -> None:
 
     Keystone's own `bootstrap` would do that too, but it also resets a changed administrator's password.
     """
-    _configure()
     from keystone import exception
     from keystone.common import provider_api
-    from keystone.server import backends
 
-    backends.load_backends()
     catalog = provider_api.ProviderAPIs.catalog_api
     region, former = request["region"], request["former_regions"]
     with contextlib.suppress(exception.Conflict):

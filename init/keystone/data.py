@@ -80,8 +80,8 @@ class Act(Protocol):
 
 @contextmanager
 def loading_boot(site: Site, action: str) -> Iterator[Act]:
-    """Starts boot.py as the service's account: it loads Keystone and waits. What is yielded has it act, and returns
-    when it is done. Without that it changes nothing.
+    """Starts boot.py as the service's account: it loads Keystone and its configuration, and waits. What is yielded has
+    it act, and returns when it is done. Without that it changes nothing.
 
     What it is told goes through a pipe: it holds the password.
     """

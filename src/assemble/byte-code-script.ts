@@ -99,12 +99,26 @@ def closure(names):
     return found, missing
 
 
-found, missing = closure(request["modules"])
+def sources(directory):
+    """Release paths of all Python files below a directory."""
+    for place, directories, files in os.walk(os.path.join(root, directory)):
+        directories.sort()
+        yield from (os.path.relpath(os.path.join(place, file), root) for file in sorted(files) if file.endswith(".py"))
+
+
+programs = list(sources(request["programs"]))
+needed = []
+for file in programs:
+    with open(os.path.join(root, file), "rb") as source:
+        # What they import of each other is not found below their release paths, and need not be.
+        needed += imports(file[:-3].replace("/", "."), ast.parse(source.read(), file), file.endswith("/__init__.py"))
+found, missing = closure([*request["modules"], *needed])
 # What is written is part of the release, whatever the umask of who builds it.
 os.umask(0o022)
 written = []
+mode = py_compile.PycInvalidationMode
 # One process, sorted: marshalled references depend on what was compiled before.
-for file in sorted(set(found.values())):
+for file in sorted({*found.values(), *programs}):
     directory, name = os.path.split(file)
     target = "%s/__pycache__/%s.%s.pyc" % (directory, name[:-3], sys.implementation.cache_tag)
     py_compile.compile(
@@ -112,7 +126,7 @@ for file in sorted(set(found.values())):
         os.path.join(root, target),
         dfile=file,
         doraise=True,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        invalidation_mode=mode.CHECKED_HASH if file in programs else mode.UNCHECKED_HASH,
     )
     written.append([file, target])
 json.dump({"written": written, "missing": missing}, sys.stdout)

@@ -14,6 +14,8 @@ export interface ByteCodeOptions {
   readonly site: string;
   /** Modules whose import closure is compiled; `package.*` is the package with everything below it. */
   readonly modules: readonly string[];
+  /** Release path of a directory of programs that are compiled, too, with what their modules import. */
+  readonly programs: string;
   /** Part by release path, of all files so far. */
   readonly parts: ReadonlyMap<string, Part>;
   readonly signal?: AbortSignal | undefined;
@@ -33,19 +35,20 @@ const STARTUP_MODULES: readonly string[] = [
 ];
 
 /**
- * Writes byte code for everything that `modules` import, and for nothing else: compiled files are a third of a
+ * Writes byte code for `programs` and everything that they and `modules` import, and for nothing else: compiled files are a third of a
  * release that has them all. They are never compared with their sources (`unchecked-hash`, PEP 552), because a release
- * does not change; their bytes depend on source, release path and the version of Python only. Returns the parts
- * with the new files added. Throws `KSB_BYTE_CODE_FAILED`.
+ * does not change; those of programs, which few files make up, are (`checked-hash`). Their bytes depend on source,
+ * release path and the version of Python only. Returns the parts with the new files added. Throws `KSB_BYTE_CODE_FAILED`.
  */
 export async function compileByteCode(options: ByteCodeOptions): Promise<ReadonlyMap<string, Part>> {
-  const { python, root, site, modules, parts, signal } = options;
+  const { python, root, site, modules, programs, parts, signal } = options;
   const library = path.posix.dirname(site);
   const request = {
     root,
     version: library.replace(/^.*python/u, ''),
     path: [library, site],
     modules: [...modules, ...STARTUP_MODULES],
+    programs,
   };
   const result = await run([python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', BYTE_CODE_SCRIPT], {
     // Nothing of ours: PYTHON* variables would change what is written.

@@ -70,6 +70,7 @@ export async function makeRelease(
       root: directory,
       site: assembled.site,
       modules: bundle.python.precompile,
+      programs: 'init',
       parts: assembled.parts,
       signal,
     });

@@ -45,6 +45,9 @@ VALUES = "a" in {"a", "b", "c", "d"}
   [`${SITE}/plugins/a.py`]: '',
   [`${SITE}/plugins/b/c.py`]: '',
   [`lib/python${version}/typing.py`]: '',
+  'init/program/__init__.py': '',
+  'init/program/part.py': 'from . import sibling\nimport needed_by_program\n',
+  [`${SITE}/needed_by_program.py`]: '',
   ...Object.fromEntries(
     ['in_try', 'in_handler', 'only_for_checkers', 'not_for_checkers', 'in_class', 'in_function'].map(
       (name) => [`${SITE}/${name}.py`, ''],
@@ -58,7 +61,7 @@ async function compile(
 ): Promise<{ root: string; files: string[]; parts: ReadonlyMap<string, Part> }> {
   const root = await writeTree(path.join(await temporaryDirectory(), name), CONTENT);
   const before = new Map<string, Part>(Object.keys(CONTENT).map((file) => [file, 'wheel:app']));
-  const parts = await compileByteCode({ python, root, site: SITE, modules, parts: before });
+  const parts = await compileByteCode({ python, root, site: SITE, modules, programs: 'init', parts: before });
   const files = (await listTree(root)).map((entry) => entry.path).filter((file) => file.endsWith('.pyc'));
   return { root, files, parts };
 }
@@ -82,20 +85,21 @@ describe('compileByteCode', () => {
           (name) => `${SITE}/${name}`,
         ),
         ...['in_try', 'in_handler', 'not_for_checkers', 'in_class'].map((name) => `${SITE}/${name}`),
+        ...['init/program/__init__', 'init/program/part', `${SITE}/needed_by_program`],
       ),
     );
     for (const file of files) expect(parts.get(file), file).toBe('wheel:app');
   });
 
-  it('writes the same bytes wherever the release lies, which name no directory and are used unchecked', async () => {
+  it('writes the same bytes wherever the release lies, which name no directory; only programs are checked', async () => {
     const one = await compile('release', ['app.main']);
     const two = await compile('a much longer name of a directory', ['app.main']);
     for (const file of one.files) {
       expect(await hashFile(path.join(two.root, file)), file).toBe(await hashFile(path.join(one.root, file)));
       const bytes = await readFile(path.join(one.root, file));
       expect(bytes.includes(path.dirname(one.root)), file).toBe(false);
-      // PEP 552: hash-based, not checked against the source.
-      expect(bytes.readUInt32LE(4), file).toBe(1);
+      // PEP 552: hash-based, and checked against the source or not.
+      expect(bytes.readUInt32LE(4), file).toBe(file.startsWith('init/') ? 3 : 1);
     }
   });
 
@@ -104,7 +108,7 @@ describe('compileByteCode', () => {
       facts: { code: 'KSB_BYTE_CODE_FAILED', details: ['no such module: app.absent'] },
     });
     const root = await temporaryDirectory();
-    const options = { root, site: SITE, modules: [], parts: new Map<string, Part>() };
+    const options = { root, site: SITE, modules: [], programs: 'init', parts: new Map<string, Part>() };
     await expect(compileByteCode({ ...options, python: '/nowhere/python3' })).rejects.toMatchObject({
       facts: { code: 'KSB_BYTE_CODE_FAILED', why: expect.stringContaining('ENOENT') },
     });
@@ -117,6 +121,7 @@ describe('compileByteCode', () => {
       root,
       site: 'lib/python2.6/site-packages',
       modules: [],
+      programs: 'init',
       parts: new Map<string, Part>(),
     };
     await expect(compileByteCode(options)).rejects.toMatchObject({
