@@ -9,7 +9,8 @@ import { ADDRESS, adminPassword, bootstrap, install, issueToken, unpack, type Si
 const OTHER_ADDRESS = '192.168.1.77';
 const lacking = await whyNoMachines();
 
-/** What the processes of the server load: the release's plug-ins, and SAML no earlier than it is used. */
+/** What the processes of the server load: the release's plug-ins, SAML no earlier than it is used, and what sends
+ * notifications only where a driver is set. */
 const LOADED = `
 import json, sys
 
@@ -25,8 +26,13 @@ with ksbundle_keystone.loading():
 from keystone.federation import idp
 
 late = "saml2" not in sys.modules
+from keystone import notifications
+
+silent = notifications._get_notifier() is None and "amqp" not in sys.modules
+notifications.CONF.set_override("driver", ["log"], "oslo_messaging_notifications")
+loud = notifications._get_notifier() is not None
 metadata = idp.MetadataGenerator()
-print(json.dumps({"same": _cache._build_cacheable_data()["groups"] == plugins, "late": late, "saml": "saml2" in sys.modules}))`;
+print(json.dumps({"same": _cache._build_cacheable_data()["groups"] == plugins, "late": late, "silent": silent, "loud": loud, "saml": "saml2" in sys.modules}))`;
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined)(
@@ -135,6 +141,8 @@ describe.skipIf(lacking !== undefined)(
       expect(JSON.parse(loaded.stdout.split('\n').at(-1) ?? '')).toEqual({
         same: true,
         late: true,
+        silent: true,
+        loud: true,
         saml: true,
       });
     });
