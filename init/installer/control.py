@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import place, report, service
 from .errors import Exit, Failure
-from .install import make_plan
+from .plan import make_plan
 from .product import Site
 from .session import Session
 

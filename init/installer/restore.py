@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import NoReturn
 
 from . import archive, backup, files, install, preflight, receipt, report, service
+from .apply import apply
 from .archive import Archive
 from .errors import Exit, Failure, Problem, problems_of
 from .files import Owner
 from .journal import SWITCH
+from .plan import asked, make_plan
 from .product import Site, make_directories
 from .receipt import Receipt
 from .release import compare_versions
@@ -75,7 +77,7 @@ def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str
         present = unfinished.steps[SWITCH]["backup"]
     else:
         resume = session.command_line("restore", saved.path)
-        journal.begin("restore", install.asked(session), resume=resume)
+        journal.begin("restore", asked(session), resume=resume)
         present = ""
         if session.receipt is not None and session.product.is_prepared(site):
             present = backup.take(session, site, "restore")
@@ -101,7 +103,7 @@ def _bring_up(session: Session, site: Site, saved: Archive, *, previous: Mapping
     # The files have their owners already, whoever had them where the backup was made.
     former = replace(receipt.parse(saved.receipt, saved.path), account={})
     session = replace(session, receipt=former)
-    return install.apply(session, site, install.make_plan(session, site, previous=previous))
+    return apply(session, site, make_plan(session, site, previous=previous))
 
 
 def _undo(session: Session, site: Site, present: str, error: Exception) -> NoReturn:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from . import archive, backup, files, former, install, lock, receipt, report, restore, service
+from . import archive, backup, files, former, lock, receipt, report, restore, service
 from .errors import Exit, Failure, Problem, check_all, problems_of
 from .instance import Instance
 from .journal import SWITCH, Journal
 from .move import Move, recorded_move, rename, why_not_renamed
+from .plan import asked
 from .product import UPGRADING
 from .release import DEFAULT_INSTANCE, LEFT, Release
 from .session import Session
@@ -115,7 +116,7 @@ def _leave(session: Session, move: Move, saved: str) -> None:
     journal = session.journal
     with session.exclusive():
         resume = session.command_line("rollback")
-        journal.begin("rollback", install.asked(session), resume=resume, **move.facts)
+        journal.begin("rollback", asked(session), resume=resume, **move.facts)
         try:
             journal.step("stop")
             service.take_down(session, site)

@@ -8,16 +8,18 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from . import preflight, report, service, upgrade
+from . import preflight, report, service, upgrade, upgrade_check
 from .accounts import describe_making
+from .apply import unused_directories
 from .changes import EDITED_SUFFIX, Change, Kind
 from .errors import Failure, Problem
-from .install import Plan, is_idle, make_plan, needs_backup, unused_directories
 from .move import Move
+from .plan import Plan, is_idle, make_plan, needs_backup
 from .processes import Process
 from .product import Site
 from .release import find_release
 from .session import Session
+from .upgrade_check import find_move, target_site
 
 _WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (edited by hand)", Kind.REMOVE: "remove"}
 
@@ -39,9 +41,9 @@ def plan(session: Session, origin: str | None, as_json: bool) -> None:
     stands in its way."""
     if origin is not None and not upgrade.is_done(session, old := find_release(origin)):
         session.settled()
-        move = upgrade.find_move(session, old)
+        move = find_move(session, old)
         steps = list(_upgrade_steps(session, move))
-        _tell("upgrade", steps, lambda: upgrade.check(session, move), as_json)
+        _tell("upgrade", steps, lambda: upgrade_check.check(session, move), as_json)
         return
     site = session.candidate()
     found = session.processes()
@@ -78,7 +80,7 @@ def _upgrade_steps(session: Session, move: Move) -> Iterator[_Step]:
     yield _Step("upgrade a copy of the data")
     if move.renames:
         yield _Step(f"rename {move.source.root} to", move.target.root)
-    yield from _install_steps(session, upgrade.target_site(session, move), [])
+    yield from _install_steps(session, target_site(session, move), [])
 
 
 def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> Iterator[_Step]:
