@@ -24,6 +24,9 @@ from .rollback import FALL_BACK, drop_copies, put_back
 from .session import Session
 from .upgrade_check import check, find_move, target_site
 
+#: Seconds between two attempts to stop a release whose lock somebody holds.
+_PAUSE = 0.2
+
 
 def upgrade(session: Session, origin: str) -> None:
     """Does what is left to do: all of it, the rest of an upgrade that was cut off, or nothing but the proof."""
@@ -104,6 +107,8 @@ def _stop(move: Move) -> None:
         except Failure as failure:
             if failure.exit_code is not Exit.LOCKED or time.monotonic() >= end:
                 raise
+        # The service still serves, and whoever holds the lock needs the processor.
+        time.sleep(_PAUSE)
 
 
 def _rehearse(session: Session, site: Site) -> bool:

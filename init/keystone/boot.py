@@ -26,6 +26,8 @@ from typing import Any
 NEW = ".new"
 #: The key of tokens that is next in turn.
 STAGED = "0"
+#: Of an update of a service that starts meanwhile.
+_NICENESS = 3
 
 
 def main() -> None:
@@ -64,6 +66,9 @@ def _end_with_installer() -> None:
 
 def _load(request: dict[str, Any]) -> None:
     sys.argv = ["keystone", "--config-file", request["config"], "--config-dir", request["config_directory"]]
+    if request["action"] == "update":
+        # Nothing serves until the processes that start beside this one have loaded the same.
+        os.nice(_NICENESS)
     import ksbundle_keystone
 
     with ksbundle_keystone.loading():
