@@ -85,7 +85,9 @@ describe('compileByteCode', () => {
           (name) => `${SITE}/${name}`,
         ),
         ...['in_try', 'in_handler', 'not_for_checkers', 'in_class'].map((name) => `${SITE}/${name}`),
-        ...['init/program/__init__', 'init/program/part', `${SITE}/needed_by_program`],
+        'init/program/__init__',
+        'init/program/part',
+        `${SITE}/needed_by_program`,
       ),
     );
     for (const file of files) expect(parts.get(file), file).toBe('wheel:app');
