@@ -56,10 +56,10 @@ find_release() {
 }
 
 # Compares the release's files with SHA256SUMS, every other one beside the rest: it takes most of the time that a command
-# takes before it begins. Fails unless both halves are whole.
+# takes before it begins. Fails unless both halves are whole; sha256sum takes the colon of a sed that was cut off amiss.
 compare_bytes() {
-  sed -n 'p;n' SHA256SUMS | sha256sum -c &
-  sed -n 'n;p' SHA256SUMS | sha256sum -c
+  { sed -n 'p;n' SHA256SUMS || echo :; } | sha256sum -c &
+  { sed -n 'n;p' SHA256SUMS || echo :; } | sha256sum -c
   rest=$?
   wait "$!" && return "$rest"
 }
