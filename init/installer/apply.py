@@ -43,12 +43,12 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
     with ExitStack() as loaded:
         with _room(session, plan) as give_room:
             _write(journal, site, plan)
-            migrate = loaded.enter_context(_migration(session, site, plan))
             if plan.prepares:
                 with report.step("make keys and database"):
                     journal.step("prepare")
                     product.prepare(site, journal)
             with _reverting(session, site, plan, give_room), report.step("start") as remark:
+                migrate = loaded.enter_context(_migration(session, site, plan))
                 journal.step("check configuration")
                 product.check_configuration(site)
                 journal.step("start")
