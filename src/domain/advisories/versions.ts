@@ -1,14 +1,10 @@
-import { createRequire } from 'node:module';
-import type * as Pep440 from '@renovatebot/pep440';
-
-const require = createRequire(import.meta.url);
+import { compare, valid } from '@renovatebot/pep440';
 
 /**
  * Orders versions of Python distributions as PEP 440 does. What is no such version, as some of long ago, comes before all
  * that are, as in the tools of the time, and is ordered as text.
  */
 export function comparePython(a: string, b: string): number {
-  const { compare, valid } = require('@renovatebot/pep440') as typeof Pep440;
   const [first, second] = [valid(a), valid(b)];
   if (first !== null && second !== null) return compare(a, b);
   if (first !== null || second !== null) return first === null ? -1 : 1;
