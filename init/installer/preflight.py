@@ -153,9 +153,7 @@ def _check_account(site: Site) -> Iterator[Problem]:
             f"the service's account {account.name} cannot enter a directory",
             where=path,
             why=f"mode {os.stat(path).st_mode & 0o7777:04o}",
-            hint=f"chmod -R go+rX {quote(site.release.root)}"
-            if path == site.release.root or path.startswith(f"{site.release.root}/")
-            else "move the release to a place open to it, such as /opt or /srv, or name another account with --user",
+            hint=_way_in(path, site.release.root),
         )
     if closed:
         return
@@ -167,6 +165,14 @@ def _check_account(site: Site) -> Iterator[Problem]:
             why=f"{len(hidden)} files are closed to it; was the release unpacked under umask 077?",
             hint=f"chmod -R go+rX {quote(site.release.root)}",
         )
+
+
+def _way_in(path: str, release: str) -> str:
+    """What to do about a directory that the service's account cannot enter."""
+    if f"{path}/".startswith(f"{release}/"):
+        return f"chmod -R go+rX {quote(release)}"
+    place = "move the release" if release.startswith(f"{path}/") else "choose another place with --instance"
+    return f"{place}, open to it, such as /opt or /srv; or name another account with --user"
 
 
 def _refused(paths: Sequence[str], access: int, account: Account) -> list[str]:

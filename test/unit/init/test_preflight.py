@@ -94,6 +94,13 @@ class PreflightTest(support.DirectoryTest):
         self.assertEqual(found.what, "the service's account daemon cannot enter a directory")
         self.assertEqual((found.where, found.why), (str(self.root), "mode 0700"))
         self.assertEqual(found.hint, f"chmod -R go+rX '{self.root}'")
+        self.root.chmod(0o755)
+        own = self.directory / "own"
+        own.mkdir(0o700)
+        (found,) = self.problems(str(own / "instance"))
+        self.assertIn("choose another place with --instance", found.hint)
+        self.directory.chmod(0o700)
+        self.assertIn("move the release", self.problems()[0].hint)
 
     @AS_ROOT
     def test_a_release_unpacked_under_a_strict_umask(self) -> None:
