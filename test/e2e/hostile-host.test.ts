@@ -210,6 +210,10 @@ describe.skipIf(lacking !== undefined)(
           said: expect.stringContaining(word) as string,
         });
       }
+      await shell('mkdir -m 700 /srv/plain/closed');
+      const all = [...target('/srv/plain/closed/new'), '--port', '192.0.2.1:5000'];
+      const several = await within('ulimit -n 256; exec "$@"', all);
+      expectRefused(several, 'open files', 'cannot enter', 'cannot listen on 192.0.2.1:5000');
       const places: [string, string][] = [
         ['a:b', 'contains :'],
         ['${HOME}', 'contains ${'],
