@@ -18,7 +18,7 @@ root, fresh = sys.argv[1], "fresh" in sys.argv[2:]
 
 #: What daemons write as they run.
 VOLATILE = re.compile(r"run/(?!memcached$).*|tmp/.*")
-TIMES = re.compile(r"'\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.\d]*'|\b\d{16}\b")
+TIMES = re.compile(r"'\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d:\d\d[.\d]*)?'|\b\d{16}\b")
 STAMP = re.compile(r"\d{8}T\d{6}Z|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 #: A run that was cut off may have made one more.
 BACKUP = re.compile(rf"({STAMP.pattern})(-before-[a-z]+)?(-\d+)?(?=\.tar\.gz)")
