@@ -160,9 +160,15 @@ def write(session: Session, site: Site, path: str) -> None:
 
 def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
     for name in session.product.DATABASES:
+        database = session.instance.path(name)
         copy = os.path.join(copies, os.path.basename(name))
-        session.product.copy_data(site, session.instance.path(name), copy)
-        yield Source(name, 0o600, file=copy)
+        session.product.copy_data(site, database, copy)
+        yield Source(name, _rights(os.stat(database)), file=copy)
+
+
+def _rights(status: os.stat_result) -> int:
+    """The rights of a file as they are kept, without what makes a program another user's."""
+    return stat.S_IMODE(status.st_mode) & 0o777
 
 
 def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
@@ -172,8 +178,8 @@ def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o777
-            yield Source(os.path.relpath(path, instance.root), mode, content=file.read())
+            rights = _rights(os.fstat(descriptor))
+            yield Source(os.path.relpath(path, instance.root), rights, content=file.read())
 
 
 def plain_files(session: Session, rendered: Iterable[str]) -> Iterator[str]:

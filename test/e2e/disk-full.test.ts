@@ -30,7 +30,8 @@ const FULL: Disturbance = {
 const BROKEN: Disturbance = {
   injection: 'error=EIO',
   exitCodes: [6, 7],
-  says: /Input\/output error[^]*do: remove the cause/,
+  // The kernel's words, or those of SQLite.
+  says: /(?:Input\/output|disk I\/O) error[^]*do: remove the cause/,
 };
 
 describe.skipIf(lacking !== undefined)(

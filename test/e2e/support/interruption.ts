@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { mapConcurrently } from '../../../src/domain/concurrently.ts';
 import type { RunResult } from '../../../src/io/process.ts';
-import { differences, inside, perform, releaseIn } from './cell.ts';
+import { differences, inside, perform, releaseIn, type Command } from './cell.ts';
 import { readHealed, rememberHealed } from './healed.ts';
 import type { Machine } from './machine.ts';
 import { describePoint, INJECTED, injector, type Point } from './points.ts';
@@ -47,12 +47,20 @@ async function disturbAndHeal(
     if (!(await token())) found.push('nobody serves');
     found.push(...(await whatStatusSays(cell)));
     await disturbance.afterwards?.(cell);
-    const again = await perform(cell, scenario.command);
+    const again = await performAgain(cell, scenario.command);
     if (again.exitCode !== 0) return [...found, `run again it ends with ${again.exitCode}: ${again.stderr}`];
     found.push(...differences(recording.state, await stateAfter(recording, cell)));
     return found;
   });
   return faults.map((fault) => `${describePoint(point)}: ${fault}`);
+}
+
+/** Runs the command again; once more, where the first of both had to go back to the end before anything is tried again. */
+async function performAgain(cell: Machine, command: Command): Promise<RunResult> {
+  const again = await perform(cell, command);
+  const wentBack =
+    again.exitCode === 6 && again.stderr.includes('error: the upgrade had failed and was taken back');
+  return wentBack ? perform(cell, command) : again;
 }
 
 /** Waits until the injector has stopped a process of the cell, calls `meanwhile` and lets it go on. */
