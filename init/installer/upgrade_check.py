@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from . import backup, former, preflight
+from . import backup, former, install, preflight
 from .errors import Exit, Failure, Problem, check_all
 from .instance import Instance
 from .move import Move, why_not_renamed
@@ -35,7 +35,7 @@ def check(session: Session, move: Move) -> None:
         lambda: _check_instance(session, move),
         lambda: _check_place(move),
         lambda: preflight.check_space(move.source.root, 2 * backup.space_needed(session)),
-        lambda: _check_site(session, move),
+        lambda: install.preflight_all(session, target_site(session, move)),
     )
 
 
@@ -101,9 +101,3 @@ def _check_place(move: Move) -> None:
         what = "the instance cannot be moved to this release"
         keep = f"keep it where it is: --instance {shlex.quote(os.path.realpath(move.source.root))}"
         raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, why=why, hint=keep))
-
-
-def _check_site(session: Session, move: Move) -> None:
-    site = target_site(session, move)
-    own = [process.pid for process in session.processes()]
-    preflight.check(site, session.product, own, former=session.instance)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { isAbandoned, withLock } from './lock.ts';
 
@@ -8,23 +8,39 @@ const LOCK = /^(\.ksbundle-[0-9a-f-]{36})\.lock(?:\..+)?$/u;
 
 /**
  * Runs `work` with a new directory in `parent`, where people keep their files, and removes it afterwards; and before that what
- * runs left there that were killed. A lock beside each directory tells whose run is still alive. Throws `KSB_DISK_FULL`.
+ * runs left there that were killed. A lock beside each directory tells whose run is still alive. `parent` is an absolute path; where it
+ * was missing it is made, and goes again if `work` fails. Throws `KSB_DISK_FULL`.
  */
 export async function withScratchDirectory<T>(
   parent: string,
   work: (directory: string) => Promise<T>,
 ): Promise<T> {
-  await mkdir(parent, { recursive: true });
-  await removeAbandoned(parent);
-  const directory = path.join(parent, `.ksbundle-${randomUUID()}`);
-  return withLock(`${directory}.lock`, async () => {
-    await mkdir(directory);
-    try {
-      return await work(directory);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
-  });
+  const made = await mkdir(parent, { recursive: true });
+  try {
+    await removeAbandoned(parent);
+    const directory = path.join(parent, `.ksbundle-${randomUUID()}`);
+    return await withLock(`${directory}.lock`, async () => {
+      await mkdir(directory);
+      try {
+        return await work(directory);
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    });
+  } catch (error) {
+    if (made !== undefined) await removeEmpty(parent, made);
+    throw error;
+  }
+}
+
+/** Removes a directory, and those above it up to `highest`, as far as they are empty. */
+async function removeEmpty(directory: string, highest: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch {
+    return;
+  }
+  if (directory !== highest) await removeEmpty(path.dirname(directory), highest);
 }
 
 async function removeAbandoned(parent: string): Promise<void> {

@@ -47,7 +47,7 @@ async function disturbAndHeal(
     if (!(await token())) found.push('nobody serves');
     found.push(...(await whatStatusSays(cell)));
     await disturbance.afterwards?.(cell);
-    const again = await performAgain(cell, scenario.command);
+    const again = await performAgain(cell, scenario.command, ended);
     if (again.exitCode !== 0) return [...found, `run again it ends with ${again.exitCode}: ${again.stderr}`];
     found.push(...differences(recording.state, await stateAfter(recording, cell)));
     return found;
@@ -55,11 +55,13 @@ async function disturbAndHeal(
   return faults.map((fault) => `${describePoint(point)}: ${fault}`);
 }
 
-/** Runs the command again; once more, where the first of both had to go back to the end before anything is tried again. */
-async function performAgain(cell: Machine, command: Command): Promise<RunResult> {
+/** Runs the command again; once more, where the disturbed run failed on its way back, which the first of both then goes to the end. */
+async function performAgain(cell: Machine, command: Command, ended: RunResult): Promise<RunResult> {
   const again = await perform(cell, command);
   const wentBack =
-    again.exitCode === 6 && again.stderr.includes('error: the upgrade had failed and was taken back');
+    ended.exitCode === 7 &&
+    again.exitCode === 6 &&
+    again.stderr.includes('error: the upgrade had failed and was taken back');
   return wentBack ? perform(cell, command) : again;
 }
 

@@ -157,11 +157,11 @@ export async function processesIn(space: string, first: number): Promise<Machine
   return found;
 }
 
-/** Name and parent of a process; see proc(5). Undefined if it is gone. */
+/** Name and parent of a process; see proc(5). Undefined if it is gone, or only waits to be reaped. */
 async function readStat(
   pid: string,
 ): Promise<{ readonly name: string; readonly parent: number } | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  const [, name, parent] = /^\d+ \((.*)\) \S (\d+)/s.exec(text) ?? [];
+  const [, name, parent] = /^\d+ \((.*)\) [^ZX] (\d+)/s.exec(text) ?? [];
   return name === undefined ? undefined : { name, parent: Number(parent) };
 }

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { withLock } from '../../../src/io/lock.ts';
+import { firstWord, kill, startScript } from '../../support/child-process.ts';
 import { compile, type Compiled } from '../../support/compile.ts';
 
 let compiled: Compiled;
@@ -30,9 +31,7 @@ function start(body: string): ChildProcess {
     import { setTimeout as sleep } from 'node:timers/promises';
     const file = ${JSON.stringify(file)}, directory = ${JSON.stringify(directory)};
     ${body}`;
-  return spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  return startScript(script);
 }
 
 /** A process that holds the lock until it is killed. */
@@ -40,13 +39,8 @@ async function startHolder(): Promise<ChildProcess> {
   const holder = start(`
     setInterval(() => {}, 1000);
     await withLock(file, async () => { console.log('held'); await new Promise(() => {}); });`);
-  if (holder.stdout !== null) await once(holder.stdout, 'data');
+  await firstWord(holder);
   return holder;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  child.kill('SIGKILL');
-  await once(child, 'exit');
 }
 
 test('the value comes through and the lock is gone afterwards, also after a failure', async () => {

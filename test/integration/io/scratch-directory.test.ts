@@ -1,5 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -7,6 +6,7 @@ import { withScratchDirectory } from '../../../src/io/scratch-directory.ts';
 import { applyDelta } from '../../../src/pack/delta/apply.ts';
 import { makeDelta } from '../../../src/pack/delta/make.ts';
 import { temporaryDirectory } from '../../support/archives.ts';
+import { firstWord, kill, startScript } from '../../support/child-process.ts';
 import { compile, type Compiled } from '../../support/compile.ts';
 import { packDemo } from '../../support/packed-release.ts';
 
@@ -34,22 +34,18 @@ async function startWorker(): Promise<ChildProcess> {
       console.log('at work');
       await new Promise(() => {});
     });`;
-  const worker = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await once(worker.stdout, 'data');
+  const worker = startScript(script);
+  await firstWord(worker);
   return worker;
-}
-
-async function kill(worker: ChildProcess): Promise<void> {
-  worker.kill('SIGKILL');
-  await once(worker, 'exit');
 }
 
 test('nothing is left of it, also after a failure', async () => {
   const seen = await withScratchDirectory(path.join(parent, 'new', 'one'), (directory) => readdir(directory));
   expect(seen).toEqual([]);
   await expect(withScratchDirectory(parent, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+  expect(await readdir(parent, { recursive: true })).toEqual(['new', 'new/one']);
+  const unmade = path.join(parent, 'new', 'two', 'three');
+  await expect(withScratchDirectory(unmade, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(await readdir(parent, { recursive: true })).toEqual(['new', 'new/one']);
 });
 

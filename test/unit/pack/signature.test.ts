@@ -336,7 +336,10 @@ describe('keys', () => {
     const { directory, tarball, key } = await signDemo();
     const certificate = path.join(directory, 'release.crt');
     const issue = ['openssl', 'req', '-x509', '-new', '-key', key, '-subj', '/CN=releases', '-days', '2'];
-    const certify = (at: string): Promise<unknown> => run(['faketime', at, ...issue, '-out', certificate]);
+    const certify = async (at: string): Promise<void> => {
+      const issued = await run(['faketime', at, ...issue, '-out', certificate]);
+      expect(issued.exitCode, issued.stderr).toBe(0);
+    };
     await certify('now');
     const { id } = await readSigningKey({ file: key });
     expect(await verifyTarball(tarball, { key: certificate })).toMatchObject({ signature: 'valid', key: id });
