@@ -23,12 +23,8 @@ _ROOM = 2 << 20
 def apply(session: Session, site: Site, plan: Plan) -> float:
     """Carries the plan out. The journal is begun already. Returns the moment, on the monotonic clock, from which the
     service answered."""
-    try:
+    with space.telling(site.instance):
         return _apply(session, site, plan)
-    except Failure as failure:
-        # Daemons that fail on a full disk tell that they failed at most.
-        full = space.check(space.volumes(site.instance))
-        raise Failure(failure.exit_code, *failure.problems, *full) from failure
 
 
 def _apply(session: Session, site: Site, plan: Plan) -> float:
@@ -151,5 +147,5 @@ def _reverting(session: Session, site: Site, plan: Plan, give_room: Callable[[],
             service.enable(former_site)
         except (Failure, OSError) as second:
             raise Failure(Exit.NEEDS_PERSON, *problems_of(failure), *problems_of(second)) from second
-        session.journal.end()
+        session.journal.abandon()
         raise Failure(Exit.ROLLED_BACK, *problems_of(failure)) from failure

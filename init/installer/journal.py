@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +77,12 @@ class Journal:
 
     def end(self) -> None:
         self._append({"event": "end"})
+
+    def abandon(self) -> None:
+        """Ends an operation that was taken back. On a full disk the journal stays as it is: the next command tells that
+        it was cut off."""
+        with suppress(OSError):
+            self.end()
 
     def unfinished(self) -> Unfinished | None:
         return _unfinished(files.read(self._path) or b"")

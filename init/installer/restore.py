@@ -121,7 +121,7 @@ def _undo(session: Session, site: Site, present: str, error: Exception) -> NoRet
         exchange(session, site, before)
         earlier = session.following(receipt.parse(before.receipt, path), given=())
         _bring_up(earlier, replace(site, answers=earlier.answers), before)
-        session.journal.end()
+        session.journal.abandon()
     except Exception as second:
         problem = Problem(
             "what was there before could not be put back: nothing serves",

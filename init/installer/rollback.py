@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from . import archive, backup, files, former, lock, receipt, report, restore, service
 from .errors import Exit, Failure, Problem, check_all, problems_of
@@ -12,7 +12,7 @@ from .instance import Instance
 from .journal import SWITCH, Journal
 from .move import Move, recorded_move, rename, why_not_renamed
 from .plan import asked
-from .product import UPGRADING
+from .product import UPGRADING, Site
 from .release import DEFAULT_INSTANCE, LEFT, Release
 from .session import Session
 
@@ -125,11 +125,23 @@ def _leave(session: Session, move: Move, saved: str) -> None:
                 _leave_word(session, move)
             journal.step(SWITCH, backup=saved)
         except Exception as error:
-            service.bring_up(session, site)
-            journal.end()
-            why = Problem("not rolled back; this release serves on", where=session.release.root)
-            raise Failure(Exit.ROLLED_BACK, *problems_of(error), why) from error
+            _serve_on(session, site, error)
     report.note(f"  what was written since the upgrade is in {present}, below {move.source.root}")
+
+
+def _serve_on(session: Session, site: Site, error: Exception) -> NoReturn:
+    """Nothing was changed yet: this release only has to be started. Always raises."""
+    problems = problems_of(error)
+    report.note("  the rollback failed before it changed anything; this release goes on")
+    try:
+        service.bring_up(session, site)
+    except Exception as second:
+        hint = f"remove the cause and run {session.command_line('start')}; nothing serves until then"
+        problem = Problem("this release does not come up again", where=session.release.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    session.journal.abandon()
+    why = Problem("not rolled back; this release serves on", where=session.release.root)
+    raise Failure(Exit.ROLLED_BACK, *problems, why) from error
 
 
 def _leave_word(session: Session, move: Move) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from . import capability, files, processes, report, systemd, units
+from . import capability, files, processes, report, space, systemd, units
 from .changes import Change
 from .errors import Problem
 from .instance import Instance
@@ -139,6 +139,11 @@ def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Coll
 
     Returns when the service answers, with a word on what was done.
     """
+    with space.telling(site.instance):
+        return _bring_up(session, site, renew, changed)
+
+
+def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str]) -> str:
     adopt_logs(site)
     manager = manager_of(site)
     found = session.processes()

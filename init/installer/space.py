@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .errors import Problem
+from .errors import Failure, Problem
 from .instance import Instance
 
 #: Free bytes and files below which the database cannot be relied on to take a change.
@@ -53,6 +54,18 @@ def check(found: Sequence[Volume]) -> Iterator[Problem]:
             yield Problem("the file system is read-only", where=volume.path, hint="look at dmesg; mount it anew")
         elif _is_below(volume, FULL, FULL_FILES):
             yield _problem("the disk is full", volume)
+
+
+@contextmanager
+def telling(instance: Instance) -> Iterator[None]:
+    """Adds the file systems that take no more to a failure of what is done meanwhile: daemons tell at most that they
+    failed."""
+    try:
+        yield
+    except Failure as failure:
+        told = {(problem.what, problem.where) for problem in failure.problems}
+        full = [problem for problem in check(volumes(instance)) if (problem.what, problem.where) not in told]
+        raise Failure(failure.exit_code, *failure.problems, *full) from failure
 
 
 def warn(found: Sequence[Volume]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import NoReturn
 
 from . import advice, backup, files, former, install, lock, receipt, report
@@ -152,9 +152,7 @@ def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
     problems = problems_of(error)
     report.note("  the upgrade failed before it changed anything; the former release goes on")
     drop_copies(session)
-    with suppress(OSError):
-        # On a full disk the journal stays as it is; the old release starts nevertheless.
-        session.journal.end()
+    session.journal.abandon()
     try:
         former.run(move.old, "start", move.source)
     except Failure as second:
