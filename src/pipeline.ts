@@ -1,18 +1,40 @@
-/** The one place that joins the stages: what the command line can do. */
-export { auditPath, type PathAudit } from './pipeline/audit.ts';
-export { buildBundle, planBuild } from './pipeline/build.ts';
-export { collectCache, listCache, verifyCache } from './pipeline/cache.ts';
-export { openContext, type Context, type ContextOptions } from './pipeline/context.ts';
-export { applyFile, deltaFiles } from './pipeline/delta.ts';
-export { diffFiles } from './pipeline/diff.ts';
-export { lockBundle, whyName, type LockOptions } from './pipeline/lock.ts';
-export { rebuildFile } from './pipeline/rebuild.ts';
-export { listRecipes } from './pipeline/recipes.ts';
-export { writeReport } from './pipeline/report.ts';
-export { signFile } from './pipeline/sign.ts';
-export { fetchBundle, mirrorBundle } from './pipeline/sources.ts';
-export { tryBundle } from './pipeline/try.ts';
-export { inspectTarball as inspectFile, readSbom, readVex } from './pack/inspect.ts';
-export { generateKeys } from './pack/keys.ts';
-export { whyInTarball as whyInFile } from './pack/why.ts';
-export { verifyTarball as verifyFile } from './pack/verify.ts';
+export type { PathAudit } from './pipeline/audit.ts';
+export type { Context, ContextOptions } from './pipeline/context.ts';
+
+/** The function that `load` brings, which loads when it is called. */
+function lazily<Parameters extends readonly unknown[], Result>(
+  load: () => Promise<(...parameters: Parameters) => Promise<Result>>,
+): (...parameters: Parameters) => Promise<Result> {
+  return async (...parameters) => (await load())(...parameters);
+}
+
+/** The one place that joins the stages: what the command line can do. A command pays for the parts that it calls. */
+export const pipeline = {
+  auditPath: lazily(async () => (await import('./pipeline/audit.ts')).auditPath),
+  buildBundle: lazily(async () => (await import('./pipeline/build.ts')).buildBundle),
+  planBuild: lazily(async () => (await import('./pipeline/build.ts')).planBuild),
+  collectCache: lazily(async () => (await import('./pipeline/cache.ts')).collectCache),
+  listCache: lazily(async () => (await import('./pipeline/cache.ts')).listCache),
+  verifyCache: lazily(async () => (await import('./pipeline/cache.ts')).verifyCache),
+  openContext: lazily(async () => (await import('./pipeline/context.ts')).openContext),
+  applyFile: lazily(async () => (await import('./pipeline/delta.ts')).applyFile),
+  deltaFiles: lazily(async () => (await import('./pipeline/delta.ts')).deltaFiles),
+  diffFiles: lazily(async () => (await import('./pipeline/diff.ts')).diffFiles),
+  lockBundle: lazily(async () => (await import('./pipeline/lock.ts')).lockBundle),
+  whyName: lazily(async () => (await import('./pipeline/lock.ts')).whyName),
+  rebuildFile: lazily(async () => (await import('./pipeline/rebuild.ts')).rebuildFile),
+  listRecipes: lazily(async () => (await import('./pipeline/recipes.ts')).listRecipes),
+  writeReport: lazily(async () => (await import('./pipeline/report.ts')).writeReport),
+  signFile: lazily(async () => (await import('./pipeline/sign.ts')).signFile),
+  fetchBundle: lazily(async () => (await import('./pipeline/sources.ts')).fetchBundle),
+  mirrorBundle: lazily(async () => (await import('./pipeline/sources.ts')).mirrorBundle),
+  tryBundle: lazily(async () => (await import('./pipeline/try.ts')).tryBundle),
+  inspectFile: lazily(async () => (await import('./pack/inspect.ts')).inspectTarball),
+  readSbom: lazily(async () => (await import('./pack/inspect.ts')).readSbom),
+  readVex: lazily(async () => (await import('./pack/inspect.ts')).readVex),
+  generateKeys: lazily(async () => (await import('./pack/keys.ts')).generateKeys),
+  whyInFile: lazily(async () => (await import('./pack/why.ts')).whyInTarball),
+  verifyFile: lazily(async () => (await import('./pack/verify.ts')).verifyTarball),
+};
+
+export type Pipeline = typeof pipeline;

@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Emit } from '../domain/events.ts';
-import type { Context } from '../pipeline.ts';
+import type { Context, Pipeline } from '../pipeline.ts';
 import type { Flags, OptionName } from './options.ts';
-import type { Pipeline } from './pipeline.ts';
 import type { Settings } from './settings.ts';
 
 export interface PositionalSpec {
@@ -35,7 +34,7 @@ export interface Call {
   readonly directory: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  readonly pipeline: () => Promise<Pipeline>;
+  readonly pipeline: Pipeline;
   /** The pipeline and its context, opened with the settings. */
   readonly open: () => Promise<Opened>;
 }

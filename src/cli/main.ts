@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import { ExitCode, isErrnoException } from '../domain/errors.ts';
 import { abortOnSignals } from './interruption.ts';
-import { loadPipeline } from './pipeline.ts';
+import { pipeline } from '../pipeline.ts';
 import { runCli } from './run.ts';
 
 // A reader that went away (`ksbundle recipes | head -1`) is no error of ours: the exit code stays what it is.
@@ -30,7 +30,7 @@ const exitCode = await runCli(process.argv.slice(2), {
   directory: process.cwd(),
   signal,
   crash,
-  loadPipeline,
+  pipeline,
 });
 await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 process.exit(exitCode);

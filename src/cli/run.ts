@@ -8,7 +8,7 @@ import { helpLines, shortHelpLines } from './help.ts';
 import { interruptionOf } from './interruption.ts';
 import { packageVersion } from '../io/package-info.ts';
 import { interpret, parseArguments, wants, type Parsed, type Request } from './parse.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline } from '../pipeline.ts';
 import { chooseReporter } from './reporter/reporter.ts';
 import { misspeltVariables, readSettings, type Settings } from './settings.ts';
 
@@ -23,7 +23,7 @@ export interface Host {
   readonly signal: AbortSignal;
   /** Rejects with an error that was thrown where nobody waits for it. */
   readonly crash: Promise<never>;
-  readonly loadPipeline: () => Promise<Pipeline>;
+  readonly pipeline: Pipeline;
 }
 
 type RunRequest = Extract<Request, { readonly kind: 'run' }>;
@@ -84,9 +84,8 @@ function createCall(
   settings: Settings,
   { host, emit }: { readonly host: Host; readonly emit: Emit },
 ): Call {
-  const { stdin, signal, loadPipeline } = host;
+  const { stdin, signal, pipeline } = host;
   const open: Call['open'] = async () => {
-    const pipeline = await loadPipeline();
     const context = await pipeline.openContext({
       platform: settings.platform,
       jobs: settings.jobs,
@@ -109,7 +108,7 @@ function createCall(
     directory: host.directory,
     emit,
     signal,
-    pipeline: loadPipeline,
+    pipeline,
     open,
   };
 }

@@ -27,6 +27,8 @@ export function encodePatch({ from, to, signal }: PatchToMake): AsyncGenerator<B
 export interface PatchToApply {
   readonly from: string;
   readonly patch: string;
+  /** New file that is used meanwhile. */
+  readonly spool: string;
   /** What errors call the patch. */
   readonly name: string;
   /** Bytes that come out, and that zstd may take of memory besides. */
@@ -38,6 +40,7 @@ export interface PatchToApply {
 export async function* decodePatch({
   from,
   patch,
+  spool,
   name,
   size,
   signal,
@@ -47,6 +50,7 @@ export async function* decodePatch({
     ['zstd', '--quiet', '--decompress', '--stdout', memory, `--patch-from=${from}`],
     {
       input: patch,
+      spool,
       why: WHY,
       failed: (reason) => damagedArchive(name, reason),
       signal,

@@ -4,11 +4,10 @@ import { withInputFile } from './input-file.ts';
 import { pathOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
-  const pipeline = await call.pipeline();
   const { emit, signal } = call;
   const options = { ...(await chooseDestination(call)), key: pathOption(call, 'key'), emit, signal };
   const result = await withInputFile(call, (from) =>
-    withInputFile(call, (delta) => pipeline.applyFile(from, delta, options), { position: 1 }),
+    withInputFile(call, (delta) => call.pipeline.applyFile(from, delta, options), { position: 1 }),
   );
   const { file, signature, sha256, key } = result;
   return {

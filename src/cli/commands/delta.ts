@@ -4,11 +4,10 @@ import { chooseDestination } from './destination.ts';
 import { withInputFile } from './input-file.ts';
 
 export const run: RunCommand = async (call) => {
-  const pipeline = await call.pipeline();
   const { emit, signal } = call;
   const options = { ...(await chooseDestination(call)), emit, signal };
   const result = await withInputFile(call, (from) =>
-    withInputFile(call, (to) => pipeline.deltaFiles(from, to, options), { position: 1 }),
+    withInputFile(call, (to) => call.pipeline.deltaFiles(from, to, options), { position: 1 }),
   );
   const { file, from, to, size, newSize } = result;
   return {

@@ -8,9 +8,8 @@ import { lookUpOptions } from './look-up.ts';
 
 export const run: RunCommand = async (call) => {
   const options = { lookUp: lookUpOptions(call), signal: call.signal };
-  const pipeline = await call.pipeline();
   const result = await withInputFile(call, (from) =>
-    withInputFile(call, (to) => pipeline.diffFiles(from, to, options), { position: 1 }),
+    withInputFile(call, (to) => call.pipeline.diffFiles(from, to, options), { position: 1 }),
   );
   return { data: result, lines: describe(result) };
 };

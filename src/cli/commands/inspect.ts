@@ -8,7 +8,6 @@ import { lookUpOptions } from './look-up.ts';
 import { pathOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
-  const pipeline = await call.pipeline();
   const format = SBOM_FORMATS.find((name) => name === call.flags.sbom);
   const { flags } = call;
   const asked = (['sbom', 'vex', 'html'] as const).filter(
@@ -30,16 +29,18 @@ export const run: RunCommand = async (call) => {
     );
   if (format !== undefined || call.flags.vex === true) {
     const text = await withInputFile(call, (file) =>
-      format === undefined ? pipeline.readVex(file) : pipeline.readSbom(file, format),
+      format === undefined ? call.pipeline.readVex(file) : call.pipeline.readSbom(file, format),
     );
     return { data: JSON.parse(text), lines: [text.trimEnd()] };
   }
   if (page !== undefined) {
     const { context } = await call.open();
-    const report = await withInputFile(call, (file) => pipeline.writeReport(context, file, { page, lookUp }));
+    const report = await withInputFile(call, (file) =>
+      call.pipeline.writeReport(context, file, { page, lookUp }),
+    );
     return { data: report, lines: [report.page] };
   }
-  const result = await withInputFile(call, (file) => pipeline.inspectFile(file));
+  const result = await withInputFile(call, (file) => call.pipeline.inspectFile(file));
   const rows = result.parts.map(({ kind, name, version, license, size }) => [
     kind,
     name,

@@ -3,8 +3,7 @@ import type { RunCommand } from '../command.ts';
 import { pathOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
-  const pipeline = await call.pipeline();
-  const result = await pipeline.generateKeys({
+  const result = await call.pipeline.generateKeys({
     file: path.resolve(call.directory, call.positionals[0] ?? ''),
     passphraseFile: pathOption(call, 'passphrase-file'),
   });

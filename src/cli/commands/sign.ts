@@ -13,10 +13,9 @@ export const run: RunCommand = async (call) => {
     );
   if (call.positionals[0] === '-')
     throw usageError('KSB_BAD_VALUE', 'ksbundle sign signs a file in place; standard input is none');
-  const pipeline = await call.pipeline();
   const passphraseFile = pathOption(call, 'passphrase-file');
   const result = await withInputFile(call, (file) =>
-    pipeline.signFile(file, { key: { file: key, passphraseFile }, signal: call.signal }),
+    call.pipeline.signFile(file, { key: { file: key, passphraseFile }, signal: call.signal }),
   );
   return { data: result, lines: [result.file, result.signature] };
 };

@@ -5,9 +5,8 @@ import { withInputFile } from './input-file.ts';
 import { pathOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
-  const pipeline = await call.pipeline();
   const options = { key: pathOption(call, 'key'), signal: call.signal };
-  const result = await withInputFile(call, (file) => pipeline.verifyFile(file, options));
+  const result = await withInputFile(call, (file) => call.pipeline.verifyFile(file, options));
   return {
     data: result,
     lines: [

@@ -14,8 +14,7 @@ function isFile(where: string | undefined): boolean {
 }
 
 async function whyInFile(call: Call, name: string): Promise<WhyResult> {
-  const pipeline = await call.pipeline();
-  return withInputFile(call, (file) => pipeline.whyInFile(file, name), { position: 1 });
+  return withInputFile(call, (file) => call.pipeline.whyInFile(file, name), { position: 1 });
 }
 
 async function whyInBundle({ positionals, open }: Call, name: string): Promise<WhyResult> {

@@ -153,7 +153,7 @@ async function compressMember(content: Buffer, level: number): Promise<Buffer> {
   ]);
 }
 
-/** The same bytes in pieces of exactly `size`, the last one shorter; one empty piece for no content. */
+/** The same bytes in pieces of exactly `size`, the last one shorter; one empty piece for no content. A chunk that is one is not copied. */
 async function* inPieces(content: Parameters<typeof gzipMembers>[0], size: number): AsyncGenerator<Buffer> {
   let piece = Buffer.allocUnsafe(size);
   let filled = 0;
@@ -161,9 +161,14 @@ async function* inPieces(content: Parameters<typeof gzipMembers>[0], size: numbe
   for await (const chunk of content) {
     for (let offset = 0; offset < chunk.length;) {
       const part = chunk.subarray(offset, offset + size - filled);
+      offset += part.length;
+      if (part.length === size) {
+        yield Buffer.from(part.buffer, part.byteOffset, size);
+        yielded = true;
+        continue;
+      }
       piece.set(part, filled);
       filled += part.length;
-      offset += part.length;
       if (filled < size) continue;
       yield piece;
       yielded = true;

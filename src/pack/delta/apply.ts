@@ -39,7 +39,14 @@ export async function applyDelta(
     const { tarSha256 } = await extractTar(oldFile, oldTar, signal);
     if (tarSha256 !== header.from.tarSha256) throw wrongBase(oldFile, tarSha256, header);
     const made = path.join(work, path.basename(target));
-    const tar = decodePatch({ from: oldTar, patch: delta, name: delta, size: header.to.tarSize, signal });
+    const tar = decodePatch({
+      from: oldTar,
+      patch: delta,
+      spool: path.join(work, 'new.tar'),
+      name: delta,
+      size: header.to.tarSize,
+      signal,
+    });
     await writeTarball(made, tar, { header, delta });
     const verified = key === undefined ? undefined : await verifyTarball(made, { key, signal });
     const signature = await putInPlace(made, target);

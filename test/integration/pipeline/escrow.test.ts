@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_PLATFORM, parsePlatform } from '../../../src/domain/platform.ts';
 import { hashFile, removeTree } from '../../../src/io/files.ts';
-import { buildBundle, openContext, rebuildFile } from '../../../src/pipeline.ts';
+import { pipeline } from '../../../src/pipeline.ts';
 import { makeTinyBundle } from '../../e2e/support/tiny-bundle.ts';
 
 const platform = parsePlatform(DEFAULT_PLATFORM);
@@ -19,7 +19,7 @@ const common = {
 
 test('an escrow archive is enough to make its tarball and itself again; an altered one is refused', async () => {
   const tiny = await makeTinyBundle();
-  const build = await openContext({
+  const build = await pipeline.openContext({
     ...common,
     mirrors: [tiny.mirror],
     cacheDirectory: tiny.cache,
@@ -27,10 +27,10 @@ test('an escrow archive is enough to make its tarball and itself again; an alter
     recipesDirectory: tiny.recipes,
     lockfilesDirectory: path.dirname(tiny.lockfile),
   });
-  const plain = await buildBundle(build, 'tiny');
+  const plain = await pipeline.buildBundle(build, 'tiny');
   const sha256 = await hashFile(plain.tarball);
   expect(plain).not.toHaveProperty('escrow');
-  const { escrow = '' } = await buildBundle(build, 'tiny', { withSources: true });
+  const { escrow = '' } = await pipeline.buildBundle(build, 'tiny', { withSources: true });
   expect(await hashFile(plain.tarball)).toBe(sha256);
 
   const elsewhere = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-elsewhere-'));
@@ -38,7 +38,7 @@ test('an escrow archive is enough to make its tarball and itself again; an alter
   const carried = path.join(elsewhere, 'carried.tar');
   await copyFile(escrow, carried);
   await removeTree(path.dirname(tiny.directory));
-  const context = await openContext({
+  const context = await pipeline.openContext({
     ...common,
     mirrors: [],
     cacheDirectory: path.join(elsewhere, 'cache'),
@@ -47,7 +47,7 @@ test('an escrow archive is enough to make its tarball and itself again; an alter
     lockfilesDirectory: elsewhere,
   });
   const digest = await hashFile(carried);
-  expect(await rebuildFile(context, carried)).toMatchObject({
+  expect(await pipeline.rebuildFile(context, carried)).toMatchObject({
     identical: true,
     sha256,
     rebuiltSha256: sha256,
@@ -57,7 +57,7 @@ test('an escrow archive is enough to make its tarball and itself again; an alter
   const bytes = await readFile(carried);
   bytes.write('S', bytes.indexOf('sources and wheels, by the names'));
   await writeFile(carried, bytes);
-  await expect(rebuildFile(context, carried)).rejects.toMatchObject({
+  await expect(pipeline.rebuildFile(context, carried)).rejects.toMatchObject({
     facts: { code: 'KSB_VERIFY_FAILED', exitCode: 4, why: 'README is not what SHA256SUMS says' },
   });
 });

@@ -3,13 +3,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Pipeline } from '../../../src/cli/pipeline.ts';
 import { runCli } from '../../../src/cli/run.ts';
 import type { AdvisoryReport, Vulnerability } from '../../../src/domain/advisories/report.ts';
 import type { AuditReport, Finding } from '../../../src/domain/audit.ts';
 import { sha256 } from '../../../src/domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../../src/domain/errors.ts';
-import type { Context, ContextOptions } from '../../../src/pipeline.ts';
+import type { Context, ContextOptions, Pipeline } from '../../../src/pipeline.ts';
 
 let directory: string;
 
@@ -45,8 +44,7 @@ async function run(argv: readonly string[], pipeline: Partial<Pipeline>, world: 
     directory,
     signal: world.signal ?? new AbortController().signal,
     crash: new Promise(() => undefined),
-    loadPipeline: async () =>
-      ({ openContext: async (options: ContextOptions) => options as Context, ...pipeline }) as Pipeline,
+    pipeline: { openContext: async (options: ContextOptions) => options as Context, ...pipeline } as Pipeline,
   });
   return { exitCode, ...text };
 }
