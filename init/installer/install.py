@@ -34,9 +34,7 @@ def _install(session: Session, site: Site) -> None:
     with report.step("preflight"):
         _check_version(session)
         preflight_all(session, site)
-    past = clock.check_past(session.receipt, session.instance.receipt) if session.receipt else ()
-    for problem in (*clock.warn(), *past, *host.warn(), *session.product.warn(site), *advice.warn(site)):
-        report.warn(problem)
+    warn_all(session, site, target=site)
     plan = make_plan(session, site)
     unfinished = session.unfinished
     if unfinished is not None:
@@ -114,3 +112,10 @@ def preflight_all(session: Session, site: Site) -> None:
     """Raises PREFLIGHT with everything that stands in the way of serving from the site."""
     own = [process.pid for process in session.processes()]
     preflight.check(site, session.product, own, former=session.instance)
+
+
+def warn_all(session: Session, site: Site, *, target: Site) -> None:
+    """Tells what is unusual. `site` has the instance where it lies, `target` where it will."""
+    past = clock.check_past(session.receipt, session.instance.receipt) if session.receipt else ()
+    for problem in (*clock.warn(), *past, *host.warn(), *session.product.warn(site), *advice.warn(target)):
+        report.warn(problem)

@@ -12,7 +12,7 @@ import time
 from contextlib import ExitStack
 from typing import NoReturn
 
-from . import advice, backup, files, former, install, lock, receipt, report
+from . import backup, files, former, install, lock, receipt, report
 from .apply import apply
 from .errors import Exit, Failure, Problem, problems_of
 from .journal import SWITCH, Journal
@@ -64,8 +64,7 @@ def is_done(session: Session, old: Release) -> bool:
 
 def _upgrade(session: Session, move: Move) -> None:
     site = session.site()
-    for problem in (*session.product.warn(site), *advice.warn(target_site(session, move))):
-        report.warn(problem)
+    install.warn_all(session, site, target=target_site(session, move))
     journal = session.journal
     with ExitStack() as held:
         held.enter_context(session.exclusive())

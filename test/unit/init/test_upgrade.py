@@ -15,7 +15,7 @@ from unittest import mock
 import support
 import test_install
 from fake_product import DAEMON, end
-from installer import control, former, install, lock, move, receipt, rollback, upgrade
+from installer import backup, clock, control, former, install, lock, move, receipt, rollback, space, upgrade
 from installer.errors import Exit, Failure
 from installer.instance import Instance
 from installer.processes import find_processes
@@ -113,6 +113,35 @@ class UpgradeTest(test_install.InstallTest):
         self.assertEqual(self.refused(Exit.ROLLED_BACK)[0], "upgrade failed")
         self.assertTrue(self.serves(self.old))
         self.assertIsNone(self.of(self.old, "status").unfinished)
+
+    def test_it_tells_of_a_clock_that_is_ahead(self) -> None:
+        late = mock.patch.object(clock, "RELEASED", clock.RELEASED - 30 * 365 * clock.DAY)
+        with late, mock.patch("installer.report.warn") as warn:
+            self.upgrade()
+        self.assertRegex(warn.call_args_list[0].args[0].what, r"^the clock says .* long after this release was made$")
+
+    def test_a_rollback_that_cannot_begin_says_what_serves(self) -> None:
+        self.upgrade()
+        no_backup = mock.patch.object(backup, "take", side_effect=OSError(28, "full", "/backups"))
+        with no_backup, self.assertRaises(Failure) as caught, quiet():
+            rollback.rollback(self.of(self.new, "rollback"))
+        self.assertEqual(caught.exception.exit_code, Exit.ROLLED_BACK)
+        self.assertIn("this release serves on", caught.exception.problems[-1].what)
+        self.assertTrue(self.serves(self.new))
+        self.assertIsNone(self.of(self.new, "status").unfinished)
+
+    def test_a_rollback_that_leaves_nothing_serving_says_all_of_it(self) -> None:
+        self.upgrade()
+        no_backup = mock.patch.object(backup, "take", side_effect=OSError(5, "no backup"))
+        no_room = mock.patch.object(space, "volumes", return_value=[space.Volume("/d", 0, None, False)])
+        self.product.failing.add("ready")
+        with no_backup, no_room, self.assertRaises(Failure) as caught, quiet():
+            rollback.rollback(self.of(self.new, "rollback"))
+        self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
+        self.assertEqual(
+            [problem.what for problem in caught.exception.problems],
+            ["the host refused: no backup", "ready failed", "the disk is full", "this release does not come up again"],
+        )
 
     def test_a_moment_of_somebody_elses_work_is_waited_for(self) -> None:
         self.before["stop"] = lambda: self.hold_lock(0.3)
