@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
 
 export interface TestServer {
   /** `http://127.0.0.1:PORT`. */
@@ -9,10 +10,11 @@ export interface TestServer {
   readonly requests: string[];
   /** Cuts all connections. */
   readonly cut: () => void;
+  /** Ends it before its time. */
   readonly close: () => Promise<void>;
 }
 
-/** A real HTTP server on loopback; close it in a `finally` or `afterEach`. */
+/** A real HTTP server on loopback, which ends with the test that started it. */
 export async function serve(listener: RequestListener): Promise<TestServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
@@ -21,15 +23,18 @@ export async function serve(listener: RequestListener): Promise<TestServer> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  onTestFinished(close);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     cut: () => server.closeAllConnections(),
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    close,
   };
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { createFetchContext, type FetchContext, type FetchOptions } from '../../../src/fetch/context.ts';
 import { fetchAll } from '../../../src/fetch/all.ts';
 import { writeMirror } from '../../../src/fetch/mirror.ts';
@@ -9,12 +9,11 @@ import { hashBytes } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { compile, type Compiled } from '../../support/compile.ts';
-import { files, sendFile, serve, type TestServer } from '../../support/http-server.ts';
+import { files, sendFile, serve } from '../../support/http-server.ts';
 import { https, packingOf, sourceOf } from '../../support/sources.ts';
 
 let compiled: Compiled;
 let directory: string;
-let closers: (() => Promise<unknown>)[];
 
 beforeAll(async () => {
   compiled = await compile(['store/open.ts', 'fetch/context.ts', 'fetch/all.ts']);
@@ -22,18 +21,10 @@ beforeAll(async () => {
 afterAll(() => compiled.remove());
 beforeEach(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'ksbundle-fetch-all-'));
-  closers = [];
 });
 afterEach(async () => {
-  for (const close of closers) await close();
   await rm(directory, { recursive: true, force: true });
 });
-
-async function start(...parameters: Parameters<typeof serve>): Promise<TestServer> {
-  const server = await serve(...parameters);
-  closers.push(() => server.close());
-  return server;
-}
 
 async function contextWith(options: Partial<FetchOptions> = {}): Promise<FetchContext> {
   const store = await openStore(path.join(directory, 'store'));
@@ -44,14 +35,14 @@ async function contextWith(options: Partial<FetchOptions> = {}): Promise<FetchCo
     http: { retry: { retries: 0 } },
     ...options,
   });
-  closers.push(async () => context.network?.http.close());
+  onTestFinished(async () => context.network?.http.close());
   return context;
 }
 
 test('several at once, each once, in the order given', async () => {
   let open = 0;
   let most = 0;
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     most = Math.max(most, ++open);
     setTimeout(() => {
       open--;
@@ -67,7 +58,7 @@ test('several at once, each once, in the order given', async () => {
 });
 
 test('all that cannot be fetched is told at once, and the rest is fetched', async () => {
-  const server = await start(files({ '/good': 'good' }));
+  const server = await serve(files({ '/good': 'good' }));
   const sources = ['z', 'good', 'a'].map((name) =>
     sourceOf(packingOf(name, name, https(`${server.url}/${name}`))),
   );
@@ -86,7 +77,7 @@ test('all that cannot be fetched is told at once, and the rest is fetched', asyn
 });
 
 test('wrong bytes end everything at once', async () => {
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     if (request.url === '/bad') response.end('wrong');
   });
   const sources = ['slow', 'bad'].map((name) =>
@@ -98,7 +89,7 @@ test('wrong bytes end everything at once', async () => {
 });
 
 test('an interruption ends everything with its reason', async () => {
-  const server = await start(() => undefined);
+  const server = await serve(() => undefined);
   const controller = new AbortController();
   const reason = new Error('Ctrl-C');
   const sources = ['a', 'b'].map((name) => sourceOf(packingOf(name, name, https(`${server.url}/${name}`))));
@@ -128,7 +119,7 @@ function fetchProcess(root: string, source: unknown): string[] {
 test('after SIGKILL the next run goes on with the download', async () => {
   const content = Buffer.alloc(400_000, 'content');
   const ranges: (string | undefined)[] = [];
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     ranges.push(request.headers.range);
     sendFile(request, response, {
       content,
@@ -149,7 +140,7 @@ test('after SIGKILL the next run goes on with the download', async () => {
 test('a full disk while fetching is told by name, and nothing half-written stays', async ({ skip }) => {
   if ((await run(['unshare', '-rm', 'true'])).exitCode !== 0) skip('needs user and mount namespaces');
   const content = Buffer.alloc(3_000_000, 'content');
-  const server = await start((request, response) => sendFile(request, response, { content, etag: '"1"' }));
+  const server = await serve((request, response) => sendFile(request, response, { content, etag: '"1"' }));
   const root = path.join(directory, 'full');
   await mkdir(root);
   const source = sourceOf(packingOf('a', content, https(`${server.url}/a`)));
@@ -159,7 +150,7 @@ test('a full disk while fetching is told by name, and nothing half-written stays
 }, 30_000);
 
 test('a mirror holds all that another machine needs, also names that collide', async () => {
-  const server = await start(files({ '/one/v1.tar.gz': 'one', '/two/v1.tar.gz': 'two', '/b+1.zip': 'b' }));
+  const server = await serve(files({ '/one/v1.tar.gz': 'one', '/two/v1.tar.gz': 'two', '/b+1.zip': 'b' }));
   const sources = [
     sourceOf(packingOf('v1.tar.gz', 'one', https(`${server.url}/one/v1.tar.gz`))),
     sourceOf(packingOf('v1.tar.gz', 'two', https(`${server.url}/two/v1.tar.gz`))),

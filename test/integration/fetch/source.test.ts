@@ -1,17 +1,16 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { Event } from '../../../src/domain/events.ts';
 import type { Store } from '../../../src/domain/store.ts';
 import { createFetchContext, type FetchContext, type FetchOptions } from '../../../src/fetch/context.ts';
 import { fetchSource, fetchWheel } from '../../../src/fetch/source.ts';
 import { hashBytes } from '../../../src/io/files.ts';
 import { openStore } from '../../../src/store/open.ts';
-import { files, sendFile, serve, type TestServer } from '../../support/http-server.ts';
+import { files, sendFile, serve } from '../../support/http-server.ts';
 import { startProxy } from '../../support/proxy-server.ts';
 import { debian, https, packingOf, python, sourceOf } from '../../support/sources.ts';
 
@@ -20,24 +19,15 @@ const DEBIAN_FILE = 'zlib_1.3.dfsg+really1.3.2.orig.tar.gz';
 let directory: string;
 let store: Store;
 let events: Event[];
-let closers: (() => Promise<unknown>)[];
 
 beforeEach(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'ksbundle-fetch-'));
   events = [];
-  closers = [];
   store = await openStore(path.join(directory, 'store'), (event) => events.push(event));
 });
 afterEach(async () => {
-  for (const close of closers) await close();
   await rm(directory, { recursive: true, force: true });
 });
-
-async function start(listener: RequestListener): Promise<TestServer> {
-  const server = await serve(listener);
-  closers.push(() => server.close());
-  return server;
-}
 
 /** A context that knows of nothing but what `options` say. */
 async function contextWith(options: Partial<FetchOptions> = {}): Promise<FetchContext> {
@@ -49,7 +39,7 @@ async function contextWith(options: Partial<FetchOptions> = {}): Promise<FetchCo
     ...options,
     environment: { HOME: directory, PATH: path.join(directory, 'bin'), ...options.environment },
   });
-  closers.push(async () => context.network?.http.close());
+  onTestFinished(async () => context.network?.http.close());
   return context;
 }
 
@@ -69,7 +59,7 @@ const outcomes = () => events.flatMap((event) => (event.type === 'task-ended' ? 
 
 describe('upstream', () => {
   test('the first location that has it serves; the store has it then', async () => {
-    const server = await start(files({ '/real/a.tar.gz': 'content' }));
+    const server = await serve(files({ '/real/a.tar.gz': 'content' }));
     const packing = packingOf(
       'a.tar.gz',
       'content',
@@ -101,7 +91,7 @@ describe('upstream', () => {
   });
 
   test('an entry damaged on the disk is named and fetched again', async () => {
-    const server = await start(files({ '/a': 'content' }));
+    const server = await serve(files({ '/a': 'content' }));
     const source = sourceOf(packingOf('a', 'content', https(`${server.url}/a`)));
     const { path: file } = await fetchSource(source, await contextWith());
     await chmod(file, 0o644);
@@ -112,7 +102,7 @@ describe('upstream', () => {
   });
 
   test('wrong bytes end it at once, with both digests, and are not kept', async () => {
-    const server = await start(files({ '/bad': 'wrong', '/good': 'content' }));
+    const server = await serve(files({ '/bad': 'wrong', '/good': 'content' }));
     const packing = packingOf('a', 'content', https(`${server.url}/bad`), https(`${server.url}/good`));
     await expect(fetchSource(sourceOf(packing), await contextWith())).rejects.toMatchObject({
       facts: {
@@ -128,7 +118,7 @@ describe('upstream', () => {
   });
 
   test('without any that has it, each place and its reason is told', async () => {
-    const server = await start(files({}));
+    const server = await serve(files({}));
     const source = sourceOf(
       packingOf('a.tar.gz', 'content', https(`${server.url.replace('//', '//user:secret@')}/a.tar.gz`)),
       packingOf('a.orig.tar.gz', 'other', debian('a/a/a.orig.tar.gz')),
@@ -156,7 +146,7 @@ describe('upstream', () => {
     { refuse: 'cut', why: 'cuts the connection' },
   ] as const)('a proxy that $why is among the reasons', async ({ refuse, why }) => {
     const proxy = await startProxy(refuse);
-    closers.push(() => proxy.close());
+    onTestFinished(() => proxy.close());
     const source = sourceOf(packingOf('a', 'content', https('https://upstream.example/a')));
     await expect(
       fetchSource(source, await contextWith({ environment: { HTTPS_PROXY: proxy.url } })),
@@ -168,7 +158,7 @@ describe('upstream', () => {
   });
 
   test('two at once download once', async () => {
-    const server = await start(files({ '/a': 'content' }));
+    const server = await serve(files({ '/a': 'content' }));
     const source = sourceOf(packingOf('a', 'content', https(`${server.url}/a`)));
     const contexts = [await contextWith(), await contextWith()];
     await Promise.all(contexts.map((context) => fetchSource(source, context)));
@@ -178,7 +168,7 @@ describe('upstream', () => {
   test('an interrupted download is gone on with, also if its bytes on the disk are damaged meanwhile', async () => {
     const content = Buffer.alloc(200_000, 'content');
     const ranges: (string | undefined)[] = [];
-    const server = await start((request, response) => {
+    const server = await serve((request, response) => {
       ranges.push(request.headers.range);
       sendFile(request, response, {
         content,
@@ -210,7 +200,7 @@ describe('upstream', () => {
 
 describe('mirrors', () => {
   test('a mirror directory comes before all locations, whatever of its names it uses', async () => {
-    const server = await start(files({ '/a-1.tar.gz': 'upstream' }));
+    const server = await serve(files({ '/a-1.tar.gz': 'upstream' }));
     const upstream = packingOf('a-1.tar.gz', 'upstream', https(`${server.url}/a-1.tar.gz`));
     const repacked = packingOf('a.tar.gz', 'repacked', debian(`a/a/${DEBIAN_FILE}`));
     const mirror = await makeMirror({ [DEBIAN_FILE]: 'repacked' });
@@ -233,7 +223,7 @@ describe('mirrors', () => {
   });
 
   test('wrong bytes in a mirror are refused, naming the file', async () => {
-    const server = await start(files({ '/a': 'content' }));
+    const server = await serve(files({ '/a': 'content' }));
     const mirror = await makeMirror({ a: 'wrong' });
     const source = sourceOf(packingOf('a', 'content', https(`${server.url}/a`)));
     await expect(fetchSource(source, await contextWith({ mirrors: [mirror] }))).rejects.toMatchObject({
@@ -254,7 +244,7 @@ describe('mirrors', () => {
   });
 
   test('a mirror may be a URL', async () => {
-    const server = await start(files({ [`/mirror/${DEBIAN_FILE}`]: 'content' }));
+    const server = await serve(files({ [`/mirror/${DEBIAN_FILE}`]: 'content' }));
     const source = sourceOf(packingOf('a', 'content', debian(`z/zlib/${DEBIAN_FILE}`)));
     expect(await fetchSource(source, await contextWith({ mirrors: [`${server.url}/mirror`] }))).toMatchObject(
       { size: 7 },
@@ -271,7 +261,7 @@ describe('mirrors', () => {
 
 describe('the Debian pool', () => {
   test("the host's mirrors are asked in turn, below pool/main", async () => {
-    const server = await start(files({ [`/debian/pool/main/z/zlib/${DEBIAN_FILE}`]: 'content' }));
+    const server = await serve(files({ [`/debian/pool/main/z/zlib/${DEBIAN_FILE}`]: 'content' }));
     await configureDebian(`${server.url}/security`, `${server.url}/debian/`);
     const source = sourceOf(packingOf('a', 'content', debian(`z/zlib/${DEBIAN_FILE}`)));
     expect(await fetchSource(source, await contextWith())).toMatchObject({ size: 7 });
@@ -291,7 +281,7 @@ describe('the Python index', () => {
   const html = (digest: string) => `<a href="../../files/${wheel.file}#sha256=${digest}">${wheel.file}</a>`;
 
   test('HTML pages', async () => {
-    const server = await start(
+    const server = await serve(
       files({ '/simple/demo-lib/': html(wheel.sha256), [`/files/${wheel.file}`]: 'content' }),
     );
     const environment = { KSBUNDLE_PYTHON_INDEX: `${server.url}/simple/` };
@@ -302,7 +292,7 @@ describe('the Python index', () => {
   test('JSON pages, which are asked for first', async () => {
     const page = { files: [{ filename: wheel.file, url: 'deep/a.bin', hashes: { sha256: wheel.sha256 } }] };
     const accepted: (string | undefined)[] = [];
-    const server = await start((request, response) => {
+    const server = await serve((request, response) => {
       accepted.push(request.headers.accept);
       if (request.url !== '/simple/demo-lib/') return response.end('content');
       return response
@@ -317,7 +307,7 @@ describe('the Python index', () => {
   });
 
   test('a page that gives the file another digest is refused without a download', async () => {
-    const server = await start(files({ '/simple/demo-lib/': html(hashBytes('other')) }));
+    const server = await serve(files({ '/simple/demo-lib/': html(hashBytes('other')) }));
     const environment = { PIP_INDEX_URL: `${server.url}/simple` };
     await expect(fetchWheel(wheel, await contextWith({ environment }))).rejects.toMatchObject({
       facts: { code: 'KSB_DIGEST_MISMATCH', exitCode: 4 },
@@ -326,7 +316,7 @@ describe('the Python index', () => {
   });
 
   test('an additional index serves what the first one lacks', async () => {
-    const server = await start(
+    const server = await serve(
       files({
         '/one/demo-lib/': '<a href="x">x</a>',
         '/two/demo-lib/': html(wheel.sha256),
@@ -338,7 +328,7 @@ describe('the Python index', () => {
   });
 
   test('a directory of wheels serves, and other bytes in it are no fault', async () => {
-    const server = await start(
+    const server = await serve(
       files({ '/simple/demo-lib/': html(wheel.sha256), [`/files/${wheel.file}`]: 'content' }),
     );
     const wrong = await makeMirror({ [wheel.file]: 'built here' });
@@ -371,7 +361,7 @@ describe('offline', () => {
   }
 
   test('no socket is opened, and the error says how to get the file', async () => {
-    const server = await start(files({ '/a': 'content' }));
+    const server = await serve(files({ '/a': 'content' }));
     await configureDebian(server.url);
     const source = sourceOf(
       packingOf('a', 'content', https(`${server.url}/a`), debian('a/a'), python('a', 'a')),

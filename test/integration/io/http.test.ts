@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { hashBytes } from '../../../src/io/files.ts';
 import { createHttpClient, type HttpClient, type HttpOptions } from '../../../src/io/http.ts';
 import { sendFile, serve, type TestServer } from '../../support/http-server.ts';
@@ -13,27 +12,18 @@ const digest = hashBytes(content);
 
 let directory: string;
 let file: string;
-let closers: (() => Promise<void>)[];
 
 beforeEach(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'ksbundle-http-'));
   file = path.join(directory, 'partial');
-  closers = [];
 });
 afterEach(async () => {
-  for (const close of closers) await close();
   await rm(directory, { recursive: true, force: true });
 });
 
-async function start(listener: RequestListener): Promise<TestServer> {
-  const server = await serve(listener);
-  closers.push(() => server.close());
-  return server;
-}
-
 function open(options: HttpOptions = {}): HttpClient {
   const client = createHttpClient({ environment: {}, ...options, retry: { delay: 1, ...options.retry } });
-  closers.push(() => client.close());
+  onTestFinished(() => client.close());
   return client;
 }
 
@@ -45,7 +35,7 @@ function cutAt(server: TestServer, bytes: number): (done: number) => void {
 }
 
 test('a file arrives whole, with its digest and its progress', async () => {
-  const server = await start((request, response) => sendFile(request, response, { content, etag: '"1"' }));
+  const server = await serve((request, response) => sendFile(request, response, { content, etag: '"1"' }));
   const progress: [number, number | undefined][] = [];
   const downloaded = await open().download(`${server.url}/a`, {
     file,
@@ -59,7 +49,7 @@ test('a file arrives whole, with its digest and its progress', async () => {
 
 test('a cut connection is gone on with where it was cut', async () => {
   const ranges: (string | undefined)[] = [];
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     ranges.push(request.headers.range);
     sendFile(request, response, {
       content,
@@ -80,7 +70,7 @@ test('a cut connection is gone on with where it was cut', async () => {
 
 test('tries that get further are not counted, those that do not are', async () => {
   let requests = 0;
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     requests++;
     sendFile(request, response, { content, etag: '"1"', stallAfter: 50_000 });
   });
@@ -91,7 +81,7 @@ test('tries that get further are not counted, those that do not are', async () =
   expect(sha256).toBe(digest);
   expect(requests).toBe(6);
 
-  const stubborn = await start((request, response) =>
+  const stubborn = await serve((request, response) =>
     sendFile(request, response, { content, stallAfter: 50_000 }),
   );
   const failing = open({ retry: { retries: 2 } }).download(`${stubborn.url}/a`, {
@@ -106,7 +96,7 @@ test('tries that get further are not counted, those that do not are', async () =
 
 test('the next run goes on with what an interrupted one left', async () => {
   const ranges: (string | undefined)[] = [];
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     ranges.push(request.headers.range);
     sendFile(request, response, {
       content,
@@ -131,7 +121,7 @@ test('the next run goes on with what an interrupted one left', async () => {
 test('what was left of another version, or of another address, is not gone on with', async () => {
   let etag = '"1"';
   const ranges: (string | undefined)[] = [];
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     ranges.push(request.headers.range);
     const cut = ranges.length % 2 === 1 ? { stallAfter: 100_000 } : {};
     sendFile(request, response, { content, etag, ...cut });
@@ -149,7 +139,7 @@ test('what was left of another version, or of another address, is not gone on wi
 });
 
 test('a left file that is longer than the real one is begun anew', async () => {
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     if (request.headers.range !== undefined) response.writeHead(416).end();
     else
       sendFile(request, response, {
@@ -165,7 +155,7 @@ test('a left file that is longer than the real one is begun anew', async () => {
 });
 
 test.each([408, 429, 500, 502, 503, 504])('status %i is tried again', async (status) => {
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     if (server.requests.length < 3) response.writeHead(status).end('busy');
     else sendFile(request, response, { content });
   });
@@ -174,7 +164,7 @@ test.each([408, 429, 500, 502, 503, 504])('status %i is tried again', async (sta
 });
 
 test.each([400, 401, 403, 404, 410])('status %i is not', async (status) => {
-  const server = await start((_, response) => response.writeHead(status).end());
+  const server = await serve((_, response) => response.writeHead(status).end());
   await expect(open().download(`${server.url}/a`, { file })).rejects.toMatchObject({
     facts: { code: 'KSB_HTTP_FAILED', exitCode: 1, why: expect.stringContaining(String(status)) },
   });
@@ -184,7 +174,7 @@ test.each([400, 401, 403, 404, 410])('status %i is not', async (status) => {
 
 test('Retry-After is waited for, unless it is too long', async () => {
   let header = '1';
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     if (server.requests.length % 2 === 1) response.writeHead(503, { 'retry-after': header }).end();
     else sendFile(request, response, { content });
   });
@@ -201,13 +191,13 @@ test('Retry-After is waited for, unless it is too long', async () => {
 
 test('a server that stalls or never answers is given up', async () => {
   const timeouts = { headers: 100, idle: 100 };
-  const silent = await start(() => undefined);
+  const silent = await serve(() => undefined);
   const client = open({ timeouts, retry: { retries: 1 } });
   await expect(client.download(`${silent.url}/a`, { file })).rejects.toMatchObject({
     facts: { why: 'no answer in time' },
   });
   expect(silent.requests).toHaveLength(2);
-  const stalling = await start((request, response) =>
+  const stalling = await serve((request, response) =>
     sendFile(request, response, { content, stallAfter: 10 }),
   );
   await expect(client.download(`${stalling.url}/a`, { file })).rejects.toMatchObject({
@@ -216,9 +206,8 @@ test('a server that stalls or never answers is given up', async () => {
 }, 20_000);
 
 test('a server that refuses connections is tried once for all its files', async () => {
-  const server = await start(() => undefined);
+  const server = await serve(() => undefined);
   await server.close();
-  closers.pop();
   const client = open();
   const retries: string[] = [];
   const onRetry = (why: string) => retries.push(why);
@@ -235,11 +224,11 @@ test('a server that refuses connections is tried once for all its files', async 
 
 test('redirects are followed, with the credentials for their own server only', async () => {
   const seen: (string | undefined)[] = [];
-  const other = await start((request, response) => {
+  const other = await serve((request, response) => {
     seen.push(request.headers.authorization);
     sendFile(request, response, { content });
   });
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     seen.push(request.headers.authorization);
     const location = request.url === '/a' ? '/b' : `${other.url}/c`;
     response.writeHead(request.url === '/a' ? 301 : 307, { location }).end('moved');
@@ -255,14 +244,14 @@ test.each([
   ['file:///etc/passwd', /not safe/],
   ['http://[', /nowhere/],
 ])('a redirect to %s is an error', async (location, why) => {
-  const server = await start((_, response) => response.writeHead(302, { location }).end());
+  const server = await serve((_, response) => response.writeHead(302, { location }).end());
   await expect(open().download(`${server.url}/a`, { file })).rejects.toMatchObject({
     facts: { why: expect.stringMatching(why) },
   });
 });
 
 test('no message shows a credential', async () => {
-  const server = await start((_, response) => response.writeHead(403).end());
+  const server = await serve((_, response) => response.writeHead(403).end());
   const url = `${server.url.replace('//', '//user:secret@')}/a?token=hidden`;
   const error: unknown = await open()
     .download(url, { file })
@@ -282,7 +271,7 @@ test('what is no http address is an error, not a fault', async () => {
 });
 
 test('a page comes with its type and its address after redirects', async () => {
-  const server = await start((request, response) => {
+  const server = await serve((request, response) => {
     if (request.url === '/a') response.writeHead(301, { location: '/b/' }).end();
     else
       response
@@ -297,7 +286,7 @@ test('a page comes with its type and its address after redirects', async () => {
 });
 
 test('a directory in the way of the file is told as it is', async () => {
-  const server = await start((request, response) => sendFile(request, response, { content }));
+  const server = await serve((request, response) => sendFile(request, response, { content }));
   await writeFile(path.join(directory, 'f'), '');
   await expect(
     open().download(`${server.url}/a`, { file: path.join(directory, 'f', 'g') }),

@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { createHttpClient } from '../../../src/io/http.ts';
 import { run } from '../../../src/io/process.ts';
 import { compile } from '../../support/compile.ts';
@@ -13,27 +13,24 @@ import { startProxy } from '../../support/proxy-server.ts';
 
 let directory: string;
 let server: TestServer;
-let closers: (() => Promise<unknown>)[];
 
 beforeEach(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'ksbundle-proxy-'));
   server = await serve(files({ '/a': 'content' }));
-  closers = [() => server.close()];
 });
 afterEach(async () => {
-  for (const close of closers) await close();
   await rm(directory, { recursive: true, force: true });
 });
 
 function download(url: string, environment: Record<string, string>) {
   const client = createHttpClient({ environment, retry: { delay: 1, retries: 1 } });
-  closers.unshift(() => client.close());
+  onTestFinished(() => client.close());
   return client.download(url, { file: path.join(directory, 'file') });
 }
 
 async function proxy(refuse?: number) {
   const started = await startProxy(refuse);
-  closers.unshift(() => started.close());
+  onTestFinished(() => started.close());
   return started;
 }
 
@@ -108,7 +105,7 @@ test('HTTPS goes through a tunnel; an authority of the user is believed, an unkn
   });
   secure.listen(0, '127.0.0.1');
   await once(secure, 'listening');
-  closers.push(() => new Promise((resolve) => secure.close(resolve)));
+  onTestFinished(() => new Promise<void>((resolve) => void secure.close(() => resolve())));
   const address = `127.0.0.1:${(secure.address() as AddressInfo).port}`;
   const { url, requests } = await proxy();
 
@@ -117,7 +114,7 @@ test('HTTPS goes through a tunnel; an authority of the user is believed, an unkn
   });
 
   const compiled = await compile(['io/http.ts']);
-  closers.push(() => compiled.remove());
+  onTestFinished(() => compiled.remove());
   const script = `
     const { createHttpClient } = await import(${JSON.stringify(compiled.urlOf('io/http.ts'))});
     const client = createHttpClient();
