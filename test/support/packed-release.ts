@@ -6,7 +6,8 @@ import { temporaryDirectory, writeTree } from './archives.ts';
 
 export const NAME = 'demo-1.0-1-linux-x86_64';
 const DIGEST = sha256('a'.repeat(64));
-const FACTS = {
+/** What a manifest says of a release as a whole. */
+export const BUNDLE = {
   bundle: 'demo',
   version: '1.0',
   revision: 1,
@@ -15,6 +16,9 @@ const FACTS = {
   platform: 'x86_64-linux-gnu.2.17',
   floor: '2.17',
   toolchain: { name: 'zig', version: '0.17.0', license: 'MIT' },
+} as const;
+const FACTS = {
+  ...BUNDLE,
   requires: ['component:cpython', 'wheel:app'],
   components: [
     {

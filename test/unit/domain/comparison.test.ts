@@ -2,20 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { compareReleases } from '../../../src/domain/comparison.ts';
 import { sha256 } from '../../../src/domain/digest.ts';
 import type { Manifest } from '../../../src/domain/manifest.ts';
+import { BUNDLE } from '../../support/packed-release.ts';
 
 const A = sha256('a'.repeat(64));
 const B = sha256('b'.repeat(64));
 
 const BEFORE: Manifest = {
   format: 1,
-  bundle: 'demo',
-  version: '1.0',
-  revision: 1,
-  license: 'MIT',
-  summary: 'a bundle for tests',
-  platform: 'x86_64-linux-gnu.2.17',
-  floor: '2.17',
-  toolchain: { name: 'zig', version: '0.17.0', license: 'MIT' },
+  ...BUNDLE,
   requires: ['component:zlib', 'wheel:app'],
   components: [
     {

@@ -7,20 +7,16 @@ import type { Manifest } from '../../../src/domain/manifest.ts';
 import { readSbom } from '../../../src/pack/inspect.ts';
 import { formatCycloneDx } from '../../../src/pack/sbom/cyclonedx.ts';
 import { formatSpdx } from '../../../src/pack/sbom/spdx.ts';
-import { packDemo } from '../../support/packed-release.ts';
+import { BUNDLE, packDemo } from '../../support/packed-release.ts';
 
 const digest = (letter: string) => sha256(letter.repeat(64));
 
 /** A release with every kind of licence, link and origin that a bill has words for. */
 const MANIFEST: Manifest = {
   format: 1,
-  bundle: 'demo',
-  version: '1.0',
+  ...BUNDLE,
   revision: 2,
   license: 'Apache-2.0',
-  summary: 'a bundle for tests',
-  platform: 'x86_64-linux-gnu.2.17',
-  toolchain: { name: 'zig', version: '0.17.0', license: 'MIT' },
   requires: ['component:cpython', 'wheel:app'],
   components: [
     {
