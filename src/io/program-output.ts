@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { setTimeout } from 'node:timers/promises';
 import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
+import { readGrowingFile } from './growing-file.ts';
 
 export interface ProgramOutputOptions {
   /** File that the program reads as its standard input; none unless told. */
@@ -9,17 +9,23 @@ export interface ProgramOutputOptions {
   readonly why: string;
   /** The error to throw if the program fails, made of the last thing it said. */
   readonly failed: (reason: string) => Error;
-  /**
-   * New file that the program writes to, instead of to a pipe, and that is read as it grows. A lot of output comes sooner so: the
-   * program does not wait for us, and 64 KiB at a time do not have to be passed on.
-   */
-  readonly spool?: string;
+  /** What takes the output on its way, instead of a pipe. */
+  readonly spool?: Spool;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A file that is read while the program writes it: the program never waits for us, and its output comes in large pieces. */
+export interface Spool {
+  /** A new file. */
+  readonly file: string;
+  /** Bytes that may come; the program is killed when there are more. */
+  readonly most: number;
 }
 
 /**
  * What a program of the host writes to its standard output, as it comes. The program is killed if nobody wants the rest. Throws
- * `KSB_HOST_TOOL_MISSING`, the signal's reason, and what `failed` makes. Loads execa only now, as `run` does.
+ * `KSB_HOST_TOOL_MISSING`, the signal's reason, what `failed` makes, and `ENOSPC` or `EDQUOT` for a spool that takes no more.
+ * Loads execa only now, as `run` does.
  */
 export async function* programOutput(
   argv: readonly [string, ...string[]],
@@ -27,9 +33,9 @@ export async function* programOutput(
 ): AsyncGenerator<Buffer> {
   const { spool } = options;
   if (spool === undefined) return yield* outputOf(argv, options);
-  const handle = await open(spool, 'wx+');
+  const handle = await open(spool.file, 'wx+');
   try {
-    yield* outputOf(argv, options, handle);
+    yield* outputOf(argv, options, { ...spool, handle });
   } finally {
     await handle.close();
   }
@@ -38,14 +44,14 @@ export async function* programOutput(
 async function* outputOf(
   argv: readonly [string, ...string[]],
   { input, why, failed, signal }: ProgramOutputOptions,
-  spool?: FileHandle,
+  spool?: Spool & { readonly handle: FileHandle },
 ): AsyncGenerator<Buffer> {
   const [program, ...parameters] = argv;
   const { execa } = await import('execa');
   const child = execa(program, parameters, {
     stdin: input === undefined ? 'ignore' : { file: input },
     // Any descriptor will do; execa's types know the first few only.
-    stdout: spool === undefined ? 'pipe' : (spool.fd as 3),
+    stdout: spool === undefined ? 'pipe' : (spool.handle.fd as 3),
     buffer: { stdout: false },
     encoding: 'buffer',
     reject: false,
@@ -55,42 +61,31 @@ async function* outputOf(
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
   try {
-    yield* spool === undefined ? (child.stdout as AsyncIterable<Buffer>) : readGrowing(spool, child);
+    if (spool === undefined) yield* child.stdout as AsyncIterable<Buffer>;
+    else {
+      const exceeded = (): Error => failed(`more than ${spool.most} bytes come out`);
+      yield* readGrowingFile(spool.handle, { writing: child, most: spool.most, exceeded });
+    }
     const result = await child;
     if (result.isCanceled) signal?.throwIfAborted();
     if (result.exitCode === 0) return;
     const failure: unknown = result;
     if (isErrnoException(failure, 'ENOENT')) throw missingProgram(program, why);
-    throw failed(Buffer.from(result.stderr).toString().trim() || `${program} failed`);
+    const reason = Buffer.from(result.stderr).toString().trim() || `${program} failed`;
+    throw (spool === undefined ? undefined : fullDisk(reason)) ?? failed(reason);
   } finally {
     child.kill('SIGKILL');
     await child;
   }
 }
 
-/** Bytes read from a spool file at once. */
-const PIECE = 4 << 20;
-/** Milliseconds until the size of a spool file is looked at again. */
-const INTERVAL = 5;
+/** The C library's words for what keeps a file from growing. */
+const FULL = { ENOSPC: 'No space left on device', EDQUOT: 'Disk quota exceeded' };
 
-/** The bytes of a file that grows until `writing` has settled. */
-async function* readGrowing(file: FileHandle, writing: Promise<unknown>): AsyncGenerator<Buffer> {
-  let isWhole = false;
-  const settled = (): void => {
-    isWhole = true;
-  };
-  writing.then(settled, settled);
-  for (let position = 0; ;) {
-    // Before the size: what is added between the two is read in the next round.
-    const isLast = isWhole;
-    const length = Math.min((await file.stat()).size - position, PIECE);
-    if (length === PIECE || (isLast && length > 0)) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
-      position += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    } else if (isLast) return;
-    else await setTimeout(INTERVAL);
-  }
+/** The error that a program met which wrote to a file; undefined for any but a full disk. */
+function fullDisk(reason: string): Error | undefined {
+  const met = Object.entries(FULL).find(([, words]) => reason.includes(words));
+  return met === undefined ? undefined : Object.assign(new Error(reason), { code: met[0] });
 }
 
 function missingProgram(program: string, why: string): KsbundleError {

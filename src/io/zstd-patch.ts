@@ -36,7 +36,10 @@ export interface PatchToApply {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a patch makes of the file `from`. Throws `KSB_ARCHIVE_DAMAGED`, also as soon as more comes out than `size`, and `KSB_HOST_TOOL_MISSING`. */
+/**
+ * What a patch makes of the file `from`. Throws `KSB_ARCHIVE_DAMAGED`, also where more comes out than `size`, `KSB_HOST_TOOL_MISSING`, and
+ * what a full disk makes of the spool file.
+ */
 export async function* decodePatch({
   from,
   patch,
@@ -50,7 +53,7 @@ export async function* decodePatch({
     ['zstd', '--quiet', '--decompress', '--stdout', memory, `--patch-from=${from}`],
     {
       input: patch,
-      spool,
+      spool: { file: spool, most: size },
       why: WHY,
       failed: (reason) => damagedArchive(name, reason),
       signal,
@@ -59,7 +62,6 @@ export async function* decodePatch({
   let left = size;
   for await (const chunk of output) {
     left -= chunk.length;
-    if (left < 0) throw damagedArchive(name, `more comes out of it than the ${size} bytes that it declares`);
     yield chunk;
   }
   if (left > 0) throw damagedArchive(name, `${left} of the ${size} bytes that it declares are missing`);
