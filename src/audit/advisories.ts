@@ -3,7 +3,7 @@ import { FEEDS, type Advisory, type Feed, type Subject } from '../domain/advisor
 import { isNvd, parseNvd } from '../domain/advisories/nvd.ts';
 import { isOsv, parseOsv } from '../domain/advisories/osv.ts';
 import { findVulnerabilities, type AdvisoryReport, type FeedDate } from '../domain/advisories/report.ts';
-import type { VexStatement } from '../domain/advisories/vex.ts';
+import type { VexStatement } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { exists } from '../io/files.ts';
 import { visitJsonDocuments, type JsonDocument } from '../io/json-documents.ts';

@@ -12,10 +12,14 @@ import { scanTree } from './scan.ts';
 
 /**
  * Proves of the release at `root` that it needs nothing of its build machine and nothing of its host but glibc, or says
- * where it does. Reads every byte, changes none. Findings are reported, not thrown: see `failures` in domain/audit.ts.
+ * where it does. Reads every byte, changes none. All rules are checked unless told otherwise. Findings are reported,
+ * not thrown: see `failures` in domain/audit.ts.
  */
-export async function auditTree(root: string, options: AuditOptions): Promise<AuditReport> {
-  const rules = options.rules ?? RULES;
+export async function auditTree(
+  root: string,
+  options: AuditOptions,
+  rules: readonly Rule[] = RULES,
+): Promise<AuditReport> {
   const findings = new Map<string, Finding>();
   const add = (rule: Rule, offences: Iterable<Offence>): void => {
     for (const offence of offences) {

@@ -1,6 +1,5 @@
 import type { Platform } from '../domain/platform.ts';
 import type { AuditException, PluginHost } from '../domain/recipe.ts';
-import type { Rule } from './rule.ts';
 
 /** Bytes that no file may contain, and what they are, in words for the finding. */
 export interface ForbiddenBytes {
@@ -20,6 +19,4 @@ export interface AuditOptions {
   /** Release paths, or globs of them, that must exist. */
   readonly expected: readonly string[];
   readonly hosts: readonly PluginHost[];
-  /** The rules to check; all of them unless told. */
-  readonly rules?: readonly Rule[];
 }

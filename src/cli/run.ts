@@ -9,7 +9,7 @@ import { interruptionOf } from './interruption.ts';
 import { packageVersion } from '../io/package-info.ts';
 import { interpret, parseArguments, wants, type Parsed, type Request } from './parse.ts';
 import type { Pipeline } from '../pipeline.ts';
-import { chooseReporter } from './reporter/reporter.ts';
+import { chooseReporter } from './reporter/choose.ts';
 import { misspeltVariables, readSettings, type Settings } from './settings.ts';
 
 /** Everything of the process that a run sees. */

@@ -1,4 +1,4 @@
-import type { VexStatement } from './advisories/vex.ts';
+import type { Statement } from './advisories/vex.ts';
 import type { Sha256 } from './digest.ts';
 
 /** Names in every release that describe the rest. */
@@ -17,6 +17,11 @@ export type Part = `component:${string}` | `wheel:${string}` | 'bundle';
 /** The name that a part is shown by. */
 export function nameOfPart(part: string): string {
   return part.replace(/^[a-z]+:/u, '');
+}
+
+/** A statement about a part of a release. */
+export interface VexStatement extends Statement {
+  readonly part: Part;
 }
 
 export interface ManifestFile {

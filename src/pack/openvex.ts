@@ -1,6 +1,5 @@
 import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
-import type { VexStatement } from '../domain/advisories/vex.ts';
-import type { Manifest } from '../domain/manifest.ts';
+import type { Manifest, VexStatement } from '../domain/manifest.ts';
 import { takeInventory, uuidOf } from './sbom/inventory.ts';
 
 /**

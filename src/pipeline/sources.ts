@@ -1,5 +1,5 @@
 import os from 'node:os';
-import type { VexStatement } from '../domain/advisories/vex.ts';
+import type { VexStatement } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { dependencyOrder } from '../domain/graph.ts';
 import type { Lockfile } from '../domain/lock.ts';

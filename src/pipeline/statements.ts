@@ -1,7 +1,6 @@
-import type { VexStatement } from '../domain/advisories/vex.ts';
+import type { Part, VexStatement } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Lockfile } from '../domain/lock.ts';
-import type { Part } from '../domain/manifest.ts';
 import { nearest } from '../domain/nearest.ts';
 import type { Bundle, Component } from '../domain/recipe.ts';
 

@@ -1,13 +1,10 @@
-import type { z } from 'zod';
 import { isLater } from '../domain/version.ts';
 import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
-import type { Partly } from './form.ts';
 import { mismatchOfType } from './answer-values.ts';
 import { quote, quoteList, type Fault, type KeyPath } from './mistake.ts';
-import type { bundleSchema } from './written.ts';
+import type { PartlyBundle } from './partly.ts';
 
-export type PartlyBundle = Partly<z.input<typeof bundleSchema>>;
 type PartlyAnswer = NonNullable<NonNullable<PartlyBundle['answer']>[number]>;
 
 /** What must agree within one bundle: answers with their own rules, names that stand once. */

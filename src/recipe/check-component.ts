@@ -1,16 +1,11 @@
-import type { z } from 'zod';
 import { nearest } from '../domain/nearest.ts';
 import { ARCHITECTURES } from '../domain/platform.ts';
 import { findVariables, STEP_VARIABLES } from '../domain/variables.ts';
 import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
-import type { Partly } from './form.ts';
 import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
+import type { PartlyComponent, PartlyPrebuilt } from './partly.ts';
 import { FILE_NAME, locationFile, parseLocation } from './syntax.ts';
-import type { componentSchema, toolchainSchema, toolSchema } from './written.ts';
-
-export type PartlyComponent = Partly<z.input<typeof componentSchema>>;
-export type PartlyPrebuilt = Partly<z.input<typeof toolchainSchema | typeof toolSchema>>;
 
 /** What must agree within one component: steps, variables, names that stand once. */
 export function checkComponent(recipe: PartlyComponent): Fault[] {

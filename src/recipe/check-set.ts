@@ -1,7 +1,6 @@
 import { findCycles } from '../domain/graph.ts';
 import { nearest } from '../domain/nearest.ts';
-import type { PartlyBundle } from './check-bundle.ts';
-import type { PartlyComponent, PartlyPrebuilt } from './check-component.ts';
+import type { PartlyBundle, PartlyComponent, PartlyPrebuilt } from './partly.ts';
 import type { Document } from './document.ts';
 import { quote, suggest, type KeyPath, type Mistake } from './mistake.ts';
 

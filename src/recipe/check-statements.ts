@@ -1,7 +1,7 @@
 import { VEX_JUSTIFICATIONS } from '../domain/advisories/vex.ts';
-import type { PartlyBundle } from './check-bundle.ts';
 import { findDuplicates } from './duplicates.ts';
 import { quote, type Fault } from './mistake.ts';
+import type { PartlyBundle } from './partly.ts';
 
 /** What must agree within the statements about vulnerabilities of a component or bundle. */
 export function checkStatements(statements: PartlyBundle['vex'] = []): Fault[] {

@@ -5,16 +5,6 @@ import type { Fault } from './mistake.ts';
 import { valueAt } from './schema-walk.ts';
 import { schemas } from './written.ts';
 
-/**
- * A recipe whose values all have the right form. Any may be absent; one that is there as `undefined` was written in
- * another form.
- */
-export type Partly<T> = T extends readonly (infer Element)[]
-  ? readonly (Partly<Element> | undefined)[]
-  : T extends object
-    ? { readonly [Key in keyof T]?: Partly<T[Key]> | undefined }
-    : T;
-
 export interface Form {
   readonly faults: readonly Fault[];
   /** The document without the values that are at fault, so that one mistake does not hide another. */

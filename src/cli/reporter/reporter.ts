@@ -13,16 +13,3 @@ export interface ReporterOptions {
   /** Also steps, what was reused, and every line that programs print. */
   readonly verbose: boolean;
 }
-
-export interface ReporterChoice extends ReporterOptions {
-  readonly format: 'ndjson' | 'text';
-  readonly quiet: boolean;
-}
-
-/** The reporter that fits flags and stream, loaded alone: what draws on a terminal is not paid for elsewhere. */
-export async function chooseReporter({ format, quiet, ...options }: ReporterChoice): Promise<Reporter> {
-  if (format === 'ndjson') return (await import('./ndjson.ts')).createNdjsonReporter(options.stderr);
-  if (quiet) return { emit: () => undefined, close: () => undefined };
-  if (options.stderr.animated) return (await import('./terminal.ts')).createTerminalReporter(options);
-  return (await import('./lines.ts')).createLinesReporter(options);
-}

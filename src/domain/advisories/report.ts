@@ -1,9 +1,8 @@
 import type { Advisory, Feed, Subject } from './advisory.ts';
-import type { Part } from '../manifest.ts';
+import type { Part, VexStatement } from '../manifest.ts';
 import { isAbout, judge } from './match.ts';
 import { compareSeverity, type Severity } from './severity.ts';
 import { comparePython, compareUpstream } from './versions.ts';
-import type { VexStatement } from './vex.ts';
 
 /** One vulnerability in one part of a release, whoever published it under whatever names. */
 export interface Vulnerability {

@@ -1,5 +1,3 @@
-import type { Part } from '../manifest.ts';
-
 /** Statuses of OpenVEX 0.2.0 that a recipe may state; `affected` is what everything else is. */
 export const VEX_STATUSES = ['not_affected', 'fixed', 'under_investigation'] as const;
 export type VexStatus = (typeof VEX_STATUSES)[number];
@@ -23,9 +21,4 @@ export interface Statement {
   readonly justification?: VexJustification;
   /** Why, for people. */
   readonly reason: string;
-}
-
-/** A statement about a part of a release. */
-export interface VexStatement extends Statement {
-  readonly part: Part;
 }

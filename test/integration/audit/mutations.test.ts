@@ -85,7 +85,7 @@ async function findingsOf(
   const root = await mkdtemp(path.join(directory, 'release-'));
   await makeSoundRelease(root);
   await plant(root);
-  return (await auditTree(root, { ...OPTIONS, ...options, rules })).findings;
+  return (await auditTree(root, { ...OPTIONS, ...options }, rules)).findings;
 }
 
 /** Whether rules find what is planted in a release, and say of it what they should. */

@@ -52,7 +52,7 @@ describe.each(FAULTS)('$rule: $what', ({ rule, path: file, subject, says, plant 
 
   test('is found by that rule only: without it, nothing is said of the subject', async () => {
     const rules = RULES.filter(({ name }) => name !== rule);
-    const { findings } = await auditTree(root, { ...OPTIONS, rules });
+    const { findings } = await auditTree(root, OPTIONS, rules);
     expect(findings.filter((finding) => finding.path === file && finding.subject === subject)).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createConsole, type OutputStream } from '../../../src/cli/console.ts';
 import { formatBytes, formatTime } from '../../../src/domain/quantities.ts';
-import { chooseReporter } from '../../../src/cli/reporter/reporter.ts';
+import { chooseReporter } from '../../../src/cli/reporter/choose.ts';
 import type { Event } from '../../../src/domain/events.ts';
 
 interface Watch {

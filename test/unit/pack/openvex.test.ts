@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { VexStatement } from '../../../src/domain/advisories/vex.ts';
+import type { VexStatement } from '../../../src/domain/manifest.ts';
 import { formatOpenVex } from '../../../src/pack/openvex.ts';
 import { packDemo } from '../../support/packed-release.ts';
 

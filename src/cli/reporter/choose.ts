@@ -1,0 +1,14 @@
+import type { Reporter, ReporterOptions } from './reporter.ts';
+
+interface ReporterChoice extends ReporterOptions {
+  readonly format: 'ndjson' | 'text';
+  readonly quiet: boolean;
+}
+
+/** The reporter that fits flags and stream, loaded alone: what draws on a terminal is not paid for elsewhere. */
+export async function chooseReporter({ format, quiet, ...options }: ReporterChoice): Promise<Reporter> {
+  if (format === 'ndjson') return (await import('./ndjson.ts')).createNdjsonReporter(options.stderr);
+  if (quiet) return { emit: () => undefined, close: () => undefined };
+  if (options.stderr.animated) return (await import('./terminal.ts')).createTerminalReporter(options);
+  return (await import('./lines.ts')).createLinesReporter(options);
+}

@@ -1,0 +1,16 @@
+import type { z } from 'zod';
+import type { bundleSchema, componentSchema, toolchainSchema, toolSchema } from './written.ts';
+
+/**
+ * A recipe whose values all have the right form. Any may be absent; one that is there as `undefined` was written in
+ * another form.
+ */
+export type Partly<T> = T extends readonly (infer Element)[]
+  ? readonly (Partly<Element> | undefined)[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Partly<T[Key]> | undefined }
+    : T;
+
+export type PartlyBundle = Partly<z.input<typeof bundleSchema>>;
+export type PartlyComponent = Partly<z.input<typeof componentSchema>>;
+export type PartlyPrebuilt = Partly<z.input<typeof toolchainSchema | typeof toolSchema>>;
