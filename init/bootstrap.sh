@@ -5,11 +5,66 @@
 # Kept to what dash, bash --posix, busybox ash, mksh, yash and ksh93 have in common. Everything is in functions, so
 # that a shell reads the whole file before it does anything.
 
-# Prints an error: what, why, what to do.
+# Prints an error: what, why, what to do, a line each.
 complain() {
-  printf 'error: %s\n' "$1" >&2
-  [ -z "$2" ] || printf '  why: %s\n' "$2" >&2
-  [ -z "$3" ] || printf '  do: %s\n' "$3" >&2
+  printf 'error: %s\n' "$(one_line "$1")" >&2
+  [ -z "$2" ] || printf '  why: %s\n' "$(one_line "$2")" >&2
+  [ -z "$3" ] || printf '  do: %s\n' "$(one_line "$3")" >&2
+}
+
+# Prints what it reads below an error, line by line.
+details() {
+  visible '\n' '  | ' >&2
+}
+
+one_line() {
+  case $1 in
+    *[!a-zA-Z0-9\ ._,:\;/\(\)\'+=-]*) printf '%s\n' "$1" | visible '\\x0a' '' ;;
+    *) printf '%s\n' "$1" ;;
+  esac
+}
+
+# Passes lines on so that no terminal obeys them: ESC as \x1b, U+202E as \u202e, as the installer does (report.py).
+# Takes what stands between the lines, as awk writes it, and what before each. Without awk only ASCII is kept.
+visible() {
+  if ! command -v awk >/dev/null 2>&1; then
+    LC_ALL=C tr '\001-\011\013-\037\177-\377' '[?*]' 2>/dev/null || echo '(awk is needed to show this)'
+    return
+  fi
+  # shellcheck disable=SC2016 # The variables are those of awk.
+  LC_ALL=C awk -v between="$1" -v before="$2" '
+    # The bytes of the character at position i, if they are one; sets code to its number.
+    function width(text, i,   size, k, next_byte) {
+      code = number[substr(text, i, 1)]
+      if (code < 128) return 1
+      size = code < 194 ? 0 : code < 224 ? 2 : code < 240 ? 3 : code < 245 ? 4 : 0
+      if (size == 0) return 0
+      code -= size == 2 ? 192 : size == 3 ? 224 : 240
+      for (k = 1; k < size; k++) {
+        next_byte = number[substr(text, i + k, 1)]
+        if (next_byte < 128 || next_byte > 191) return 0
+        code = code * 64 + next_byte - 128
+      }
+      return size
+    }
+    function obeyed(code) {
+      return code < 32 || (code > 126 && code < 160) || code == 1564 || code == 8206 || code == 8207 ||
+        (code > 8231 && code < 8239) || (code > 8293 && code < 8298)
+    }
+    BEGIN {
+      for (n = 0; n < 256; n++) number[sprintf("%c", n)] = n
+    }
+    {
+      shown = ""
+      for (i = 1; i <= length($0); i += size > 0 ? size : 1) {
+        size = width($0, i)
+        if (size == 0) shown = shown sprintf("\\x%02x", number[substr($0, i, 1)])
+        else if (obeyed(code)) shown = shown sprintf((code < 256 ? "\\x%02x" : "\\u%04x"), code)
+        else shown = shown substr($0, i, size)
+      }
+      printf("%s%s%s", (NR > 1 ? between : ""), before, shown)
+    }
+    END { if (NR > 0) print "" }'
 }
 
 # Nothing of the caller's environment may change what the release's programs load, or how this script reads words.
@@ -48,7 +103,7 @@ find_release() {
     esac
   done
   # The x keeps a line break at the end of the name, which command substitution would drop.
-  if ! release=$(cd "${self%/*}/.." && pwd -P && echo x); then
+  if ! release=$(cd "${self%/*}/.." 2>/dev/null && pwd -P && echo x); then
     complain "cannot enter the release" "a directory above $self is closed to this user" "run it as another user, or move the release"
     exit 3
   fi
@@ -82,7 +137,7 @@ check_bytes() {
     printf '{"ok": false, "problems": [{"what": "the release is not as it was packed", "where": "SHA256SUMS", "why": "checksums differ"}]}\n'
   fi
   complain "the release is not as it was packed" "these files differ from SHA256SUMS:" ""
-  (cd "$release" && LC_ALL=C sha256sum -c SHA256SUMS 2>&1) | while IFS= read -r line; do
+  (cd "$release" && LC_ALL=C sha256sum -c SHA256SUMS 2>&1) | visible '\n' '' | while IFS= read -r line; do
     case $line in
       *': OK') ;;
       *) printf '  | %s\n' "$line" >&2 ;;
@@ -118,7 +173,7 @@ check_signature() {
     exit 3
   fi
   if [ ! -f "$release/SHA256SUMS.sig" ]; then
-    refuse_signature "the release is not signed" "there is no SHA256SUMS.sig"
+    refuse_signature "the release is not signed" "there is no SHA256SUMS.sig" ""
   fi
   if host_openssl x509 -in "$public_key" -noout; then
     check_certificate
@@ -129,13 +184,13 @@ check_signature() {
   else
     host_openssl dgst -sha256 -verify "$public_key" -signature "$release/SHA256SUMS.sig" "$release/SHA256SUMS" >/dev/null && return
   fi
-  refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not fit SHA256SUMS and $public_key"
+  refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not fit SHA256SUMS and $public_key" ""
 }
 
 # Refuses a certificate that has ended or not begun by this host's clock. Who issued it is not asked: it was given to be trusted.
 check_certificate() {
   host_openssl verify -partial_chain -trusted "$public_key" "$public_key" >/dev/null && return
-  refuse_signature "the certificate of the key is not valid now" "$(host_openssl x509 -in "$public_key" -noout -dates)
+  refuse_signature "the certificate of the key is not valid now" "" "$(host_openssl x509 -in "$public_key" -noout -dates)
 now=$(LC_ALL=C date -u '+%b %e %H:%M:%S %Y GMT')"
 }
 
@@ -144,11 +199,14 @@ host_openssl() {
   (unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES && exec openssl "$@") 2>/dev/null
 }
 
+# Takes what is wrong, why, and lines that show it.
 refuse_signature() {
   if [ "$json" = yes ]; then
     printf '{"ok": false, "problems": [{"what": "%s", "where": "SHA256SUMS.sig", "why": ""}]}\n' "$1"
   fi
-  complain "$1" "$2" "do not run it; get the release again from who signed it"
+  complain "$1" "$2" ""
+  [ -z "$3" ] || printf '%s\n' "$3" | details
+  printf '  do: do not run it; get the release again from who signed it\n' >&2
   exit 4
 }
 
@@ -167,8 +225,8 @@ check_listing() {
     } | LC_ALL=C sort | LC_ALL=C uniq -u
   )
   [ "$odd" != : ] || return 0
-  refuse_signature "the release holds other files than were signed" "added, taken away or changed:
-$(printf '%s\n' "$odd" | sed '/^:$/d')"
+  refuse_signature "the release holds other files than were signed" "these were added, taken away or changed:" \
+    "$(printf '%s\n' "$odd" | sed '/^:$/d')"
 }
 
 # Refuses a machine that cannot run the release's programs.
@@ -192,7 +250,7 @@ check_machine() {
     *) why="it ends with: $noise" ;;
   esac
   complain "cannot run $python" "$why" "$hint"
-  [ -z "$noise" ] || printf '  | %s\n' "$noise" >&2
+  [ -z "$noise" ] || printf '%s\n' "$noise" | details
   exit 3
 }
 

@@ -98,7 +98,8 @@ def print_help(argv: Sequence[str], parsed: Arguments, release: Release) -> None
     declared = answers.declarations(release.bundle["answers"])
     named = parsed.command.name in argv
     text = arguments.command_help(parsed.command, declared) if named else arguments.overview(release.name, declared)
-    report.out(text.rstrip("\n"))
+    for line in text.splitlines():
+        report.out(line)
 
 
 def _interrupt(number: int, _: object) -> None:

@@ -67,13 +67,13 @@ class Interrupted(BaseException):
 
 
 def problems_of(error: Exception) -> Sequence[Problem]:
-    """What an exception tells the operator. One that should not be is printed, with where it came from."""
+    """What an exception tells the operator; of one that should not be, also where it came from."""
     if isinstance(error, Failure):
         return error.problems
     if isinstance(error, OSError):
         return [_host_problem(error)]
-    traceback.print_exception(error)
-    return [Problem("bootstrap has a fault", hint="please report the lines above")]
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return [Problem("bootstrap has a fault", details=lines, hint="please report these lines")]
 
 
 def _host_problem(error: OSError) -> Problem:

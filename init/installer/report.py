@@ -1,30 +1,55 @@
-"""What the operator sees. Results go to stdout; progress, warnings and errors to stderr."""
+"""What the operator sees. Results go to stdout; progress, warnings and errors to stderr.
+
+Names, logs and answers come from others. Nothing of them that a terminal would obey is printed as it is.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 from .errors import Problem
 
+#: Control characters (C0, DEL, C1), breaks of lines and paragraphs, what turns the direction of text, and bytes that
+#: are no UTF-8, as Python keeps them.
+_OBEYED = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
-def out(text: str = "") -> None:
+
+def visible(text: str) -> str:
+    """The text as one line that no terminal obeys: ESC is `\\x1b`, U+202E `\\u202e`, a byte of no UTF-8 `\\xff`."""
+    return _OBEYED.sub(_describe, text)
+
+
+def _describe(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    number -= 0xDC00 if 0xDC80 <= number <= 0xDCFF else 0
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def document(value: Any) -> None:
+    """A result as JSON, in ASCII alone."""
+    out(json.dumps(value))
+
+
+def out(line: str = "") -> None:
     try:
-        print(text, flush=True)
+        print(visible(line), flush=True)
     except OSError as error:
         _discard(sys.stdout)
         error.filename = "standard output"
         raise
 
 
-def note(text: str) -> None:
+def note(line: str) -> None:
     """Tells how things go. That nobody can hear it is no reason to leave them half done."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(visible(line), file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
 

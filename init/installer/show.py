@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -32,8 +31,8 @@ class _Step:
     path: str = ""
     diff: Sequence[str] = ()
 
-    def __str__(self) -> str:
-        return "\n".join([f"{self.do} {self.path}".rstrip(), *(f"  {line}" for line in self.diff)])
+    def lines(self) -> list[str]:
+        return [f"{self.do} {self.path}".rstrip(), *(f"  {line}" for line in self.diff)]
 
 
 def plan(session: Session, origin: str | None, as_json: bool) -> None:
@@ -54,8 +53,8 @@ def plan(session: Session, origin: str | None, as_json: bool) -> None:
 
 def _tell(command: str, steps: Sequence[_Step], check: Callable[[], None], as_json: bool) -> None:
     if not as_json:
-        for step in steps:
-            report.out(str(step))
+        for line in (line for step in steps for line in step.lines()):
+            report.out(line)
     problems: Sequence[Problem] = ()
     try:
         check()
@@ -69,7 +68,7 @@ def _tell(command: str, steps: Sequence[_Step], check: Callable[[], None], as_js
                 "steps": [asdict(step) for step in steps],
                 "problems": [{"what": p.what, "where": p.where, "why": p.why} for p in problems],
             }
-            report.out(json.dumps(document, ensure_ascii=False))
+            report.document(document)
 
 
 def _upgrade_steps(session: Session, move: Move) -> Iterator[_Step]:
@@ -166,7 +165,7 @@ def show_config(session: Session, as_json: bool) -> None:
         for declaration in session.declared.values()
     ]
     if as_json:
-        report.out(json.dumps({"instance": session.instance.root, "answers": rows}, ensure_ascii=False))
+        report.document({"instance": session.instance.root, "answers": rows})
         return
     for row in rows:
         values = " ".join(row["values"]) or "(derived)"

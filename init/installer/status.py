@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +29,7 @@ def status(session: Session, as_json: bool) -> None:
             "problems": [_describe_problem(problem) for problem in problems],
             "warnings": [_describe_problem(problem) for problem in worries],
         }
-        report.out(json.dumps(facts, ensure_ascii=False))
+        report.document(facts)
     else:
         _print(site, daemons)
         if previous is not None:

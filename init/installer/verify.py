@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -39,19 +38,16 @@ def verify(session: Session, as_json: bool) -> None:
         wrong = failure
     problems = wrong.problems if wrong else ()
     if as_json:
-        report.out(
-            json.dumps(
-                {
-                    "ok": not problems,
-                    "release": {"name": session.release.name, "id": session.release.id},
-                    "instance": session.instance.root,
-                    "edited": found.edits,
-                    "proven": found.proven,
-                    "previous": found.previous,
-                    "problems": [{"what": p.what, "where": p.where, "why": p.why} for p in problems],
-                },
-                ensure_ascii=False,
-            )
+        report.document(
+            {
+                "ok": not problems,
+                "release": {"name": session.release.name, "id": session.release.id},
+                "instance": session.instance.root,
+                "edited": found.edits,
+                "proven": found.proven,
+                "previous": found.previous,
+                "problems": [{"what": p.what, "where": p.where, "why": p.why} for p in problems],
+            }
         )
     else:
         _print(session, found, bool(problems))

@@ -1,16 +1,19 @@
 import type { Writable } from 'node:stream';
 import { redactUrl } from '../domain/url.ts';
+import { visibleJson } from '../domain/visible.ts';
 import type { Environment } from './environment.ts';
 import type { Flags } from './options.ts';
-import { createStyle, type Style } from './style.ts';
+import { createStyle, render, type Style } from './style.ts';
 
 /** A stream as processes have it: a terminal, a pipe or a file. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 /** One of the two outputs. */
 export interface Channel {
-  /** Writes one whole line; credentials in URLs never pass. */
+  /** Writes one whole line. Neither credentials in URLs nor what a terminal would obey pass. */
   readonly line: (text: string) => void;
+  /** Writes a value as JSON, under the same rules; `indent` as JSON.stringify takes it. */
+  readonly json: (value: unknown, indent?: number) => void;
   readonly style: Style;
   /** True where a line may be drawn over again. */
   readonly animated: boolean;
@@ -36,7 +39,10 @@ export function createConsole({ stdout, stderr, environment, color }: ConsoleOpt
   const colourful = color !== false && (noColor === undefined || noColor === '') && !dumb;
   const channel = (stream: OutputStream): Channel => ({
     line: (text) => {
-      stream.write(`${redactUrl(text)}\n`);
+      stream.write(`${redactUrl(render(text))}\n`);
+    },
+    json: (value, indent) => {
+      stream.write(`${redactUrl(visibleJson(value, indent))}\n`);
     },
     style: createStyle(colourful && stream.isTTY === true),
     animated: stream.isTTY === true && !dumb,

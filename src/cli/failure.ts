@@ -73,6 +73,7 @@ export function formatFailure({ facts }: Failure, style: Style): string[] {
   for (const problem of facts.problems ?? []) {
     const place = problem.place === undefined ? '' : `${style.cyan(formatPlace(problem.place))}: `;
     lines.push(`  ${place}${problem.message} ${style.dim(`[${problem.code}]`)}`);
+    for (const detail of problem.details ?? []) lines.push(`    ${style.dim('|')} ${detail}`);
     if (problem.hint !== undefined) lines.push(`    ${problem.hint}`);
   }
   for (const detail of facts.details ?? []) lines.push(`  ${style.dim('|')} ${detail}`);

@@ -114,7 +114,7 @@ function createCall(
 }
 
 function printResult({ data, lines }: CommandResult, stdout: Channel, json: boolean): void {
-  if (json) stdout.line(JSON.stringify(data, undefined, 2));
+  if (json) stdout.json(data, 2);
   else lines.forEach(stdout.line);
 }
 
@@ -155,14 +155,16 @@ async function reportFailure(
   { argv, parsed, host, console }: FailureContext,
 ): Promise<void> {
   const { stdout, stderr } = console;
-  if (wants(parsed, 'json')) stdout.line(JSON.stringify(failureDocument(failure), undefined, 2));
+  if (wants(parsed, 'json')) stdout.json(failureDocument(failure), 2);
   if (parsed.options['events'] === 'ndjson') {
-    stderr.line(JSON.stringify({ type: 'error', ...failureDocument(failure) }));
+    stderr.json({ type: 'error', ...failureDocument(failure) });
     return;
   }
   formatFailure(failure, stderr.style).forEach(stderr.line);
   if (failure.bug === undefined) return;
-  if (wants(parsed, 'verbose') && failure.bug instanceof Error) stderr.line(failure.bug.stack ?? '');
+  if (wants(parsed, 'verbose') && failure.bug instanceof Error) {
+    failure.bug.stack?.split('\n').forEach(stderr.line);
+  }
   const { writeBugReport } = await import('./bug-report.ts');
   const report = await writeBugReport(failure.bug, { argv, environment: host.environment });
   if (report !== undefined) stderr.line(`  the details are in ${report}`);

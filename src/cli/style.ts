@@ -1,4 +1,7 @@
-/** Paints text with ANSI sequences, or leaves it as it is. */
+import { randomUUID } from 'node:crypto';
+import { visible } from '../domain/visible.ts';
+
+/** Paints text, or leaves it as it is. What is painted is written by `render` alone. */
 export interface Style {
   readonly bold: (text: string) => string;
   readonly dim: (text: string) => string;
@@ -8,11 +11,14 @@ export interface Style {
   readonly cyan: (text: string) => string;
 }
 
+/** Stands for the beginning of an ANSI sequence until the text is written: nobody else's text can hold it. */
+const MARK = `<${randomUUID()}>`;
+
 export function createStyle(colour: boolean): Style {
   const paint =
     (open: number, close: number) =>
     (text: string): string =>
-      colour ? `\u001B[${open}m${text}\u001B[${close}m` : text;
+      colour ? `${MARK}${open}m${text}${MARK}${close}m` : text;
   return {
     bold: paint(1, 22),
     dim: paint(2, 22),
@@ -21,4 +27,9 @@ export function createStyle(colour: boolean): Style {
     yellow: paint(33, 39),
     cyan: paint(36, 39),
   };
+}
+
+/** The text as one line with the ANSI sequences of its style, and nothing else in it that a terminal would obey. */
+export function render(text: string): string {
+  return visible(text).replaceAll(MARK, '\u001B[');
 }

@@ -25,6 +25,8 @@ export interface Problem {
   readonly message: string;
   readonly place?: Place;
   readonly hint?: string;
+  /** Lines worth showing below the message. */
+  readonly details?: readonly string[];
 }
 
 export interface ErrorFacts {

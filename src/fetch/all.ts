@@ -42,10 +42,11 @@ function isFetchFailure(error: unknown): error is KsbundleError {
 
 function together(failures: readonly KsbundleError[], { facts }: KsbundleError): KsbundleError {
   const problems = failures
-    .map((failure): Problem => {
-      const message = [failure.message, ...(failure.facts.details ?? [])].join('\n  ');
-      return { code: failure.facts.code, message };
-    })
+    .map(({ message, facts: { code, details } }): Problem => ({
+      code,
+      message,
+      ...(details === undefined ? {} : { details }),
+    }))
     .sort((a, b) => (a.message < b.message ? -1 : 1));
   return new KsbundleError({
     code: facts.code,

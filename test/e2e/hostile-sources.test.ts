@@ -73,3 +73,13 @@ describe('ksbundle build refuses a source that is', () => {
     expect(refused.stderr.match(/[0-9a-f]{64}/g)?.length).toBeGreaterThanOrEqual(2);
   });
 });
+
+it('what steps print is obeyed by no terminal', async () => {
+  const script = String.raw`printf '\033]0;owned\007\302\2332J\n'; exit 1`;
+  const tiny = await makeTinyBundle({ script });
+  const failed = await ksbundle([...tiny.build, '--verbose']);
+  expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
+  // As it is printed, and as the end of the log below the error.
+  expect(failed.stderr.split(String.raw`\x1b]0;owned\x07\x9b2J`).length).toBeGreaterThanOrEqual(3);
+  expect(failed.stderr).toMatch(/^(?:[^\p{Cc}]|\n)*$/u);
+});

@@ -8,5 +8,5 @@ export const run: RunCommand = async ({ positionals }) => {
   if (shell === undefined)
     throw usageError('KSB_BAD_VALUE', `there is no completion for ${name}`, nearestHint(name, SHELLS));
   const script = completionScript(shell);
-  return { data: { shell, script }, lines: [script.trimEnd()] };
+  return { data: { shell, script }, lines: script.trimEnd().split('\n') };
 };

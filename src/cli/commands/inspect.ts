@@ -1,6 +1,7 @@
 import { SBOM_FORMATS } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
 import { formatBytes } from '../../domain/quantities.ts';
+import { visibleInJson } from '../../domain/visible.ts';
 import { usageError } from '../usage-error.ts';
 import { alignColumns } from './columns.ts';
 import { withInputFile } from './input-file.ts';
@@ -31,7 +32,7 @@ export const run: RunCommand = async (call) => {
     const text = await withInputFile(call, (file) =>
       format === undefined ? call.pipeline.readVex(file) : call.pipeline.readSbom(file, format),
     );
-    return { data: JSON.parse(text), lines: [text.trimEnd()] };
+    return { data: JSON.parse(text), lines: visibleInJson(text).trimEnd().split('\n') };
   }
   if (page !== undefined) {
     const { context } = await call.open();

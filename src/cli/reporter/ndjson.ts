@@ -4,7 +4,7 @@ import type { Reporter } from './reporter.ts';
 /** Every event as one JSON object a line, as it is. */
 export function createNdjsonReporter(stderr: Channel): Reporter {
   return {
-    emit: (event) => stderr.line(JSON.stringify(event)),
+    emit: (event) => stderr.json(event),
     close: () => undefined,
   };
 }

@@ -1,6 +1,8 @@
 import ora from 'ora';
 import type { Event } from '../../domain/events.ts';
 import { formatTime } from '../../domain/quantities.ts';
+import { visible } from '../../domain/visible.ts';
+import { render } from '../style.ts';
 import { endedLine, progressText, warningLines } from './messages.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { createTurns } from './turns.ts';
@@ -35,7 +37,7 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
       task.progress,
       `${formatTime(performance.now() - task.start)}${last}`,
     ];
-    const text = parts.filter((part) => part !== undefined).join(' · ');
+    const text = visible(parts.filter((part) => part !== undefined).join(' · '));
     const width = Math.max(20, (stream.columns ?? 80) - 4);
     return text.length > width ? `${text.slice(0, width - 1)}…` : text;
   };
@@ -46,7 +48,7 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
     }
     const shown = [...running.values()].slice(0, MOST_SHOWN).map(describe);
     const hidden = running.size - shown.length;
-    const summary = style.dim(`${ended} done, ${running.size} running`);
+    const summary = render(style.dim(`${ended} done, ${running.size} running`));
     spinner.text = [summary, ...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join('\n  ');
     if (!spinner.isSpinning) spinner.start();
   };

@@ -105,6 +105,18 @@ describe('streams', () => {
     expect(await onTerminal('', { TERM: 'dumb' })).not.toContain('\u001B[');
     expect((await ksbundle(['bild'])).stderr).not.toContain('\u001B[');
   });
+
+  it('never pass on what a terminal would obey in a name, but in JSON as its own escapes', async () => {
+    const name = 'x\u001B]0;owned\u0007\u009B2J\u202E\nerror: y.tar.gz';
+    const refused = await ksbundle(['verify', name]);
+    expect(refused.stderr).toContain(String.raw`x\x1b]0;owned\x07\x9b2J\u202e\x0aerror: y.tar.gz`);
+    const told = await ksbundle(['verify', name, '--json']);
+    expect(told.stdout).toContain(String.raw`x\u001b]0;owned\u0007\u009b2J\u202e\nerror: y.tar.gz`);
+    for (const text of [refused.stderr, told.stdout, told.stderr]) {
+      expect(text).toMatch(/^(?:[^\p{Cc}\u202E]|\n)*$/u);
+    }
+    expect(JSON.stringify(JSON.parse(told.stdout))).toContain(JSON.stringify(name).slice(1, -1));
+  });
 });
 
 describe('signals', () => {

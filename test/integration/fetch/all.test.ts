@@ -68,8 +68,8 @@ test('all that cannot be fetched is told at once, and the rest is fetched', asyn
       code: 'KSB_FETCH_FAILED',
       message: '2 files could not be fetched',
       problems: [
-        { message: `cannot fetch a\n  ${server.url}/a: not there (status 404)` },
-        { message: `cannot fetch z\n  ${server.url}/z: not there (status 404)` },
+        { message: 'cannot fetch a', details: [`${server.url}/a: not there (status 404)`] },
+        { message: 'cannot fetch z', details: [`${server.url}/z: not there (status 404)`] },
       ],
     },
   });

@@ -156,6 +156,39 @@ describe('the reporter on a terminal', () => {
   });
 });
 
+describe('what comes from others', () => {
+  const hostile = 'x\u001B]0;owned\u0007\u009B2J\u202E\nerror: y\u001B[31m';
+  const shown = String.raw`x\x1b]0;owned\x07\x9b2J\u202e\x0aerror: y\x1b[31m`;
+  const events: readonly Event[] = [
+    { type: 'warning', message: hostile, hint: hostile },
+    { type: 'task-started', task: hostile, title: hostile },
+    step(hostile, hostile),
+    output(hostile, hostile),
+    ended(hostile, 'failed'),
+    { type: 'task-started', task: 'y', title: hostile },
+    step('y', hostile),
+    ended('y'),
+  ];
+  /** Everything but what this program itself tells a terminal: colours, and where to draw. */
+  const OWN = /^\[(?:(?:[12]|22|3[1-9])m|[0-9]+[AG]|\?25[lh]|[01]?K)/;
+
+  it.each([{}, { terminal: true }])('never reaches a terminal as it is: %j', async (watch) => {
+    const text = await report(events, { verbose: true, ...watch });
+    expect(text.split(shown).length).toBeGreaterThan(6);
+    const [first = '', ...others] = text.split('\u001B');
+    expect(others.filter((piece) => !OWN.test(piece))).toEqual([]);
+    for (const piece of [first, ...others]) expect(piece).toMatch(/^(?:[^\p{Cc}\u202E]|\n)*$/u);
+    expect(text).not.toContain('y\u001B[31m');
+  });
+
+  it('is JSON of the same value in events', async () => {
+    const text = await report(events, { format: 'ndjson' });
+    expect(text).toMatch(/^(?:[^\p{Cc}\u202E]|\n)*$/u);
+    const lines = text.trimEnd().split('\n');
+    expect(lines.map((line): unknown => JSON.parse(line))).toEqual(events);
+  });
+});
+
 it.each([
   [0, '0 B'],
   [999, '999 B'],

@@ -130,6 +130,41 @@ class BootstrapTest(support.DirectoryTest):
         sums.write_text(sums.read_text().replace("data", "data", 1).replace(sums.read_text()[70], "g", 1) + "no line\n")
         self.damaged()
 
+    def test_names_are_shown_in_a_form_that_no_terminal_obeys(self) -> None:
+        name = "da\x1b]0;x\x07ta \x7f\x9b31m \u202eexe\tö"
+        (self.release / name).write_text("x")
+        self.seal(name)
+        (self.release / name).write_text("y")
+        moved = self.release.with_name("an\x1b[31m\u202e\nerror: é")
+        self.release.rename(moved)
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual(result.returncode, 4)
+            self.assertIn("  | da\\x1b]0;x\\x07ta \\x7f\\x9b31m \\u202eexe\\x09ö: FAILED\n", result.stderr)
+            self.assertRegex(result.stderr, r"\A[\n -~ö]*\Z")
+
+        self.under_every_shell(check, "install", script=str(moved / "init" / "bootstrap.sh"))
+        (moved / name).write_text("x")
+        (moved / "bin" / "python3").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+        self.release = moved
+        self.seal(name)
+
+        def check_lines(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual(result.returncode, 3)
+            shown = r"an\\x1b\[31m\\u202e\\x0aerror: é"
+            self.assertRegex(result.stderr, rf"\Aerror: cannot run [^\n]*/{shown}/bin/python3\n  why: ")
+            self.assertRegex(result.stderr, r"\A[\n -~é]*\Z")
+
+        self.under_every_shell(check_lines, "install", script=str(moved / "init" / "bootstrap.sh"))
+
+    def test_without_awk_names_are_shown_in_ascii(self) -> None:
+        (self.release / "d\x1bö").write_text("x")
+        self.host_with("sha256sum", "tr", "sed")
+        self.seal("d\x1bö")
+        (self.release / "d\x1bö").write_text("y")
+        # Busybox brings awk in itself.
+        self.assertIn("  | d???: FAILED\n", self.bootstrap(["dash"], "install").stderr)
+
     def test_verify_with_json_answers_in_json(self) -> None:
         (self.release / "data").write_text("x")
 

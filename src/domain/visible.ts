@@ -1,0 +1,28 @@
+/**
+ * What a terminal would obey, or what makes one line look like others: control characters (C0, DEL, C1), breaks of lines
+ * and paragraphs, and what turns the direction of text. `init/installer/report.py` and `init/bootstrap.sh` know the same.
+ */
+const OBEYED = /[\p{Cc}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/gu;
+
+const hexadecimal = (character: string, digits: number): string =>
+  (character.codePointAt(0) ?? 0).toString(16).padStart(digits, '0');
+
+/** The text as one line that no terminal obeys: ESC as `\x1b`, U+202E as `\u202e`. */
+export function visible(text: string): string {
+  return text.replace(OBEYED, (character) =>
+    character < '\u0100' ? `\\x${hexadecimal(character, 2)}` : `\\u${hexadecimal(character, 4)}`,
+  );
+}
+
+/** The value as JSON that no terminal obeys; `indent` as JSON.stringify takes it. */
+export function visibleJson(value: unknown, indent?: number): string {
+  return visibleInJson(JSON.stringify(value, undefined, indent));
+}
+
+/** A JSON document as another one of the same value that no terminal obeys. */
+export function visibleInJson(text: string): string {
+  // Below U+0020, JSON has nothing but white space between values raw.
+  return text
+    .replace(/[\t\r]/g, ' ')
+    .replace(OBEYED, (character) => (character === '\n' ? character : `\\u${hexadecimal(character, 4)}`));
+}
