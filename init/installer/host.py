@@ -10,9 +10,9 @@ from .errors import Problem
 
 #: Open files that memcached raises its own limit to: one for each connection that it may have.
 OPEN_FILES = 1024
-#: Processes and threads of the account: 64 threads of httpd, those of memcached, one process of Keystone's each, twice
-#: that while a graceful restart goes on.
-TASKS = 300
+#: Processes and threads of the account: 512 threads of one child of httpd, those of memcached, the processes of
+#: Keystone's; twice that under load and in a graceful restart.
+TASKS = 1024
 #: Bytes of memory that a small service takes.
 MEMORY = 512 << 20
 

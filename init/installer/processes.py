@@ -9,6 +9,7 @@ place. Facts come from proc(5).
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -18,6 +19,9 @@ from dataclasses import dataclass
 from . import files
 from .account import Account
 from .errors import Exit, Failure, Problem
+
+#: Files that a daemon may have open at once: two for each client that is served or waits. The unit says the same.
+OPEN_FILES = 8192
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,23 @@ def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, 
             stderr=log,
             start_new_session=True,
             umask=0o027,
-            preexec_fn=account.become(low_ports=daemon.low_ports),
+            preexec_fn=_allow_open_files(account.become(low_ports=daemon.low_ports)),
         )
     finally:
         os.close(log)
+
+
+def _allow_open_files(then: Callable[[], None] | None) -> Callable[[], None]:
+    """For a child process: as many open files as the host allows, up to OPEN_FILES; then the rest."""
+
+    def allow() -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        allowed = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+        if then is not None:
+            then()
+
+    return allow
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 0.02) -> bool:

@@ -1,0 +1,37 @@
+// Sends bytes as they are. Reads {"origin", "ca", "requests": ["…", …]} from standard input, each request as Latin-1, sends
+// each on a connection of its own, and prints for each what the server said until it closed the connection or said nothing
+// more for a while, as a JSON array. Plain JavaScript, because Node 20 runs it in another network namespace.
+import net from 'node:net';
+import { text } from 'node:stream/consumers';
+import tls from 'node:tls';
+
+/** Milliseconds without a word after which a server that has answered keeps the connection alive. */
+const QUIET = 500;
+const LONGEST = 30_000;
+
+const { origin, ca, requests } = JSON.parse(await text(process.stdin));
+const url = new URL(origin);
+const address = { host: url.hostname.replaceAll(/[[\]]/g, ''), port: Number(url.port) };
+
+function send(request) {
+  return new Promise((resolve) => {
+    const socket = url.protocol === 'https:' ? tls.connect({ ...address, ca }) : net.connect(address);
+    let said = '';
+    const done = () => {
+      socket.destroy();
+      resolve(said);
+    };
+    socket.setTimeout(LONGEST, done);
+    socket.on('data', (data) => {
+      said += data.toString('latin1');
+      socket.setTimeout(QUIET);
+    });
+    socket.on('end', done).on('close', done);
+    socket.on('error', () => undefined);
+    socket.write(Buffer.from(request, 'latin1'));
+  });
+}
+
+const said = [];
+for (const request of requests) said.push(await send(request));
+process.stdout.write(JSON.stringify(said));

@@ -1,0 +1,143 @@
+// Clients that are slow, and others that are many, at one server. Reads from standard input
+// {"origin", "ca", "slow": {"heads", "bodies", "handshakes", "readers"}, "clients", "requests", "headers", "path", "read"}:
+// opens so many slow connections, then lets so many clients send so many requests for `path` each, one after the other on
+// connections of their own. Prints {"answers": {status or fault: how many}, "milliseconds": [...], "ends": {kind: {how it
+// ended: how many}}, "seconds"}: slow ones are waited for, except readers, which ask for `read` and take nothing of it.
+// Plain JavaScript, because Node 20 runs it in another network namespace.
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import { buffer, text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
+import tls from 'node:tls';
+
+/** Between two bytes of a slow client, and the most that one is waited for, in milliseconds. */
+const PACE = 1000;
+const LONGEST = 60_000;
+
+/** The first message of a client of TLS, as far as anything may be told from it: a handshake of 512 bytes, a hello. */
+const HELLO = Buffer.from(`1603010200010001fc0303${'00'.repeat(500)}`, 'hex');
+
+const order = JSON.parse(await text(process.stdin));
+const url = new URL(order.origin);
+const secure = url.protocol === 'https:';
+const address = { host: url.hostname.replaceAll(/[[\]]/g, ''), port: Number(url.port) };
+
+/** A connection to the server, encrypted where it is. Resolves once requests can be sent. */
+function connect() {
+  return new Promise((resolve, reject) => {
+    const socket = secure ? tls.connect({ ...address, ca: order.ca }) : net.connect(address);
+    socket.once(secure ? 'secureConnect' : 'connect', () => resolve(socket)).once('error', reject);
+  });
+}
+
+function head(method, path, fields) {
+  const lines = Object.entries({ Host: url.host, ...fields }).map(([name, value]) => `${name}: ${value}`);
+  return `${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n`;
+}
+
+/** What the server says at the end of a connection: the status, `closed`, or why it broke. */
+function endOf(socket) {
+  return new Promise((resolve) => {
+    let said = '';
+    socket.on('data', (data) => (said += data.toString('latin1')));
+    socket.on('error', () => undefined);
+    const told = () => resolve(/^HTTP\/1\.. (\d+)/.exec(said)?.[1] ?? 'closed');
+    socket.on('end', told).on('close', told);
+    globalThis.setTimeout(() => resolve('still open'), LONGEST).unref();
+  });
+}
+
+/** Sends a byte from time to time until the connection ends. Resolves with how it did. */
+async function trickle(socket, bytes) {
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (sent < bytes.length && socket.writable) socket.write(bytes.subarray(sent, (sent += 1)));
+  }, PACE);
+  const end = await endOf(socket);
+  clearInterval(timer);
+  socket.destroy();
+  return end;
+}
+
+/* Each opens a connection, and gives a promise of its end. */
+const SLOW = {
+  async heads() {
+    const socket = await connect();
+    socket.write('GET /v3 HTTP/1.1\r\nX-Slow: ');
+    return { end: trickle(socket, Buffer.alloc(900, 'a')) };
+  },
+  async bodies() {
+    const socket = await connect();
+    const fields = { 'Content-Type': 'application/json', 'Content-Length': '1000' };
+    socket.write(`${head('POST', '/v3/auth/tokens', fields)}\r\n{`);
+    return { end: trickle(socket, Buffer.alloc(900, ' ')) };
+  },
+  async handshakes() {
+    const socket = net.connect(address);
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    socket.write(HELLO.subarray(0, 5));
+    return { end: trickle(socket, HELLO.subarray(5)) };
+  },
+  async readers() {
+    const socket = await connect();
+    socket.on('error', () => undefined).pause();
+    socket.write(`${head('GET', order.read ?? order.path, order.headers)}\r\n`);
+    return { socket };
+  },
+};
+
+/** One request of the measured clients; its status, or why there was no whole answer. */
+async function ask() {
+  const start = performance.now();
+  const { request } = secure ? https : http;
+  const options = { headers: order.headers, ca: order.ca, agent: false, timeout: LONGEST };
+  try {
+    const answer = await new Promise((resolve, reject) => {
+      const sent = request(new URL(order.path, url), options, resolve);
+      sent.on('timeout', () => sent.destroy(new Error('no answer'))).on('error', reject);
+      sent.end();
+    });
+    await buffer(answer);
+    return { result: String(answer.statusCode), milliseconds: performance.now() - start };
+  } catch (error) {
+    return { result: String(error.code ?? error.message), milliseconds: performance.now() - start };
+  }
+}
+
+function count(words) {
+  const counted = {};
+  for (const word of words) counted[word] = (counted[word] ?? 0) + 1;
+  return counted;
+}
+
+const started = performance.now();
+const opened = {};
+for (const [kind, number] of Object.entries(order.slow ?? {}))
+  opened[kind] = await Promise.all(Array.from({ length: number }, SLOW[kind]));
+// Slow ones are at work before the others come.
+if (order.slow !== undefined) await setTimeout(PACE);
+
+const answers = await Promise.all(
+  Array.from({ length: order.clients ?? 0 }, async () => {
+    const received = [];
+    while (received.length < order.requests) received.push(await ask());
+    return received;
+  }),
+);
+const served = (performance.now() - started) / 1000;
+const ends = {};
+for (const [kind, connections] of Object.entries(opened)) {
+  ends[kind] = count(await Promise.all(connections.map(({ end }) => end ?? 'reading')));
+  for (const { socket } of connections) socket?.destroy();
+}
+process.stdout.write(
+  JSON.stringify({
+    answers: count(answers.flat().map(({ result }) => result)),
+    milliseconds: answers.flat().map(({ milliseconds }) => milliseconds),
+    ends,
+    served,
+    seconds: (performance.now() - started) / 1000,
+  }),
+);
+process.exit(0);
