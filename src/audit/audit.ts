@@ -2,6 +2,7 @@ import type { AuditReport, Finding } from '../domain/audit.ts';
 import { formatGlibc } from '../domain/platform.ts';
 import { compareBytes } from '../io/files.ts';
 import { applyExceptions, UNUSED_EXCEPTION } from './exceptions.ts';
+import { listLibraries } from './libraries.ts';
 import { simulateLoads } from './loads.ts';
 import type { AuditOptions } from './options.ts';
 import { indexEntries } from './release.ts';
@@ -31,7 +32,8 @@ export async function auditTree(
     for (const rule of rules) add(rule, rule.checkEntry?.(entry, bytes, options) ?? []);
   });
   const files = indexEntries(entries, options.platform);
-  const release = { ...files, loads: simulateLoads(files, options.hosts) };
+  const libraries = listLibraries(files, options.bill);
+  const release = { ...files, loads: simulateLoads(files, options.hosts), libraries };
   for (const rule of rules) add(rule, rule.checkRelease?.(release, options) ?? []);
   const floor = neededGlibc(release.elfFiles);
   return {
@@ -39,6 +41,7 @@ export async function auditTree(
     elfFilesScanned: entries.filter(({ elf, elfError }) => elf !== undefined || elfError !== undefined)
       .length,
     ...(floor === undefined ? {} : { floor: formatGlibc(floor) }),
+    libraries,
     rules: [...rules.map(({ name }) => name), UNUSED_EXCEPTION].toSorted(compareBytes),
     findings: applyExceptions([...findings.values()], options.exceptions).toSorted(compareFindings),
   };

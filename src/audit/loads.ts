@@ -1,3 +1,4 @@
+import type { LibraryInFile } from '../domain/audit.ts';
 import { compileGlobs } from '../domain/glob.ts';
 import { emptyProcess, openPlugin, startProcess, type LoadedObject, type Process } from './loader.ts';
 import type { PluginHost } from '../domain/recipe.ts';
@@ -17,6 +18,7 @@ export interface Load {
 /** The whole release as the rules see it. */
 export interface Release extends ReleaseFiles {
   readonly loads: readonly Load[];
+  readonly libraries: readonly LibraryInFile[];
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Bill } from '../domain/bill.ts';
 import type { Platform } from '../domain/platform.ts';
 import type { AuditException, PluginHost } from '../domain/recipe.ts';
 
@@ -19,4 +20,6 @@ export interface AuditOptions {
   /** Release paths, or globs of them, that must exist. */
   readonly expected: readonly string[];
   readonly hosts: readonly PluginHost[];
+  /** What the release says that it is made of; without one nothing is held against it. */
+  readonly bill?: Bill | undefined;
 }

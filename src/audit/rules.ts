@@ -13,6 +13,7 @@ import { runpath } from './rules/runpath.ts';
 import { shebang } from './rules/shebang.ts';
 import { specialFile } from './rules/special-file.ts';
 import { symlink } from './rules/symlink.ts';
+import { unbilledLibrary } from './rules/unbilled-library.ts';
 import { undefinedSymbol } from './rules/undefined-symbol.ts';
 import { wheelTag } from './rules/wheel-tag.ts';
 
@@ -32,6 +33,7 @@ export const RULES: readonly Rule[] = [
   shebang,
   specialFile,
   symlink,
+  unbilledLibrary,
   undefinedSymbol,
   wheelTag,
 ];

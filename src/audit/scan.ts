@@ -5,6 +5,7 @@ import { readElf, type ElfFile } from '../domain/elf/file.ts';
 import { isElf } from '../domain/elf/header.ts';
 import { readSymbols, type DefinedSymbol, type ElfSymbols } from '../domain/elf/symbols.ts';
 import { isErrnoException } from '../domain/errors.ts';
+import { findLibraries, type FoundLibrary } from '../domain/libraries/find.ts';
 import { listTree, type TreeEntry } from '../io/files.ts';
 
 /** An ELF file of the release, as far as loading it goes. */
@@ -15,6 +16,7 @@ export interface ScannedElf {
   readonly symbols: ElfSymbols;
   /** Defined symbols by name. */
   readonly definitions: ReadonlyMap<string, readonly DefinedSymbol[]>;
+  readonly libraries: readonly FoundLibrary[];
 }
 
 export interface ScannedEntry extends TreeEntry {
@@ -80,7 +82,9 @@ function scanElf(file: string, bytes: Buffer): { readonly elf?: ScannedElf; read
   try {
     const elf = readElf(bytes);
     const symbols = readSymbols(bytes, elf);
-    return { elf: { path: file, file: elf, symbols, definitions: indexByName(symbols.defined) } };
+    const definitions = indexByName(symbols.defined);
+    const libraries = findLibraries({ bytes, elf, defines: (symbol) => definitions.has(symbol) });
+    return { elf: { path: file, file: elf, symbols, definitions, libraries } };
   } catch (error) {
     if (error instanceof ElfError) return { elfError: error };
     throw error;

@@ -1,3 +1,6 @@
+import type { FoundLibrary } from './libraries/find.ts';
+import type { Part } from './manifest.ts';
+
 /** Something the audit found in a release. */
 export interface Finding {
   /** Name of the rule, for example `glibc-floor`. */
@@ -14,11 +17,26 @@ export interface Finding {
   readonly exception?: { readonly reason: string; readonly override: string };
 }
 
+/** A library in a file of a release. */
+export interface LibraryInFile extends FoundLibrary {
+  /** Release path. */
+  readonly path: string;
+  /**
+   * What the bill of materials says: that the file is the library's, that it loads (`shared`) or has in it (`linked`) a component, or that
+   * its carrier has it embedded. Absent if the bill has no word of it, or there is none.
+   */
+  readonly billed?: 'itself' | 'shared' | 'linked' | 'embedded';
+  /** Which component, where it is one. */
+  readonly component?: Part;
+}
+
 export interface AuditReport {
   readonly filesScanned: number;
   readonly elfFilesScanned: number;
   /** Newest glibc symbol version that any file needs, for example `2.17`; absent if none needs any. */
   readonly floor?: string;
+  /** Libraries, crates and modules that ELF files show, by path. */
+  readonly libraries: readonly LibraryInFile[];
   /** Names of the rules that ran, sorted. */
   readonly rules: readonly string[];
   /** Sorted by rule, path, subject. Those without an exception fail the build. */

@@ -73,6 +73,23 @@ export interface ManifestWheel extends InstalledWheel {
   readonly requires: readonly Part[];
 }
 
+/** Code of another project inside a component or wheel: what its publisher or its build linked in. */
+export interface Embedded {
+  readonly carrier: Part;
+  readonly name: string;
+  readonly version: string;
+  readonly purl: string;
+  /** As whoever states it has it. */
+  readonly license?: string;
+  /** CPE 2.3 name without version. */
+  readonly cpe?: string;
+  readonly repository?: { readonly url: string; readonly tag: string };
+  /** Who says so: a bill that came with the carrier (PEP 770), a recipe, or the build, which linked a component of the release. */
+  readonly source: 'bill' | 'recipe' | 'build';
+  /** How the recipe knows. */
+  readonly reason?: string;
+}
+
 /**
  * What a release says about itself: `manifest.json`. Nothing in it depends on the machine that built it, so that
  * releases built anywhere are equal byte for byte; facts of the build machine are in the provenance
@@ -94,6 +111,8 @@ export interface ReleaseFacts {
   readonly components: readonly ManifestComponent[];
   /** Sorted by name. */
   readonly wheels: readonly ManifestWheel[];
+  /** Sorted by carrier, package URL; absent if there are none, and in releases that were made before they were looked for. */
+  readonly embeds?: readonly Embedded[];
   /** What its recipes state of published vulnerabilities, in their order; absent if they state nothing. */
   readonly vex?: readonly VexStatement[];
 }

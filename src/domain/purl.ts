@@ -16,6 +16,28 @@ export function componentPurl({ name, version, sources }: Component): string {
   return `pkg:generic/${encode(name)}@${encode(version)}${checksum(packings[0]?.sha256)}`;
 }
 
+/** What a package URL names; `name` has the namespace with it where that is a part of what people call it, as in Go's. */
+export interface PackageName {
+  readonly type: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Parses a package URL with a version; undefined if it is none. */
+export function parsePurl(purl: string): PackageName | undefined {
+  const { type, namespace, name, version } =
+    /^pkg:(?<type>[a-z][a-z0-9.+-]*)\/(?:(?<namespace>[^@?#]+)\/)?(?<name>[^@?#/]+)@(?<version>[^?#@/]+)(?:[?#].*)?$/u.exec(
+      purl,
+    )?.groups ?? {};
+  if (type === undefined || name === undefined || version === undefined) return undefined;
+  const whole = type === 'golang' && namespace !== undefined ? `${namespace}/${name}` : name;
+  try {
+    return { type, name: decodeURIComponent(whole), version: decodeURIComponent(version) };
+  } catch {
+    return undefined;
+  }
+}
+
 function checksum(digest: Sha256 | undefined): string {
   return digest === undefined ? '' : `?checksum=sha256:${digest}`;
 }

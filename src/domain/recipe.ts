@@ -66,6 +66,17 @@ export interface AuditException {
   readonly override: string;
 }
 
+/** Code of others in what a component is built of, or in a wheel, as a recipe declares it. */
+export interface DeclaredEmbed {
+  /** Package URLs with versions. */
+  readonly packages: readonly string[];
+  /** SPDX licence expression of each. */
+  readonly license: string;
+  /** CPE 2.3 name without version; of the one package. */
+  readonly cpe?: string;
+  readonly reason: string;
+}
+
 /** A program of the release and the libraries that it loads while it runs (with `dlopen`), for the audit. */
 export interface PluginHost {
   /** Release path of the program. */
@@ -115,6 +126,7 @@ export interface Component {
   /** Globs of installed paths, each of which must match something after the build, so that a part left out quietly is a failure. */
   readonly expect: readonly string[];
   readonly exceptions: readonly AuditException[];
+  readonly embeds: readonly DeclaredEmbed[];
   /** What is known of published vulnerabilities of this version. */
   readonly statements: readonly Statement[];
   /** What its programs load besides the libraries they name. */
@@ -226,8 +238,10 @@ export interface Bundle {
   /** Globs of release paths that do not ship. */
   readonly drop: readonly string[];
   readonly exceptions: readonly AuditException[];
-  /** What is known of published vulnerabilities in its components and distributions, by name. */
-  readonly statements: readonly (Statement & { readonly product: string })[];
+  /** What is inside wheels, of the versions that it is known of. */
+  readonly embeds: readonly (DeclaredEmbed & { readonly carrier: string; readonly carrierVersion: string })[];
+  /** What is known of published vulnerabilities in its components and distributions, by name, or in something `embedded` there. */
+  readonly statements: readonly (Statement & { readonly product: string; readonly embedded?: string })[];
   /** Directory below `init/` of the repository whose files are the bundle's installer and templates. */
   readonly init: string;
   readonly origin: RecipeOrigin;

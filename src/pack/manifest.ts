@@ -134,6 +134,21 @@ const schema = z.object({
       requires: z.array(part),
     }),
   ),
+  embeds: z
+    .array(
+      z.object({
+        carrier: part,
+        name: z.string(),
+        version: z.string(),
+        purl: z.string(),
+        license: z.string().optional(),
+        cpe: z.string().optional(),
+        repository: z.object({ url: z.string(), tag: z.string() }).optional(),
+        source: z.enum(['bill', 'recipe', 'build']),
+        reason: z.string().optional(),
+      }),
+    )
+    .optional(),
   vex: z
     .array(
       z.object({

@@ -10,7 +10,9 @@ export function formatOpenVex(manifest: Manifest): string | undefined {
   const { bundle, version, revision, vex: statements = [] } = manifest;
   if (statements.length === 0) return undefined;
   const { items, digest } = takeInventory(manifest);
-  const purls = new Map(items.map(({ part, purl }) => [part, purl]));
+  const purls = new Map(
+    items.flatMap((item) => [item, ...item.embedded]).map(({ part, purl }) => [part, purl]),
+  );
   const product = `pkg:generic/${bundle}@${version}-${revision}`;
   const document = {
     '@context': 'https://openvex.dev/ns/v0.2.0',

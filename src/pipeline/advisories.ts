@@ -2,7 +2,7 @@ import { auditAdvisories, readAdvisories } from '../audit/advisories.ts';
 import type { AdvisoryReport } from '../domain/advisories/report.ts';
 import { subjectOf } from '../domain/advisories/subjects.ts';
 import type { Manifest } from '../domain/manifest.ts';
-import { takeInventory } from '../pack/sbom/inventory.ts';
+import { listParts, takeInventory } from '../pack/sbom/inventory.ts';
 
 /** A database of advisories to look a release up in. */
 export interface LookUp {
@@ -21,7 +21,7 @@ export async function openLookUp(
   { database, maxAge }: LookUp,
   signal: AbortSignal,
 ): Promise<(manifest: Manifest) => AdvisoryReport> {
-  const subjectsOf = (manifest: Manifest) => takeInventory(manifest).items.map(subjectOf);
+  const subjectsOf = (manifest: Manifest) => listParts(takeInventory(manifest)).map(subjectOf);
   const read = await readAdvisories({ database, subjects: manifests.flatMap(subjectsOf), signal });
   const now = Date.now();
   return (manifest) =>

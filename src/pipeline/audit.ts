@@ -4,6 +4,7 @@ import path from 'node:path';
 import { auditTree } from '../audit/audit.ts';
 import type { AuditOptions, ForbiddenBytes } from '../audit/options.ts';
 import type { AdvisoryReport } from '../domain/advisories/report.ts';
+import type { Bill } from '../domain/bill.ts';
 import { failures, type AuditReport } from '../domain/audit.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { PLACEHOLDER_PREFIX, PLACEHOLDER_RPATH } from '../domain/layout.ts';
@@ -23,12 +24,12 @@ import { componentNames } from './sources.ts';
 /** Audits a release directory as the recipes of its bundle describe it. */
 export async function auditRelease(
   directory: string,
-  { context, subject }: { readonly context: Context; readonly subject: Subject },
+  { context, subject, bill }: { readonly context: Context; readonly subject: Subject; readonly bill: Bill },
 ): Promise<AuditReport> {
   const components = componentNames(subject).flatMap((name) => subject.set.components.get(name) ?? []);
   return auditTree(
     directory,
-    auditOptions(context, { bundle: subject.bundle, components, platform: context.platform }),
+    auditOptions(context, { bundle: subject.bundle, components, platform: context.platform, bill }),
   );
 }
 
@@ -112,7 +113,12 @@ async function auditDirectory(
   const components = manifest.components.flatMap(({ name }) => set.components.get(name) ?? []);
   return auditTree(
     directory,
-    auditOptions(context, { ...(bundle === undefined ? {} : { bundle }), components, platform }),
+    auditOptions(context, {
+      ...(bundle === undefined ? {} : { bundle }),
+      components,
+      platform,
+      bill: billOf(manifest),
+    }),
   );
 }
 
@@ -120,9 +126,14 @@ interface Audited {
   readonly bundle?: Bundle;
   readonly components: readonly Component[];
   readonly platform: Platform;
+  readonly bill?: Bill;
 }
 
-function auditOptions(context: Context, { bundle, components, platform }: Audited): AuditOptions {
+function billOf({ files, components, embeds = [] }: Manifest): Bill {
+  return { parts: new Map(files.map((file) => [file.path, file.part])), components, embeds };
+}
+
+function auditOptions(context: Context, { bundle, components, platform, bill }: Audited): AuditOptions {
   const interpreter = components.find(({ name }) => name === bundle?.python.interpreter);
   const [major, minor] = (interpreter?.version ?? '').split('.').map(Number);
   return {
@@ -136,6 +147,7 @@ function auditOptions(context: Context, { bundle, components, platform }: Audite
     exceptions: [...(bundle?.exceptions ?? []), ...components.flatMap(({ exceptions }) => exceptions)],
     expected: components.flatMap(({ expect }) => expect),
     hosts: components.flatMap(({ pluginHosts }) => pluginHosts),
+    ...(bill === undefined ? {} : { bill }),
   };
 }
 

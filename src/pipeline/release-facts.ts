@@ -1,5 +1,5 @@
 import { requirementName } from '../domain/distribution.ts';
-import type { InstalledWheel, ManifestComponent, Part, ReleaseFacts } from '../domain/manifest.ts';
+import type { Embedded, InstalledWheel, ManifestComponent, Part, ReleaseFacts } from '../domain/manifest.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import { componentPurl } from '../domain/purl.ts';
 import type { Component } from '../domain/recipe.ts';
@@ -12,13 +12,14 @@ export interface Contents {
   readonly wheels: readonly InstalledWheel[];
   /** Newest glibc version that any file needs. */
   readonly floor: string | undefined;
+  readonly embeds: readonly Embedded[];
 }
 
 /** What a release says about itself, from its recipes, its lockfile and what was assembled. */
 export function releaseFacts(
   context: Context,
   { bundle, set, lockfile, statements }: LockedSubject,
-  { components, wheels, floor }: Contents,
+  { components, wheels, floor, embeds }: Contents,
 ): ReleaseFacts {
   const { name, version, license } = set.toolchain;
   const partOf = distributionParts(components, wheels);
@@ -51,6 +52,7 @@ export function releaseFacts(
       }))
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     wheels: wheels.map((wheel) => ({ ...wheel, requires: partsOf(required.get(wheel.name) ?? []) })),
+    ...(embeds.length === 0 ? {} : { embeds }),
     ...(statements.length === 0 ? {} : { vex: statements }),
   };
 }

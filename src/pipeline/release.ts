@@ -19,6 +19,7 @@ import { relocateTree } from '../relocate/tree.ts';
 import { auditRelease, requireCleanAudit } from './audit.ts';
 import { codeVersion } from './code.ts';
 import type { Context } from './context.ts';
+import { linkedEmbeds, mergeEmbeds, publishedEmbeds } from './embeds.ts';
 import { materialsOf } from './materials.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
@@ -81,8 +82,13 @@ export async function makeRelease(
       parts: compiled,
     });
     step('audit');
-    const audit = await auditRelease(directory, { context, subject });
+    const stated = mergeEmbeds([...subject.embeds, ...(await publishedEmbeds(directory, parts))]);
+    const contents = { components, wheels: assembled.wheels, floor: undefined, embeds: stated };
+    const facts = releaseFacts(context, subject, contents);
+    const bill = { parts, components: facts.components, embeds: stated };
+    const audit = await auditRelease(directory, { context, subject, bill });
     requireCleanAudit(audit, bundle);
+    const linked = linkedEmbeds(audit.libraries, parts, facts.components);
     step('pack');
     const out = path.join(work, 'out');
     await mkdir(out);
@@ -92,7 +98,11 @@ export async function makeRelease(
       name,
       out,
       parts,
-      facts: releaseFacts(context, subject, { components, wheels: assembled.wheels, floor: audit.floor }),
+      facts: releaseFacts(context, subject, {
+        ...contents,
+        floor: audit.floor,
+        embeds: mergeEmbeds([...stated, ...linked]),
+      }),
       build: {
         bundle: bundle.name,
         platform: formatPlatform(context.platform),

@@ -1,5 +1,5 @@
 import os from 'node:os';
-import type { VexStatement } from '../domain/manifest.ts';
+import type { Embedded, VexStatement } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { dependencyOrder } from '../domain/graph.ts';
 import type { Lockfile } from '../domain/lock.ts';
@@ -13,6 +13,7 @@ import { hashFile } from '../io/files.ts';
 import { requireCurrentLock } from '../lock/check.ts';
 import { lockfilePath, readLockfile } from '../lock/lockfile.ts';
 import type { Context } from './context.ts';
+import { declaredEmbeds } from './embeds.ts';
 import { collectStatements } from './statements.ts';
 import { loadSubject, type Subject } from './recipes.ts';
 
@@ -22,10 +23,12 @@ export interface LockedSubject extends Subject {
   readonly lockOrigin: RecipeOrigin;
   /** What the recipes state of vulnerabilities in what the bundle holds. */
   readonly statements: readonly VexStatement[];
+  /** What the recipes declare to be inside components and wheels. */
+  readonly embeds: readonly Embedded[];
 }
 
 /**
- * Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, `KSB_VEX_UNKNOWN`, or what reading them throws.
+ * Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, `KSB_VEX_UNKNOWN`, `KSB_EMBEDS_UNKNOWN`, or what reading them throws.
  */
 export async function loadLockedSubject(context: Context, name: string): Promise<LockedSubject> {
   const subject = await loadSubject(context, name);
@@ -33,8 +36,10 @@ export async function loadLockedSubject(context: Context, name: string): Promise
   const lockfile = await readLockfile(file);
   requireCurrentLock(lockfile, file, { ...subject, platform: context.platform });
   const components = componentNames(subject).flatMap((each) => subject.set.components.get(each) ?? []);
-  const statements = collectStatements({ bundle: subject.bundle, components, lockfile });
-  return { ...subject, lockfile, lockOrigin: { file, sha256: await hashFile(file) }, statements };
+  const contents = { bundle: subject.bundle, components, lockfile };
+  const statements = collectStatements(contents);
+  const embeds = declaredEmbeds(contents);
+  return { ...subject, lockfile, lockOrigin: { file, sha256: await hashFile(file) }, statements, embeds };
 }
 
 /** Names of all components that a bundle needs, dependencies first. */

@@ -41,9 +41,10 @@ export function collectStatements({ bundle, components, lockfile }: Stating): re
     });
   }
   return [
-    ...bundle.statements.flatMap(({ product, ...statement }) => {
+    ...bundle.statements.flatMap(({ product, embedded, ...statement }) => {
       const part = parts.get(product);
-      return part === undefined ? [] : [{ part, ...statement }];
+      if (part === undefined || part === 'bundle') return [];
+      return [{ part: embedded === undefined ? part : (`${part}/${embedded}` as const), ...statement }];
     }),
     ...components.flatMap(({ name, statements }) =>
       statements.map((statement): VexStatement => ({ part: `component:${name}`, ...statement })),

@@ -1,4 +1,5 @@
 import { isLater } from '../domain/version.ts';
+import { checkEmbeds } from './check-embeds.ts';
 import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
 import { mismatchOfType } from './answer-values.ts';
@@ -33,6 +34,7 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
       ['python', 'exclude'],
       'distribution',
     ),
+    ...checkEmbeds(recipe.embeds),
     ...checkStatements(recipe.vex),
     ...checkInterpreter(recipe),
     ...checkVersions(recipe),

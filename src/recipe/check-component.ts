@@ -1,6 +1,7 @@
 import { nearest } from '../domain/nearest.ts';
 import { ARCHITECTURES } from '../domain/platform.ts';
 import { findVariables, STEP_VARIABLES } from '../domain/variables.ts';
+import { checkEmbeds } from './check-embeds.ts';
 import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
 import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
@@ -28,6 +29,7 @@ export function checkComponent(recipe: PartlyComponent): Fault[] {
     ...findDuplicates(recipe.files, ['files']),
     ...findDuplicates(recipe.distributions, ['distributions']),
     ...checkTag(recipe),
+    ...checkEmbeds(recipe.embeds),
     ...checkStatements(recipe.vex),
     ...(sources.length > 1
       ? findDuplicates(

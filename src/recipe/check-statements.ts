@@ -31,7 +31,9 @@ export function checkStatements(statements: PartlyBundle['vex'] = []): Fault[] {
     }),
     ...findDuplicates(
       statements.map((each) =>
-        each?.vulnerability === undefined ? undefined : `${each.vulnerability} ${each.product ?? ''}`.trim(),
+        each?.vulnerability === undefined
+          ? undefined
+          : [each.vulnerability, each.product, each.embedded].filter((part) => part !== undefined).join(' '),
       ),
       ['vex'],
       'vulnerability',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
 import { isLicense } from '../domain/license.ts';
+import { parsePurl } from '../domain/purl.ts';
 import { correctLicense } from './licenses.ts';
 import {
   findVersion,
@@ -113,6 +114,19 @@ export const cpe = text({
   code: 'bad-cpe',
   expected: 'a CPE 2.3 name without version, such as "cpe:2.3:a:openssl:openssl"',
   accepts: /^cpe:2\.3:[aho](?::[a-z0-9._\\+-]+){2}$/,
+});
+
+/** What is inside a component or wheel, as the last part of its name in a report. */
+export const embeddedName = text({
+  code: 'bad-name',
+  expected: 'the name of an embedded package, such as "openssl" or "cargo:asn1"',
+  accepts: /^(?:(?:cargo|golang):)?[A-Za-z0-9][A-Za-z0-9._/+-]*$/,
+});
+
+export const purl = text({
+  code: 'bad-purl',
+  expected: 'a package URL with a version, such as "pkg:generic/openssl@3.5.7" or "pkg:cargo/asn1@0.24.1"',
+  accepts: (value) => parsePurl(value) !== undefined,
 });
 
 export const digest = text({

@@ -8,6 +8,7 @@ import type {
   AuditException,
   Bundle,
   Component,
+  DeclaredEmbed,
   Location,
   Packing,
   Patch,
@@ -93,6 +94,7 @@ async function resolveComponent(
     drop: install.drop,
     expect: install.expect,
     exceptions: written.exception.map(resolveException),
+    embeds: written.embeds.map(resolveEmbed),
     statements: written.vex.map(resolveStatement),
     pluginHosts: written['plugin-host'],
     distributions: written.distributions,
@@ -155,8 +157,14 @@ async function resolveVersion(written: WrittenBundle, product: string, document:
     answers: written.answer.map(resolveAnswer),
     drop: written.drop,
     exceptions: written.exception.map(resolveException),
-    statements: written.vex.map(({ product: about, ...stated }) => ({
+    embeds: written.embeds.map(({ carrier, 'carrier-version': carrierVersion, ...embed }) => ({
+      carrier,
+      carrierVersion,
+      ...resolveEmbed(embed),
+    })),
+    statements: written.vex.map(({ product: about, embedded, ...stated }) => ({
       product: about,
+      ...(embedded === undefined ? {} : { embedded }),
       ...resolveStatement(stated),
     })),
     init: written.init,
@@ -243,6 +251,10 @@ function resolveException({ subject, ...rest }: WrittenException): AuditExceptio
 
 function resolveStatement({ justification, ...rest }: WrittenStatement): Statement {
   return { ...rest, ...(justification === undefined ? {} : { justification }) };
+}
+
+function resolveEmbed({ cpe, ...rest }: WrittenComponent['embeds'][number]): DeclaredEmbed {
+  return { ...rest, ...(cpe === undefined ? {} : { cpe }) };
 }
 
 function resolveAnswer(written: WrittenBundle['answer'][number]): Answer {

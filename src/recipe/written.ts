@@ -80,6 +80,18 @@ const statement = {
   reason: field.sentence.describe('why, in words'),
 };
 
+const embedded = {
+  packages: z
+    .array(field.purl)
+    .min(1)
+    .describe('package URLs of the code of others that its files have in them'),
+  license: field.license.describe('SPDX licence expression of each of them'),
+  cpe: field.cpe
+    .optional()
+    .describe('CPE 2.3 name without version, if NVD has one that ksbundle does not know; for one package'),
+  reason: field.sentence.describe('how that is known'),
+};
+
 const architecture = z.strictObject({
   environment: field.environment.default({}).describe('environment added to [build] environment'),
   variables: z.record(field.kebabName, z.string()).default({}).describe('values usable as ${name} in steps'),
@@ -145,6 +157,10 @@ export const componentSchema = z
       .default([])
       .describe('what its programs load at run time, for the audit'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
+    embeds: z
+      .array(z.strictObject(embedded))
+      .default([])
+      .describe('code of others in its sources or linked into it that is no component'),
     vex: z
       .array(z.strictObject(statement))
       .default([])
@@ -260,10 +276,23 @@ export const bundleSchema = z
     answer: z.array(answer).default([]).describe('values that the person who installs may give'),
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
+    embeds: z
+      .array(
+        z.strictObject({
+          carrier: field.distribution.describe('distribution whose wheel has it inside'),
+          'carrier-version': field.version.describe('version of the distribution that this is known of'),
+          ...embedded,
+        }),
+      )
+      .default([])
+      .describe('code of others inside wheels that bring no bill of materials of their own'),
     vex: z
       .array(
         z.strictObject({
           product: field.recipeName.describe('component or distribution that it is about'),
+          embedded: field.embeddedName
+            .optional()
+            .describe('what inside it the statement is about, as in "openssl" or "cargo:asn1"'),
           ...statement,
         }),
       )

@@ -36,6 +36,38 @@ describe('the real release', () => {
     expect(exitCode).toBe(0);
     expect(report.floor).toBe('2.17');
     expect(report.elfFilesScanned).toBeGreaterThan(100);
+    // What is known to be there: a loaded library, copies of components and what wheels have inside.
+    const found = new Set(
+      report.libraries.map(
+        ({ path: file, name, billed }) => `${path.basename(file).split('.')[0]} ${name} ${billed}`,
+      ),
+    );
+    expect([...found]).toEqual(
+      expect.arrayContaining([
+        'libcrypto openssl itself',
+        'mod_ssl openssl shared',
+        '_sqlite3 sqlite linked',
+        'httpd pcre2 linked',
+        '_rust openssl embedded',
+        '_cffi_backend libffi embedded',
+        '_yaml libyaml embedded',
+        'rpds rpds embedded',
+      ]),
+    );
+    const bill = JSON.parse((await ksbundle(['inspect', tarball(), '--sbom', 'cyclonedx'])).stdout) as {
+      readonly components: readonly {
+        readonly name: string;
+        readonly components?: readonly { readonly name: string; readonly version: string }[];
+      }[];
+    };
+    const inside = bill.components.flatMap(({ name, components = [] }) =>
+      components.map((each) => `${name}/${each.name} ${each.version}`),
+    );
+    const openssl = report.libraries.find(
+      ({ path: file, name }) => file.includes('_rust') && name === 'openssl',
+    );
+    expect(inside).toContain(`cryptography/openssl ${openssl?.versions[0]}`);
+    expect(inside).toEqual(expect.arrayContaining(['httpd/pcre2 10.48', 'cpython/mpdecimal 2.5.1']));
   });
 
   it('is refused for every fault that is planted in it, each named', async () => {

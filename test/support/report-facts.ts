@@ -78,6 +78,7 @@ export function reportFacts(name = 'demo'): ReportFacts {
     audit: {
       filesScanned: 70,
       elfFilesScanned: 1,
+      libraries: [],
       rules: ['placeholder', 'shebang'],
       findings: [
         { rule: 'shebang', path: name, subject: name, message: name, remedy: name },

@@ -1,10 +1,18 @@
 import { splitCpe, unescapeCpe } from '../cpe.ts';
+import { normalizeDistribution } from '../distribution.ts';
 import type { Part } from '../manifest.ts';
 import type { Severity } from './severity.ts';
 
-/** Where advisories come from, each with a way of its own to name what they are about: `PyPI` and `Git` as OSV has them, `NVD` by CPE. */
-export const FEEDS = ['PyPI', 'Git', 'NVD'] as const;
+/**
+ * Where advisories come from, each with a way of its own to name what they are about: packages of registries and `Git` as OSV has
+ * them, `NVD` by CPE.
+ */
+export const FEEDS = ['PyPI', 'crates.io', 'Go', 'Git', 'NVD'] as const;
 export type Feed = (typeof FEEDS)[number];
+
+/** Feeds about registries of packages, as OSV names them. */
+export const REGISTRY_FEEDS = ['PyPI', 'crates.io', 'Go'] as const satisfies readonly Feed[];
+export type RegistryFeed = (typeof REGISTRY_FEEDS)[number];
 
 /** A published vulnerability, whatever format it came in. */
 export interface Advisory {
@@ -21,12 +29,12 @@ export interface Advisory {
   readonly affected: readonly Affected[];
 }
 
-export type Affected = AffectedDistribution | AffectedRepository | AffectedProduct;
+export type Affected = AffectedPackage | AffectedRepository | AffectedProduct;
 
-/** A distribution of the Python index. */
-export interface AffectedDistribution {
-  readonly feed: 'PyPI';
-  /** Normalised. */
+/** A package of a registry. */
+export interface AffectedPackage {
+  readonly feed: RegistryFeed;
+  /** As `packageName` makes it. */
   readonly name: string;
   /** Each affected, whatever the ranges say. */
   readonly versions: readonly string[];
@@ -72,6 +80,11 @@ export interface Subject {
   readonly names: Readonly<Partial<Record<Feed, string>>>;
   /** The tag of its version, if it has a name in `Git`. */
   readonly tag?: string;
+}
+
+/** What a registry's package is called: distributions of Python are written in many ways. */
+export function packageName(feed: RegistryFeed, name: string): string {
+  return feed === 'PyPI' ? normalizeDistribution(name) : name;
 }
 
 /** One name for all ways to write the address of a Git repository. */

@@ -1,4 +1,4 @@
-import type { Affected, AffectedDistribution, AffectedProduct, Subject } from './advisory.ts';
+import type { Affected, AffectedPackage, AffectedProduct, Subject } from './advisory.ts';
 import { fixesAfter, isInRange } from './ranges.ts';
 import { comparePython, compareUpstream } from './versions.ts';
 
@@ -21,7 +21,9 @@ export function isAbout(affected: Affected, { names }: Subject): boolean {
 export function judge(affected: Affected, subject: Subject): Verdict | undefined {
   switch (affected.feed) {
     case 'PyPI':
-      return judgeDistribution(affected, subject.version);
+    case 'crates.io':
+    case 'Go':
+      return judgePackage(affected, subject.version);
     case 'Git':
       if (affected.tags?.includes(subject.tag ?? '') === true) return { kind: 'affected', fixes: [] };
       return affected.tags === undefined || affected.open ? { kind: 'undecided' } : undefined;
@@ -30,13 +32,16 @@ export function judge(affected: Affected, subject: Subject): Verdict | undefined
   }
 }
 
-function judgeDistribution({ versions, ranges }: AffectedDistribution, version: string): Verdict | undefined {
-  const inRanges = ranges.filter((range) => isInRange(version, range, comparePython));
-  const isListed = versions.some((each) => each === version || comparePython(each, version) === 0);
+function judgePackage({ feed, versions, ranges }: AffectedPackage, stated: string): Verdict | undefined {
+  const compare = feed === 'PyPI' ? comparePython : compareUpstream;
+  // Go's own versions begin with a letter, which records leave out.
+  const version = feed === 'Go' ? stated.replace(/^v/u, '') : stated;
+  const inRanges = ranges.filter((range) => isInRange(version, range, compare));
+  const isListed = versions.some((each) => each === version || compare(each, version) === 0);
   if (inRanges.length === 0 && !isListed) return undefined;
   const relevant = inRanges.length === 0 ? ranges : inRanges;
-  const fixes = relevant.flatMap((range) => fixesAfter(version, range, comparePython).slice(0, 1));
-  return { kind: 'affected', fixes: [...new Set(fixes)].toSorted(comparePython) };
+  const fixes = relevant.flatMap((range) => fixesAfter(version, range, compare).slice(0, 1));
+  return { kind: 'affected', fixes: [...new Set(fixes)].toSorted(compare) };
 }
 
 function judgeProduct(affected: AffectedProduct, version: string): Verdict | undefined {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { normalizeDistribution } from '../distribution.ts';
 import {
+  packageName,
+  REGISTRY_FEEDS,
   repositoryName,
   type Advisory,
   type Affected,
@@ -78,14 +79,15 @@ const OF_GIT: ReadonlySet<string> = new Set(['', 'GIT', 'OSS-Fuzz']);
 
 function affectedOf({ package: named, ranges, versions }: RecordAffected): Affected[] {
   const ecosystem = named?.ecosystem ?? '';
-  if (named !== undefined && named !== null && ecosystem === 'PyPI') {
+  const feed = REGISTRY_FEEDS.find((each) => each === ecosystem);
+  if (named !== undefined && named !== null && feed !== undefined) {
     return [
       {
-        feed: 'PyPI',
-        name: normalizeDistribution(named.name),
+        feed,
+        name: packageName(feed, named.name),
         versions: versions ?? [],
         ranges: (ranges ?? [])
-          .filter(({ type }) => type === 'ECOSYSTEM')
+          .filter(({ type }) => type === (feed === 'PyPI' ? 'ECOSYSTEM' : 'SEMVER'))
           .map(({ events }) => events.flatMap(eventsOf)),
       },
     ];

@@ -1,4 +1,5 @@
 import type { Advisory, Feed, Subject } from './advisory.ts';
+import { isEmbedded } from '../bill.ts';
 import type { Part, VexStatement } from '../manifest.ts';
 import { isAbout, judge } from './match.ts';
 import { compareSeverity, type Severity } from './severity.ts';
@@ -148,7 +149,7 @@ function groupByAlias(matches: readonly Match[]): readonly (readonly Match[])[] 
 function describe({ part, version }: Subject, matches: readonly Match[]): Vulnerability {
   const advisories = matches.map(({ advisory }) => advisory);
   const [severity] = advisories.flatMap((advisory) => advisory.severity ?? []).toSorted(compareSeverity);
-  const order = part.startsWith('wheel:') ? comparePython : compareUpstream;
+  const order = part.startsWith('wheel:') && !isEmbedded(part) ? comparePython : compareUpstream;
   return {
     part,
     version,

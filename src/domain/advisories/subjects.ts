@@ -1,6 +1,6 @@
-import { normalizeDistribution } from '../distribution.ts';
 import type { Part } from '../manifest.ts';
-import { productName, repositoryName, type Subject } from './advisory.ts';
+import { parsePurl } from '../purl.ts';
+import { packageName, productName, repositoryName, type RegistryFeed, type Subject } from './advisory.ts';
 
 /** What a bill of materials says of one thing in it. */
 export interface BilledPart {
@@ -15,17 +15,29 @@ export interface BilledPart {
 
 /** What advisories would call a part of a release. */
 export function subjectOf({ part, version, purl, cpe, repository }: BilledPart): Subject {
-  const distribution = /^pkg:pypi\/([^@?#]+)/u.exec(purl)?.[1];
+  const named = registryName(purl);
   return {
     part,
     version,
     names: {
-      ...(distribution === undefined
-        ? {}
-        : { PyPI: normalizeDistribution(decodeURIComponent(distribution)) }),
+      ...(named === undefined ? {} : { [named.feed]: named.name }),
       ...(repository === undefined ? {} : { Git: repositoryName(repository.url) }),
       ...(cpe === undefined ? {} : { NVD: productName(cpe) }),
     },
     ...(repository === undefined ? {} : { tag: repository.tag }),
   };
+}
+
+const FEED_OF_TYPE: Readonly<Record<string, RegistryFeed>> = {
+  pypi: 'PyPI',
+  cargo: 'crates.io',
+  golang: 'Go',
+};
+
+function registryName(purl: string): { readonly feed: RegistryFeed; readonly name: string } | undefined {
+  const parsed = parsePurl(purl);
+  const feed = FEED_OF_TYPE[parsed?.type ?? ''];
+  return parsed === undefined || feed === undefined
+    ? undefined
+    : { feed, name: packageName(feed, parsed.name) };
 }

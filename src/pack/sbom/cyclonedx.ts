@@ -3,7 +3,7 @@ import type { Sha256 } from '../../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { isLicense } from '../../domain/license.ts';
 import type { Manifest, Part } from '../../domain/manifest.ts';
-import { takeInventory, uuidOf, type Item } from './inventory.ts';
+import { takeInventory, uuidOf, type EmbeddedItem, type Item } from './inventory.ts';
 
 const BUNDLE: Part = 'bundle';
 
@@ -59,8 +59,21 @@ export function formatCycloneDx(manifest: Manifest): string {
 }
 
 function componentOf(item: Item): object {
-  const { part, kind, name, version, license, cpe, purl, archives, recipe, repository, linkedIn, bills } =
-    item;
+  const {
+    part,
+    kind,
+    name,
+    version,
+    license,
+    cpe,
+    purl,
+    archives,
+    recipe,
+    repository,
+    linkedIn,
+    bills,
+    embedded,
+  } = item;
   const isWheel = part.startsWith('wheel:');
   const references = [
     ...archives.map((archive) => reference(isWheel ? 'distribution' : 'source-distribution', archive)),
@@ -81,6 +94,31 @@ function componentOf(item: Item): object {
     purl,
     ...(references.length === 0 ? {} : { externalReferences: references }),
     ...(facts.length === 0 ? {} : { properties: facts }),
+    ...(embedded.length === 0 ? {} : { components: embedded.map(embeddedComponent) }),
+  };
+}
+
+/** Who says so, in words. */
+const SOURCES = {
+  bill: 'the bill of materials that came with it',
+  recipe: 'a declaration in the recipe',
+  build: 'the build, which linked the component',
+} as const;
+
+function embeddedComponent(item: EmbeddedItem): object {
+  const { ref, name, version, license, cpe, purl, repository, source, reason } = item;
+  return {
+    type: 'library',
+    'bom-ref': ref,
+    name,
+    version,
+    ...(license === undefined ? {} : { licenses: licensesOf(license) }),
+    ...(cpe === undefined ? {} : { cpe }),
+    purl,
+    ...(repository === undefined
+      ? {}
+      : { externalReferences: [{ type: 'vcs', url: repository.url, comment: `tag ${repository.tag}` }] }),
+    properties: properties({ linkage: 'static', source: SOURCES[source], reason }),
   };
 }
 

@@ -1,9 +1,17 @@
+import { embeddedPart } from '../../domain/bill.ts';
 import { cpeOfVersion } from '../../domain/cpe.ts';
 import type { Sha256 } from '../../domain/digest.ts';
-import { SBOM_FILE, type Manifest, type ManifestFile, type Part } from '../../domain/manifest.ts';
+import {
+  SBOM_FILE,
+  type Embedded,
+  type Manifest,
+  type ManifestFile,
+  type Part,
+} from '../../domain/manifest.ts';
 import { pythonPurl } from '../../domain/purl.ts';
 import { hashBytes } from '../../io/files.ts';
 import { formatManifest } from '../manifest.ts';
+import { PUBLISHER_BILL } from './publisher.ts';
 
 /** One thing that a bill of materials lists, in no format's words. */
 export interface Item {
@@ -27,6 +35,23 @@ export interface Item {
   readonly requires: readonly Part[];
   /** Release paths of bills of materials that came with it (PEP 770), with their digests. */
   readonly bills: readonly ManifestFile[];
+  readonly embedded: readonly EmbeddedItem[];
+}
+
+/** Something inside a component or wheel. */
+export interface EmbeddedItem {
+  /** Its name in this bill alone: the part and the version. */
+  readonly ref: string;
+  readonly part: Part;
+  readonly name: string;
+  readonly version: string;
+  readonly purl: string;
+  readonly license?: string;
+  /** With the version. */
+  readonly cpe?: string;
+  readonly repository?: { readonly url: string; readonly tag: string };
+  readonly source: Embedded['source'];
+  readonly reason?: string;
 }
 
 /** What a bill of materials is made of, whatever its format. */
@@ -49,9 +74,10 @@ export function takeInventory(manifest: Manifest): Inventory {
   }
   const bills = others.files
     .filter((file) => 'sha256' in file)
-    .filter(({ path }) => /\.dist-info\/sboms\/[^/]+$/u.test(path));
-  const stock = (part: Part): Pick<Item, 'part' | 'kind' | 'linkedIn' | 'bills'> => ({
+    .filter(({ path }) => PUBLISHER_BILL.test(path));
+  const stock = (part: Part): Pick<Item, 'part' | 'kind' | 'linkedIn' | 'bills' | 'embedded'> => ({
     part,
+    embedded: (manifest.embeds ?? []).filter(({ carrier }) => carrier === part).map(embeddedItem),
     bills: bills.filter((file) => file.part === part),
     kind: shipped.get(part) ?? 'library',
     linkedIn: !shipped.has(part),
@@ -74,6 +100,21 @@ export function takeInventory(manifest: Manifest): Inventory {
     ],
     digest: hashBytes(formatManifest(others)),
   };
+}
+
+function embeddedItem({ carrier, cpe, ...embed }: Embedded): EmbeddedItem {
+  const part = embeddedPart({ carrier, ...embed });
+  return {
+    ref: `${part}@${embed.version}`,
+    part,
+    ...embed,
+    ...(cpe === undefined ? {} : { cpe: cpeOfVersion(cpe, embed.version) }),
+  };
+}
+
+/** Everything that may have vulnerabilities of its own, once: a component that was linked into another is listed as itself. */
+export function listParts({ items }: Inventory): readonly (Item | EmbeddedItem)[] {
+  return items.flatMap((item) => [item, ...item.embedded.filter(({ source }) => source !== 'build')]);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { isLicense } from '../../domain/license.ts';
 import type { Manifest, Part } from '../../domain/manifest.ts';
-import { takeInventory, uuidOf, type Item } from './inventory.ts';
+import { takeInventory, uuidOf, type EmbeddedItem, type Item } from './inventory.ts';
 
 const DOCUMENT = 'SPDXRef-DOCUMENT';
 const NOBODY_SAID = 'NOASSERTION';
@@ -17,7 +17,10 @@ export function formatSpdx(manifest: Manifest): string {
   const { items, digest } = takeInventory(manifest);
   const { bundle, version, revision, license, summary, toolchain } = manifest;
   const name = `${bundle}-${version}-${revision}`;
-  const licenses = collectLicenses([manifest, toolchain, ...items].map((licensed) => licensed.license));
+  const embedded = items.flatMap((item) => item.embedded.map((each) => ({ within: item.part, ...each })));
+  const licenses = collectLicenses(
+    [manifest, toolchain, ...items, ...embedded].flatMap((licensed) => licensed.license ?? []),
+  );
   const root = refOf('bundle');
   const compiler = `SPDXRef-toolchain-${idOf(toolchain.name)}`;
   const document = {
@@ -40,6 +43,9 @@ export function formatSpdx(manifest: Manifest): string {
         },
       ),
       ...items.map((item) => itemPackage(item, licenses.nameOf(item.license))),
+      ...embedded.map((each) =>
+        embeddedPackage(each, each.license === undefined ? NOBODY_SAID : licenses.nameOf(each.license)),
+      ),
       packageOf({ ref: compiler, ...toolchain, license: licenses.nameOf(toolchain.license) }, {}),
     ],
     relationships: [
@@ -48,6 +54,11 @@ export function formatSpdx(manifest: Manifest): string {
         spdxElementId: root,
         relationshipType: 'CONTAINS',
         relatedSpdxElement: refOf(part),
+      })),
+      ...embedded.map(({ within, ref }): Relationship => ({
+        spdxElementId: refOf(within),
+        relationshipType: 'CONTAINS',
+        relatedSpdxElement: refOf(ref),
       })),
       ...dependencies(root, manifest.requires, items),
       ...items.flatMap(({ part, requires }) => dependencies(refOf(part), requires, items)),
@@ -89,15 +100,26 @@ function itemPackage({ part, name, version, kind, purl, cpe, archives }: Item, l
             packageFileName: archive.file,
             checksums: [{ algorithm: 'SHA256', checksumValue: archive.sha256 }],
           }),
-      externalRefs: [
-        { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl },
-        ...(cpe === undefined
-          ? []
-          : [{ referenceCategory: 'SECURITY', referenceType: 'cpe23Type', referenceLocator: cpe }]),
-      ],
+      externalRefs: externalRefs(purl, cpe),
       primaryPackagePurpose: kind === 'program' ? 'APPLICATION' : 'LIBRARY',
     },
   );
+}
+
+function embeddedPackage({ ref, name, version, purl, cpe }: EmbeddedItem, license: string): object {
+  return packageOf(
+    { ref: refOf(ref), name, version, license },
+    { externalRefs: externalRefs(purl, cpe), primaryPackagePurpose: 'LIBRARY' },
+  );
+}
+
+function externalRefs(purl: string, cpe: string | undefined): readonly object[] {
+  return [
+    { referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: purl },
+    ...(cpe === undefined
+      ? []
+      : [{ referenceCategory: 'SECURITY', referenceType: 'cpe23Type', referenceLocator: cpe }]),
+  ];
 }
 
 function dependencies(from: string, requires: readonly Part[], items: readonly Item[]): Relationship[] {
@@ -109,7 +131,7 @@ function dependencies(from: string, requires: readonly Part[], items: readonly I
   }));
 }
 
-function refOf(part: Part): string {
+function refOf(part: string): string {
   return `SPDXRef-${idOf(part)}`;
 }
 

@@ -1,10 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { auditTree } from '../../../src/audit/audit.ts';
 import type { AuditOptions } from '../../../src/audit/options.ts';
+import type { Bill } from '../../../src/domain/bill.ts';
 import { PLACEHOLDER_RPATH } from '../../../src/domain/layout.ts';
+import type { Embedded } from '../../../src/domain/manifest.ts';
 import type { Platform } from '../../../src/domain/platform.ts';
 import { run } from '../../../src/io/process.ts';
 import { relocateTree } from '../../../src/relocate/tree.ts';
@@ -84,6 +87,50 @@ describe.skipIf(compiler === undefined)('of programs linked by the host', () => 
 
   test('a plug-in without its host has symbols that nobody defines', async () => {
     expect(await audit({ hosts: [] })).toEqual(['undefined-symbol modules/plugin.so api']);
+  });
+
+  test('an old copy that was linked in is found once all is stripped, and so is what cargo-auditable lists', async () => {
+    const list = deflateSync(
+      JSON.stringify({
+        packages: [
+          { name: 'asn1', version: '0.16.2', source: 'crates.io' },
+          { name: 'cc', version: '1.0.0', source: 'crates.io', kind: 'build' },
+          { name: 'mine', version: '0.1.0', source: 'local' },
+        ],
+      }),
+    );
+    const source = `
+      static const char copyright[] = " inflate 1.2.11 Copyright 1995-2017 Mark Adler ";
+      __attribute__((section(".dep-v0"), used)) static const unsigned char list[] = {${[...list].join(',')}};
+      const char *old(int at) { return copyright + at; }`;
+    await compileLibrary('old', source, ['-O2', '-s']);
+    const bill: Bill = {
+      parts: new Map([['lib/libold.so', 'component:old']]),
+      components: [
+        { name: 'old', version: '1', requires: ['component:zlib'] },
+        { name: 'zlib', version: '1.3.2', requires: [] },
+      ],
+      embeds: [],
+    };
+    expect(await audit({ bill })).toEqual([
+      'unbilled-library lib/libold.so crate asn1 0.16.2',
+      'unbilled-library lib/libold.so zlib 1.2.11',
+    ]);
+    const declare = (purl: string, name: string, version: string): Embedded => ({
+      carrier: 'component:old',
+      name,
+      version,
+      purl,
+      source: 'recipe',
+    });
+    const embeds = [
+      declare('pkg:cargo/asn1@0.16.2', 'asn1', '0.16.2'),
+      declare('pkg:generic/zlib@1.2.11', 'zlib', '1.2.11'),
+    ];
+    expect(await audit({ bill: { ...bill, embeds } })).toEqual([]);
+    // What is declared has to be there.
+    await compileLibrary('old', 'int old(void) { return 1; }');
+    expect(await audit({ bill: { ...bill, embeds } })).toEqual(['unbilled-library . zlib 1.2.11']);
   });
 
   test('a library that lost a symbol since is found out, though the linker was told to allow it', async () => {

@@ -20,6 +20,16 @@ test('a sound release has no findings', async () => {
   expect(report).toMatchObject({ filesScanned: 8, elfFilesScanned: 5, floor: '2.14' });
 });
 
+test('what is found in files is told, also where there is no bill to hold it against', async () => {
+  const fault = FAULTS.find(({ rule }) => rule === 'unbilled-library');
+  await fault?.plant(root);
+  const { libraries } = await auditTree(root, { ...OPTIONS, bill: undefined });
+  expect(libraries).toEqual([
+    { path: 'lib/libgood.so.1', registry: 'generic', name: 'libyaml', versions: ['0.2.5'] },
+    { path: 'lib/libold.so', registry: 'generic', name: 'openssl', versions: ['1.1.1w'] },
+  ]);
+});
+
 test('every rule has a planted fault', () => {
   expect(RULES.map(({ name }) => name).filter((name) => !FAULTS.some(({ rule }) => rule === name))).toEqual(
     [],

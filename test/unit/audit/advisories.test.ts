@@ -115,6 +115,43 @@ describe('distributions of the Python index', () => {
     expect(await found(wheel('app', '1.1'))).toHaveLength(0);
   });
 
+  it('and those of other registries are told apart, each ordered in its own way', async () => {
+    const affected = (ecosystem: string, name: string): object => ({
+      package: { ecosystem, name },
+      ranges: [{ type: 'SEMVER', events: [{ introduced: '0.0.0-0' }, { fixed: '0.10.70' }] }],
+    });
+    await put([
+      {
+        id: 'RUSTSEC-2025-0004',
+        modified: '2025-02-02T00:00:00Z',
+        affected: [affected('crates.io', 'openssl')],
+      },
+      { id: 'GO-2025-1', modified: '2025-02-02T00:00:00Z', affected: [affected('Go', 'golang.org/x/net')] },
+    ]);
+    const inside = (name: string, version: string, purl: string): BilledPart => ({
+      part: `wheel:cryptography/${name}`,
+      version,
+      purl,
+    });
+    expect(await found(inside('cargo:openssl', '0.10.68', 'pkg:cargo/openssl@0.10.68'))).toEqual([
+      'RUSTSEC-2025-0004 ? 0.10.70',
+    ]);
+    expect(await found(inside('cargo:openssl', '0.10.70', 'pkg:cargo/openssl@0.10.70'))).toEqual([]);
+    expect(
+      await found(inside('golang:golang.org/x/net', 'v0.9.0', 'pkg:golang/golang.org/x/net@v0.9.0')),
+    ).toEqual(['GO-2025-1 ? 0.10.70']);
+    const { feeds, unchecked } = await lookUp(
+      [
+        inside('cargo:openssl', '0.10.70', 'pkg:cargo/openssl@0.10.70'),
+        inside('openssl', '3.3.2', 'pkg:generic/openssl@3.3.2'),
+        wheel('openssl', '0.1'),
+      ],
+      { now: Date.parse('2026-11-21') },
+    );
+    expect(feeds.map(({ feed }) => feed)).toEqual(['crates.io']);
+    expect(unchecked).toEqual(['wheel:cryptography/openssl', 'wheel:openssl']);
+  });
+
   it('count as affected while no fix is named', async () => {
     await put([PYSEC_2012_19]);
     expect(await found(wheel('keystone', '30.0.0'))).toEqual(['CVE-2012-3542=PYSEC-2012-19 ?']);

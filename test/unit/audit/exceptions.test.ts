@@ -64,6 +64,7 @@ describe('formatAudit', () => {
     filesScanned: 10,
     elfFilesScanned: 4,
     floor: '2.17',
+    libraries: [],
     rules: ['needed-library', 'placeholder'],
     findings: applyExceptions(
       [needed, { ...needed, path: 'bin/tool' }, { ...needed, path: 'lib/z.so', remedy: 'move it' }, FINDING],
@@ -95,7 +96,7 @@ describe('formatAudit', () => {
   });
 
   test('a clean report is one line', () => {
-    const clean = { filesScanned: 1, elfFilesScanned: 1, rules: [], findings: [] };
+    const clean = { filesScanned: 1, elfFilesScanned: 1, libraries: [], rules: [], findings: [] };
     expect(formatAudit(clean)).toEqual(['clean: 1 files, 1 of them ELF, against 0 rules; no glibc needed']);
     expect(failures(clean)).toEqual([]);
   });

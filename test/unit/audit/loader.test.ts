@@ -17,7 +17,7 @@ function release(files: Readonly<Record<string, ElfPlan | string>>): ReleaseFile
       path,
       kind: 'file',
       mode: 0o755,
-      elf: { path, file, symbols: readSymbols(bytes, file), definitions: new Map() },
+      elf: { path, file, symbols: readSymbols(bytes, file), definitions: new Map(), libraries: [] },
     };
   });
   const parents = Object.keys(files).flatMap((file) =>

@@ -29,6 +29,7 @@ const component: Component = {
   drop: [],
   expect: [],
   exceptions: [],
+  embeds: [],
   statements: [],
   pluginHosts: [],
   distributions: [],

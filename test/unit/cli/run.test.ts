@@ -53,6 +53,7 @@ const audit: AuditReport = {
   filesScanned: 9,
   elfFilesScanned: 3,
   floor: '2.17',
+  libraries: [],
   rules: ['glibc-floor'],
   findings: [],
 };

@@ -58,6 +58,34 @@ const MANIFEST: Manifest = {
       requires: [],
     },
   ],
+  embeds: [
+    {
+      carrier: 'component:cpython',
+      name: 'zlib',
+      version: '1.3',
+      purl: 'pkg:generic/zlib@1.3',
+      license: 'Zlib OR LicenseRef-ours',
+      source: 'build',
+    },
+    {
+      carrier: 'wheel:app',
+      name: 'openssl',
+      version: '4.0.3',
+      purl: 'pkg:generic/openssl@4.0.3',
+      license: 'Apache-2.0',
+      cpe: 'cpe:2.3:a:openssl:openssl',
+      repository: { url: 'https://github.com/openssl/openssl', tag: 'openssl-4.0.3' },
+      source: 'recipe',
+      reason: 'The version in the file',
+    },
+    {
+      carrier: 'wheel:app',
+      name: 'openssl',
+      version: '0.10.81',
+      purl: 'pkg:cargo/openssl@0.10.81',
+      source: 'bill',
+    },
+  ],
   files: [
     { path: 'bin/python3', part: 'component:cpython', mode: '755', size: 1, sha256: digest('1') },
     { path: 'lib/app.py', part: 'wheel:app', mode: '644', size: 1, sha256: digest('2') },
@@ -104,6 +132,29 @@ describe('CycloneDX', () => {
     });
   });
 
+  it('has what is inside a part nested in it, each by names and who says so', () => {
+    expect(part('component:cpython')).toMatchObject({
+      components: [{ 'bom-ref': 'component:cpython/zlib@1.3', name: 'zlib', version: '1.3' }],
+    });
+    expect(part('wheel:app')).toMatchObject({
+      components: [
+        {
+          'bom-ref': 'wheel:app/openssl@4.0.3',
+          cpe: 'cpe:2.3:a:openssl:openssl:4.0.3:*:*:*:*:*:*:*',
+          purl: 'pkg:generic/openssl@4.0.3',
+          externalReferences: [{ type: 'vcs', comment: 'tag openssl-4.0.3' }],
+          properties: [
+            { name: 'ksbundle:linkage', value: 'static' },
+            { name: 'ksbundle:source', value: 'a declaration in the recipe' },
+            { name: 'ksbundle:reason', value: 'The version in the file' },
+          ],
+        },
+        { 'bom-ref': 'wheel:app/cargo:openssl@0.10.81', purl: 'pkg:cargo/openssl@0.10.81' },
+      ],
+    });
+    expect(part('wheel:lib')).not.toHaveProperty('components');
+  });
+
   it('tells what is linked in and what needs what', () => {
     expect(part('component:zlib')).toMatchObject({
       properties: expect.arrayContaining([{ name: 'ksbundle:linkage', value: 'static' }]) as unknown,
@@ -148,6 +199,9 @@ describe('SPDX', () => {
       'zlib',
       'app',
       'lib',
+      'zlib',
+      'openssl',
+      'openssl',
       'zig',
     ]);
     const [bundle, cpython, zlib] = ['bundle', 'component-cpython', 'component-zlib'].map(
@@ -158,6 +212,11 @@ describe('SPDX', () => {
         { spdxElementId: bundle, relationshipType: 'CONTAINS', relatedSpdxElement: zlib },
         { spdxElementId: bundle, relationshipType: 'DEPENDS_ON', relatedSpdxElement: cpython },
         { spdxElementId: cpython, relationshipType: 'STATIC_LINK', relatedSpdxElement: zlib },
+        {
+          spdxElementId: 'SPDXRef-wheel-app',
+          relationshipType: 'CONTAINS',
+          relatedSpdxElement: 'SPDXRef-wheel-app-cargo-openssl-0.10.81',
+        },
       ]),
     );
   });

@@ -1,0 +1,28 @@
+import type { ElfHeader } from './header.ts';
+
+/** Where the file header has the index of the section of section names. */
+const NAMES_INDEX = 62;
+const SECTION_SIZE = 64;
+
+/** The bytes of a section; undefined if there is none of that name, or the table of sections is not sound: no loader reads it. */
+export function sectionNamed(bytes: Buffer, { sectionHeaders }: ElfHeader, name: string): Buffer | undefined {
+  const { offset, entrySize, count } = sectionHeaders;
+  if (offset === 0 || entrySize < SECTION_SIZE || offset + count * entrySize > bytes.length) return undefined;
+  const headerOf = (index: number): Buffer =>
+    bytes.subarray(offset + index * entrySize, offset + (index + 1) * entrySize);
+  const namesIndex = bytes.readUInt16LE(NAMES_INDEX);
+  if (namesIndex >= count) return undefined;
+  const names = contentOf(bytes, headerOf(namesIndex));
+  const wanted = Buffer.from(`${name}\0`, 'latin1');
+  for (let index = 0; index < count; index += 1) {
+    const header = headerOf(index);
+    const at = header.readUInt32LE(0);
+    if (names.subarray(at, at + wanted.length).equals(wanted)) return contentOf(bytes, header);
+  }
+  return undefined;
+}
+
+function contentOf(bytes: Buffer, header: Buffer): Buffer {
+  const start = Number(header.readBigUInt64LE(24));
+  return bytes.subarray(start, start + Number(header.readBigUInt64LE(32)));
+}
