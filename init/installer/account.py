@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from . import files
+from . import deputy, files
 from .capability import keep_low_ports
 from .errors import Problem
 from .release import Release
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -50,22 +52,10 @@ class Account:
 
         return keep_low_ports(drop) if low_ports else drop
 
-    @contextmanager
-    def acting(self) -> Iterator[None]:
-        """Files are opened with the account's rights, so that no link it made leads root elsewhere."""
-        if not self.switch:
-            yield
-            return
-        group, groups = os.getegid(), os.getgroups()
-        os.setgroups([self.gid])
-        os.setegid(self.gid)
-        os.seteuid(self.uid)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-            os.setegid(group)
-            os.setgroups(groups)
+    def run(self, function: Callable[..., Value], *arguments: Any) -> Value:
+        """What the function returns, plain data of JSON, with the account's rights and no other; see deputy.py."""
+        become = self.become()
+        return function(*arguments) if become is None else deputy.run(become, function, arguments)
 
 
 def service_environment(release: Release, temporary: str) -> Mapping[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
-from . import changes, files, receipt, report, service, space
+from . import changes, files, lock, receipt, report, service, space, trees
 from .changes import Kind, Recorded
 from .errors import Exit, Failure, Problem, problems_of
 from .journal import Journal
@@ -33,8 +32,9 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
     if plan.former_owner is not None and site.account.owner is not None:
         journal.step("hand over", account=site.account.name)
         service.take_down(session, site)
-        files.hand_over(site.instance.root, plan.former_owner, site.account.owner)
-    files.give(site.instance.lock, site.account.readable, 0o640)
+        trees.hand_over(site.instance.root, plan.former_owner, site.account.owner)
+    if site.account.switch:
+        lock.keep_to_root(site.instance.lock)
     make_directories(product, site)
     with ExitStack() as loaded:
         with _room(session, plan) as give_room:
@@ -88,7 +88,7 @@ def unused_directories(session: Session, site: Site, recorded: Recorded) -> list
 
 def _remove_unused_directories(session: Session, site: Site, recorded: Recorded) -> None:
     for directory in unused_directories(session, site, recorded):
-        os.rmdir(session.instance.path(directory))
+        files.remove_directory(session.instance.path(directory))
 
 
 def _migration(session: Session, site: Site, plan: Plan) -> AbstractContextManager[Callable[[], None]]:

@@ -13,7 +13,7 @@ import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Any, BinaryIO
@@ -21,6 +21,7 @@ from typing import IO, Any, BinaryIO
 from . import files
 from .errors import Exit, Failure, Problem
 from .files import Owner
+from .instance import OWN_NAMES, check_name
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -28,6 +29,9 @@ RECEIPT = "receipt.json"
 _PIECE = 1 << 20
 #: No list of an instance's files comes near; it keeps a damaged size from filling the memory.
 _LONGEST_MANIFEST = 16 << 20
+_LONGEST_RECEIPT = 16 << 20
+#: Rights to write that nobody but a file's owner gets, whatever an archive says.
+_OPEN = 0o022
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Source:
     content: bytes = b""
     file: str = ""
 
-    def open(self) -> IO[bytes]:
-        return open(self.file, "rb") if self.file else BytesIO(self.content)
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        return files.opened(self.file) if self.file else BytesIO(self.content)
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,8 @@ def read(path: str) -> Archive:
     with _reading(path) as (facts, members):
         entries = _parse_entries(facts)
         for entry, pieces in _checked(entries, members):
-            content = list(pieces)
-            receipt = b"".join(content) if entry.path == RECEIPT else receipt
+            for piece in pieces:
+                receipt += piece if entry.path == RECEIPT else b""
         if RECEIPT not in entries:
             raise ValueError("it holds no receipt")
     return Archive(path, facts, entries, receipt)
@@ -108,10 +112,16 @@ def extract(archive: Archive, directory: str, owner_of: Callable[[str], Owner | 
     """Puts the files below `directory`, an empty one, and makes them last. Raises as `read` does."""
     with _reading(archive.path) as (_, members):
         for entry, pieces in _checked(archive.entries, members):
+            _make_parents(directory, entry.path)
             target = os.path.join(directory, entry.path)
-            os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-            with files.replacing(target, entry.mode, owner_of(entry.path)) as file:
+            with files.replacing(target, entry.mode & ~_OPEN, owner_of(entry.path)) as file:
                 file.writelines(pieces)
+
+
+def _make_parents(directory: str, path: str) -> None:
+    for index, character in enumerate(path):
+        if character == "/":
+            files.ensure_directory(os.path.join(directory, path[:index]), 0o700)
 
 
 _Members = Iterator[tuple[str, IO[bytes]]]
@@ -161,18 +171,19 @@ def _members(tar: tarfile.TarFile) -> _Members:
     while (member := tar.next()) is not None:
         content = tar.extractfile(member) if member.isreg() else None
         if content is None:
-            raise ValueError(f"{member.name} is no regular file")
+            raise ValueError(f"{member.name!r} is no regular file")
         yield member.name, content
 
 
 def _parse_entries(facts: Mapping[str, Any]) -> dict[str, Entry]:
     rows = [Entry(row["path"], int(row["mode"]), int(row["size"]), row["sha256"]) for row in facts["files"]]
     for row in rows:
-        parts = row.path.split("/")
-        if "\0" in row.path or any(part in ("", ".", "..") for part in parts):
-            raise ValueError(f"{row.path!r} is no plain relative name")
+        if check_name(row.path).partition("/")[0] in OWN_NAMES:
+            raise ValueError(f"{row.path} is nothing that a backup holds")
         if row.mode & ~0o777:
             raise ValueError(f"{row.path} has a mode that no file of an instance has")
+        if row.size < 0 or (row.path == RECEIPT and row.size > _LONGEST_RECEIPT):
+            raise ValueError(f"{row.path} has a size that no file of an instance has")
     return {row.path: row for row in rows}
 
 
@@ -182,16 +193,19 @@ def _checked(entries: Mapping[str, Entry], members: _Members) -> Iterator[tuple[
     for name, content in members:
         entry = left.pop(name, None)
         if entry is None:
-            raise ValueError(f"it holds {name}, which it does not list, or twice")
+            raise ValueError(f"it holds {name!r}, which it does not list, or twice")
         yield entry, _pieces(entry, content)
     if left:
         raise ValueError(f"it lacks {', '.join(sorted(left)[:5])}")
 
 
 def _pieces(entry: Entry, content: IO[bytes]) -> Iterator[bytes]:
-    digest = hashlib.sha256()
+    digest, left = hashlib.sha256(), entry.size
     while piece := content.read(_PIECE):
+        left -= len(piece)
+        if left < 0:
+            raise ValueError(f"{entry.path} is larger than it lists")
         digest.update(piece)
         yield piece
-    if digest.hexdigest() != entry.sha256:
+    if left or digest.hexdigest() != entry.sha256:
         raise ValueError(f"{entry.path} is not as it was stored")

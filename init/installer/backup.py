@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
 
-from . import archive, clock, files, report
+from . import archive, clock, files, preflight, report, trees
 from .archive import Source
 from .errors import Exit, Failure, Problem
-from .instance import CONFIGURATION, Instance
+from .instance import CONFIGURATION, Instance, check_name
 from .product import Site, make_directories
 from .receipt import Receipt, timestamp
 from .session import Session
+from .trees import Found
 
 #: How many of those that bootstrap made by itself are kept.
 KEPT = 5
+#: Bytes that all files of a backup but databases may have: they are keys, passwords and settings, held in memory.
+LARGEST = 128 << 20
 
 _AUTOMATIC = re.compile(r".*-before-[a-z]+(?:-[0-9]+)?\.tar\.gz")
 
@@ -60,7 +63,8 @@ def take(session: Session, site: Site, reason: str) -> str:
 def space_needed(session: Session) -> int:
     """Bytes that a backup may take while it is written: a copy of the database, and the file."""
     databases = [session.instance.path(name) for name in session.product.DATABASES]
-    return 2 * sum(os.path.getsize(path) for path in databases if os.path.exists(path)) + (1 << 20)
+    found = [status for status in map(files.status, databases) if status is not None]
+    return 2 * sum(status.st_size for status in found) + (1 << 20)
 
 
 def _operators_path(session: Session, recorded: Receipt, file: str | None) -> str:
@@ -73,7 +77,7 @@ def _operators_path(session: Session, recorded: Receipt, file: str | None) -> st
 def _make_directory(instance: Instance) -> None:
     """Makes the instance's own directory of backups, without what a run that was cut off had begun to write there."""
     files.ensure_directory(instance.backups, 0o700)
-    for name in os.listdir(instance.backups):
+    for name in files.names(instance.backups):
         if name.endswith(files.TEMPORARY_SUFFIX):
             files.remove(os.path.join(instance.backups, name))
 
@@ -82,7 +86,7 @@ def resolve_target(session: Session, recorded: Receipt, file: str) -> str:
     """Absolute path of a backup that is to be written to `file`, or into that directory. Raises PREFLIGHT if it cannot
     be."""
     path = os.path.abspath(file)
-    path = _unused(path, _name(recorded)) if os.path.isdir(path) else path
+    path = _unused(path, _name(recorded)) if files.is_directory(path) else path
     _check_target(session, path)
     return path
 
@@ -94,8 +98,8 @@ def _check_target(session: Session, path: str) -> None:
         (
             why
             for wrong, why in (
-                (os.path.lexists(path), "there is a file of that name, and no backup replaces another"),
-                (not os.path.isdir(directory), "there is no such directory"),
+                (files.is_taken(path), "there is a file of that name, and no backup replaces another"),
+                (not files.is_directory(directory), "there is no such directory"),
                 (not os.access(directory, os.W_OK | os.X_OK), "the directory is not writable for this user"),
                 (inside, "it lies in the release, which never changes"),
             )
@@ -115,22 +119,23 @@ def _name(recorded: Receipt) -> str:
 def _unused(directory: str, stem: str) -> str:
     number = 1
     path = os.path.join(directory, f"{stem}.tar.gz")
-    while os.path.lexists(path):
+    while files.is_taken(path):
         number += 1
         path = os.path.join(directory, f"{stem}-{number}.tar.gz")
     return path
 
 
 def _prune(directory: str, needed: set[str]) -> None:
-    automatic = [entry for entry in os.scandir(directory) if _AUTOMATIC.fullmatch(entry.name)]
-    for entry in sorted(automatic, key=_age)[KEPT:]:
-        if os.path.join(os.path.basename(directory), entry.name) not in needed:
-            files.remove(entry.path)
+    automatic = [os.path.join(directory, name) for name in files.names(directory) if _AUTOMATIC.fullmatch(name)]
+    for path in sorted(automatic, key=_age)[KEPT:]:
+        if os.path.join(os.path.basename(directory), os.path.basename(path)) not in needed:
+            files.remove(path)
 
 
-def _age(entry: os.DirEntry[str]) -> tuple[bool, float]:
+def _age(path: str) -> tuple[bool, float]:
     """Sorts the newest first. What a clock that was ahead left counts as the oldest."""
-    made = entry.stat(follow_symlinks=False).st_mtime
+    found = files.status(path, follow=False)
+    made = found.st_mtime if found is not None else 0.0
     return clock.is_ahead(made), -made
 
 
@@ -139,9 +144,9 @@ def write(session: Session, site: Site, path: str) -> None:
     recorded = session.receipt or session.installed()
     make_directories(session.product, site)
     copies = os.path.join(session.instance.temporary, "backup")
-    with site.account.acting():
-        shutil.rmtree(copies, ignore_errors=True)
-        os.mkdir(copies, 0o700)
+    trees.remove(copies, lenient=True)
+    files.ensure_directory(copies, 0o700, site.account.owner)
+    preflight.check_space(copies, space_needed(session))
     try:
         sources = [*_plain_files(session, recorded), *_databases(session, site, copies)]
         facts = {
@@ -154,8 +159,7 @@ def write(session: Session, site: Site, path: str) -> None:
         with files.replacing(path, 0o600) as stream:
             archive.write(stream, facts, sources)
     finally:
-        with site.account.acting():
-            shutil.rmtree(copies, ignore_errors=True)
+        trees.remove(copies, lenient=True)
 
 
 def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
@@ -163,7 +167,9 @@ def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
         database = session.instance.path(name)
         copy = os.path.join(copies, os.path.basename(name))
         session.product.copy_data(site, database, copy)
-        yield Source(name, _rights(os.stat(database)), file=copy)
+        with files.opened(database) as file:
+            rights = _rights(os.fstat(file.fileno()))
+        yield Source(name, rights, file=copy)
 
 
 def _rights(status: os.stat_result) -> int:
@@ -173,13 +179,15 @@ def _rights(status: os.stat_result) -> int:
 
 def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
     """The receipt, keys and passwords, the rendered files, and the operator's own beside them."""
-    instance = session.instance
+    instance, left = session.instance, LARGEST
     paths = {instance.receipt: None, **dict.fromkeys(plain_files(session, recorded.files))}
     for path in paths:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            rights = _rights(os.fstat(descriptor))
-            yield Source(os.path.relpath(path, instance.root), rights, content=file.read())
+        with files.opened(path) as file:
+            rights, content = _rights(os.fstat(file.fileno())), files.read_whole(file, path)
+        left -= len(content)
+        if left < 0:
+            raise OSError(errno.EFBIG, f"all files of a backup but databases are larger than {LARGEST >> 20} MiB", path)
+        yield Source(os.path.relpath(path, instance.root), rights, content=content)
 
 
 def plain_files(session: Session, rendered: Iterable[str]) -> Iterator[str]:
@@ -187,40 +195,32 @@ def plain_files(session: Session, rendered: Iterable[str]) -> Iterator[str]:
     for the place that they are needed at."""
     inside = [path for path in rendered if not os.path.isabs(path)]
     for name in (CONFIGURATION, *session.product.SECRETS, *inside):
-        yield from _regular_files(session.instance.path(name))
+        for entry in trees.below(session.instance.path(name)):
+            # What a writer that was killed left is no part of the instance.
+            if _is_kept(session.instance, entry) and not entry.at.path.endswith(files.TEMPORARY_SUFFIX):
+                yield entry.at.path
 
 
 def warn_of_skipped(session: Session) -> None:
     """Names what stands where files of a backup do and is none: it would be missed only after a restore."""
     names = (CONFIGURATION, *session.product.SECRETS)
-    found = [path for name in names for path in _below(session.instance.path(name)) if not _is_regular(path)]
+    below = (entry for name in names for entry in trees.below(session.instance.path(name)))
+    found = [entry.at.path for entry in below if not _is_kept(session.instance, entry)]
     if found:
         report.warn(
             Problem(
                 "something is not in the backup",
-                why="only regular files are; links are not followed, since the service's account may have made them",
+                why="only regular files with one plain name are, the rest may be the work of the service's account",
                 details=sorted(found),
                 hint="put the files themselves there, or save what the links lead to by yourself",
             )
         )
 
 
-def _regular_files(root: str) -> list[str]:
-    """Every regular file at or below `root`, but what a writer that was killed left. Links are not followed: the
-    service's account may have made them."""
-    return sorted(path for path in _below(root) if _is_regular(path) and not path.endswith(files.TEMPORARY_SUFFIX))
-
-
-def _below(root: str) -> Iterator[str]:
-    """The file `root`, or everything below it that is no directory."""
-    if not os.path.isdir(root) or os.path.islink(root):
-        if os.path.lexists(root):
-            yield root
-        return
-    with os.scandir(root) as entries:
-        for entry in entries:
-            yield from _below(entry.path)
-
-
-def _is_regular(path: str) -> bool:
-    return stat.S_ISREG(os.lstat(path).st_mode)
+def _is_kept(instance: Instance, entry: Found) -> bool:
+    """Whether a backup can hold it, so that a restore takes it: the service's account may have made anything of it."""
+    try:
+        check_name(os.path.relpath(entry.at.path, instance.root))
+    except ValueError:
+        return False
+    return entry.is_plain

@@ -91,8 +91,10 @@ def _change(instance: Instance, file: RenderedFile, known: Recorded, written: Wr
 
 
 def _rights(path: str) -> tuple[int, Owner | None]:
-    status = os.lstat(path)
-    return stat.S_IMODE(status.st_mode), Owner(status.st_uid, status.st_gid) if os.geteuid() == 0 else None
+    found = files.status(path, follow=False)
+    if found is None:
+        return 0, None
+    return stat.S_IMODE(found.st_mode), Owner(found.st_uid, found.st_gid) if os.geteuid() == 0 else None
 
 
 def write(instance: Instance, change: Change) -> None:
@@ -123,8 +125,8 @@ def unused_directories(instance: Instance, recorded: Recorded, wanted: Collectio
     return [
         directory
         for directory in sorted(former)
-        if os.path.isdir(instance.path(directory))
-        and all(os.path.join(directory, name) in recorded for name in os.listdir(instance.path(directory)))
+        if files.is_directory(instance.path(directory))
+        and all(os.path.join(directory, name) in recorded for name in files.names(instance.path(directory)))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Files written so that they are whole or not there, whatever happens meanwhile."""
+"""Files written so that they are whole or not there, whatever happens meanwhile. For paths, see boundary.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
+from . import boundary
+from .boundary import Place, is_absence
+
 #: Ending of names of files that are being written; a left-over one is of no value.
 TEMPORARY_SUFFIX = ".ksb-tmp"
+#: Bytes that a file which is read as a whole may have: sparse ones may claim more than any memory holds.
+LARGEST = 64 << 20
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 @dataclass(frozen=True)
@@ -30,34 +37,111 @@ def digest(content: bytes) -> str:
 
 
 def digest_file(path: str) -> str:
-    with open(path, "rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """The file, to be read. Where others than root may put anything, root reads regular files with one name only."""
+    with naming(path), os.fdopen(open_plain(path), "rb") as file:
+        yield file
+
+
+def open_plain(path: str, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file that is there. Raises Refused where root must not rely on it."""
+    with boundary.place(path, follow=True) as at:
+        descriptor = at.open(flags)
+        try:
+            if at.guarded:
+                _check_plain(path, os.fstat(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def _check_plain(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise boundary.refuse(path, "something that is no regular file stands there")
+    if status.st_nlink != 1:
+        raise boundary.refuse(path, "the file has a second name, and stands")
+
+
 def read(path: str) -> bytes | None:
-    """The file's content; None if there is no such file, or cannot be one."""
+    """The file's content; None if there is no such file, or cannot be one. Raises EFBIG for more than LARGEST."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        with opened(path) as file:
+            return read_whole(file, path)
     except OSError as error:
         if not is_absence(error):
             raise
         return None
 
 
-def is_absence(error: OSError) -> bool:
-    """Whether it says that there is nothing of that name, or that there cannot be."""
-    return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+def read_whole(file: BinaryIO, path: str) -> bytes:
+    content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST >> 20} MiB", path)
+    return content
 
 
 def tail(path: str, lines: int = 8) -> list[str]:
-    """The last lines of a log."""
+    """The last lines of a log; none if it cannot be read, or is no regular file."""
     try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.path.getsize(path) - 65536))
-            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+        with opened(path) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return []
+            file.seek(max(0, status.st_size - 65536))
+            return file.read(65536).decode("utf-8", "replace").splitlines()[-lines:]
     except OSError:
         return []
+
+
+def status(path: str, *, follow: bool = True) -> os.stat_result | None:
+    """Facts of what has the name, behind the links that may be followed; None if there is nothing, or cannot be."""
+    try:
+        with boundary.place(path, follow=follow) as at:
+            return os.stat(at.name, dir_fd=at.directory, follow_symlinks=follow and at.directory is None)
+    except OSError as error:
+        if not is_absence(error):
+            raise
+        return None
+
+
+def exists(path: str) -> bool:
+    """Whether there is something of that name that this user can reach; a link that leads nowhere is nothing."""
+    try:
+        return status(path) is not None
+    except OSError:
+        return False
+
+
+def is_taken(path: str) -> bool:
+    """Whether there is something of that name, be it a link that leads nowhere."""
+    return status(path, follow=False) is not None
+
+
+def is_mount(path: str) -> bool:
+    """Whether a directory is a file system of its own."""
+    one, other = status(path, follow=False), status(os.path.dirname(path))
+    return one is not None and other is not None and one.st_dev != other.st_dev
+
+
+def is_directory(path: str) -> bool:
+    """Whether it is one, or a link to one that may be followed."""
+    try:
+        found = status(path)
+    except OSError:
+        return False
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def names(path: str) -> list[str]:
+    """What a directory holds, sorted."""
+    with boundary.directory(path) as descriptor:
+        return boundary.names(descriptor, path)
 
 
 @contextmanager
@@ -82,30 +166,32 @@ def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None =
 @contextmanager
 def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[BinaryIO]:
     """A file to write to that takes the place of `path` when the block ends well; otherwise nothing is changed."""
-    temporary = path + TEMPORARY_SUFFIX
-    remove(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with naming(path), os.fdopen(descriptor, "wb") as file:
-            if owner is not None:
-                os.fchown(descriptor, owner.uid, owner.gid)
-            os.fchmod(descriptor, mode)
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        os.rename(temporary, path)
-    except BaseException:
-        remove(temporary)
-        raise
-    sync_directory(os.path.dirname(path))
+    with boundary.place(path) as at:
+        new = at.beside(TEMPORARY_SUFFIX)
+        _remove(new)
+        descriptor = new.open(_NEW)
+        try:
+            with naming(path), os.fdopen(descriptor, "wb") as file:
+                if owner is not None:
+                    os.fchown(descriptor, owner.uid, owner.gid)
+                os.fchmod(descriptor, mode)
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+            os.rename(new.name, at.name, src_dir_fd=at.directory, dst_dir_fd=at.directory)
+        except BaseException:
+            _remove(new)
+            raise
+        at.sync_directory()
 
 
 @contextmanager
 def reserving(path: str, size: int) -> Iterator[Callable[[], object]]:
     """Keeps `size` bytes of the disk that `path` lies on until the block ends, or what it yields is called."""
     temporary = path + TEMPORARY_SUFFIX
-    remove(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with boundary.place(temporary) as at:
+        _remove(at)
+        descriptor = at.open(_NEW)
     try:
         with naming(path):
             try:
@@ -117,95 +203,125 @@ def reserving(path: str, size: int) -> Iterator[Callable[[], object]]:
         remove(temporary)
 
 
-def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
-    """Makes the directory, or corrects its mode and owner. True if anything had to be done."""
-    created = False
+@contextmanager
+def appending(path: str, mode: int, owner: Owner | None, *, anew: bool = False) -> Iterator[int]:
+    """A descriptor that adds to a log, which is made where it is missing and belongs to `owner` then; `anew` empties it
+    first. Raises Refused for whatever is no log of the owner's, or of root's."""
+    with boundary.place(path, follow=True) as at:
+        descriptor = at.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.mkdir(path, 0o700)
-        created = True
-    except FileExistsError:
-        pass
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        changed = created
         with naming(path):
-            if owner is not None and (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
+            found = os.fstat(descriptor)
+            if at.guarded:
+                _check_plain(path, found)
+            if owner is not None and found.st_uid != owner.uid:
+                if found.st_uid != 0:
+                    raise boundary.refuse(path, "somebody else's file stands there")
                 os.fchown(descriptor, owner.uid, owner.gid)
-                changed = True
-            if status.st_mode & 0o7777 != mode:
                 os.fchmod(descriptor, mode)
-                changed = True
+            elif owner is None and found.st_size == 0:
+                os.fchmod(descriptor, mode)
+            if anew and stat.S_ISREG(found.st_mode):
+                os.ftruncate(descriptor, 0)
+            # Who inherits it may wait for the disk.
+            os.set_blocking(descriptor, True)
+            yield descriptor
     finally:
         os.close(descriptor)
-    if created:
-        sync_directory(os.path.dirname(path))
+
+
+def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
+    """Makes the directory, or corrects its mode and owner. True if anything had to be done."""
+    with boundary.place(path) as at:
+        changed = False
+        try:
+            os.mkdir(at.name, 0o700, dir_fd=at.directory)
+            changed = True
+        except FileExistsError:
+            pass
+        descriptor = _open_directory(at)
+        try:
+            found = os.fstat(descriptor)
+            if owner is not None and (found.st_uid, found.st_gid) != (owner.uid, owner.gid):
+                if at.guarded and found.st_uid not in (0, owner.uid):
+                    raise boundary.refuse(path, "somebody else's directory stands there")
+                os.fchown(descriptor, owner.uid, owner.gid)
+                changed = True
+            if changed or found.st_mode & 0o7777 != mode:
+                os.fchmod(descriptor, mode)
+                changed = changed or found.st_mode & 0o7777 != mode
+        finally:
+            os.close(descriptor)
+        if changed:
+            at.sync_directory()
     return changed
 
 
-def give(path: str, owner: Owner | None, mode: int | None = None) -> None:
-    """Changes owner and mode of a plain file. A link is left alone: it may have been made to lead elsewhere."""
-    if stat.S_ISREG(os.lstat(path).st_mode):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            status = os.fstat(descriptor)
-            if status.st_nlink != 1:
-                return
-            if owner is not None and (status.st_uid, status.st_gid) != (owner.uid, owner.gid):
-                os.fchown(descriptor, owner.uid, owner.gid)
-            if mode is not None and stat.S_IMODE(status.st_mode) != mode:
-                os.fchmod(descriptor, mode)
-        finally:
-            os.close(descriptor)
+def make_parents(path: str, mode: int) -> None:
+    """Makes the directories above, where they are missing."""
+    parent = os.path.dirname(path)
+    if not is_directory(parent):
+        make_parents(parent, mode)
+        ensure_directory(parent, mode)
 
 
-def hand_over(root: str, former: Owner, owner: Owner) -> None:
-    """Gives `owner` what is `former`'s at and below `root`, `root` last; links themselves, not what they lead to."""
-    for _, directories, others, descriptor in os.fwalk(root, topdown=False):
-        for name in [*directories, *others]:
-            status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            uid, gid = _successor(status, former, owner)
-            if (uid, gid) != (-1, -1):
-                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
-    os.chown(root, *_successor(os.lstat(root), former, owner), follow_symlinks=False)
-
-
-def _successor(status: os.stat_result, former: Owner, owner: Owner) -> tuple[int, int]:
-    """The ids to give; -1 keeps one as it is."""
-    return owner.uid if status.st_uid == former.uid else -1, owner.gid if status.st_gid == former.gid else -1
+def _open_directory(at: Place) -> int:
+    try:
+        return os.open(at.name, os.O_RDONLY | os.O_DIRECTORY | boundary.SAFE, dir_fd=at.directory)
+    except OSError as error:
+        if at.guarded and error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise boundary.refuse(at.path, "something that is no directory stands there") from error
+        raise
 
 
 def move(source: str, target: str) -> None:
     """Gives a file another name, which may be on another file system. The target is whole or not there."""
     try:
-        os.rename(source, target)
+        rename(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        status = os.stat(source)
-        with open(source, "rb") as old, replacing(target, stat.S_IMODE(status.st_mode), _owner(status)) as new:
-            shutil.copyfileobj(old, new)
-        os.unlink(source)
+        with opened(source) as old:
+            found = os.fstat(old.fileno())
+            with replacing(target, stat.S_IMODE(found.st_mode), _owner(found)) as new:
+                shutil.copyfileobj(old, new)
+        remove(source)
 
 
-def _owner(status: os.stat_result) -> Owner | None:
-    return Owner(status.st_uid, status.st_gid) if os.geteuid() == 0 else None
+def rename(source: str, target: str) -> None:
+    """Gives a file or a directory another name on the same file system."""
+    with boundary.place(source) as old, boundary.place(target) as new:
+        os.rename(old.name, new.name, src_dir_fd=old.directory, dst_dir_fd=new.directory)
+
+
+def _owner(found: os.stat_result) -> Owner | None:
+    return Owner(found.st_uid, found.st_gid) if os.geteuid() == 0 else None
 
 
 def sync_directory(path: str) -> None:
     """Makes renames in the directory last through a crash."""
-    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with naming(path):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with boundary.directory(path or ".") as descriptor:
+        os.fsync(descriptor)
 
 
 def remove(path: str) -> bool:
-    """Removes a file; False if it was not there."""
+    """Removes a file, or a link itself; False if it was not there."""
     try:
-        os.unlink(path)
+        with boundary.place(path) as at:
+            return _remove(at)
+    except FileNotFoundError:
+        return False
+
+
+def _remove(at: Place) -> bool:
+    try:
+        os.unlink(at.name, dir_fd=at.directory)
     except FileNotFoundError:
         return False
     return True
+
+
+def remove_directory(path: str) -> None:
+    """Removes an empty directory."""
+    with boundary.place(path) as at:
+        os.rmdir(at.name, dir_fd=at.directory)

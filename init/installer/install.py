@@ -99,7 +99,7 @@ def _make_account(session: Session, site: Site) -> Site:
 def _make_root(site: Site) -> None:
     # An operator may have made a link to where it shall lie.
     root = os.path.realpath(site.instance.root)
-    os.makedirs(os.path.dirname(root), mode=0o755, exist_ok=True)
+    files.make_parents(root, 0o755)
     files.ensure_directory(root, 0o750, site.account.readable)
 
 

@@ -4,9 +4,30 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from unicodedata import category
+
+from . import files
 
 #: Directory of an instance with rendered files, and those of the operator beside them.
 CONFIGURATION = "etc"
+#: Where the units of an instance that systemd runs lie.
+UNIT_DIRECTORY = "/etc/systemd/system"
+UNIT_ENDINGS = (".service", ".target", ".timer")
+#: Names in an instance that are bootstrap's own business, or the running service's: no backup brings them, and no
+#: receipt names them as files that were rendered.
+OWN_NAMES = frozenset({"journal", "lock", "backups", "restoring", "log", "run", "tmp"})
+
+
+def check_name(name: object, *, units: bool = False) -> str:
+    """A path that a receipt, a journal or an archive names, relative to the instance; with `units` also the absolute
+    one of a unit file. Raises ValueError for whatever leads elsewhere."""
+    if not isinstance(name, str) or any(category(character) in ("Cc", "Cs") for character in name):
+        raise ValueError(f"{name!r} is no name of a file")
+    if units and os.path.dirname(name) == UNIT_DIRECTORY and name.endswith(UNIT_ENDINGS):
+        return name
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        raise ValueError(f"{name!r} is no plain relative name")
+    return name
 
 
 @dataclass(frozen=True)
@@ -49,4 +70,4 @@ class Instance:
 
     @property
     def exists(self) -> bool:
-        return os.path.lexists(self.lock)
+        return files.is_taken(self.lock)

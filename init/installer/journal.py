@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import files
+from .errors import Exit, Failure, Problem
+from .instance import check_name
 
 #: The step from which on an operation that exchanges data can only be finished by itself, or taken back: what lies in
 #: the instance is neither the former state nor the new one.
@@ -85,10 +87,15 @@ class Journal:
             self.end()
 
     def unfinished(self) -> Unfinished | None:
-        return _unfinished(files.read(self._path) or b"")
+        """Raises NEEDS_PERSON for a journal that names what lies outside its instance: no bootstrap wrote that."""
+        try:
+            return _unfinished(files.read(self._path) or b"")
+        except ValueError as error:
+            problem = Problem("the journal cannot be followed", where=self._path, why=str(error))
+            raise Failure(Exit.NEEDS_PERSON, problem) from error
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = files.open_plain(self._path, os.O_WRONLY | os.O_APPEND)
         try:
             with files.naming(self._path):
                 _write_all(descriptor, _line(entry))
@@ -107,6 +114,10 @@ def _line(entry: Mapping[str, Any]) -> bytes:
     return json.dumps(stamped, ensure_ascii=False).encode() + b"\n"
 
 
+def _named(path: object) -> str:
+    return check_name(path, units=True)
+
+
 def _unfinished(content: bytes) -> Unfinished | None:
     begin: dict[str, Any] | None = None
     steps: dict[str, dict[str, Any]] = {}
@@ -121,19 +132,22 @@ def _unfinished(content: bytes) -> Unfinished | None:
         event = entry.get("event")
         if event == "begin":
             begin, steps, last_step = entry, {}, None
-            written = {path: list(digests) for path, digests in entry.get("written", {}).items()}
+            written = {_named(path): list(digests) for path, digests in entry.get("written", {}).items()}
             states = list(entry.get("states", []))
         elif event == "step":
             last_step = str(entry.get("step"))
             steps[last_step] = entry
             if "sha256" in entry:
-                written.setdefault(entry["path"], []).append(entry["sha256"])
+                written.setdefault(_named(entry["path"]), []).append(entry["sha256"])
             if "state" in entry:
                 states.append(entry["state"])
         elif event == "end":
             begin = None
     if begin is None:
         return None
+    for entry in (begin, *steps.values()):
+        if entry.get("backup"):
+            check_name(entry["backup"])
     return Unfinished(
         operation=begin["operation"],
         began=begin["time"],

@@ -1,4 +1,8 @@
-"""One installer at a time works on an instance."""
+"""One installer at a time works on an instance.
+
+Whoever may open the lock file may hold the lock. So where root installs it is root's alone: the service's account can
+keep no command of root's waiting.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,20 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from .errors import Exit, Failure, Problem
+from .files import TEMPORARY_SUFFIX
 
 #: Seconds that another bootstrap, the hourly one say, is waited for where a command lets go of the lock for a moment.
 PATIENCE = 30
 #: Seconds between two attempts.
 _INTERVAL = 0.1
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+#: Descriptors of locks that took the place of one that this process holds.
+_successors: list[int] = []
 
 
 @contextmanager
@@ -27,6 +37,9 @@ def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
     try:
         end = time.monotonic() + patience
         while not _take(descriptor):
+            if _is_usurped(descriptor):
+                descriptor = _exchange(path, descriptor)
+                continue
             if time.monotonic() >= end:
                 raise Failure(Exit.LOCKED, _busy(path, descriptor))
             time.sleep(_INTERVAL)
@@ -34,6 +47,20 @@ def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
             raise Failure(Exit.LOCKED, Problem("another bootstrap has removed this instance", where=path))
         yield
     finally:
+        os.close(descriptor)
+        while _successors:
+            os.close(_successors.pop())
+
+
+def keep_to_root(path: str) -> None:
+    """For root who holds the lock: makes sure that from now on nobody else can. An earlier release let the service's
+    account open the file, which may have it open still, so the name gets another one, held like the former."""
+    descriptor = _open(path)
+    if _is_open_to_others(descriptor):
+        descriptor = _exchange(path, descriptor)
+        _take(descriptor)
+        _successors.append(descriptor)
+    else:
         os.close(descriptor)
 
 
@@ -46,13 +73,40 @@ def _take(descriptor: int) -> bool:
 
 
 def _open(path: str) -> int:
-    """The service's account may read the lock file only, which is enough to hold it."""
+    """On a read-only file system a file that is there will do."""
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return os.open(path, _FLAGS, 0o600)
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EROFS):
+        if error.errno != errno.EROFS:
             raise
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _is_open_to_others(descriptor: int) -> bool:
+    status = os.fstat(descriptor)
+    return status.st_uid != 0 or bool(status.st_mode & 0o077)
+
+
+def _is_usurped(descriptor: int) -> bool:
+    """Whether the lock that root cannot take may be held by somebody else: no command of root's waits for that."""
+    if os.geteuid() != 0 or not _is_open_to_others(descriptor):
+        return False
+    owner = _owner(os.fstat(descriptor))
+    try:
+        return not owner or os.stat(f"/proc/{owner}").st_uid != 0
+    except OSError:
+        return True
+
+
+def _exchange(path: str, former: int) -> int:
+    """A file that is root's alone in the place of the former one, which is closed."""
+    os.close(former)
+    new = path + TEMPORARY_SUFFIX
+    with suppress(FileNotFoundError):
+        os.unlink(new)
+    descriptor = os.open(new, _FLAGS | os.O_EXCL, 0o600)
+    os.rename(new, path)
+    return descriptor
 
 
 def _is_at(path: str, descriptor: int) -> bool:

@@ -13,8 +13,8 @@ def maintain(session: Session) -> None:
     site = session.site()
     with session.exclusive():
         done = session.product.maintain(site)
-        with site.account.acting():
-            done = [*done, *logs.rotate(site.instance.log, clock.seconds(recorded.installed))]
+        since = clock.seconds(recorded.installed)
+        done = [*done, *site.account.run(logs.rotate, site.instance.log, since)]
     for line in done:
         report.out(line)
     if not done:

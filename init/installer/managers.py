@@ -81,7 +81,7 @@ class Direct:
                     f"{daemon.name} ended at once",
                     where=daemon.log,
                     why=f"exit status {child.returncode}",
-                    details=files.tail(daemon.log),
+                    details=self.last_words(daemon, 8),
                     hint="remove the cause and run the command again",
                 ),
             )
@@ -103,7 +103,7 @@ class Direct:
         return daemon.log
 
     def last_words(self, daemon: Daemon, lines: int) -> list[str]:
-        return files.tail(daemon.log, lines)
+        return self.site.account.run(files.tail, daemon.log, lines)
 
     def explain(self, _daemon: Daemon) -> str:
         return ""

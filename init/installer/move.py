@@ -45,7 +45,7 @@ def recorded_move(facts: Mapping[str, Any]) -> Move:
 
 
 def rename(source: Instance, target: Instance) -> None:
-    os.rename(source.root, target.root)
+    files.rename(source.root, target.root)
     for path in (source.root, target.root):
         files.sync_directory(os.path.dirname(path))
 

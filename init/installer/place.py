@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from . import files
 from .errors import Problem
 from .instance import Instance
 from .release import CHECKSUMS
@@ -42,7 +43,7 @@ def _check_release(session: Session) -> Iterator[Problem]:
         elif recorded.release_id != release.id:
             why = f"the instance was installed by {recorded.bundle} {recorded.version} with other files"
             yield Problem("the release was replaced by another", where=place, why=why, hint=_again(session))
-    elif os.path.isdir(place):
+    elif files.is_directory(place):
         bootstrap = os.path.join(place, "init", "bootstrap.sh")
         hint = f"use {bootstrap}; to let this one serve, upgrade or install"
         yield Problem("the instance belongs to another release", where=place, hint=hint)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from shlex import quote
 
-from . import clock, host, ports, service
+from . import clock, files, host, ports, service
 from .account import Account
 from .accounts import account_name
 from .errors import Exit, Failure, Problem
@@ -67,7 +67,8 @@ def _check_owner(instance: Instance) -> Iterator[Problem]:
     """Who installed it looks after it: somebody else, root too, would leave files that the owner cannot use."""
     if not instance.exists:
         return
-    owner = os.stat(instance.root).st_uid
+    found = files.status(instance.root)
+    owner = os.geteuid() if found is None else found.st_uid
     if owner != os.geteuid():
         name = account_name(owner)
         why = f"it belongs to {name}, and bootstrap runs as {account_name(os.geteuid())}"
@@ -79,10 +80,10 @@ def _check_target(site: Site) -> Iterator[Problem]:
     root = instance.root
     if len(os.fsencode(root)) > LONGEST_PATH:
         return
-    if os.path.lexists(root) and not os.path.isdir(root):
+    if files.is_taken(root) and not files.is_directory(root):
         yield Problem("the instance is not a directory", where=root, hint="choose another place with --instance")
         return
-    if os.path.isdir(root) and not instance.exists and os.listdir(root):
+    if files.is_directory(root) and not instance.exists and files.names(root):
         yield Problem(
             "the directory is not empty and holds no instance",
             where=root,
@@ -125,7 +126,7 @@ def check_space(directory: str, needed: int) -> None:
 
 
 def _existing(path: str) -> str:
-    while not os.path.isdir(path):
+    while not files.is_directory(path):
         path = os.path.dirname(path)
     return path
 
@@ -176,21 +177,9 @@ def _way_in(path: str, release: str) -> str:
 
 
 def _refused(paths: Sequence[str], access: int, account: Account) -> list[str]:
-    """The paths that the account may not use so, asked of the kernel in a child that becomes the account."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        become = account.become()
-        if become is not None:
-            become()
-        refused = [str(index) for index, path in enumerate(paths) if not os.access(path, access)]
-        with os.fdopen(writer, "w") as pipe:
-            pipe.write(" ".join(refused))
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        indices = pipe.read().split()
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
-        raise ChildProcessError(f"could not become {account.name}")
-    return [paths[int(index)] for index in indices]
+    """The paths that the account may not use so, asked of the kernel as the account."""
+    return [paths[index] for index in account.run(_closed, paths, access)]
+
+
+def _closed(paths: Sequence[str], access: int) -> list[int]:
+    return [index for index, path in enumerate(paths) if not os.access(path, access)]

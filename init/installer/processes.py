@@ -65,11 +65,8 @@ def find_processes(run: str, names: Collection[str], former: str = "") -> list[P
     `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
     and leaves processes in a directory that is gone.
     """
-    try:
-        wanted = os.stat(run)
-    except OSError as error:
-        if not files.is_absence(error):
-            raise
+    wanted = files.status(run)
+    if wanted is None:
         return []
     found = []
     for pid in _pids():
@@ -114,10 +111,7 @@ def _pids() -> list[int]:
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Starts a daemon as the account, in a session of its own, in `run`, with its log begun anew."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with account.acting():
-        log = os.open(daemon.log, flags, 0o640)
-    try:
+    with files.appending(daemon.log, 0o640, account.owner, anew=True) as log:
         return subprocess.Popen(
             daemon.argv,
             cwd=run,
@@ -129,8 +123,6 @@ def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, 
             umask=0o027,
             preexec_fn=_allow_open_files(account.become(low_ports=daemon.low_ports)),
         )
-    finally:
-        os.close(log)
 
 
 def _allow_open_files(then: Callable[[], None] | None) -> Callable[[], None]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import files
 from .errors import Exit, Failure, Problem
+from .instance import OWN_NAMES, check_name
 
 FORMAT = 1
 #: Of the times in it, in UTC.
@@ -104,7 +105,20 @@ _KNOWN = {
 }
 
 
+def _check(document: Mapping[str, Any]) -> None:
+    """Raises ValueError for a receipt that would lead bootstrap out of its instance."""
+    for path in document["files"]:
+        if check_name(path, units=True).partition("/")[0] in OWN_NAMES:
+            raise ValueError(f"{path} is no file that is rendered")
+    if document.get("previous"):
+        check_name(document["previous"].get("backup"))
+    account = document.get("account", {})
+    if account and not all(isinstance(account[key], int) and account[key] > 0 for key in ("uid", "gid")):
+        raise ValueError("the account that it names cannot be a service's")
+
+
 def _parse(document: Mapping[str, Any]) -> Receipt:
+    _check(document)
     return Receipt(
         bundle=document["bundle"],
         version=document["version"],

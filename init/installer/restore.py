@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
 
-from . import archive, backup, files, install, preflight, receipt, report, service
+from . import archive, backup, files, install, preflight, receipt, report, service, trees
 from .apply import apply
 from .archive import Archive
 from .errors import Exit, Failure, Problem, problems_of
@@ -75,9 +74,11 @@ def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str
     if unfinished is not None and unfinished.switched:
         report.note(f"  finishing restore of {unfinished.began}, cut off at: {unfinished.last_step}")
         present = unfinished.steps[SWITCH]["backup"]
+        # The receipt that lies there now may be the backup's: what it says of another release is a stranger's word.
+        previous = unfinished.facts.get("previous", {})
     else:
         resume = session.command_line("restore", saved.path)
-        journal.begin("restore", asked(session), resume=resume)
+        journal.begin("restore", asked(session), resume=resume, previous=dict(previous))
         present = ""
         if session.receipt is not None and session.product.is_prepared(site):
             present = backup.take(session, site, "restore")
@@ -136,7 +137,7 @@ def _undo(session: Session, site: Site, present: str, error: Exception) -> NoRet
 def stage(session: Session, site: Site, saved: Archive) -> None:
     """Unpacks the backup beside what it will replace, so that a full disk is noticed before anything is touched."""
     staging = session.instance.path(_STAGING)
-    shutil.rmtree(staging, ignore_errors=True)
+    trees.remove(staging)
     files.ensure_directory(staging, 0o700)
     owners = {file.path: file.owner for file in session.product.rendered_files(site)}
     make_directories(session.product, site)
@@ -169,7 +170,7 @@ def exchange(session: Session, site: Site, saved: Archive) -> None:
     for path in list(backup.plain_files(session, rendered)):
         if os.path.relpath(path, instance.root) not in saved.entries:
             files.remove(path)
-    shutil.rmtree(staging)
+    trees.remove(staging)
 
 
 _Rights = tuple[int, Owner | None]
@@ -187,6 +188,6 @@ def _nearest(directories: dict[str, _Rights], path: str) -> _Rights:
 def _make_parents(session: Session, directories: dict[str, _Rights], path: str) -> None:
     """Makes the directories that an operator had made for a file of their own."""
     parent = os.path.dirname(path)
-    if parent and parent not in directories and not os.path.isdir(session.instance.path(parent)):
+    if parent and parent not in directories and not files.is_directory(session.instance.path(parent)):
         _make_parents(session, directories, parent)
         files.ensure_directory(session.instance.path(parent), *_nearest(directories, parent))

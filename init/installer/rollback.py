@@ -66,7 +66,7 @@ def describe_previous(session: Session, recorded: receipt.Receipt) -> Mapping[st
         return None
     saved = session.instance.path(previous["backup"])
     facts = {"release": previous["release"], "version": previous["version"], "backup": saved}
-    return {**facts, "missing": [path for path in (previous["release"], saved) if not os.path.exists(path)]}
+    return {**facts, "missing": [path for path in (previous["release"], saved) if not files.exists(path)]}
 
 
 def tell_previous(previous: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _check_release(move: Move, recorded: receipt.Receipt) -> None:
 def _check_place(move: Move) -> None:
     if not move.renames:
         return
-    if os.path.lexists(move.source.root):
+    if files.is_taken(move.source.root):
         hint = "move it away; the instance returns to that place"
         problem = Problem("the instance's former place is taken", where=move.source.root, hint=hint)
         raise Failure(Exit.PREFLIGHT, problem)

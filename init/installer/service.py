@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from . import capability, files, processes, report, space, systemd, units
+from . import capability, files, processes, report, space, systemd, trees, units
 from .changes import Change
 from .errors import Problem
 from .instance import Instance
@@ -40,7 +40,7 @@ def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
     for file in rendered_files(site, product):
         unit = os.path.basename(file.path)
         taken = [
-            path for path in (os.path.join(place, unit) for place in units.FOREIGN_DIRECTORIES) if os.path.lexists(path)
+            path for path in (os.path.join(place, unit) for place in units.FOREIGN_DIRECTORIES) if files.is_taken(path)
         ]
         owner = units.find_owner(file.path)
         if owner is not None and owner not in own:
@@ -182,9 +182,7 @@ def adopt_logs(site: Site) -> None:
     owner = site.account.owner
     if owner is None:
         return
-    for directory, _, names in os.walk(site.instance.log):
-        for name in names:
-            files.give(os.path.join(directory, name), owner)
+    trees.adopt(site.instance.log, owner)
 
 
 def take_down(session: Session, site: Site) -> int:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from . import preflight, report, service, upgrade, upgrade_check
+from . import files, preflight, report, service, upgrade, upgrade_check
 from .accounts import describe_making
 from .apply import unused_directories
 from .changes import EDITED_SUFFIX, Change, Kind
@@ -118,12 +118,12 @@ def _missing_directories(session: Session, site: Site) -> list[str]:
     """Those above the instance, itself, and those in it; the outer ones first."""
     missing = []
     path = session.instance.root
-    while not os.path.isdir(path):
+    while not files.is_directory(path):
         missing.append(path)
         path = os.path.dirname(path)
     wanted = (directory.path for directory in session.product.directories(site))
     return missing[::-1] + [
-        site.instance.path(name) for name in wanted if not os.path.isdir(session.instance.path(name))
+        site.instance.path(name) for name in wanted if not files.is_directory(session.instance.path(name))
     ]
 
 

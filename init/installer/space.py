@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from . import files
 from .errors import Failure, Problem
 from .instance import Instance
 
@@ -36,15 +37,14 @@ def volumes(instance: Instance) -> list[Volume]:
         device = os.stat(directory).st_dev
         if device not in found:
             space = os.statvfs(directory)
-            files = space.f_favail if space.f_files else None
+            left = space.f_favail if space.f_files else None
             read_only = bool(space.f_flag & os.ST_RDONLY)
-            found[device] = Volume(directory, space.f_bavail * space.f_frsize, files, read_only)
+            found[device] = Volume(directory, space.f_bavail * space.f_frsize, left, read_only)
     return list(found.values())
 
 
 def _directories(root: str) -> list[str]:
-    with os.scandir(root) as entries:
-        return sorted(entry.path for entry in entries if entry.is_dir())
+    return [path for path in (os.path.join(root, name) for name in files.names(root)) if files.is_directory(path)]
 
 
 def check(found: Sequence[Volume]) -> Iterator[Problem]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from . import backup, boot_time, files, receipt, report, service
+from . import backup, boot_time, files, receipt, report, service, trees
 from .accounts import describe_removing, remove_account
 from .errors import Exit, Failure, Problem
 from .product import UPGRADING, Site
@@ -97,7 +96,7 @@ def _take_apart(session: Session, site: Site) -> None:
     for path in _rendered(session):
         files.remove(path)
     for directory in (instance.run, instance.temporary):
-        shutil.rmtree(directory, ignore_errors=True)
+        trees.remove(directory, lenient=True)
     _remove_empty_directories(session, site)
 
 
@@ -115,23 +114,23 @@ def _remove_empty_directories(session: Session, site: Site) -> None:
     """Those that install made and that hold nothing any more, the innermost first."""
     for directory in sorted((entry.path for entry in session.product.directories(site)), reverse=True):
         path = session.instance.path(directory)
-        if os.path.isdir(path) and not os.listdir(path):
-            _remove_directory(path)
+        if files.is_directory(path) and not files.names(path):
+            _remove(path)
 
 
-def _remove_directory(path: str) -> None:
-    """Removes it with all that it holds; one that is a file system of its own is only emptied."""
+def _remove(path: str) -> None:
+    """Removes it with all that it holds; a directory that is a file system of its own is only emptied."""
     try:
-        shutil.rmtree(path)
+        trees.remove(path)
     except OSError as error:
-        if error.errno != errno.EBUSY or not os.path.ismount(path):
+        if error.errno != errno.EBUSY or not files.is_mount(path):
             raise
 
 
 def _purge(session: Session, site: Site, wish: Wish) -> None:
     instance = session.instance
     account = session.receipt.account.get("name", "") if session.receipt and wish.account else ""
-    doomed = [path for path in _doomed(session) if os.path.lexists(path)]
+    doomed = [path for path in _doomed(session) if files.is_taken(path)]
     if not wish.yes:
         raise Failure(
             Exit.PREFLIGHT,
@@ -160,7 +159,7 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
     _take_apart(session, site)
     journal.step("purge")
     for path in doomed:
-        _remove_directory(path) if os.path.isdir(path) and not os.path.islink(path) else files.remove(path)
+        _remove(path)
     _remove_empty_directories(session, site)
     if account:
         journal.step("remove the account")
@@ -174,12 +173,12 @@ def _remove_root(root: str) -> bool:
     """Removes the instance's directory if nothing lies in it, and the link to it that an operator may have made; a file
     system of its own stays. False if there was nothing to remove."""
     place = os.path.realpath(root)
-    if os.path.isdir(place):
-        if os.listdir(place):
+    if files.is_directory(place):
+        if files.names(place):
             return False
-        if not os.path.ismount(place):
-            os.rmdir(place)
-    elif os.path.lexists(place) or not os.path.islink(root):
+        if not files.is_mount(place):
+            files.remove_directory(place)
+    elif files.is_taken(place) or not os.path.islink(root):
         return False
     if os.path.islink(root):
         files.remove(root)
@@ -228,10 +227,10 @@ def _name_what_is_left(session: Session, wish: Wish) -> None:
     account = session.receipt.account if session.receipt else {}
     if wish.purge and account.get("made") and not wish.account:
         report.note(f"  the account {account['name']} is left; to remove it: {describe_removing(account['name'])}")
-    if not os.path.isdir(root):
+    if not files.is_directory(root):
         report.note(f"  {root} is gone")
         return
-    left = sorted(os.listdir(root))
+    left = files.names(root)
     if wish.purge:
         why = "bootstrap did not make it"
         report.warn(Problem("something is left", where=root, why=why, details=left, hint="remove it by hand"))

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import files, receipt
-from .instance import Instance
+from .instance import UNIT_DIRECTORY, UNIT_ENDINGS, Instance
 from .processes import Daemon
 from .product import RenderedFile, Site
 from .receipt import Receipt
 from .render import quote_unit_argument, render
 from .sandbox import Needs, render_sandbox
 
-DIRECTORY = "/etc/systemd/system"
+DIRECTORY = UNIT_DIRECTORY
 #: Where units of packages and of a running system lie; one of ours would hide theirs.
 FOREIGN_DIRECTORIES = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 MAINTAIN = "maintain"
@@ -120,7 +120,7 @@ def homes(*instances: Instance) -> set[str]:
     is its own. A copy of an instance takes nothing from its original, which is still there."""
     found = {instance.root for instance in instances}
     for recorded in (receipt.read(instance.receipt) for instance in instances):
-        if recorded is not None and not os.path.lexists(recorded.instance_path):
+        if recorded is not None and not files.is_taken(recorded.instance_path):
             found.add(recorded.instance_path)
     return found
 
@@ -128,11 +128,11 @@ def homes(*instances: Instance) -> set[str]:
 def find_own(*instances: Instance) -> list[str]:
     """Paths of the instance's unit files, whatever name they were given, sorted."""
     try:
-        names = sorted(os.listdir(DIRECTORY))
+        names = files.names(DIRECTORY)
     except OSError:
         return []
     own = homes(*instances)
-    paths = [os.path.join(DIRECTORY, name) for name in names if name.endswith((".service", ".target", ".timer"))]
+    paths = [os.path.join(DIRECTORY, name) for name in names if name.endswith(UNIT_ENDINGS)]
     return [path for path in paths if not os.path.islink(path) and find_owner(path) in own]
 
 

@@ -7,7 +7,6 @@ switch: the instance moves to this release and is installed like any other that 
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
 from typing import NoReturn
@@ -184,8 +183,8 @@ def _switch(session: Session, move: Move, saved: str, stopped: float | None = No
 
 def _serve(session: Session, move: Move, saved: str) -> float:
     for database in map(session.instance.path, session.product.DATABASES):
-        if os.path.exists(database + UPGRADING):
-            os.rename(database + UPGRADING, database)
+        if files.is_taken(database + UPGRADING):
+            files.rename(database + UPGRADING, database)
     old = {"release": move.old.root, "id": move.old.id, "version": move.old.bundle["version"]}
     site = session.site()
     plan = make_plan(session, site, previous={**old, "instance": move.source.root, "backup": saved})

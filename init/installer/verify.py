@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -94,11 +93,11 @@ def _check_files(session: Session, recorded: Receipt) -> Iterator[Problem]:
     again = "run init/bootstrap.sh install; it writes it again"
     for path, facts in sorted(recorded.files.items()):
         where = session.instance.path(path)
-        try:
-            mode = stat.S_IMODE(os.lstat(where).st_mode)
-        except FileNotFoundError:
+        found = files.status(where, follow=False)
+        if found is None:
             yield Problem("a file of the instance is missing", where=where, hint=again)
             continue
+        mode = stat.S_IMODE(found.st_mode)
         if mode & ~int(facts["mode"], 8):
             yield Problem(
                 "a file of the instance is open to more users than it was",

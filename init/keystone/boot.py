@@ -127,10 +127,11 @@ def _copy(request: dict[str, Any]) -> None:
     """A consistent copy of a database in use; what a killed writer left is rolled back by opening it."""
     source, target = request["source"], request["target"]
     _remove(target)
-    # Writers wait for the copy up to their own timeout; it takes as long as reading the file does.
+    # Writers wait for the copy up to their own timeout; it takes as long as reading the file does. It waits for them in
+    # turn, but for less than the installer waits for a sign of life.
     address = f"file:{urllib.parse.quote(source)}?mode=rw"
     with (
-        contextlib.closing(sqlite3.connect(address, uri=True, timeout=30)) as one,
+        contextlib.closing(sqlite3.connect(address, uri=True, timeout=15)) as one,
         contextlib.closing(sqlite3.connect(target)) as other,
     ):
         one.backup(other)

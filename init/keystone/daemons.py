@@ -93,16 +93,20 @@ def _not_ready(site: Site, why: str) -> Failure:
             "the service does not answer",
             where=site.instance.log,
             why=why,
-            details=[*_first_fault(site), *tail(site.instance.path(servers.of(site).LOGS[0]), 3)],
+            details=[*_first_fault(site), *_tail(site, servers.of(site).LOGS[0], 3)],
             hint="remove the cause and run the command again",
         ),
     )
 
 
+def _tail(site: Site, log: str, lines: int) -> list[str]:
+    return site.account.run(tail, site.instance.path(log), lines)
+
+
 def _first_fault(site: Site) -> list[str]:
     """The first exception since the server started last: those that follow are of attempts to go on."""
     server = servers.of(site)
-    lines = tail(site.instance.path(server.LOGS[1]), 1000)
+    lines = _tail(site, server.LOGS[1], 1000)
     starts = [index for index, line in enumerate(lines) if server.START in line]
     recent = lines[starts[-1] :] if starts else lines
     faults = (match[1] for match in map(server.FAULT.search, recent) if match)

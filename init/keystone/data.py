@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
+from installer import files
 from installer.account import service_environment
+from installer.deputy import Progress
 from installer.errors import Exit, Failure, Problem
 from installer.journal import Journal
 from installer.product import Site
@@ -25,18 +28,21 @@ SECRETS = ("keys", *(user.password_file for user in users.USERS))
 DATABASES = (configuration.DATABASE,)
 #: What SQLite keeps beside a database; see https://www.sqlite.org/tempfiles.html.
 SIDECARS = ("-journal", "-wal", "-shm")
+#: Seconds without progress after which boot.py is ended; a copy waits for other writers for less.
+PATIENCE = 18.0
+_LONGEST_OUTPUT = 1 << 20
 
 
 def is_prepared(site: Site) -> bool:
     """The database appears under its name when all is done, so it stands for the whole."""
-    return os.path.exists(site.instance.path(configuration.DATABASE))
+    return files.exists(site.instance.path(configuration.DATABASE))
 
 
 def unmade(site: Site) -> list[str]:
     """What there is no trace of yet, of all that is made once; and a password that is given in the place of another."""
     wanted = [users.ADMIN, users.DEMO] if users.wants_demo(site) else [users.ADMIN]
     names = [*_KEYS, configuration.DATABASE, *(user.password_file for user in wanted)]
-    missing = [name for name in names if not os.path.exists(site.instance.path(name))]
+    missing = [name for name in names if not files.exists(site.instance.path(name))]
     usable = not password.check_given(site)
     if usable and password.given(site) not in (None, password.stored(site)):
         missing.append(users.ADMIN.password_file)
@@ -115,9 +121,9 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
 
     def act(**facts: Any) -> None:
         tell(facts)
-        output = stdout.read()
+        output = _listen(site, action, child.pid, stdout)
         if child.wait() != 0:
-            raise _failed(site, action, child.returncode, output)
+            raise _failed(site, action, f"boot.py ended with {child.returncode}", output)
 
     try:
         # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
@@ -128,13 +134,28 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
         child.wait()
 
 
-def _failed(site: Site, action: str, status: int, output: bytes) -> Failure:
+def _listen(site: Site, action: str, pid: int, stdout: IO[bytes]) -> bytes:
+    """What boot.py prints until it ends. Raises NEEDS_PERSON if it does nothing any more: it reads what the service's
+    account may have made, and root waits for nothing of that."""
+    output, progress = bytearray(), Progress(pid, PATIENCE)
+    while True:
+        if select.select([stdout], [], [], 0.5)[0]:
+            piece = os.read(stdout.fileno(), 1 << 16)
+            if not piece:
+                return bytes(output)
+            output += piece
+            del output[:-_LONGEST_OUTPUT]
+        elif progress.is_stuck():
+            raise _failed(site, action, f"boot.py did nothing for {PATIENCE:.0f} s", bytes(output))
+
+
+def _failed(site: Site, action: str, why: str, output: bytes) -> Failure:
     return Failure(
         Exit.NEEDS_PERSON,
         Problem(
             f"Keystone could not {action} the instance's data",
             where=site.instance.path("data"),
-            why=f"boot.py ended with {status}",
+            why=why,
             details=output.decode("utf-8", "replace").splitlines()[-8:],
             hint="remove the cause and run the command again: what was begun is begun anew",
         ),
@@ -151,18 +172,16 @@ def _check_keys(site: Site) -> Iterator[Problem]:
     for repository in _KEYS:
         where = site.instance.path(repository)
         try:
-            names = os.listdir(where)
-            status = os.stat(where)
-            keys = {name: os.stat(os.path.join(where, name)) for name in names if name.isdigit()}
+            facts = site.account.run(_look_at_keys, where)
         except OSError as error:
             yield Problem("keys cannot be read", where=where, why=error.strerror or "", hint=hint)
             continue
-        if "0" not in keys or len(keys) < 2 or any(key.st_size == 0 for key in keys.values()):
+        keys = facts["keys"]
+        if "0" not in keys or len(keys) < 2 or any(key["size"] == 0 for key in keys.values()):
             yield Problem("keys are missing or empty", where=where, hint=hint)
-        opened = [name for name, key in keys.items() if stat.S_IMODE(key.st_mode) & 0o077]
-        if opened or stat.S_IMODE(status.st_mode) & 0o077:
+        if any(mode & 0o077 for mode in (facts["mode"], *(key["mode"] for key in keys.values()))):
             yield Problem("keys are open to other users", where=where, hint=f"chmod -R u=rwX,go= {where}")
-        foreign = [name for name, key in keys.items() if key.st_uid != site.account.uid]
+        foreign = [name for name, key in keys.items() if key["uid"] != site.account.uid]
         if foreign:
             yield Problem(
                 "the service cannot read its keys",
@@ -170,3 +189,19 @@ def _check_keys(site: Site) -> Iterator[Problem]:
                 why=f"key {', '.join(sorted(foreign))} is not {site.account.name}'s",
                 hint=f"chown -R {site.account.name} {where}",
             )
+
+
+def _look_at_keys(repository: str) -> Mapping[str, Any]:
+    """Facts of a directory of keys, and of each. Runs as the service's account."""
+    found = {name: os.lstat(os.path.join(repository, name)) for name in os.listdir(repository) if name.isdigit()}
+    return {
+        "mode": stat.S_IMODE(os.stat(repository).st_mode),
+        "keys": {
+            name: {
+                "size": key.st_size if stat.S_ISREG(key.st_mode) else 0,
+                "mode": stat.S_IMODE(key.st_mode),
+                "uid": key.st_uid,
+            }
+            for name, key in found.items()
+        },
+    }

@@ -8,8 +8,10 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from installer import files
 from installer.errors import Problem
 from installer.processes import read_process
 from installer.product import Site
@@ -31,24 +33,23 @@ _RESTORE = "restore a backup: init/bootstrap.sh restore FILE"
 def check(site: Site) -> Iterator[Problem]:
     where = site.instance.path(configuration.DATABASE)
     try:
-        with open(where, "rb") as file:
-            status, head = os.fstat(file.fileno()), file.read(len(_MAGIC))
-            holder = _stuck_writer(file.fileno())
+        facts = site.account.run(_look, where)
     except FileNotFoundError:
         yield Problem("the database is missing", where=where, hint=_RESTORE)
         return
     except OSError as error:
         yield Problem("the database cannot be read", where=where, why=error.strerror or "", hint=_RESTORE)
         return
-    if head != _MAGIC:
-        why = "it is empty" if status.st_size == 0 else "its first bytes are not those of an SQLite database"
+    if not facts["sound"]:
+        why = "it is empty" if facts["size"] == 0 else "its first bytes are not those of an SQLite database"
         yield Problem("the database is damaged", where=where, why=why, hint=_RESTORE)
-    if status.st_uid != site.account.uid:
+    if facts["uid"] != site.account.uid:
         hint = f"chown {site.account.name} {where}"
         yield Problem("the service cannot write its database", where=where, why="it is another user's", hint=hint)
-    elif status.st_mode & 0o600 != 0o600:
-        why = f"mode {status.st_mode & 0o7777:04o}"
+    elif facts["mode"] & 0o600 != 0o600:
+        why = f"mode {facts['mode']:04o}"
         yield Problem("the service cannot write its database", where=where, why=why, hint=f"chmod u+rw {where}")
+    holder = facts["holder"]
     if holder is not None:
         yield Problem(
             "the database is locked",
@@ -56,6 +57,19 @@ def check(site: Site) -> Iterator[Problem]:
             why=f"{_describe(holder)} has kept all other writers waiting for {PATIENCE:.0f} s",
             hint="end it, if it does not end by itself",
         )
+
+
+def _look(path: str) -> Mapping[str, Any]:
+    """Facts of the database's file. Runs as the service's account."""
+    with files.opened(path) as file:
+        status, head = os.fstat(file.fileno()), file.read(len(_MAGIC))
+        return {
+            "sound": head == _MAGIC,
+            "size": status.st_size,
+            "uid": status.st_uid,
+            "mode": status.st_mode & 0o7777,
+            "holder": _stuck_writer(file.fileno()),
+        }
 
 
 def _stuck_writer(descriptor: int) -> int | None:

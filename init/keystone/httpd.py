@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from installer import network, processes
 from installer.account import service_environment
@@ -26,6 +26,8 @@ START = "resuming normal operations"
 FAULT = re.compile(r"\] ((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|\[.*(?:emerg|alert|crit)\].*)")
 #: Seconds that httpd gives requests under way when it takes new files; see `graceful-timeout` in its template.
 GRACE = 30
+#: Seconds in which httpd reads its configuration.
+PATIENCE = 15
 
 
 def directories(_site: Site) -> list[Directory]:
@@ -83,26 +85,28 @@ def _command(site: Site) -> list[str]:
 
 def check_configuration(site: Site) -> None:
     """Lets httpd read its configuration. Raises NEEDS_PERSON with what it says."""
-    result = subprocess.run(
-        [*_command(site), "-t"],
-        cwd=site.instance.run,
-        env=dict(service_environment(site.release, site.instance.temporary)),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        preexec_fn=site.account.become(),
-    )
-    if result.returncode != 0:
-        raise Failure(
-            Exit.NEEDS_PERSON,
-            Problem(
-                "httpd does not accept its configuration",
-                where=site.instance.path(CONFIG),
-                why=f"httpd -t ended with {result.returncode}",
-                details=(result.stderr or result.stdout).splitlines()[-8:],
-            ),
+    try:
+        result = subprocess.run(
+            [*_command(site), "-t"],
+            cwd=site.instance.run,
+            env=dict(service_environment(site.release, site.instance.temporary)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            preexec_fn=site.account.become(),
+            timeout=PATIENCE,
         )
+    except subprocess.TimeoutExpired as error:
+        raise _refused(site, f"httpd -t did not end within {PATIENCE} s", []) from error
+    if result.returncode != 0:
+        details = (result.stderr or result.stdout).splitlines()[-8:]
+        raise _refused(site, f"httpd -t ended with {result.returncode}", details)
+
+
+def _refused(site: Site, why: str, details: Sequence[str]) -> Failure:
+    what = "httpd does not accept its configuration"
+    return Failure(Exit.NEEDS_PERSON, Problem(what, where=site.instance.path(CONFIG), why=why, details=details))
 
 
 def reload(site: Site, daemon: Process, _changed: Collection[str]) -> bool:

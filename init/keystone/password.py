@@ -40,7 +40,10 @@ def check_given(site: Site) -> list[Problem]:
 
 def _read(path: str) -> str:
     with open(path, "rb") as source:
-        raw = source.read(4096)
+        return _parse(source.read(4096))
+
+
+def _parse(raw: bytes) -> str:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -65,9 +68,8 @@ def given(site: Site) -> str | None:
 def stored(site: Site, user: User = ADMIN) -> str | None:
     """What the instance's file says, which the operator keeps true after changing the password."""
     try:
-        return _read(file(site, user))
-    except FileNotFoundError:
-        return None
+        content = files.read(file(site, user))
+        return None if content is None else _parse(content)
     except ValueError as error:
         raise Failure(
             Exit.NEEDS_PERSON,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from installer import clock
+from installer import clock, files
 from installer.errors import Exit, Failure, Problem
 from installer.product import Site
 
@@ -17,13 +15,12 @@ STAGED = "0"
 def maintain(site: Site) -> list[str]:
     """Rotates the keys of tokens if they are due, with Keystone's own code. Tokens stay valid."""
     staged = site.instance.path(configuration.FERNET_KEYS, STAGED)
-    try:
-        rotated = os.stat(staged).st_mtime
-    except FileNotFoundError as error:
+    found = files.status(staged, follow=False)
+    if found is None:
         hint = "restore the instance's keys from a backup"
-        raise Failure(Exit.NEEDS_PERSON, Problem("a key is missing", where=staged, hint=hint)) from error
+        raise Failure(Exit.NEEDS_PERSON, Problem("a key is missing", where=staged, hint=hint))
     interval = settings.key_rotation(site)
-    if not interval or not clock.is_due(rotated, interval):
+    if not interval or not clock.is_due(found.st_mtime, interval):
         return []
     data.run_boot(site, "rotate", interval=interval)
     return ["rotated the keys of tokens"]

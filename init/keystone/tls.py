@@ -4,12 +4,14 @@ that they may go away; a file that is there again, renewed, replaces the copy on
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import ssl
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from installer import files
@@ -58,13 +60,15 @@ def _source(site: Site, answer: str, copy: str) -> str:
     """The operator's file; the instance's copy once a file that an earlier run was given is gone."""
     path = site.value(answer) or ""
     copied = site.instance.path(copy)
-    gone = site.answers[answer].remembered and not os.path.exists(path) and os.path.exists(copied)
+    gone = site.answers[answer].remembered and not os.path.exists(path) and files.exists(copied)
     return copied if gone else path
 
 
 def _blocks(pattern: re.Pattern[bytes], path: str) -> bytes:
-    with open(path, "rb") as file:
-        found = [match[0] for match in pattern.finditer(file.read())]
+    content = files.read(path)
+    if content is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    found = [match[0] for match in pattern.finditer(content)]
     return b"".join(block.replace(b"\r\n", b"\n") + b"\n" for block in found)
 
 
@@ -160,7 +164,8 @@ def warn(site: Site) -> Iterator[Problem]:
     if not settings.has_tls(site):
         return
     certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
-    if os.stat(key).st_mode & 0o004:
+    rights = files.status(key)
+    if rights is not None and rights.st_mode & 0o004:
         yield Problem("the private key can be read by every user", where=key, hint=f"chmod o= {key}")
     server = _server(certificate, key)
     shown = _shake_hands(server, _client(_trust(certificate)))
@@ -252,9 +257,20 @@ def _trust_public(context: ssl.SSLContext) -> None:
 
 
 def _server(certificate: str, key: str) -> ssl.SSLContext:
+    """With copies of both files as they are now: OpenSSL takes names only, and whatever has them when it looks."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    with _held(_blocks(_CERTIFICATES, certificate)) as one, _held(_blocks(_KEYS, key)) as other:
+        context.load_cert_chain(one, other)
     return context
+
+
+@contextmanager
+def _held(content: bytes) -> Iterator[str]:
+    """A name for content that lies on no disk."""
+    with os.fdopen(os.memfd_create("pem"), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 def _client(trust: Trust, *, check_name: bool = False, strict: bool = False) -> ssl.SSLContext:

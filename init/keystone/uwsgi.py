@@ -94,7 +94,7 @@ def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
     else:
         # Neither the router nor the processes that uWSGI forks for itself read Keystone's files.
         former = [process for process in former if _is_worker(process)]
-        _command(site, RELOAD_IN_TURN)
+        site.account.run(_command, site.instance.path(FIFO), RELOAD_IN_TURN)
     return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)
 
 
@@ -107,9 +107,9 @@ def _is_worker(process: Process) -> bool:
         return False
 
 
-def _command(site: Site, letter: bytes) -> None:
-    """Tells the master what to do. The pipe lies where the service's account may put something else in its place."""
-    descriptor = os.open(site.instance.path(FIFO), os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _command(pipe: str, letter: bytes) -> None:
+    """Tells the master what to do. Runs as the service's account, which may have put something else in its place."""
+    descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.write(descriptor, letter)

@@ -9,7 +9,6 @@ import subprocess
 import unittest
 
 import support
-from installer import files
 from installer.account import Account
 from installer.capability import keeps_low_ports
 
@@ -47,20 +46,3 @@ class AccountTest(support.DirectoryTest):
             child.kill()
             child.wait()
             self.assertFalse(keeps_low_ports(child.pid))
-
-    def test_files_are_opened_with_the_accounts_rights_for_a_while(self) -> None:
-        with ACCOUNT.acting(), self.assertRaises(PermissionError):
-            (self.directory / "file").touch()
-        (self.directory / "file").write_text("")
-        self.assertEqual((self.directory / "file").stat().st_uid, 0)
-
-    def test_only_plain_files_are_given_away(self) -> None:
-        plain, secret, link = (self.directory / name for name in ("plain", "secret", "link"))
-        plain.touch()
-        secret.touch()
-        link.symlink_to(secret)
-        os.link(secret, self.directory / "second")
-        for path in (plain, link, self.directory / "second"):
-            files.give(str(path), files.Owner(ACCOUNT.uid, ACCOUNT.gid))
-        self.assertEqual(plain.stat().st_uid, ACCOUNT.uid)
-        self.assertEqual(secret.stat().st_uid, 0)

@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 import support
-from installer import accounts, files
+from installer import accounts, trees
 from installer.account import Account
 from installer.accounts import find_account
 from installer.files import Owner
@@ -64,7 +64,7 @@ class AccountsTest(support.DirectoryTest):
             os.chown(path, 1001, 1002, follow_symlinks=False)
         os.chown(inside, 0, 1002)
         os.chown(inside / "other", 1003, 1003)
-        files.hand_over(str(inside), Owner(1001, 1002), Owner(2001, 2002))
+        trees.hand_over(str(inside), Owner(1001, 1002), Owner(2001, 2002))
 
         def owner(path: str) -> tuple[int, int]:
             status = (self.directory / path).lstat()

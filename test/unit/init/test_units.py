@@ -21,6 +21,7 @@ class UnitsTest(support.DirectoryTest):
         super().setUp()
         self.etc = self.directory / "system"
         self.etc.mkdir()
+        self.enterContext(unittest.mock.patch("installer.instance.UNIT_DIRECTORY", str(self.etc)))
         patch = unittest.mock.patch.object(units, "DIRECTORY", str(self.etc))
         patch.start()
         self.addCleanup(patch.stop)

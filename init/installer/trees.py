@@ -1,0 +1,119 @@
+"""Whole directories, with what lies in them at any depth. For paths, see boundary.py."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import boundary
+from .boundary import Place
+from .files import Owner
+
+#: Directories that lie in each other. No instance comes near; each of them keeps a descriptor open.
+_DEEPEST = 100
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something in a directory, and its facts as they were when it was found."""
+
+    at: Place
+    status: os.stat_result
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a regular file, and has no other name if somebody else than root may have given it this one."""
+        return stat.S_ISREG(self.status.st_mode) and (self.status.st_nlink == 1 or not self.at.guarded)
+
+
+def below(path: str) -> list[Found]:
+    """The file `path`, or everything below it that is no directory, sorted by path. Links are not followed. Empty if
+    there is nothing. The directories that their places name are closed again."""
+    try:
+        with boundary.place(path) as at:
+            status = at.status()
+            if not stat.S_ISDIR(status.st_mode):
+                return [Found(at, status)]
+            found = [entry for entry in _visit(at, 0) if not entry.is_directory]
+    except OSError as error:
+        if not boundary.is_absence(error):
+            raise
+        return []
+    return sorted(found, key=lambda entry: entry.at.path)
+
+
+def _visit(at: Place, depth: int) -> Iterator[Found]:
+    """Everything below a directory, and what lies in another one before that. Descriptors are open until the next."""
+    if depth > _DEEPEST:
+        raise boundary.refuse(at.path, f"more than {_DEEPEST} directories lie in each other")
+    flags = os.O_RDONLY | os.O_DIRECTORY | boundary.SAFE
+    descriptor = os.open(at.name, flags, dir_fd=at.directory)
+    try:
+        guarded = at.guarded or boundary.is_exchangeable(os.fstat(descriptor))
+        for name in boundary.names(descriptor, at.path):
+            inner = Place(os.path.join(at.path, name), descriptor, name, guarded)
+            with boundary.exchanged():
+                status = inner.status()
+                if stat.S_ISDIR(status.st_mode):
+                    yield from _visit(inner, depth + 1)
+                yield Found(inner, status)
+    finally:
+        os.close(descriptor)
+
+
+def adopt(path: str, owner: Owner) -> None:
+    """Gives `owner` the regular files below a directory that are root's and have no other name."""
+    with boundary.place(path) as at:
+        for found in _visit(at, 0):
+            if found.is_plain and found.status.st_uid == 0 != owner.uid:
+                with boundary.exchanged():
+                    boundary.give(found.at, owner.uid, owner.gid, of={0})
+
+
+def hand_over(path: str, former: Owner, owner: Owner) -> None:
+    """Gives `owner` what is `former`'s at and below a directory, itself last; links, not what they lead to. What has a
+    second name elsewhere stays as it is."""
+    with boundary.place(path, follow=True) as at:
+        for found in _visit(at, 0):
+            with boundary.exchanged():
+                _succeed(found.at, found.status, former, owner)
+        _succeed(at, at.status(), former, owner)
+
+
+def _succeed(at: Place, status: os.stat_result, former: Owner, owner: Owner) -> None:
+    uid = owner.uid if status.st_uid == former.uid else -1
+    gid = owner.gid if status.st_gid == former.gid else -1
+    if (uid, gid) != (-1, -1):
+        boundary.give(at, uid, gid, of={status.st_uid} if uid == -1 else {former.uid})
+
+
+def remove(path: str, *, lenient: bool = False) -> None:
+    """Removes a directory with all that lies in it, or whatever else has the name; that there is nothing is no error.
+    `lenient`: nor is what cannot be removed."""
+    try:
+        with boundary.place(path) as at:
+            directory = stat.S_ISDIR(at.status().st_mode)
+            for found in _visit(at, 0) if directory else ():
+                _remove(found.at, found.is_directory, lenient)
+            _remove(at, directory, lenient)
+    except OSError as error:
+        if not lenient and not boundary.is_absence(error):
+            raise
+
+
+def _remove(at: Place, directory: bool, lenient: bool) -> None:
+    try:
+        if directory:
+            os.rmdir(at.name, dir_fd=at.directory)
+        else:
+            os.unlink(at.name, dir_fd=at.directory)
+    except OSError as error:
+        if not lenient and error.errno != errno.ENOENT:
+            raise

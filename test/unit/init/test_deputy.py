@@ -1,0 +1,99 @@
+"""Work done as the service's account: its rights, what comes back, and what it cannot keep root waiting with."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import time
+import unittest
+import unittest.mock
+
+import support
+from installer import deputy
+from installer.account import Account
+from installer.errors import Exit, Failure, Problem
+
+NOBODY = pwd.getpwnam("nobody")
+ACCOUNT = Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid, switch=True)
+
+
+def rights() -> list[object]:
+    with open("/proc/self/status", encoding="utf-8") as file:
+        facts = dict(line.split(":", 1) for line in file)
+    privileges = facts["CapEff"].strip(), facts["CapPrm"].strip(), facts["NoNewPrivs"].strip()
+    return [os.getresuid(), os.getresgid(), os.getgroups(), *privileges]
+
+
+def fail() -> None:
+    raise Failure(Exit.VERIFICATION, Problem("what", where="where", details=["one"]))
+
+
+def descriptors() -> list[str]:
+    return os.listdir("/proc/self/fd")
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+class DeputyTest(support.DirectoryTest):
+    def test_it_is_the_account_for_good(self) -> None:
+        uid, gid = ACCOUNT.uid, ACCOUNT.gid
+        none = "0" * 16
+        self.assertEqual(ACCOUNT.run(rights), [[uid] * 3, [gid] * 3, [gid], none, none, "1"])
+        self.assertEqual(os.getresuid(), (0, 0, 0))
+        with self.assertRaises(PermissionError):
+            ACCOUNT.run(os.setuid, 0)
+
+    def test_errors_come_back_as_they_were(self) -> None:
+        with self.assertRaises(PermissionError) as refused:
+            ACCOUNT.run(os.mkdir, str(self.directory / "new"))
+        self.assertEqual(refused.exception.filename, str(self.directory / "new"))
+        with self.assertRaises(Failure) as caught:
+            ACCOUNT.run(fail)
+        self.assertEqual(caught.exception.exit_code, Exit.VERIFICATION)
+        self.assertEqual(caught.exception.problems[0].details, ["one"])
+        with self.assertRaises(RuntimeError):
+            ACCOUNT.run(int, "no number")
+
+    def test_nothing_that_root_has_open_is_open_there(self) -> None:
+        self.enterContext(open(os.devnull, "rb"))
+        # Its own three, the pipe, and the directory that is read.
+        self.assertEqual(len(ACCOUNT.run(descriptors)), 5)
+
+    def test_whoever_waits_for_ever_is_ended(self) -> None:
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe, 0o666)
+        with (
+            unittest.mock.patch.object(deputy, "PATIENCE", 1.0),
+            unittest.mock.patch.object(deputy.Progress.__init__, "__defaults__", (1.0,)),
+            self.assertRaises(Failure) as caught,
+        ):
+            ACCOUNT.run(read_all, str(pipe))
+        self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
+
+    def test_whoever_works_is_waited_for(self) -> None:
+        with unittest.mock.patch.object(deputy.Progress.__init__, "__defaults__", (1.0,)):
+            self.assertEqual(ACCOUNT.run(work, 2.5), "done")
+
+    def test_one_that_is_killed_is_told(self) -> None:
+        with self.assertRaises(Failure):
+            ACCOUNT.run(die)
+
+
+def read_all(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def work(seconds: float) -> str:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return "done"
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    unittest.main()
