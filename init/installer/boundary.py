@@ -203,8 +203,8 @@ def names(descriptor: int, path: str) -> list[str]:
 
 
 def give(at: Place, uid: int, gid: int, *, of: set[int]) -> bool:
-    """Changes the owner of what has the name if it is one of the users `of`, and has no other name. It is neither opened
-    nor followed, whatever it is. False if nothing was changed."""
+    """Changes the owner of what has the name if that is one of the users `of`, and there is no other name. Whatever it
+    is, it is neither opened nor followed. False if nothing was changed."""
     handle = os.open(at.name, _HANDLE, dir_fd=at.directory)
     try:
         status = os.fstat(handle)

@@ -1,7 +1,7 @@
 """One installer at a time works on an instance.
 
-Whoever may open the lock file may hold the lock. So where root installs it is root's alone: the service's account can
-keep no command of root's waiting.
+Whoever may open the lock file may hold the lock. So where root installs it is root's alone, and the service's account,
+which rotates keys and logs, has a lock of its own: root takes that one too, but does not insist on it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
+from . import files
 from .errors import Exit, Failure, Problem
-from .files import TEMPORARY_SUFFIX
 
 #: Seconds that another bootstrap, the hourly one say, is waited for where a command lets go of the lock for a moment.
 PATIENCE = 30
 #: Seconds between two attempts.
 _INTERVAL = 0.1
+#: Seconds that root waits for the service's account, whose work takes less. Cut off or disturbed, it is done again.
+COURTESY = 5.0
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -45,11 +47,36 @@ def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
             time.sleep(_INTERVAL)
         if not _is_at(path, descriptor):
             raise Failure(Exit.LOCKED, Problem("another bootstrap has removed this instance", where=path))
-        yield
+        with _account_kept_out(os.path.dirname(path)):
+            yield
     finally:
         os.close(descriptor)
         while _successors:
             os.close(_successors.pop())
+
+
+def of_account(root: str) -> str:
+    """The lock that the service's account takes in an instance of root's."""
+    return os.path.join(root, "tmp", "lock")
+
+
+@contextmanager
+def _account_kept_out(root: str) -> Iterator[None]:
+    """Holds the account's own lock, too, if it can be had in time."""
+    path = of_account(root)
+    found = files.status(os.path.dirname(path), follow=False) if os.geteuid() == 0 else None
+    if found is None or found.st_uid == 0:
+        yield
+        return
+    with ExitStack() as held:
+        # Whatever the account has put there: it keeps itself waiting, not root.
+        with suppress(OSError):
+            owner = files.Owner(found.st_uid, found.st_gid)
+            descriptor = held.enter_context(files.appending(path, 0o600, owner))
+            end = time.monotonic() + COURTESY
+            while not _take(descriptor) and time.monotonic() < end:
+                time.sleep(_INTERVAL)
+        yield
 
 
 def keep_to_root(path: str) -> None:
@@ -101,7 +128,7 @@ def _is_usurped(descriptor: int) -> bool:
 def _exchange(path: str, former: int) -> int:
     """A file that is root's alone in the place of the former one, which is closed."""
     os.close(former)
-    new = path + TEMPORARY_SUFFIX
+    new = path + files.TEMPORARY_SUFFIX
     with suppress(FileNotFoundError):
         os.unlink(new)
     descriptor = os.open(new, _FLAGS | os.O_EXCL, 0o600)

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import gzip
 import os
+import stat
 import time
 from collections.abc import Iterator
 
@@ -47,7 +48,7 @@ def rotate(directory: str, since: float) -> list[str]:
 def _find(directory: str) -> Iterator[str]:
     for parent, _, names in os.walk(directory):
         paths = (os.path.join(parent, name) for name in names if name.endswith(".log"))
-        yield from (path for path in paths if not os.path.islink(path))
+        yield from (path for path in paths if stat.S_ISREG(os.lstat(path).st_mode))
 
 
 def _beside(path: str, ending: str) -> list[str]:
@@ -67,9 +68,11 @@ def archive(path: str) -> bool:
     target = f"{path}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{_ARCHIVE}"
     if os.path.lexists(target):
         return False
-    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         block = os.fstatvfs(descriptor).f_bsize
+        if _has_holes(descriptor):
+            return False
         # The kernel takes whole blocks, and not the last one.
         cut = (os.fstat(descriptor).st_size - 1) // block * block
         end = _end_of_line(descriptor, cut)
@@ -84,6 +87,11 @@ def archive(path: str) -> bool:
         return True
     finally:
         os.close(descriptor)
+
+
+def _has_holes(descriptor: int) -> bool:
+    """Whether it is no log: what has been written line by line has none, and a file of holes has no end to read."""
+    return os.lseek(descriptor, 0, os.SEEK_HOLE) < os.fstat(descriptor).st_size
 
 
 def _end_of_line(descriptor: int, position: int) -> int | None:

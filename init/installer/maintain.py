@@ -11,7 +11,7 @@ def maintain(session: Session) -> None:
     recorded = session.installed()
     session.settled()
     site = session.site()
-    with session.exclusive():
+    with session.upkeep():
         done = session.product.maintain(site)
         since = clock.seconds(recorded.installed)
         done = [*done, *site.account.run(logs.rotate, site.instance.log, since)]

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import answers, lock, receipt
-from .accounts import find_account
+from . import answers, boundary, files, lock, receipt
+from .accounts import account_name, find_account
 from .answers import Answers, Declaration, Source
 from .arguments import Arguments
 from .errors import Exit, Failure, Problem
@@ -121,6 +121,17 @@ class Session:
                 raise Failure(Exit.LOCKED, Problem(what, where=self.instance.root, hint="run the command again"))
             yield
 
+    @contextmanager
+    def upkeep(self) -> Iterator[None]:
+        """The lock for what the service's account may do as well, which in an instance of root's has one of its own."""
+        own = files.status(self.instance.lock, follow=False)
+        if os.geteuid() != 0 and own is not None and own.st_uid == 0:
+            with lock.exclusive(lock.of_account(self.instance.root)):
+                yield
+        else:
+            with self.exclusive():
+                yield
+
     def settled(self, *operations: str) -> None:
         """Raises PREFLIGHT if an operation but those was cut off in the middle of exchanging data."""
         unfinished = self.unfinished
@@ -159,6 +170,7 @@ def open_session(release: Release, product: Product, arguments: Arguments, envir
         sources.append(answers.from_file(declared, arguments.answers_file))
     given = tuple(sources)
     instance = _instance(release, declared, arguments, given)
+    _check_owner(instance)
     recorded = _read(instance)
     unfinished = _unfinished(instance) if instance.exists else None
     if unfinished is not None:
@@ -175,6 +187,19 @@ def _unfinished(instance: Instance) -> Unfinished | None:
         return Journal(instance.journal).unfinished()
     except PermissionError:
         return None
+
+
+def _check_owner(instance: Instance) -> None:
+    """Raises PREFLIGHT for root in an instance that others may change: root would do what they wrote there."""
+    found = files.status(instance.root)
+    if found is None or not instance.exists or not boundary.is_exchangeable(found):
+        return
+    name = account_name(found.st_uid)
+    if found.st_uid == 0:
+        why, hint = f"mode {found.st_mode & 0o7777:04o}", f"chmod go-w {shlex.quote(instance.root)}"
+    else:
+        why, hint = f"it belongs to {name}, and bootstrap runs as root", f"run bootstrap as {name}"
+    raise Failure(Exit.PREFLIGHT, Problem("the instance is somebody else's", where=instance.root, why=why, hint=hint))
 
 
 def _read(instance: Instance) -> Receipt | None:

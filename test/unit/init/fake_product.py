@@ -100,6 +100,9 @@ class FakeProduct:
                 raise Failure(Exit.VERIFICATION, Problem("the data is of another host"))
         return ["proven"]
 
+    def maintain(self, site: Site) -> list[str]:
+        return []
+
     def check_data(self, site: Site) -> list[Problem]:
         return []
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import pwd
 import signal
 import subprocess
 import sys
 import threading
 import unittest
+import unittest.mock
 
 import support
 from installer import lock
@@ -20,11 +23,36 @@ with lock.exclusive(sys.argv[1]):
     sys.stdin.read()
 """
 
+NOBODY = pwd.getpwnam("nobody")
+#: Holds a file as another account does that may open it.
+USURPER = """
+import fcntl, os, sys
+os.setgroups([]); os.setgid(int(sys.argv[3])); os.setuid(int(sys.argv[2]))
+descriptor = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(descriptor, fcntl.LOCK_EX)
+# Who took the lock is gone then; who inherited it is not.
+if sys.argv[4] == "orphan" and os.fork():
+    os._exit(0)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
 
 class LockTest(support.DirectoryTest):
     def hold(self) -> subprocess.Popen[str]:
         holder = subprocess.Popen(
             [sys.executable, "-B", "-c", HOLDER, self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.addCleanup(self.release, holder)
+        assert holder.stdout is not None
+        self.assertEqual(holder.stdout.readline(), "held\n")
+        return holder
+
+    def usurp(self, path: str, how: str = "") -> subprocess.Popen[str]:
+        """Has the account nobody hold the file."""
+        arguments = [path, str(NOBODY.pw_uid), str(NOBODY.pw_gid), how]
+        holder = subprocess.Popen(
+            [sys.executable, "-c", USURPER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.addCleanup(self.release, holder)
         assert holder.stdout is not None
@@ -78,6 +106,83 @@ class LockTest(support.DirectoryTest):
         with lock.exclusive(self.path):
             pass
         self.assertEqual(os.path.getsize(self.path), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_the_services_account_cannot_hold_it(self) -> None:
+        with lock.exclusive(self.path):
+            pass
+        status = os.stat(self.path)
+        self.assertEqual((status.st_uid, status.st_mode & 0o777), (0, 0o600))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_one_that_an_account_could_open_earlier_is_no_obstacle(self) -> None:
+        for how in ("", "orphan"):
+            with open(self.path, "w", encoding="utf-8"):
+                os.chmod(self.path, 0o644)
+            self.usurp(self.path, how)
+            with lock.exclusive(self.path):
+                # From now on it is a file that nobody else has open.
+                self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
+                self.assert_held()
+            os.unlink(self.path)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_root_may_hold_one_that_others_can_open(self) -> None:
+        with open(self.path, "w", encoding="utf-8"):
+            os.chmod(self.path, 0o644)
+        self.hold()
+        with self.assertRaises(Failure), lock.exclusive(self.path):
+            pass
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_an_install_keeps_it_to_root_and_holds_it_on(self) -> None:
+        with open(self.path, "w", encoding="utf-8"):
+            os.chmod(self.path, 0o644)
+        with lock.exclusive(self.path):
+            former = os.stat(self.path).st_ino
+            lock.keep_to_root(self.path)
+            self.assertNotEqual(os.stat(self.path).st_ino, former)
+            self.assert_held()
+            lock.keep_to_root(self.path)
+            self.assert_held()
+        with lock.exclusive(self.path):
+            pass
+
+    def assert_held(self) -> None:
+        with open(self.path, "rb") as file, self.assertRaises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_the_accounts_own_is_taken_too_but_not_insisted_on(self) -> None:
+        own = lock.of_account(str(self.directory))
+        os.mkdir(os.path.dirname(own))
+        os.chown(os.path.dirname(own), NOBODY.pw_uid, NOBODY.pw_gid)
+        with lock.exclusive(self.path):
+            self.assertEqual(os.stat(own).st_uid, NOBODY.pw_uid)
+            with open(own, "rb") as file, self.assertRaises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.usurp(own)
+        with unittest.mock.patch.object(lock, "COURTESY", 0.2), lock.exclusive(self.path):
+            self.assert_held()
+        for make in (os.mkfifo, os.mkdir, lambda path: os.symlink("/etc/passwd", path)):
+            os.unlink(own) if not os.path.isdir(own) else os.rmdir(own)
+            make(own)
+            with lock.exclusive(self.path):
+                pass
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_root_waits_for_the_end_of_the_accounts_work(self) -> None:
+        own = lock.of_account(str(self.directory))
+        os.mkdir(os.path.dirname(own))
+        os.chown(os.path.dirname(own), NOBODY.pw_uid, NOBODY.pw_gid)
+        with open(own, "w", encoding="utf-8"):
+            os.chown(own, NOBODY.pw_uid, NOBODY.pw_gid)
+        holder = self.usurp(own)
+        timer = threading.Timer(0.3, self.release, [holder])
+        timer.start()
+        self.addCleanup(timer.join)
+        with unittest.mock.patch.object(lock, "COURTESY", 30), lock.exclusive(self.path):
+            self.assertIsNotNone(holder.poll())
 
 
 if __name__ == "__main__":
