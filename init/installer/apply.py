@@ -36,6 +36,7 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
     if site.account.switch:
         lock.keep_to_root(site.instance.lock)
     make_directories(product, site)
+    lock.make_of_account(site.instance.root)
     with ExitStack() as loaded:
         with _room(session, plan) as give_room:
             _write(journal, site, plan)

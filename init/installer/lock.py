@@ -63,20 +63,31 @@ def of_account(root: str) -> str:
 @contextmanager
 def _account_kept_out(root: str) -> Iterator[None]:
     """Holds the account's own lock, too, if it can be had in time."""
-    path = of_account(root)
-    found = files.status(os.path.dirname(path), follow=False) if os.geteuid() == 0 else None
-    if found is None or found.st_uid == 0:
-        yield
-        return
     with ExitStack() as held:
         # Whatever the account has put there: it keeps itself waiting, not root.
         with suppress(OSError):
-            owner = files.Owner(found.st_uid, found.st_gid)
-            descriptor = held.enter_context(files.appending(path, 0o600, owner))
+            descriptor = held.enter_context(_opened_of_account(root))
             end = time.monotonic() + COURTESY
             while not _take(descriptor) and time.monotonic() < end:
                 time.sleep(_INTERVAL)
         yield
+
+
+@contextmanager
+def _opened_of_account(root: str) -> Iterator[int]:
+    """Raises OSError where the account, or its directory, has none."""
+    path = of_account(root)
+    found = files.status(os.path.dirname(path), follow=False) if os.geteuid() == 0 else None
+    if found is None or found.st_uid == 0:
+        raise FileNotFoundError
+    with files.appending(path, 0o600, files.Owner(found.st_uid, found.st_gid)) as descriptor:
+        yield descriptor
+
+
+def make_of_account(root: str) -> None:
+    """Makes the account's own lock, so that no later command has to."""
+    with suppress(OSError), _opened_of_account(root):
+        pass
 
 
 def keep_to_root(path: str) -> None:
