@@ -2,7 +2,7 @@ import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
 import type { Part } from '../domain/manifest.ts';
-import { run } from '../io/process.ts';
+import { runConfined, type Confinement } from '../io/confinement.ts';
 import { BYTE_CODE_SCRIPT } from './byte-code-script.ts';
 
 export interface ByteCodeOptions {
@@ -18,6 +18,8 @@ export interface ByteCodeOptions {
   readonly programs: string;
   /** Part by release path, of all files so far. */
   readonly parts: ReadonlyMap<string, Part>;
+  /** How far Python is shut in, which is one that was just built. */
+  readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,12 +52,15 @@ export async function compileByteCode(options: ByteCodeOptions): Promise<Readonl
     modules: [...modules, ...STARTUP_MODULES],
     programs,
   };
-  const result = await run([python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', BYTE_CODE_SCRIPT], {
+  const command = {
+    argv: [python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', BYTE_CODE_SCRIPT],
     // Nothing of ours: PYTHON* variables would change what is written.
     environment: { LC_ALL: 'C', PYTHONHASHSEED: '0', SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
-    input: JSON.stringify(request),
-    signal,
-  });
+    directory: root,
+    view: { readable: [path.dirname(python)], writable: [root] },
+  };
+  const input = JSON.stringify(request);
+  const result = await runConfined(options.confinement, command, { input, signal });
   signal?.throwIfAborted();
   if (result.exitCode !== 0) throw failed(python, result.stderr, result.failedToStart);
   const { written, missing } = JSON.parse(result.stdout) as {

@@ -1,10 +1,11 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { compileGlob, compileGlobs } from '../domain/glob.ts';
 import { PLACEHOLDER_PREFIX } from '../domain/layout.ts';
 import type { Component } from '../domain/recipe.ts';
 import { copyFile, listTree, removeTree } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
 import { replaceInText } from '../io/text.ts';
 import type { EnvironmentFacts, WorkDirectories } from './environment.ts';
 
@@ -30,6 +31,7 @@ export async function collectInstalled(
   { directories, toolchain, tools }: Surroundings,
 ): Promise<string> {
   const root = path.join(directories.dest, PLACEHOLDER_PREFIX);
+  await refuseLinks(component, directories, root);
   await mkdir(root, { recursive: true });
   await refuseStrays(component, directories);
   await removeLeftovers(root);
@@ -45,6 +47,26 @@ export async function collectInstalled(
   await copyLicenses(component, { source: directories.source, root });
   await checkExpected(component, root);
   return root;
+}
+
+/** A link that a step left in place of a directory would lead what comes now to read and write somewhere else. */
+async function refuseLinks(
+  component: Component,
+  { work, source, dest }: WorkDirectories,
+  root: string,
+): Promise<void> {
+  const base = await realpath(work);
+  for (const directory of [source, dest, root]) {
+    const real = await ifThere(realpath(directory));
+    if (real === undefined || real === path.join(base, path.relative(work, directory))) continue;
+    throw new KsbundleError({
+      code: 'KSB_BUILD_STRAY_FILES',
+      exitCode: ExitCode.failed,
+      message: `${component.name}: a step put a link in place of ${path.relative(work, directory)}`,
+      place: { file: component.origin.file },
+      hint: 'a step may fill these directories, and must leave them where they are',
+    });
+  }
 }
 
 /** Whatever was installed outside the prefix would be lost without a word. */

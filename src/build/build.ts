@@ -4,6 +4,7 @@ import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type Emit } from '../domain/events.ts';
 import type { Source } from '../domain/recipe.ts';
 import type { BuildRecord } from '../domain/store.ts';
+import type { Confinement } from '../io/confinement.ts';
 import { explainDiskFull } from '../io/disk.ts';
 import { hashFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
@@ -32,6 +33,8 @@ export interface BuildOptions extends BuildTarget {
   readonly fetchSource: (source: Source) => Promise<string>;
   /** The host's tools; called only if something is built. */
   readonly findTools: () => Promise<readonly Tool[]>;
+  /** How far steps are shut in; called only if something is built. */
+  readonly findConfinement: () => Promise<Confinement>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -76,7 +79,8 @@ async function prepare(graph: Graph, options: BuildOptions): Promise<Workshop | 
   const compiler = options.set.toolchain.sources[options.buildArch];
   const sources = plans.flatMap(({ component }) => graph.componentOf(component).sources);
   await options.prefetch(compiler === undefined ? sources : [compiler, ...sources]);
-  return openWorkshop({ ...options, toolchain: options.set.toolchain, tools });
+  const confinement = await options.findConfinement();
+  return openWorkshop({ ...options, toolchain: options.set.toolchain, tools, confinement });
 }
 
 interface Job {

@@ -1,4 +1,4 @@
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Emit } from '../domain/events.ts';
@@ -7,8 +7,8 @@ import { formatPlatform, type Architecture, type Platform } from '../domain/plat
 import type { Component, Source } from '../domain/recipe.ts';
 import { expandVariables } from '../domain/variables.ts';
 import { packTree, unpackArchive } from '../io/archive.ts';
+import { runConfined, type Confinement, type View } from '../io/confinement.ts';
 import { mergeTree, removeTree, withTemporaryDirectory } from '../io/files.ts';
-import { run } from '../io/process.ts';
 import { replaceInText } from '../io/text.ts';
 import { collectInstalled } from './artifact.ts';
 import { stepEnvironment, workDirectories, type WorkDirectories } from './environment.ts';
@@ -25,7 +25,9 @@ export interface ComponentBuild {
   readonly work: string;
   readonly toolchain: string;
   readonly tools: string;
-  readonly isolation: readonly string[];
+  readonly confinement: Confinement;
+  /** Directories that steps see besides their own. */
+  readonly readable: readonly string[];
   /** Artifact files of all inputs, direct and indirect. */
   readonly inputs: readonly string[];
   readonly fetchSource: (source: Source) => Promise<string>;
@@ -37,13 +39,17 @@ export interface ComponentBuild {
 export async function buildComponent(build: ComponentBuild, artifact: string): Promise<void> {
   const { component, platform, signal } = build;
   const directories = workDirectories(build.work);
-  await removeTree(build.work);
+  for (const left of [build.work, directories.log, directories.entry]) await removeTree(left);
   for (const name of ['source', 'inputs', 'dest', 'home', 'temporary'] as const) {
     await mkdir(directories[name], { recursive: true });
   }
   await stageInputs(build, directories);
   await unpackSources(build, directories);
-  await applyPatches(build, directories);
+  const view: View = {
+    readable: build.readable,
+    writable: [build.work, path.join(build.toolchain, 'cache')],
+  };
+  await applyPatches(build, { directories, view });
   const files = await copyRecipeFiles(component, directories);
 
   const environment = stepEnvironment({
@@ -66,13 +72,14 @@ export async function buildComponent(build: ComponentBuild, artifact: string): P
       ),
     },
     variables,
-    wrapper: build.isolation,
+    confinement: build.confinement,
+    view,
     emit: build.emit,
     signal,
   });
   const installed = await collectInstalled(component, { ...build, directories });
   await packTree(installed, artifact, { signal });
-  await removeTree(build.work);
+  for (const left of [build.work, directories.log, directories.entry]) await removeTree(left);
 }
 
 function stepVariables(
@@ -119,14 +126,22 @@ async function unpackSources(build: ComponentBuild, directories: WorkDirectories
   }
 }
 
-async function applyPatches(build: ComponentBuild, directories: WorkDirectories): Promise<void> {
+async function applyPatches(
+  build: ComponentBuild,
+  { directories, view }: { readonly directories: WorkDirectories; readonly view: View },
+): Promise<void> {
   for (const patch of build.component.patches) {
-    const argv = ['patch', '-p1', '--batch', '--forward', '--no-backup-if-mismatch', '-i', patch.path];
-    const result = await run(argv, {
+    const command = {
+      argv: ['patch', '-p1', '--batch', '--forward', '--no-backup-if-mismatch'],
       directory: path.join(directories.source, patch.into),
-      environment: { PATH: build.tools, LC_ALL: 'C' },
-      signal: build.signal,
-    });
+      environment: { PATH: build.tools, LC_ALL: 'C', TMPDIR: directories.temporary },
+    };
+    const input = await readFile(patch.path);
+    const result = await runConfined(
+      build.confinement,
+      { ...command, view },
+      { input, signal: build.signal },
+    );
     if (result.exitCode === 0) continue;
     throw new KsbundleError({
       code: 'KSB_PATCH_FAILED',

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { PLACEHOLDER_RPATH, SOURCE_DATE_EPOCH } from '../domain/layout.ts';
 import { formatPlatform, type Platform } from '../domain/platform.ts';
 
-/** The directories of one component's build, all below `work`. */
+/** The directories of one component's build, all below `work`, and two files. */
 export interface WorkDirectories {
   readonly work: string;
   /** Unpacked sources; steps start here. */
@@ -13,7 +13,10 @@ export interface WorkDirectories {
   readonly dest: string;
   readonly home: string;
   readonly temporary: string;
+  /** Beside `work`, where no step can put a link in its place. */
   readonly log: string;
+  /** Script that opens a shell as a step saw the world; beside `work`, too. */
+  readonly entry: string;
 }
 
 export function workDirectories(work: string): WorkDirectories {
@@ -24,7 +27,8 @@ export function workDirectories(work: string): WorkDirectories {
     dest: path.join(work, 'dest'),
     home: path.join(work, 'home'),
     temporary: path.join(work, 'tmp'),
-    log: path.join(work, 'build.log'),
+    log: `${work}.log`,
+    entry: `${work}.enter.sh`,
   };
 }
 

@@ -1,10 +1,12 @@
 import { appendFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Emit } from '../domain/events.ts';
 import type { Step } from '../domain/recipe.ts';
 import { expandVariables } from '../domain/variables.ts';
-import { run } from '../io/process.ts';
+import type { Command, Confinement, View } from '../io/confinement.ts';
+import { run, type RunResult } from '../io/process.ts';
 import type { WorkDirectories } from './environment.ts';
 
 /** How many of its last lines a failed step shows. */
@@ -16,8 +18,9 @@ export interface StepContext {
   readonly directories: WorkDirectories;
   readonly environment: Readonly<Record<string, string>>;
   readonly variables: Readonly<Record<string, string>>;
-  /** Programs put before every step's own, for example what takes the network away. */
-  readonly wrapper: readonly string[];
+  readonly confinement: Confinement;
+  /** What a step sees of the file system where it is shut in. */
+  readonly view: View;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -47,14 +50,18 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
     ...Object.fromEntries(Object.entries(step.environment).map(([name, value]) => [name, expand(value)])),
   };
   const directory = path.join(directories.source, step.directory);
-  await writeEntry({ directories, directory, environment });
+  const { enter } = context.confinement;
+  await writeEntry(directories.entry, (terminal) =>
+    enter({ argv: ['sh'], environment: { ...environment, ...terminal }, directory }, context.view),
+  );
 
   const log = createLog(directories.log);
   const tail: string[] = [];
   log.write(`==> ${step.name}: ${argv.map(quote).join(' ')}`);
-  const result = await run([...context.wrapper, ...argv], {
-    directory,
-    environment,
+  const command = enter({ argv, environment, directory }, context.view);
+  const result = await run(command.argv, {
+    directory: command.directory,
+    environment: command.environment,
     signal: context.signal,
     onLine: (line) => {
       log.write(line);
@@ -72,14 +79,21 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
     message: `${context.component}: the step "${step.name}" failed`,
     why: describeEnd(result),
     details: tail,
-    hint: `read ${directories.log}, or look around where it failed: sh ${quote(path.join(directories.work, 'enter.sh'))}`,
+    hint: `read ${directories.log}, or look around where it failed: sh ${quote(directories.entry)}`,
   });
 }
 
-function describeEnd(result: Awaited<ReturnType<typeof run>>): string {
+function describeEnd(result: RunResult): string {
   if (result.failedToStart !== undefined) return `its program could not be started (${result.failedToStart})`;
-  if (result.signal !== undefined) return `it was ended by ${result.signal}`;
+  const signal = result.signal ?? signalOf(result.exitCode);
+  if (signal !== undefined) return `it was ended by ${signal}`;
   return `it ended with exit code ${result.exitCode}`;
+}
+
+/** The signal that a shell tells by its exit code: the first process of a confinement is one. */
+function signalOf(exitCode: number | undefined): string | undefined {
+  if (exitCode === undefined || exitCode <= 128) return undefined;
+  return Object.entries(os.constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
 }
 
 /** Appends lines to the log in the order they were written, without holding them in memory; `flush` throws what failed. */
@@ -110,16 +124,14 @@ function createLog(file: string): { write(line: string): void; flush(): Promise<
 }
 
 /** Writes the script that opens a shell as the step saw the world. */
-async function writeEntry(step: {
-  readonly directories: WorkDirectories;
-  readonly directory: string;
-  readonly environment: Readonly<Record<string, string>>;
-}): Promise<void> {
-  const assignments = Object.entries(step.environment).map(([name, value]) => `${name}=${quote(value)}`);
-  await writeFile(
-    path.join(step.directories.work, 'enter.sh'),
-    `cd ${quote(step.directory)} && exec env -i TERM="$TERM" ${assignments.join(' ')} sh\n`,
-  );
+async function writeEntry(
+  file: string,
+  enter: (terminal: Readonly<Record<string, string>>) => Command,
+): Promise<void> {
+  const { argv, environment, directory } = enter({ TERM: process.env['TERM'] ?? 'dumb' });
+  const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const words = [...assignments, ...argv].map(quote);
+  await writeFile(file, `cd ${quote(directory)} && exec env -i ${words.join(' ')}\n`);
 }
 
 function quote(text: string): string {

@@ -5,8 +5,8 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Platform } from '../domain/platform.ts';
 import type { Toolchain } from '../domain/recipe.ts';
 import { unpackArchive } from '../io/archive.ts';
+import { runConfined, type Confinement } from '../io/confinement.ts';
 import { exists, removeTree, withTemporaryDirectory } from '../io/files.ts';
-import { run } from '../io/process.ts';
 import { compilerEnvironment } from './environment.ts';
 
 /** Directory of the wheel that holds the compiler. */
@@ -27,6 +27,7 @@ export interface ToolchainOptions {
   readonly directory: string;
   /** The compiler's wheel, fetched when it is needed. */
   readonly archive: () => Promise<string>;
+  readonly confinement: Confinement;
   readonly signal: AbortSignal;
 }
 
@@ -76,6 +77,8 @@ async function compileObjects(root: string, options: ToolchainOptions): Promise<
         directories: { work, inputs: work },
       }),
     };
+    for (const name of ['finalize.c', 'empty.c'])
+      await cp(recipeFile(options.toolchain, name), path.join(work, name));
     const program = path.join(work, 'main.c');
     await writeFile(program, 'int main(void) { return 0; }\n');
     const commands = [
@@ -83,7 +86,7 @@ async function compileObjects(root: string, options: ToolchainOptions): Promise<
         '-O2',
         '-fPIC',
         '-c',
-        recipeFile(options.toolchain, `${name}.c`),
+        path.join(work, `${name}.c`),
         '-o',
         path.join(objects, `${name}.o`),
       ]),
@@ -91,7 +94,9 @@ async function compileObjects(root: string, options: ToolchainOptions): Promise<
     ];
     for (const parameters of commands) {
       const argv = [path.join(root, 'bin', 'cc'), ...parameters];
-      const result = await run(argv, { directory: work, environment, signal: options.signal });
+      const view = { readable: [], writable: [root] };
+      const command = { argv, environment, directory: work, view };
+      const result = await runConfined(options.confinement, command, { signal: options.signal });
       options.signal.throwIfAborted();
       if (result.exitCode !== 0) throw toolchainError(options.toolchain, result.stderr);
     }

@@ -4,8 +4,8 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { asTask, type Emit } from '../domain/events.ts';
 import type { Architecture, Platform } from '../domain/platform.ts';
 import type { Source, Toolchain } from '../domain/recipe.ts';
+import { directoriesOf, type Confinement } from '../io/confinement.ts';
 import { withLock } from '../io/lock.ts';
-import { findNetworkIsolation } from './isolation.ts';
 import { toolchainKey } from './key.ts';
 import { prepareToolchain } from './toolchain.ts';
 import { linkTools, type Tool } from './tools.ts';
@@ -16,8 +16,9 @@ export interface Workshop {
   readonly toolchain: string;
   /** Directory of links to the host's tools. */
   readonly tools: string;
-  /** Program and parameters that run another program without a network; empty if there are none. */
-  readonly isolation: readonly string[];
+  readonly confinement: Confinement;
+  /** Directories that steps see besides their own: of the compiler, and of the tools. */
+  readonly readable: readonly string[];
 }
 
 export interface WorkshopOptions {
@@ -29,6 +30,8 @@ export interface WorkshopOptions {
   readonly fetchSource: (source: Source) => Promise<string>;
   /** The host's tools, and all that a build sees of it. */
   readonly tools: readonly Tool[];
+  /** How far steps are shut in. */
+  readonly confinement: Confinement;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -39,14 +42,6 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   const work = path.join(directory, 'work');
   await mkdir(work, { recursive: true });
   refuseSpaces(directory);
-  const isolation = await findNetworkIsolation();
-  if (isolation.length === 0) {
-    emit({
-      type: 'warning',
-      message: 'this kernel grants no network namespace: build steps run with the network in reach',
-      hint: 'everything they use is pinned all the same; enable unprivileged user namespaces to close it',
-    });
-  }
   const key = toolchainKey(toolchain, options.buildArch);
   const prepared = await asTask(
     emit,
@@ -61,6 +56,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
             key,
             platform: options.platform,
             directory: path.join(directory, 'toolchains'),
+            confinement: options.confinement,
             archive: () => options.fetchSource(toolchainSource(toolchain, options.buildArch)),
             signal,
           }),
@@ -68,7 +64,9 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
       ),
     }),
   );
-  return { toolchain: prepared, tools: await linkTools(work, tools), isolation };
+  const linked = await linkTools(work, tools);
+  const readable = [prepared, linked, ...(await directoriesOf(tools.map((tool) => tool.path)))];
+  return { toolchain: prepared, tools: linked, confinement: options.confinement, readable };
 }
 
 /** Makefiles and configure scripts cannot quote the directories they work in. */

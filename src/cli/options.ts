@@ -90,6 +90,10 @@ export const OPTIONS = {
     completes: 'file',
     help: 'PEM file of an ECDSA P-256 key: the private one to sign, the public one or its certificate to verify',
   },
+  trust: {
+    kind: 'flag',
+    help: 'run the recipes inside the tarball, whoever wrote them, also where they cannot be shut in',
+  },
   sbom: {
     kind: 'value',
     metavar: 'FORMAT',

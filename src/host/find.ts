@@ -43,6 +43,18 @@ export async function findHostTools(options: FindOptions = {}): Promise<readonly
   throw missingTools(unfit, problems, options.osRelease ?? (await readOsRelease()));
 }
 
+/** Those of the tools that are there, whatever their versions. */
+export async function findThose(
+  tools: readonly HostTool[],
+  searchPath: string,
+): Promise<readonly FoundTool[]> {
+  const files = await Promise.all(tools.map(({ name }) => findProgram(name, searchPath)));
+  return tools.flatMap(({ name }, index) => {
+    const file = files[index];
+    return file === undefined ? [] : [{ name, path: file }];
+  });
+}
+
 interface Inspection {
   readonly found?: FoundTool;
   /** Why the tool will not do. */

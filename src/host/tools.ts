@@ -115,6 +115,22 @@ function coreutil(name: string): HostTool {
   return { name, why: 'to run configure scripts and makefiles', packages: same('coreutils') };
 }
 
+/** What shuts build steps in: namespaces, mounts, and giving up rights. A build runs without them, and says so. */
+export const CONFINEMENT_TOOLS: readonly HostTool[] = [
+  ...['unshare', 'pivot_root', 'setpriv'].map((name) => ({
+    name,
+    why: 'to shut build steps in',
+    packages: same('util-linux'),
+  })),
+  ...['mount', 'umount'].map((name) => ({
+    name,
+    why: 'to shut build steps in',
+    packages: { apt: 'mount', dnf: 'util-linux', zypper: 'util-linux' },
+  })),
+  { name: 'sh', why: 'to shut build steps in', packages: { apt: 'dash', dnf: 'bash', zypper: 'bash' } },
+  ...['env', 'mkdir', 'ln'].map(coreutil),
+];
+
 /** What `ksbundle delta` and `apply` use; `--patch-from` came with 1.4.5. */
 export const ZSTD: HostTool = {
   name: 'zstd',

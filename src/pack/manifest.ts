@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { VEX_JUSTIFICATIONS, VEX_STATUSES } from '../domain/advisories/vex.ts';
 import { digestSchema } from '../domain/digest-schema.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { hasControlCharacter, isInnerLink, isInnerPath } from '../domain/inner-path.ts';
 import {
   CHECKSUMS_FILE,
   MANIFEST_FILE,
@@ -31,7 +32,8 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
   const packed: FileToDescribe[] = [];
   const occupied = new Set(entries.map((entry) => path.posix.dirname(entry.path)));
   for (const { path: name, kind } of entries) {
-    if (/[\n\r\\]/u.test(name)) problems.push(problem(name, 'its name has a line break or a backslash'));
+    if (hasControlCharacter(name) || name.includes('\\'))
+      problems.push(problem(name, 'its name has a control character or a backslash'));
     if (kind === 'directory' && !occupied.has(name)) problems.push(problem(name, 'it is an empty directory'));
     if (kind === 'other') problems.push(problem(name, 'it is neither file, directory nor symbolic link'));
     if (kind === 'directory' || kind === 'other' || DESCRIPTIONS.has(name)) continue;
@@ -92,14 +94,17 @@ export function formatManifest({ files, ...facts }: Manifest): string {
 const part = z.custom<Part>(
   (value) => typeof value === 'string' && /^(?:component|wheel):.+$|^bundle$/u.test(value),
 );
+const innerPath = z.string().refine(isInnerPath);
 const file = z.strictObject({
-  path: z.string(),
+  path: innerPath,
   part,
   mode: z.enum(['644', '755']),
   size: z.int(),
   sha256: digestSchema,
 });
-const link = z.strictObject({ path: z.string(), part, target: z.string() });
+const link = z
+  .strictObject({ path: innerPath, part, target: z.string() })
+  .refine(({ path: name, target }) => isInnerLink(name, target));
 const schema = z.object({
   format: z.literal(1),
   bundle: z.string(),
@@ -163,7 +168,7 @@ const schema = z.object({
   files: z.array(z.union([file, link])),
 });
 
-/** Parses a manifest; undefined if it is not one of format 1. */
+/** Parses a manifest; undefined if it is not one of format 1, or names a path or a link's target outside the release. */
 export function parseManifest(text: string): Manifest | undefined {
   try {
     const document: unknown = JSON.parse(text);

@@ -109,18 +109,35 @@ export async function requireSignatures(
     });
   }
   if (!verify('sha256', checksums, key.object, signature)) throw invalid(name, key);
-  const detached = await ifThere(readFile(detachedSignature(file)));
-  if (detached !== undefined) {
-    const verifier = createVerify('sha256');
-    await feed(file, verifier);
-    if (!verifier.verify(key.object, detached)) throw invalid(path.basename(detachedSignature(file)), key);
-  }
+  await checkDetached(file, key);
   const envelope = await ifThere(readFile(envelopeFile(file), 'utf8'));
   if (envelope === undefined) return;
   const releaseId = hashBytes(checksums);
   const statement = openEnvelope(envelope, key);
   if (statement?.subject.some(({ digest }) => digest.sha256 === releaseId) !== true)
     throw invalid(path.basename(envelopeFile(file)), key);
+}
+
+/** Makes sure that the owner of the key signed the bytes of any file. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. */
+export async function requireDetachedSignature(file: string, key: Key): Promise<void> {
+  if (await checkDetached(file, key)) return;
+  throw new KsbundleError({
+    code: 'KSB_UNSIGNED',
+    exitCode: ExitCode.integrity,
+    message: `${path.basename(file)} is not signed`,
+    why: `its signature would lie beside it as ${path.basename(detachedSignature(file))}`,
+    hint: 'get the signature from where the file comes from',
+  });
+}
+
+/** False if no signature lies beside the file; throws `KSB_SIGNATURE_INVALID` for one that is not the key owner's. */
+async function checkDetached(file: string, key: Key): Promise<boolean> {
+  const detached = await ifThere(readFile(detachedSignature(file)));
+  if (detached === undefined) return false;
+  const verifier = createVerify('sha256');
+  await feed(file, verifier);
+  if (!verifier.verify(key.object, detached)) throw invalid(path.basename(detachedSignature(file)), key);
+  return true;
 }
 
 async function feed(file: string, target: { readonly update: (chunk: Buffer) => unknown }): Promise<void> {

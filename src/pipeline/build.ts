@@ -51,6 +51,7 @@ export async function buildBundle(
     prefetch: (sources) => prefetch(context, [...sources, ...subject.lockfile.wheels.map(wheelSource)]),
     fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
     findTools: () => findHostTools({ signal: context.signal }),
+    findConfinement: context.confinement,
   });
   const { reused, tarball, provenance, audit } = await findOrMakeRelease(context, subject, artifacts);
   const target = path.join(

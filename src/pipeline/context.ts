@@ -3,6 +3,8 @@ import type { Emit } from '../domain/events.ts';
 import type { Platform } from '../domain/platform.ts';
 import type { Store } from '../domain/store.ts';
 import { createFetchContext, type FetchContext } from '../fetch/context.ts';
+import { findConfinement } from '../host/confinement.ts';
+import type { Confinement } from '../io/confinement.ts';
 import { openStore } from '../store/open.ts';
 
 /** What a run is told; every path is absolute. */
@@ -27,6 +29,8 @@ export interface Context extends ContextOptions {
   readonly fetch: FetchContext;
   /** Directory of the installer that ships, beside the recipes. */
   readonly initDirectory: string;
+  /** How far programs that a build runs are shut in; found out, and said where it is not all the way, once. */
+  readonly confinement: () => Promise<Confinement>;
 }
 
 /** Opens the store, which makes its directories; throws `KSB_MIRROR_INVALID` for a mirror that cannot be used. */
@@ -38,5 +42,29 @@ export async function openContext(options: ContextOptions): Promise<Context> {
     store,
     fetch: await createFetchContext({ store, mirrors, offline, emit, signal }),
     initDirectory: path.join(path.dirname(options.recipesDirectory), 'init'),
+    confinement: once(() => confine(options)),
   };
+}
+
+async function confine({ cacheDirectory, emit, signal }: ContextOptions): Promise<Confinement> {
+  const confinement = await findConfinement({ root: path.join(cacheDirectory, 'work', 'root'), signal });
+  if (confinement.level !== 'full') {
+    emit({
+      type: 'warning',
+      message: `build steps are not shut in: ${describeOpen(confinement)}`,
+      hint: 'everything they use is pinned all the same; to shut them in, let this account make user namespaces, or build as root',
+    });
+  }
+  return confinement;
+}
+
+function describeOpen({ level, why }: Confinement): string {
+  const open =
+    level === 'network' ? 'they reach files and processes' : 'they reach the network, files and processes';
+  return `${open} as far as this account does${why === undefined ? '' : ` (${why})`}`;
+}
+
+function once<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined;
+  return () => (found ??= find());
 }

@@ -57,9 +57,10 @@ function formatReadme(name: string, top: string): string {
   ${SOURCES}/        sources and wheels, by the names and digests in the lockfile
   ${PACKAGE}/        ksbundle, which needs Node 20.19 or later and says what else the host lacks
 
-  node ${PACKAGE}/dist/cli/main.js rebuild ../${top}.tar
+  node ${PACKAGE}/dist/cli/main.js rebuild ../${top}.tar --trust
 
-builds the release and this archive again and compares both.
+builds the release and this archive again and compares both. It runs what is in here: --key PUBLIC_KEY in place of --trust has it
+check first who signed the archive.
 `;
 }
 

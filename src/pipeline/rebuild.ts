@@ -12,6 +12,8 @@ import { hashFile, removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { readManifestFromTarball } from '../pack/inspect.ts';
 import { compareBuilders, parseStatement, provenanceFile } from '../pack/provenance.ts';
+import { readVerifyingKey } from '../pack/keys.ts';
+import { requireDetachedSignature } from '../pack/signature.ts';
 import { verifyTarball } from '../pack/verify.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import { buildBundle } from './build.ts';
@@ -22,19 +24,25 @@ import { explainFiles } from './explain-files.ts';
 export interface RebuildOptions {
   /** Directory that the rebuilt tarball is left in; it goes away again unless told. */
   readonly out?: string | undefined;
+  /** Absolute path of the public key that must have signed `file`. */
+  readonly key?: string | undefined;
+  /** Whether the recipes inside may do whatever this account may, whoever wrote them. */
+  readonly trust?: boolean | undefined;
 }
 
 /**
  * Builds a release tarball again, from the recipes, the lockfile and the installer inside it, and compares. Sources and wheels
  * come through the context, or from the escrow archive if `file` is one, and then from nowhere else. Nothing else that was made
- * before is used: components, compiler and release are made anew in a store of their own. Throws what `verifyTarball` and
- * `buildBundle` do, and `KSB_RELEASE_WITHOUT_RECIPES`.
+ * before is used: components, compiler and release are made anew in a store of their own. It runs programs that whoever made the file
+ * chose: only if the key's owner signed it, and then shut in, or if the caller trusts it. Throws what `verifyTarball` and
+ * `buildBundle` do, `KSB_REBUILD_UNTRUSTED`, `KSB_REBUILD_OPEN`, and `KSB_RELEASE_WITHOUT_RECIPES`.
  */
 export async function rebuildFile(
   context: Context,
   file: string,
   options: RebuildOptions = {},
 ): Promise<RebuildResult> {
+  if (options.key === undefined && options.trust !== true) throw untrusted(file);
   refuseToReplace(file, options.out);
   const parent = path.join(context.cacheDirectory, 'work');
   await mkdir(parent, { recursive: true });
@@ -58,15 +66,24 @@ async function rebuildIn(
 ): Promise<RebuildResult> {
   const { signal } = context;
   const out = options.out ?? path.join(directory, 'out');
-  const escrow = (await isEscrow(file))
-    ? await openEscrow(file, path.join(directory, 'escrow'), signal)
-    : undefined;
+  const isArchive = await isEscrow(file);
+  // What is signed of an escrow archive is the archive; the tarball in it never is.
+  if (isArchive && options.key !== undefined)
+    await requireDetachedSignature(file, await readVerifyingKey(options.key));
+  const escrow = isArchive ? await openEscrow(file, path.join(directory, 'escrow'), signal) : undefined;
   const tarball = escrow?.tarball ?? file;
-  const { release } = await verifyTarball(tarball, { signal });
+  const { release } = await verifyTarball(tarball, { key: isArchive ? undefined : options.key, signal });
   const manifest = await readManifestFromTarball(tarball);
   const original = path.join(directory, 'original');
   await unpackArchive(tarball, original, { strip: 1, signal });
-  const built = await buildAgain(context, { original, manifest, directory, out, sources: escrow?.sources });
+  const built = await buildAgain(context, {
+    original,
+    manifest,
+    directory,
+    out,
+    sources: escrow?.sources,
+    trust: options.trust === true,
+  });
 
   const sha256 = await hashWithoutLeadingFile(tarball);
   const rebuiltSha256 = await hashWithoutLeadingFile(built.tarball);
@@ -97,11 +114,12 @@ interface Again {
   readonly out: string;
   /** Directory that all sources are in; they come through the context if there is none. */
   readonly sources: string | undefined;
+  readonly trust: boolean;
 }
 
 async function buildAgain(
   context: Context,
-  { original, manifest, directory, out, sources }: Again,
+  { original, manifest, directory, out, sources, trust }: Again,
 ): Promise<BuildResult> {
   const project = await recoverProject(original, { manifest, directory: path.join(directory, 'project') });
   if (project === undefined) throw withoutRecipes(manifest);
@@ -115,6 +133,8 @@ async function buildAgain(
     recipesDirectory: project.recipes,
     lockfilesDirectory: project.lockfiles,
   });
+  const { level, why } = await own.confinement();
+  if (level !== 'full' && !trust) throw notShutIn(manifest, why);
   const { bundles } = await loadRecipes(project.recipes, platform);
   const bundle = [...bundles.values()].find(
     ({ product, version, revision }) =>
@@ -145,6 +165,27 @@ function compareDigests(sha256: Sha256, rebuiltSha256: Sha256) {
 async function readStatement(tarball: string) {
   const text = await ifThere(readFile(provenanceFile(tarball), 'utf8'));
   return text === undefined ? undefined : parseStatement(text);
+}
+
+function untrusted(file: string): KsbundleError {
+  const name = path.basename(file);
+  return new KsbundleError({
+    code: 'KSB_REBUILD_UNTRUSTED',
+    exitCode: ExitCode.usage,
+    message: `${name} is not rebuilt before you say whose it is`,
+    why: 'a rebuild runs the compiler, the recipes and the Python inside, which whoever made the file chose',
+    hint: `--key PUBLIC_KEY if it is signed by somebody whom you know, or --trust if you know where it comes from`,
+  });
+}
+
+function notShutIn({ bundle, version, revision }: Manifest, why: string | undefined): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_REBUILD_OPEN',
+    exitCode: ExitCode.hostTool,
+    message: `the recipes of ${bundle} ${version}-${revision} cannot be shut in on this machine, and are not run`,
+    ...(why === undefined ? {} : { why }),
+    hint: 'let this account make user namespaces, or rebuild as root; or add --trust, and they may do what this account may',
+  });
 }
 
 function withoutRecipes({ bundle, version, revision }: Manifest): KsbundleError {

@@ -73,6 +73,7 @@ export async function makeRelease(
       modules: bundle.python.precompile,
       programs: 'init',
       parts: assembled.parts,
+      confinement: await context.confinement(),
       signal,
     });
     const parts = await installRecipes({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
+import { isInnerPath } from '../domain/inner-path.ts';
 import { isLicense } from '../domain/license.ts';
 import { parsePurl } from '../domain/purl.ts';
 import { correctLicense } from './licenses.ts';
@@ -9,7 +10,6 @@ import {
   DISTRIBUTION,
   FILE_NAME,
   isGlob,
-  isInnerPath,
   isPattern,
   isRequirement,
   isUrl,
@@ -161,7 +161,7 @@ export const fileName = text({
 export const innerPath = text({
   code: 'bad-path',
   expected: 'a relative path without "." and ".." parts, such as "srclib/apr"',
-  accepts: isInnerPath,
+  accepts: (value) => value === '.' || isInnerPath(value),
 });
 
 export const glob = text({

@@ -1,4 +1,5 @@
 import { normalizeDistribution } from '../domain/distribution.ts';
+import { isInnerPath } from '../domain/inner-path.ts';
 import type { Location } from '../domain/recipe.ts';
 
 /** Dotted numbers with an optional suffix: `10.48`, `2.1.13-stable`, `3.13.0rc1`, `0.17.0-dev.12+a1b2`. */
@@ -22,18 +23,10 @@ export function isRequirement(text: string): boolean {
   );
 }
 
-/** Whether `text` is a relative path in normal form that stays below its base; `.` is the base itself. */
-export function isInnerPath(text: string): boolean {
-  if (text === '.') return true;
-  return text
-    .split('/')
-    .every((part) => part !== '' && part !== '.' && part !== '..' && !/[\0\\]/.test(part));
-}
-
 /** Whether `text` is a relative path with `*`, `**`, `?` and alternatives `{a,b}` that are closed and not nested. */
 export function isGlob(text: string): boolean {
   const outside = text.replace(/\{[^{}]*\}/g, 'x');
-  return text !== '.' && isInnerPath(text) && !/[{}]/.test(outside);
+  return isInnerPath(text) && !/[{}]/.test(outside);
 }
 
 export function isUrl(text: string): boolean {

@@ -1,8 +1,9 @@
-import { copyFile, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { RebuildResult } from '../../src/domain/results.ts';
+import { findConfinement } from '../../src/host/confinement.ts';
 import { findHostTools } from '../../src/host/find.ts';
 import { exists, hashFile, removeTree } from '../../src/io/files.ts';
 import { packDemo } from '../support/packed-release.ts';
@@ -39,7 +40,7 @@ interface Rebuilt {
 /** Rebuilds once, as people and as programs read it. */
 async function rebuild(carried: Carried, options: CliOptions = {}): Promise<Rebuilt> {
   const { tarball, cache, mirror } = carried;
-  const parameters = ['rebuild', tarball, '--cache', cache, '--offline', '--mirror', mirror];
+  const parameters = ['rebuild', tarball, '--trust', '--cache', cache, '--offline', '--mirror', mirror];
   const { exitCode, stdout } = await ksbundle([...parameters, '--json'], options);
   const { stdout: text } = await ksbundle(parameters, options);
   return { exitCode, result: JSON.parse(stdout) as RebuildResult, text };
@@ -66,6 +67,50 @@ it('builds the same bytes from the tarball and the sources alone', async () => {
     files: [],
   });
   expect(text).toBe(`tiny-1.0.0-1-linux-x86_64: built again, identical\nsha256:${sha256}`);
+});
+
+it('runs what a stranger may have written only for whom says whose it is', async () => {
+  const carried = await carryTinyBundle();
+  const { tarball, directory, cache, mirror } = carried;
+  const again = (...options: readonly string[]) =>
+    ksbundle(['rebuild', tarball, '--cache', cache, '--offline', '--mirror', mirror, ...options]);
+  const refused = await again();
+  expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(refused.stderr).toMatch(/--key PUBLIC_KEY.*--trust/u);
+
+  const [ours, theirs] = ['ours', 'theirs'].map((name) => path.join(directory, name)) as [string, string];
+  for (const key of [ours, theirs]) expect(await ksbundle(['keygen', key])).toMatchObject({ exitCode: 0 });
+  expect(await again('--key', `${ours}.pub`)).toMatchObject({ exitCode: 4 });
+  expect(await ksbundle(['sign', tarball, '--key', ours])).toMatchObject({ exitCode: 0 });
+  expect(await again('--key', `${theirs}.pub`)).toMatchObject({ exitCode: 4 });
+  const confinement = await findConfinement({ root: path.join(directory, 'root') });
+  // Whom a key vouches for is shut in all the same, or not run.
+  expect(await again('--key', `${ours}.pub`)).toMatchObject({
+    exitCode: confinement.level === 'full' ? 0 : 3,
+  });
+});
+
+it('shuts in what it runs: a step, and the Python that was built', async ({ skip }) => {
+  const host = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-host-'));
+  onTestFinished(() => removeTree(host));
+  const confinement = await findConfinement({ root: path.join(host, 'root') });
+  if (confinement.level !== 'full') return skip(confinement.why);
+  await writeFile(path.join(host, 'secret'), 'of the host');
+  const reach = `cat ${host}/secret; echo x >${host}/owned; ln -s ${host}/owned ../build.log`;
+  const carried = await carryTinyBundle({ script: `{ ${reach}; } 2>/dev/null || true`, python: reach });
+  expect(await rebuild(carried)).toMatchObject({ exitCode: 0, result: { identical: true } });
+  expect((await readdir(host)).toSorted()).toEqual(['root', 'secret']);
+});
+
+it('lets no step leave a link where ksbundle goes on writing', async () => {
+  const host = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-host-'));
+  onTestFinished(() => removeTree(host));
+  await writeFile(path.join(host, 'library.la'), 'of the host');
+  const tiny = await makeTinyBundle({ script: `rmdir "\${dest}"; ln -s ${host} "\${dest}"` });
+  const { exitCode, stderr } = await ksbundle(tiny.build);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/a step put a link in place of dest|failed/u);
+  expect(await readdir(host)).toEqual(['library.la']);
 });
 
 it('compares what is signed by its payload', async () => {
@@ -126,18 +171,18 @@ it('keeps what it built where it is told to, but never in place of the one that 
   const options = ['--cache', cache, '--offline', '--mirror', mirror, '--out'];
   const out = path.join(directory, 'again');
   const kept = path.join(out, 'tiny-1.0.0-1-linux-x86_64.tar.gz');
-  const { exitCode, stdout } = await ksbundle(['rebuild', tarball, ...options, out]);
+  const { exitCode, stdout } = await ksbundle(['rebuild', tarball, '--trust', ...options, out]);
   expect(exitCode).toBe(0);
   expect(stdout).toContain(kept);
   expect(await hashFile(kept)).toBe(await hashFile(tarball));
-  expect(await ksbundle(['rebuild', kept, ...options, out])).toMatchObject({ exitCode: 2 });
+  expect(await ksbundle(['rebuild', kept, '--trust', ...options, out])).toMatchObject({ exitCode: 2 });
   expect(await exists(kept)).toBe(true);
 });
 
 it('refuses a tarball that is not as it was packed, and one that has no recipes', async () => {
   const carried = await carryTinyBundle();
   await writeFile(carried.tarball, 'more', { flag: 'a' });
-  const parameters = ['--cache', carried.cache, '--offline'];
+  const parameters = ['--trust', '--cache', carried.cache, '--offline'];
   expect(await ksbundle(['rebuild', carried.tarball, ...parameters])).toMatchObject({ exitCode: 4 });
   const { packed } = await packDemo();
   const { exitCode, stderr } = await ksbundle(['rebuild', packed.tarball, ...parameters]);
@@ -173,7 +218,7 @@ it.skipIf(why !== undefined)(
     expect(await world.run(['sh', '-c', check, unpacked], offline)).toMatchObject({ stdout: '' });
     const main = path.join(unpacked, 'ksbundle/dist/cli/main.js');
     const { exitCode, stdout, stderr } = await world.run(
-      [process.execPath, main, 'rebuild', carried, '--json'],
+      [process.execPath, main, 'rebuild', carried, '--trust', '--json'],
       offline,
     );
     expect(exitCode, stdout + stderr).toBe(0);
@@ -193,7 +238,7 @@ it('refuses an escrow archive of which a byte is another one', async () => {
   const at = bytes.indexOf('sources and wheels, by the names');
   bytes.write('S', at);
   await writeFile(escrow, bytes);
-  const { exitCode, stderr } = await ksbundle(['rebuild', escrow, '--cache', tiny.cache]);
+  const { exitCode, stderr } = await ksbundle(['rebuild', escrow, '--trust', '--cache', tiny.cache]);
   expect(exitCode).toBe(4);
   expect(stderr).toContain('README is not what SHA256SUMS says');
 });

@@ -81,7 +81,7 @@ it.skipIf(why !== undefined || !exhaustive)(
     const offline = { network: false };
     expect((await world.run(['tar', '-C', world.home, '-xf', escrow], offline)).exitCode).toBe(0);
     const main = path.join(world.home, path.basename(escrow, '.tar'), 'ksbundle/dist/cli/main.js');
-    const rebuild = [process.execPath, main, 'rebuild', escrow, '--jobs', '1', '--json'];
+    const rebuild = [process.execPath, main, 'rebuild', escrow, '--trust', '--jobs', '1', '--json'];
     const { exitCode, stdout, stderr } = await world.run(rebuild, offline);
     expect(exitCode, stdout + stderr).toBe(0);
     const sha256 = await hashFile(tarball());

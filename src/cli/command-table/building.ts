@@ -37,15 +37,15 @@ export const BUILDING: readonly CommandSpec[] = [
     name: 'rebuild',
     summary: 'build a tarball again from the recipes inside it, and compare',
     positionals: [{ ...FILE, help: 'tarball, or escrow archive of one, or - for standard input' }],
-    options: ['cache', ...FETCH_OPTIONS, 'out'],
+    options: ['cache', ...FETCH_OPTIONS, 'out', 'key', 'trust'],
     examples: [
       {
-        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz',
-        does: 'exit code 4 if a byte differs; nothing that was built before is used',
+        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key.pub',
+        does: 'exit code 4 if a byte differs, or if the owner of that key did not sign it',
       },
       {
-        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz --out again',
-        does: 'and keep what was built',
+        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz --trust --out again',
+        does: 'the same of one that is not signed, and keep what was built',
       },
     ],
     load: () => import('../commands/rebuild.ts'),

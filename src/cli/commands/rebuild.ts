@@ -7,8 +7,12 @@ import { pathOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
   const { pipeline, context } = await call.open();
-  const out = pathOption(call, 'out');
-  const result = await withInputFile(call, (file) => pipeline.rebuildFile(context, file, { out }));
+  const options = {
+    out: pathOption(call, 'out'),
+    key: pathOption(call, 'key'),
+    trust: call.flags.trust === true,
+  };
+  const result = await withInputFile(call, (file) => pipeline.rebuildFile(context, file, options));
   return {
     data: result,
     lines: [

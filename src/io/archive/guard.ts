@@ -1,3 +1,4 @@
+import { hasControlCharacter } from '../../domain/inner-path.ts';
 import { hostileArchive, type ArchiveEntry } from './entry.ts';
 
 export interface ArchiveLimits {
@@ -53,7 +54,7 @@ export function guardArchive({ name, size, strip, limits }: GuardOptions): Archi
   };
 
   const cleanPath = (entry: string, path: string, what: string): string | undefined => {
-    if (/[\0\n]/u.test(path)) refuse(entry, `${what} contains a NUL or a line break`);
+    if (hasControlCharacter(path)) refuse(entry, `${what} contains a control character`);
     if (path.startsWith('/')) refuse(entry, `${what} is absolute`);
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     if (parts.includes('..')) refuse(entry, `${what} contains ".."`);
@@ -101,8 +102,8 @@ export function guardArchive({ name, size, strip, limits }: GuardOptions): Archi
       }
       kinds.set(path, kind);
       if (kind === 'symlink') {
-        if (/[\0\n]/u.test(entry.target))
-          refuse(entry.path, 'has a target that contains a NUL or a line break');
+        if (hasControlCharacter(entry.target))
+          refuse(entry.path, 'has a target that contains a control character');
         links.set(path, entry.target);
       }
       return admitted;

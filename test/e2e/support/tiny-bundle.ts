@@ -32,6 +32,8 @@ export interface TinyPlan {
   readonly archive?: readonly TarItem[];
   /** Shell script that is the first step of `note`. */
   readonly script?: string;
+  /** Shell commands that the interpreter begins with, whatever it runs. */
+  readonly python?: string;
 }
 
 const INSTALL = 'mkdir -p "${dest}${prefix}/share" && cp note.txt "${dest}${prefix}/share/note.txt"';
@@ -62,7 +64,10 @@ export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
   await addComponent('pretender', {
     archive: [
       license,
-      { path: 'top/python3', content: '#!/bin/sh\ncat >/dev/null\necho \'{"written":[],"missing":[]}\'\n' },
+      {
+        path: 'top/python3',
+        content: `#!/bin/sh\n{ ${plan.python ?? ':'}; } >/dev/null 2>&1\ncat >/dev/null\necho '{"written":[],"missing":[]}'\n`,
+      },
       { path: 'top/libpretender.so', content: buildElf({ rpath: '$ORIGIN', soname: 'libpretender.so' }) },
     ],
     scripts: [

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compileByteCode } from '../../../src/assemble/byte-code.ts';
 import type { Part } from '../../../src/domain/manifest.ts';
+import { UNCONFINED } from '../../../src/io/confinement.ts';
 import { hashFile, listTree } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
 import { temporaryDirectory, writeTree } from '../../support/archives.ts';
@@ -61,7 +62,15 @@ async function compile(
 ): Promise<{ root: string; files: string[]; parts: ReadonlyMap<string, Part> }> {
   const root = await writeTree(path.join(await temporaryDirectory(), name), CONTENT);
   const before = new Map<string, Part>(Object.keys(CONTENT).map((file) => [file, 'wheel:app']));
-  const parts = await compileByteCode({ python, root, site: SITE, modules, programs: 'init', parts: before });
+  const parts = await compileByteCode({
+    python,
+    root,
+    site: SITE,
+    modules,
+    programs: 'init',
+    parts: before,
+    confinement: UNCONFINED,
+  });
   const files = (await listTree(root)).map((entry) => entry.path).filter((file) => file.endsWith('.pyc'));
   return { root, files, parts };
 }
@@ -110,7 +119,14 @@ describe('compileByteCode', () => {
       facts: { code: 'KSB_BYTE_CODE_FAILED', details: ['no such module: app.absent'] },
     });
     const root = await temporaryDirectory();
-    const options = { root, site: SITE, modules: [], programs: 'init', parts: new Map<string, Part>() };
+    const options = {
+      root,
+      site: SITE,
+      modules: [],
+      programs: 'init',
+      parts: new Map<string, Part>(),
+      confinement: UNCONFINED,
+    };
     await expect(compileByteCode({ ...options, python: '/nowhere/python3' })).rejects.toMatchObject({
       facts: { code: 'KSB_BYTE_CODE_FAILED', why: expect.stringContaining('ENOENT') },
     });
@@ -122,6 +138,7 @@ describe('compileByteCode', () => {
       python,
       root,
       site: 'lib/python2.6/site-packages',
+      confinement: UNCONFINED,
       modules: [],
       programs: 'init',
       parts: new Map<string, Part>(),

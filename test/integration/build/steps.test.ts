@@ -1,25 +1,28 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { workDirectories } from '../../../src/build/environment.ts';
-import { findNetworkIsolation } from '../../../src/build/isolation.ts';
 import { runSteps, type StepContext } from '../../../src/build/steps.ts';
 import { KsbundleError } from '../../../src/domain/errors.ts';
+import { findConfinement } from '../../../src/host/confinement.ts';
+import { UNCONFINED } from '../../../src/io/confinement.ts';
 import type { Event } from '../../../src/domain/events.ts';
 import type { Step } from '../../../src/domain/recipe.ts';
 
+let top: string;
 let work: string;
 let events: Event[];
 
 beforeEach(async () => {
-  work = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-steps-'));
-  await mkdir(path.join(work, 'source'));
+  top = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-steps-'));
+  work = path.join(top, 'work');
+  await mkdir(path.join(work, 'source'), { recursive: true });
   events = [];
 });
-afterEach(() => rm(work, { recursive: true }));
+afterEach(() => rm(top, { recursive: true }));
 
 function context(changes: Partial<StepContext> = {}): StepContext {
   return {
@@ -27,7 +30,8 @@ function context(changes: Partial<StepContext> = {}): StepContext {
     directories: workDirectories(work),
     environment: { PATH: process.env['PATH'] ?? '', GREETING: 'hello' },
     variables: { version: '1.2' },
-    wrapper: [],
+    confinement: UNCONFINED,
+    view: { readable: [], writable: [work] },
     emit: (event) => events.push(event),
     signal: new AbortController().signal,
     ...changes,
@@ -61,7 +65,7 @@ describe('runSteps', () => {
     );
     delete process.env['LEAK'];
     expect(await readFile(path.join(work, 'source', 'made'), 'utf8')).toBe('hello 1.2 1.2 closed\n');
-    const log = await readFile(path.join(work, 'build.log'), 'utf8');
+    const log = await readFile(path.join(top, 'work.log'), 'utf8');
     expect(log).toContain('hello 1.2 1.2 closed');
     expect(log).toContain('bad');
     expect(events).toContainEqual({ type: 'task-step', task: 'build:demo', step: 'try' });
@@ -74,8 +78,8 @@ describe('runSteps', () => {
     expect(error.facts.code).toBe('KSB_BUILD_FAILED');
     expect(error.facts.why).toContain('exit code 1');
     expect(error.facts.details).toEqual(['before']);
-    expect(error.facts.hint).toContain(path.join(work, 'build.log'));
-    const entry = path.join(work, 'enter.sh');
+    expect(error.facts.hint).toContain(path.join(top, 'work.log'));
+    const entry = path.join(top, 'work.enter.sh');
     expect(error.facts.hint).toContain(entry);
     const shell = promisify(execFile)('sh', [entry]);
     shell.child.stdin?.end('echo "$GREETING from $(basename "$PWD")"');
@@ -114,14 +118,33 @@ describe('runSteps', () => {
       .toMatch(/gone|Z/);
   });
 
-  it('takes the network away where the kernel allows it', async ({ skip }) => {
-    const wrapper = await findNetworkIsolation();
-    if (wrapper.length === 0) return skip('this kernel grants no network namespace');
-    await runSteps([script('cat /proc/net/dev > devices')], context({ wrapper }));
+  it('shuts steps in where the kernel allows it, and the shell that looks around after them', async ({
+    skip,
+  }) => {
+    const confinement = await findConfinement({ root: path.join(top, 'root') });
+    if (confinement.level !== 'full') return skip(confinement.why);
+    await writeFile(path.join(top, 'beside'), '');
+    const step = script(`cat /proc/net/dev >devices; ls "${top}" >seen; kill -9 $$`);
+    const error = await failure(runSteps([step], context({ confinement })));
+    expect(error.facts.why).toBe('it was ended by SIGKILL');
     const devices = (await readFile(path.join(work, 'source', 'devices'), 'utf8'))
       .split('\n')
       .slice(2)
       .filter(Boolean);
     expect(devices.map((line) => line.split(':')[0]?.trim())).toEqual(['lo']);
+    expect(await readFile(path.join(work, 'source', 'seen'), 'utf8')).toBe('work\n');
+    const shell = promisify(execFile)('sh', [path.join(top, 'work.enter.sh')]);
+    shell.child.stdin?.end(`echo "$GREETING from $(basename "$PWD")"; ls "${top}"`);
+    expect((await shell).stdout).toBe('hello from source\nwork\n');
+  });
+
+  it('writes its log beside what a step may write', async () => {
+    const target = path.join(top, 'target');
+    await runSteps(
+      [script(`ln -sf "${target}" ../build.log; ln -sf "${target}" ../enter.sh; echo said`)],
+      context(),
+    );
+    await runSteps([script('true')], context());
+    expect(await readdir(top)).not.toContain('target');
   });
 });

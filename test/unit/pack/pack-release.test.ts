@@ -79,7 +79,7 @@ describe('packRelease', () => {
     [
       'a name with a line break',
       (release: string) => writeFile(path.join(release, 'a\nb'), ''),
-      /line break/,
+      /control character/,
     ],
     ['a name with a backslash', (release: string) => writeFile(path.join(release, 'a\\b'), ''), /backslash/],
     ['an empty directory', (release: string) => mkdir(path.join(release, 'empty')), /empty directory/],

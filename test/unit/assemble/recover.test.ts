@@ -1,0 +1,102 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { recoverProject } from '../../../src/assemble/recover.ts';
+import { sha256 } from '../../../src/domain/digest.ts';
+import type { Manifest } from '../../../src/domain/manifest.ts';
+import { listTree } from '../../../src/io/files.ts';
+import { formatChecksums, parseChecksums } from '../../../src/pack/checksums.ts';
+import { formatManifest, parseManifest } from '../../../src/pack/manifest.ts';
+import { temporaryDirectory, writeTree, type TreeContent } from '../../support/archives.ts';
+import { BUNDLE } from '../../support/packed-release.ts';
+
+const DIGEST = sha256('a'.repeat(64));
+
+function manifestOf(files: readonly string[]): Manifest {
+  return {
+    format: 1,
+    ...BUNDLE,
+    requires: [],
+    components: [],
+    wheels: [],
+    files: files.map((file) => ({ path: file, part: 'bundle', mode: '644', size: 1, sha256: DIGEST })),
+  };
+}
+
+const SOUND: TreeContent = {
+  'init/bundle.json': '{ "init": "demo" }',
+  'init/demo/templates/a.conf': 'a',
+  'lib/python3.13/site-packages/demo/module.py': 'm',
+  'share/ksbundle/recipes/demo/bundle.toml': 'b',
+  'share/ksbundle/lockfiles/demo.json': '{}',
+};
+
+async function recover(content: TreeContent) {
+  const top = await temporaryDirectory();
+  const release = await writeTree(path.join(top, 'deep/enough/release'), content);
+  const directory = path.join(top, 'deep/enough/project');
+  const project = await recoverProject(release, { manifest: manifestOf(Object.keys(content)), directory });
+  return { top, directory, project };
+}
+
+describe('recoverProject', () => {
+  it('puts a project together from where a release has its parts', async () => {
+    const { directory, project } = await recover(SOUND);
+    expect(project?.recipes).toBe(path.join(directory, 'recipes'));
+    const files = (await listTree(directory)).filter(({ kind }) => kind === 'file');
+    expect(files.map((file) => file.path)).toEqual([
+      'init/demo/site-packages/demo/module.py',
+      'init/demo/templates/a.conf',
+      'lockfiles/demo.json',
+      'recipes/demo/bundle.toml',
+    ]);
+  });
+
+  it.each(['"../../../x"', '"/tmp/x"', '"demo/../../.."', '".."', '"a\\nb"', '""', '3', 'null'])(
+    'writes nothing for a release whose installer is called %s',
+    async (init) => {
+      const { top, project } = await recover({ ...SOUND, 'init/bundle.json': `{ "init": ${init} }` });
+      expect(project).toBeUndefined();
+      expect(await readdir(path.join(top, 'deep/enough'))).toEqual(['release']);
+      expect(await readdir(top)).toEqual(['deep']);
+    },
+  );
+
+  it('takes no link for a recipe', async () => {
+    const { project } = await recover({
+      'init/bundle.json': SOUND['init/bundle.json'] ?? '',
+      'share/ksbundle/recipes': { link: '../../../..' },
+    });
+    expect(project).toBeUndefined();
+  });
+});
+
+describe('what a tarball says of its files', () => {
+  const names = ['../x', '/x', 'a/../../x', 'a//b', './a', 'a\\b', 'a\nb', 'a\u001bb', ''];
+
+  it.each(names)('is no manifest if it names %j', (name) => {
+    expect(parseManifest(formatManifest(manifestOf(['a'])))).toBeDefined();
+    expect(parseManifest(formatManifest(manifestOf(['a', name])))).toBeUndefined();
+  });
+
+  it.each(['/etc/passwd', '../x', 'a/../../x'])('is no manifest if a link leads to %s', (target) => {
+    const manifest = manifestOf([]);
+    const link = { path: 'link', part: 'bundle' as const, target };
+    expect(parseManifest(formatManifest({ ...manifest, files: [{ ...link, target: 'a' }] }))).toBeDefined();
+    expect(parseManifest(formatManifest({ ...manifest, files: [link] }))).toBeUndefined();
+  });
+
+  it.each(names)('is no list of checksums if it names %j', (name) => {
+    expect(parseChecksums(formatChecksums(new Map([['a', DIGEST]])))).toBeDefined();
+    expect(
+      parseChecksums(
+        formatChecksums(
+          new Map([
+            ['a', DIGEST],
+            [name, DIGEST],
+          ]),
+        ),
+      ),
+    ).toBeUndefined();
+  });
+});
