@@ -4,9 +4,10 @@ import { mapConcurrently } from '../domain/concurrently.ts';
 import { compileGlobs } from '../domain/glob.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { InstalledWheel, Part } from '../domain/manifest.ts';
-import type { Bundle } from '../domain/recipe.ts';
+import { ExitCode, KsbundleError, type Place, type Problem } from '../domain/errors.ts';
+import type { Bundle, RecipeOrigin } from '../domain/recipe.ts';
 import { compareBytes, copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
-import { installComponent, unpackComponent, type BuiltComponent } from './component.ts';
+import { installComponent, unpackComponent, type BuiltComponent, type IdleGlob } from './component.ts';
 import { COMMON_DROPS } from './drops.ts';
 import { checkLaunchers, formatLauncher } from './launcher.ts';
 import { formatReadme } from './readme.ts';
@@ -30,6 +31,8 @@ export interface AssembleOptions {
   readonly init: string;
   /** The release directory, which must not exist yet. */
   readonly directory: string;
+  /** Where a recipe names a value, by its keys and indexes. */
+  readonly placeOf: (recipe: RecipeOrigin, keys: readonly (string | number)[]) => Promise<Place>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,7 +70,9 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
       wheel: archive.wheel,
       unpacked: await unpackWheel({ ...archive, signal }, path.join(temporary, archive.wheel.file)),
     }));
-    for (const unpacked of unpackedComponents) await installComponent(tree, unpacked);
+    const idle: IdleGlob[] = [];
+    for (const unpacked of unpackedComponents) idle.push(...(await installComponent(tree, unpacked)));
+    if (idle.length > 0) throw await shipsNothing(idle, options);
     for (const unpacked of unpackedWheels) wheels.push(await installWheel(tree, { ...unpacked, site }));
     await installInstaller(tree, { ...options, site, temporary: path.join(temporary, 'init') });
   });
@@ -133,6 +138,26 @@ async function installInstaller(tree: ReleaseTree, options: InstallerOptions): P
 /** What of `init/` every bundle ships: the script that people run, and the package it hands over to. */
 const ENTRY = 'bootstrap.sh';
 const INSTALLER = 'installer';
+
+async function shipsNothing(
+  globs: readonly IdleGlob[],
+  { placeOf }: AssembleOptions,
+): Promise<KsbundleError> {
+  const problems = await Promise.all(
+    globs.map(async ({ component, index }): Promise<Problem> => ({
+      code: 'ships-nothing',
+      message: `${component.name} installs no file that ${JSON.stringify(component.ship[index])} matches`,
+      place: await placeOf(component.origin, ['install', 'ship', index]),
+      hint: 'look at what its steps install, correct the glob, or take it out',
+    })),
+  );
+  return new KsbundleError({
+    code: 'KSB_RECIPE_INVALID',
+    exitCode: ExitCode.usage,
+    message: `${problems.length} ${problems.length === 1 ? 'glob ships' : 'globs ship'} nothing`,
+    problems,
+  });
+}
 
 async function removeEmptyDirectories(root: string): Promise<void> {
   const directories = (await listTree(root))

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { compileGlobs } from '../domain/glob.ts';
+import { compileGlob, compileGlobs } from '../domain/glob.ts';
 import type { Component } from '../domain/recipe.ts';
 import { unpackArchive } from '../io/archive.ts';
 import { listTree } from '../io/files.ts';
@@ -28,14 +28,20 @@ export async function unpackComponent(
   return { component, root };
 }
 
+/** A glob of `ship` that no installed file matches, by its index. */
+export interface IdleGlob {
+  readonly component: Component;
+  readonly index: number;
+}
+
 /**
  * Installs the files of a component that its recipe ships, and its licence texts even if it ships nothing else: what is
- * linked into others ships with them. Throws `KSB_LICENSE_MISSING` for an artifact without one.
+ * linked into others ships with them. Returns the globs that ship nothing. Throws `KSB_LICENSE_MISSING` for an artifact without a licence text.
  */
 export async function installComponent(
   tree: ReleaseTree,
   { component, root }: UnpackedComponent,
-): Promise<void> {
+): Promise<readonly IdleGlob[]> {
   const files = (await listTree(root)).filter(({ kind }) => kind !== 'directory').map((entry) => entry.path);
   const isLicense = compileGlobs([`licenses/${component.name}/**`]);
   if (!files.some(isLicense)) throw missingLicense(component);
@@ -45,6 +51,9 @@ export async function installComponent(
     if (!isLicense(file) && (!shipped(file) || dropped(file))) continue;
     await tree.place(path.join(root, file), file, `component:${component.name}`);
   }
+  return component.ship.flatMap((glob, index) =>
+    files.some(compileGlob(glob)) ? [] : [{ component, index }],
+  );
 }
 
 function missingLicense(component: Component): KsbundleError {

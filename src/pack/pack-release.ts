@@ -26,6 +26,8 @@ export interface PackReleaseOptions extends DescribeOptions {
   readonly out: string;
   /** How it was built, for the provenance. */
   readonly build: BuildFacts;
+  /** Called when the release is complete, before it is packed; what it throws ends the packing. */
+  readonly check?: () => Promise<void>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -62,6 +64,7 @@ export async function packRelease(options: PackReleaseOptions): Promise<PackedRe
     await write(MANIFEST_FILE, text);
     const checksums = formatChecksums(digests);
     await write(CHECKSUMS_FILE, checksums);
+    await options.check?.();
     const packed = await packTree(directory, tarball, { prefix: name, gzip: RELEASE_LEVEL, signal });
     const { sha256, tarSha256, size } = packed;
     const made = { release: name, sha256, tarSha256, releaseId: hashBytes(checksums), level: RELEASE_LEVEL };

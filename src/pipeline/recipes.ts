@@ -13,7 +13,7 @@ export interface Subject {
 
 /** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` does. */
 export async function loadSubject(context: Context, name: string): Promise<Subject> {
-  const set = await loadRecipes(context.recipesDirectory, context.platform);
+  const set = await loadRecipes(context.recipesDirectory, context.platform, { init: context.initDirectory });
   const bundle = set.bundles.get(name);
   if (bundle !== undefined) return { bundle, set };
   const known = [...set.bundles.keys()];
@@ -31,7 +31,7 @@ export async function loadSubject(context: Context, name: string): Promise<Subje
 
 /** Everything that the recipe directory offers: bundles first, then components and tools, each by name. */
 export async function listRecipes(context: Context): Promise<readonly RecipeSummary[]> {
-  const set = await loadRecipes(context.recipesDirectory, context.platform);
+  const set = await loadRecipes(context.recipesDirectory, context.platform, { init: context.initDirectory });
   const byName = (a: RecipeSummary, b: RecipeSummary): number => (a.name < b.name ? -1 : 1);
   return [set.bundles.values(), set.components.values(), [set.toolchain, ...set.tools.values()]].flatMap(
     (recipes) => [...recipes].map(summarize).sort(byName),

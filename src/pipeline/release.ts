@@ -3,6 +3,7 @@ import path from 'node:path';
 import { assembleRelease } from '../assemble/assemble.ts';
 import { compileByteCode } from '../assemble/byte-code.ts';
 import { installRecipes } from '../assemble/recipes.ts';
+import { rehearseInstall } from '../assemble/rehearse.ts';
 import { refreshRecords } from '../assemble/records.ts';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
@@ -15,6 +16,7 @@ import { wheelSource } from '../fetch/source.ts';
 import { findHostTools } from '../host/find.ts';
 import { withTemporaryDirectory } from '../io/files.ts';
 import { packRelease } from '../pack/pack-release.ts';
+import { placeInRecipe } from '../recipe/locate.ts';
 import { relocateTree } from '../relocate/tree.ts';
 import { auditRelease, requireCleanAudit } from './audit.ts';
 import { codeVersion } from './code.ts';
@@ -58,6 +60,7 @@ export async function makeRelease(
       components,
       wheels: subject.lockfile.wheels.map((wheel, index) => ({ wheel, file: fetched[index]?.path ?? '' })),
       init: context.initDirectory,
+      placeOf: ({ file }, keys) => placeInRecipe(file, keys),
       directory,
       signal,
     });
@@ -93,6 +96,7 @@ export async function makeRelease(
     step('pack');
     const out = path.join(work, 'out');
     await mkdir(out);
+    const confinement = await context.confinement();
     const tools = await findHostTools({ signal });
     const packed = await packRelease({
       directory,
@@ -115,6 +119,7 @@ export async function makeRelease(
           ),
         },
       },
+      check: () => rehearseInstall({ root: directory, confinement, signal }),
       signal,
     });
     const tarball = await context.store.addFile(packed.tarball, packed.sha256);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { nearest } from '../domain/nearest.ts';
 import { listTree } from '../io/files.ts';
 import type { Document } from './document.ts';
+import type { PartlyBundle } from './partly.ts';
 import { quote, suggest, type Fault, type KeyPath } from './mistake.ts';
 
 /** A file or directory beside a recipe that the recipe names. */
@@ -34,3 +35,28 @@ async function isThere(file: string, kind: NamedFile['kind']): Promise<boolean> 
   const facts = await stat(file).catch(() => undefined);
   return facts !== undefined && (facts.isFile() || (kind === 'file or directory' && facts.isDirectory()));
 }
+
+/** A fault if `init` names no package of an installer: without one the release could not be installed. */
+export async function checkInstaller({ init }: PartlyBundle, directory: string): Promise<Fault[]> {
+  if (init === undefined || (init !== SHARED && (await isThere(path.join(directory, init, ENTRY), 'file'))))
+    return [];
+  const there = (await listTree(directory).catch(() => []))
+    .map((entry) => entry.path.split('/'))
+    .filter(([top, file, ...rest]) => file === ENTRY && rest.length === 0 && top !== SHARED)
+    .map(([top = '']) => top);
+  return [
+    {
+      code: 'missing-installer',
+      message: `there is no ${quote(`${init}/${ENTRY}`)} in ${directory}`,
+      hint: suggest(nearest(init, there)),
+      path: ['init'],
+      at: 'value',
+    },
+  ];
+}
+
+/** What makes a directory a package of Python. */
+const ENTRY = '__init__.py';
+
+/** The part of the installer that all bundles share, which is none by itself. */
+const SHARED = 'installer';

@@ -4,7 +4,7 @@ import type { Platform } from '../domain/platform.ts';
 import type { RecipeSet } from '../domain/recipe.ts';
 import { checkBundle } from './check-bundle.ts';
 import { checkComponent, checkPrebuilt } from './check-component.ts';
-import { checkFiles, type NamedFile } from './check-files.ts';
+import { checkFiles, checkInstaller, type NamedFile } from './check-files.ts';
 import { checkSet, type SoundRecipe } from './check-set.ts';
 import { readDocuments, type Document, type Unreadable } from './document.ts';
 import { checkForm } from './form.ts';
@@ -12,15 +12,24 @@ import type { Fault, Mistake } from './mistake.ts';
 import { placeMistakes, sortProblems, describeUnreadable } from './problems.ts';
 import { resolveSet } from './resolve.ts';
 
+export interface LoadOptions {
+  /** Directory of the installers, in which those of the bundles must be; not looked at unless told. */
+  readonly init?: string;
+}
+
 /**
  * Loads all recipes of a directory, `<name>/recipe.toml` and `<name>/bundle.toml`, and resolves them for a platform.
  * Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` that carries every mistake as a problem, or with
  * `KSB_RECIPES_MISSING` if there is no such directory.
  */
-export async function loadRecipes(directory: string, platform: Platform): Promise<RecipeSet> {
+export async function loadRecipes(
+  directory: string,
+  platform: Platform,
+  { init }: LoadOptions = {},
+): Promise<RecipeSet> {
   const root = path.resolve(directory);
   const { documents, unreadable } = await read(root);
-  const checked = await Promise.all(documents.map(checkDocument));
+  const checked = await Promise.all(documents.map((document) => checkDocument(document, init)));
   const mistakes = [
     ...checked.flatMap(({ mistakes: own }) => own),
     ...checkSet(
@@ -56,11 +65,17 @@ async function read(
 
 async function checkDocument(
   document: Document,
+  init: string | undefined,
 ): Promise<{ readonly sound: SoundRecipe; readonly mistakes: Mistake[] }> {
   const form = checkForm(document);
   // The form check has taken out every value of another form than the schema's, so this is what the rest is.
   const sound = { kind: document.kind, document, recipe: form.sound } as SoundRecipe;
-  const faults = [...form.faults, ...checkInside(sound), ...(await checkFiles(document, listFiles(sound)))];
+  const faults = [
+    ...form.faults,
+    ...checkInside(sound),
+    ...(await checkFiles(document, listFiles(sound))),
+    ...(sound.kind === 'bundle' && init !== undefined ? await checkInstaller(sound.recipe, init) : []),
+  ];
   return { sound, mistakes: faults.map((fault) => ({ ...fault, document })) };
 }
 

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { AST } from 'toml-eslint-parser';
 import type { Place } from '../domain/errors.ts';
 import type { Document } from './document.ts';
@@ -14,7 +15,7 @@ interface Span {
  * Makes the function that finds a fault's place in a document's text, or that of the nearest table around it. The
  * parser with positions is loaded here: documents without faults do not need it.
  */
-export async function createLocator(document: Document): Promise<(fault: Fault) => Position> {
+export async function createLocator(document: Pick<Document, 'text'>): Promise<(fault: Fault) => Position> {
   const { parseTOML } = await import('toml-eslint-parser');
   const spans = indexNodes(parseTOML(document.text, { tomlVersion: '1.1' }));
   return (fault) => {
@@ -76,4 +77,10 @@ function indexNodes(program: AST.TOMLProgram): Map<string, Span> {
     for (const pair of node.body) addPair(node.resolvedKey, pair);
   }
   return spans;
+}
+
+/** Where a recipe's file names a value, or the nearest table around it. */
+export async function placeInRecipe(file: string, path: KeyPath): Promise<Place> {
+  const locate = await createLocator({ text: await readFile(file, 'utf8') });
+  return { file, ...locate({ code: '', message: '', path, at: 'value' }) };
 }

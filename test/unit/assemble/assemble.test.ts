@@ -72,6 +72,7 @@ async function options(changes: Partial<AssembleOptions> = {}): Promise<Assemble
       'demo/site-packages/demo_hooks/__init__.py': 'hooks',
       'another-bundle/__init__.py': '',
     }),
+    placeOf: ({ file }, keys) => Promise.resolve({ file: [file, ...keys].join(' ') }),
     directory: path.join(directory, 'release'),
     ...changes,
   };
@@ -157,5 +158,24 @@ describe('assembleRelease', () => {
     await expect(assembleRelease(await options({ bundle }))).rejects.toMatchObject({
       facts: { code: 'KSB_ENTRY_POINT_UNKNOWN', problems: [{ hint: 'did you mean app.cli:main?' }] },
     });
+  });
+});
+
+it('names every glob that ships nothing, with its place', async () => {
+  const { components, ...rest } = await options();
+  const idle = components.map((built) =>
+    built.component.name === 'libraries'
+      ? { ...built, component: { ...built.component, ship: ['lib/*.so*', 'lib/liba.so.2', 'lbi/**'] } }
+      : built,
+  );
+  await expect(assembleRelease({ ...rest, components: idle })).rejects.toMatchObject({
+    facts: {
+      code: 'KSB_RECIPE_INVALID',
+      exitCode: 2,
+      problems: [1, 2].map((index) => ({
+        code: 'ships-nothing',
+        place: { file: expect.stringContaining(`install ship ${index}`) },
+      })),
+    },
   });
 });

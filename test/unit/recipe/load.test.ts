@@ -110,6 +110,34 @@ describe('a directory of recipes', () => {
     }
   });
 
+  it('is wrong where a bundle has no installer, and nothing is fetched or built', async () => {
+    const init = await mkdtemp(path.join(tmpdir(), 'ksbundle-init-'));
+    try {
+      await mkdir(path.join(init, 'installer'));
+      await writeFile(path.join(init, 'installer/__init__.py'), '');
+      await mkdir(path.join(init, 'prodduct/templates'), { recursive: true });
+      await writeFile(path.join(init, 'prodduct/__init__.py'), '');
+      const error = loadRecipes(SOUND, platform('x86_64'), { init });
+      await expect(error).rejects.toMatchObject({
+        facts: {
+          code: 'KSB_RECIPE_INVALID',
+          exitCode: 2,
+          problems: [
+            {
+              code: 'missing-installer',
+              place: { line: expect.any(Number) },
+              hint: expect.stringContaining('prodduct'),
+            },
+          ],
+        },
+      });
+      await cp(path.join(init, 'prodduct'), path.join(init, 'product'), { recursive: true });
+      expect((await loadRecipes(SOUND, platform('x86_64'), { init })).bundles.size).toBeGreaterThan(0);
+    } finally {
+      await rm(init, { recursive: true });
+    }
+  });
+
   it('that is not there is told apart from wrong recipes', async () => {
     const missing = path.join(SOUND, 'nowhere');
     await expect(loadRecipes(missing, platform('x86_64'))).rejects.toMatchObject({

@@ -1,0 +1,40 @@
+import path from 'node:path';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { runConfined, type Confinement } from '../io/confinement.ts';
+
+export interface RehearsalOptions {
+  /** The release directory, complete. */
+  readonly root: string;
+  readonly confinement: Confinement;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the installer ends with where only the host is not as it wants it: `Exit.PREFLIGHT` of init/installer/errors.py. */
+const HOST_UNFIT = 3;
+
+/**
+ * Has the release's own installer, on the release's own Python, load its product and render everything with the defaults of its answers;
+ * it writes nothing. Throws `KSB_RELEASE_UNUSABLE` with what the installer said, if it gets no further than that.
+ */
+export async function rehearseInstall({ root, confinement, signal }: RehearsalOptions): Promise<void> {
+  const command = {
+    argv: [path.join(root, 'bin/python3'), '-I', '-B', path.join(root, 'init/installer'), 'plan'],
+    environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+    directory: root,
+    view: { readable: [root], writable: [] },
+  };
+  const result = await runConfined(confinement, command, { signal });
+  signal?.throwIfAborted();
+  if (result.exitCode === 0 || result.exitCode === HOST_UNFIT) return;
+  throw new KsbundleError({
+    code: 'KSB_RELEASE_UNUSABLE',
+    exitCode: ExitCode.failed,
+    message: 'the release cannot be installed: its installer does not plan an instance of the defaults',
+    why:
+      result.failedToStart === undefined
+        ? `it ended with ${result.exitCode ?? result.signal ?? 'nothing'}`
+        : `its Python does not start (${result.failedToStart})`,
+    details: result.stderr.trim().split('\n').slice(-20),
+    hint: "look at the bundle's directory below init/, and at the defaults of its answers",
+  });
+}

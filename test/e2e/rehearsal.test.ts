@@ -1,0 +1,57 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { rehearseInstall } from '../../src/assemble/rehearse.ts';
+import { findConfinement } from '../../src/host/confinement.ts';
+import { unpackArchive } from '../../src/io/archive.ts';
+import type { Confinement } from '../../src/io/confinement.ts';
+import { listTree, removeTree } from '../../src/io/files.ts';
+import { tarball } from './support/bundle.ts';
+
+let root: string;
+let confinement: Confinement;
+
+beforeAll(async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-rehearsal-'));
+  root = path.join(directory, 'release');
+  await unpackArchive(tarball(), root, { strip: 1 });
+  confinement = await findConfinement({ root: path.join(directory, 'root') });
+  return () => removeTree(directory);
+}, 120_000);
+
+/** Changes a file of the release for one test. */
+async function change(name: string, edit: (text: string) => string): Promise<void> {
+  const file = path.join(root, name);
+  const before = await readFile(file, 'utf8');
+  onTestFinished(() => writeFile(file, before));
+  await writeFile(file, edit(before));
+}
+
+it('a sound release plans its defaults, and writes nothing', async () => {
+  const before = await listTree(root);
+  await rehearseInstall({ root, confinement });
+  expect(await listTree(root)).toEqual(before);
+});
+
+it('a template that asks for what no answer gives ends the build with what the installer said', async () => {
+  await change('init/keystone/templates/httpd.conf', (text) => text.replaceAll('@{', '@{nowhere_'));
+  await expect(rehearseInstall({ root, confinement })).rejects.toMatchObject({
+    facts: {
+      code: 'KSB_RELEASE_UNUSABLE',
+      exitCode: 1,
+      details: expect.arrayContaining([expect.stringContaining('nowhere_')]),
+    },
+  });
+});
+
+it('so does a package that does not load, or is not there', async () => {
+  await change('init/keystone/__init__.py', (text) => `${text}\nimport nonsense\n`);
+  await expect(rehearseInstall({ root, confinement })).rejects.toMatchObject({
+    facts: { code: 'KSB_RELEASE_UNUSABLE' },
+  });
+  await rm(path.join(root, 'init/keystone/__init__.py'));
+  await expect(rehearseInstall({ root, confinement })).rejects.toMatchObject({
+    facts: { code: 'KSB_RELEASE_UNUSABLE' },
+  });
+});
