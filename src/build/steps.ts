@@ -8,6 +8,7 @@ import { expandVariables } from '../domain/variables.ts';
 import type { Command, Confinement, View } from '../io/confinement.ts';
 import { run, type RunResult } from '../io/process.ts';
 import type { WorkDirectories } from './environment.ts';
+import { findMissingProgram } from './missing-program.ts';
 
 /** How many of its last lines a failed step shows. */
 const TAIL = 25;
@@ -73,14 +74,32 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
   await log.flush();
   context.signal.throwIfAborted();
   if (result.exitCode === 0) return;
+  const missing = await findMissingProgram(
+    [
+      ...tail,
+      ...(result.failedToStart === 'ENOENT' ? [`env: '${argv[0] ?? ''}': No such file or directory`] : []),
+    ],
+    environment['PATH'] ?? '',
+  );
   throw new KsbundleError({
     code: 'KSB_BUILD_FAILED',
     exitCode: ExitCode.failed,
     message: `${context.component}: the step "${step.name}" failed`,
-    why: describeEnd(result),
+    why:
+      missing === undefined
+        ? describeEnd(result)
+        : `${describeEnd(result)}; there is no program ${missing.name} for it: a step finds ${missing.programs.join(', ')}, and nothing else of the host`,
     details: tail,
-    hint: `read ${directories.log}, or look around where it failed: sh ${quote(directories.entry)}`,
+    hint: [
+      ...(missing === undefined ? [] : [addProgram(missing.name)]),
+      `read ${directories.log}, or look around where it failed: sh ${quote(directories.entry)}`,
+    ].join('; or '),
   });
+}
+
+/** How a recipe brings a program. */
+function addProgram(name: string): string {
+  return `build ${name} as a component, name that in "inputs" and call it as \${inputs}/bin/${name}, or lay a script beside the recipe, name it in "files" and call it as \${recipe}/${name}`;
 }
 
 function describeEnd(result: RunResult): string {

@@ -45,8 +45,10 @@ export interface LockChange {
 
 export interface LockResult {
   readonly lockfile: string;
-  /** Sorted by name; empty if the lockfile was current. */
+  /** Sorted by name; empty if the same versions are locked. */
   readonly changes: readonly LockChange[];
+  /** Whether the file's text is another one than before, or would be. */
+  readonly rewritten: boolean;
 }
 
 export interface FetchedFile {

@@ -12,7 +12,13 @@ import { exists } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { requireCurrentLock } from '../lock/check.ts';
 import { compareLocks } from '../lock/compare.ts';
-import { lockfilePath, readLockfile, readLockfileIfAny, writeLockfile } from '../lock/lockfile.ts';
+import {
+  formatLockfile,
+  lockfilePath,
+  readLockfile,
+  readLockfileIfAny,
+  writeLockfile,
+} from '../lock/lockfile.ts';
 import { resolveLock } from '../lock/resolve.ts';
 import { whyDistribution } from '../lock/why.ts';
 import type { Context } from './context.ts';
@@ -32,7 +38,7 @@ export async function lockBundle(context: Context, name: string, options: LockOp
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   if (options.check) {
     requireCurrentLock(await readLockfile(file), file, subject);
-    return { lockfile: file, changes: [] };
+    return { lockfile: file, changes: [], rewritten: false };
   }
   const previous = await readLockfileIfAny(file);
   const indexes = (await context.fetch.network?.pythonIndexes())?.indexes;
@@ -51,8 +57,9 @@ export async function lockBundle(context: Context, name: string, options: LockOp
     ...(options.upgrade === undefined ? {} : { upgrade: options.upgrade }),
   });
   const changes = compareLocks(previous, lockfile);
-  if (!options.dryRun) await writeLockfile(file, lockfile);
-  return { lockfile: file, changes };
+  const rewritten = previous === undefined || formatLockfile(previous) !== formatLockfile(lockfile);
+  if (rewritten && !options.dryRun) await writeLockfile(file, lockfile);
+  return { lockfile: file, changes, rewritten };
 }
 
 /** Tells why a component or a distribution is in a bundle; throws `KSB_NAME_UNKNOWN` if it is not. */

@@ -19,11 +19,19 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   return {
     data: result,
     lines:
-      result.changes.length === 0
-        ? [`${result.lockfile} is up to date`]
-        : alignColumns(result.changes.map(changeRow)),
+      result.changes.length > 0
+        ? alignColumns(result.changes.map(changeRow))
+        : [
+            result.rewritten
+              ? describeRewrite(result.lockfile, flags['dry-run'])
+              : `${result.lockfile} is up to date`,
+          ],
   };
 };
+
+function describeRewrite(lockfile: string, isDry = false): string {
+  return `${lockfile} ${isDry ? 'would be' : 'is'} written anew: the versions are the same, what the recipes say of them is not`;
+}
 
 function changeRow({ kind, name, from = '', to = '' }: LockChange): string[] {
   return [kind, name, kind === 'changed' ? `${from} → ${to}` : `${from}${to}`];

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { workDirectories } from '../../../src/build/environment.ts';
 import { runSteps, type StepContext } from '../../../src/build/steps.ts';
 import { KsbundleError } from '../../../src/domain/errors.ts';
 import { findConfinement } from '../../../src/host/confinement.ts';
+import { findHostTools } from '../../../src/host/find.ts';
 import { UNCONFINED } from '../../../src/io/confinement.ts';
 import type { Event } from '../../../src/domain/events.ts';
 import type { Step } from '../../../src/domain/recipe.ts';
@@ -94,6 +95,23 @@ describe('runSteps', () => {
       environment: {},
     };
     expect((await failure(runSteps([step], context()))).facts.why).toContain('ENOENT');
+  });
+
+  it.each(['curl --version', 'printf "all:\\n\\tcurl --version\\n" >Makefile; make', 'env curl'])(
+    'says of a program that is missing what there is, and how a recipe brings it: %s',
+    async (text) => {
+      const tools = path.join(top, 'tools');
+      await mkdir(tools);
+      for (const { name, path: file } of await findHostTools()) await symlink(file, path.join(tools, name));
+      const error = await failure(runSteps([script(text)], context({ environment: { PATH: tools } })));
+      expect(error.facts.why).toMatch(/no program curl for it: a step finds awk, .*\bxz\b/u);
+      expect(error.facts.hint).toContain('${inputs}/bin/curl');
+    },
+  );
+
+  it('does not take a missing file for a missing program', async () => {
+    const error = await failure(runSteps([script('cat nowhere; sh -c "exit 3"')], context()));
+    expect(error.facts.why).toBe('it ended with exit code 1');
   });
 
   it('ends the whole process group when it is aborted', async () => {

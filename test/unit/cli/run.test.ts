@@ -363,6 +363,7 @@ describe('lock', () => {
       return {
         lockfile: 'l.json',
         changes: [{ kind: 'changed', name: 'greenlet', from: '3.2.5', to: '3.5.5' }],
+        rewritten: true,
       };
     },
   };
@@ -380,6 +381,21 @@ describe('lock', () => {
     const ran = await run(argv, pipeline);
     expect(asked).toEqual([['keystone', options]]);
     expect(ran.stdout).toBe('changed  greenlet  3.2.5 → 3.5.5\n');
+  });
+
+  it.each([
+    [false, [], 'l.json is up to date\n'],
+    [true, [], 'l.json is written anew: the versions are the same, what the recipes say of them is not\n'],
+    [
+      true,
+      ['-n'],
+      'l.json would be written anew: the versions are the same, what the recipes say of them is not\n',
+    ],
+  ])('tells a file that was written from one that was not: %j %j', async (rewritten, options, text) => {
+    const ran = await run(['lock', 'keystone', ...options], {
+      lockBundle: async () => ({ lockfile: 'l.json', changes: [], rewritten }),
+    });
+    expect(ran.stdout).toBe(text);
   });
 });
 

@@ -1,0 +1,30 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+
+/** How shells, make and env say that they did not find a program. */
+const MISSING = [
+  /^.*sh: (?:line )?\d+: ([\w.+-]+): (?:command )?not found$/u,
+  /^.*sh: ([\w.+-]+): (?:command )?not found$/u,
+  /^g?make(?:\[\d+\])?: ([\w.+-]+): (?:Command not found|No such file or directory)$/u,
+  /^env: .?([\w.+-]+).?: No such file or directory$/u,
+];
+
+export interface MissingProgram {
+  readonly name: string;
+  /** All that a step finds by its name, sorted. */
+  readonly programs: readonly string[];
+}
+
+/** The program that a step's last lines say is missing, if it is: of the directories on `searchPath`, none has it. */
+export async function findMissingProgram(
+  lines: readonly string[],
+  searchPath: string,
+): Promise<MissingProgram | undefined> {
+  const names = lines.flatMap((line) => MISSING.flatMap((pattern) => pattern.exec(line)?.[1] ?? []));
+  if (names.length === 0) return undefined;
+  const directories = searchPath.split(path.delimiter).filter(path.isAbsolute);
+  const lists = await Promise.all(directories.map((directory) => readdir(directory).catch(() => [])));
+  const programs = [...new Set(lists.flat())].filter((name) => !name.startsWith('.')).sort();
+  const name = names.toReversed().find((each) => !programs.includes(each));
+  return name === undefined ? undefined : { name, programs };
+}
