@@ -22,7 +22,7 @@ export async function findMissingProgram(
 ): Promise<MissingProgram | undefined> {
   const names = lines.flatMap((line) => MISSING.flatMap((pattern) => pattern.exec(line)?.[1] ?? []));
   if (names.length === 0) return undefined;
-  const directories = searchPath.split(path.delimiter).filter(path.isAbsolute);
+  const directories = searchPath.split(path.delimiter).filter((directory) => path.isAbsolute(directory));
   const lists = await Promise.all(directories.map((directory) => readdir(directory).catch(() => [])));
   const programs = [...new Set(lists.flat())].filter((name) => !name.startsWith('.')).sort();
   const name = names.toReversed().find((each) => !programs.includes(each));
