@@ -1,7 +1,9 @@
 import { mapConcurrently } from '../domain/concurrently.ts';
-import { KsbundleError, type Problem } from '../domain/errors.ts';
+import { KsbundleError } from '../domain/errors.ts';
 import type { Source } from '../domain/recipe.ts';
+import { groupByCause, reasonsOf, remedyFor } from './causes.ts';
 import type { FetchContext } from './context.ts';
+import { requirePythonIndex } from './require-index.ts';
 import { fetchSource, type FetchedFile } from './source.ts';
 
 /** Downloads at a time; more would only share the same line. */
@@ -9,10 +11,12 @@ const AT_A_TIME = 4;
 
 /**
  * Brings sources into the store, several at a time and each once; returns them in the order given. Those that cannot
- * be fetched are reported together at the end; any other error ends all at once.
+ * be fetched are reported together at the end, by their causes; any other error ends all at once. Throws what
+ * `fetchSource` and `requirePythonIndex` do.
  */
 export async function fetchAll(sources: readonly Source[], context: FetchContext): Promise<FetchedFile[]> {
   const distinct = new Map(sources.map((source) => [keyOf(source), source]));
+  await requirePythonIndex([...distinct.values()], context);
   const stop = new AbortController();
   const signal = context.signal === undefined ? stop.signal : AbortSignal.any([context.signal, stop.signal]);
   const outcomes = await mapConcurrently([...distinct], AT_A_TIME, async ([key, source]) => {
@@ -41,18 +45,19 @@ function isFetchFailure(error: unknown): error is KsbundleError {
 }
 
 function together(failures: readonly KsbundleError[], { facts }: KsbundleError): KsbundleError {
-  const problems = failures
-    .map(({ message, facts: { code, details } }): Problem => ({
-      code,
-      message,
-      ...(details === undefined ? {} : { details }),
-    }))
-    .sort((a, b) => (a.message < b.message ? -1 : 1));
+  const problems = groupByCause(failures);
+  const [only, ...others] = problems;
+  const hint =
+    facts.code === 'KSB_OFFLINE'
+      ? facts.hint
+      : others.length > 0
+        ? undefined
+        : remedyFor(reasonsOf(only?.details ?? []));
   return new KsbundleError({
     code: facts.code,
     exitCode: facts.exitCode,
     message: `${failures.length} files could not be fetched`,
-    ...(facts.hint === undefined ? {} : { hint: facts.hint }),
+    ...(hint === undefined ? {} : { hint }),
     problems,
   });
 }

@@ -70,3 +70,13 @@ function lastSegment(location: Location): string {
       return location.file;
   }
 }
+
+/** Whether a directory among the mirrors holds a file by a name of the source. */
+export async function isInMirrors(source: Source, mirrors: readonly Mirror[]): Promise<boolean> {
+  const names = mirrorNames(source);
+  for (const mirror of mirrors) {
+    if (mirror.kind === 'directory' && (await readdir(mirror.path)).some((name) => names.has(name)))
+      return true;
+  }
+  return false;
+}

@@ -4,6 +4,7 @@ import { asTask } from '../domain/events.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { Packing, Source } from '../domain/recipe.ts';
 import { redactUrl } from '../domain/url.ts';
+import { remedyFor } from './causes.ts';
 import { candidatesOf } from './candidates.ts';
 import type { FetchContext } from './context.ts';
 import { obtain, type Obtaining } from './obtain.ts';
@@ -109,7 +110,7 @@ function notFetched(file: string, { failures, offline }: Failures): KsbundleErro
     details: [...failures].map(([where, why]) => `${where}: ${why}`),
     hint: offline
       ? 'fetch it once without --offline, or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it'
-      : 'check the network and the proxy variables, or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it',
+      : remedyFor([...failures.values()]),
   });
 }
 

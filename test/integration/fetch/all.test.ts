@@ -10,7 +10,7 @@ import { run } from '../../../src/io/process.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { compile, type Compiled } from '../../support/compile.ts';
 import { files, sendFile, serve } from '../../support/http-server.ts';
-import { https, packingOf, sourceOf } from '../../support/sources.ts';
+import { https, packingOf, python, sourceOf } from '../../support/sources.ts';
 
 let compiled: Compiled;
 let directory: string;
@@ -68,12 +68,65 @@ test('all that cannot be fetched is told at once, and the rest is fetched', asyn
       code: 'KSB_FETCH_FAILED',
       message: '2 files could not be fetched',
       problems: [
-        { message: 'cannot fetch a', details: [`${server.url}/a: not there (status 404)`] },
-        { message: 'cannot fetch z', details: [`${server.url}/z: not there (status 404)`] },
+        {
+          message: 'cannot fetch a; for the same reason z',
+          details: ['a', 'z'].map((name) => `${server.url}/${name}: not there (status 404)`),
+        },
       ],
+      hint: expect.stringContaining('upstream may have moved'),
     },
   });
   expect(await context.store.findVerified(hashBytes('good'))).toBeDefined();
+});
+
+test('one cause that stops many files is told once, each cause with its own remedy', async () => {
+  const server = await serve(files({}));
+  const closed = await serve(files({}));
+  await closed.close();
+  const names = Array.from({ length: 40 }, (_, index) => `${index}.whl`);
+  const sources = [
+    ...names.map((name) => sourceOf(packingOf(name, name, https(`${closed.url}/${name}`)))),
+    sourceOf(packingOf('gone', 'gone', https(`${server.url}/gone`))),
+  ];
+  await expect(fetchAll(sources, await contextWith())).rejects.toMatchObject({
+    facts: {
+      message: '41 files could not be fetched',
+      problems: [
+        {
+          message: 'cannot fetch 0.whl; for the same reason 1.whl, 10.whl, 37 more',
+          details: [expect.stringContaining('refuses the connection')],
+          hint: expect.stringContaining('HTTPS_PROXY'),
+        },
+        { message: 'cannot fetch gone', hint: expect.stringContaining('moved') },
+      ],
+    },
+  });
+});
+
+test('a machine that knows no Python index is told so before the first byte, with what to do', async () => {
+  const server = await serve(files({ '/a': 'a' }));
+  const sources = [
+    sourceOf(packingOf('a', 'a', https(`${server.url}/a`))),
+    ...['b', 'c'].map((name) => sourceOf(packingOf(`${name}.whl`, name, python(name, `${name}.whl`)))),
+  ];
+  // Neither pip nor uv, and no setting of theirs: what a minimal host is like.
+  const bare = { environment: { PATH: '/nonexistent', HOME: directory }, hostRoot: directory };
+  await expect(fetchAll(sources, await contextWith(bare))).rejects.toMatchObject({
+    facts: {
+      code: 'KSB_NO_PYTHON_INDEX',
+      exitCode: 3,
+      message: '2 files come from a Python index, and this machine names none',
+      hint: expect.stringMatching(/python3-pip.*KSBUNDLE_PYTHON_INDEX/u),
+    },
+  });
+  expect(server.requests).toEqual([]);
+
+  const mirror = path.join(directory, 'mirror');
+  await mkdir(mirror);
+  for (const name of ['b', 'c']) await writeFile(path.join(mirror, `${name}.whl`), name);
+  expect(await fetchAll(sources, await contextWith({ ...bare, mirrors: [mirror] }))).toHaveLength(3);
+  // What is in the store needs no index either.
+  expect(await fetchAll(sources, await contextWith(bare))).toHaveLength(3);
 });
 
 test('wrong bytes end everything at once', async () => {

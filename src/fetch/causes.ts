@@ -1,0 +1,81 @@
+import { KsbundleError, type Problem } from '../domain/errors.ts';
+
+const MIRROR =
+  'or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it';
+
+/** What to do, by what the reasons say; the first that fits one. */
+const REMEDIES: readonly { readonly why: RegExp; readonly hint: string }[] = [
+  {
+    why: /no Python index is configured/u,
+    hint: `name an index with KSBUNDLE_PYTHON_INDEX=URL, ${MIRROR}`,
+  },
+  {
+    why: /the TLS connection .* failed/u,
+    hint: `name the certificate authority of your network with NODE_EXTRA_CA_CERTS=FILE, and look at the clock of this machine, ${MIRROR}`,
+  },
+  { why: /the proxy /u, hint: `look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY, ${MIRROR}` },
+  {
+    why: /name of .* (?:is not known|cannot be looked up)|no network|no way to|refuses the connection|does not answer/u,
+    hint: `check the network: this machine does not reach that server, or only through a proxy (HTTPS_PROXY), ${MIRROR}`,
+  },
+  {
+    why: /not there \(status|does not list|answered with status/u,
+    hint: 'upstream may have moved or removed the file: look for another location, or build from a mirror that has it (`--mirror DIR`)',
+  },
+];
+
+/** What to do about files that could not be fetched, by why they could not. */
+export function remedyFor(reasons: readonly string[]): string {
+  const remedy = REMEDIES.find(({ why }) => reasons.some((reason) => why.test(reason)));
+  return remedy?.hint ?? `check the network and the proxy variables, ${MIRROR}`;
+}
+
+/** How many files of one cause are named, and told of in detail. */
+const NAMED = 3;
+
+/** One problem for each cause, with the files that it stopped, and what to do if there are several. */
+export function groupByCause(failures: readonly KsbundleError[]): readonly Problem[] {
+  const groups = new Map<string, KsbundleError[]>();
+  for (const failure of failures.toSorted((a, b) => (a.message < b.message ? -1 : 1))) {
+    const cause = causeOf(failure);
+    groups.set(cause, [...(groups.get(cause) ?? []), failure]);
+  }
+  return [...groups.values()].map((group) => {
+    const problem = describe(group);
+    if (groups.size === 1) return problem;
+    return { ...problem, hint: remedyFor(reasonsOf(problem.details ?? [])) };
+  });
+}
+
+/** The reasons, without what is each file's own. */
+function causeOf({ facts: { details = [] } }: KsbundleError): string {
+  const reasons = reasonsOf(details).map((reason) =>
+    reason.replace(/(?<=does not list |holds none of ).*$/u, '…'),
+  );
+  return [...new Set(reasons)].sort().join('\n');
+}
+
+/** What stands behind the places in the details of a failed fetch. */
+export function reasonsOf(details: readonly string[]): readonly string[] {
+  return details.map((line) => line.replace(/^\S*: /u, ''));
+}
+
+function describe(group: readonly KsbundleError[]): Problem {
+  const [first, ...others] = group;
+  if (first === undefined) throw new TypeError('a group of no failures');
+  const names = others
+    .slice(0, NAMED - 1)
+    .map(({ message }) => message.replace(/^cannot fetch | is not in the store.*$/gu, ''));
+  const more = others.length - names.length;
+  const beside =
+    others.length === 0
+      ? ''
+      : `; for the same reason ${[...names, ...(more > 0 ? [`${more} more`] : [])].join(', ')}`;
+  const told = group.length > NAMED ? [first] : group;
+  const details = told.flatMap(({ facts }) => facts.details ?? []);
+  return {
+    code: first.facts.code,
+    message: `${first.message}${beside}`,
+    ...(details.length === 0 ? {} : { details }),
+  };
+}
