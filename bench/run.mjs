@@ -1,7 +1,7 @@
 /**
  * Measures what README.md and docs/ claim, on this machine: `npm run bench`, or `npm run bench -- NAME…` for some of
  * it. Every figure is a whole-process wall time unless it says otherwise; medians are what counts, on a machine that does
- * nothing else. `cold` is left out unless named: it builds everything twice. Tarballs that are there already are named
+ * nothing else. `cold` and `slow-clients` are left out unless named: they take many minutes. Tarballs that are there already are named
  * as for the tests: KSBUNDLE_TEST_TARBALL, KSBUNDLE_TEST_OLD_TARBALL.
  */
 import { readdir, stat } from 'node:fs/promises';
@@ -12,6 +12,7 @@ import { measureInstall, measureLife, measureUpgrade } from './life.mjs';
 import { print, repeat } from './measure.mjs';
 import { measurePack } from './pack.mjs';
 import { CLI, ksbundle, ROOT, withRelease } from './release.mjs';
+import { measureSlowClients } from './slow-clients.mjs';
 
 /** Bytes below a directory, as `du --apparent-size` counts. */
 async function sizeOf(directory) {
@@ -60,11 +61,15 @@ const BENCHMARKS = {
   upgrade: async (tarball) => measureUpgrade(tarball, await earlierTarball()),
   delta: async (tarball) => measureDelta(tarball, await earlierTarball()),
 
+  'slow-clients': measureSlowClients,
   cold: () => measureCold({ root: ROOT, cli: CLI }),
 };
 
+/** Not run unless named. */
+const LONG = new Set(['cold', 'slow-clients']);
+
 const wanted = process.argv.slice(2);
-const names = wanted.length > 0 ? wanted : Object.keys(BENCHMARKS).filter((name) => name !== 'cold');
+const names = wanted.length > 0 ? wanted : Object.keys(BENCHMARKS).filter((name) => !LONG.has(name));
 const unknown = names.filter((name) => !(name in BENCHMARKS));
 if (unknown.length > 0) {
   console.error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);

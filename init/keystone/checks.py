@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 
@@ -31,12 +32,25 @@ def check_answers(site: Site) -> list[Problem]:
         *_check_path("instance", site.instance.root, UNUSABLE_IN_INSTANCE),
         *password.check_given(site),
         *tls.check_answers(site),
+        *_check_proxies(site),
     ]
     found = settings.listeners(site)
     for index, listener in enumerate(found):
         if any(listener.overlaps(other) for other in found[:index]):
             problems.append(Problem(f"port {listener.port} is given twice", hint="give each address and port once"))
     return problems
+
+
+def _check_proxies(site: Site) -> Iterator[Problem]:
+    for proxy in settings.proxies(site):
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            yield Problem(
+                "a trusted proxy is no address",
+                where=proxy,
+                hint="give its address, or a network such as 10.0.0.0/8 or fd00::/8",
+            )
 
 
 def _check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[Problem]:

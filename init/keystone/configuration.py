@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 
@@ -49,6 +50,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
         rendered(settings.CONFIG),
         rendered(servers.of(site).CONFIG),
         rendered(settings.WSGI),
+        RenderedFile(settings.NAMES, _names(site).encode(), 0o640, site.account.readable),
         *tls.rendered_files(site),
     ]
 
@@ -75,6 +77,7 @@ def _values(site: Site) -> dict[str, str]:
         "log_file": path(KEYSTONE_LOG),
         "policy_directory": path("etc", "policy.d"),
         "policy_file": path("etc", "policy.yaml"),
+        "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
         "processes": str(settings.processes(site)),
         "public_endpoint": _public_endpoint(site),
@@ -82,6 +85,7 @@ def _values(site: Site) -> dict[str, str]:
         "run": site.instance.run,
         "sso_template": path("etc", "sso_callback_template.html"),
         "temporary": site.instance.temporary,
+        "trusted_proxies": repr(settings.proxies(site)),
         "wsgi": path(settings.WSGI),
     }
 
@@ -91,8 +95,18 @@ def database_url(path: str) -> str:
     return f"sqlite:///{path}?timeout=30"
 
 
+def _names(site: Site) -> str:
+    """Read anew when it changes, so that another address needs no new start."""
+    names = {
+        "url": settings.public_url(site)[: -len("/v3")],
+        "names": settings.public_names(site),
+        "ports": settings.public_ports(site),
+    }
+    return f"{json.dumps(names, indent=2)}\n"
+
+
 def _public_endpoint(site: Site) -> str:
-    """Links in answers follow the address a client used, unless the operator says how the service is known."""
+    """Links in answers follow the address that a client used, one of this host, unless the operator gives a URL."""
     if site.value("public-url") is None:
         return "# public_endpoint follows the address a client used"
     return f"public_endpoint = {settings.public_url(site)[: -len('/v3')].replace('$', '$$')}"

@@ -41,6 +41,7 @@ def values(site: Site) -> dict[str, str]:
         "access_log": path("log", "httpd-access.log"),
         "error_log": path("log", "httpd-error.log"),
         "listen": "\n".join(map(_listen, settings.listeners(site))),
+        "proxies": _proxies(site),
         "pid_file": path(PID_FILE),
         "tls": _tls(site),
     }
@@ -49,6 +50,25 @@ def values(site: Site) -> dict[str, str]:
 def _listen(listener: network.Listener) -> str:
     address = f"{join_host(listener.host)}:" if listener.host else ""
     return f"Listen {address}{listener.port}"
+
+
+def _proxies(site: Site) -> str:
+    """Requests of a proxy are logged with what it says of its clients; see door.py."""
+    proxies = settings.proxies(site)
+    if not proxies:
+        return "# No proxy is trusted."
+    test = " || ".join(f"-R '{proxy}'" for proxy in proxies)
+    log = {"log": site.instance.path("log", "httpd-access.log")}
+    return "\n".join(
+        [
+            "<IfModule !setenvif_module>",
+            "  LoadModule setenvif_module modules/mod_setenvif.so",
+            "</IfModule>",
+            f'SetEnvIfExpr "{test}" from-proxy',
+            'LogFormat "%h %u %{%FT%T%z}t \\"%r\\" %>s %B %D \\"%{X-Forwarded-For}i\\"" proxied',
+            render("CustomLog @{log|httpd} proxied env=from-proxy", log),
+        ]
+    )
 
 
 def _tls(site: Site) -> str:

@@ -19,6 +19,8 @@ LONGEST_TOKEN = 3600 + 172800
 
 CONFIG = "etc/keystone.conf"
 WSGI = "etc/keystone.wsgi"
+#: By which names clients may call the service; see door.py.
+NAMES = "etc/names.json"
 #: What every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
 
@@ -70,6 +72,22 @@ def public_url(site: Site) -> str:
 def public_name(site: Site) -> str:
     """The address or name in the advertised URL."""
     return urlsplit(public_url(site)).hostname or ""
+
+
+def public_names(site: Site) -> list[str]:
+    """Names and addresses by which clients may call the service, besides addresses of this host."""
+    return sorted({public_name(site), host(site), "localhost"})
+
+
+def public_ports(site: Site) -> list[int]:
+    parts = urlsplit(public_url(site))
+    standard = 443 if parts.scheme == "https" else 80
+    return sorted({parts.port or standard, *(listener.port for listener in listeners(site))})
+
+
+def proxies(site: Site) -> list[str]:
+    """Addresses and networks whose word about their clients counts."""
+    return list(site.values("trusted-proxy"))
 
 
 def has_tls(site: Site) -> bool:

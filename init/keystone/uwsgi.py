@@ -39,7 +39,11 @@ def directories(site: Site) -> list[Directory]:
 
 def values(site: Site) -> dict[str, str]:
     """What only its template asks for."""
-    return {"listen": "\n".join(_listen(site, listener) for listener in settings.listeners(site))}
+    return {
+        # What a trusted proxy says of its client; see door.py.
+        "forwarded": ' "%(forwarded)"' if settings.proxies(site) else "",
+        "listen": "\n".join(_listen(site, listener) for listener in settings.listeners(site)),
+    }
 
 
 def _listen(site: Site, listener: Listener) -> str:

@@ -153,6 +153,22 @@ describe.skipIf(lacking !== undefined)(
           });
         });
 
+        it('names itself in links, whatever a client says', async () => {
+          const said =
+            'X-Forwarded-Proto: gopher\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\n';
+          const answers = await client<string[]>('raw-http.mjs', {
+            origin,
+            ca: certificate,
+            requests: ['evil.example', `${ADDRESS}:5000`].map(
+              (host) => `GET /v3 HTTP/1.1\r\nHost: ${host}\r\n${said}\r\n`,
+            ),
+          });
+          for (const answer of answers) {
+            expect(answer).toContain(`"href": "${origin}/v3/"`);
+            expect(answer).not.toMatch(/evil|gopher/);
+          }
+        });
+
         it('refuses what is no HTTP, and takes a body in chunks', async () => {
           const host = `Host: ${ADDRESS}:5000\r\n`;
           const get = (fields: string): string => `GET /v3 HTTP/1.1\r\n${fields}\r\n`;
@@ -175,6 +191,7 @@ describe.skipIf(lacking !== undefined)(
             'two lengths': [post('Content-Length: 2\r\nContent-Length: 3\r\n', '{}'), 400],
             'a long body': [post('Content-Length: 200000\r\n', ''), 413],
             'a body in chunks': [post('Transfer-Encoding: chunked\r\n', chunks), 201],
+            'a deep body': [post('Content-Length: 10000\r\n', '['.repeat(10_000)), 400],
             'a chunk without a size': [post('Transfer-Encoding: chunked\r\n', 'x\r\n'), 400],
           };
           const said = await client<string[]>('raw-http.mjs', {

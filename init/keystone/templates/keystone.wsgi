@@ -7,4 +7,8 @@ sys.argv = ["keystone", "--config-file", @{config|python}, "--config-dir", @{con
 import ksbundle_keystone
 
 with ksbundle_keystone.loading():
-    from keystone.wsgi.api import application  # noqa: F401
+    from keystone.wsgi.api import application
+
+from ksbundle_keystone import door
+
+application = door.guard(application, names_file=@{names|python}, proxies=@{trusted_proxies})
