@@ -1,4 +1,4 @@
-import { KsbundleError, type Problem } from '../domain/errors.ts';
+import type { KsbundleError, Problem } from '../domain/errors.ts';
 
 const MIRROR =
   'or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it';
