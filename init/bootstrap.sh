@@ -175,16 +175,26 @@ check_signature() {
   if [ ! -f "$release/SHA256SUMS.sig" ]; then
     refuse_signature "the release is not signed" "there is no SHA256SUMS.sig" ""
   fi
+  certificate=no
   if host_openssl x509 -in "$public_key" -noout; then
+    certificate=yes
     check_certificate
-    # `dgst` takes no certificate, and `pkeyutl` of old says only in words that a signature is wrong.
-    [ "$(host_openssl dgst -sha256 -binary "$release/SHA256SUMS" |
-      host_openssl pkeyutl -verify -certin -inkey "$public_key" -pkeyopt digest:sha256 -sigfile "$release/SHA256SUMS.sig")" \
-      = "Signature Verified Successfully" ] && return
-  else
-    host_openssl dgst -sha256 -verify "$public_key" -signature "$release/SHA256SUMS.sig" "$release/SHA256SUMS" >/dev/null && return
   fi
+  # Keys on P-256 sign SHA-256, those on P-384 SHA-384.
+  if signed_digest sha256 || signed_digest sha384; then return; fi
   refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not fit SHA256SUMS and $public_key" ""
+}
+
+# Whether the signature is that of $public_key over the digest of this name.
+signed_digest() {
+  if [ "$certificate" = no ]; then
+    host_openssl dgst "-$1" -verify "$public_key" -signature "$release/SHA256SUMS.sig" "$release/SHA256SUMS" >/dev/null
+    return
+  fi
+  # `dgst` takes no certificate, and `pkeyutl` of old says only in words that a signature is wrong.
+  [ "$(host_openssl dgst "-$1" -binary "$release/SHA256SUMS" |
+    host_openssl pkeyutl -verify -certin -inkey "$public_key" -pkeyopt "digest:$1" -sigfile "$release/SHA256SUMS.sig")" \
+    = "Signature Verified Successfully" ]
 }
 
 # Refuses a certificate that has ended or not begun by this host's clock. Who issued it is not asked: it was given to be trusted.

@@ -1,4 +1,4 @@
-import { SBOM_FORMATS } from '../domain/results.ts';
+import { KEY_CURVES, SBOM_FORMATS } from '../domain/results.ts';
 
 /** How an option is written on the command line. */
 export interface OptionSpec {
@@ -77,7 +77,7 @@ export const OPTIONS = {
     kind: 'value',
     metavar: 'KEY',
     completes: 'file',
-    help: 'sign the tarball with this private key (ECDSA P-256 in PEM)',
+    help: 'sign the tarball with this private key (ECDSA on P-256 or P-384 in PEM)',
   },
   'with-sources': {
     kind: 'flag',
@@ -88,11 +88,17 @@ export const OPTIONS = {
     letter: 'k',
     metavar: 'KEY',
     completes: 'file',
-    help: 'PEM file of an ECDSA P-256 key: the private one to sign, the public one or its certificate to verify',
+    help: 'PEM file of an ECDSA key on P-256 or P-384: the private one to sign, the public one or its certificate to verify',
   },
   trust: {
     kind: 'flag',
     help: 'run the recipes inside the tarball, whoever wrote them, also where they cannot be shut in',
+  },
+  curve: {
+    kind: 'value',
+    metavar: 'CURVE',
+    choices: KEY_CURVES,
+    help: 'curve of the keys: p-256 (default) or p-384',
   },
   sbom: {
     kind: 'value',

@@ -63,6 +63,10 @@ export interface FetchResult {
   readonly files: readonly FetchedFile[];
 }
 
+/** Curves that `keygen` makes keys on. */
+export const KEY_CURVES = ['p-256', 'p-384'] as const;
+export type KeyCurve = (typeof KEY_CURVES)[number];
+
 export interface KeygenResult {
   /** Absolute paths. */
   readonly privateKey: string;

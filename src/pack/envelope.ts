@@ -14,7 +14,7 @@ export function envelopeFile(tarball: string): string {
 /** Puts a statement into a signed DSSE envelope, version 1, on a line of its own. */
 export function sealStatement(statement: Statement, key: Key): string {
   const payload = Buffer.from(JSON.stringify(statement));
-  const signature = sign('sha256', preAuthentication(payload), key.object);
+  const signature = sign(key.digest, preAuthentication(payload), key.object);
   return `${JSON.stringify({
     payloadType: PAYLOAD_TYPE,
     payload: payload.toString('base64'),
@@ -34,7 +34,7 @@ export function openEnvelope(text: string, key: Key): Statement | undefined {
     const { payload, signatures } = envelope.parse(JSON.parse(text));
     const bytes = Buffer.from(payload, 'base64');
     const signed = signatures.some(({ sig }) =>
-      verify('sha256', preAuthentication(bytes), key.object, Buffer.from(sig, 'base64')),
+      verify(key.digest, preAuthentication(bytes), key.object, Buffer.from(sig, 'base64')),
     );
     return signed ? parseStatement(bytes.toString()) : undefined;
   } catch {

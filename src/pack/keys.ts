@@ -10,16 +10,28 @@ import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256, type Sha256 } from '../domain/digest.ts';
 import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
-import type { KeygenResult } from '../domain/results.ts';
+import type { KeyCurve, KeygenResult } from '../domain/results.ts';
 
-/** NIST P-256 as OpenSSL names it: every OpenSSL since 1.0 signs and verifies with it. */
-const CURVE = 'prime256v1';
+/**
+ * NIST's curves for keys, as OpenSSL names them, and the digest that a key on each signs: one as strong as the curve (FIPS 186-5). Every OpenSSL
+ * since 1.0 signs and verifies with them.
+ */
+const CURVES: Readonly<Record<KeyCurve, { readonly name: string; readonly digest: Key['digest'] }>> = {
+  'p-256': { name: 'prime256v1', digest: 'sha256' },
+  'p-384': { name: 'secp384r1', digest: 'sha384' },
+};
 
 /** A private or a public key, and the name that people know the pair by. */
 export interface Key {
   readonly object: KeyObject;
   /** Digest of the public key in DER (SubjectPublicKeyInfo). */
   readonly id: Sha256;
+  /** What is signed of a text. */
+  readonly digest: 'sha256' | 'sha384';
+}
+
+export interface NewKey extends PrivateKeyFile {
+  readonly curve?: KeyCurve | undefined;
 }
 
 export interface PrivateKeyFile {
@@ -33,9 +45,9 @@ export interface PrivateKeyFile {
  * passphrase the private one is encrypted. Nothing that is there is overwritten. Throws `KSB_KEY_EXISTS` and what
  * reading a passphrase throws.
  */
-export async function generateKeys({ file, passphraseFile }: PrivateKeyFile): Promise<KeygenResult> {
+export async function generateKeys({ file, passphraseFile, curve = 'p-256' }: NewKey): Promise<KeygenResult> {
   const passphrase = passphraseFile === undefined ? undefined : await readPassphrase(passphraseFile);
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: CURVE });
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: CURVES[curve].name });
   const cipher = passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase };
   const publicFile = `${file}.pub`;
   await writeNewFile(publicFile, publicKey.export({ format: 'pem', type: 'spki' }), 0o644);
@@ -65,7 +77,7 @@ async function writeNewFile(file: string, content: string | Buffer, mode: number
 }
 
 /**
- * Reads a private key to sign with: ECDSA P-256 in PEM, as `ksbundle keygen` or OpenSSL writes it, maybe encrypted.
+ * Reads a private key to sign with: ECDSA on P-256 or P-384 in PEM, as `ksbundle keygen` or OpenSSL writes it, maybe encrypted.
  * Throws `KSB_KEY_EXPOSED` for a file that others may read, `KSB_KEY_INVALID` for anything that cannot sign.
  */
 export async function readSigningKey({ file, passphraseFile }: PrivateKeyFile): Promise<Key> {
@@ -87,11 +99,11 @@ export async function readSigningKey({ file, passphraseFile }: PrivateKeyFile): 
       hint: 'make one: ksbundle keygen FILE',
     });
   }
-  return { object: requireCurve(object, file), id: idOf(createPublicKey(object)) };
+  return { object, digest: digestOf(object, file), id: idOf(createPublicKey(object)) };
 }
 
 /**
- * Reads a public key to verify with: ECDSA P-256 in PEM, or an X.509 certificate for one. Throws `KSB_KEY_EXPIRED` for a
+ * Reads a public key to verify with: ECDSA on P-256 or P-384 in PEM, or an X.509 certificate for one. Throws `KSB_KEY_EXPIRED` for a
  * certificate that is not valid now by this host's clock, and `KSB_KEY_INVALID` for anything else, a private key too.
  */
 export async function readVerifyingKey(file: string): Promise<Key> {
@@ -102,8 +114,8 @@ export async function readVerifyingKey(file: string): Promise<Key> {
       hint: `give the public key: openssl pkey -in ${file} -pubout`,
     });
   }
-  const object = requireCurve(parsePublicKey(pem, file), file);
-  return { object, id: idOf(object) };
+  const object = parsePublicKey(pem, file);
+  return { object, digest: digestOf(object, file), id: idOf(object) };
 }
 
 function parsePublicKey(pem: string, file: string): KeyObject {
@@ -133,11 +145,12 @@ function requireValidity({ validFrom, validTo }: X509Certificate, file: string):
   });
 }
 
-function requireCurve(object: KeyObject, file: string): KeyObject {
-  const curve = object.asymmetricKeyDetails?.namedCurve;
-  if (curve === CURVE) return object;
-  throw keyError('KSB_KEY_INVALID', `${file} is no ECDSA key on the curve P-256`, {
-    why: `it is ${[object.asymmetricKeyType, curve].filter((word) => word !== undefined).join(' on ')}`,
+function digestOf(object: KeyObject, file: string): Key['digest'] {
+  const name = object.asymmetricKeyDetails?.namedCurve;
+  const curve = Object.values(CURVES).find((each) => each.name === name);
+  if (curve !== undefined) return curve.digest;
+  throw keyError('KSB_KEY_INVALID', `${file} is no ECDSA key on the curve P-256 or P-384`, {
+    why: `it is ${[object.asymmetricKeyType, name].filter((word) => word !== undefined).join(' on ')}`,
     hint: 'make one: ksbundle keygen FILE',
   });
 }

@@ -13,7 +13,7 @@ import type { Key } from './keys.ts';
 import { parseStatement, provenanceFile, type Statement } from './provenance.ts';
 
 /*
- * Two signatures, both ECDSA over SHA-256 in DER, as `openssl dgst -sha256 -verify` takes them. That of the checksums travels
+ * Two signatures, both ECDSA over the key's digest in DER, as `openssl dgst -sha256 -verify` (`-sha384` for P-384) takes them. That of the checksums travels
  * inside, for the release once it is unpacked; that of the file lies beside it, for who has not unpacked it yet.
  */
 
@@ -48,7 +48,7 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
   for (const stale of [signature, envelopeFile(file)]) await rm(stale, { force: true });
   const sha256 = await replaceLeadingFile(file, {
     path: `${release}/${SIGNATURE_FILE}`,
-    content: sign('sha256', checksums, key.object),
+    content: sign(key.digest, checksums, key.object),
   });
   await signDetached(file, key);
   if (statement !== undefined) {
@@ -61,7 +61,7 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
 /** Signs the bytes of any file; the signature goes beside it. Returns its path. */
 export async function signDetached(file: string, key: Key): Promise<string> {
   const signature = detachedSignature(file);
-  const signer = createSign('sha256');
+  const signer = createSign(key.digest);
   await feed(file, signer);
   await writeFileAtomically(signature, signer.sign(key.object));
   return signature;
@@ -108,7 +108,7 @@ export async function requireSignatures(
       hint: 'get the signed tarball, or sign it after you have made sure of it: ksbundle sign FILE --key KEY',
     });
   }
-  if (!verify('sha256', checksums, key.object, signature)) throw invalid(name, key);
+  if (!verify(key.digest, checksums, key.object, signature)) throw invalid(name, key);
   await checkDetached(file, key);
   const envelope = await ifThere(readFile(envelopeFile(file), 'utf8'));
   if (envelope === undefined) return;
@@ -134,7 +134,7 @@ export async function requireDetachedSignature(file: string, key: Key): Promise<
 async function checkDetached(file: string, key: Key): Promise<boolean> {
   const detached = await ifThere(readFile(detachedSignature(file)));
   if (detached === undefined) return false;
-  const verifier = createVerify('sha256');
+  const verifier = createVerify(key.digest);
   await feed(file, verifier);
   if (!verifier.verify(key.object, detached)) throw invalid(path.basename(detachedSignature(file)), key);
   return true;

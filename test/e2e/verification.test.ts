@@ -237,6 +237,26 @@ describe.skipIf(lacking !== undefined)(
       expect(await verify(signed, certificate)).toMatchObject({ exitCode: 4 });
     });
 
+    it('is proven by a key on P-384 with SHA-384 in the commands, and by nothing less', async () => {
+      const strong = path.join(directory, 'p-384', 'release.key');
+      const copy = path.join(directory, 'p-384', path.basename(signed));
+      await mkdir(path.dirname(strong));
+      await copyFile(tarball(), copy);
+      await succeed(['keygen', strong, '--curve', 'p-384']);
+      await succeed(['sign', copy, '--key', strong]);
+      for (const suffix of ['', '.sig'])
+        await copyFile(`${copy}${suffix}`, inGap(`${path.basename(copy)}${suffix}`));
+      await copyFile(`${strong}.pub`, inGap('release.key.pub'));
+      const bySha384 = (command: string): string => command.replace('-sha256', '-sha384');
+      expect(await type(bySha384(fileCommand))).toMatchObject({ exitCode: 0, stdout: 'Verified OK' });
+      expect(await unpack()).toMatchObject({ exitCode: 0, stderr: '' });
+      expect((await type(bySha384(checksumsCommand))).stdout).toBe('Verified OK');
+      expect(await demand()).toMatchObject({ exitCode: 0 });
+      expect(await verify(copy, `${strong}.pub`)).toMatchObject({ exitCode: 0 });
+      expect((await type(fileCommand)).exitCode).not.toBe(0);
+      await arrive(signed);
+    });
+
     it('is not taken on trust where openssl is missing', async () => {
       const program = path.join(machine.root, 'usr/bin/openssl');
       await unpack();

@@ -38,7 +38,7 @@ export const TARBALLS: readonly CommandSpec[] = [
         completes: 'file',
       },
     ],
-    options: ['passphrase-file'],
+    options: ['curve', 'passphrase-file'],
     examples: [
       { command: 'keygen release.key', does: 'release.key to sign with, release.key.pub to give away' },
       { command: 'keygen release.key --passphrase-file secret', does: 'the private key encrypted' },

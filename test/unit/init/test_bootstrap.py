@@ -183,7 +183,7 @@ class BootstrapTest(support.DirectoryTest):
 
             self.under_every_shell(check, argument)
 
-    def sign(self) -> str:
+    def sign(self, curve: str = "prime256v1", digest: str = "sha256") -> str:
         """Signs the release as it is now, with links in its manifest; returns the path of the public key."""
         (self.release / "bin" / "python").symlink_to("python3")
         (self.release / "manifest.json").write_text(
@@ -193,10 +193,10 @@ class BootstrapTest(support.DirectoryTest):
         (self.release / "instance" / "anything").write_text("x")
         self.seal("manifest.json")
         key, public = str(self.directory / "a key"), str(self.directory / "a key.pub")
-        openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", key)
+        openssl("ecparam", "-genkey", "-noout", "-name", curve, "-out", key)
         openssl("pkey", "-in", key, "-pubout", "-out", public)
         sums = str(self.release / "SHA256SUMS")
-        openssl("dgst", "-sha256", "-sign", key, "-out", f"{sums}.sig", sums)
+        openssl("dgst", f"-{digest}", "-sign", key, "-out", f"{sums}.sig", sums)
         return public
 
     def test_a_signed_release_runs_and_the_installer_never_sees_the_option(self) -> None:
@@ -209,6 +209,22 @@ class BootstrapTest(support.DirectoryTest):
         self.under_every_shell(check, "--require-signature", public, "install", "a b", "")
         self.under_every_shell(check, "install", f"--require-signature={public}", "a b", "")
         self.under_every_shell(check, "install", "a b", "", "--require-signature", public)
+
+    def test_a_key_on_p_384_signs_sha_384(self) -> None:
+        public = self.sign("secp384r1", "sha384")
+        certificate = str(self.directory / "a certificate")
+        request = ["-x509", "-new", "-key", public.removesuffix(".pub"), "-subj", "/CN=releases", "-days", "2"]
+        openssl("req", *request, "-out", certificate)
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+        self.under_every_shell(check, "--require-signature", public, "install")
+        self.under_every_shell(check, "--require-signature", certificate, "install")
+        sums = self.release / "SHA256SUMS"
+        sums.write_bytes(sums.read_bytes() + b"\n")
+        self.refused(4, "not signed with this key", "install", "--require-signature", public)
+        self.refused(4, "not signed with this key", "install", "--require-signature", certificate)
 
     def refused(self, code: int, text: str, *arguments: str) -> None:
         def check(result: subprocess.CompletedProcess[str]) -> None:

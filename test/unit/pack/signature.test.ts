@@ -52,6 +52,29 @@ describe('a signed tarball', () => {
     }
   });
 
+  it('by a key on P-384 is signed over SHA-384, the whole file and its provenance too', async () => {
+    const { directory, packed } = await packDemo();
+    const { tarball } = packed;
+    const key = path.join(directory, 'release.key');
+    await generateKeys({ file: key, curve: 'p-384' });
+    await signFile(tarball, { key: { file: key } });
+    const check = ['dgst', '-sha384', '-verify', `${key}.pub`, '-signature'];
+    expect(await openssl(directory, ...check, `${tarball}.sig`, tarball)).toBe('Verified OK');
+    const target = await temporaryDirectory();
+    await run(['tar', 'xzf', tarball, '-C', target]);
+    expect(await openssl(path.join(target, NAME), ...check, 'SHA256SUMS.sig', 'SHA256SUMS')).toBe(
+      'Verified OK',
+    );
+    expect(await verifyTarball(tarball, { key: `${key}.pub` })).toMatchObject({ signature: 'valid' });
+    expect(await openssl(directory, 'pkey', '-in', key, '-noout', '-text')).toContain('secp384r1');
+
+    const other = path.join(directory, 'other.key');
+    await generateKeys({ file: other });
+    expect(await factsOf(verifyTarball(tarball, { key: `${other}.pub` }))).toMatchObject({
+      code: 'KSB_SIGNATURE_INVALID',
+    });
+  });
+
   it('ends with the unsigned one, byte for byte, however often it is signed', async () => {
     const { directory, tarball, payload, key } = await signDemo();
     const first = await readFile(tarball);
@@ -356,7 +379,7 @@ describe('keys', () => {
     const directory = await temporaryDirectory();
     const file = path.join(directory, 'a.key');
     const pairs = [
-      generateKeyPairSync('ec', { namedCurve: 'secp384r1' }),
+      generateKeyPairSync('ec', { namedCurve: 'secp521r1' }),
       generateKeyPairSync('ed25519'),
       generateKeyPairSync('rsa', { modulusLength: 2048 }),
     ];
