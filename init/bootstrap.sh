@@ -125,10 +125,6 @@ compare_bytes() {
 
 # Refuses a release of which any file differs from what was packed.
 check_bytes() {
-  if ! command -v sha256sum >/dev/null 2>&1; then
-    complain "the program sha256sum is missing" "the release is checked before it is run" "install coreutils or busybox"
-    exit 3
-  fi
   # Lines that are not understood are only warned of, on stderr: silence there is part of the proof.
   if noise=$(cd "$release" && LC_ALL=C && export LC_ALL && compare_bytes 2>&1 >/dev/null) && [ -z "$noise" ]; then
     return
@@ -150,7 +146,7 @@ check_bytes() {
 # Sets `python` to the release's interpreter: the file itself, for nothing has checked yet where the link to it leads.
 find_python() {
   python=$release/bin/python3
-  [ -r "$release/SHA256SUMS" ] || return
+  [ -f "$release/SHA256SUMS" ] && [ -r "$release/SHA256SUMS" ] || return
   while IFS= read -r line; do
     case $line in
       *'  bin/python3.'*)
@@ -209,34 +205,197 @@ host_openssl() {
   (unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES && exec openssl "$@") 2>/dev/null
 }
 
-# Takes what is wrong, why, and lines that show it.
-refuse_signature() {
+# Ends with 4, having said what is wrong, why, what to do, and the lines that say where.
+refuse() {
   if [ "$json" = yes ]; then
-    printf '{"ok": false, "problems": [{"what": "%s", "where": "SHA256SUMS.sig", "why": ""}]}\n' "$1"
+    printf '{"ok": false, "problems": [{"what": "%s", "where": "", "why": ""}]}\n' "$1"
   fi
   complain "$1" "$2" ""
-  [ -z "$3" ] || printf '%s\n' "$3" | details
-  printf '  do: do not run it; get the release again from who signed it\n' >&2
+  [ -z "$4" ] || printf '%s\n' "$4" | show_first | details
+  printf '  do: %s\n' "$(one_line "$3")" >&2
   exit 4
 }
 
-# Refuses files that the checksums do not list, and links that the manifest does not: Python would run some of them. A line
-# that stands in only one of both lists is a finding; the colon always does, so that a tool that fails is one, too.
+refuse_signature() {
+  refuse "$1" "$2" "do not run it; get the release again from who signed it" "$3"
+}
+
+# The first lines of the input.
+show_first() {
+  shown=0
+  while IFS= read -r line; do
+    shown=$((shown + 1))
+    [ "$shown" -le 20 ] || line=…
+    [ "$shown" -gt 21 ] || printf '%s\n' "$line"
+  done
+}
+
+# Prints a word as a shell reads it.
+quote() {
+  rest=$1
+  quoted=
+  while :; do
+    case $rest in
+      *\'*)
+        quoted=$quoted${rest%%\'*}"'\\''"
+        rest=${rest#*\'}
+        ;;
+      *) break ;;
+    esac
+  done
+  printf "'%s'" "$quoted$rest"
+}
+
+# Sets `missing` to the first of these programs that the host lacks; fails if there is one.
+has() {
+  for missing; do
+    command -v "$missing" >/dev/null 2>&1 || return
+  done
+}
+
+# Whether what stands in the release's directory under this name is an instance, and nothing that was packed lies in it.
+is_instance() {
+  [ "$1" != instance ] && [ "$1" != instance.left ] || return 0
+  [ "$require" = no ] && [ -d "$1" ] && [ ! -h "$1" ] && [ -f "$1/lock" ] && [ -r SHA256SUMS ] || return
+  while IFS= read -r line; do
+    case $line in *"  $1/"*) return 1 ;; esac
+  done <SHA256SUMS
+}
+
+# Runs find in the release on all but instances. A name that find would take for a pattern is not left out.
+look() (
+  cd "$release" || exit
+  set -- \) -prune -o "$@"
+  for entry in * .[!.]*; do
+    case $entry in
+      *[][*?\\]*) ;;
+      *) ! is_instance "$entry" || set -- -o -path "./$entry" "$@" ;;
+    esac
+  done
+  LC_ALL=C find . \( -name . -path ./instance "$@"
+)
+
+# Runs find on what no release may hold, with these actions: names of which a list of lines could make those of other
+# files; and, where root is to run it, whatever another user could change. Modes of links mean nothing.
+look_for_faults() {
+  if [ "$root" = yes ]; then
+    look \( -name '*[[:cntrl:]]*' -o ! -user 0 -o ! -type l \( -perm -020 -o -perm -002 \) \) "$@"
+  else
+    look -name '*[[:cntrl:]]*' "$@"
+  fi
+}
+
+check_faults() {
+  has find || return 0
+  odd=$(look_for_faults -print) || refuse "the release cannot be looked through" "find failed" "unpack the tarball again" ""
+  [ -n "$odd" ] || return 0
+  odd=$(look -name '*[[:cntrl:]]*' -print)
+  [ -z "$odd" ] || refuse "the release holds names with control characters" "nothing was packed under such a name" \
+    "unpack the tarball again, into a new directory" "$odd"
+  mend="chown -R root: $(quote "$release") && chmod -R go-w $(quote "$release")"
+  [ ! -e "$release/instance" ] || mend="cd $(quote "$release") && find . -path ./instance -prune -o -exec chown -h 0:0 {} + && find . -path ./instance -prune -o ! -type l -exec chmod go-w {} +"
+  refuse_foreign "another user may change the release, and root would run it" \
+    "unpack the tarball again as root, into a new directory; or, if you trust who could have changed it, $mend" \
+    "$(look_for_faults -exec ls -ld {} +)"
+}
+
+# Refuses to run as root what another user may exchange as a whole: by a directory above it.
+check_above() {
+  has find && [ "$root" = yes ] || return 0
+  directory=$release
+  set --
+  while [ -n "$directory" ]; do
+    directory=${directory%/*}
+    set -- "$@" "${directory:-/}"
+  done
+  # Whoever may write to a sticky directory cannot exchange what is another's in it.
+  odd=$(LC_ALL=C find "$@" -prune \( ! -user 0 -o ! -perm -1000 \( -perm -020 -o -perm -002 \) \) -exec ls -ld {} +)
+  [ -z "$odd" ] || refuse_foreign "another user may exchange the release, and root would run it" \
+    "move the release to a place where root alone may write: mv $(quote "$release") /opt/; or close the directories: chown 0:0, chmod go-w" \
+    "$odd"
+}
+
+refuse_foreign() {
+  refuse "$1" "these belong to another user, or others may write there:" "$2" "$3"
+}
+
+# What checksums and manifest say is there: files by name, links with what they name.
+list_packed() {
+  printf '%s\n' SHA256SUMS
+  [ ! -f SHA256SUMS.sig ] || printf '%s\n' SHA256SUMS.sig
+  cut -b 67- SHA256SUMS
+  LC_ALL=C sed -n 's/^ *{"path":"\([^"]*\)","part":"[^"]*","target":"\([^"]*\)"},*$/\1 -> \2/p' manifest.json
+} 2>/dev/null
+
+# What is there, in the same way; "$@" leads find's expression.
+list_found() {
+  # shellcheck disable=SC2016 # The shell that find starts fills it in.
+  "$@" ! -type d ! -type f -exec sh -c 'for link; do printf "%s -> %s\n" "$link" "$(readlink "$link")"; done' sh {} + -o \
+    -type f -print | LC_ALL=C sed 's,^\./,,'
+}
+
+# Refuses files that the checksums do not list, and links that the manifest does not: Python would run some of them. What
+# is compared are digests of the sorted lines, every one of which counts. A fault adds its own lines to what was found.
 check_listing() {
-  odd=$(
-    cd "$release" && {
-      printf '%s\n' : SHA256SUMS SHA256SUMS.sig
-      LC_ALL=C sed 's/^.\{66\}//' SHA256SUMS
-      LC_ALL=C sed -n 's/^ *{"path":"\([^"]*\)","part":"[^"]*","target":"\([^"]*\)"},*$/\1 -> \2/p' manifest.json
-      find . \( -path ./instance -o -path ./instance.left \) -prune -o ! -type d ! -type l -print | LC_ALL=C sed 's/^..//'
-      find . \( -path ./instance -o -path ./instance.left \) -prune -o -type l -print | while IFS= read -r link; do
-        printf '%s -> %s\n' "${link#./}" "$(readlink "$link")"
-      done
-    } | LC_ALL=C sort | LC_ALL=C uniq -u
-  )
-  [ "$odd" != : ] || return 0
-  refuse_signature "the release holds other files than were signed" "these were added, taken away or changed:" \
-    "$(printf '%s\n' "$odd" | sed '/^:$/d')"
+  if ! has find cut sed sort readlink; then
+    [ "$require" = no ] || {
+      complain "the program $missing is missing" "--require-signature needs it" "install it"
+      exit 3
+    }
+    count_files
+    return
+  fi
+  packed=$(cd "$release" && list_packed | LC_ALL=C sort | sha256sum)
+  found=$(list_found look_for_faults -print -print -o | LC_ALL=C sort | sha256sum)
+  if [ "$packed" = "$found" ] && [ "$found" != "$(sha256sum </dev/null)" ]; then return; fi
+  check_faults
+  refuse_listing "$(cd "$release" && { list_packed; list_found look; } | LC_ALL=C sort | LC_ALL=C uniq -u)"
+}
+
+refuse_listing() {
+  refuse "the release is not as it was packed" "${2:-these were added, taken away or changed, if not SHA256SUMS was:}" \
+    "unpack the tarball again, into a new directory: over this one, what was added would stay" "$1"
+}
+
+# The same where there is little more than a shell: as every file of the list was found, none was added if there are
+# as many. What this cannot see, the installer does.
+count_files() {
+  count=1
+  while IFS= read -r line; do count=$((count + 1)); done <"$release/SHA256SUMS"
+  while IFS= read -r line; do
+    case $line in *'","target":"'*) count=$((count + 1)) ;; esac
+  done <"$release/manifest.json"
+  [ ! -f "$release/SHA256SUMS.sig" ] || count=$((count + 1))
+  found=$(cd "$release" && count_below . && echo "$there")
+  [ "$count" = "$found" ] || refuse_listing "" "files and links: $found, packed: $count"
+}
+
+count_below() {
+  [ "$1" != . ] || there=0
+  for entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    if [ -d "$entry" ] && [ ! -h "$entry" ]; then
+      case ${entry#./} in
+        */*) count_below "$entry" ;;
+        *) is_instance "${entry#./}" || count_below "$entry" ;;
+      esac
+    elif [ -e "$entry" ] || [ -h "$entry" ]; then
+      there=$((there + 1))
+    fi
+  done
+}
+
+# For commands that a damaged release must still obey: refuses what was added where their own code comes from. A list that
+# is damaged or gone stops nothing: what is in either of both was packed.
+check_additions() {
+  check_faults
+  has find cut sed sort uniq readlink || return 0
+  [ -r "$release/SHA256SUMS" ] || [ -r "$release/manifest.json" ] || return 0
+  odd=$(cd "$release" && {
+    { list_packed; cut -d '"' -f 4 manifest.json; } 2>/dev/null | LC_ALL=C sed p
+    list_found look
+  } | LC_ALL=C sort | LC_ALL=C uniq -u |
+    LC_ALL=C sed -n -e '/^lib\/python[^/]*\/site-packages\//d' -e '/^bin\//p' -e '/^init\//p' -e '/^lib\//p')
+  [ -z "$odd" ] || refuse_listing "$odd"
 }
 
 # Refuses a machine that cannot run the release's programs.
@@ -273,6 +432,12 @@ main() {
   find_release
   find_python
   json=no
+  root=no
+  if has id; then
+    case $(id -u) in
+      0 | '') root=yes ;;
+    esac
+  fi
   check=yes
   require=no
   # --require-signature is taken out of the arguments: it is no business of what it is there to check.
@@ -306,16 +471,21 @@ main() {
   case ${1-} in
     stop | status | show-config | maintain) check=no ;;
   esac
-  if [ "$require" = yes ]; then
-    check_signature
-    check_bytes
-    check_listing
+  check_above
+  [ "$require" = no ] || check_signature
+  if [ "$require" = no ] && [ "$check" = no ]; then
+    check_additions
   else
-    [ "$check" = no ] || check_bytes
+    if ! has sha256sum; then
+      complain "the program sha256sum is missing" "the release is checked before it is run" "install coreutils or busybox"
+      exit 3
+    fi
+    check_listing
+    check_bytes
   fi
   check_machine
   trap - 1 2 15
-  exec "$python" -X utf8 -I -B "$release/init/installer" "$@"
+  exec "$python" -X utf8 -I -S -B "$release/init/installer" "$@"
 }
 
 main "$@"

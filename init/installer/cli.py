@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 
@@ -89,6 +90,8 @@ def _run(argv: Sequence[str], release: Release) -> None:
         for problem in answers.unknown_variables(declared, os.environ):
             report.warn(problem)
         session = open_session(release, load_product(release), parsed, os.environ)
+        if os.geteuid() == 0 and not all(map(shutil.which, ("find", "id"))):
+            release.check_rights(session.instance.root)
         if parsed.command.checks_release:
             release.check_contents(session.instance.root)
         COMMANDS[parsed.command.name](session, parsed)

@@ -20,11 +20,13 @@ def command_line(release: Release, command: str, instance: Instance) -> list[str
 
 
 def run(release: Release, command: str, instance: Instance) -> None:
-    """Runs a command of that release on the instance. Raises, with what it said last, LOCKED if another bootstrap is at
-    work there, and NEEDS_PERSON if it fails otherwise.
+    """Runs a command of that release on the instance. Raises INTEGRITY if root would run what another user may change;
+    and, with what the command said last, LOCKED if another bootstrap is at work there, and NEEDS_PERSON if it fails
+    otherwise.
 
     It takes the instance's lock itself, so the lock must be free.
     """
+    check_rights(release, instance)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     result = subprocess.run(
         ["/bin/sh", *command_line(release, command, instance)],
@@ -46,6 +48,12 @@ def run(release: Release, command: str, instance: Instance) -> None:
         )
     for line in lines:
         report.note(f"  | {line}")
+
+
+def check_rights(release: Release, instance: Instance) -> None:
+    """Raises INTEGRITY if this is root, and another user may change that release, which root is about to run."""
+    if os.geteuid() == 0:
+        release.check_rights(instance.root)
 
 
 def check(release: Release, name: str) -> None:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import Exit, Failure, Problem
 from .files import digest, read
@@ -97,7 +97,7 @@ class Release:
         packed = {path: entry["sha256"] for path, entry in entries.items() if "sha256" in entry}
         script = self._read(SCRIPT)
         expected = {*entries, CHECKSUMS, MANIFEST}
-        found = dict(_walk(self.root, {DEFAULT_INSTANCE, LEFT, os.path.relpath(instance or self.root, self.root)}))
+        found = dict(_walk(self.root, self._skipped(instance)))
         differing = {path for path, entry in entries.items() if path in found and _differs(entry, found[path])}
         groups = (
             (_MISSING, expected - set(found)),
@@ -111,6 +111,57 @@ class Release:
             problems.append(self._describe_extra(extra))
         if problems:
             raise Failure(Exit.INTEGRITY, *problems)
+
+    def check_rights(self, instance: str = "") -> None:
+        """Raises INTEGRITY if another user may change the release, or exchange it by a directory above it: what runs of
+        it would be that user's. Where root runs it on a host with `find`, bootstrap.sh has looked before."""
+        skipped = self._skipped(instance)
+        inside = [(self.root, _Found(os.lstat(self.root))), *_walk_all(self.root, skipped)]
+        foreign = [_describe_rights(path, found.status) for path, found in inside if _is_foreign(found.status)]
+        above = [(path, os.lstat(path)) for path in _above(self.root)]
+        # Whoever may write to a sticky directory cannot exchange what is another's in it.
+        loose = [
+            _describe_rights(path, status)
+            for path, status in above
+            if _is_foreign(status) and (status.st_uid not in (0, os.geteuid()) or not status.st_mode & stat.S_ISVTX)
+        ]
+        problems = []
+        if foreign:
+            problems.append(
+                Problem(
+                    "another user may change the release",
+                    where=self.root,
+                    why="these belong to another user, or others may write there",
+                    details=_some(foreign),
+                    hint=f"unpack the tarball again, into a new directory; or, if you trust who could have changed it, "
+                    f"{self._mend()}",
+                )
+            )
+        if loose:
+            problems.append(
+                Problem(
+                    "another user may exchange the release",
+                    where=self.root,
+                    why="directories above it belong to another user, or others may write there",
+                    details=loose,
+                    hint="move the release to a place where you, or root, alone may write, such as /opt; "
+                    "or close the directories: chmod go-w",
+                )
+            )
+        if problems:
+            raise Failure(Exit.INTEGRITY, *problems)
+
+    def _mend(self) -> str:
+        """The command that makes the release the user's own; an instance in it stays as it is."""
+        owner = f"{os.geteuid()}:{os.getegid()}"
+        find = f"find . -path ./{DEFAULT_INSTANCE} -prune -o"
+        return (
+            f"cd {shlex.quote(self.root)} && {find} -exec chown -h {owner} {{}} + "
+            f"&& {find} ! -type l -exec chmod go-w {{}} +"
+        )
+
+    def _skipped(self, instance: str) -> set[str]:
+        return {DEFAULT_INSTANCE, LEFT, os.path.relpath(instance or self.root, self.root)}
 
     def _describe_extra(self, paths: list[str]) -> Problem:
         """Files that were added stay when the tarball is unpacked over them, so they have to be named and removed."""
@@ -136,18 +187,24 @@ _NAMED = 20
 
 
 def _damaged(paths: list[str], why: str, hint: str = _UNPACK) -> Problem:
-    details = paths[:_NAMED] + ([f"… and {len(paths) - _NAMED} more"] if len(paths) > _NAMED else [])
-    return Problem("the release is not as it was packed", why=why, details=details, hint=hint)
+    return Problem("the release is not as it was packed", why=why, details=_some(paths), hint=hint)
 
 
-@dataclass(frozen=True)
-class _Found:
+def _some(lines: list[str]) -> list[str]:
+    return lines[:_NAMED] + ([f"… and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else [])
+
+
+class _Found(NamedTuple):
     status: os.stat_result
     target: str = ""
 
 
 def _walk(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found]]:
-    """Every file and symbolic link below `root`, but for the paths that are skipped with all below them."""
+    """Everything below `root` but directories, except the paths that are skipped with all below them."""
+    return ((path, found) for path, found in _walk_all(root, skipped) if not stat.S_ISDIR(found.status.st_mode))
+
+
+def _walk_all(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found]]:
     pending = [""]
     while pending:
         directory = pending.pop()
@@ -156,12 +213,32 @@ def _walk(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found]]:
                 path = f"{directory}/{entry.name}" if directory else entry.name
                 if path in skipped:
                     continue
-                if entry.is_symlink():
-                    yield path, _Found(entry.stat(follow_symlinks=False), os.readlink(entry.path))
-                elif entry.is_dir():
+                is_link = entry.is_symlink()
+                if entry.is_dir(follow_symlinks=False):
                     pending.append(path)
-                else:
-                    yield path, _Found(entry.stat())
+                yield path, _Found(entry.stat(follow_symlinks=False), os.readlink(entry.path) if is_link else "")
+
+
+def _above(path: str) -> Iterator[str]:
+    while path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        yield path
+
+
+def _is_foreign(status: os.stat_result) -> bool:
+    """Whether a user other than root and this one owns it or may write to it. The own group of a user who is not root
+    counts as that user: many hosts give each user one."""
+    mode = status.st_mode
+    if status.st_uid not in (0, os.geteuid()):
+        return True
+    if stat.S_ISLNK(mode):
+        return False
+    own_group = os.geteuid() != 0 and status.st_gid == os.getegid()
+    return bool(mode & (stat.S_IWOTH if own_group else stat.S_IWOTH | stat.S_IWGRP))
+
+
+def _describe_rights(path: str, status: os.stat_result) -> str:
+    return f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid} {path}"
 
 
 def _differs(entry: Mapping[str, Any], found: _Found) -> bool:

@@ -80,6 +80,7 @@ def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) 
     """Raises, before anything is touched, with everything that stands in the way."""
     check_all(
         lambda: _check_release(move, recorded),
+        lambda: former.check_rights(move.old, move.source),
         lambda: _check_place(move),
         lambda: _check_backup(session.instance.path(saved), recorded),
     )

@@ -31,6 +31,7 @@ def check(session: Session, move: Move) -> None:
     """Raises, before anything is touched, with everything that stands in the way."""
     former.check(move.old, session.release.bundle["name"])
     check_all(
+        lambda: former.check_rights(move.old, move.source),
         lambda: _check_jump(session, move.old),
         lambda: _check_instance(session, move),
         lambda: _check_place(move),

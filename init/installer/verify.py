@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +31,9 @@ def verify(session: Session, as_json: bool) -> None:
     found = _Findings()
     try:
         check_all(
-            lambda: session.release.check_contents(session.instance.root), lambda: _verify_instance(session, found)
+            lambda: session.release.check_contents(session.instance.root),
+            lambda: _check_rights(session),
+            lambda: _verify_instance(session, found),
         )
         wrong = None
     except Failure as failure:
@@ -52,6 +55,12 @@ def verify(session: Session, as_json: bool) -> None:
         _print(session, found, bool(problems))
     if wrong is not None:
         raise wrong
+
+
+def _check_rights(session: Session) -> None:
+    """Where root runs it, this was done before any command, see cli.py: root stops there."""
+    if os.geteuid() != 0:
+        session.release.check_rights(session.instance.root)
 
 
 def _verify_instance(session: Session, found: _Findings) -> None:

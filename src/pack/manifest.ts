@@ -32,8 +32,8 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
   const packed: FileToDescribe[] = [];
   const occupied = new Set(entries.map((entry) => path.posix.dirname(entry.path)));
   for (const { path: name, kind } of entries) {
-    if (hasControlCharacter(name) || name.includes('\\'))
-      problems.push(problem(name, 'its name has a control character or a backslash'));
+    const why = whyNameUnpackable(name);
+    if (why !== undefined) problems.push(problem(name, why));
     if (kind === 'directory' && !occupied.has(name)) problems.push(problem(name, 'it is an empty directory'));
     if (kind === 'other') problems.push(problem(name, 'it is neither file, directory nor symbolic link'));
     if (kind === 'directory' || kind === 'other' || DESCRIPTIONS.has(name)) continue;
@@ -48,6 +48,16 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
     files.push(...(await Promise.all(some.map((file) => describeFile(directory, file)))));
   }
   return { format: 1, ...facts, files };
+}
+
+/**
+ * Why nothing of this name can be in a release; undefined if it can. Checksums and manifest are lists of lines, which
+ * `sha256sum` and a shell have to read as they stand, whatever the names in them are.
+ */
+export function whyNameUnpackable(name: string): string | undefined {
+  return hasControlCharacter(name) || /["\\]/u.test(name)
+    ? 'its name has a control character, a backslash or a double quote'
+    : undefined;
 }
 
 /** What packing itself writes, each made of what was described before. */

@@ -15,7 +15,7 @@ import { readLeadingFile, visitReleaseTarball, type LeadingFile, type ReleaseEnt
 import { hashBytes } from '../io/files.ts';
 import { parseChecksums } from './checksums.ts';
 import { readVerifyingKey } from './keys.ts';
-import { parseManifest } from './manifest.ts';
+import { parseManifest, whyNameUnpackable } from './manifest.ts';
 import { requireSignatures } from './signature.ts';
 
 /** A file, link or directory as it was found in a tarball; `path` is below the release directory. */
@@ -104,6 +104,7 @@ async function readContent(
     }
     if (keep) texts.set(name, Buffer.concat(chunks));
     if (top !== release) problems.push({ code: 'extra', message: `${entry.path} lies outside ${release}/` });
+    problems.push(...faultsOf(entry, name));
     entries.set(name, {
       kind: entry.kind,
       mode: entry.mode.toString(8),
@@ -122,6 +123,21 @@ async function readContent(
     bytes,
     problems,
   };
+}
+
+/** What no manifest has to say: every directory is alike, and so is every link; names are those that lists of lines can hold. */
+function faultsOf({ path: place, kind, mode }: ReleaseEntry, name: string): Problem[] {
+  const problems: Problem[] = [];
+  const packed = kind === 'directory' ? 0o755 : kind === 'symlink' ? 0o777 : mode;
+  if (mode !== packed) {
+    const change = `its mode is ${mode.toString(8)}, packed was ${packed.toString(8)}`;
+    problems.push({ code: 'changed', message: `${place}: ${change}` });
+  }
+  if (name === '' && kind !== 'directory')
+    problems.push({ code: 'changed', message: `${place} is no directory` });
+  const why = whyNameUnpackable(place);
+  if (why !== undefined) problems.push({ code: 'name', message: `${JSON.stringify(place)}: ${why}` });
+  return problems;
 }
 
 function compareManifest(entries: ReadonlyMap<string, Found>, manifest: Manifest): Problem[] {

@@ -16,12 +16,17 @@ import support
 #: Stands for the installer: says how it was called.
 INSTALLER = """
 import os, sys
-print("\\n".join([sys.executable and "ran", os.getcwd(), *sys.argv[1:]]))
+print("\\n".join([sys.flags.no_site and "ran", os.getcwd(), *sys.argv[1:]]))
 print(sorted(name for name in os.environ if name.startswith(("LD_", "CDPATH"))))
 """
 
+FILES = ("bin/python3", "data", "init/bootstrap.sh", "init/installer/__main__.py")
+
 #: What compares the release with what was signed.
-LISTING_TOOLS = ("sha256sum", "find", "sed", "sort", "uniq", "readlink")
+LISTING_TOOLS = ("sha256sum", "find", "cut", "sed", "sort", "readlink", "sh")
+
+#: Commands that obey where the release is damaged.
+UNCHECKED = ("stop", "status", "show-config", "maintain", "--help")
 
 
 def openssl(*arguments: str) -> None:
@@ -44,7 +49,7 @@ class BootstrapTest(support.DirectoryTest):
         self.script = str(self.release / "init" / "bootstrap.sh")
 
     def seal(self, *more: str) -> None:
-        names = ("bin/python3", "data", "init/bootstrap.sh", "init/installer/__main__.py", *more)
+        names = (*FILES, *more)
         digests = {name: hashlib.sha256((self.release / name).read_bytes()).hexdigest() for name in names}
         (self.release / "SHA256SUMS").write_text("".join(f"{digests[name]}  {name}\n" for name in names))
 
@@ -134,20 +139,31 @@ class BootstrapTest(support.DirectoryTest):
         name = "da\x1b]0;x\x07ta \x7f\x9b31m \u202eexe\tö"
         (self.release / name).write_text("x")
         self.seal(name)
-        (self.release / name).write_text("y")
+        bidirectional = "da\u009b31m \u202eexe ö"
+        (self.release / bidirectional).write_text("x")
         moved = self.release.with_name("an\x1b[31m\u202e\nerror: é")
         self.release.rename(moved)
 
         def check(result: subprocess.CompletedProcess[str]) -> None:
             self.assertEqual(result.returncode, 4)
-            self.assertIn("  | da\\x1b]0;x\\x07ta \\x7f\\x9b31m \\u202eexe\\x09ö: FAILED\n", result.stderr)
+            self.assertIn("  | ./da\\x1b]0;x\\x07ta \\x7f\\x9b31m \\u202eexe\\x09ö\n", result.stderr)
             self.assertRegex(result.stderr, r"\A[\n -~ö]*\Z")
 
         self.under_every_shell(check, "install", script=str(moved / "init" / "bootstrap.sh"))
-        (moved / name).write_text("x")
-        (moved / "bin" / "python3").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+        (moved / name).unlink()
         self.release = moved
-        self.seal(name)
+        self.seal(bidirectional)
+        (moved / bidirectional).write_text("y")
+
+        def check_damage(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual(result.returncode, 4)
+            self.assertIn("  | da\\x9b31m \\u202eexe ö: FAILED\n", result.stderr)
+            self.assertRegex(result.stderr, r"\A[\n -~ö]*\Z")
+
+        self.under_every_shell(check_damage, "install", script=str(moved / "init" / "bootstrap.sh"))
+        (moved / bidirectional).write_text("x")
+        (moved / "bin" / "python3").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
+        self.seal(bidirectional)
 
         def check_lines(result: subprocess.CompletedProcess[str]) -> None:
             self.assertEqual(result.returncode, 3)
@@ -187,7 +203,10 @@ class BootstrapTest(support.DirectoryTest):
         """Signs the release as it is now, with links in its manifest; returns the path of the public key."""
         (self.release / "bin" / "python").symlink_to("python3")
         (self.release / "manifest.json").write_text(
-            '{\n  "files": [\n    {"path":"bin/python","part":"component:cpython","target":"python3"}\n  ]\n}\n'
+            '{\n  "files": [\n'
+            '    {"path":"bin/python","part":"component:cpython","target":"python3"},\n'
+            + ",\n".join(f'    {{"path":"{name}","part":"bundle"}}' for name in FILES)
+            + "\n  ]\n}\n"
         )
         (self.release / "instance" / "run").mkdir(parents=True)
         (self.release / "instance" / "anything").write_text("x")
@@ -271,6 +290,144 @@ class BootstrapTest(support.DirectoryTest):
         self.refused(4, "init/installer -> ", "install", "--require-signature", public)
         self.assertFalse(ran.exists())
 
+    def add(self, name: str, content: str = "") -> Path:
+        file = self.release / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content)
+        return file
+
+    def test_names_that_hold_line_breaks_are_refused_whatever_they_do_to_a_list(self) -> None:
+        public = self.sign()
+        ran = self.directory / "ran"
+        for name in ("x\naaevil.pth", "x\nbbevil.pth"):
+            self.add(f"init/{name}", f"import sys; open({str(ran)!r}, 'w')\n")
+        for arguments in (["install"], ["stop"], ["--help"], ["install", "--require-signature", public]):
+            self.refused(4, "names with control characters", *arguments)
+        self.assertFalse(ran.exists())
+
+    def test_every_control_character_is_refused_though_the_checksums_list_it(self) -> None:
+        for character in "\r\t\x1b\x7f":
+            name = f"data{character}"
+            self.add(name)
+            self.seal(name)
+            self.refused(4, "names with control characters", "install")
+            (self.release / name).unlink()
+
+    def test_a_list_that_names_a_file_twice_hides_no_other(self) -> None:
+        self.add("init/installer/evil.pth")
+        sums = self.release / "SHA256SUMS"
+        lines = sums.read_text().splitlines(keepends=True)
+        sums.write_text("".join([*lines, lines[0]]))
+        self.refused(4, "init/installer/evil.pth", "install")
+
+    def test_what_was_added_to_the_code_is_refused_by_every_command_without_a_signature(self) -> None:
+        added = (
+            "init/installer/__pycache__/cli.cpython-313.pyc",
+            "init/installer/sitecustomize.py",
+            "bin/pyvenv.cfg",
+            "lib/python313.zip",
+        )
+        for name in added:
+            file = self.add(name)
+            for command in ("install", *UNCHECKED):
+                result = self.bootstrap(["dash"], command)
+                self.assertEqual((result.returncode, result.stdout), (4, ""), f"{command} with {name}")
+                self.assertIn(name, result.stderr)
+            self.refused(4, name, "status")
+            file.unlink()
+
+    def test_what_was_added_elsewhere_does_not_keep_the_service_from_being_stopped(self) -> None:
+        self.add("notes")
+        self.refused(4, "notes", "install")
+        for command in UNCHECKED:
+            self.assertEqual(self.bootstrap(["dash"], command).returncode, 0, command)
+
+    def test_a_list_of_checksums_that_is_gone_stops_no_command_that_obeys_damage(self) -> None:
+        self.sign()
+        for name in ("SHA256SUMS", "manifest.json"):
+            (self.release / name).unlink()
+            for command in UNCHECKED:
+                self.assertEqual(self.bootstrap(["dash"], command).returncode, 0, command)
+
+    def test_an_instance_may_lie_in_the_release_under_another_name_but_hides_nothing_that_was_packed(self) -> None:
+        self.add("mine/lock")
+        self.add("mine/evil.py")
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+        self.under_every_shell(check, "install")
+        self.refused(4, "mine/", "install", "--require-signature", self.sign())
+        self.add("init/lock")
+        self.refused(4, "init/lock", "install")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_another_user_may_change_is_refused_by_every_command_of_root_and_mended_by_what_is_said(self) -> None:
+        self.add("instance/data")
+        places = (".", "bin", "init/installer", "data")
+        faults: list[Callable[[Path], None]] = [
+            lambda path: path.chmod(path.stat().st_mode | 0o002),
+            lambda path: path.chmod(path.stat().st_mode | 0o020),
+            lambda path: os.chown(path, 12345, 0),
+        ]
+        os.chown(self.release / "instance" / "data", 12345, 12345)
+        for place in places:
+            for fault in faults:
+                fault(self.release / place)
+                for command in ("install", *UNCHECKED):
+                    result = self.bootstrap(["dash"], command)
+                    self.assertEqual((result.returncode, result.stdout), (4, ""), f"{command}: {place}")
+                self.refused(4, "another user may change the release", "status")
+                said = self.bootstrap(["dash"], "install").stderr
+                mend = said[said.index("cd '") :].strip()
+                subprocess.run(["sh", "-c", mend], check=True)
+                self.assertEqual(self.bootstrap(["dash"], "install").returncode, 0, said)
+        self.assertEqual((self.release / "instance" / "data").stat().st_uid, 12345)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_directory_above_that_another_user_may_exchange_is_refused(self) -> None:
+        for mode, owner, code in ((0o777, 0, 4), (0o775, 0, 4), (0o755, 12345, 4), (0o1777, 0, 0), (0o1777, 12345, 4)):
+            os.chown(self.directory, owner, 0)
+            self.directory.chmod(mode)
+            for command in ("install", *UNCHECKED):
+                result = self.bootstrap(["dash"], command)
+                self.assertEqual(result.returncode, code, f"{command}: {mode:o} of {owner}")
+                self.assertEqual("another user may exchange the release" in result.stderr, code == 4)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_an_ordinary_user_may_run_what_another_owns(self) -> None:
+        python = self.release / "bin" / "python3"
+        python.write_text("#!/bin/sh\n")
+        self.seal()
+        self.directory.chmod(0o777)
+        for path in (self.release, *self.release.rglob("*")):
+            os.chown(path, 12345, 12345)
+        result = subprocess.run(
+            ["dash", self.script, "status"],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            user=12346,
+            group=12346,
+            extra_groups=(),
+        )
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_a_host_with_little_more_than_a_shell_counts_the_files(self) -> None:
+        self.host_with("printf", "sha256sum")
+        self.sign()
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+        self.under_every_shell(check, "install")
+        for name in ("lib/python313.zip", "init/installer/.hidden", "init/..odd"):
+            file = self.add(name)
+            # busybox has its own find, wherever it looks for programs.
+            self.refused(4, "the release is not as it was packed", "install")
+            self.assertIn("files and links: 9, packed: 8", self.bootstrap(["dash"], "install").stderr)
+            file.unlink()
+
     def test_a_key_that_is_none_is_refused(self) -> None:
         public = self.sign()
         for arguments in (
@@ -329,6 +486,8 @@ class BootstrapTest(support.DirectoryTest):
         public = self.sign()
         self.assertEqual(self.bootstrap(["dash"], "--require-signature", public).returncode, 0)
         for tool in ("openssl", *LISTING_TOOLS):
+            if tool == "sh":
+                continue  # The release's programs need it, too.
             whole = (tools / tool).readlink()
             for broken in ("false", "true"):
                 if broken == "true" and tool in ("openssl", "sha256sum"):

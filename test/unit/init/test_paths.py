@@ -107,7 +107,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     },
     "installer/processes.py": {"open": _PROC, "os.stat": _PROC, "os.readlink": _PROC, "os.listdir": _PROC},
     "installer/release.py": dict.fromkeys(
-        ("open", "os.scandir", "os.readlink", "os.path.exists", "os.path.realpath"), _RELEASE
+        ("open", "os.lstat", "os.scandir", "os.readlink", "os.path.exists", "os.path.realpath"), _RELEASE
     ),
     "installer/report.py": {"open": "the null device", "os.open": "the null device"},
     "installer/restore.py": {"archive.extract": "into a directory of root's own"},

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 import unittest
 
@@ -119,6 +121,42 @@ class ReleaseTest(support.DirectoryTest):
             (self.directory / "bin" / "tool").chmod(mode)
             with self.subTest(mode=oct(mode)):
                 self.assertEqual(self.check(), ["their mode or link target was changed: bin/tool"])
+
+    def foreign(self, release: str = "") -> list[str]:
+        """What is reported of what another user may change, without mode and owner."""
+        try:
+            Release(release or str(self.directory)).check_rights()
+        except Failure as failure:
+            self.assertEqual(failure.exit_code, Exit.INTEGRITY)
+            return [detail.partition(" ")[2].partition(" ")[2] for p in failure.problems for detail in p.details]
+        return []
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_another_user_may_change_is_named(self) -> None:
+        self.assertEqual(self.foreign(), [])
+        os.chown(self.directory / "instance" / "anything", 12345, 12345)
+        self.assertEqual(self.foreign(), [])
+        for place in (".", "bin", "data"):
+            path = self.directory / place
+            name = str(self.directory) if place == "." else place
+            former = stat.S_IMODE(path.stat().st_mode)
+            for bits in (0o002, 0o020):
+                path.chmod(former | bits)
+                self.assertEqual(self.foreign(), [name])
+                path.chmod(former)
+            os.chown(path, 12345, 0)
+            self.assertEqual(self.foreign(), [name])
+            os.chown(path, 0, 0)
+        os.chown(self.directory / "bin" / "link", 12345, 0, follow_symlinks=False)
+        self.assertEqual(self.foreign(), ["bin/link"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_a_directory_above_that_another_user_may_exchange_is_named(self) -> None:
+        release = self.directory / "bin"
+        for mode, owner, is_named in ((0o777, 0, True), (0o775, 0, True), (0o1777, 0, False), (0o1755, 12345, True)):
+            os.chown(self.directory, owner, 0)
+            self.directory.chmod(mode)
+            self.assertEqual(self.foreign(str(release)), [str(self.directory)] if is_named else [])
 
     def test_a_checksum_list_that_sha256sum_would_forgive_is_refused(self) -> None:
         text = self.sums.read_text()

@@ -81,6 +81,12 @@ describe('packRelease', () => {
       (release: string) => writeFile(path.join(release, 'a\nb'), ''),
       /control character/,
     ],
+    [
+      'a name with a carriage return',
+      (release: string) => writeFile(path.join(release, 'a\rb'), ''),
+      /control character/,
+    ],
+    ['a name with a quote', (release: string) => writeFile(path.join(release, 'a"b'), ''), /double quote/],
     ['a name with a backslash', (release: string) => writeFile(path.join(release, 'a\\b'), ''), /backslash/],
     ['an empty directory', (release: string) => mkdir(path.join(release, 'empty')), /empty directory/],
     ['a file of unknown origin', (release: string) => writeFile(path.join(release, 'stray'), ''), /stray/],
@@ -204,10 +210,14 @@ describe('verifyTarball', () => {
     ['an owner', (header: Header) => void (header.uid = 1000)],
     ['a time', (header: Header) => void (header.mtime = new Date(0))],
     ['a mode with setuid', (header: Header) => void (header.mode = 0o4755)],
-  ])('notices %s in the tar', async (_, change) => {
+    ['a directory that anybody may write', (header: Header) => void (header.mode = 0o777), 'bin/'],
+    ['a release that its group may write', (header: Header) => void (header.mode = 0o775), ''],
+    ['a link with another mode', (header: Header) => void (header.mode = 0o755), 'bin/python'],
+    ['a file in place of the release', (header: Header) => void (header.path = NAME), ''],
+  ])('notices %s in the tar', async (_, change, place = 'bin/python3') => {
     const { packed } = await pack();
     const tar = gunzipSync(await readFile(packed.tarball));
-    const offset = tar.indexOf(`${NAME}/bin/python3\0`);
+    const offset = tar.indexOf(`${NAME}/${place}\0`);
     const header = new Header(tar, offset);
     change(header);
     tar.fill(0, offset, offset + 512);
