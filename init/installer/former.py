@@ -26,7 +26,7 @@ def run(release: Release, command: str, instance: Instance) -> None:
 
     It takes the instance's lock itself, so the lock must be free.
     """
-    check_rights(release, instance)
+    _check_rights(release, instance)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     result = subprocess.run(
         ["/bin/sh", *command_line(release, command, instance)],
@@ -50,14 +50,14 @@ def run(release: Release, command: str, instance: Instance) -> None:
         report.note(f"  | {line}")
 
 
-def check_rights(release: Release, instance: Instance) -> None:
-    """Raises INTEGRITY if this is root, and another user may change that release, which root is about to run."""
+def _check_rights(release: Release, instance: Instance) -> None:
     if os.geteuid() == 0:
         release.check_rights(instance.root)
 
 
-def check(release: Release, name: str) -> None:
-    """Raises PREFLIGHT if that directory is no release of the bundle `name`, INTEGRITY if it is not a whole one."""
+def check(release: Release, name: str, instance: Instance) -> None:
+    """Raises PREFLIGHT if that directory is no release of the bundle `name`, INTEGRITY if it is not a whole one, or if
+    root would run what another user may change. `instance` may lie in it."""
     hint = "name the directory that the release was unpacked to"
     try:
         found = release.bundle["name"]
@@ -67,6 +67,7 @@ def check(release: Release, name: str) -> None:
     if found != name:
         problem = Problem(f"that is a release of {found}, not of {name}", where=release.root, hint=hint)
         raise Failure(Exit.PREFLIGHT, problem)
+    _check_rights(release, instance)
     damaged = list(_damaged(release))
     if damaged:
         raise Failure(

@@ -80,14 +80,13 @@ def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) 
     """Raises, before anything is touched, with everything that stands in the way."""
     check_all(
         lambda: _check_release(move, recorded),
-        lambda: former.check_rights(move.old, move.source),
         lambda: _check_place(move),
         lambda: _check_backup(session.instance.path(saved), recorded),
     )
 
 
 def _check_release(move: Move, recorded: receipt.Receipt) -> None:
-    former.check(move.old, recorded.bundle)
+    former.check(move.old, recorded.bundle, move.source)
     if move.old.id != recorded.previous["id"]:
         why = "its files are not those that the upgrade came from"
         raise Failure(Exit.PREFLIGHT, Problem("that is another release", where=move.old.root, why=why))

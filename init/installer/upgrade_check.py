@@ -29,9 +29,8 @@ def target_site(session: Session, move: Move) -> Site:
 
 def check(session: Session, move: Move) -> None:
     """Raises, before anything is touched, with everything that stands in the way."""
-    former.check(move.old, session.release.bundle["name"])
+    former.check(move.old, session.release.bundle["name"], move.source)
     check_all(
-        lambda: former.check_rights(move.old, move.source),
         lambda: _check_jump(session, move.old),
         lambda: _check_instance(session, move),
         lambda: _check_place(move),

@@ -144,6 +144,18 @@ describe.skipIf(lacking !== undefined)(
       expect(await bootstrap(site, ['start'])).toMatchObject({ exitCode: 0 });
     });
 
+    it('4: integrity, where another user may change what root would run, by every command, until what it says is done', async () => {
+      await act('chmod 777 "$0/init/installer" && chown 1000 "$0/bin"');
+      const said = 'another user may change the release';
+      for (const command of ['verify', 'install', 'status', 'maintain', 'stop']) {
+        const refused = await bootstrap(site, [command]);
+        expect(refused).toMatchObject({ exitCode: 4, stderr: expect.stringContaining(said) });
+      }
+      const { stderr } = await bootstrap(site, ['status']);
+      await act(/cd '.*/u.exec(stderr)?.[0] ?? 'false');
+      expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
     it.each([
       { signal: 'HUP', exitCode: 129 },
       { signal: 'TERM', exitCode: 143 },

@@ -7,6 +7,7 @@ import { run, type RunResult } from '../../src/io/process.ts';
 import {
   closeTarball,
   contentOf,
+  directoryPiece,
   filePiece,
   leadingMember,
   linkPiece,
@@ -23,7 +24,8 @@ import { ADDRESS } from './support/site.ts';
 
 const [fingerprintCommand = ''] = await documentedCommands('What travels');
 const [fileCommand = ''] = await documentedCommands('Before it is unpacked');
-const [checksumsCommand = '', listingCommand = ''] = await documentedCommands('Once it is unpacked');
+const [checksumsCommand = '', listingCommand = '', rightsCommand = ''] =
+  await documentedCommands('Once it is unpacked');
 const [digestCommand = '', releaseIdCommand = ''] = await documentedCommands('On a host with busybox alone');
 
 /** Where the tarball arrives, in the machine. */
@@ -114,6 +116,27 @@ const ALTERATIONS: readonly Alteration[] = [
     unpacked: 'other files',
   },
   {
+    what: 'two files more, whose names hide each other in a list of lines',
+    alter: (_, opened) => {
+      const content = Buffer.from('import os; os.mkdir("/ran")\n');
+      const names = ['init/x\naaevil.pth', 'init/x\nbbevil.pth'];
+      const extra = names.map((name) => filePiece(opened.release, name, { content }));
+      const pieces = opened.pieces.flatMap((piece) => (piece.path === 'lib' ? [...extra, piece] : [piece]));
+      return closeTarball({ ...opened, pieces });
+    },
+    unpacked: 'other files',
+  },
+  {
+    what: 'a directory that anybody may write',
+    alter: (_, opened) => replacing(opened, directoryPiece(opened.release, 'init/installer', 0o777)),
+    unpacked: 'other files',
+  },
+  {
+    what: 'a directory that its group may write',
+    alter: (_, opened) => replacing(opened, directoryPiece(opened.release, 'bin', 0o775)),
+    unpacked: 'other files',
+  },
+  {
     what: 'another mode',
     alter: (_, opened) => {
       const content = contentOf(opened, 'bin/httpd');
@@ -192,6 +215,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await unpack()).toMatchObject({ exitCode: 0, stderr: '' });
       expect(await type(checksumsCommand)).toMatchObject({ stdout: 'Verified OK', stderr: '' });
       expect(await type(listingCommand)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+      expect(await type(rightsCommand)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
       expect(await demand()).toMatchObject({ exitCode: 0 });
     });
 
@@ -205,6 +229,25 @@ describe.skipIf(lacking !== undefined)(
         stderr: '',
       });
       expect(await type(listingCommand, BUSYBOX)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+      expect(await type(rightsCommand, BUSYBOX)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    });
+
+    it.each([
+      ["a directory in it is another user's", `chown 1000 ${releaseName()}/lib`, './lib'],
+      ['a file in it is open to a group', `chmod 664 ${releaseName()}/README`, './README'],
+      ['it lies where anybody may exchange it', 'chmod 777 .', GAP],
+    ])('is not run by root where %s, with Debian or busybox', async (_, change, named) => {
+      await unpack();
+      expect(await type(change)).toMatchObject({ exitCode: 0 });
+      for (const programs of [undefined, BUSYBOX] as const) {
+        expect(await type(rightsCommand, programs)).toMatchObject({ stdout: named });
+        for (const command of ['plan', 'status', '--help']) {
+          const refused = await type(`./${releaseName()}/init/bootstrap.sh ${command}`, programs);
+          expect(refused).toMatchObject({ exitCode: 4, stdout: '' });
+          expect(refused.stderr).toContain('and root would run it');
+        }
+      }
+      await type('chmod 755 .');
     });
 
     it('is refused with another key, and where there is none', async () => {
@@ -290,6 +333,7 @@ describe.skipIf(lacking !== undefined)(
         isListed: unpacked !== 'other files',
       });
       expect(await demand()).toMatchObject({ exitCode: unpacked === 'sound' ? 0 : 4 });
+      expect(await type('ls -d /ran')).not.toMatchObject({ exitCode: 0 });
     });
   },
 );

@@ -83,6 +83,19 @@ interface FileContent {
   readonly mode?: number;
 }
 
+/** The piece of a directory. */
+export function directoryPiece(release: string, path: string, mode: number): Piece {
+  const header = encodeTarHeader({
+    path: `${release}/${path}/`,
+    kind: 'directory',
+    mode,
+    size: 0,
+    mtime: SOURCE_DATE_EPOCH,
+    target: '',
+  });
+  return { path, bytes: header };
+}
+
 /** The piece of a symbolic link. */
 export function linkPiece(release: string, path: string, target: string): Piece {
   const header = encodeTarHeader({
