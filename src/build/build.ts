@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type Emit } from '../domain/events.ts';
@@ -7,7 +6,6 @@ import type { BuildRecord } from '../domain/store.ts';
 import type { Confinement } from '../io/confinement.ts';
 import { explainDiskFull } from '../io/disk.ts';
 import { hashFile } from '../io/files.ts';
-import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
 import { buildComponent } from './component.ts';
 import {
@@ -39,13 +37,18 @@ export interface BuildOptions extends BuildTarget {
   readonly signal: AbortSignal;
 }
 
+/** In a second, the unit of weights in recipes. */
+const MILLISECONDS = 1000;
+
 /** Builds the components that the store does not have, side by side as the graph allows; results by name. */
 export async function buildComponents(options: BuildOptions): Promise<ReadonlyMap<string, Artifact>> {
   const { store } = options;
   const graph = buildGraph(options);
-  const workshop = await prepare(graph, options);
   const times = await store.times.read();
-  const weights = criticalPaths(graph.order, graph.inputsOf, await estimateTimes(graph, options, times));
+  const estimate = (name: string): number =>
+    times.get(taskOf(name)) ?? graph.componentOf(name).weight * MILLISECONDS;
+  const workshop = await prepare(graph, estimate, options);
+  const weights = criticalPaths(graph.order, graph.inputsOf, estimate);
   const slots = createSlots(options.jobs);
   const artifacts = new Map<string, Artifact>();
 
@@ -56,7 +59,7 @@ export async function buildComponents(options: BuildOptions): Promise<ReadonlyMa
       name,
       key,
       inputs: graph.inputArtifacts(name, artifacts),
-      lastTime: times.get(`build:${name}`),
+      lastTime: times.get(taskOf(name)),
     };
     const artifact =
       record === undefined
@@ -72,9 +75,15 @@ export async function buildComponents(options: BuildOptions): Promise<ReadonlyMa
 }
 
 /** Fetches sources and opens the workshop if anything is to be built; what is then not built after all costs little. */
-async function prepare(graph: Graph, options: BuildOptions): Promise<Workshop | undefined> {
+async function prepare(
+  graph: Graph,
+  estimate: (name: string) => number,
+  options: BuildOptions,
+): Promise<Workshop | undefined> {
   const plans = (await planComponents(options)).filter(({ state }) => state !== 'reuse');
   if (plans.length === 0) return undefined;
+  const planned = plans.map(({ component }) => ({ task: taskOf(component), time: estimate(component) }));
+  options.emit({ type: 'tasks-planned', tasks: planned, jobs: options.jobs });
   const tools = await options.findTools();
   const compiler = options.set.toolchain.sources[options.buildArch];
   const sources = plans.flatMap(({ component }) => graph.componentOf(component).sources);
@@ -98,7 +107,7 @@ interface JobContext extends BuildOptions {
 async function makeArtifact(job: Job, context: JobContext): Promise<Artifact> {
   const { version } = context.graph.componentOf(job.name);
   const task = {
-    task: `build:${job.name}`,
+    task: taskOf(job.name),
     title: `${job.name} ${version}`,
     ...(job.lastTime === undefined ? {} : { lastTime: job.lastTime }),
   };
@@ -143,26 +152,10 @@ async function build(job: Job, context: JobContext): Promise<Artifact> {
     created: new Date().toISOString(),
   };
   await store.builds.write(record);
-  await store.times.write(new Map([[`build:${job.name}`, time]]));
+  await store.times.write(new Map([[taskOf(job.name), time]]));
   return { ...reusedArtifact(record, store), reused: false };
 }
 
-/** Milliseconds a byte of source takes to build, roughly; used only to order what has never been built here. */
-const TIME_PER_BYTE = 0.003;
-
-/** Estimates by last time, else by the size of the sources. */
-async function estimateTimes(
-  graph: Graph,
-  options: BuildOptions,
-  times: ReadonlyMap<string, number>,
-): Promise<(name: string) => number> {
-  const estimates = new Map<string, number>();
-  for (const name of graph.order) {
-    const packings = graph.componentOf(name).sources.flatMap((source) => source.packings);
-    const sizes = await Promise.all(
-      packings.map(async ({ sha256 }) => (await ifThere(stat(options.store.pathOf(sha256))))?.size ?? 0),
-    );
-    estimates.set(name, times.get(`build:${name}`) ?? Math.max(0, ...sizes) * TIME_PER_BYTE);
-  }
-  return (name) => estimates.get(name) ?? 0;
+function taskOf(component: string): string {
+  return `build:${component}`;
 }

@@ -28,6 +28,7 @@ export interface ToolchainOptions {
   /** The compiler's wheel, fetched when it is needed. */
   readonly archive: () => Promise<string>;
   readonly confinement: Confinement;
+  readonly onStep: (step: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -40,6 +41,7 @@ export async function prepareToolchain(options: ToolchainOptions): Promise<strin
   const root = path.join(options.directory, options.key);
   const ready = path.join(root, 'ready');
   if (await exists(ready)) return root;
+  options.onStep('unpack the compiler');
   await removeTree(root);
   await mkdir(root, { recursive: true });
   await withTemporaryDirectory(root, async (temporary) => {
@@ -48,6 +50,7 @@ export async function prepareToolchain(options: ToolchainOptions): Promise<strin
     await rename(path.join(unpacked, WHEEL_DIRECTORY), path.join(root, 'zig'));
   });
   await installWrappers(root, options.toolchain);
+  options.onStep('build what every program starts with');
   await compileObjects(root, options);
   await writeFile(ready, '');
   return root;

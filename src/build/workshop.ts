@@ -10,6 +10,8 @@ import { toolchainKey } from './key.ts';
 import { prepareToolchain } from './toolchain.ts';
 import { linkTools, type Tool } from './tools.ts';
 
+const TASK = 'build:toolchain';
+
 /** What all builds of one run share. */
 export interface Workshop {
   /** The toolchain's directory. */
@@ -45,7 +47,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   const key = toolchainKey(toolchain, options.buildArch);
   const prepared = await asTask(
     emit,
-    { task: 'build:toolchain', title: `${toolchain.name} ${toolchain.version}` },
+    { task: TASK, title: `${toolchain.name} ${toolchain.version}` },
     async () => ({
       outcome: 'done',
       value: await withLock(
@@ -58,6 +60,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
             directory: path.join(directory, 'toolchains'),
             confinement: options.confinement,
             archive: () => options.fetchSource(toolchainSource(toolchain, options.buildArch)),
+            onStep: (step) => emit({ type: 'task-step', task: TASK, step }),
             signal,
           }),
         { signal },

@@ -1,16 +1,30 @@
 /** How a task ended. `reused` means that its result was already there. */
 export type Outcome = 'done' | 'reused' | 'failed' | 'interrupted';
 
+/** A task to come, and the milliseconds that it is expected to take on one processor; 0 if nobody knows. */
+export interface PlannedTask {
+  readonly task: string;
+  readonly time: number;
+}
+
 /**
  * Everything that long work reports. The terminal, `--events ndjson` and the tests all see this one union.
  * A task is named `<stage>:<subject>`, for example `fetch:zlib` or `build:openssl`; times are milliseconds.
  */
 export type Event =
   | {
+      readonly type: 'tasks-planned';
+      readonly tasks: readonly PlannedTask[];
+      /** How many of them run side by side. */
+      readonly jobs: number;
+    }
+  | {
       readonly type: 'task-started';
       readonly task: string;
       readonly title: string;
       readonly lastTime?: number;
+      /** The task that it is a small part of. */
+      readonly parent?: string;
     }
   | {
       readonly type: 'task-progress';
@@ -35,7 +49,7 @@ export interface TaskResult<T> {
 /** Runs `work` as the task `task`: emits its start and its end, whatever way it ends. */
 export async function asTask<T>(
   emit: Emit,
-  task: { readonly task: string; readonly title: string; readonly lastTime?: number },
+  task: Omit<Extract<Event, { readonly type: 'task-started' }>, 'type'>,
   work: () => Promise<TaskResult<T>>,
 ): Promise<T> {
   const start = performance.now();

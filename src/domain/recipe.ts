@@ -112,6 +112,8 @@ export interface Component {
   readonly sources: readonly Source[];
   /** Names of components whose installed files the build sees. */
   readonly inputs: readonly string[];
+  /** Seconds that the build takes on one processor, roughly. */
+  readonly weight: number;
   readonly steps: readonly Step[];
   /** Environment of all its steps. */
   readonly environment: Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 import { mapConcurrently } from '../domain/concurrently.ts';
 import { KsbundleError } from '../domain/errors.ts';
+import { asTask } from '../domain/events.ts';
 import type { Source } from '../domain/recipe.ts';
 import { groupByCause, reasonsOf, remedyFor } from './causes.ts';
 import type { FetchContext } from './context.ts';
@@ -8,6 +9,8 @@ import { fetchSource, type FetchedFile } from './source.ts';
 
 /** Downloads at a time; more would only share the same line. */
 const AT_A_TIME = 4;
+/** The task of which each file's is a part. */
+const TASK = 'fetch:all';
 
 /**
  * Brings sources into the store, several at a time and each once; returns them in the order given. Those that cannot
@@ -17,12 +20,30 @@ const AT_A_TIME = 4;
 export async function fetchAll(sources: readonly Source[], context: FetchContext): Promise<FetchedFile[]> {
   const distinct = new Map(sources.map((source) => [keyOf(source), source]));
   await requirePythonIndex([...distinct.values()], context);
+  const task = { task: TASK, title: `Fetching ${distinct.size} files` };
+  const fetched = await asTask(context.emit, task, async () => {
+    const value = await fetchDistinct(distinct, context);
+    const reused = [...value.values()].every(({ from }) => from === 'store');
+    return { outcome: reused ? 'reused' : 'done', value };
+  });
+  return sources.map((source) => fetched.get(keyOf(source))).filter((file) => file !== undefined);
+}
+
+async function fetchDistinct(
+  distinct: ReadonlyMap<string, Source>,
+  context: FetchContext,
+): Promise<ReadonlyMap<string, FetchedFile>> {
   const stop = new AbortController();
   const signal = context.signal === undefined ? stop.signal : AbortSignal.any([context.signal, stop.signal]);
+  let done = 0;
   const outcomes = await mapConcurrently([...distinct], AT_A_TIME, async ([key, source]) => {
     signal.throwIfAborted();
     try {
-      return { key, file: await fetchSource(source, { ...context, signal }) };
+      const file = await fetchSource(source, { ...context, signal, parent: TASK });
+      done += 1;
+      const progress = { done, total: distinct.size, unit: 'files' } as const;
+      if (file.from !== 'store') context.emit({ type: 'task-progress', task: TASK, ...progress });
+      return { key, file };
     } catch (error) {
       if (isFetchFailure(error)) return { key, failure: error };
       stop.abort(error);
@@ -32,8 +53,7 @@ export async function fetchAll(sources: readonly Source[], context: FetchContext
   const failures = outcomes.flatMap(({ failure }) => failure ?? []);
   const [first] = failures;
   if (first !== undefined) throw failures.length === 1 ? first : together(failures, first);
-  const fetched = new Map(outcomes.map(({ key, file }) => [key, file]));
-  return sources.map((source) => fetched.get(keyOf(source))).filter((file) => file !== undefined);
+  return new Map(outcomes.flatMap(({ key, file }) => (file === undefined ? [] : [[key, file]])));
 }
 
 function keyOf(source: Source): string {

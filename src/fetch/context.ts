@@ -22,6 +22,8 @@ export interface FetchContext {
   readonly network: Network | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
+  /** The task that fetching is a part of, if it is. */
+  readonly parent?: string;
 }
 
 export interface FetchOptions {

@@ -33,7 +33,12 @@ const REPORT_INTERVAL = 100;
  */
 export async function fetchSource(source: Source, context: FetchContext): Promise<FetchedFile> {
   const file = nameOf(source);
-  const task = { task: `fetch:${file}`, title: `Fetching ${file}` };
+  const { parent } = context;
+  const task = {
+    task: `fetch:${file}`,
+    title: `Fetching ${file}`,
+    ...(parent === undefined ? {} : { parent }),
+  };
   return asTask(context.emit, task, async () => {
     const stored = await findStored(source, context);
     if (stored !== undefined) return { outcome: 'reused', value: stored };

@@ -85,6 +85,7 @@ async function resolveComponent(
     ...resolveRepository(written.advisories),
     sources: (Array.isArray(written.source) ? written.source : [written.source]).map(resolveSource),
     inputs: build.inputs,
+    weight: build.weight,
     steps: build.step.map((step) => resolveStep(step, substitute)),
     environment: mapValues({ ...build.environment, ...environment }, substitute),
     patches: await Promise.all(written.patch.map((patch) => resolvePatch(patch, document.directory))),

@@ -137,6 +137,11 @@ export const componentSchema = z
           .describe('components whose installed files the build sees'),
         licenses: z.array(field.glob).min(1).describe('globs of the licence texts in the source directory'),
         environment: field.environment.default({}).describe('environment of all steps'),
+        weight: z
+          .number()
+          .nonnegative()
+          .default(30)
+          .describe('seconds that it takes on one processor, roughly: orders and estimates first builds'),
         step: z.array(step).min(1).describe('steps, run in order'),
       })
       .describe('how it is built'),

@@ -14,6 +14,7 @@ export function makeComponent(name: string, changes: Partial<Component> = {}): C
     license: 'MIT',
     summary: `${name}, for tests`,
     sources: [],
+    weight: 1,
     inputs: [],
     steps: [],
     environment: {},

@@ -1,24 +1,27 @@
 import type { Event } from '../../domain/events.ts';
 import { formatTime } from '../../domain/quantities.ts';
-import { endedLine, warningLines } from './messages.ts';
+import { endedLine, plannedLine, warningLines } from './messages.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { createTurns } from './turns.ts';
 
 /**
  * One line when a task begins to work and one when it ends, for logs and pipes. A task that did no work, because its result
- * was there, shows only with `verbose`.
+ * was there, and one that is a small part of another show only with `verbose`.
  */
 export function createLinesReporter({ stderr, verbose }: ReporterOptions): Reporter {
   const { line, style } = stderr;
   const titles = new Map<string, string>();
   const silent = new Map<string, string>();
+  const parents = new Map<string, string>();
   const turns = createTurns(line);
 
   const atWork = (task: string): void => {
+    const parent = parents.get(task);
+    if (parent !== undefined) atWork(parent);
     const announcement = silent.get(task);
     if (announcement === undefined) return;
     silent.delete(task);
-    line(announcement);
+    if (parent === undefined || verbose) line(announcement);
   };
 
   const emit = (event: Event): void => {
@@ -26,16 +29,20 @@ export function createLinesReporter({ stderr, verbose }: ReporterOptions): Repor
       case 'warning':
         warningLines(event, style).forEach(line);
         return;
+      case 'tasks-planned':
+        line(style.dim(plannedLine(event)));
+        return;
       case 'task-started': {
         const last =
           event.lastTime === undefined ? '' : ` ${style.dim(`(last time ${formatTime(event.lastTime)})`)}`;
         titles.set(event.task, event.title);
         silent.set(event.task, `> ${event.title}${last}`);
+        if (event.parent !== undefined) parents.set(event.task, event.parent);
         return;
       }
       case 'task-ended':
         turns.end(event.task);
-        if (event.outcome !== 'reused' || verbose)
+        if (verbose || (event.outcome !== 'reused' && !parents.has(event.task)))
           line(endedLine(titles.get(event.task) ?? event.task, event, style));
         silent.delete(event.task);
         return;

@@ -1,6 +1,7 @@
 import type { Event } from '../../domain/events.ts';
 import type { Style } from '../style.ts';
 import { formatBytes, formatTime } from '../../domain/quantities.ts';
+import { createPlan, type Plan } from './plan.ts';
 
 type EventOf<Type extends Event['type']> = Extract<Event, { readonly type: Type }>;
 
@@ -17,6 +18,24 @@ export function endedLine(title: string, event: EventOf<'task-ended'>, style: St
 export function warningLines(event: EventOf<'warning'>, style: Style): string[] {
   const first = `${style.yellow('warning:')} ${event.message}`;
   return event.hint === undefined ? [first] : [first, `  ${style.green('hint:')} ${event.hint}`];
+}
+
+/** Estimates below this many milliseconds are not told: they are over before they are read. */
+const SHORT = 5000;
+
+/** What is to be done, and how long it takes, roughly: `19 tasks, about 5 min`. */
+export function plannedLine(event: EventOf<'tasks-planned'>): string {
+  const plan = createPlan();
+  plan.add(event);
+  const { total, left } = plan.state(0);
+  return `${total} ${total === 1 ? 'task' : 'tasks'}${left < SHORT ? '' : `, about ${formatTime(left)}`}`;
+}
+
+/** How far work has come: `3 of 19 · about 4 min left`; `3 done` where nothing was planned. */
+export function planText({ state }: Plan, now: number, done: number): string {
+  const { ended, total, left } = state(now);
+  if (total === 0) return `${done} done`;
+  return `${ended} of ${total}${left < SHORT ? '' : ` · about ${formatTime(left)} left`}`;
 }
 
 export function progressText({ done, total, unit }: EventOf<'task-progress'>): string {

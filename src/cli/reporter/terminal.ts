@@ -3,7 +3,8 @@ import type { Event } from '../../domain/events.ts';
 import { formatTime } from '../../domain/quantities.ts';
 import { visible } from '../../domain/visible.ts';
 import { render } from '../style.ts';
-import { endedLine, progressText, warningLines } from './messages.ts';
+import { endedLine, planText, progressText, warningLines } from './messages.ts';
+import { createPlan } from './plan.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { createTurns } from './turns.ts';
 
@@ -13,43 +14,43 @@ const REFRESH = 200;
 /** Most tasks that are drawn at once, so that the drawing fits on a small terminal. */
 const MOST_SHOWN = 8;
 
+/** Columns that a title keeps, however little room there is. */
+const SHORTEST_TITLE = 8;
+
 interface Running {
   readonly title: string;
   readonly start: number;
   readonly lastTime?: number;
+  readonly parent?: string;
   step?: string;
   progress?: string;
 }
 
-/** Draws what runs now below the lines of what ended: title, step, bytes, time so far and last time. */
+/** Draws what runs now below the lines of what ended: title, step, amount, time so far and last time. */
 export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Reporter {
   const { style, stream } = stderr;
   const running = new Map<string, Running>();
+  const plan = createPlan();
   let ended = 0;
   // Colour is in the text already, and reading the keyboard would take Ctrl-C away from the process.
   const spinner = ora({ stream, discardStdin: false, isEnabled: true, color: false });
 
-  const describe = (task: Running): string => {
-    const last = task.lastTime === undefined ? '' : ` of about ${formatTime(task.lastTime)}`;
-    const parts = [
-      task.title,
-      task.step,
-      task.progress,
-      `${formatTime(performance.now() - task.start)}${last}`,
-    ];
-    const text = visible(parts.filter((part) => part !== undefined).join(' · '));
-    const width = Math.max(20, (stream.columns ?? 80) - 4);
-    return text.length > width ? `${text.slice(0, width - 1)}…` : text;
-  };
   const draw = (): void => {
-    if (running.size === 0) {
+    const now = performance.now();
+    const tasks = [...running.values()].filter(({ parent }) => verbose || parent === undefined);
+    if (tasks.length === 0) {
       spinner.stop();
       return;
     }
-    const shown = [...running.values()].slice(0, MOST_SHOWN).map(describe);
-    const hidden = running.size - shown.length;
-    const summary = render(style.dim(`${ended} done, ${running.size} running`));
-    spinner.text = [summary, ...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join('\n  ');
+    const width = Math.max(20, (stream.columns ?? 80) - 4);
+    const shown = tasks.slice(0, MOST_SHOWN).map((task) => describe(task, now, width));
+    const hidden = tasks.length - shown.length;
+    const summary = `${planText(plan, now, ended)} · ${tasks.length} running`;
+    spinner.text = [
+      render(style.dim(shorten(summary, width))),
+      ...shown,
+      ...(hidden > 0 ? [`and ${hidden} more`] : []),
+    ].join('\n  ');
     if (!spinner.isSpinning) spinner.start();
   };
   const line = (text: string): void => {
@@ -61,18 +62,29 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
   const timer = setInterval(draw, REFRESH);
   timer.unref();
 
+  const start = (event: Extract<Event, { readonly type: 'task-started' }>): void => {
+    const { task, title, lastTime, parent } = event;
+    const now = performance.now();
+    plan.start(task, now);
+    running.set(task, {
+      title,
+      start: now,
+      ...(lastTime === undefined ? {} : { lastTime }),
+      ...(parent === undefined ? {} : { parent }),
+    });
+  };
+
   const emit = (event: Event): void => {
     if (event.type === 'warning') {
       warningLines(event, style).forEach(line);
       return;
     }
+    if (event.type === 'tasks-planned') {
+      plan.add(event);
+      return;
+    }
     if (event.type === 'task-started') {
-      const { title, lastTime } = event;
-      running.set(event.task, {
-        title,
-        start: performance.now(),
-        ...(lastTime === undefined ? {} : { lastTime }),
-      });
+      start(event);
       return;
     }
     const task = running.get(event.task);
@@ -90,9 +102,11 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
         return;
       case 'task-ended':
         running.delete(event.task);
-        ended += 1;
+        plan.end(event.task);
         turns.end(event.task);
-        if (event.outcome !== 'reused' || verbose) line(endedLine(task.title, event, style));
+        if (task.parent === undefined) ended += 1;
+        if (verbose || (event.outcome !== 'reused' && task.parent === undefined))
+          line(endedLine(task.title, event, style));
         draw();
     }
   };
@@ -104,4 +118,20 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
       spinner.stop();
     },
   };
+}
+
+/** A task on one line. Where it does not fit, the last time goes first, then the end of the title; the step stays. */
+function describe({ title, step, progress, start, lastTime }: Running, now: number, width: number): string {
+  const time = formatTime(now - start);
+  const last = lastTime === undefined ? '' : ` of about ${formatTime(lastTime)}`;
+  const details = [step, progress, time].filter((part) => part !== undefined).map(visible);
+  const name = visible(title);
+  const whole = `${[name, ...details].join(' · ')}${last}`;
+  if (whole.length <= width) return whole;
+  const rest = details.map((part) => ` · ${part}`).join('');
+  return shorten(`${shorten(name, Math.max(SHORTEST_TITLE, width - rest.length))}${rest}`, width);
+}
+
+function shorten(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }

@@ -19,6 +19,7 @@ const component: Component = {
   license: 'Zlib',
   summary: 'Deflate compression',
   sources: [{ into: '.', strip: 1, packings: [{ sha256: digest('1'), file: 'zlib.tar.gz', locations: [] }] }],
+  weight: 1,
   inputs: [],
   steps: [{ name: 'compile', command: { kind: 'argv', argv: ['make'] }, directory: '.', environment: {} }],
   environment: { CFLAGS: '-O2' },

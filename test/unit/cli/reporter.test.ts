@@ -9,6 +9,7 @@ import type { Event } from '../../../src/domain/events.ts';
 
 interface Watch {
   readonly terminal?: boolean;
+  readonly columns?: number;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
   readonly format?: 'ndjson' | 'text';
@@ -16,11 +17,11 @@ interface Watch {
 }
 
 /** A stream with what a terminal's has: `isTTY`, a width, and a cursor that moves by escape sequences. */
-function createTerminal(): OutputStream {
+function createTerminal(columns: number): OutputStream {
   const stream = new PassThrough();
   return Object.assign(stream, {
     isTTY: true,
-    columns: 60,
+    columns,
     clearLine: (direction: -1 | 0 | 1) => clearLine(stream, direction),
     cursorTo: (x: number) => cursorTo(stream, x),
     moveCursor: (x: number, y: number) => moveCursor(stream, x, y),
@@ -29,7 +30,7 @@ function createTerminal(): OutputStream {
 
 /** Everything a reporter wrote for the events, as one text. */
 async function report(events: readonly Event[], watch: Watch = {}): Promise<string> {
-  const stream = watch.terminal === true ? createTerminal() : new PassThrough();
+  const stream = watch.terminal === true ? createTerminal(watch.columns ?? 60) : new PassThrough();
   const chunks: string[] = [];
   stream.on('data', (chunk) => chunks.push(String(chunk)));
   const { stderr } = createConsole({
@@ -107,6 +108,34 @@ describe('the reporter for logs and pipes', () => {
     expect(text).toBe('warning: no answer from https://***@127.0.0.1/x\n');
   });
 
+  it('says how much there is to do, and how long it takes', async () => {
+    const planned: Event = {
+      type: 'tasks-planned',
+      tasks: [
+        { task: 'build:a', time: 180_000 },
+        { task: 'build:b', time: 60_000 },
+        { task: 'build:c', time: 160_000 },
+      ],
+      jobs: 2,
+    };
+    expect(await report([planned])).toBe('3 tasks, about 3 min 20 s\n');
+    expect(await report([{ ...planned, jobs: 8 }])).toBe('3 tasks, about 3 min 0 s\n');
+  });
+
+  it('folds the small parts of a task into it', async () => {
+    const events: readonly Event[] = [
+      started('fetch:all'),
+      ...['a', 'b'].flatMap((name): Event[] => [
+        { type: 'task-started', task: `fetch:${name}`, title: `fetch ${name}`, parent: 'fetch:all' },
+        { type: 'task-progress', task: `fetch:${name}`, done: 1, unit: 'bytes' },
+        ended(`fetch:${name}`, name === 'a' ? 'done' : 'failed'),
+      ]),
+      ended('fetch:all'),
+    ];
+    expect(await report(events)).toBe('> fetch all\n✓ fetch all (1.5 s)\n');
+    expect(await report(events, { verbose: true })).toContain('✗ fetch b failed (1.5 s)\n');
+  });
+
   it('is silent with quiet', async () => {
     const events: Event[] = [started('a'), output('a', 'x'), { type: 'warning', message: 'w' }, ended('a')];
     expect(await report(events, { quiet: true })).toBe('');
@@ -136,8 +165,50 @@ describe('the reporter on a terminal', () => {
     );
     expect(text).toContain('✓ fetch zlib (1.5 s)');
     expect(text).toMatch(/build openssl · configure · \d\.\d s of about 3 min 20 s/);
-    expect(text).toContain('1 done, 1 running');
+    expect(text).toContain('1 done · 1 running');
     expect(text).toContain('✗ x y failed (1.5 s)');
+  });
+
+  it('counts what is planned, and folds the small parts of a task', async () => {
+    const text = stripVTControlCharacters(
+      await report(
+        [
+          {
+            type: 'tasks-planned',
+            tasks: ['build:a', 'build:b', 'build:c'].map((task) => ({ task, time: 60_000 })),
+            jobs: 1,
+          },
+          started('build:a'),
+          started('build:b'),
+          { type: 'task-started', task: 'fetch:x', title: 'fetch x', parent: 'build:b' },
+          { type: 'task-progress', task: 'build:b', done: 12, total: 138, unit: 'files' },
+          ended('build:a'),
+        ],
+        { terminal: true },
+      ),
+    );
+    expect(text).toContain('1 of 3 · about 2 min 0 s left · 1 running');
+    expect(text).toContain('build b · 12 of 138 files · ');
+    expect(text).not.toContain('fetch x');
+  });
+
+  it.each([40, 80, 120])('keeps the step in sight in %d columns', async (columns) => {
+    const title = 'a-component-with-a-rather-long-name 3.13.15';
+    const drawn = stripVTControlCharacters(
+      await report(
+        [
+          { type: 'task-started', task: 'build:x', title, lastTime: 61_000 },
+          step('build:x', 'configure'),
+          started('build:y'),
+          ended('build:y'),
+        ],
+        { terminal: true, columns },
+      ),
+    );
+    const shown = drawn.split('\n').find((line) => line.includes('configure')) ?? '';
+    expect(shown).toMatch(/^ *a-component-.* · configure · \d\.\d s/);
+    expect(shown.length).toBeLessThanOrEqual(columns);
+    expect(shown.includes('of about 1 min 1 s')).toBe(columns > 80);
   });
 
   it('draws nothing over anything on a dumb one', async () => {
