@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from . import deputy, files
-from .capability import keep_low_ports
+from .capability import confine
 from .errors import Problem
 from .release import Release
 
@@ -40,17 +40,19 @@ class Account:
         """Owner of what the service may only read."""
         return files.Owner(0, self.gid) if self.switch else None
 
-    def become(self, *, low_ports: bool = False) -> Callable[[], None] | None:
-        """For a child process: takes on the account for good, but may still open ports below 1024 if told so."""
-        if not self.switch:
-            return None
+    def become(self) -> Callable[[], None] | None:
+        """For a child process of the installer's: takes on the account for good."""
+        return self._drop if self.switch else None
 
-        def drop() -> None:
-            os.setgroups([self.gid])
-            os.setgid(self.gid)
-            os.setuid(self.uid)
+    def confine(self, *, low_ports: bool = False) -> Callable[[], None]:
+        """For a child that executes a program: takes on the account for good, and gives up what the program has no use
+        for; see capability.py. It may still open ports below 1024 if told so."""
+        return confine(self._drop if self.switch else lambda: None, low_ports=low_ports)
 
-        return keep_low_ports(drop) if low_ports else drop
+    def _drop(self) -> None:
+        os.setgroups([self.gid])
+        os.setgid(self.gid)
+        os.setuid(self.uid)
 
     def run(self, function: Callable[..., Value], *arguments: Any) -> Value:
         """What the function returns, plain data of JSON, with the account's rights and no other; see deputy.py."""

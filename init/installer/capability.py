@@ -1,39 +1,88 @@
-"""The capability to listen on ports below 1024, for a process that gives up being root. Facts: capabilities(7)."""
+"""What a process gives up for good before it executes a program of the release: every way to more rights than its
+account has, and every right but the one to listen on ports below 1024, where that is asked for. Nor does it leave its
+memory, which holds keys, in a core file.
+
+Facts: capabilities(7), prctl(2), core(5).
+"""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import resource
 import struct
 from collections.abc import Callable
 
 _CAP_NET_BIND_SERVICE = 10
 _PR_SET_KEEPCAPS = 8
+_PR_CAPBSET_READ = 23
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
 _VERSION_3 = 0x20080522
 
 
-def keep_low_ports(drop: Callable[[], None]) -> Callable[[], None]:
-    """`drop` made to leave the process, and what it executes, that one capability.
+def confine(drop: Callable[[], None], *, low_ports: bool) -> Callable[[], None]:
+    """`drop`, which gives up being root, made to give up all of that too. It does nothing where nobody is root.
 
-    The result is for a forked child, so the C library is looked up now.
+    The result is for a forked child, so the C library is looked up now. A user cannot empty the bounding set, for want
+    of a capability, but has no use for it without new privileges. A kernel older than 3.5 promises nothing.
     """
     libc = ctypes.CDLL(None, use_errno=True)
+    wanted = 1 << _CAP_NET_BIND_SERVICE if low_ports else 0
 
-    def check(result: int) -> None:
-        if result != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "CAP_NET_BIND_SERVICE")
+    def check(result: int, *tolerated: int) -> None:
+        number = ctypes.get_errno()
+        if result < 0 and number not in tolerated:
+            raise OSError(number, os.strerror(number), "rights of a process")
 
-    def drop_all_but_one() -> None:
-        check(libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
-        drop()
-        mask = 1 << _CAP_NET_BIND_SERVICE
+    def set_capabilities(mask: int) -> None:
+        # A filter of system calls, such as that of the units, may refuse even to give up what is not there.
+        if _capabilities(libc) == (mask, mask, mask, 0, 0, 0):
+            return
         header, data = struct.pack("=Ii", _VERSION_3, 0), struct.pack("=6I", mask, mask, mask, 0, 0, 0)
         check(libc.capset(header, data))
-        check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_NET_BIND_SERVICE, 0, 0))
 
-    return drop_all_but_one
+    def confined() -> None:
+        if resource.getrlimit(resource.RLIMIT_CORE) != (0, 0):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _write_no_memory_into_cores()
+        number = 0
+        while libc.prctl(_PR_CAPBSET_READ, number, 0, 0, 0) >= 0:
+            if not wanted >> number & 1:
+                check(libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0), errno.EPERM)
+            number += 1
+        check(libc.prctl(_PR_SET_KEEPCAPS, 1 if wanted else 0, 0, 0, 0))
+        drop()
+        held = _capabilities(libc)[1] & wanted
+        check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), errno.EINVAL)
+        set_capabilities(held)
+        if held:
+            check(libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_NET_BIND_SERVICE, 0, 0))
+        check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), errno.EINVAL)
+
+    return confined
+
+
+def _write_no_memory_into_cores() -> None:
+    """A host that pipes cores into a program asks for no limit; what a core holds is inherited, too."""
+    try:
+        with open("/proc/self/coredump_filter", "w", encoding="ascii") as file:
+            file.write("0")
+    except OSError:
+        # A kernel without core files has none.
+        pass
+
+
+def _capabilities(libc: ctypes.CDLL) -> tuple[int, ...]:
+    """Effective, permitted and inheritable ones of this process: the first 32 of each, then the rest of each."""
+    header, data = struct.pack("=Ii", _VERSION_3, 0), ctypes.create_string_buffer(24)
+    if libc.capget(header, data) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "rights of a process")
+    return struct.unpack("=6I", data.raw)
 
 
 def keeps_low_ports(pid: int) -> bool:

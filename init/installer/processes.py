@@ -22,6 +22,9 @@ from .errors import Exit, Failure, Problem
 
 #: Files that a daemon may have open at once: two for each client that is served or waits. The unit says the same.
 OPEN_FILES = 8192
+#: What daemons make is theirs alone; but for their logs, which are made before.
+UMASK = 0o077
+LOG_MODE = 0o640
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class Daemon:
     files: Collection[str] = ()
     #: Files it leaves when it is killed, which must be gone before it starts.
     leftovers: Sequence[str] = ()
+    #: Logs of its own making, relative to the instance: made before it starts, so that its group may read them.
+    logs: Sequence[str] = ()
+    #: The most bytes of memory, and processes and threads, that it may come to, far more than it needs; None for any.
+    memory: int | None = None
+    tasks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ def _pids() -> list[int]:
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Starts a daemon as the account, in a session of its own, in `run`, with its log begun anew."""
-    with files.appending(daemon.log, 0o640, account.owner, anew=True) as log:
+    with files.appending(daemon.log, LOG_MODE, account.owner, anew=True) as log:
         return subprocess.Popen(
             daemon.argv,
             cwd=run,
@@ -120,20 +128,19 @@ def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, 
             stdout=log,
             stderr=log,
             start_new_session=True,
-            umask=0o027,
-            preexec_fn=_allow_open_files(account.become(low_ports=daemon.low_ports)),
+            umask=UMASK,
+            preexec_fn=_allow_open_files(account.confine(low_ports=daemon.low_ports)),
         )
 
 
-def _allow_open_files(then: Callable[[], None] | None) -> Callable[[], None]:
+def _allow_open_files(then: Callable[[], None]) -> Callable[[], None]:
     """For a child process: as many open files as the host allows, up to OPEN_FILES; then the rest."""
 
     def allow() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         allowed = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-        if then is not None:
-            then()
+        then()
 
     return allow
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from . import processes
 from .account import service_environment
 from .product import Site
 from .render import quote_unit_line, quote_unit_word
@@ -22,6 +23,9 @@ class Needs:
     writes: Sequence[str]
     network: bool = False
     low_ports: bool = False
+    #: The most bytes of memory, and processes and threads, that they may come to. None: any number.
+    memory: int | None = None
+    tasks: int | None = None
 
 
 #: Directives that hide places where a release or an instance may lie: those places, and what is said if one does.
@@ -34,9 +38,11 @@ _HIDING = (
 _ALWAYS = """\
 NoNewPrivileges=yes
 KeyringMode=private
+LimitCORE=0
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
 PrivateIPC=yes
+PrivateMounts=yes
 ProcSubset=pid
 ProtectClock=yes
 ProtectControlGroups=yes
@@ -53,7 +59,9 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service
-SystemCallFilter=~@privileged"""
+SystemCallFilter=~@privileged @resources
+# memcached lowers its limit on open files, and does not start if it cannot. Nobody can raise one so.
+SystemCallFilter=prlimit64 getrlimit setrlimit"""
 
 
 def render_sandbox(site: Site, needs: Needs) -> str:
@@ -62,7 +70,7 @@ def render_sandbox(site: Site, needs: Needs) -> str:
     families = "AF_UNIX AF_INET AF_INET6" if needs.network else "AF_UNIX"
     lines = [
         f"User={site.account.name}",
-        "UMask=0027",
+        f"UMask={processes.UMASK:04o}",
         f"WorkingDirectory={quote_unit_line(site.instance.run)}",
         *_environment(site),
         *(f"ReadWritePaths={quote_unit_word(site.instance.path(path))}" for path in needs.writes),
@@ -73,6 +81,8 @@ def render_sandbox(site: Site, needs: Needs) -> str:
         f"PrivateNetwork={'no' if needs.network else 'yes'}",
         # A user name space has no say over the host's ports.
         f"PrivateUsers={'no' if needs.low_ports else 'yes'}",
+        *([] if needs.memory is None else [f"MemoryMax={needs.memory}"]),
+        *([] if needs.tasks is None else [f"TasksMax={needs.tasks}"]),
         _ALWAYS,
     ]
     return "\n".join(lines)

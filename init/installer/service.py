@@ -145,6 +145,7 @@ def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Coll
 
 def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str]) -> str:
     adopt_logs(site)
+    make_logs(site, session.product.daemons(site))
     manager = manager_of(site)
     found = session.processes()
     daemons = session.product.daemons(site)
@@ -183,6 +184,13 @@ def adopt_logs(site: Site) -> None:
     if owner is None:
         return
     trees.adopt(site.instance.log, owner)
+
+
+def make_logs(site: Site, daemons: Sequence[Daemon]) -> None:
+    """Makes the daemons' logs where there are none: members of the account's group, and of no other, may read them."""
+    for name in [name for daemon in daemons for name in daemon.logs]:
+        with files.appending(site.instance.path(name), processes.LOG_MODE, site.account.owner):
+            pass
 
 
 def take_down(session: Session, site: Site) -> int:

@@ -19,6 +19,9 @@ DIRECTORY = UNIT_DIRECTORY
 #: Where units of packages and of a running system lie; one of ours would hide theirs.
 FOREIGN_DIRECTORIES = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 MAINTAIN = "maintain"
+#: Ten times what its processes, the installer and one that loads Keystone, were seen to take.
+MAINTAIN_MEMORY = 2 << 30
+MAINTAIN_TASKS = 64
 
 _OWNER_LINE = "# Unit of the instance "
 _TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
@@ -64,7 +67,9 @@ def render_units(site: Site, daemons: Sequence[Daemon]) -> list[RenderedFile]:
         site,
         "maintain.service",
         command=_command(bootstrap),
-        sandbox=render_sandbox(site, Needs(writes=("keys", "log", "tmp"))),
+        sandbox=render_sandbox(
+            site, Needs(writes=("keys", "log", "tmp"), memory=MAINTAIN_MEMORY, tasks=MAINTAIN_TASKS)
+        ),
     )
     contents[names.timer] = _render(site, "maintain.timer")
     return [
@@ -82,7 +87,13 @@ def _render_daemon(site: Site, daemon: Daemon, needs: Sequence[str]) -> str:
         command=_command(daemon.argv),
         sandbox=render_sandbox(
             site,
-            Needs(writes=("data", "log", "run", "tmp"), network=daemon.network, low_ports=daemon.low_ports),
+            Needs(
+                writes=("data", "log", "run", "tmp"),
+                network=daemon.network,
+                low_ports=daemon.low_ports,
+                memory=daemon.memory,
+                tasks=daemon.tasks,
+            ),
         ),
     )
 

@@ -81,6 +81,14 @@ def warn(site: Site) -> list[Problem]:
                 hint="if that is not meant, run again with --host and an address of this host",
             )
         )
+    if site.values("hsts")[0] != "0" and not settings.has_tls(site):
+        problems.append(
+            Problem(
+                "hsts has no effect",
+                why="the service does not speak TLS itself; whoever does sets Strict-Transport-Security",
+                hint="give --tls-cert and --tls-key, or --hsts= to take it back",
+            )
+        )
     if site.account.switch and site.account.name == "nobody" and site.value("user") is None:
         problems.append(
             Problem(

@@ -16,7 +16,6 @@ FERNET_KEYS = "keys/fernet"
 CREDENTIAL_KEYS = "keys/credential"
 DATABASE = "data/keystone.db"
 CACHE_SOCKET = "run/memcached/socket"
-KEYSTONE_LOG = "log/keystone/keystone.log"
 
 
 def directories(site: Site) -> list[Directory]:
@@ -72,9 +71,11 @@ def _values(site: Site) -> dict[str, str]:
         "database": database_url(path(DATABASE)),
         "domains": path("etc", "domains"),
         "fernet_keys": path(FERNET_KEYS),
+        "hsts": str(settings.hsts(site)),
         "jws_private_keys": path("keys", "jws-private"),
         "jws_public_keys": path("keys", "jws-public"),
-        "log_file": path(KEYSTONE_LOG),
+        "lockout": _lockout(site),
+        "log_file": path(settings.KEYSTONE_LOG),
         "policy_directory": path("etc", "policy.d"),
         "policy_file": path("etc", "policy.yaml"),
         "names": path(settings.NAMES),
@@ -110,3 +111,11 @@ def _public_endpoint(site: Site) -> str:
     if site.value("public-url") is None:
         return "# public_endpoint follows the address a client used"
     return f"public_endpoint = {settings.public_url(site)[: -len('/v3')].replace('$', '$$')}"
+
+
+def _lockout(site: Site) -> str:
+    """Keystone has a lower bound of one on both."""
+    attempts, duration = site.values("lockout")[0], site.values("lockout-duration")[0]
+    if attempts == "0":
+        return "# No number of wrong passwords locks an account."
+    return f"lockout_failure_attempts = {attempts}\nlockout_duration = {duration}"

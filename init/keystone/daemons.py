@@ -38,6 +38,8 @@ def daemons(site: Site) -> list[Daemon]:
                 *("-m", str(CACHE_SIZE), "-t", "2", "-c", "1024"),
             ],
             log=site.instance.path("log", "memcached.log"),
+            memory=4 * CACHE_SIZE << 20,
+            tasks=64,
         ),
         servers.of(site).daemon(site),
     ]
@@ -60,7 +62,8 @@ def wait_ready(site: Site) -> None:
             why = client.probe(site, listener)
             if not why:
                 break
-            found = processes.find_processes(site.instance.run, {server.NAME})
+            # A unit's shell may not have become the server yet.
+            found = processes.find_processes(site.instance.run, {server.NAME, "sh"})
             if not found or "500" in why or patience.is_over(found):
                 raise _not_ready(site, why if found else f"{server.NAME} ended")
             time.sleep(0.05)

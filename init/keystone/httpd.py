@@ -96,6 +96,9 @@ def daemon(site: Site) -> Daemon:
         files=[CONFIG, *settings.KEYSTONE_FILES, tls.CERTIFICATE, tls.KEY],
         # httpd refuses to start while any process has the pid that this file names.
         leftovers=[site.instance.path(PID_FILE)],
+        logs=["log/httpd-error.log", "log/httpd-access.log", settings.KEYSTONE_LOG],
+        memory=settings.memory(site),
+        tasks=settings.tasks(site),
     )
 
 
@@ -114,7 +117,7 @@ def check_configuration(site: Site) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            preexec_fn=site.account.become(),
+            preexec_fn=site.account.confine(),
             timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired as error:

@@ -24,7 +24,17 @@ NAMES = "etc/names.json"
 #: What every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
 
+KEYSTONE_LOG = "log/keystone/keystone.log"
+
 LOOPBACK = "127.0.0.1"
+
+#: Bytes of memory that a process of Keystone's may come to, three times what one was seen to take; and those that the
+#: server's other processes may.
+_PROCESS_MEMORY = 448 << 20
+_SERVER_MEMORY = 1 << 30
+#: Threads that a process of Keystone's may come to, ten times as many as it has; and those of the server's others.
+_PROCESS_TASKS = 64
+_SERVER_TASKS = 4096
 
 
 def host(site: Site) -> str:
@@ -99,6 +109,21 @@ def processes(site: Site) -> int:
     """Processes beat threads, and beyond the number of processors they only cost memory."""
     given = site.value("processes")
     return int(given) if given is not None else max(2, min(8, len(os.sched_getaffinity(0))))
+
+
+def hsts(site: Site) -> int:
+    """Seconds for which browsers are told to use TLS alone; 0 for never, and where the service does not speak it."""
+    return int(site.values("hsts")[0]) if has_tls(site) else 0
+
+
+def memory(site: Site) -> int:
+    """The most bytes that the server may come to: in a reload there are twice as many processes for a while."""
+    return 2 * processes(site) * _PROCESS_MEMORY + _SERVER_MEMORY
+
+
+def tasks(site: Site) -> int:
+    """The most processes and threads that the server may come to."""
+    return 2 * processes(site) * _PROCESS_TASKS + _SERVER_TASKS
 
 
 def key_rotation(site: Site) -> int:

@@ -76,6 +76,9 @@ def daemon(site: Site) -> Daemon:
         network=True,
         low_ports=settings.has_low_ports(site),
         files=[CONFIG, *settings.KEYSTONE_FILES, tls.CERTIFICATE, tls.KEY],
+        logs=["log/uwsgi/error.log", "log/uwsgi/access.log", settings.KEYSTONE_LOG],
+        memory=settings.memory(site),
+        tasks=settings.tasks(site),
     )
 
 

@@ -84,6 +84,44 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(await exposure(`ksbundle-keystone-${name}`)).toBeLessThanOrEqual(2.5);
     });
 
+    it.each([...DAEMONS, 'maintain'])(
+      'bounds what %s may take, several times what it needs',
+      async (name) => {
+        const unit = `ksbundle-keystone-${name}.service`;
+        const facts = await Promise.all(
+          ['LimitCORE', 'UMask', 'PrivateMounts', 'MemoryMax', 'TasksMax'].map((fact) =>
+            property(unit, fact),
+          ),
+        );
+        const [core, umask, mounts, ...bounds] = facts;
+        expect([core, umask, mounts]).toEqual(['0', '0077', 'yes']);
+        const used = await Promise.all(['MemoryCurrent', 'TasksCurrent'].map((fact) => property(unit, fact)));
+        for (const [index, bound] of bounds.entries()) {
+          expect(bound).toMatch(/^\d+$/);
+          // A unit that does not run now uses nothing.
+          if (/^\d+$/.test(used[index] ?? '')) expect(Number(bound)).toBeGreaterThan(3 * Number(used[index]));
+        }
+        const filter = await property(unit, 'SystemCallFilter');
+        expect(filter).not.toMatch(/\b(?:sched_set\w+|ioprio_set|mbind|set_mempolicy|setpriority)\b/);
+      },
+    );
+
+    it('leaves logs to the readers of its group, and the rest to nobody', async () => {
+      const opened = await succeed([
+        'find',
+        site.instance,
+        '-type',
+        'f',
+        '-perm',
+        '/027',
+        '-printf',
+        '%P %m\\n',
+      ]);
+      const readable = await succeed(['find', `${site.instance}/log`, '-type', 'f', '-printf', '%f %m\\n']);
+      expect(opened).not.toMatch(/^(?:data|keys|tmp)\//m);
+      for (const line of readable.split('\n')) expect(line).toMatch(/ 640$/);
+    });
+
     it.each(DAEMONS)('heals when %s is killed', async (daemon) => {
       const pid = await mainPid(daemon);
       await succeed(['kill', '-9', pid]);

@@ -9,6 +9,7 @@ import ksbundle_keystone
 with ksbundle_keystone.loading():
     from keystone.wsgi.api import application
 
-from ksbundle_keystone import door
+from ksbundle_keystone import door, responses
 
 application = door.guard(application, names_file=@{names|python}, proxies=@{trusted_proxies})
+application = responses.complete(application, hsts=@{hsts})

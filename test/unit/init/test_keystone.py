@@ -56,6 +56,21 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertNotEqual(parser["fernet_tokens"]["key_repository"], parser["credential"]["key_repository"])
         self.assertNotIn("public_endpoint", parser["DEFAULT"])
 
+    def test_wrong_passwords_lock_an_account_as_the_answers_say(self) -> None:
+        def section(**texts: list[str]) -> dict[str, str]:
+            parser = configparser.RawConfigParser(default_section="none")
+            parser.read_string(self.rendered("etc/keystone.conf", self.site(**texts)))
+            return dict(parser["security_compliance"])
+
+        self.assertEqual(section(), {"lockout_failure_attempts": "10", "lockout_duration": "300"})
+        self.assertEqual(section(lockout=["3"])["lockout_failure_attempts"], "3")
+        self.assertEqual(section(lockout=["0"]), {})
+
+    def test_a_service_without_tls_tells_no_browser_to_use_it_and_the_operator_so(self) -> None:
+        self.assertIn("hsts=0)", self.rendered("etc/keystone.wsgi", self.site(hsts=["9"])))
+        told = [problem.what for problem in self.product.warn(self.site(hsts=["9"]))]
+        self.assertIn("hsts has no effect", told)
+
     def test_no_path_of_keystones_defaults_is_left_to_the_host(self) -> None:
         for name in ("keystone.conf", "httpd.conf", "keystone.wsgi"):
             for line in self.rendered(f"etc/{name}", self.site()).splitlines():

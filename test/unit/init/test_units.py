@@ -32,7 +32,7 @@ class UnitsTest(support.DirectoryTest):
         answers = {"service-name": Answer(("demo",), "default"), "service": Answer(("systemd",), "flag")}
         return Site(release, Instance(instance), Account("keystone", 1234, 1234, switch=True), answers)
 
-    def render(self, site: Site, **options: bool) -> dict[str, str]:
+    def render(self, site: Site, **options: int) -> dict[str, str]:
         daemons = [
             Daemon("cache", [site.release.path("bin", "cached")], log="/dev/null"),
             Daemon("web", [site.release.path("bin", "webd"), "-f", "a b"], log="/dev/null", **options),
@@ -48,6 +48,11 @@ class UnitsTest(support.DirectoryTest):
         self.assertIn("Wants=demo-cache.service demo-web.service demo-maintain.timer\n", rendered["demo.target"])
         self.assertIn("PartOf=demo.target\n", rendered["demo-web.service"])
         self.assertIn("After=network-online.target demo-cache.service\n", rendered["demo-web.service"])
+
+    def test_bounds_are_those_of_the_daemon(self) -> None:
+        web = self.render(self.site(), memory=1 << 30, tasks=99)["demo-web.service"]
+        self.assertIn("MemoryMax=1073741824\nTasksMax=99\n", web)
+        self.assertNotIn("MemoryMax", self.render(self.site())["demo-web.service"])
 
     def test_paths_are_quoted_for_systemd(self) -> None:
         web = self.render(self.site("/srv/k é %d $1 a"))["demo-web.service"]
