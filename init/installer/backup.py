@@ -165,11 +165,22 @@ def write(session: Session, site: Site, path: str) -> None:
 def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
     for name in session.product.DATABASES:
         database = session.instance.path(name)
+        if not files.exists(database):
+            raise _no_database(session, database)
         copy = os.path.join(copies, os.path.basename(name))
         session.product.copy_data(site, database, copy)
         with files.opened(database) as file:
             rights = _rights(os.fstat(file.fileno()))
         yield Source(name, rights, file=copy)
+
+
+def _no_database(session: Session, path: str) -> Failure:
+    what = "there is no backup without the database, and it is not there"
+    why = "no install has made it yet, or somebody removed it"
+    hint = (
+        f"run {session.command_line('install')}, which makes a new one, or restore a backup, which brings back its own"
+    )
+    return Failure(Exit.PREFLIGHT, Problem(what, where=path, why=why, hint=hint))
 
 
 def _rights(status: os.stat_result) -> int:

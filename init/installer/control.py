@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import place, report, service
-from .errors import Exit, Failure
+from . import place, report, service, space
+from .errors import Exit, Failure, Problem, check_all
 from .plan import make_plan
 from .product import Site
 from .session import Session
@@ -27,10 +27,26 @@ def stop(session: Session) -> None:
 def restart(session: Session) -> None:
     site = _ready_site(session)
     with session.exclusive():
-        session.product.check_configuration(site)
+        _check_startable(session, site)
         service.take_down(session, site)
         with report.step("start") as remark:
             remark(service.bring_up(session, site))
+
+
+def _check_startable(session: Session, site: Site) -> None:
+    """Raises, while the service goes on, if it would not come up again: for want of room on the disk, or of rights to
+    write, or since it does not accept its configuration."""
+    try:
+        check_all(lambda: _check_room(session, site), lambda: session.product.check_configuration(site))
+    except Failure as failure:
+        why = "it would not come up again; what runs was not stopped"
+        raise Failure(failure.exit_code, *failure.problems, Problem("not restarted", why=why)) from failure
+
+
+def _check_room(session: Session, site: Site) -> None:
+    problems = [*space.check(space.volumes(site.instance)), *service.check_writable(session, site)]
+    if problems:
+        raise Failure(Exit.PREFLIGHT, *problems)
 
 
 def _as_written(session: Session) -> Session:

@@ -15,12 +15,18 @@ from .session import Session
 def find_faults(session: Session, site: Site) -> list[Problem]:
     """Everything that is wrong now, causes before what follows from them."""
     manager = manager_of(site)
-    return [
+    apart = [
         *clock.check(),
         *clock.check_past(session.installed(), site.instance.receipt),
         *session.interruptions(),
-        *place.check(session),
         *space.check(space.volumes(site.instance)),
+    ]
+    # What else is wrong where nothing can be served from here follows from that, and so do other remedies.
+    moved = list(place.check(session))
+    if moved:
+        return [*apart, *moved]
+    return [
+        *apart,
         *service.check_units(session, site),
         *_check_daemons(session, site, manager),
         *manager.check(),

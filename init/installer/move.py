@@ -9,7 +9,7 @@ from typing import Any
 
 from . import files, former
 from .instance import Instance
-from .release import Release
+from .release import LEFT, Release
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ def rename(source: Instance, target: Instance) -> None:
     files.rename(source.root, target.root)
     for path in (source.root, target.root):
         files.sync_directory(os.path.dirname(path))
+
+
+def leave_word(release: Release, instance: Instance) -> None:
+    """Tells, in the release, where its own instance goes: who looks for it there must find it again."""
+    files.remove(release.path(LEFT))
+    os.symlink(instance.root, release.path(LEFT))
 
 
 def why_not_renamed(source: Instance, target: Instance) -> str:

@@ -89,6 +89,12 @@ class Product(Protocol):
 
     def listeners(self, site: Site) -> list[Listener]: ...
 
+    def urls(self, site: Site) -> Sequence[str]:
+        """Where clients find the service, the advertised URL first."""
+
+    def derived(self, site: Site) -> Mapping[str, str]:
+        """What answers of its own come to that have no default, by name, whether they were given or not."""
+
     def directories(self, site: Site) -> list[Directory]:
         """In the order they are made."""
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from .errors import Exit, Failure, Problem
-from .files import digest, read
+from .files import digest, is_directory, read
 
 CHECKSUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
@@ -23,8 +23,10 @@ SCRIPT = "init/bootstrap.sh"
 SIGNATURE = "SHA256SUMS.sig"
 #: Where an instance lies unless told otherwise; it is no part of the release.
 DEFAULT_INSTANCE = "instance"
-#: Symbolic link in the release to where its own instance went, while a rollback is under way.
+#: Symbolic link in the release to where its own instance went: while a rollback is under way, and after an upgrade.
 LEFT = "instance.left"
+#: Releases that one instance is followed through.
+_UPGRADES = 40
 
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
@@ -67,6 +69,18 @@ class Release:
         """Names the exact bytes of the release: the digest of its checksum list."""
         with open(self.path(CHECKSUMS), "rb") as file:
             return digest(file.read())
+
+    @property
+    def left(self) -> str:
+        """Where its own instance went; empty if it is not known to have gone, or to be there."""
+        place, root = "", self.root
+        for _ in range(_UPGRADES):
+            try:
+                place = os.readlink(os.path.join(root, LEFT))
+            except OSError:
+                return place if is_directory(place) else ""
+            root = os.path.dirname(place)
+        return ""
 
     @property
     def python(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -10,7 +9,7 @@ from . import archive, backup, files, former, lock, receipt, report, restore, se
 from .errors import Exit, Failure, Problem, check_all, problems_of
 from .instance import Instance
 from .journal import SWITCH, Journal
-from .move import Move, recorded_move, rename, why_not_renamed
+from .move import Move, leave_word, recorded_move, rename, why_not_renamed
 from .plan import asked
 from .product import UPGRADING, Site
 from .release import DEFAULT_INSTANCE, LEFT, Release
@@ -122,7 +121,7 @@ def _leave(session: Session, move: Move, saved: str) -> None:
             service.take_down(session, site)
             present = backup.take(session, site, "rollback")
             if move.renames:
-                _leave_word(session, move)
+                leave_word(session.release, move.source)
             journal.step(SWITCH, backup=saved)
         except Exception as error:
             _serve_on(session, site, error)
@@ -142,12 +141,6 @@ def _serve_on(session: Session, site: Site, error: Exception) -> NoReturn:
     session.journal.abandon()
     why = Problem("not rolled back; this release serves on", where=session.release.root)
     raise Failure(Exit.ROLLED_BACK, *problems, why) from error
-
-
-def _leave_word(session: Session, move: Move) -> None:
-    """A rollback that is cut off after the instance has left this release must find it again."""
-    files.remove(session.release.path(LEFT))
-    os.symlink(move.source.root, session.release.path(LEFT))
 
 
 def _go_back(session: Session, move: Move, saved: str) -> None:
@@ -184,6 +177,7 @@ def put_back(session: Session, move: Move, saved: str) -> None:
         drop_copies(session)
         if move.renames and session.instance.root == move.target.root:
             rename(move.target, move.source)
+            files.remove(move.old.path(LEFT))
         Journal(move.source.journal).end()
 
 

@@ -15,6 +15,9 @@ from .processes import Daemon, Process
 from .product import Product, RenderedFile, Site
 from .session import Session
 
+#: Bytes that daemons can be expected to write into a directory when they start.
+_TRIAL = 64 << 10
+
 
 def wants_systemd(site: Site) -> bool:
     """Whether the answers say that systemd runs the instance."""
@@ -184,6 +187,32 @@ def adopt_logs(site: Site) -> None:
     if owner is None:
         return
     trees.adopt(site.instance.log, owner)
+
+
+def check_writable(session: Session, site: Site) -> Iterator[Problem]:
+    """What daemons could not write when they start: their logs, and something new in each directory of their own."""
+    own = [entry.path for entry in session.product.directories(site) if entry.owner == site.account.owner]
+    logs = [site.instance.path(name) for daemon in session.product.daemons(site) for name in daemon.logs]
+    for path, why in site.account.run(_try_to_write, list(map(site.instance.path, own)), logs):
+        yield Problem(f"{site.account.name} cannot write there", where=path, why=why, hint="remove the cause")
+
+
+def _try_to_write(directories: Sequence[str], logs: Sequence[str]) -> list[tuple[str, str]]:
+    """The paths that this process cannot write to, and why: a quota, say, is seen by trying alone."""
+    refused = []
+    for path in logs:
+        try:
+            with files.appending(path, processes.LOG_MODE, None):
+                pass
+        except OSError as error:
+            refused.append((path, error.strerror or str(error)))
+    for path in directories:
+        try:
+            with files.reserving(os.path.join(path, "trial"), _TRIAL):
+                pass
+        except OSError as error:
+            refused.append((path, error.strerror or str(error)))
+    return refused
 
 
 def make_logs(site: Site, daemons: Sequence[Daemon]) -> None:

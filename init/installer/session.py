@@ -91,6 +91,10 @@ class Session:
         if self.receipt is not None:
             why = f"it was uninstalled on {self.receipt.uninstalled}; its data is kept"
         hint = "run init/bootstrap.sh install, or name another instance with --instance"
+        left = self._left()
+        if left is not None:
+            why = f"an upgrade took it to {left.instance_path}"
+            hint = f"use {os.path.join(left.release_path, 'init', 'bootstrap.sh')}"
         raise Failure(
             Exit.PREFLIGHT,
             Problem(
@@ -101,6 +105,16 @@ class Session:
             ),
             *self.interruptions(),
         )
+
+    def _left(self) -> Receipt | None:
+        """That of the release's own instance, which an upgrade took away; None if this is not it, or it is unknown."""
+        own = self.instance.root == self.release.path(DEFAULT_INSTANCE)
+        try:
+            return (
+                _read(Instance(self.release.left)) if own and not self.instance.exists and self.release.left else None
+            )
+        except (Failure, OSError):
+            return None
 
     def interruptions(self) -> Iterator[Problem]:
         """The operation that was cut off, if there is one, and what finishes it."""
@@ -232,5 +246,9 @@ def _instance(
     if origin:
         return Instance(os.path.join(os.path.realpath(origin), DEFAULT_INSTANCE))
     if arguments.command.name == "rollback" and os.path.islink(release.path(LEFT)):
-        return Instance(os.readlink(release.path(LEFT)))
+        left = Instance(os.readlink(release.path(LEFT)))
+        recorded = _read(left)
+        # What an upgrade took away is not on its way back.
+        if recorded is None or recorded.previous.get("release") != release.root:
+            return left
     return own

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from . import files, preflight, report, service, upgrade, upgrade_check
 from .accounts import describe_making
@@ -85,7 +85,9 @@ def _upgrade_steps(session: Session, move: Move) -> Iterator[_Step]:
 def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> Iterator[_Step]:
     """What bringing the instance to the site's answers takes; `found` is what runs when that begins."""
     steps = make_plan(session, site)
-    unmade = [_Step("make", site.instance.path(name)) for name in session.product.unmade(site)]
+    # What there is lies where the instance lies now.
+    lacking = session.product.unmade(replace(site, instance=session.instance))
+    unmade = [_Step("make", site.instance.path(name)) for name in lacking]
     if is_idle(session, site, steps):
         yield from unmade
         return
@@ -156,11 +158,13 @@ def _diff(change: Change) -> list[str]:
 
 
 def show_config(session: Session, as_json: bool) -> None:
+    derived = _derived(session)
     rows = [
         {
             "name": declaration.name,
             "values": ["(hidden)"] if declaration.secret else list(session.answers[declaration.name].values),
             "origin": session.answers[declaration.name].origin,
+            "derived": derived.get(declaration.name),
         }
         for declaration in session.declared.values()
     ]
@@ -168,5 +172,14 @@ def show_config(session: Session, as_json: bool) -> None:
         report.document({"instance": session.instance.root, "answers": rows})
         return
     for row in rows:
-        values = " ".join(row["values"]) or "(derived)"
-        report.out(f"{row['name']:<22} {values:<34} {row['origin']}")
+        values, origin = " ".join(row["values"]), row["origin"]
+        if not values:
+            values, origin = row["derived"] or "(not set)", "derived" if row["derived"] else origin
+        report.out(f"{row['name']:<22} {values:<34} {origin}")
+
+
+def _derived(session: Session) -> Mapping[str, str]:
+    """What answers that nobody gave, and that have no default, come to."""
+    site = session.candidate()
+    account = {"user": site.account.name} if not site.account.faults else {}
+    return {"instance": session.instance.root, **account, **session.product.derived(site)}

@@ -31,17 +31,21 @@ def status(session: Session, as_json: bool) -> None:
         }
         report.document(facts)
     else:
-        _print(site, daemons)
+        _print(session, site, daemons)
         if previous is not None:
             report.out(f"  {'before':<12} {rollback.tell_previous(previous)}")
         for problem in worries:
             report.warn(problem)
+        if not problems and not worries:
+            report.out("  all is well")
     if problems:
         raise Failure(Exit.VERIFICATION, *problems)
 
 
-def _print(site: Site, daemons: Sequence[Mapping[str, Any]]) -> None:
+def _print(session: Session, site: Site, daemons: Sequence[Mapping[str, Any]]) -> None:
     report.out(f"{site.release.name}  {site.instance.root}")
+    for url in session.product.urls(site):
+        report.out(f"  {'serves':<12} {url}")
     for daemon in daemons:
         state = f"process {daemon['pid']}, {daemon['workers']} workers" if daemon["pid"] else "not running"
         report.out(f"  {daemon['name']:<12} {state}")
@@ -69,6 +73,7 @@ def _facts(session: Session, site: Site) -> Mapping[str, Any]:
         "installed": recorded.installed,
         "updated": recorded.updated,
         "state": dict(recorded.state),
+        "urls": list(session.product.urls(site)),
         "listeners": [{"host": listener.host, "port": listener.port} for listener in session.product.listeners(site)],
         "units": manager_of(site).facts(),
         "volumes": [vars(volume) for volume in space.volumes(site.instance)],

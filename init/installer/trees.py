@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from . import boundary
+from . import boundary, files
 from .boundary import Place
 from .files import Owner
 
@@ -94,18 +94,25 @@ def _succeed(at: Place, status: os.stat_result, former: Owner, owner: Owner) -> 
         boundary.give(at, uid, gid, of={status.st_uid} if uid == -1 else {former.uid})
 
 
-def remove(path: str, *, lenient: bool = False) -> None:
+def remove(path: str, *, lenient: bool = False, keep: Collection[str] = ()) -> None:
     """Removes a directory with all that lies in it, or whatever else has the name; that there is nothing is no error.
-    `lenient`: nor is what cannot be removed."""
+    `lenient`: nor is what cannot be removed. What lies at or below the paths to `keep` stays, and so do they."""
     try:
         with boundary.place(path) as at:
             directory = stat.S_ISDIR(at.status().st_mode)
             for found in _visit(at, 0) if directory else ():
-                _remove(found.at, found.is_directory, lenient)
-            _remove(at, directory, lenient)
+                if not _holds(found.at.path, keep):
+                    _remove(found.at, found.is_directory, lenient)
+            if not _holds(path, keep):
+                _remove(at, directory, lenient)
     except OSError as error:
         if not lenient and not boundary.is_absence(error):
             raise
+
+
+def _holds(path: str, kept: Collection[str]) -> bool:
+    """Whether it is, lies in or leads to one of those that there are."""
+    return any(f"{path}/".startswith(f"{one}/") or (one.startswith(f"{path}/") and files.is_taken(one)) for one in kept)
 
 
 def _remove(at: Place, directory: bool, lenient: bool) -> None:

@@ -96,7 +96,7 @@ def _take_apart(session: Session, site: Site) -> None:
     for path in _rendered(session):
         files.remove(path)
     for directory in (instance.run, instance.temporary):
-        trees.remove(directory, lenient=True)
+        trees.remove(directory, lenient=True, keep=list(_data(session)))
     _remove_empty_directories(session, site)
 
 
@@ -185,13 +185,19 @@ def _remove_root(root: str) -> bool:
     return True
 
 
-def _doomed(session: Session) -> Iterator[str]:
-    """What only --purge removes, the database first: without it the rest is nothing that install would go on from."""
+def _data(session: Session) -> Iterator[str]:
+    """What the product keeps that cannot be made again, wherever in the instance it does."""
     instance, product = session.instance, session.product
     for database in product.DATABASES:
         for name in (database, database + UPGRADING):
             yield from (instance.path(name) + ending for ending in ("", *product.SIDECARS))
     yield from map(instance.path, product.SECRETS)
+
+
+def _doomed(session: Session) -> Iterator[str]:
+    """What only --purge removes, the database first: without it the rest is nothing that install would go on from."""
+    instance = session.instance
+    yield from _data(session)
     yield instance.log
     yield instance.backups
     recorded: Receipt | None = session.receipt

@@ -8,14 +8,14 @@ switch: the instance moves to this release and is installed like any other that 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import NoReturn
 
 from . import backup, files, former, install, lock, receipt, report
 from .apply import apply
 from .errors import Exit, Failure, Problem, problems_of
 from .journal import SWITCH, Journal
-from .move import Move, recorded_move, rename
+from .move import Move, leave_word, recorded_move, rename
 from .plan import asked, make_plan
 from .product import UPGRADING, Site
 from .release import Release, find_release
@@ -175,6 +175,10 @@ def _switch(session: Session, move: Move, saved: str, stopped: float | None = No
             up = _serve(session, move, saved)
     except Exception as error:
         _fall_back(session, move, saved, error)
+    if move.renames:
+        # The former release tells who looks for its instance; one that cannot be written to does not.
+        with suppress(OSError):
+            leave_word(move.old, move.target)
     if stopped is not None:
         report.note(f"  without service for {up - stopped:.1f} s")
     report.note(f"  back to {move.old.root}: {session.command_line('rollback')}")

@@ -11,7 +11,7 @@ from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepar
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
-from .settings import TRANSIENT, listeners
+from .settings import TRANSIENT, derived, listeners, urls
 from .tls import expiring
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "check_serving",
     "copy_data",
     "daemons",
+    "derived",
     "directories",
     "expiring",
     "is_prepared",
@@ -40,6 +41,7 @@ __all__ = [
     "summary",
     "unmade",
     "upgrade_data",
+    "urls",
     "wait_ready",
     "warn",
 ]

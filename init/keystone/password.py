@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import functools
+import os
 import secrets
+import select
+import time
 
 from installer import files
 from installer.errors import Exit, Failure, Problem
@@ -12,6 +17,9 @@ from .users import ADMIN, User
 
 #: bcrypt takes no more into account; Keystone is configured to refuse longer ones.
 LONGEST = 72
+#: Bytes that are read of a file that is given, and seconds in which the writer of a pipe has to be done.
+_LARGEST = 4096
+_PATIENCE = 10
 
 
 def file(site: Site, user: User = ADMIN) -> str:
@@ -24,7 +32,7 @@ def check_given(site: Site) -> list[Problem]:
     if path is None:
         return []
     try:
-        _read(path)
+        _given(path)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         return [
@@ -38,9 +46,28 @@ def check_given(site: Site) -> list[Problem]:
     return []
 
 
-def _read(path: str) -> str:
-    with open(path, "rb") as source:
-        return _parse(source.read(4096))
+@functools.cache
+def _given(path: str) -> str:
+    """Reads it once: a pipe tells it no second time, and a shell's <(command) is one."""
+    return _parse(_read(path))
+
+
+def _read(path: str) -> bytes:
+    """What a file, or a pipe whose writer has not begun yet, holds up to its end, or to more than a password may have.
+    Raises TimeoutError where nobody writes into the pipe."""
+    content, deadline = b"", time.monotonic() + _PATIENCE
+    with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as source:
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        # A pipe that nobody has opened to write yet seems to end; it is not ready.
+        while len(content) <= _LARGEST and poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            piece = source.read(_LARGEST)
+            if piece == b"":
+                return content
+            content += piece or b""
+        if len(content) <= _LARGEST:
+            raise TimeoutError(errno.ETIMEDOUT, f"nobody wrote it to its end within {_PATIENCE} s")
+    return content
 
 
 def _parse(raw: bytes) -> str:
@@ -62,7 +89,7 @@ def _parse(raw: bytes) -> str:
 def given(site: Site) -> str | None:
     """The administrator's, from the file that --admin-password-file names."""
     path = site.value("admin-password-file")
-    return None if path is None else _read(path)
+    return None if path is None else _given(path)
 
 
 def stored(site: Site, user: User = ADMIN) -> str | None:

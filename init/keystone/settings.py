@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from installer import network
@@ -77,6 +78,18 @@ def public_url(site: Site) -> str:
         scheme = "https" if has_tls(site) else "http"
         return f"{scheme}://{join_host(host(site))}:{listeners(site)[0].port}/v3"
     return given if given.endswith("/v3") else f"{given}/v3"
+
+
+def urls(site: Site) -> list[str]:
+    """The advertised URL, and where this host reaches each listener."""
+    scheme = "https" if has_tls(site) else "http"
+    own = (f"{scheme}://{join_host(reachable(listener))}:{listener.port}/v3" for listener in listeners(site))
+    return list(dict.fromkeys([public_url(site), *own]))
+
+
+def derived(site: Site) -> Mapping[str, str]:
+    """What answers come to that have no default."""
+    return {"public-url": public_url(site), "processes": str(processes(site))}
 
 
 def public_name(site: Site) -> str:

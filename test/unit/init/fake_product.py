@@ -47,6 +47,12 @@ class FakeProduct:
     def listeners(self, site: Site) -> list[Listener]:
         return []
 
+    def urls(self, site: Site) -> Sequence[str]:
+        return [f"http://{site.value('host')}"]
+
+    def derived(self, site: Site) -> Mapping[str, str]:
+        return {}
+
     def directories(self, site: Site) -> list[Directory]:
         return [Directory(name, 0o750, site.account.owner) for name in ("etc", "keys", "run", "log", "tmp")]
 
@@ -56,7 +62,9 @@ class FakeProduct:
 
     def daemons(self, site: Site) -> list[Daemon]:
         argv = [site.release.path("bin", DAEMON), "60"]
-        return [Daemon(DAEMON, argv, log=site.instance.path("log", "daemon.log"), files=["etc/conf"])]
+        return [
+            Daemon(DAEMON, argv, log=site.instance.path("log", "daemon.log"), files=["etc/conf"], logs=["log/own.log"])
+        ]
 
     def is_prepared(self, site: Site) -> bool:
         return os.path.exists(site.instance.path("data"))

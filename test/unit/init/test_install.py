@@ -9,12 +9,12 @@ import os
 import shutil
 import unittest
 import unittest.mock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import support
 from fake_product import DAEMON, FakeProduct, end
-from installer import arguments, backup, control, install, lock, place, show, status, uninstall, verify
+from installer import arguments, backup, control, install, lock, place, show, space, status, uninstall, verify
 from installer.errors import Exit, Failure
 from installer.journal import Journal
 from installer.processes import find_processes
@@ -124,6 +124,63 @@ class InstallTest(support.DirectoryTest):
         self.assertIn("-before-install", saved.name)
         for path in (path for path in self.instance.rglob("*") if path.is_file() and path != saved):
             self.assertNotIn("10.0.0.1", path.read_text(), path)
+
+    def refused_restart(self, exit_code: Exit) -> Failure:
+        with self.assertRaises(Failure) as caught, quiet():
+            control.restart(self.session("restart"))
+        self.assertEqual(caught.exception.exit_code, exit_code)
+        return caught.exception
+
+    def test_a_restart_that_would_not_come_up_is_refused_and_what_runs_serves_on(self) -> None:
+        self.install()
+        before = self.running()
+        self.product.failing = {"check"}
+        self.assertIn("check failed", str(self.refused_restart(Exit.NEEDS_PERSON)))
+        self.product.failing = set()
+        (self.instance / "log" / "own.log").unlink()
+        os.mkfifo(self.instance / "log" / "own.log")
+        self.assertIn("cannot write there", str(self.refused_restart(Exit.PREFLIGHT)))
+        (self.instance / "log" / "own.log").unlink()
+        full = space.Volume(str(self.instance), free=0, files=None, read_only=False)
+        with unittest.mock.patch.object(space, "volumes", lambda _: [full]):
+            self.assertIn("the disk is full", str(self.refused_restart(Exit.PREFLIGHT)))
+        self.assertEqual(self.running(), before)
+        with quiet():
+            control.restart(self.session("restart"))
+        self.assertNotEqual(self.running(), before)
+
+    def said(self, command: Callable[[Session], None], *argv: str) -> str:
+        """What a command that goes well prints."""
+        with quiet() as output:
+            command(self.session(*argv))
+        return output.getvalue()
+
+    def test_status_says_where_it_serves_and_that_all_is_well(self) -> None:
+        self.install("--host", "10.0.0.1")
+        lines = self.said(lambda session: status.status(session, False), "status").splitlines()
+        self.assertIn("  serves       http://10.0.0.1", lines)
+        self.assertEqual(lines[-1], "  all is well")
+        document = json.loads(self.said(lambda session: status.status(session, True), "status"))
+        self.assertEqual(document["urls"], ["http://10.0.0.1"])
+
+    def test_after_a_move_status_names_the_one_thing_to_do(self) -> None:
+        self.install()
+        end(self.running())
+        self.root.rename(self.directory / "moved")
+        self.root = self.directory / "moved"
+        with self.assertRaises(Failure) as caught, quiet() as output:
+            status.status(self.session("status"), False)
+        self.assertEqual([problem.what for problem in caught.exception.problems], ["the instance was moved"])
+        self.assertNotIn("all is well", output.getvalue())
+
+    def test_what_an_answer_comes_to_is_shown_and_what_is_unset_is_called_so(self) -> None:
+        def rows(*argv: str) -> dict[str, str]:
+            shown = self.said(lambda session: show.show_config(session, False), "show-config", *argv)
+            return {line.split()[0]: " ".join(line.split()[1:]) for line in shown.splitlines()}
+
+        self.assertEqual(rows()["once"], "(not set) default")
+        self.assertEqual(rows()["instance"], f"{self.instance} derived")
+        self.assertEqual(rows("--once", "x")["once"], "x flag")
 
     def test_a_moved_release_starts_anew_at_its_place(self) -> None:
         self.install()
@@ -365,7 +422,7 @@ class InstallTest(support.DirectoryTest):
         with quiet() as output:
             show.show_config(self.session("show-config", "--json"), as_json=True)
         rows = {row["name"]: row for row in json.loads(output.getvalue())["answers"]}
-        self.assertEqual(rows["host"], {"name": "host", "values": ["10.0.0.1"], "origin": "receipt"})
+        self.assertEqual(rows["host"], {"name": "host", "values": ["10.0.0.1"], "origin": "receipt", "derived": None})
 
 
 def open_declared(release: Release):  # noqa: ANN201

@@ -6,7 +6,10 @@ import configparser
 import os
 import re
 import subprocess
+import sys
+import threading
 import unittest
+import unittest.mock
 from typing import Any
 
 import keystone_site
@@ -55,6 +58,30 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(connection, f"sqlite:///{self.instance}/data/keystone.db?timeout=30")
         self.assertNotEqual(parser["fernet_tokens"]["key_repository"], parser["credential"]["key_repository"])
         self.assertNotIn("public_endpoint", parser["DEFAULT"])
+
+    def test_a_password_that_comes_through_a_pipe_is_read_once(self) -> None:
+        fifo = str(self.directory / "fifo")
+        os.mkfifo(fifo)
+
+        def write_late() -> None:
+            with open(fifo, "w", encoding="utf-8") as writer:
+                writer.write("from a pipe\n")
+
+        site = self.site(admin_password_file=[fifo])
+        writer = threading.Thread(target=write_late)
+        writer.start()
+        self.addCleanup(writer.join)
+        self.assertEqual(self.product.check_answers(site), [])
+        self.assertEqual(self.product.check_answers(site), [])
+        self.assertEqual(sys.modules["bundle_product.password"].given(site), "from a pipe")
+
+    def test_a_pipe_that_nobody_writes_and_a_file_without_end_are_refused(self) -> None:
+        fifo = str(self.directory / "fifo")
+        os.mkfifo(fifo)
+        with unittest.mock.patch("bundle_product.password._PATIENCE", 0.2):
+            for path, why in ((fifo, "nobody wrote it"), ("/dev/zero", "control character"), ("/dev/null", "empty")):
+                (problem,) = self.product.check_answers(self.site(admin_password_file=[path]))
+                self.assertIn(why, problem.why)
 
     def test_wrong_passwords_lock_an_account_as_the_answers_say(self) -> None:
         def section(**texts: list[str]) -> dict[str, str]:
@@ -161,7 +188,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.product.rendered_files(self.site()), self.product.rendered_files(self.site()))
 
     def password_problems(self, content: bytes) -> list[str]:
-        path = self.directory / "password"
+        path = self.directory / f"x{content.hex()}"
         path.write_bytes(content)
         return [problem.why for problem in self.product.check_answers(self.site(admin_password_file=[str(path)]))]
 

@@ -83,6 +83,30 @@ class LifecycleTest(test_install.InstallTest):
         self.install()
         self.assertEqual(self.product.calls, ["prove"])
 
+    def test_what_a_product_keeps_where_others_do_not_survives_an_uninstall(self) -> None:
+        self.product.SECRETS = ("keys", "password", "run/keys", "tmp/deep/secret")  # type: ignore[misc]
+        self.install()
+        kept = [self.instance / name for name in ("run/keys/one", "tmp/deep/secret")]
+        passing = [self.instance / name for name in ("run/keys.old/one", "run/socket", "tmp/deep/other")]
+        for path in [*kept, *passing]:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("x")
+        self.uninstall()
+        self.assertEqual([path.exists() for path in kept + passing], [True, True, False, False, False])
+        self.uninstall(Wish(purge=True, yes=True))
+        self.assertFalse(any(path.exists() for path in kept))
+
+    def test_a_backup_without_a_database_says_so_and_what_to_do(self) -> None:
+        self.install()
+        (self.instance / "data").unlink()
+        with self.assertRaises(Failure) as caught:
+            self.backup(str(self.directory))
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        (problem,) = caught.exception.problems
+        self.assertEqual(problem.where, str(self.instance / "data"))
+        self.assertRegex(problem.hint, "install.*restore")
+        self.assertEqual(list(self.directory.glob("*.gz*")), [])
+
     def test_a_damaged_backup_touches_nothing(self) -> None:
         self.install()
         saved = self.backup(str(self.directory))

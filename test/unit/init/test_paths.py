@@ -95,9 +95,8 @@ ALLOWED: dict[str, dict[str, str]] = {
         ("open", "os.open", "os.stat", "os.lstat", "os.walk", "os.listdir", "os.rename"), _AS_ACCOUNT
     )
     | {"os.path.lexists": _AS_ACCOUNT, "os.path.getsize": _AS_ACCOUNT},
-    "installer/move.py": dict.fromkeys(
-        ("open", "os.open", "os.access", "os.path.isdir", "os.path.islink"), _NAMES_ONLY
-    ),
+    "installer/move.py": dict.fromkeys(("open", "os.open", "os.access", "os.path.isdir", "os.path.islink"), _NAMES_ONLY)
+    | {"os.symlink": _RELEASE},
     "installer/network.py": {"open": _PROC, "os.listdir": _PROC, "os.readlink": _PROC},
     "installer/place.py": {"os.path.samefile": _NAMES_ONLY},
     "installer/preflight.py": {
@@ -111,7 +110,6 @@ ALLOWED: dict[str, dict[str, str]] = {
     ),
     "installer/report.py": {"open": "the null device", "os.open": "the null device"},
     "installer/restore.py": {"archive.extract": "into a directory of root's own"},
-    "installer/rollback.py": {"os.symlink": _RELEASE},
     "installer/sandbox.py": {"os.path.realpath": _NAMES_ONLY},
     "installer/session.py": {"os.path.islink": _RELEASE, "os.readlink": _RELEASE, "os.path.realpath": _RELEASE},
     "installer/space.py": {"os.stat": "directories of the instance's own", "os.statvfs": "the same"},
@@ -127,7 +125,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "keystone/configuration.py": {"open": _RELEASE},
     "keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
     "keystone/httpd.py": {"open": _RELEASE},
-    "keystone/password.py": {"open": _OPERATOR},
+    "keystone/password.py": {"open": _OPERATOR, "os.open": _OPERATOR},
     "keystone/tls.py": {
         "os.path.exists": "a file that the operator names, or the release's list of authorities",
         "context.load_cert_chain": "copies that lie on no disk",

@@ -15,11 +15,25 @@ from unittest import mock
 import support
 import test_install
 from fake_product import DAEMON, end
-from installer import backup, clock, control, former, install, lock, move, receipt, rollback, space, upgrade
+from installer import (
+    backup,
+    clock,
+    control,
+    former,
+    install,
+    lock,
+    move,
+    receipt,
+    rollback,
+    show,
+    space,
+    status,
+    upgrade,
+)
 from installer.errors import Exit, Failure
 from installer.instance import Instance
 from installer.processes import find_processes
-from installer.release import Release
+from installer.release import LEFT, Release
 from installer.session import Session
 from test_install import quiet
 
@@ -54,6 +68,28 @@ class UpgradeTest(test_install.InstallTest):
             return self.session(*argv)
         finally:
             self.root = self.new
+
+    def test_the_former_release_names_where_its_instance_went_and_not_after_the_way_back(self) -> None:
+        self.upgrade()
+        with self.assertRaises(Failure) as caught, quiet():
+            status.status(self.of(self.old, "status"), False)
+        (problem,) = caught.exception.problems
+        self.assertIn(str(self.new / "instance"), problem.why)
+        self.assertIn(str(self.new / "init" / "bootstrap.sh"), problem.hint)
+        # A rollback by the former release is nobody's: the instance is not its own.
+        with self.assertRaises(Failure) as caught, quiet():
+            rollback.rollback(self.of(self.old, "rollback"))
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        with quiet():
+            rollback.rollback(self.of(self.new, "rollback"))
+        self.assertFalse((self.old / LEFT).is_symlink())
+
+    def test_a_plan_of_an_upgrade_makes_nothing_that_there_is_already(self) -> None:
+        with quiet() as output:
+            show.plan(self.of(self.new, "plan", "--from", str(self.old)), str(self.old), True)
+        steps = [(step["do"], step["path"]) for step in json.loads(output.getvalue())["steps"]]
+        self.assertNotIn(("make", str(self.new / "instance" / "data")), steps)
+        self.assertIn(("rename " + str(self.old / "instance") + " to", str(self.new / "instance")), steps)
 
     def run_former(self, release: Release, command: str, instance: Instance) -> None:
         """Stands for `former.run`; `before` and `after` are what others do just then."""
