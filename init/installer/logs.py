@@ -91,7 +91,9 @@ def archive(path: str) -> bool:
 
 def _has_holes(descriptor: int) -> bool:
     """Whether it is no log: what has been written line by line has none, and a file of holes has no end to read."""
-    return os.lseek(descriptor, 0, os.SEEK_HOLE) < os.fstat(descriptor).st_size
+    # An empty file has neither data nor holes to look for, see lseek(2); the size is that from before a writer adds.
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.lseek(descriptor, 0, os.SEEK_HOLE) < size
 
 
 def _end_of_line(descriptor: int, position: int) -> int | None:
