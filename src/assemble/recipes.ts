@@ -3,7 +3,8 @@ import path from 'node:path';
 import { LOCKFILES_DIRECTORY, RECIPES_DIRECTORY } from '../domain/layout.ts';
 import type { Part } from '../domain/manifest.ts';
 import type { RecipeFile } from '../domain/recipe.ts';
-import { copyFile, listTree } from '../io/files.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { copyFile, findLink, listTree } from '../io/files.ts';
 
 export interface RecipesOptions {
   /** The release directory. */
@@ -26,7 +27,11 @@ export async function installRecipes(options: RecipesOptions): Promise<ReadonlyM
     ...recipes.map(({ path: from, file }) => ({ from, to: `${RECIPES_DIRECTORY}/${file}` })),
     { from: lockfile, to: `${LOCKFILES_DIRECTORY}/${path.basename(lockfile)}` },
   ];
-  for (const { from, to } of files) await copyFile(from, path.join(root, to));
+  for (const { from, to } of files) {
+    const link = await findLink(root, to);
+    if (link !== undefined) throw inTheWay(link);
+    await copyFile(from, path.join(root, to));
+  }
   const added: string[] = [];
   for (const { path: name, kind } of await listTree(root)) {
     const inside = name === TOP || name === DIRECTORY || name.startsWith(`${DIRECTORY}/`);
@@ -35,6 +40,15 @@ export async function installRecipes(options: RecipesOptions): Promise<ReadonlyM
     if (kind !== 'directory') added.push(name);
   }
   return new Map<string, Part>([...parts, ...added.map((name) => [name, 'bundle'] as const)]);
+}
+
+function inTheWay(link: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_ASSEMBLE_CLASH',
+    exitCode: ExitCode.failed,
+    message: `${link} is a symbolic link where recipes go`,
+    hint: 'leave it out with "drop" in a recipe or in the bundle',
+  });
 }
 
 /** What holds both; it and the directory that it lies in may be new, with modes as the umask has them. */

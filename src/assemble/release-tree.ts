@@ -1,6 +1,7 @@
 import { lstat, mkdir, readlink, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { ExitCode, isErrnoException, KsbundleError, type Problem } from '../domain/errors.ts';
+import { leavesTree } from '../domain/inner-path.ts';
 import type { Part } from '../domain/manifest.ts';
 import { hashFile } from '../io/files.ts';
 
@@ -29,6 +30,21 @@ export interface ReleaseTree {
 export function createReleaseTree(root: string, dropped: (path: string) => boolean): ReleaseTree {
   const parts = new Map<string, Part>();
   const clashes: Problem[] = [];
+  const links = new Map<string, string>();
+  const directories = new Set(['.']);
+  /** Makes the directory, and those above it; false where one of them is a link or a file, which would lead elsewhere. */
+  const makeDirectory = async (directory: string): Promise<boolean> => {
+    if (directories.has(directory)) return true;
+    if (!(await makeDirectory(path.posix.dirname(directory)))) return false;
+    try {
+      await mkdir(path.join(root, directory));
+    } catch (error) {
+      if (!isErrnoException(error, 'EEXIST')) throw error;
+      if (!(await lstat(path.join(root, directory))).isDirectory()) return false;
+    }
+    directories.add(directory);
+    return true;
+  };
   /** Whether `target` is to be made; notes a clash if it is there and `same` denies that it is equal. */
   const claim = async (
     target: string,
@@ -38,8 +54,9 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
     const owner = parts.get(target);
     if (owner === undefined) {
       parts.set(target, part);
-      await mkdir(path.dirname(path.join(root, target)), { recursive: true });
-      return true;
+      if (await makeDirectory(path.posix.dirname(target))) return true;
+      clashes.push({ code: 'clash', message: `${target}: ${part} installs it below what is no directory` });
+      return false;
     }
     if (!(await same(path.join(root, target)))) {
       clashes.push({ code: 'clash', message: `${target}: ${owner} and ${part} install different files` });
@@ -51,8 +68,11 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
     parts,
     async place(from, target, part) {
       if (dropped(target)) return false;
-      if (await claim(target, part, (existing) => areEqual(from, existing)))
+      if (await claim(target, part, (existing) => areEqual(from, existing))) {
+        const status = await lstat(from);
+        if (status.isSymbolicLink()) links.set(target, await readlink(from));
         await rename(from, path.join(root, target));
+      }
       return true;
     },
     async write(target, content, { part, executable = false }) {
@@ -64,11 +84,15 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
       return true;
     },
     finish() {
+      // Each archive's links stay inside it; together they could still lead out.
+      for (const [link, target] of links)
+        if (leavesTree(link, links))
+          clashes.push({ code: 'link', message: `${link}: its target ${target} lies outside the release` });
       if (clashes.length === 0) return;
       throw new KsbundleError({
         code: 'KSB_ASSEMBLE_CLASH',
         exitCode: ExitCode.failed,
-        message: `${clashes.length} ${clashes.length === 1 ? 'file is' : 'files are'} installed twice with different content`,
+        message: `${clashes.length} ${clashes.length === 1 ? 'file has' : 'files have'} no place in the release`,
         hint: 'leave one of them out with "drop" in a recipe or in the bundle',
         problems: clashes,
       });

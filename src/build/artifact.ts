@@ -1,11 +1,10 @@
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { compileGlob, compileGlobs } from '../domain/glob.ts';
 import { PLACEHOLDER_PREFIX } from '../domain/layout.ts';
 import type { Component } from '../domain/recipe.ts';
-import { copyFile, listTree, removeTree } from '../io/files.ts';
-import { ifThere } from '../io/if-there.ts';
+import { copyFile, findLink, listTree, removeTree } from '../io/files.ts';
 import { replaceInText } from '../io/text.ts';
 import type { EnvironmentFacts, WorkDirectories } from './environment.ts';
 
@@ -31,7 +30,7 @@ export async function collectInstalled(
   { directories, toolchain, tools }: Surroundings,
 ): Promise<string> {
   const root = path.join(directories.dest, PLACEHOLDER_PREFIX);
-  await refuseLinks(component, directories, root);
+  await refuseLinks(component, directories);
   await mkdir(root, { recursive: true });
   await refuseStrays(component, directories);
   await removeLeftovers(root);
@@ -50,23 +49,23 @@ export async function collectInstalled(
 }
 
 /** A link that a step left in place of a directory would lead what comes now to read and write somewhere else. */
-async function refuseLinks(
-  component: Component,
-  { work, source, dest }: WorkDirectories,
-  root: string,
-): Promise<void> {
-  const base = await realpath(work);
-  for (const directory of [source, dest, root]) {
-    const real = await ifThere(realpath(directory));
-    if (real === undefined || real === path.join(base, path.relative(work, directory))) continue;
+async function refuseLinks(component: Component, { work, source, dest }: WorkDirectories): Promise<void> {
+  const root = path.join(dest, PLACEHOLDER_PREFIX);
+  for (const directory of [source, path.join(root, licenseDirectory(component))]) {
+    const link = await findLink(work, path.relative(work, directory));
+    if (link === undefined) continue;
     throw new KsbundleError({
       code: 'KSB_BUILD_STRAY_FILES',
       exitCode: ExitCode.failed,
-      message: `${component.name}: a step put a link in place of ${path.relative(work, directory)}`,
+      message: `${component.name}: a step put a link in place of ${link}`,
       place: { file: component.origin.file },
       hint: 'a step may fill these directories, and must leave them where they are',
     });
   }
+}
+
+function licenseDirectory({ name }: Component): string {
+  return path.join('licenses', name);
 }
 
 /** Whatever was installed outside the prefix would be lost without a word. */
@@ -102,7 +101,8 @@ async function copyLicenses(
     const found = files.filter(({ path: file }) => matches(file));
     if (found.length === 0) throw missing(component, `no licence file matches "${glob}"`, 'licenses');
     for (const { path: file } of found) {
-      const target = path.join(places.root, 'licenses', component.name, file.replaceAll('/', '-'));
+      const target = path.join(places.root, licenseDirectory(component), file.replaceAll('/', '-'));
+      await rm(target, { force: true });
       await copyFile(path.join(places.source, file), target);
     }
   }

@@ -6,9 +6,9 @@ import { PLACEHOLDER_PREFIX, SOURCE_DATE_EPOCH } from '../domain/layout.ts';
 import { formatPlatform, type Architecture, type Platform } from '../domain/platform.ts';
 import type { Component, Source } from '../domain/recipe.ts';
 import { expandVariables } from '../domain/variables.ts';
-import { packTree, unpackArchive } from '../io/archive.ts';
+import { hostileArchive, packTree, unpackArchive } from '../io/archive.ts';
 import { runConfined, type Confinement, type View } from '../io/confinement.ts';
-import { mergeTree, removeTree, withTemporaryDirectory } from '../io/files.ts';
+import { findLink, mergeTree, removeTree, withTemporaryDirectory } from '../io/files.ts';
 import { replaceInText } from '../io/text.ts';
 import { collectInstalled } from './artifact.ts';
 import { stepEnvironment, workDirectories, type WorkDirectories } from './environment.ts';
@@ -121,6 +121,13 @@ async function unpackSources(build: ComponentBuild, directories: WorkDirectories
   for (const source of build.component.sources) {
     const archive = await build.fetchSource(source);
     const destination = path.join(directories.source, source.into);
+    const link = await findLink(directories.source, source.into);
+    if (link !== undefined)
+      throw hostileArchive(
+        path.basename(archive),
+        link,
+        `is a symbolic link where ${source.into} is to be unpacked`,
+      );
     const name = `${build.component.name}: ${source.packings.map(({ file }) => file).join(' or ')}`;
     await unpackArchive(archive, destination, { name, strip: source.strip, signal: build.signal });
   }

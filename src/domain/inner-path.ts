@@ -30,3 +30,28 @@ export function isInnerLink(path: string, target: string): boolean {
   }
   return true;
 }
+
+/** More steps than Linux takes (40) before it says ELOOP; such a link leads nowhere. */
+const MOST_LINKS = 64;
+
+/** Whether following `path` leads out of the tree that `links`, by path, are all the symbolic links of. */
+export function leavesTree(path: string, links: ReadonlyMap<string, string>): boolean {
+  const rest = path.split('/').reverse();
+  const at: string[] = [];
+  for (let followed = 0; rest.length > 0 && followed <= MOST_LINKS;) {
+    const part = rest.pop();
+    if (part === undefined || part === '' || part === '.') continue;
+    if (part === '..') {
+      if (at.pop() === undefined) return true;
+      continue;
+    }
+    at.push(part);
+    const target = links.get(at.join('/'));
+    if (target === undefined) continue;
+    if (target.startsWith('/')) return true;
+    at.pop();
+    rest.push(...target.split('/').reverse());
+    followed += 1;
+  }
+  return false;
+}

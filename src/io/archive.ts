@@ -7,4 +7,5 @@ export {
 } from './archive/leading-file.ts';
 export { packTree } from './archive/pack.ts';
 export { visitReleaseTarball, type ReleaseEntry } from './archive/release-tarball.ts';
+export { hostileArchive } from './archive/entry.ts';
 export { findContent, unpackArchive, type UnpackOptions } from './archive/unpack.ts';

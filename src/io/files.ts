@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import fse from 'fs-extra';
 import { sha256, type Sha256 } from '../domain/digest.ts';
+import { ifThere } from './if-there.ts';
 
 export interface TreeEntry {
   /** Path relative to the tree's root, with `/`. */
@@ -127,18 +128,31 @@ export async function exists(file: string): Promise<boolean> {
   return fse.pathExists(file);
 }
 
+/** The first part of a path below `base` that is a symbolic link, which would lead what is written there elsewhere; undefined if none is. */
+export async function findLink(base: string, relative: string): Promise<string | undefined> {
+  const parts = relative.split('/');
+  for (let length = 1; length <= parts.length; length += 1) {
+    const part = parts.slice(0, length).join('/');
+    const status = await ifThere(lstat(path.join(base, part)));
+    if (status === undefined) return undefined;
+    if (status.isSymbolicLink()) return part;
+  }
+  return undefined;
+}
+
 /** Copies one file and makes the directories it lies in. */
 export async function copyFile(from: string, to: string): Promise<void> {
   await fse.copy(from, to, { errorOnExist: true, overwrite: false });
 }
 
-/** Moves everything below `from` into the tree `to`, whose directories it shares; a file that is there already throws. */
+/** Moves everything below `from` into the tree `to`, whose directories it shares; a file or a link that is there already throws. */
 export async function mergeTree(from: string, to: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const source = path.join(from, entry.name);
     const target = path.join(to, entry.name);
-    if (!(await exists(target))) await rename(source, target);
-    else if (entry.isDirectory()) await mergeTree(source, target);
+    const there = await ifThere(lstat(target));
+    if (there === undefined) await rename(source, target);
+    else if (entry.isDirectory() && there.isDirectory()) await mergeTree(source, target);
     else throw new Error(`${target} is there already`);
   }
 }

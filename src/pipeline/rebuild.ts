@@ -8,12 +8,13 @@ import type { Manifest } from '../domain/manifest.ts';
 import { parsePlatform } from '../domain/platform.ts';
 import type { BuildResult, RebuildResult } from '../domain/results.ts';
 import { hashWithoutLeadingFile, unpackArchive } from '../io/archive.ts';
-import { hashFile, removeTree } from '../io/files.ts';
+import { copyFile, hashFile, removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
+import { envelopeFile } from '../pack/envelope.ts';
 import { readManifestFromTarball } from '../pack/inspect.ts';
 import { compareBuilders, parseStatement, provenanceFile } from '../pack/provenance.ts';
 import { readVerifyingKey } from '../pack/keys.ts';
-import { requireDetachedSignature } from '../pack/signature.ts';
+import { detachedSignature, requireDetachedSignature } from '../pack/signature.ts';
 import { verifyTarball } from '../pack/verify.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import { buildBundle } from './build.ts';
@@ -62,10 +63,12 @@ export async function rebuildFile(
 async function rebuildIn(
   directory: string,
   context: Context,
-  { file, ...options }: RebuildOptions & { readonly file: string },
+  { file: given, ...options }: RebuildOptions & { readonly file: string },
 ): Promise<RebuildResult> {
   const { signal } = context;
   const out = options.out ?? path.join(directory, 'out');
+  // What is verified is what runs, whoever may write where the file lies.
+  const file = await carryAway(given, path.join(directory, 'given'));
   const isArchive = await isEscrow(file);
   // What is signed of an escrow archive is the archive; the tarball in it never is.
   if (isArchive && options.key !== undefined)
@@ -88,7 +91,7 @@ async function rebuildIn(
   const sha256 = await hashWithoutLeadingFile(tarball);
   const rebuiltSha256 = await hashWithoutLeadingFile(built.tarball);
   const { parts, files } = compareReleases(manifest, await readManifestFromTarball(built.tarball));
-  const beside = path.join(path.dirname(file), path.basename(tarball));
+  const beside = path.join(path.dirname(given), path.basename(isArchive ? tarball : given));
   const [before, after] = await Promise.all([beside, built.tarball].map(readStatement));
   const again = path.join(directory, 'again');
   if (files.length > 0) await unpackArchive(built.tarball, again, { strip: 1, signal });
@@ -103,6 +106,16 @@ async function rebuildIn(
     parts,
     files: await explainFiles(files, { original, again, signal }),
   };
+}
+
+/** Copies a file, and the signatures that lie beside it, into a new directory; its path there. */
+async function carryAway(file: string, directory: string): Promise<string> {
+  await mkdir(directory);
+  const target = path.join(directory, path.basename(file));
+  await copyFile(file, target);
+  for (const beside of [detachedSignature, envelopeFile])
+    await ifThere(copyFile(beside(file), beside(target)));
+  return target;
 }
 
 interface Again {

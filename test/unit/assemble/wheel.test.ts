@@ -1,4 +1,4 @@
-import { lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { refreshRecords } from '../../../src/assemble/records.ts';
@@ -6,6 +6,7 @@ import { createReleaseTree, type ReleaseTree } from '../../../src/assemble/relea
 import { installWheel } from '../../../src/assemble/wheel/install-wheel.ts';
 import { parseRecord, matchesHash } from '../../../src/assemble/wheel/record.ts';
 import { unpackWheel } from '../../../src/assemble/wheel/unpack-wheel.ts';
+import { KsbundleError } from '../../../src/domain/errors.ts';
 import type { InstalledWheel } from '../../../src/domain/manifest.ts';
 import { temporaryDirectory, type ZipItem } from '../../support/archives.ts';
 import { makeWheel, type WheelContent } from '../../support/wheels.ts';
@@ -152,5 +153,38 @@ describe('unpackWheel refuses', () => {
 
   it('none that is sound', async () => {
     expect(await refusal(change('nothing', () => []))).toBeUndefined();
+  });
+});
+
+describe('a release tree', () => {
+  async function treeWith(
+    links: Readonly<Record<string, string>>,
+  ): Promise<{ tree: ReleaseTree; file: string }> {
+    const directory = await temporaryDirectory();
+    await mkdir(path.join(directory, 'a/b/release'), { recursive: true });
+    const tree = createReleaseTree(path.join(directory, 'a/b/release'), () => false);
+    for (const [index, [link, target]] of Object.entries(links).entries()) {
+      const from = path.join(directory, `link-${index}`);
+      await symlink(target, from);
+      await tree.place(from, link, 'component:hostile');
+    }
+    const file = path.join(directory, 'file');
+    await writeFile(file, 'content');
+    return { tree, file };
+  }
+
+  it('places nothing through a link, wherever it leads', async () => {
+    // Each of these stays inside by itself; together they lead two levels up.
+    const { tree, file } = await treeWith({ 'x/y': '.', 'x/z': 'y/y/../../..', q: 'x/z' });
+    await tree.place(file, 'q/owned', 'component:hostile');
+    await tree.place(file, 'x/z/owned', 'component:hostile');
+    expect(() => tree.finish()).toThrow('no place in the release');
+    expect(await readdir(path.join(tree.root, '../..'))).toEqual(['b']);
+    expect(await readdir(path.join(tree.root, '..'))).toEqual(['release']);
+  });
+
+  it('has no links that lead out of it together', async () => {
+    const { tree } = await treeWith({ 'x/y': '.', 'x/z': 'y/y/../../..' });
+    expect(() => tree.finish()).toThrow(KsbundleError);
   });
 });
