@@ -1,11 +1,15 @@
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Emit } from '../domain/events.ts';
 import { runConfined, type Confinement } from '../io/confinement.ts';
 
 export interface RehearsalOptions {
   /** The release directory, complete. */
   readonly root: string;
+  /** Whether it is for machines of another architecture, on which its Python may not run. */
+  readonly isForeign: boolean;
   readonly confinement: Confinement;
+  readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -14,9 +18,15 @@ const HOST_UNFIT = 3;
 
 /**
  * Has the release's own installer, on the release's own Python, load its product and render everything with the defaults of its answers;
- * it writes nothing. Throws `KSB_RELEASE_UNUSABLE` with what the installer said, if it gets no further than that.
+ * it writes nothing. Where it is for another machine and does not run here, a warning says so. Throws `KSB_RELEASE_UNUSABLE` with what the installer said, if it gets no further than that.
  */
-export async function rehearseInstall({ root, confinement, signal }: RehearsalOptions): Promise<void> {
+export async function rehearseInstall({
+  root,
+  isForeign,
+  confinement,
+  emit,
+  signal,
+}: RehearsalOptions): Promise<void> {
   const command = {
     argv: [path.join(root, 'bin/python3'), '-I', '-B', path.join(root, 'init/installer'), 'plan'],
     environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
@@ -26,6 +36,13 @@ export async function rehearseInstall({ root, confinement, signal }: RehearsalOp
   const result = await runConfined(confinement, command, { signal });
   signal?.throwIfAborted();
   if (result.exitCode === 0 || result.exitCode === HOST_UNFIT) return;
+  if (isForeign) {
+    emit({
+      type: 'warning',
+      message: 'whether the release can be installed is not known: it is for another machine than this one',
+    });
+    return;
+  }
   throw new KsbundleError({
     code: 'KSB_RELEASE_UNUSABLE',
     exitCode: ExitCode.failed,

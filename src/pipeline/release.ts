@@ -25,7 +25,7 @@ import { linkedEmbeds, mergeEmbeds, publishedEmbeds } from './embeds.ts';
 import { materialsOf } from './materials.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
-import { componentNames, type LockedSubject } from './sources.ts';
+import { buildArchitecture, componentNames, type LockedSubject } from './sources.ts';
 
 export interface MadeRelease {
   readonly tarball: StoredContent;
@@ -119,7 +119,14 @@ export async function makeRelease(
           ),
         },
       },
-      check: () => rehearseInstall({ root: directory, confinement, signal }),
+      check: () =>
+        rehearseInstall({
+          root: directory,
+          isForeign: context.platform.arch !== buildArchitecture(),
+          confinement,
+          emit,
+          signal,
+        }),
       signal,
     });
     const tarball = await context.store.addFile(packed.tarball, packed.sha256);

@@ -1,14 +1,17 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { rehearseInstall } from '../../src/assemble/rehearse.ts';
 import { findConfinement } from '../../src/host/confinement.ts';
+import type { Event } from '../../src/domain/events.ts';
 import { unpackArchive } from '../../src/io/archive.ts';
 import type { Confinement } from '../../src/io/confinement.ts';
 import { listTree, removeTree } from '../../src/io/files.ts';
 import { tarball } from './support/bundle.ts';
 
+const events: Event[] = [];
+const emit = (event: Event): void => void events.push(event);
 let root: string;
 let confinement: Confinement;
 
@@ -30,13 +33,13 @@ async function change(name: string, edit: (text: string) => string): Promise<voi
 
 it('a sound release plans its defaults, and writes nothing', async () => {
   const before = await listTree(root);
-  await rehearseInstall({ root, confinement });
+  await rehearseInstall({ root, isForeign: false, confinement, emit });
   expect(await listTree(root)).toEqual(before);
 });
 
 it('a template that asks for what no answer gives ends the build with what the installer said', async () => {
   await change('init/keystone/templates/httpd.conf', (text) => text.replaceAll('@{', '@{nowhere_'));
-  await expect(rehearseInstall({ root, confinement })).rejects.toMatchObject({
+  await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: {
       code: 'KSB_RELEASE_UNUSABLE',
       exitCode: 1,
@@ -45,13 +48,25 @@ it('a template that asks for what no answer gives ends the build with what the i
   });
 });
 
+it('a Python for another machine is passed over, aloud', async () => {
+  const python = path.join(root, 'bin/python3');
+  await rename(python, `${python}.kept`);
+  onTestFinished(() => rename(`${python}.kept`, python));
+  // The first bytes of a program for a machine that there is none of.
+  await writeFile(python, Buffer.concat([Buffer.from('\x7fELF\x02\x01\x01'), Buffer.alloc(57, 0xfe)]), {
+    mode: 0o755,
+  });
+  await rehearseInstall({ root, isForeign: true, confinement, emit });
+  expect(events).toMatchObject([{ type: 'warning', message: expect.stringContaining('not known') }]);
+});
+
 it('so does a package that does not load, or is not there', async () => {
   await change('init/keystone/__init__.py', (text) => `${text}\nimport nonsense\n`);
-  await expect(rehearseInstall({ root, confinement })).rejects.toMatchObject({
+  await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: { code: 'KSB_RELEASE_UNUSABLE' },
   });
   await rm(path.join(root, 'init/keystone/__init__.py'));
-  await expect(rehearseInstall({ root, confinement })).rejects.toMatchObject({
+  await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: { code: 'KSB_RELEASE_UNUSABLE' },
   });
 });
