@@ -3,6 +3,7 @@ import { lstat, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import fse from 'fs-extra';
 import { sha256, type Sha256 } from '../domain/digest.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { ifThere } from './if-there.ts';
 
 export interface TreeEntry {
@@ -145,7 +146,17 @@ export async function copyFile(from: string, to: string): Promise<void> {
   await fse.copy(from, to, { errorOnExist: true, overwrite: false });
 }
 
-/** Moves everything below `from` into the tree `to`, whose directories it shares; a file or a link that is there already throws. */
+function occupied(target: string): KsbundleError {
+  return new KsbundleError({
+    code: 'KSB_MERGE_CLASH',
+    exitCode: ExitCode.failed,
+    message: `${target} is there already`,
+    why: 'two components install it, or one installs below a link of another',
+    hint: 'change what the steps of one of them install',
+  });
+}
+
+/** Moves everything below `from` into the tree `to`, whose directories it shares; a file or a link that is there already throws `KSB_MERGE_CLASH`. */
 export async function mergeTree(from: string, to: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const source = path.join(from, entry.name);
@@ -153,6 +164,6 @@ export async function mergeTree(from: string, to: string): Promise<void> {
     const there = await ifThere(lstat(target));
     if (there === undefined) await rename(source, target);
     else if (entry.isDirectory() && there.isDirectory()) await mergeTree(source, target);
-    else throw new Error(`${target} is there already`);
+    else throw occupied(target);
   }
 }
