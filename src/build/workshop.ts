@@ -67,6 +67,8 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
       ),
     }),
   );
+  // What a step may write to must be there.
+  await mkdir(path.join(prepared, 'cache'), { recursive: true });
   const linked = await linkTools(work, tools);
   const readable = [prepared, linked, ...(await directoriesOf(tools.map((tool) => tool.path)))];
   return { toolchain: prepared, tools: linked, confinement: options.confinement, readable };

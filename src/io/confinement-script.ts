@@ -24,6 +24,10 @@ while [ "$1" != -- ]; do
 done
 shift
 show() {
+  [ -e "$1" ] || {
+    echo "there is no $1" >&2
+    exit 1
+  }
   if [ -d "$1" ]; then
     mkdir -p ".$1"
   else

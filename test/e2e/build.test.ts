@@ -1,32 +1,35 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Timeline } from '../../src/domain/timeline.ts';
-import { exists, hashFile, listTree, removeTree } from '../../src/io/files.ts';
+import { exists, hashFile, listTree } from '../../src/io/files.ts';
 import { ksbundle, startKsbundle } from './support/cli.ts';
 import { makeTinyBundle, type TinyBundle } from './support/tiny-bundle.ts';
 
-let gate: string;
+/** Names the gate in the step's command. */
+const MARK = `gate-${randomUUID()}`;
 
-beforeEach(async () => {
-  gate = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-gate-'));
-});
-afterEach(() => removeTree(gate));
+/** A build step that says that it runs and goes on when it may, in the one directory that steps see and that outlives them. */
+const GATED = `: ${MARK}
+touch "$ZIG_GLOBAL_CACHE_DIR/started"
+while [ ! -e "$ZIG_GLOBAL_CACHE_DIR/open" ]; do sleep 0.05; done`;
 
-/** A build step that says that it runs and goes on when it may. */
-function gated(): string {
-  return `touch '${gate}/started'\nwhile [ ! -e '${gate}/open' ]; do sleep 0.05; done`;
+async function gateOf({ cache }: TinyBundle): Promise<string> {
+  const [toolchain = 'none'] = await readdir(path.join(cache, 'toolchains')).catch(() => []);
+  return path.join(cache, 'toolchains', toolchain, 'cache');
 }
 
-async function waitForStep(): Promise<void> {
-  await expect.poll(() => exists(`${gate}/started`), { timeout: 60_000 }).toBe(true);
+async function waitForStep(tiny: TinyBundle): Promise<void> {
+  await expect
+    .poll(async () => exists(path.join(await gateOf(tiny), 'started')), { timeout: 60_000 })
+    .toBe(true);
 }
 
-async function openGate(): Promise<void> {
-  await writeFile(`${gate}/open`, '');
+async function openGate(tiny: TinyBundle): Promise<void> {
+  await writeFile(path.join(await gateOf(tiny), 'open'), '');
 }
 
 describe('ksbundle build', () => {
@@ -60,10 +63,11 @@ describe('ksbundle build', () => {
   });
 
   it('does no harm to a second one at the same time', async () => {
-    const { build, tarball } = await makeTinyBundle({ script: gated() });
+    const tiny = await makeTinyBundle({ script: GATED });
+    const { build, tarball } = tiny;
     const both = Promise.all([ksbundle(build), ksbundle(build)]);
-    await waitForStep();
-    await openGate();
+    await waitForStep(tiny);
+    await openGate(tiny);
     for (const result of await both) expect(result).toMatchObject({ exitCode: 0, stdout: tarball });
     expect(await ksbundle(['verify', tarball])).toMatchObject({ exitCode: 0 });
   });
@@ -95,9 +99,9 @@ describe('ksbundle build', () => {
   });
 
   it('ends on Ctrl-C with everything it started, and the next run goes on', async () => {
-    const tiny = await makeTinyBundle({ script: gated() });
+    const tiny = await makeTinyBundle({ script: GATED });
     const child = startKsbundle(tiny.build);
-    await waitForStep();
+    await waitForStep(tiny);
     expect(await stepProcesses()).not.toEqual([]);
     process.kill(-pidOf(child), 'SIGINT');
     expect(await once(child, 'exit')).toEqual([130, null]);
@@ -107,9 +111,9 @@ describe('ksbundle build', () => {
   });
 
   it('goes on after it was killed in the middle', async () => {
-    const tiny = await makeTinyBundle({ script: gated() });
+    const tiny = await makeTinyBundle({ script: GATED });
     const child = startKsbundle(tiny.build);
-    await waitForStep();
+    await waitForStep(tiny);
     child.kill('SIGKILL');
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
     await expectNothingHalfDone(tiny);
@@ -117,8 +121,9 @@ describe('ksbundle build', () => {
   });
 });
 
-async function expectToGoOn({ build, tarball }: TinyBundle): Promise<void> {
-  await openGate();
+async function expectToGoOn(tiny: TinyBundle): Promise<void> {
+  const { build, tarball } = tiny;
+  await openGate(tiny);
   expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
   expect(await ksbundle(['verify', tarball])).toMatchObject({ exitCode: 0 });
 }
@@ -147,7 +152,7 @@ async function stepProcesses(): Promise<string[]> {
   const found: string[] = [];
   for (const pid of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
     const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (command.includes(`${gate}/open`)) found.push(command);
+    if (command.includes(MARK)) found.push(command);
   }
   return found;
 }
