@@ -1,4 +1,4 @@
-"""Entry point: `bin/python3 -I -B init/installer ARGUMENTS`, as init/bootstrap.sh runs it."""
+"""Entry point: `bin/python3 -I -S -B init/installer ARGUMENTS`, as init/bootstrap.sh runs it."""
 
 import os
 import sys

@@ -28,7 +28,7 @@ export async function rehearseInstall({
   signal,
 }: RehearsalOptions): Promise<void> {
   const command = {
-    argv: [path.join(root, 'bin/python3'), '-I', '-B', path.join(root, 'init/installer'), 'plan'],
+    argv: [path.join(root, 'bin/python3'), '-I', '-S', '-B', path.join(root, 'init/installer'), 'plan'],
     environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
     directory: root,
     view: { readable: [root], writable: [] },
