@@ -1,0 +1,68 @@
+"""What root makes of answers that the service's account may have written."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+import unittest
+from collections.abc import Iterator
+from typing import Any
+
+import keystone_site
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+class ClientTest(keystone_site.KeystoneSiteTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.client: Any = sys.modules["bundle_product.client"]
+
+    @contextlib.contextmanager
+    def answering(self, first: bytes, again: bytes = b"", pause: float = 0) -> Iterator[str]:
+        """Serves one client: `first`, then `again` without end, with a pause before each. Yields the URL."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def serve() -> None:
+                connection, _ = server.accept()
+                with contextlib.suppress(OSError), connection:
+                    connection.recv(65536)
+                    connection.sendall(first)
+                    while again:
+                        time.sleep(pause)
+                        connection.sendall(again)
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/v3"
+            thread.join()
+
+    def test_an_answer_that_never_ends_is_given_up(self) -> None:
+        for first, again, pause in (
+            (HEAD, b"x", 0.05),
+            (HEAD + b"\r\n", b"x", 0.05),
+            (HEAD + b"\r\n", b"x" * 65536, 0),
+            (HEAD, b"Name: value\r\n", 0.01),
+        ):
+            with (
+                self.subTest(first=first, again=again[:9]),
+                self.answering(first, again, pause) as url,
+                self.assertRaises(OSError),
+            ):
+                self.client.request(self.site(), "GET", url, seconds=0.5)
+
+    def test_an_answer_leads_nowhere_else(self) -> None:
+        with self.answering(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n") as url:
+            answer = self.client.request(self.site(), "GET", url, seconds=5)
+        self.assertEqual(answer.status, 302)
+
+    def test_a_whole_answer_is_taken(self) -> None:
+        with self.answering(HEAD + b"Content-Length: 2\r\n\r\nok") as url:
+            self.assertEqual(self.client.request(self.site(), "GET", url, seconds=5).body, b"ok")
+
+
+if __name__ == "__main__":
+    unittest.main()
