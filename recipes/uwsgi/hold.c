@@ -207,6 +207,8 @@ static void hold_hand_over_next(void) {
 static ssize_t hold_wait(struct corerouter_peer *main_peer) {
 	struct http_session *hr = (struct http_session *) main_peer->session;
 	if (uwsgi_cr_set_hooks(main_peer, NULL, NULL)) return -1;
+	/* A client that has said all may close its half, or go on with what nobody reads. */
+	main_peer->disabled = 1;
 	hold_enter(main_peer, WAITING, uhttp.cr.socket_timeout);
 	hr->hold_before = last_waiting;
 	if (last_waiting) last_waiting->hold_after = hr; else first_waiting = hr;

@@ -169,6 +169,17 @@ describe.skipIf(lacking !== undefined)(
           }
         });
 
+        it('answers who closes its half of the connection behind a request', async () => {
+          const requests = [`GET /v3 HTTP/1.1\r\nHost: ${ADDRESS}:5000\r\n\r\n`];
+          const [answer] = await client<string[]>('raw-http.mjs', {
+            origin,
+            ca: certificate,
+            requests,
+            closes: true,
+          });
+          expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+        });
+
         it('refuses what is no HTTP, and takes a body in chunks', async () => {
           const host = `Host: ${ADDRESS}:5000\r\n`;
           const get = (fields: string): string => `GET /v3 HTTP/1.1\r\n${fields}\r\n`;

@@ -1,6 +1,6 @@
-// Sends bytes as they are. Reads {"origin", "ca", "requests": ["…", …]} from standard input, each request as Latin-1, sends
+// Sends bytes as they are. Reads {"origin", "ca", "requests": ["…", …], "closes"} from standard input, each request as Latin-1, sends
 // each on a connection of its own, and prints for each what the server said until it closed the connection or said nothing
-// more for a while, as a JSON array. Plain JavaScript, because Node 20 runs it in another network namespace.
+// more for a while, as a JSON array. With `closes` nothing can follow a request. Plain JavaScript, because Node 20 runs it in another network namespace.
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import tls from 'node:tls';
@@ -9,7 +9,7 @@ import tls from 'node:tls';
 const QUIET = 500;
 const LONGEST = 30_000;
 
-const { origin, ca, requests } = JSON.parse(await text(process.stdin));
+const { origin, ca, requests, closes = false } = JSON.parse(await text(process.stdin));
 const url = new URL(origin);
 const address = { host: url.hostname.replaceAll(/[[\]]/g, ''), port: Number(url.port) };
 
@@ -28,7 +28,9 @@ function send(request) {
     });
     socket.on('end', done).on('close', done);
     socket.on('error', () => undefined);
-    socket.write(Buffer.from(request, 'latin1'));
+    const bytes = Buffer.from(request, 'latin1');
+    if (closes) socket.end(bytes);
+    else socket.write(bytes);
   });
 }
 
