@@ -176,7 +176,7 @@ describe.skipIf(lacking !== undefined)(
         [/^keys(?:\/fernet|\/credential)?$/, '700 ident:ident d'],
         [/^keys\/(?:fernet|credential)\/\d+$/, '600 ident:ident f'],
         [/^etc(?:\/keystone\.conf\.d|\/domains)?$/, '750 root:ident d'],
-        [/^etc\/[^/]+\.(?:conf|wsgi)$/, '640 root:ident f'],
+        [/^etc\/[^/]+\.(?:conf|json|wsgi)$/, '640 root:ident f'],
         [/^data$/, '700 ident:ident d'],
         [/^data\/keystone\.db$/, '640 ident:ident f'],
         [/^log(?:\/keystone)?$/, '750 ident:ident d'],
