@@ -24,6 +24,7 @@ export const pipeline = {
   whyName: lazily(async () => (await import('./pipeline/lock.ts')).whyName),
   rebuildFile: lazily(async () => (await import('./pipeline/rebuild.ts')).rebuildFile),
   listRecipes: lazily(async () => (await import('./pipeline/recipes.ts')).listRecipes),
+  writeDossier: lazily(async () => (await import('./pipeline/dossier.ts')).writeDossier),
   writeReport: lazily(async () => (await import('./pipeline/report.ts')).writeReport),
   signFile: lazily(async () => (await import('./pipeline/sign.ts')).signFile),
   fetchBundle: lazily(async () => (await import('./pipeline/sources.ts')).fetchBundle),

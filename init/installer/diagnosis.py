@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import clock, place, ports, service, space
+from . import clock, place, ports, service, space, support_period
 from .errors import Problem
 from .managers import Manager, manager_of
 from .processes import Daemon
@@ -36,7 +36,12 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
 
 def find_worries(session: Session, site: Site) -> list[Problem]:
     """What will be wrong soon."""
-    return [*clock.warn(), *space.warn(space.volumes(site.instance)), *session.product.expiring(site)]
+    return [
+        *clock.warn(),
+        *support_period.warn(site.release),
+        *space.warn(space.volumes(site.instance)),
+        *session.product.expiring(site),
+    ]
 
 
 def _check_daemons(session: Session, site: Site, manager: Manager) -> Iterator[Problem]:

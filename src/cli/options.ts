@@ -124,6 +124,12 @@ export const OPTIONS = {
     completes: 'file',
     help: 'write a page about the tarball, which needs no network to be read',
   },
+  cra: {
+    kind: 'value',
+    metavar: 'FILE',
+    completes: 'file',
+    help: 'write what the release says for technical documentation under the EU Cyber Resilience Act, as Markdown',
+  },
   'passphrase-file': {
     kind: 'value',
     metavar: 'FILE',

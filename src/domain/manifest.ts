@@ -1,5 +1,6 @@
 import type { Statement } from './advisories/vex.ts';
 import type { Sha256 } from './digest.ts';
+import type { Support } from './recipe.ts';
 
 /** Names in every release that describe the rest. */
 export const MANIFEST_FILE = 'manifest.json';
@@ -32,6 +33,8 @@ export interface ManifestFile {
   /** Bytes. */
   readonly size: number;
   readonly sha256: Sha256;
+  /** Of programs and libraries (ELF); absent in releases that were made before it was asked for. */
+  readonly sha512?: string;
 }
 
 export interface ManifestLink {
@@ -113,6 +116,8 @@ export interface ReleaseFacts {
   readonly wheels: readonly ManifestWheel[];
   /** Sorted by carrier, package URL; absent if there are none, and in releases that were made before they were looked for. */
   readonly embeds?: readonly Embedded[];
+  /** Who answers for it and how long; absent if the recipe does not say. */
+  readonly support?: Support;
   /** What its recipes state of published vulnerabilities, in their order; absent if they state nothing. */
   readonly vex?: readonly VexStatement[];
 }

@@ -218,6 +218,19 @@ export interface Launcher {
   readonly entryPoint: string;
 }
 
+/** Who answers for a bundle's releases and how long, as far as the recipe says. */
+export interface Support {
+  readonly manufacturer?: string;
+  /** Where vulnerabilities are reported: an https: or mailto: address. */
+  readonly contact?: string;
+  /** URL of the policy of coordinated disclosure. */
+  readonly disclosurePolicy?: string;
+  /** What the product is meant for. */
+  readonly purpose?: string;
+  /** Last day on which it gets security fixes, `2028-04-30`. */
+  readonly end?: string;
+}
+
 /** A product: components, Python distributions and an installer that ship as one tarball. */
 export interface Bundle {
   readonly kind: 'bundle';
@@ -236,6 +249,7 @@ export interface Bundle {
   /** Components that the bundle asks for. Their inputs are built too; each ships what its own `ship` says. */
   readonly components: readonly string[];
   readonly python: BundlePython;
+  readonly support: Support;
   readonly answers: readonly Answer[];
   /** Globs of release paths that do not ship. */
   readonly drop: readonly string[];

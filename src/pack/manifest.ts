@@ -1,8 +1,10 @@
-import { lstat, readlink } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, open, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { VEX_JUSTIFICATIONS, VEX_STATUSES } from '../domain/advisories/vex.ts';
 import { digestSchema } from '../domain/digest-schema.ts';
+import { isElf } from '../domain/elf/header.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import { hasControlCharacter, isInnerLink, isInnerPath } from '../domain/inner-path.ts';
 import {
@@ -78,7 +80,30 @@ async function describeFile(
   const file = path.join(directory, name);
   if (kind === 'symlink') return { path: name, part, target: await readlink(file) };
   const { size, mode } = await lstat(file);
-  return { path: name, part, mode: (mode & 0o100) === 0 ? '644' : '755', size, sha256: await hashFile(file) };
+  return {
+    path: name,
+    part,
+    mode: (mode & 0o100) === 0 ? '644' : '755',
+    size,
+    sha256: await hashFile(file),
+    ...((await isElfFile(file)) ? { sha512: await hashFile512(file) } : {}),
+  };
+}
+
+async function isElfFile(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4);
+    return isElf(buffer.subarray(0, bytesRead));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function hashFile512(file: string): Promise<string> {
+  return createHash('sha512')
+    .update(await readFile(file))
+    .digest('hex');
 }
 
 function problem(name: string, why: string): Problem {
@@ -111,6 +136,7 @@ const file = z.strictObject({
   mode: z.enum(['644', '755']),
   size: z.int(),
   sha256: digestSchema,
+  sha512: z.string().optional(),
 });
 const link = z
   .strictObject({ path: innerPath, part, target: z.string() })
@@ -163,6 +189,15 @@ const schema = z.object({
         reason: z.string().optional(),
       }),
     )
+    .optional(),
+  support: z
+    .object({
+      manufacturer: z.string().optional(),
+      contact: z.string().optional(),
+      disclosurePolicy: z.string().optional(),
+      purpose: z.string().optional(),
+      end: z.string().optional(),
+    })
     .optional(),
   vex: z
     .array(

@@ -53,6 +53,7 @@ export function releaseFacts(
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     wheels: wheels.map((wheel) => ({ ...wheel, requires: partsOf(required.get(wheel.name) ?? []) })),
     ...(embeds.length === 0 ? {} : { embeds }),
+    ...(Object.keys(bundle.support).length === 0 ? {} : { support: bundle.support }),
     ...(statements.length === 0 ? {} : { vex: statements }),
   };
 }

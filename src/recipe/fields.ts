@@ -110,6 +110,20 @@ export const url = text({
   },
 });
 
+/** A day, as ISO 8601 has it. */
+export const day = text({
+  code: 'bad-date',
+  expected: 'a day such as "2028-04-30"',
+  accepts: (value) => /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value)),
+});
+
+/** Where people reach somebody. */
+export const contact = text({
+  code: 'bad-contact',
+  expected: 'an https:// address, or a mailto: one, such as "mailto:security@example.org"',
+  accepts: (value) => isUrl(value) || /^mailto:[^\s@]+@[^\s@]+$/.test(value),
+});
+
 export const cpe = text({
   code: 'bad-cpe',
   expected: 'a CPE 2.3 name without version, such as "cpe:2.3:a:openssl:openssl"',

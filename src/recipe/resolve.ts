@@ -17,6 +17,7 @@ import type {
   RecipeSet,
   Source,
   Step,
+  Support,
   Tool,
   Toolchain,
 } from '../domain/recipe.ts';
@@ -129,7 +130,10 @@ async function resolveBundle(written: WrittenBundle, document: Document): Promis
 function earlierVersion(newest: WrittenBundle, earlier: WrittenBundle['earlier'][number]): WrittenBundle {
   const { name, version, revision, requirements, constraints = newest.python.constraints } = earlier;
   const python = { ...newest.python, requirements, constraints };
-  return { ...newest, name, version, revision, 'upgrade-from': earlier['upgrade-from'], python };
+  const { end: _, ...rest } = newest.support;
+  const end = earlier['support-end'];
+  const support = { ...rest, ...(end === undefined ? {} : { end }) };
+  return { ...newest, name, version, revision, 'upgrade-from': earlier['upgrade-from'], python, support };
 }
 
 async function resolveVersion(written: WrittenBundle, product: string, document: Document): Promise<Bundle> {
@@ -155,6 +159,7 @@ async function resolveVersion(written: WrittenBundle, product: string, document:
       })),
       precompile: python.precompile,
     },
+    support: resolveSupport(written.support),
     answers: written.answer.map(resolveAnswer),
     drop: written.drop,
     exceptions: written.exception.map(resolveException),
@@ -256,6 +261,12 @@ function resolveStatement({ justification, ...rest }: WrittenStatement): Stateme
 
 function resolveEmbed({ cpe, ...rest }: WrittenComponent['embeds'][number]): DeclaredEmbed {
   return { ...rest, ...(cpe === undefined ? {} : { cpe }) };
+}
+
+function resolveSupport({ 'disclosure-policy': policy, ...written }: WrittenBundle['support']): Support {
+  return Object.fromEntries(
+    Object.entries({ ...written, disclosurePolicy: policy }).filter(([, value]) => value !== undefined),
+  );
 }
 
 function resolveAnswer(written: WrittenBundle['answer'][number]): Answer {

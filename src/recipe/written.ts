@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { VEX_JUSTIFICATIONS, VEX_STATUSES } from '../domain/advisories/vex.ts';
 import { ANSWER_TYPES } from '../domain/recipe.ts';
 import * as field from './fields.ts';
+import { embedded, statement, support, supportEnd } from './written-facts.ts';
 
 /*
  * Recipes as people write them: TOML with kebab-case keys, and defaults where a key may be left out. The descriptions
@@ -67,30 +67,6 @@ const exception = z.strictObject({
   reason: field.sentence.describe('why the finding is there'),
   override: field.sentence.describe('what makes it harmless at run time'),
 });
-
-const statement = {
-  vulnerability: field.vulnerability.describe(
-    'any name of the vulnerability: its CVE, or that of a database',
-  ),
-  status: z.enum(VEX_STATUSES).default('not_affected').describe('what is stated, in the words of OpenVEX'),
-  justification: z
-    .enum(VEX_JUSTIFICATIONS)
-    .optional()
-    .describe('why it is not affected, in the words of OpenVEX; needed for that, and only for that'),
-  reason: field.sentence.describe('why, in words'),
-};
-
-const embedded = {
-  packages: z
-    .array(field.purl)
-    .min(1)
-    .describe('package URLs of the code of others that its files have in them'),
-  license: field.license.describe('SPDX licence expression of each of them'),
-  cpe: field.cpe
-    .optional()
-    .describe('CPE 2.3 name without version, if NVD has one that ksbundle does not know; for one package'),
-  reason: field.sentence.describe('how that is known'),
-};
 
 const architecture = z.strictObject({
   environment: field.environment.default({}).describe('environment added to [build] environment'),
@@ -224,6 +200,7 @@ const earlier = z.strictObject({
   constraints: field.innerPath
     .optional()
     .describe("its pip constraints file beside the recipe; default: the bundle's"),
+  'support-end': supportEnd,
 });
 
 export const bundleSchema = z
@@ -278,6 +255,7 @@ export const bundleSchema = z
           ),
       })
       .describe('the Python part'),
+    support,
     answer: z.array(answer).default([]).describe('values that the person who installs may give'),
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),

@@ -48,6 +48,7 @@ export function makeBundle(
     license: 'MIT',
     summary: 'a bundle for tests',
     components: ['cpython'],
+    support: {},
     answers: [],
     drop: [],
     exceptions: [],

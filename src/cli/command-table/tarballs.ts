@@ -76,7 +76,7 @@ export const TARBALLS: readonly CommandSpec[] = [
     name: 'inspect',
     summary: 'show what is inside a tarball: components, versions, licences, sizes',
     positionals: [FILE],
-    options: [...RECIPE_OPTIONS, 'sbom', 'vex', 'html', 'advisories', 'max-age'],
+    options: [...RECIPE_OPTIONS, 'sbom', 'vex', 'html', 'cra', 'advisories', 'max-age'],
     examples: [
       { command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --json', does: 'the same for programs' },
       {

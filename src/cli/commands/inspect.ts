@@ -11,7 +11,7 @@ import { pathOption } from './path-option.ts';
 export const run: RunCommand = async (call) => {
   const format = SBOM_FORMATS.find((name) => name === call.flags.sbom);
   const { flags } = call;
-  const asked = (['sbom', 'vex', 'html'] as const).filter(
+  const asked = (['sbom', 'vex', 'html', 'cra'] as const).filter(
     (name) => flags[name] !== undefined && flags[name] !== false,
   );
   if (asked.length > 1)
@@ -33,6 +33,11 @@ export const run: RunCommand = async (call) => {
       format === undefined ? call.pipeline.readVex(file) : call.pipeline.readSbom(file, format),
     );
     return { data: JSON.parse(text), lines: visibleInJson(text).trimEnd().split('\n') };
+  }
+  const dossier = pathOption(call, 'cra');
+  if (dossier !== undefined) {
+    const written = await withInputFile(call, (file) => call.pipeline.writeDossier(file, dossier));
+    return { data: written, lines: [written.page] };
   }
   if (page !== undefined) {
     const { context } = await call.open();

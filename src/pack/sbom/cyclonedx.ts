@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module';
+import { basename } from 'node:path/posix';
 import type { Sha256 } from '../../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { isLicense } from '../../domain/license.ts';
-import type { Manifest, Part } from '../../domain/manifest.ts';
+import type { Manifest, ManifestFile, Part } from '../../domain/manifest.ts';
+import type { Support } from '../../domain/recipe.ts';
 import { takeInventory, uuidOf, type EmbeddedItem, type Item } from './inventory.ts';
 
 const BUNDLE: Part = 'bundle';
@@ -13,7 +15,16 @@ const BUNDLE: Part = 'bundle';
  */
 export function formatCycloneDx(manifest: Manifest): string {
   const { items, digest } = takeInventory(manifest);
-  const { bundle, version, revision, license, summary, platform, floor, toolchain } = manifest;
+  const { bundle, version, revision, license, summary, platform, floor, toolchain, support = {} } = manifest;
+  const { contact, disclosurePolicy } = support;
+  const references = [
+    ...(contact === undefined ? [] : [{ type: 'security-contact', url: contact }]),
+    ...(disclosurePolicy === undefined
+      ? []
+      : [
+          { type: 'other', url: disclosurePolicy, comment: 'policy of coordinated vulnerability disclosure' },
+        ]),
+  ];
   const document = {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
     bomFormat: 'CycloneDX',
@@ -23,6 +34,7 @@ export function formatCycloneDx(manifest: Manifest): string {
     metadata: {
       timestamp: new Date(SOURCE_DATE_EPOCH * 1000).toISOString().replace('.000', ''),
       tools: { components: [{ type: 'application', name: 'ksbundle' }] },
+      ...(support.manufacturer === undefined ? {} : { manufacturer: creatorOf(support) }),
       component: {
         type: 'application',
         'bom-ref': BUNDLE,
@@ -30,7 +42,9 @@ export function formatCycloneDx(manifest: Manifest): string {
         version: `${version}-${revision}`,
         description: summary,
         licenses: licensesOf(license),
-        properties: properties({ platform, glibc: floor }),
+        ...(support.manufacturer === undefined ? {} : { manufacturer: creatorOf(support) }),
+        ...(references.length === 0 ? {} : { externalReferences: references }),
+        properties: properties({ platform, glibc: floor, 'support-end': support.end }),
       },
     },
     components: [
@@ -73,6 +87,7 @@ function componentOf(item: Item): object {
     linkedIn,
     bills,
     embedded,
+    files,
   } = item;
   const isWheel = part.startsWith('wheel:');
   const references = [
@@ -82,6 +97,7 @@ function componentOf(item: Item): object {
       : [{ type: 'vcs', url: repository.url, comment: `tag ${repository.tag}` }]),
     ...bills.map(({ path, sha256 }) => reference('bom', { file: path, sha256 })),
   ];
+  const inside = [...embedded.map(embeddedComponent), ...files.map(fileComponent)];
   const facts = properties({ recipe, linkage: linkedIn ? 'static' : undefined });
   return {
     type: kind === 'program' ? 'application' : 'library',
@@ -94,7 +110,35 @@ function componentOf(item: Item): object {
     purl,
     ...(references.length === 0 ? {} : { externalReferences: references }),
     ...(facts.length === 0 ? {} : { properties: facts }),
-    ...(embedded.length === 0 ? {} : { components: embedded.map(embeddedComponent) }),
+    ...(inside.length === 0 ? {} : { components: inside }),
+  };
+}
+
+/** A program or library, with what BSI TR-03183-2 (2.0, section 5.2.2) asks of each file, in its own taxonomy of properties. */
+function fileComponent({ path: file, sha256, sha512 }: ManifestFile): object {
+  return {
+    type: 'file',
+    'bom-ref': `file:${file}`,
+    name: basename(file),
+    hashes: [hashOf(sha256), ...(sha512 === undefined ? [] : [{ alg: 'SHA-512', content: sha512 }])],
+    properties: [
+      { name: 'bsi:component:filename', value: file },
+      { name: 'bsi:component:executable', value: 'executable' },
+      { name: 'bsi:component:archive', value: 'no archive' },
+      { name: 'bsi:component:structured', value: 'structured' },
+    ],
+  };
+}
+
+/** Who answers for the release, as CycloneDX has it; nothing where nobody says. */
+function creatorOf({ manufacturer, contact }: Support): object {
+  if (manufacturer === undefined) return {};
+  const address = contact?.replace(/^mailto:/u, '');
+  const reached = address === undefined || address === contact ? {} : { contact: [{ email: address }] };
+  return {
+    name: manufacturer,
+    ...(address === contact && contact !== undefined ? { url: [contact] } : {}),
+    ...reached,
   };
 }
 

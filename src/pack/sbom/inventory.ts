@@ -36,6 +36,8 @@ export interface Item {
   /** Release paths of bills of materials that came with it (PEP 770), with their digests. */
   readonly bills: readonly ManifestFile[];
   readonly embedded: readonly EmbeddedItem[];
+  /** Its programs and libraries. */
+  readonly files: readonly ManifestFile[];
 }
 
 /** Something inside a component or wheel. */
@@ -75,8 +77,9 @@ export function takeInventory(manifest: Manifest): Inventory {
   const bills = others.files
     .filter((file) => 'sha256' in file)
     .filter(({ path }) => PUBLISHER_BILL.test(path));
-  const stock = (part: Part): Pick<Item, 'part' | 'kind' | 'linkedIn' | 'bills' | 'embedded'> => ({
+  const stock = (part: Part): Pick<Item, 'part' | 'kind' | 'linkedIn' | 'bills' | 'embedded' | 'files'> => ({
     part,
+    files: others.files.flatMap((file) => ('sha512' in file && file.part === part ? [file] : [])),
     embedded: (manifest.embeds ?? []).filter(({ carrier }) => carrier === part).map(embeddedItem),
     bills: bills.filter((file) => file.part === part),
     kind: shipped.get(part) ?? 'library',

@@ -15,7 +15,7 @@ interface Relationship {
 /** The bill of materials of a release as SPDX 2.3 JSON; it depends on the release alone. */
 export function formatSpdx(manifest: Manifest): string {
   const { items, digest } = takeInventory(manifest);
-  const { bundle, version, revision, license, summary, toolchain } = manifest;
+  const { bundle, version, revision, license, summary, toolchain, support } = manifest;
   const name = `${bundle}-${version}-${revision}`;
   const embedded = items.flatMap((item) => item.embedded.map((each) => ({ within: item.part, ...each })));
   const licenses = collectLicenses(
@@ -31,7 +31,10 @@ export function formatSpdx(manifest: Manifest): string {
     documentNamespace: uuidOf(digest),
     creationInfo: {
       created: new Date(SOURCE_DATE_EPOCH * 1000).toISOString().replace('.000', ''),
-      creators: ['Tool: ksbundle'],
+      creators: [
+        'Tool: ksbundle',
+        ...(support?.manufacturer === undefined ? [] : [`Organization: ${support.manufacturer}`]),
+      ],
     },
     ...(licenses.own.length === 0 ? {} : { hasExtractedLicensingInfos: licenses.own }),
     packages: [

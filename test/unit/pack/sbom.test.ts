@@ -155,6 +155,51 @@ describe('CycloneDX', () => {
     expect(part('wheel:lib')).not.toHaveProperty('components');
   });
 
+  it('lists programs and libraries with path, SHA-256 and SHA-512, and who made the bill', () => {
+    const files = MANIFEST.files.map((file) =>
+      file.path === 'bin/python3' ? { ...file, sha512: '5'.repeat(128) } : file,
+    );
+    const support = { manufacturer: 'Example Ltd', contact: 'mailto:s@example.org', end: '2028-03-31' };
+    const made = JSON.parse(formatCycloneDx({ ...MANIFEST, files, support })) as Bill & {
+      readonly metadata: { readonly manufacturer: unknown; readonly component: unknown };
+    };
+    expect(made.components[0]?.['components']).toContainEqual({
+      type: 'file',
+      'bom-ref': 'file:bin/python3',
+      name: 'python3',
+      hashes: [
+        { alg: 'SHA-256', content: digest('1') },
+        { alg: 'SHA-512', content: '5'.repeat(128) },
+      ],
+      properties: [
+        { name: 'bsi:component:filename', value: 'bin/python3' },
+        { name: 'bsi:component:executable', value: 'executable' },
+        { name: 'bsi:component:archive', value: 'no archive' },
+        { name: 'bsi:component:structured', value: 'structured' },
+      ],
+    });
+    const manufacturer = { name: 'Example Ltd', contact: [{ email: 's@example.org' }] };
+    expect(made.metadata.manufacturer).toEqual(manufacturer);
+    expect(made.metadata.component).toMatchObject({
+      manufacturer,
+      externalReferences: [{ type: 'security-contact', url: 'mailto:s@example.org' }],
+      properties: expect.arrayContaining([{ name: 'ksbundle:support-end', value: '2028-03-31' }]) as unknown,
+    });
+  });
+
+  it('with all that is accepted by the official schema, too', async () => {
+    const support = {
+      manufacturer: 'Example Ltd',
+      contact: 'https://example.org/report',
+      disclosurePolicy: 'https://example.org/policy',
+    };
+    const files = MANIFEST.files.map((file) =>
+      'sha256' in file ? { ...file, sha512: '5'.repeat(128) } : file,
+    );
+    const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+    expect(await validator.validate(formatCycloneDx({ ...MANIFEST, files, support }))).toBeNull();
+  });
+
   it('tells what is linked in and what needs what', () => {
     expect(part('component:zlib')).toMatchObject({
       properties: expect.arrayContaining([{ name: 'ksbundle:linkage', value: 'static' }]) as unknown,

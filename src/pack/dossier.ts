@@ -1,0 +1,112 @@
+import { nameOfPart, SBOM_FILE, type Manifest } from '../domain/manifest.ts';
+import type { TarballIdentity } from './inspect.ts';
+import { listParts, takeInventory } from './sbom/inventory.ts';
+
+/*
+ * What a release says for the technical documentation that the EU Cyber Resilience Act, Regulation (EU) 2024/2847, asks for: its Annex VII, with
+ * what Annex II wants users to be told. ksbundle knows facts of the release; what only its manufacturer can say is left open by name.
+ */
+
+const OPEN = '**to be stated**';
+
+/** The dossier of a release tarball as Markdown. It depends on the tarball alone. */
+export function formatDossier(manifest: Manifest, identity: TarballIdentity): string {
+  const { bundle, version, revision, summary, platform, license, support = {} } = manifest;
+  const said = (value: string | undefined, key: string): string =>
+    value === undefined ? `${OPEN}: [support] ${key} of the bundle's recipe` : value;
+  const lines = [
+    `# ${inline(bundle)} ${inline(version)}-${revision}: technical documentation`,
+    '',
+    'Made by `ksbundle inspect --cra` from the release itself, in the order of Annex VII of Regulation (EU) 2024/2847.',
+    '',
+    '## 1. The product',
+    '',
+    ...table([
+      ['Name and version', `${bundle} ${version}, revision ${revision}`],
+      ['What it is', summary],
+      ['Intended purpose', said(support.purpose, 'purpose')],
+      ['Runs on', platform],
+      ['Licence', license],
+      ['Manufacturer', said(support.manufacturer, 'manufacturer')],
+      ['Tarball, SHA-256', identity.tarball],
+      ['Tarball without a signature, SHA-256', identity.unsigned],
+      ['Release id, SHA-256 of SHA256SUMS', identity.releaseId],
+      ['Information and instructions for the user (Annex II)', 'README, docs/bootstrap.md, this document'],
+    ]),
+    '## 2. Design, development, production and handling of vulnerabilities',
+    '',
+    ...table([
+      ['Design', 'docs/architecture.md, docs/security.md'],
+      ['Reporting of vulnerabilities', said(support.contact, 'contact')],
+      ['Policy of coordinated disclosure', said(support.disclosurePolicy, 'disclosure-policy')],
+      ['Software bill of materials', describeBill(manifest)],
+      ['Distribution of updates', 'a signed tarball, or a delta to it (docs/verification.md, docs/delta.md)'],
+      [
+        'Production',
+        'from pinned sources, reproducible byte for byte: `ksbundle rebuild` (docs/verification.md)',
+      ],
+    ]),
+    '## 3. Assessment of cybersecurity risks',
+    '',
+    `${OPEN}: docs/security.md has the model, what is trusted and what is out of scope; the risks of a use are its manufacturer's to assess.`,
+    '',
+    '## 4. Support period',
+    '',
+    ...table([
+      ['Gets security fixes until', said(support.end, 'end')],
+      ['How that was determined (Article 13(8))', OPEN],
+    ]),
+    '## 5. Standards applied',
+    '',
+    ...table([
+      ['Bill of materials', 'CycloneDX 1.6 (in the release), SPDX 2.3; fields of BSI TR-03183-2'],
+      ['Provenance', 'in-toto Statement v1 with SLSA provenance v1'],
+      ['Statements of vulnerabilities', 'OpenVEX 0.2.0 (`ksbundle inspect --vex`)'],
+      ['Harmonised standards', OPEN],
+    ]),
+    '## 6. Reports of tests',
+    '',
+    ...table([
+      [
+        'Audit of the release',
+        '`ksbundle audit`: rules in docs/audit.md; it ran before the tarball was packed, and can be run again',
+      ],
+      ['Every byte, mode and link', '`ksbundle verify`'],
+      ['Known vulnerabilities', '`ksbundle audit --advisories`, with a database of the day'],
+    ]),
+    ...describeStatements(manifest),
+    '## 7. EU declaration of conformity',
+    '',
+    OPEN,
+    '',
+    '## 8. Bill of materials on request',
+    '',
+    'It is in every release: see 2.',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function describeBill(manifest: Manifest): string {
+  const parts = listParts(takeInventory(manifest)).length;
+  const file = manifest.files.find((each) => each.path === SBOM_FILE);
+  const digest = file !== undefined && 'sha256' in file ? `, SHA-256 ${file.sha256}` : '';
+  return `${SBOM_FILE} in the release${digest}: ${parts} parts, those inside others included`;
+}
+
+function describeStatements({ vex = [] }: Manifest): readonly string[] {
+  if (vex.length === 0) return ['No statement is made of a published vulnerability.', ''];
+  const rows = vex.map(({ part, vulnerability, status, justification, reason }) => [
+    `${vulnerability} in ${nameOfPart(part)}`,
+    `${[status, justification].filter((word) => word !== undefined).join(', ')}: ${reason}`,
+  ]);
+  return ['What is stated of published vulnerabilities:', '', ...table(rows)];
+}
+
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  return ['| | |', '| --- | --- |', ...rows.map((row) => `| ${row.map(inline).join(' | ')} |`), ''];
+}
+
+/** Text that stays on its line and in its cell. */
+function inline(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').replaceAll('|', String.raw`\|`);
+}
