@@ -3,17 +3,20 @@
 Every daemon is started with the instance's `run` directory as its working directory, and keeps it. That directory's
 inode is what a process of the instance is known by: no pid file can be stale, a reused pid is never mistaken for a
 daemon, workers whose parent was killed are found too, and a moved instance finds the daemons it had at its old
-place. Facts come from proc(5).
+place. It must also belong to whom that directory belongs: names and places are free to anybody, root's processes
+have them too, and root signals nobody but the service's account. Facts come from proc(5).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from . import files
@@ -60,6 +63,8 @@ class Process:
     name: str
     #: Path of the program, as the kernel knows it now; empty if it may not be read.
     program: str
+    #: Whose it is; None if it has rights of several users at once.
+    uid: int | None
 
     @property
     def is_main(self) -> bool:
@@ -68,7 +73,7 @@ class Process:
 
 
 def find_processes(run: str, names: Collection[str], former: str = "") -> list[Process]:
-    """Processes with one of the names whose working directory is `run`, by pid.
+    """Processes of the owner of `run`, with one of the names, whose working directory that is, by pid.
 
     `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
     and leaves processes in a directory that is gone.
@@ -85,7 +90,7 @@ def find_processes(run: str, names: Collection[str], former: str = "") -> list[P
             continue
         if lost or (directory.st_dev, directory.st_ino) == (wanted.st_dev, wanted.st_ino):
             process = read_process(pid)
-            if process is not None and process.name in names:
+            if process is not None and process.name in names and process.uid == wanted.st_uid:
                 found.append(process)
     return sorted(found, key=lambda process: process.pid)
 
@@ -104,13 +109,23 @@ def read_process(pid: int) -> Process | None:
         program = os.readlink(f"/proc/{pid}/exe")
     except OSError:
         program = ""
-    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), name, program)
+    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), name, program, _user(pid))
+
+
+def _user(pid: int) -> int | None:
+    """The owner of `/proc/PID` is no measure: that is root for whoever asks not to be looked at (PR_SET_DUMPABLE)."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            ids = next((line.split()[1:] for line in file if line.startswith("Uid:")), [])
+    except OSError:
+        return None
+    return int(ids[0]) if len(set(ids)) == 1 else None
 
 
 def is_alive(process: Process) -> bool:
     """Whether this very process, not another with its pid, still runs."""
     now = read_process(process.pid)
-    return now is not None and now.started == process.started
+    return now is not None and (now.started, now.uid) == (process.started, process.uid)
 
 
 def _pids() -> list[int]:
@@ -161,10 +176,10 @@ def stop(processes: Sequence[Process], seconds: float = 10) -> None:
     Workers whose daemon was killed wait for it in vain, and are killed at once. Raises NEEDS_PERSON if one stays.
     """
     mains = [process for process in processes if process.is_main]
-    _signal(mains, signal.SIGTERM)
+    _signal_all(mains, signal.SIGTERM)
     if mains and wait_until(lambda: not any(map(is_alive, processes)), seconds):
         return
-    _signal(processes, signal.SIGKILL)
+    _signal_all(processes, signal.SIGKILL)
     if not wait_until(lambda: not any(map(is_alive, processes)), 5):
         names = ", ".join(f"{process.name} ({process.pid})" for process in processes if is_alive(process))
         raise Failure(
@@ -173,14 +188,10 @@ def stop(processes: Sequence[Process], seconds: float = 10) -> None:
         )
 
 
-def _signal(processes: Sequence[Process], number: signal.Signals) -> None:
+def _signal_all(processes: Sequence[Process], number: signal.Signals) -> None:
     for process in processes:
-        if not is_alive(process):
-            continue
         try:
-            os.kill(process.pid, number)
-        except ProcessLookupError:
-            continue
+            send(process, number)
         except PermissionError as error:
             raise Failure(
                 Exit.PREFLIGHT,
@@ -190,6 +201,25 @@ def _signal(processes: Sequence[Process], number: signal.Signals) -> None:
                     hint="run bootstrap as the user who installed the instance",
                 ),
             ) from error
+
+
+def send(process: Process, number: signal.Signals) -> None:
+    """Signals this very process, if it still runs, and no other one that got its pid meanwhile."""
+    with suppress(ProcessLookupError):
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError as error:
+            # Linux before 5.3 knows no such descriptors, and a guard of the host may not.
+            if error.errno not in (errno.ENOSYS, errno.EPERM):
+                raise
+            if is_alive(process):
+                os.kill(process.pid, number)
+            return
+        try:
+            if is_alive(process):
+                signal.pidfd_send_signal(descriptor, number)
+        finally:
+            os.close(descriptor)
 
 
 class Patience:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -135,5 +134,5 @@ def _refused(site: Site, why: str, details: Sequence[str]) -> Failure:
 def reload(site: Site, daemon: Process, _changed: Collection[str]) -> bool:
     """httpd takes new files on SIGUSR1 and keeps its ports open: it opens new ones before it closes old ones."""
     former = [process for process in processes.find_processes(site.instance.run, {NAME}) if not process.is_main]
-    os.kill(daemon.pid, signal.SIGUSR1)
+    processes.send(daemon, signal.SIGUSR1)
     return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)

@@ -97,7 +97,7 @@ def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
         return False
     former = [process for process in processes.find_processes(site.instance.run, {NAME}) if not process.is_main]
     if {CONFIG, tls.CERTIFICATE, tls.KEY} & set(changed):
-        os.kill(daemon.pid, signal.SIGHUP)
+        processes.send(daemon, signal.SIGHUP)
     else:
         # Neither the router nor the processes that uWSGI forks for itself read Keystone's files.
         former = [process for process in former if _is_worker(process)]

@@ -1,4 +1,4 @@
-"""Which modules may open, name or change files by themselves, read from the syntax tree.
+"""Which modules may open, name or change files, or signal processes, by themselves, read from the syntax tree.
 
 An instance holds directories in which the service's account may put anything. What root does there is the business of
 the modules in `OWNERS`; all others use them. Where another module calls the host directly, `ALLOWED` says why that
@@ -50,7 +50,7 @@ _OS = (
 FORBIDDEN = {
     "open",
     "io.open",
-    *(f"os.{name}" for name in _OS),
+    *(f"os.{name}" for name in (*_OS, "kill", "killpg")),
     *(f"shutil.{name}" for name in ("copy", "copy2", "copyfile", "copytree", "move", "rmtree", "chown", "disk_usage")),
     *("glob.glob", "glob.iglob", "tarfile.open", "gzip.open", "sqlite3.connect", "socket.connect", "pathlib.Path"),
     *("tempfile.mkdtemp", "tempfile.mkstemp", "tempfile.TemporaryDirectory", "tempfile.NamedTemporaryFile"),
@@ -80,7 +80,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "installer/boot_time.py": {"open": _RELEASE, "glob.glob": "the host's settings"},
     "installer/capability.py": {"open": _PROC},
     "installer/cli.py": {"os.path.realpath": _RELEASE},
-    "installer/deputy.py": {"open": _PROC, "os.listdir": _PROC},
+    "installer/deputy.py": {"open": _PROC, "os.listdir": _PROC, "os.kill": "its own child"},
     "installer/host.py": {"open": _PROC, "os.path.exists": _PROC},
     "installer/install.py": {"os.path.realpath": _NAMES_ONLY},
     "installer/lock.py": {
@@ -104,7 +104,8 @@ ALLOWED: dict[str, dict[str, str]] = {
         "os.stat": _NAMES_ONLY,
         "os.statvfs": _NAMES_ONLY,
     },
-    "installer/processes.py": {"open": _PROC, "os.stat": _PROC, "os.readlink": _PROC, "os.listdir": _PROC},
+    "installer/processes.py": {"open": _PROC, "os.stat": _PROC, "os.readlink": _PROC, "os.listdir": _PROC}
+    | {"os.kill": "a process whose owner was looked at"},
     "installer/release.py": dict.fromkeys(
         ("open", "os.lstat", "os.scandir", "os.readlink", "os.path.exists", "os.path.realpath"), _RELEASE
     ),

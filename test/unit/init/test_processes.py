@@ -84,6 +84,16 @@ class ProcessTest(support.DirectoryTest):
         self.assertEqual(self.find(), [])
         child.communicate()
 
+    def test_only_processes_of_the_directorys_owner_are_ours(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("only root sees the processes of several users as its own")
+        self.spawn()
+        (found,) = self.find()
+        os.chown(self.run, 65534, 65534)
+        self.assertEqual(self.find(), [])
+        processes.stop([dataclasses.replace(found, uid=65534)])
+        self.assertTrue(processes.is_alive(found))
+
     def test_stop_ends_it_and_waits(self) -> None:
         child = self.spawn()
         processes.stop(self.find())
