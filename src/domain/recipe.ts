@@ -204,11 +204,15 @@ export const ANSWER_TYPES = [
 ] as const;
 export type AnswerType = (typeof ANSWER_TYPES)[number];
 
-/** A pin that departs from the constraints, and why. */
+/** A pin that departs from the constraints, why, and how it was found to work. */
 export interface Override {
   readonly distribution: string;
   readonly version: string;
   readonly reason: string;
+  /** What was run against that version. */
+  readonly test: string;
+  /** The day it was run, `YYYY-MM-DD`. */
+  readonly date: string;
 }
 
 /** A program in `bin/` that runs a Python entry point with the release's own interpreter. */

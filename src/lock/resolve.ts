@@ -81,11 +81,12 @@ function describeResolution(
   const overridden = new Set(python.overrides.map(({ distribution }) => normalizeDistribution(distribution)));
   return {
     requirements: lines([...python.requirements, ...built.keys()]),
-    // uv holds overrides to the constraints too, so a constraint that is overridden is left out.
-    constraints: lines(
-      constraints.split('\n').filter((line) => !overridden.has(requirementName(line) ?? '')),
-    ),
-    overrides: lines(python.overrides.map(({ distribution, version }) => `${distribution}==${version}`)),
+    // An override takes a constraint's place. What distributions require of each other holds: uv's own `--overrides`
+    // would silence that too, and ship what was never meant to run together.
+    constraints: lines([
+      ...constraints.split('\n').filter((line) => !overridden.has(requirementName(line) ?? '')),
+      ...python.overrides.map(({ distribution, version }) => `${distribution}==${version}`),
+    ]),
     excludes: lines(python.excludes.map(({ distribution }) => distribution)),
     preferences: lines(preferences(options)),
     built: [...built.keys()],

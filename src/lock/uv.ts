@@ -21,7 +21,6 @@ export interface Uv {
 export interface Resolution {
   readonly requirements: string;
   readonly constraints: string;
-  readonly overrides: string;
   readonly excludes: string;
   /** Pins to keep where the rest allows it. */
   readonly preferences: string;
@@ -65,7 +64,6 @@ export async function compileRequirements(
   const files = {
     'requirements.txt': resolution.requirements,
     'constraints.txt': resolution.constraints,
-    'overrides.txt': resolution.overrides,
     'excludes.txt': resolution.excludes,
     [output]: resolution.preferences,
   };
@@ -74,8 +72,6 @@ export async function compileRequirements(
     'requirements.txt',
     '--constraints',
     'constraints.txt',
-    '--overrides',
-    'overrides.txt',
     '--excludes',
     'excludes.txt',
     '--annotation-style',

@@ -10,6 +10,7 @@ import {
   DISTRIBUTION,
   FILE_NAME,
   isGlob,
+  isDay,
   isPattern,
   isRequirement,
   isUrl,
@@ -91,6 +92,13 @@ export const version = text({
   expected: 'dotted numbers with an optional suffix, such as "1.3.2" or "2.1.13-stable"',
   accepts: VERSION,
   correct: findVersion,
+});
+
+/** A day, as text: TOML's own dates would carry a time and a zone. */
+export const date = text({
+  code: 'bad-date',
+  expected: 'a day as year, month and day, such as "2026-11-29"',
+  accepts: isDay,
 });
 
 export const license = text({

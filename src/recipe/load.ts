@@ -5,6 +5,7 @@ import type { RecipeSet } from '../domain/recipe.ts';
 import { checkBundle } from './check-bundle.ts';
 import { checkComponent, checkPrebuilt } from './check-component.ts';
 import { checkFiles, checkInstaller, type NamedFile } from './check-files.ts';
+import { checkOverrides } from './check-overrides.ts';
 import { checkSet, type SoundRecipe } from './check-set.ts';
 import { readDocuments, type Document, type Unreadable } from './document.ts';
 import { checkForm } from './form.ts';
@@ -75,6 +76,7 @@ async function checkDocument(
     ...checkInside(sound),
     ...(await checkFiles(document, listFiles(sound))),
     ...(sound.kind === 'bundle' && init !== undefined ? await checkInstaller(sound.recipe, init) : []),
+    ...(sound.kind === 'bundle' ? await checkOverrides(document, sound.recipe) : []),
   ];
   return { sound, mistakes: faults.map((fault) => ({ ...fault, document })) };
 }

@@ -23,6 +23,13 @@ export function isRequirement(text: string): boolean {
   );
 }
 
+/** Whether `text` is a day of the calendar, `YYYY-MM-DD`. */
+export function isDay(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const day = new Date(`${text}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+}
+
 /** Whether `text` is a relative path with `*`, `**`, `?` and alternatives `{a,b}` that are closed and not nested. */
 export function isGlob(text: string): boolean {
   const outside = text.replace(/\{[^{}]*\}/g, 'x');

@@ -225,6 +225,8 @@ export const bundleSchema = z
               distribution: field.distribution.describe('distribution whose constraint is replaced'),
               version: field.version.describe('version that ships instead'),
               reason: field.sentence.describe('why it departs from the constraints'),
+              test: field.sentence.describe('what was run against that version'),
+              date: field.date.describe('day that was run, such as 2026-11-29'),
             }),
           )
           .default([])

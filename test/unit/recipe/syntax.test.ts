@@ -5,6 +5,7 @@ import { correctLicense } from '../../../src/recipe/licenses.ts';
 import {
   findVersion,
   isGlob,
+  isDay,
   isPattern,
   isRequirement,
   isUrl,
@@ -92,6 +93,7 @@ describe('forms of values', () => {
       ['https://zlib.net', 'https://example.org:8443/a?b#c'],
       ['http://zlib.net', 'https://a:b@c.org', 'https://local', 'zlib.net', 'https://a.org/ b'],
     ],
+    [isDay, ['2026-11-29', '2024-02-29'], ['', '2026-02-29', '2026-13-01', '26-1-1', '2026-11-29T00:00:00Z']],
     [
       isGlob,
       ['*', 'lib/**', 'lib/{a,b}*.so', 'a?/[x]'],
