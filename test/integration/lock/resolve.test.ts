@@ -169,7 +169,9 @@ describe.skipIf('why' in UV)('resolveLock', () => {
   });
 
   it('lets an override depart from a constraint', async () => {
-    const overrides = [{ distribution: 'LIB', version: '3.0', reason: 'newer', test: 't', date: '2026-11-29' }];
+    const overrides = [
+      { distribution: 'LIB', version: '3.0', reason: 'newer', test: 't', date: '2026-11-29' },
+    ];
     expect(pinsOf(await resolve({ python: { overrides } }))).toContain('lib 3.0');
   });
 
@@ -183,7 +185,9 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     const constraints = 'native===1.5';
     const previous = await resolve({
       constraints,
-      python: { overrides: [{ distribution: 'lib', version: '2.0', reason: 'old', test: 't', date: '2026-11-29' }] },
+      python: {
+        overrides: [{ distribution: 'lib', version: '2.0', reason: 'old', test: 't', date: '2026-11-29' }],
+      },
     });
     expect(pinsOf(await resolve({ constraints, previous }))).toContain('lib 2.0');
     expect(pinsOf(await resolve({ constraints, previous, upgrade: ['heavy'] }))).toContain('lib 2.0');
@@ -197,7 +201,9 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     fetched = [];
     const lock = await resolve({
       previous,
-      python: { overrides: [{ distribution: 'lib', version: '3.0', reason: 'r', test: 't', date: '2026-11-29' }] },
+      python: {
+        overrides: [{ distribution: 'lib', version: '3.0', reason: 'r', test: 't', date: '2026-11-29' }],
+      },
     });
     expect(fetched.map(({ file }) => file)).toEqual(['lib-3.0-py3-none-any.whl']);
     expect(lock.wheels.every(({ size }) => size > 0)).toBe(true);
@@ -253,7 +259,9 @@ describe.skipIf('why' in UV)('resolveLock', () => {
   it('explains a constraint and an override that stand in the way', async () => {
     const python = {
       requirements: ['picky'],
-      overrides: [{ distribution: 'picky', version: '9', reason: 'wished for', test: 't', date: '2026-11-29' }],
+      overrides: [
+        { distribution: 'picky', version: '9', reason: 'wished for', test: 't', date: '2026-11-29' },
+      ],
     };
     expect((await failure({ components: [], python: { requirements: ['picky'] } })).details)
       .toMatchInlineSnapshot(`

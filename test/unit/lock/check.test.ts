@@ -64,7 +64,11 @@ describe('checkLock', () => {
     ],
     [
       'overrides',
-      { python: { overrides: [{ distribution: 'Lib', version: '2.1', reason: 'r', test: 't', date: '2026-11-29' }] } },
+      {
+        python: {
+          overrides: [{ distribution: 'Lib', version: '2.1', reason: 'r', test: 't', date: '2026-11-29' }],
+        },
+      },
       ['override lib==2.1: not in the lock'],
     ],
     [
