@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from . import capability, files, processes, report, space, systemd, trees, units
 from .changes import Change
-from .errors import Problem
+from .errors import Exit, Failure, Problem
 from .instance import Instance
 from .managers import manager_of
 from .processes import Daemon, Process
@@ -147,6 +147,7 @@ def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Coll
 
 
 def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str]) -> str:
+    _check_files(session, site)
     adopt_logs(site)
     make_logs(site, session.product.daemons(site))
     manager = manager_of(site)
@@ -168,6 +169,26 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
     manager.start_rest()
     session.product.wait_ready(site)
     return ", ".join(words)
+
+
+def _check_files(session: Session, site: Site) -> None:
+    """Raises NEEDS_PERSON for pipes and the like among what daemons read and write: one would wait for ever, and so
+    would whoever waits for it. In `run`, they are the daemons' own."""
+    own = [entry.path for entry in session.product.directories(site) if entry.owner == site.account.owner]
+    roots = {path.partition("/")[0] for path in own} - {"run", "tmp"}
+    below = (entry for name in sorted(roots) for entry in trees.below(site.instance.path(name)))
+    strange = [entry.at.path for entry in below if entry.is_special]
+    if strange:
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                "something that is no file stands among the service's files",
+                where=strange[0],
+                why="a daemon that opens it may wait for ever",
+                details=strange[1:20],
+                hint="remove it; if nobody here made it, the service's account may be in other hands",
+            ),
+        )
 
 
 def _may_listen(site: Site, daemon: Daemon, main: Process) -> bool:

@@ -28,6 +28,12 @@ class Found:
         return stat.S_ISDIR(self.status.st_mode)
 
     @property
+    def is_special(self) -> bool:
+        """Whether it is a pipe, a socket or a device."""
+        mode = self.status.st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+
+    @property
     def is_plain(self) -> bool:
         """Whether it is a regular file, and has no other name if somebody else than root may have given it this one."""
         return stat.S_ISREG(self.status.st_mode) and (self.status.st_nlink == 1 or not self.at.guarded)

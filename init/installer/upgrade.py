@@ -67,6 +67,8 @@ def _upgrade(session: Session, move: Move) -> None:
     journal = session.journal
     with ExitStack() as held:
         held.enter_context(session.exclusive())
+        if site.account.switch:
+            lock.keep_to_root(session.instance.lock)
         resume = session.command_line("upgrade", "--from", move.old.root)
         journal.begin("upgrade", asked(session), resume=resume, **move.facts)
         try:
@@ -151,6 +153,9 @@ def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
     report.note("  the upgrade failed before it changed anything; the former release goes on")
     drop_copies(session)
     session.journal.abandon()
+    readable = session.site().account.readable
+    if readable is not None:
+        lock.lend(move.source.lock, readable)
     try:
         former.run(move.old, "start", move.source)
     except Failure as second:

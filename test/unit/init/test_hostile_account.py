@@ -143,6 +143,18 @@ class HostileAccountTest(test_install.InstallTest):
             self.assertFalse(b"root's" in gzip.decompress(target.read_bytes()), what)
             (self.instance / "keys" / "stolen").rename(self.directory / f"aside-{what}")
 
+    def test_no_daemon_is_started_that_would_wait_for_a_pipe(self) -> None:
+        for place in ("log/inner.log", "keys/fernet/0"):
+            self.plant(self.instance / place, "pipe")
+            for command in ("stop", "start"):
+                failure = self.ends(command)
+            assert isinstance(failure, Failure)
+            self.assertEqual(
+                (failure.exit_code, failure.problems[0].where), (Exit.NEEDS_PERSON, str(self.instance / place))
+            )
+            (self.instance / place).unlink()
+        self.assertIsNone(self.ends("start"))
+
     def test_a_restore_writes_nothing_through_a_link(self) -> None:
         self.plant(self.instance / "keys" / "fernet", "link to a directory")
         self.assertIsNotNone(self.ends("restore"))

@@ -11,7 +11,7 @@ import unittest
 import unittest.mock
 
 import support
-from installer import lock
+from installer import files, lock
 from installer.errors import Exit, Failure
 
 HOLDER = f"""
@@ -147,6 +147,13 @@ class LockTest(support.DirectoryTest):
             self.assert_held()
         with lock.exclusive(self.path):
             pass
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_it_goes_back_to_a_release_whose_account_opens_it(self) -> None:
+        with lock.exclusive(self.path):
+            lock.lend(self.path, files.Owner(0, NOBODY.pw_gid))
+        status = os.stat(self.path)
+        self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (0, NOBODY.pw_gid, 0o640))
 
     def assert_held(self) -> None:
         with open(self.path, "rb") as file, self.assertRaises(BlockingIOError):

@@ -89,6 +89,8 @@ ALLOWED: dict[str, dict[str, str]] = {
         "os.stat": _PROC,
         "os.lstat": "the lock",
         "os.unlink": "the lock",
+        "os.fchmod": "the lock",
+        "os.fchown": "the lock",
         "os.rename": "the lock",
     },
     "installer/logs.py": dict.fromkeys(
