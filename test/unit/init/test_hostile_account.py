@@ -109,14 +109,14 @@ class HostileAccountTest(test_install.InstallTest):
     plants = ("link to a directory", "link to a file", "second name", "pipe", "directory", "holes")
 
     def test_nothing_of_roots_is_changed_or_waited_for(self) -> None:
-        for command in COMMANDS:
-            for index, place in enumerate(self.places):
+        for number, command in enumerate(COMMANDS):
+            for turn in range(2):
                 # Every command meets every plant, and every place every plant, without all their products.
-                what = self.plants[(index + list(COMMANDS).index(command)) % len(self.plants)]
-                with self.subTest(command=command, place=place, what=what):
-                    if not (self.instance / place).parent.is_dir():
-                        continue
-                    self.plant(self.instance / place, what)
+                with self.subTest(command=command, turn=turn):
+                    for index, place in enumerate(self.places):
+                        what = self.plants[(index + number + 3 * turn) % len(self.plants)]
+                        if not (self.instance / place).parent.is_symlink() and (self.instance / place).parent.is_dir():
+                            self.plant(self.instance / place, what)
                     self.ends(command)
                     self.repair()
 
