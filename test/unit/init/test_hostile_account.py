@@ -117,6 +117,9 @@ class HostileAccountTest(test_install.InstallTest):
                         what = self.plants[(index + number + 3 * turn) % len(self.plants)]
                         if not (self.instance / place).parent.is_symlink() and (self.instance / place).parent.is_dir():
                             self.plant(self.instance / place, what)
+                    if turn == 1:
+                        # What a daemon left is read, and a log is begun anew.
+                        test_install.end(self.running())
                     self.ends(command)
                     self.repair()
 
