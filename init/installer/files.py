@@ -119,8 +119,11 @@ def exists(path: str) -> bool:
 
 
 def is_taken(path: str) -> bool:
-    """Whether there is something of that name, be it a link that leads nowhere."""
-    return status(path, follow=False) is not None
+    """Whether there is something of that name that this user can reach, be it a link that leads nowhere."""
+    try:
+        return status(path, follow=False) is not None
+    except PermissionError:
+        return False
 
 
 def is_mount(path: str) -> bool:

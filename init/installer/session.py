@@ -206,7 +206,7 @@ def _unfinished(instance: Instance) -> Unfinished | None:
 def _check_owner(instance: Instance) -> None:
     """Raises PREFLIGHT for root in an instance that others may change: root would do what they wrote there."""
     found = files.status(instance.root)
-    if found is None or not instance.exists or not boundary.is_exchangeable(found):
+    if found is None or not boundary.is_exchangeable(found) or not instance.exists:
         return
     name = account_name(found.st_uid)
     if found.st_uid == 0:

@@ -10,7 +10,7 @@ import unittest
 import unittest.mock
 
 import support
-from installer import deputy
+from installer import deputy, files
 from installer.account import Account
 from installer.errors import Exit, Failure, Problem
 
@@ -53,6 +53,13 @@ class DeputyTest(support.DirectoryTest):
         self.assertEqual(caught.exception.problems[0].details, ["one"])
         with self.assertRaises(RuntimeError):
             ACCOUNT.run(int, "no number")
+
+    def test_what_it_cannot_reach_is_not_there_for_it(self) -> None:
+        self.directory.chmod(0o700)
+        for look in (files.is_taken, files.exists, files.is_directory):
+            self.assertFalse(ACCOUNT.run(look, str(self.directory / "lock")))
+        with self.assertRaises(PermissionError):
+            ACCOUNT.run(files.names, str(self.directory))
 
     def test_nothing_that_root_has_open_is_open_there(self) -> None:
         self.enterContext(open(os.devnull, "rb"))
