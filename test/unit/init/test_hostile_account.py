@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import tarfile
+import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,26 @@ class HostileAccountTest(test_install.InstallTest):
             backup.backup(self.session("backup"), str(target))
         self.assertIn("something is not in the backup", told.getvalue())
         archive.read(str(target))
+
+    def test_the_account_looks_after_its_keys_and_logs_but_not_beside_root(self) -> None:
+        account = self.session("maintain").site().account
+        # What is loaded when it is needed may lie where only root can read, as this machine's Python does.
+        time.strptime("2026", "%Y")
+
+        def upkeep() -> None:
+            with quiet():
+                maintain.maintain(self.session("maintain"))
+
+        account.run(upkeep)
+        with self.session("stop").exclusive(), self.assertRaises(Failure) as caught:
+            account.run(upkeep)
+        self.assertEqual(caught.exception.exit_code, Exit.LOCKED)
+        with self.assertRaises(PermissionError):
+            account.run(self.stop)
+
+    def stop(self) -> None:
+        with quiet():
+            control.stop(self.session("stop"))
 
     def test_an_instance_that_others_may_change_is_not_followed(self) -> None:
         for change in (lambda: os.chown(self.instance, self.uid, self.uid), lambda: self.instance.chmod(0o757)):
