@@ -140,6 +140,7 @@ def stage(session: Session, site: Site, saved: Archive) -> None:
     trees.remove(staging)
     files.ensure_directory(staging, 0o700)
     owners = {file.path: file.owner for file in session.product.rendered_files(site)}
+    owners[archive.RECEIPT] = site.account.readable
     make_directories(session.product, site)
     directories = {entry.path: (entry.mode, entry.owner) for entry in session.product.directories(site)}
 

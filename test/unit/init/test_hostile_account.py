@@ -188,6 +188,14 @@ class HostileAccountTest(test_install.InstallTest):
         with self.assertRaises(PermissionError):
             account.run(self.stop)
 
+    def test_a_receipt_that_comes_back_can_be_read_by_the_account(self) -> None:
+        session = self.session("restore", str(self.saved))
+        site = session.site()
+        with quiet():
+            restore.stage(session, site, archive.read(str(self.saved)))
+        status = (self.instance / "restoring" / "receipt.json").stat()
+        self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (0, site.account.gid, 0o640))
+
     def stop(self) -> None:
         with quiet():
             control.stop(self.session("stop"))
