@@ -163,7 +163,7 @@ describe('refused, with nothing left behind', () => {
       codes.add(await refuse(pair, () => flipped));
     }
     expect([...codes].sort()).toEqual(['KSB_ARCHIVE_DAMAGED', 'KSB_NOT_A_DELTA']);
-  });
+  }, 60_000);
 
   it('is a delta that more, less or something else comes out of than it declares', async () => {
     const pair = await makePair();
