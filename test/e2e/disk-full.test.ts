@@ -70,6 +70,22 @@ describe.skipIf(lacking !== undefined)(
       });
     });
 
+    it('keeps a restart from stopping what serves, until there is room', async () => {
+      const restart = { of: 'present', parameters: ['restart'] } as const;
+      await inCell({ releases: workshop.releases }, async (cell) => {
+        await accomplish(cell, INSTALL);
+        const before = await cell.processes();
+        await FULL.meanwhile?.(cell);
+        const refused = await perform(cell, restart);
+        expect(refused.exitCode).toBe(3);
+        expect(refused.stderr).toMatch(/the disk is full[^]*do: free some space[^]*not restarted/);
+        expect(await cell.processes()).toEqual(before);
+        await FULL.afterwards?.(cell);
+        await accomplish(cell, restart);
+        expect(await cell.processes()).not.toEqual(before);
+      });
+    });
+
     it('is refused before anything is written when it is too small, and the promised size is enough', async () => {
       await inCell({ releases: workshop.releases, size: '60m' }, async (cell) => {
         const refused = await perform(cell, INSTALL);
