@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -266,8 +267,9 @@ def _server(certificate: str, key: str) -> ssl.SSLContext:
 
 @contextmanager
 def _held(content: bytes) -> Iterator[str]:
-    """A name for content that lies on no disk."""
-    with os.fdopen(os.memfd_create("pem"), "wb") as file:
+    """A name for a copy that no directory lists. OpenSSL seeks in it, which a pipe does not allow, and the C library
+    that the release's Python is made for has no memfd_create."""
+    with tempfile.TemporaryFile() as file:
         file.write(content)
         file.flush()
         yield f"/proc/self/fd/{file.fileno()}"
