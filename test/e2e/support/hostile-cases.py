@@ -329,6 +329,8 @@ def touched(case: dict[str, Any]) -> dict[str, Any]:
     reset(case)
     own = set(account.own_paths(instance))
     places = {os.path.dirname(path) for path in own}
+    # A directory is also named with a slash at the end; the instance's own entries are not the account's to exchange.
+    named = {os.path.normpath(path) for path in named}
     found = own | {path for path in named if os.path.dirname(path) in places}
     paths = sorted(os.path.relpath(path, instance) for path in found)
     return {"paths": paths, "seconds": seconds, "exitCode": code, "said": said[-3000:]}
