@@ -269,7 +269,8 @@ def _server(certificate: str, key: str) -> ssl.SSLContext:
 def _held(content: bytes) -> Iterator[str]:
     """A name for a copy that no directory lists. OpenSSL seeks in it, which a pipe does not allow, and the C library
     that the release's Python is made for has no memfd_create."""
-    with tempfile.TemporaryFile() as file:
+    # Told the directory, it makes no file of a name there to see whether it could.
+    with tempfile.TemporaryFile(dir=os.environ.get("TMPDIR") or "/tmp") as file:  # noqa: S108
         file.write(content)
         file.flush()
         yield f"/proc/self/fd/{file.fileno()}"
