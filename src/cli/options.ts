@@ -73,6 +73,11 @@ export const OPTIONS = {
   'dry-run': { kind: 'flag', letter: 'n', help: 'show what would be done and write nothing' },
   check: { kind: 'flag', help: 'write nothing; fail if the lockfile differs from the recipe' },
   upgrade: { kind: 'optional', metavar: 'NAME', help: 'take newer versions: of NAME, or of everything' },
+  'min-age': {
+    kind: 'value',
+    metavar: 'DAYS',
+    help: 'days that what --upgrade takes must have been on the index (default: 7)',
+  },
   sign: {
     kind: 'value',
     metavar: 'KEY',

@@ -43,12 +43,23 @@ export interface LockChange {
   readonly to?: string;
 }
 
+/** A version that an upgrade left out because it was too young. */
+export interface SkippedVersion {
+  /** Normalised. */
+  readonly name: string;
+  readonly version: string;
+  /** When it came to the index, RFC 3339. */
+  readonly uploaded: string;
+}
+
 export interface LockResult {
   readonly lockfile: string;
   /** Sorted by name; empty if the same versions are locked. */
   readonly changes: readonly LockChange[];
   /** Whether the file's text is another one than before, or would be. */
   readonly rewritten: boolean;
+  /** What an upgrade left out because it was too young, in the order found. */
+  readonly skipped: readonly SkippedVersion[];
 }
 
 export interface FetchedFile {

@@ -5,7 +5,9 @@ import { formatPlatform } from '../domain/platform.ts';
 import { pickWheel, type WheelTarget } from '../domain/wheel-tag.ts';
 import type { BuiltDistribution, LockedWheel, Lockfile, WheelFile } from '../domain/lock.ts';
 import type { Component } from '../domain/recipe.ts';
+import type { SkippedVersion } from '../domain/results.ts';
 import { compareBytes, withTemporaryDirectory } from '../io/files.ts';
+import { findYoung, tooYoung, type AgeLimit } from './age.ts';
 import { builtDistributions, interpreter, recipeInputs, type LockSubject } from './inputs.ts';
 import { compileRequirements, listFiles, type Resolution, type Uv } from './uv.ts';
 import { uvError } from './uv-failure.ts';
@@ -21,6 +23,8 @@ export interface ResolveOptions extends LockSubject {
   readonly previous?: Lockfile;
   /** Distributions whose version is chosen anew; empty for all of them; without it none. */
   readonly upgrade?: readonly string[];
+  /** How old must be what an upgrade takes; without it anything. */
+  readonly age?: AgeLimit;
 }
 
 /**
@@ -34,8 +38,7 @@ export async function resolveLock(options: ResolveOptions): Promise<Lockfile> {
   const { bundle, platform } = options;
   const recorded = recipeInputs(options);
   const built = builtDistributions(options);
-  const { pins, files } = await runUv(options, built);
-  const wheels = pickWheels(pins, { options, files, built });
+  const { pins, wheels } = await choose(options, built);
   checkBuilt(pins, built);
   const requires = requirementsByName(pins);
   return {
@@ -54,7 +57,44 @@ interface Chosen {
   readonly files: ReadonlyMap<string, readonly IndexFile[]>;
 }
 
-async function runUv(options: ResolveOptions, built: ReadonlyMap<string, Component>): Promise<Chosen> {
+/**
+ * Resolves, and again without the files that are too young of each distribution that took one, until none did. A cutoff
+ * for all would take away what is locked already.
+ */
+async function choose(
+  options: ResolveOptions,
+  built: ReadonlyMap<string, Component>,
+): Promise<{ readonly pins: readonly Pin[]; readonly wheels: readonly WheelFile[] }> {
+  const { age, previous, bundle } = options;
+  const locked = new Map(previous?.wheels.map(({ name, version }) => [name, version]));
+  const skipped: SkippedVersion[] = [];
+  for (;;) {
+    const notAfter = skipped.map(({ name }) => `${name}=${age?.cutoff.toISOString()}`);
+    const chosen = await runUv({ ...options, notAfter }, built).catch((error: unknown) => {
+      if (skipped.length > 0 && isConflict(error)) throw tooYoung(skipped, bundle.origin.file);
+      throw error;
+    });
+    const wheels = pickWheels(chosen.pins, { options, files: chosen.files, built });
+    const young =
+      age === undefined ? [] : findYoung(wheels, { cutoff: age.cutoff, files: chosen.files, locked });
+    if (young.length === 0) {
+      for (const each of skipped) age?.skip(each);
+      return { pins: chosen.pins, wheels };
+    }
+    if (young.some(({ name }) => skipped.some((each) => each.name === name)))
+      throw tooYoung(young, bundle.origin.file);
+    skipped.push(...young);
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof KsbundleError && error.facts.code === 'KSB_LOCK_CONFLICT';
+}
+
+async function runUv(
+  options: ResolveOptions & { readonly notAfter: readonly string[] },
+  built: ReadonlyMap<string, Component>,
+): Promise<Chosen> {
   const constraints = await readFile(options.bundle.python.constraints, 'utf8');
   const resolution = describeResolution(options, constraints, built);
   const fail = (failure: Parameters<typeof uvError>[0]): never => {
@@ -73,7 +113,7 @@ async function runUv(options: ResolveOptions, built: ReadonlyMap<string, Compone
 }
 
 function describeResolution(
-  options: ResolveOptions,
+  options: ResolveOptions & { readonly notAfter: readonly string[] },
   constraints: string,
   built: ReadonlyMap<string, Component>,
 ): Resolution {
@@ -90,6 +130,7 @@ function describeResolution(
     excludes: lines(python.excludes.map(({ distribution }) => distribution)),
     preferences: lines(preferences(options)),
     built: [...built.keys()],
+    notAfter: options.notAfter,
     python: interpreter(options).version,
     platform: options.platform,
   };
@@ -122,7 +163,7 @@ function pickWheels(
       target,
     );
     const picked = candidates.find((candidate) => candidate.file === file);
-    if (picked !== undefined) return [{ name, version, ...picked }];
+    if (picked !== undefined) return [{ name, version, file: picked.file, sha256: picked.sha256 }];
     problems.push({
       code: 'no-wheel',
       message: `${name} ${version} has no wheel for ${formatPlatform(options.platform)}`,

@@ -33,17 +33,21 @@ export function parsePins(text: string): Pin[] {
 export interface IndexFile {
   readonly file: string;
   readonly sha256: Sha256;
+  /** When it came to the index, if the index tells. */
+  readonly uploaded?: Date;
 }
 
 const indexFile = z
   .object({
     name: z.string().optional(),
     url: z.string().optional(),
+    'upload-time': z.date().optional(),
     hashes: z.object({ sha256: z.string().refine(isSha256) }),
   })
-  .transform(({ name, url, hashes }): IndexFile => ({
+  .transform(({ name, url, hashes, 'upload-time': uploaded }): IndexFile => ({
     file: name ?? fileOfUrl(url ?? ''),
     sha256: hashes.sha256,
+    ...(uploaded === undefined ? {} : { uploaded }),
   }));
 
 const pylock = z.object({

@@ -26,6 +26,8 @@ export interface Resolution {
   readonly preferences: string;
   /** Distributions that are built from source, of which no wheel is asked for. */
   readonly built: readonly string[];
+  /** `<distribution>=<RFC 3339 time>`: later files of it are as if they were not there. */
+  readonly notAfter: readonly string[];
   /** Full version of CPython. */
   readonly python: string;
   readonly platform: Platform;
@@ -117,7 +119,7 @@ function uvPlatform(platform: Platform): string {
  * No build ever runs: wheels only, and for what is built from source uv must find its metadata written down, because
  * with hashes required and none given it can install no build backend.
  */
-function targetFlags({ python, platform, built }: Resolution): string[] {
+function targetFlags({ python, platform, built, notAfter }: Resolution): string[] {
   return [
     '--python-version',
     python,
@@ -126,6 +128,7 @@ function targetFlags({ python, platform, built }: Resolution): string[] {
     '--only-binary',
     ':all:',
     ...built.flatMap((name) => ['--no-binary', name]),
+    ...notAfter.flatMap((limit) => ['--exclude-newer-package', limit]),
     '--require-build-hashes',
     '--preview-features',
     'build-dependency-hashes',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { RecipeSet } from '../domain/recipe.ts';
-import type { LockResult, WhyResult } from '../domain/results.ts';
+import type { LockResult, SkippedVersion, WhyResult } from '../domain/results.ts';
 import { nearest } from '../domain/nearest.ts';
 import { fetchAll } from '../fetch/all.ts';
 import { fetchSource, wheelSource } from '../fetch/source.ts';
@@ -25,10 +25,15 @@ import type { Context } from './context.ts';
 import { loadSubject } from './recipes.ts';
 import { buildArchitecture, componentNames, loadLockedSubject } from './sources.ts';
 
+/** Milliseconds. */
+const DAY = 86_400_000;
+
 export interface LockOptions {
   readonly check: boolean;
   /** Names to upgrade; empty for all; absent keeps what is locked. */
   readonly upgrade?: readonly string[];
+  /** Days that what an upgrade takes must have been on the index; 0 for any. */
+  readonly minAge?: number;
   readonly dryRun: boolean;
 }
 
@@ -38,10 +43,13 @@ export async function lockBundle(context: Context, name: string, options: LockOp
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   if (options.check) {
     requireCurrentLock(await readLockfile(file), file, subject);
-    return { lockfile: file, changes: [], rewritten: false };
+    return { lockfile: file, changes: [], rewritten: false, skipped: [] };
   }
   const previous = await readLockfileIfAny(file);
   const indexes = (await context.fetch.network?.pythonIndexes())?.indexes;
+  const skipped: SkippedVersion[] = [];
+  const { minAge = 0 } = options;
+  const cutoff = new Date(Date.now() - minAge * DAY);
   const lockfile = await resolveLock({
     ...subject,
     uv: {
@@ -55,11 +63,12 @@ export async function lockBundle(context: Context, name: string, options: LockOp
     fetchWheels: (wheels: readonly WheelFile[]) => fetchAll(wheels.map(wheelSource), context.fetch),
     ...(previous === undefined ? {} : { previous }),
     ...(options.upgrade === undefined ? {} : { upgrade: options.upgrade }),
+    ...(minAge === 0 ? {} : { age: { cutoff, skip: (version) => skipped.push(version) } }),
   });
   const changes = compareLocks(previous, lockfile);
   const rewritten = previous === undefined || formatLockfile(previous) !== formatLockfile(lockfile);
   if (rewritten && !options.dryRun) await writeLockfile(file, lockfile);
-  return { lockfile: file, changes, rewritten };
+  return { lockfile: file, changes, rewritten, skipped };
 }
 
 /** Tells why a component or a distribution is in a bundle; throws `KSB_NAME_UNKNOWN` if it is not. */

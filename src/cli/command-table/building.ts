@@ -54,7 +54,7 @@ export const BUILDING: readonly CommandSpec[] = [
     name: 'lock',
     summary: 'resolve wheels and sources into the lockfile',
     positionals: [BUNDLE],
-    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'check', 'upgrade', 'dry-run'],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'check', 'upgrade', 'min-age', 'dry-run'],
     examples: [
       { command: 'lock keystone', does: 'resolve what the lockfile does not have yet' },
       { command: 'lock keystone --check', does: 'fail if recipe and lockfile differ; for CI' },

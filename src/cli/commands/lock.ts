@@ -1,5 +1,6 @@
 import type { LockChange } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
+import { usageError } from '../usage-error.ts';
 import { bundleNames, chooseBundle } from './bundle-choice.ts';
 import { alignColumns } from './columns.ts';
 
@@ -14,20 +15,37 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   const result = await pipeline.lockBundle(context, bundle, {
     check: flags.check === true,
     dryRun: flags['dry-run'] === true,
-    ...(upgrade === undefined ? {} : { upgrade: upgradeIsBundle || upgrade === '' ? [] : [upgrade] }),
+    ...(upgrade === undefined
+      ? {}
+      : {
+          upgrade: upgradeIsBundle || upgrade === '' ? [] : [upgrade],
+          minAge: minimumAge(flags['min-age']),
+        }),
   });
-  return {
-    data: result,
-    lines:
-      result.changes.length > 0
-        ? alignColumns(result.changes.map(changeRow))
-        : [
-            result.rewritten
-              ? describeRewrite(result.lockfile, flags['dry-run'])
-              : `${result.lockfile} is up to date`,
-          ],
-  };
+  const skipped = result.skipped.map(
+    ({ name, version, uploaded }) =>
+      `skipped ${name} ${version}: on the index since ${uploaded.slice(0, 10)}, which is younger than --min-age`,
+  );
+  const changes =
+    result.changes.length > 0
+      ? alignColumns(result.changes.map(changeRow))
+      : [
+          result.rewritten
+            ? describeRewrite(result.lockfile, flags['dry-run'])
+            : `${result.lockfile} is up to date`,
+        ];
+  return { data: result, lines: [...changes, ...skipped] };
 };
+
+/** Days. What is bad about a new version is mostly found, and the version taken back, within its first week. */
+const DEFAULT_MIN_AGE = 7;
+
+function minimumAge(days: string | undefined): number {
+  if (days === undefined) return DEFAULT_MIN_AGE;
+  if (!/^\d{1,4}$/u.test(days))
+    throw usageError('KSB_BAD_VALUE', `--min-age is ${JSON.stringify(days)}`, 'give a whole number of days');
+  return Number(days);
+}
 
 function describeRewrite(lockfile: string, isDry = false): string {
   return `${lockfile} ${isDry ? 'would be' : 'is'} written anew: the versions are the same, what the recipes say of them is not`;

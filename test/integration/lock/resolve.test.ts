@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KsbundleError, type ErrorFacts } from '../../../src/domain/errors.ts';
 import type { Lockfile, WheelFile } from '../../../src/domain/lock.ts';
+import type { SkippedVersion } from '../../../src/domain/results.ts';
 import { requireCurrentLock } from '../../../src/lock/check.ts';
 import { formatLockfile, parseLockfile } from '../../../src/lock/lockfile.ts';
 import { resolveLock, type ResolveOptions } from '../../../src/lock/resolve.ts';
@@ -193,6 +194,55 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     expect(pinsOf(await resolve({ constraints, previous, upgrade: ['heavy'] }))).toContain('lib 2.0');
     expect(pinsOf(await resolve({ constraints, previous, upgrade: ['Lib'] }))).toContain('lib 3.0');
     expect(pinsOf(await resolve({ constraints, previous, upgrade: [] }))).toContain('lib 3.0');
+  });
+
+  describe('an upgrade with a least age', () => {
+    const CUTOFF = new Date('2026-11-22T00:00:00Z');
+    const offers: readonly Offer[] = [
+      { name: 'lib', version: '1.0', tags: 'py3-none-any', uploaded: '2026-01-01T00:00:00Z' },
+      { name: 'lib', version: '2.0', tags: 'py3-none-any', uploaded: '2026-10-01T00:00:00Z' },
+      { name: 'lib', version: '3.0', tags: 'py3-none-any', uploaded: '2026-11-23T00:00:00Z' },
+      { name: 'lib', version: '4.0', tags: 'py3-none-any', uploaded: '2026-11-28T00:00:00Z' },
+    ];
+    const python = { requirements: ['lib'] };
+    let aged: PythonIndex;
+
+    beforeAll(async () => {
+      aged = await servePythonIndex(offers);
+    });
+    afterAll(() => aged.close());
+
+    async function upgradeFrom(version: string, constraints = ''): Promise<[string[], SkippedVersion[]]> {
+      const common = { components: [], python, indexes: [aged.url] };
+      const fetchWheels = async (wheels: readonly WheelFile[]) => wheels.map(() => ({ size: 1 }));
+      const first = await optionsOf({ ...common, constraints: `lib===${version}\n` });
+      const previous = await resolveLock({ ...first, fetchWheels });
+      const skipped: SkippedVersion[] = [];
+      const age = { cutoff: CUTOFF, skip: (each: SkippedVersion) => skipped.push(each) };
+      const options = await optionsOf({ ...common, constraints, previous, upgrade: [] });
+      return [pinsOf(await resolveLock({ ...options, fetchWheels, age })), skipped];
+    }
+
+    it('takes the newest that is old enough, and says what it skipped', async () => {
+      const [pins, skipped] = await upgradeFrom('1.0');
+      expect(pins).toEqual(['lib 2.0']);
+      expect(skipped).toEqual([{ name: 'lib', version: '4.0', uploaded: '2026-11-28T00:00:00.000Z' }]);
+    });
+
+    it('refuses a pin on what is too young, and leaves one that is locked', async () => {
+      await expect(upgradeFrom('1.0', 'lib===4.0\n')).rejects.toMatchObject({
+        facts: { code: 'KSB_LOCK_TOO_YOUNG' },
+      });
+      expect(await upgradeFrom('4.0', 'lib===4.0\n')).toEqual([['lib 4.0'], []]);
+    });
+
+    it('refuses an index that does not tell ages', async () => {
+      const options = await optionsOf({ upgrade: [] });
+      const age = { cutoff: CUTOFF, skip: () => undefined };
+      await expect(resolveLock({ ...options, age })).rejects.toMatchObject({
+        facts: { code: 'KSB_LOCK_AGE_UNKNOWN' },
+      });
+    });
   });
 
   it('fetches only wheels whose size is not locked yet', async () => {

@@ -364,6 +364,7 @@ describe('lock', () => {
         lockfile: 'l.json',
         changes: [{ kind: 'changed', name: 'greenlet', from: '3.2.5', to: '3.5.5' }],
         rewritten: true,
+        skipped: [],
       };
     },
   };
@@ -374,9 +375,13 @@ describe('lock', () => {
   it.each([
     [['lock'], { check: false, dryRun: false }],
     [['lock', '--check'], { check: true, dryRun: false }],
-    [['lock', 'keystone', '--upgrade'], { check: false, dryRun: false, upgrade: [] }],
-    [['lock', '--upgrade', 'keystone'], { check: false, dryRun: false, upgrade: [] }],
-    [['lock', '--upgrade', 'greenlet', '-n'], { check: false, dryRun: true, upgrade: ['greenlet'] }],
+    [['lock', 'keystone', '--upgrade'], { check: false, dryRun: false, upgrade: [], minAge: 7 }],
+    [['lock', '--upgrade', 'keystone'], { check: false, dryRun: false, upgrade: [], minAge: 7 }],
+    [
+      ['lock', '--upgrade', 'greenlet', '-n'],
+      { check: false, dryRun: true, upgrade: ['greenlet'], minAge: 7 },
+    ],
+    [['lock', '--upgrade', '--min-age', '0'], { check: false, dryRun: false, upgrade: [], minAge: 0 }],
   ])('%j', async (argv, options) => {
     const ran = await run(argv, pipeline);
     expect(asked).toEqual([['keystone', options]]);
@@ -393,7 +398,7 @@ describe('lock', () => {
     ],
   ])('tells a file that was written from one that was not: %j %j', async (rewritten, options, text) => {
     const ran = await run(['lock', 'keystone', ...options], {
-      lockBundle: async () => ({ lockfile: 'l.json', changes: [], rewritten }),
+      lockBundle: async () => ({ lockfile: 'l.json', changes: [], rewritten, skipped: [] }),
     });
     expect(ran.stdout).toBe(text);
   });
