@@ -1,31 +1,36 @@
 import type { Part } from '../domain/manifest.ts';
 import type { ReportPart } from './facts.ts';
-import { html, type Html } from './html.ts';
+import { html, NOTHING, type Html } from './html.ts';
 
 const COLUMN = 190;
-const ROW = 44;
 const BOX = { width: 140, height: 30 };
+/** Height of a row that holds a box, and of one that a line passes through. */
+const ROW = { box: 44, lane: 14 };
 const MARGIN = 8;
+/** Room that the tip of an arrow takes. */
+const TIP = 7;
 
-interface Node {
-  readonly part: ReportPart;
+/** A box, or where a line passes a layer between its ends: lines run beside boxes, never behind them. */
+interface Spot {
+  readonly part: ReportPart | undefined;
   readonly x: number;
+  /** Of its middle. */
   readonly y: number;
 }
+
+/** What needs something, through the layers between to what it needs: keys of spots. */
+type Chain = readonly string[];
 
 /** What components need of each other, as a drawing in layers: from left to right, who needs before who is needed. */
 export function renderGraph(parts: readonly ReportPart[]): Html {
   const components = parts.filter(({ kind }) => kind === 'component');
-  const nodes = placeNodes(components);
-  const byPart = new Map(nodes.map((node) => [node.part.part, node]));
-  const edges = nodes.flatMap((from) =>
-    from.part.requires.flatMap((part) => {
-      const to = byPart.get(part);
-      return to === undefined ? [] : [renderEdge(from, to)];
-    }),
-  );
-  const width = Math.max(0, ...nodes.map(({ x }) => x)) + BOX.width + MARGIN;
-  const height = Math.max(0, ...nodes.map(({ y }) => y)) + BOX.height + MARGIN;
+  const layers = layersOf(components);
+  const chains = chainsOf(components, layers);
+  const spots = placeSpots(components, layers, chains);
+  const boxes = [...spots.values()].filter(({ part }) => part !== undefined);
+  const width = Math.max(0, ...boxes.map(({ x }) => x)) + BOX.width + MARGIN;
+  const height = Math.max(0, ...[...spots.values()].map(({ y }) => y)) + BOX.height / 2 + MARGIN;
+  const lines = chains.map((chain) => renderLine(chain.flatMap((key) => spots.get(key) ?? [])));
   return html`<div class="scroll" role="region" aria-label="Components and what they need" tabindex="0">
     <svg
       class="graph"
@@ -35,29 +40,68 @@ export function renderGraph(parts: readonly ReportPart[]): Html {
       role="group"
       aria-label="Components and what they need"
     >
-      ${edges}${nodes.map(renderNode)}
+      <defs>
+        <marker id="tip" viewBox="0 0 8 8" refX="0" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+          <path d="M0 0L8 4L0 8z" />
+        </marker>
+      </defs>
+      ${lines}${boxes.map(renderBox)}
     </svg>
   </div>`;
 }
 
-/** In each layer in the order of what needs them, so that lines cross less. */
-function placeNodes(components: readonly ReportPart[]): readonly Node[] {
-  const layers = layersOf(components);
-  const placed = new Map<Part, Node>();
+/** For every need the spots that its line leads through. */
+function chainsOf(components: readonly ReportPart[], layers: ReadonlyMap<Part, number>): readonly Chain[] {
+  return components.flatMap(({ part, requires }) =>
+    requires.flatMap((required): Chain[] => {
+      const [from, to] = [layers.get(part), layers.get(required)];
+      if (from === undefined || to === undefined) return [];
+      const between = Array.from({ length: Math.max(0, to - from - 1) }, (_, index) => from + 1 + index);
+      return [[part, ...between.map((layer) => `${part} ${required} ${layer}`), required]];
+    }),
+  );
+}
+
+/** In each layer in the order of what leads there, so that lines cross less. */
+function placeSpots(
+  components: readonly ReportPart[],
+  layers: ReadonlyMap<Part, number>,
+  chains: readonly Chain[],
+): ReadonlyMap<string, Spot> {
+  const spots = new Map<string, Spot>();
+  const before = new Map<string, string[]>();
+  for (const chain of chains) {
+    for (const [index, key] of chain.entries()) {
+      const previous = chain[index - 1];
+      if (previous !== undefined) before.set(key, [...(before.get(key) ?? []), previous]);
+    }
+  }
+  const weigh = (key: string): number => {
+    const rows = (before.get(key) ?? []).flatMap((previous) => spots.get(previous)?.y ?? []);
+    return rows.length === 0 ? 0 : rows.reduce((sum, y) => sum + y, 0) / rows.length;
+  };
   const depth = Math.max(-1, ...layers.values());
   for (let layer = 0; layer <= depth; layer += 1) {
-    const requirersOf = (part: Part): number => {
-      const rows = [...placed.values()].filter((node) => node.part.requires.includes(part)).map(({ y }) => y);
-      return rows.length === 0 ? 0 : rows.reduce((sum, y) => sum + y, 0) / rows.length;
-    };
-    const members = components
-      .filter(({ part }) => layers.get(part) === layer)
-      .map((part) => ({ part, weight: requirersOf(part.part) }))
-      .sort((a, b) => a.weight - b.weight || (a.part.name < b.part.name ? -1 : 1));
-    for (const [row, { part }] of members.entries())
-      placed.set(part.part, { part, x: MARGIN + layer * COLUMN, y: MARGIN + row * ROW });
+    const boxes = components.filter(({ part }) => layers.get(part) === layer);
+    const lanes = chains.flatMap(([first, ...rest]) => {
+      const start = layers.get(first as Part) ?? 0;
+      const key = rest.slice(0, -1)[layer - start - 1];
+      return key === undefined ? [] : [key];
+    });
+    const members = [
+      ...boxes.map((part) => ({ key: part.part as string, part, row: ROW.box })),
+      ...lanes.map((key) => ({ key, part: undefined, row: ROW.lane })),
+    ]
+      .map((member) => ({ ...member, weight: weigh(member.key) }))
+      .sort((a, b) => a.weight - b.weight || (a.key < b.key ? -1 : 1));
+    let top = MARGIN;
+    for (const { key, part, row } of members) {
+      const y = top + (part === undefined ? row : BOX.height) / 2;
+      spots.set(key, { part, x: MARGIN + layer * COLUMN, y });
+      top += row;
+    }
   }
-  return [...placed.values()];
+  return spots;
 }
 
 /** For each component the length of the longest chain of components that leads to it. */
@@ -76,24 +120,38 @@ function layersOf(components: readonly ReportPart[]): ReadonlyMap<Part, number> 
   return layers;
 }
 
-function renderEdge(from: Node, to: Node): Html {
-  const [x1, y1] = [from.x + BOX.width, from.y + BOX.height / 2];
-  const [x2, y2] = [to.x, to.y + BOX.height / 2];
-  const bend = (x2 - x1) / 2;
-  return html`<path d="M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}" /> `;
+/** From the right of the first box to the left of the last, and level past every layer between. */
+function renderLine(spots: readonly Spot[]): Html {
+  const [first, ...rest] = spots;
+  if (first === undefined) return NOTHING;
+  let path = `M${first.x + BOX.width} ${first.y}`;
+  let [x, y] = [first.x + BOX.width, first.y];
+  for (const spot of rest) {
+    const end = spot.part === undefined ? spot.x : spot.x - TIP;
+    const bend = (end - x) / 2;
+    path += `C${x + bend} ${y} ${end - bend} ${spot.y} ${end} ${spot.y}`;
+    [x, y] = [end, spot.y];
+    if (spot.part === undefined) {
+      x = spot.x + BOX.width;
+      path += `H${x}`;
+    }
+  }
+  return html`<path d="${path}" marker-end="url(#tip)" /> `;
 }
 
-function renderNode({ part: { id, name, version, linkedIn }, x, y }: Node): Html {
+function renderBox({ part, x, y }: Spot): Html {
+  if (part === undefined) return NOTHING;
+  const { id, name, version, linkedIn } = part;
   const title = `${name} ${version}${linkedIn ? ', built into what needs it' : ''}`;
   return html`<a href="#${id}" aria-label="${title}"
     ><title>${title}</title
     ><rect
       class="${linkedIn ? 'linked' : 'shipped'}"
       x="${x}"
-      y="${y}"
+      y="${y - BOX.height / 2}"
       width="${BOX.width}"
       height="${BOX.height}"
       rx="4"
-    /><text x="${x + 10}" y="${y + 20}">${name.length > 16 ? `${name.slice(0, 15)}…` : name}</text></a
+    /><text x="${x + 10}" y="${y + 5}">${name.length > 16 ? `${name.slice(0, 15)}…` : name}</text></a
   > `;
 }

@@ -9,6 +9,7 @@ import { STYLE } from './style.ts';
 import { renderLicenses, renderParts } from './tables.ts';
 import { renderTimeline } from './timeline.ts';
 import { renderTreemap } from './treemap.ts';
+import { renderVerdict } from './verdict.ts';
 
 interface Section {
   readonly id: string;
@@ -90,7 +91,8 @@ function renderPage(facts: ReportFacts, css: string, sections: readonly Section[
     </html> `;
 }
 
-function renderHead({ inspected, manifest }: ReportFacts): Html {
+function renderHead(report: ReportFacts): Html {
+  const { inspected, manifest } = report;
   const facts: readonly (readonly [string, string | number])[] = [
     ['Platform', manifest.platform],
     ['Packed', formatBytes(inspected.packedSize)],
@@ -110,6 +112,7 @@ function renderHead({ inspected, manifest }: ReportFacts): Html {
   return html`<header>
     <h1>${manifest.bundle} ${manifest.version}-${manifest.revision}</h1>
     <p class="lead">${manifest.summary}</p>
+    ${renderVerdict(report)}
     <dl class="facts">${entries}</dl>
   </header>`;
 }

@@ -25,6 +25,9 @@ dl.digests dt{color:var(--quiet);font-size:.85rem;margin-top:.5rem}
 dl.digests dd{margin:0}
 .good strong{color:var(--good)}
 .bad strong{color:var(--bad)}
+.verdict{border:1px solid var(--line);border-radius:6px;padding:.75rem 1rem;margin:1.25rem 0}
+.verdict p{margin:0 0 .5rem;font-size:1.1rem}
+.verdict ul{display:flex;flex-wrap:wrap;gap:.25rem 1.75rem;list-style:none;margin:0;padding:0}
 .dot{display:inline-block;width:.7em;height:.7em;border-radius:2px;margin-right:.5em;border:1px solid var(--line)}
 .component{background:var(--component)}.wheel{background:var(--wheel)}.bundle{background:var(--bundle)}.rest{background:var(--wash)}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;color:var(--quiet);font-size:.9rem}
@@ -54,6 +57,7 @@ summary{cursor:pointer}
 .tree li:not(:has(>details)){padding-left:1.05rem}
 .graph{display:block;margin:.5rem}
 .graph path{fill:none;stroke:var(--quiet);opacity:.55}
+.graph marker path{fill:var(--quiet);stroke:none}
 .graph rect{fill:var(--component);stroke:var(--line)}
 .graph rect.linked{fill:var(--paper);stroke:var(--quiet);stroke-dasharray:4 3}
 .graph text{fill:var(--ink);font-size:13px}
@@ -67,5 +71,9 @@ summary{cursor:pointer}
 .timeline .time{white-space:nowrap;text-align:right;font-variant-numeric:tabular-nums}
 footer{margin-top:3rem;color:var(--quiet);font-size:.9rem;border-top:1px solid var(--line);padding-top:1rem}
 @media (max-width:40rem){body{padding:1.25rem .9rem 3rem}.treemap{aspect-ratio:3/4}.timeline li{grid-template-columns:1fr auto}.timeline .bar{grid-column:1/-1;grid-row:2}}
+@media (max-width:40rem){table.parts,.parts tbody{display:block}.parts thead{position:absolute;clip-path:inset(50%)}
+.parts tr{display:grid;grid-template-columns:1fr auto;gap:.1rem .75rem;padding:.5rem .75rem;border-top:1px solid var(--line)}
+.parts tr>*{border:0;padding:0}.parts tr>:last-child{grid-column:1/-1}.parts td:nth-child(5){grid-area:3/2}.parts td:nth-child(6){grid-area:3/1}.parts tbody th{white-space:normal}
+.parts td:nth-child(5)::after{content:" files"}}
 @media print{.scroll{overflow:visible}nav{display:none}}
 `;

@@ -15,7 +15,7 @@ export function renderTable(label: string, columns: readonly Column[], rows: rea
       : html`<th scope="col">${title}</th>`,
   );
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
-    <table>
+    <table class="${label.toLowerCase().replaceAll(/[^a-z]+/gu, '-')}">
       <thead>
         <tr>
           ${head}

@@ -5,7 +5,7 @@ import type { StyledHtml } from './treemap.ts';
 
 /** When each task of the build ran, and for how long; that it is not known, if it is not. */
 export function renderTimeline(timeline: Timeline | undefined): StyledHtml {
-  const tasks = timeline?.tasks ?? [];
+  const tasks = foldFetches(timeline?.tasks ?? []);
   const end = Math.max(0, ...tasks.map(({ start, time }) => start + time));
   if (end === 0) {
     const content = html`<p>
@@ -28,10 +28,34 @@ export function renderTimeline(timeline: Timeline | undefined): StyledHtml {
   };
 }
 
+/** All downloads as one task, in the place of the first. Waiting for the network differs from build to build. */
+function foldFetches(tasks: readonly TimedTask[]): readonly TimedTask[] {
+  const fetches = tasks.filter(({ task }) => isFetch(task));
+  const [first] = fetches;
+  if (first === undefined) return tasks;
+  // The task of which the files are parts is not one itself.
+  const files = fetches.filter(({ task }) => task !== 'fetch:all').length;
+  const end = Math.max(...fetches.map(({ start, time }) => start + time));
+  const failed = fetches.find(({ outcome }) => outcome === 'failed' || outcome === 'interrupted');
+  const worked = fetches.some(({ outcome }) => outcome === 'done');
+  const folded: TimedTask = {
+    task: 'fetch:all',
+    title: `${files} ${files === 1 ? 'file' : 'files'}`,
+    outcome: failed?.outcome ?? (worked ? 'done' : 'reused'),
+    start: first.start,
+    time: end - first.start,
+  };
+  return tasks.flatMap((task) => (task === first ? [folded] : isFetch(task.task) ? [] : [task]));
+}
+
+function isFetch(task: string): boolean {
+  return task.startsWith('fetch:');
+}
+
 function renderTask({ task, title, outcome, start, time }: TimedTask, index: number): Html {
   const [stage = task] = task.split(':');
   return html`<li>
-    <span class="task">${stage} <strong>${title.replace(/^Fetching /u, '')}</strong></span
+    <span class="task">${stage} <strong>${title}</strong></span
     ><span class="bar"><span id="task-${index}" class="${outcome}"></span></span
     ><span class="time"
       >${outcome === 'done' ? '' : `${outcome}, `}${formatTime(time)}

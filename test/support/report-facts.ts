@@ -38,7 +38,11 @@ function manifestOf(name: string): Manifest {
       `wheel:${name}`,
       ...WHEELS.map((_, index): Part => `wheel:wheel-${index}`),
     ],
-    components: [component('python', ['component:zlib']), component('zlib', [])],
+    components: [
+      component('server', ['component:python', 'component:zlib']),
+      component('python', ['component:zlib']),
+      component('zlib', []),
+    ],
     wheels: [name, ...WHEELS.map((_, index) => `wheel-${index}`)].map((own) => ({
       name: own,
       version: own === name ? name : '2.0',

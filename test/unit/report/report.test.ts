@@ -25,6 +25,65 @@ describe('a report', () => {
     expect(page.match(/href="(?!#)/gu)).toBeNull();
   });
 
+  it('begins with what speaks for the release and what against it', () => {
+    const facts = reportFacts();
+    const verdict = (changed: Partial<typeof facts>): string => {
+      const [, text = ''] =
+        /<div class="verdict">(.*?)<\/div>/su.exec(formatReport({ ...facts, ...changed })) ?? [];
+      return text
+        .replaceAll(/<[^>]*>/gu, ' ')
+        .replaceAll(/\s+/gu, ' ')
+        .trim();
+    };
+    const clean = { ...facts.audit, findings: [] };
+    expect(verdict({})).toMatch(/^Look at this before you use it\. Audit 1 finding Vulnerabilities/);
+    expect(verdict({ audit: clean, advisories: undefined })).toBe(
+      'Nothing was found against it, as far as was looked. Audit clean Vulnerabilities not looked up Signature none Release aaaaaaaaaaaa…',
+    );
+    expect(verdict({ audit: clean, signature: 'unchecked' })).toContain('Signature there, not checked here');
+  });
+
+  it('has one row for everything that the build fetched', () => {
+    const fetched = (name: string, start: number, time: number) =>
+      ({ task: `fetch:${name}`, title: `Fetching ${name}`, outcome: 'done', start, time }) as const;
+    const page = formatReport({
+      ...reportFacts(),
+      timeline: {
+        format: 1,
+        tarball: reportFacts().tarball,
+        tasks: [
+          fetched('all', 0, 9000),
+          fetched('zlib.tar.xz', 10, 4000),
+          { task: 'build:zlib', title: 'zlib 1.0', outcome: 'done', start: 9000, time: 1000 },
+          fetched('late.whl', 9500, 500),
+        ],
+      },
+    });
+    expect(page).toContain('2 tasks in 10 s');
+    expect(page).toMatch(/fetch <strong>2 files<\/strong>/u);
+    expect(page).not.toContain('zlib.tar.xz</strong>');
+  });
+
+  it('draws no line through a box', () => {
+    const page = formatReport(reportFacts());
+    expect(page).toContain('marker-end="url(#tip)"');
+    const rows = (attribute: string): number[] =>
+      [...page.matchAll(new RegExp(`<rect[^>]*\\s${attribute}="([0-9.]+)"`, 'gu'))].map(([, value]) =>
+        Number(value),
+      );
+    const boxes = rows('x').map((x, index) => ({ x, y: rows('y')[index] ?? 0 }));
+    expect(boxes.length).toBeGreaterThan(2);
+    // Level pieces run past a layer: `… X YH RIGHT`.
+    const level = [...page.matchAll(/ (?<left>[0-9.]+) (?<y>[0-9.]+)H(?<right>[0-9.]+)/gu)].map(
+      ({ groups }) => groups ?? {},
+    );
+    expect(level.length).toBeGreaterThan(0);
+    for (const { left, y } of level)
+      expect(boxes.filter((box) => box.x === Number(left) && Math.abs(box.y + 15 - Number(y)) < 16)).toEqual(
+        [],
+      );
+  });
+
   it('says what is not known', () => {
     const page = formatReport({ ...reportFacts(), timeline: undefined, advisories: undefined });
     expect(page).toContain('Not known: no');
