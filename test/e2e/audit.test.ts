@@ -122,6 +122,7 @@ describe('the real release', () => {
     ]);
     expect(advisories?.vulnerabilities).toMatchObject([
       { part: 'component:openssl', ids: ['CVE-9'], fixes: ['99.0.0'] },
+      { part: 'wheel:cryptography/openssl', ids: ['CVE-9'], fixes: ['99.0.0'] },
       { part: 'wheel:keystone', ids: ['CVE-2012-3542', 'PYSEC-2012-19'], statement: { status: 'fixed' } },
     ]);
     expect(advisories?.unchecked).not.toContain('component:httpd');

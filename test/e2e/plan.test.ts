@@ -93,7 +93,7 @@ describe.skipIf(lacking !== undefined)(
       expect((await plan([])).steps).toEqual([]);
       const installed = await traced(['install']);
       expect(installed.exitCode, installed.output).toBe(0);
-      expect(await changes(installed.trace)).toEqual([`${INSTANCE}/lock`]);
+      expect(await changes(installed.trace)).toEqual([`${INSTANCE}/lock`, `${INSTANCE}/tmp/lock`]);
     });
 
     it('is told, and nothing written, where the preflight would refuse', async () => {

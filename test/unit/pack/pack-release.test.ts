@@ -183,7 +183,7 @@ describe('verifyTarball', () => {
 
   it(
     'notices every single changed byte of the file, and bytes before and after it',
-    { timeout: 60_000 },
+    { timeout: 600_000 },
     async () => {
       const { directory, packed } = await pack();
       const bytes = await readFile(packed.tarball);
