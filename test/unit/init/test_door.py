@@ -12,7 +12,12 @@ from typing import Any
 
 import support
 
-_FILE = support.INIT / "keystone" / "site-packages" / "ksbundle_keystone" / "door.py"
+# A release has it where its own Python finds it, the repository beside the rest of the bundle's code.
+_PLACES = (
+    *support.INIT.glob("keystone/site-packages/ksbundle_keystone/door.py"),
+    *support.INIT.parent.glob("lib/python3.*/site-packages/ksbundle_keystone/door.py"),
+)
+_FILE = _PLACES[0]
 _SPEC = importlib.util.spec_from_file_location("door", _FILE)
 assert _SPEC is not None and _SPEC.loader is not None
 door: Any = importlib.util.module_from_spec(_SPEC)
