@@ -41,19 +41,12 @@ export interface Item {
 }
 
 /** Something inside a component or wheel. */
-export interface EmbeddedItem {
+export interface EmbeddedItem extends Omit<Embedded, 'carrier' | 'cpe'> {
   /** Its name in this bill alone: the part and the version. */
   readonly ref: string;
   readonly part: Part;
-  readonly name: string;
-  readonly version: string;
-  readonly purl: string;
-  readonly license?: string;
   /** With the version. */
   readonly cpe?: string;
-  readonly repository?: { readonly url: string; readonly tag: string };
-  readonly source: Embedded['source'];
-  readonly reason?: string;
 }
 
 /** What a bill of materials is made of, whatever its format. */
