@@ -28,22 +28,23 @@ export function renderTimeline(timeline: Timeline | undefined): StyledHtml {
   };
 }
 
-/** All downloads as one task, in the place of the first. Waiting for the network differs from build to build. */
+/** All downloads as one task, in the place of the first. Later looks at what is there by then are no part of it. */
 function foldFetches(tasks: readonly TimedTask[]): readonly TimedTask[] {
-  const fetches = tasks.filter(({ task }) => isFetch(task));
-  const [first] = fetches;
+  const all = tasks.filter(({ task }) => isFetch(task));
+  const worked = all.filter(({ outcome }) => outcome !== 'reused');
+  const fetches = worked.length > 0 ? worked : all;
+  const [first] = all;
   if (first === undefined) return tasks;
   // The task of which the files are parts is not one itself.
-  const files = fetches.filter(({ task }) => task !== 'fetch:all').length;
-  const end = Math.max(...fetches.map(({ start, time }) => start + time));
+  const files = new Set(fetches.map(({ task }) => task).filter((task) => task !== 'fetch:all')).size;
+  const start = Math.min(...fetches.map((each) => each.start));
   const failed = fetches.find(({ outcome }) => outcome === 'failed' || outcome === 'interrupted');
-  const worked = fetches.some(({ outcome }) => outcome === 'done');
   const folded: TimedTask = {
     task: 'fetch:all',
     title: `${files} ${files === 1 ? 'file' : 'files'}`,
-    outcome: failed?.outcome ?? (worked ? 'done' : 'reused'),
-    start: first.start,
-    time: end - first.start,
+    outcome: failed?.outcome ?? (worked.length > 0 ? 'done' : 'reused'),
+    start,
+    time: Math.max(...fetches.map((each) => each.start + each.time)) - start,
   };
   return tasks.flatMap((task) => (task === first ? [folded] : isFetch(task.task) ? [] : [task]));
 }

@@ -54,12 +54,14 @@ describe('a report', () => {
         tasks: [
           fetched('all', 0, 9000),
           fetched('zlib.tar.xz', 10, 4000),
-          { task: 'build:zlib', title: 'zlib 1.0', outcome: 'done', start: 9000, time: 1000 },
-          fetched('late.whl', 9500, 500),
+          fetched('late.whl', 4500, 500),
+          { task: 'build:zlib', title: 'zlib 1.0', outcome: 'done', start: 9000, time: 11_000 },
+          { ...fetched('zlib.tar.xz', 19_000, 10), outcome: 'reused' },
         ],
       },
     });
-    expect(page).toContain('2 tasks in 10 s');
+    expect(page).toContain('2 tasks in 20 s');
+    expect(page).toContain('#task-0{margin-left:0.000%;width:45.000%}');
     expect(page).toMatch(/fetch <strong>2 files<\/strong>/u);
     expect(page).not.toContain('zlib.tar.xz</strong>');
   });
