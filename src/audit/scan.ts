@@ -5,7 +5,8 @@ import { readElf, type ElfFile } from '../domain/elf/file.ts';
 import { isElf } from '../domain/elf/header.ts';
 import { readSymbols, type DefinedSymbol, type ElfSymbols } from '../domain/elf/symbols.ts';
 import { isErrnoException } from '../domain/errors.ts';
-import { findLibraries, type FoundLibrary } from '../domain/libraries/find.ts';
+import { findLibraries } from '../domain/libraries/find.ts';
+import type { FoundLibrary } from '../domain/libraries/found-library.ts';
 import { listTree, type TreeEntry } from '../io/files.ts';
 
 /** An ELF file of the release, as far as loading it goes. */

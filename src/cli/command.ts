@@ -35,6 +35,8 @@ export interface Call {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly pipeline: Pipeline;
+  /** All commands there are: completion scripts are made of them. */
+  readonly commands: readonly CommandSpec[];
   /** The pipeline and its context, opened with the settings. */
   readonly open: () => Promise<Opened>;
 }

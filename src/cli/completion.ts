@@ -1,3 +1,4 @@
+import type { CommandSpec } from './command.ts';
 import { bashCompletion } from './completion/bash.ts';
 import { fishCompletion } from './completion/fish.ts';
 import { zshCompletion } from './completion/zsh.ts';
@@ -7,7 +8,7 @@ const GENERATORS = { bash: bashCompletion, zsh: zshCompletion, fish: fishComplet
 export type Shell = keyof typeof GENERATORS;
 export const SHELLS = Object.keys(GENERATORS) as readonly Shell[];
 
-/** The completion script of a shell, made from the table of commands. */
-export function completionScript(shell: Shell): string {
-  return GENERATORS[shell]();
+/** The completion script of a shell for these commands. */
+export function completionScript(shell: Shell, commands: readonly CommandSpec[]): string {
+  return GENERATORS[shell](commands);
 }

@@ -1,6 +1,7 @@
 import parseWords from 'yargs-parser';
 import type { CommandSpec } from './command.ts';
-import { COMMANDS, subcommandsOf, topLevelWords } from './command-table.ts';
+import { COMMANDS } from './command-table.ts';
+import { subcommandsOf, topLevelWords } from './command-words.ts';
 import {
   GLOBAL_OPTIONS,
   isOptionName,
@@ -92,14 +93,14 @@ export function interpret(parsed: Parsed): Request {
 function topicOf(words: readonly string[]): string {
   const [first] = words;
   if (first === undefined) return '';
-  const subcommands = subcommandsOf(first);
+  const subcommands = subcommandsOf(first, COMMANDS);
   if (subcommands.length > 0 && !subcommands.includes(words[1] ?? '')) return first;
   return findCommand(words).name;
 }
 
 function findCommand(words: readonly string[]): CommandSpec {
   const [first = '', second] = words;
-  const subcommands = subcommandsOf(first);
+  const subcommands = subcommandsOf(first, COMMANDS);
   const name = subcommands.length > 0 ? `${first} ${second ?? ''}` : first;
   const command = COMMANDS.find((spec) => spec.name === name);
   if (command !== undefined) return command;
@@ -107,7 +108,7 @@ function findCommand(words: readonly string[]): CommandSpec {
     throw usageError(
       'KSB_UNKNOWN_COMMAND',
       `there is no command ${first}`,
-      nearestHint(first, topLevelWords()),
+      nearestHint(first, topLevelWords(COMMANDS)),
     );
   }
   throw second === undefined

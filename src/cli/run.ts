@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Emit } from '../domain/events.ts';
 import type { Call, CommandResult } from './command.ts';
+import { COMMANDS } from './command-table.ts';
 import { createConsole, type Channel, type Console, type OutputStream } from './console.ts';
 import type { Environment } from './environment.ts';
 import { failureDocument, failureOf, formatFailure, type Failure } from './failure.ts';
@@ -109,6 +110,7 @@ function createCall(
     emit,
     signal,
     pipeline,
+    commands: COMMANDS,
     open,
   };
 }

@@ -1,4 +1,4 @@
-import type { FoundLibrary } from './libraries/find.ts';
+import type { FoundLibrary } from './libraries/found-library.ts';
 import type { Part } from './manifest.ts';
 
 /** Something the audit found in a release. */

@@ -1,4 +1,4 @@
-import type { FoundLibrary, Registry } from './libraries/find.ts';
+import type { FoundLibrary, Registry } from './libraries/found-library.ts';
 import { libraryNamed } from './libraries/table.ts';
 import type { Embedded, ManifestComponent, Part } from './manifest.ts';
 import { parsePurl } from './purl.ts';

@@ -1,4 +1,5 @@
-import { COMMANDS, subcommandsOf, topLevelWords } from '../command-table.ts';
+import type { CommandSpec } from '../command.ts';
+import { subcommandsOf, topLevelWords } from '../command-words.ts';
 import { GLOBAL_OPTIONS, optionSpec } from '../options.ts';
 import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES, spellingsOf, VALUE_OPTIONS } from './model.ts';
 
@@ -12,8 +13,8 @@ const ACTIONS = {
 } as const;
 
 /** For bash 4.4 and newer; needs nothing of the bash-completion package. */
-export function bashCompletion(): string {
-  const groups = topLevelWords().filter((word) => subcommandsOf(word).length > 0);
+export function bashCompletion(commands: readonly CommandSpec[]): string {
+  const groups = topLevelWords(commands).filter((word) => subcommandsOf(word, commands).length > 0);
   return `# bash completion for ksbundle
 _ksbundle_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
 
@@ -43,9 +44,9 @@ ${VALUE_OPTIONS.map((name) => `    ${spellingsOf(name).join('|')}) ${valueAction
   esac
 
   case $command in
-    ""|help) if [[ $cur == -* ]]; then _ksbundle_words "${GLOBAL_OPTIONS.flatMap(spellingsOf).join(' ')}"; else _ksbundle_words "${topLevelWords().join(' ')} help"; fi ;;
-${groups.map((word) => `    ${word}) _ksbundle_words "${subcommandsOf(word).join(' ')}" ;;`).join('\n')}
-${COMMANDS.map(commandCase).join('\n')}
+    ""|help) if [[ $cur == -* ]]; then _ksbundle_words "${GLOBAL_OPTIONS.flatMap(spellingsOf).join(' ')}"; else _ksbundle_words "${topLevelWords(commands).join(' ')} help"; fi ;;
+${groups.map((word) => `    ${word}) _ksbundle_words "${subcommandsOf(word, commands).join(' ')}" ;;`).join('\n')}
+${commands.map(commandCase).join('\n')}
   esac
 }
 complete -F _ksbundle ksbundle
@@ -57,7 +58,7 @@ function valueAction(name: (typeof VALUE_OPTIONS)[number]): string {
   return choices === undefined ? ACTIONS[completes ?? 'nothing'] : `_ksbundle_words "${choices.join(' ')}"`;
 }
 
-function commandCase(command: (typeof COMMANDS)[number]): string {
+function commandCase(command: CommandSpec): string {
   const options = optionsOf(command).flatMap(spellingsOf).join(' ');
   const positionals = command.positionals
     .map((spec, index) => `${index}) ${ACTIONS[positionalKind(spec)]} ;;`)

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command.ts';
-import { COMMANDS, subcommandsOf, topLevelWords } from '../command-table.ts';
+import { subcommandsOf, topLevelWords } from '../command-words.ts';
 import { GLOBAL_OPTIONS, optionSpec, optionText, type OptionName } from '../options.ts';
 import { LIST_BUNDLES, positionalKind, SHELL_NAMES, spellingsOf, VALUE_OPTIONS } from './model.ts';
 
@@ -14,7 +14,7 @@ const ACTIONS = {
   nothing: '-f',
 } as const;
 
-export function fishCompletion(): string {
+export function fishCompletion(commands: readonly CommandSpec[]): string {
   return `# fish completion for ksbundle
 # The words typed so far that are neither options nor their values.
 function __ksbundle_words
@@ -46,14 +46,17 @@ function __ksbundle_in
 end
 
 complete -c ksbundle -f
-${topLevelWords().map(topLevel).join('\n')}
+${topLevelWords(commands)
+  .map((word) => topLevel(word, commands))
+  .join('\n')}
 ${GLOBAL_OPTIONS.map((name) => option(name)).join('\n')}
-${COMMANDS.flatMap(commandLines).join('\n')}
+${commands.flatMap(commandLines).join('\n')}
 `;
 }
 
-function topLevel(word: string): string {
-  const summary = COMMANDS.find(({ name }) => name === word)?.summary ?? subcommandsOf(word).join(', ');
+function topLevel(word: string, commands: readonly CommandSpec[]): string {
+  const summary =
+    commands.find(({ name }) => name === word)?.summary ?? subcommandsOf(word, commands).join(', ');
   return `complete -c ksbundle -n 'test (count (__ksbundle_words)) -eq 0' -f -a ${word} -d ${quote(summary)}`;
 }
 

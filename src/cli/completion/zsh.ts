@@ -1,5 +1,5 @@
 import type { CommandSpec, PositionalSpec } from '../command.ts';
-import { COMMANDS, subcommandsOf, topLevelWords } from '../command-table.ts';
+import { subcommandsOf, topLevelWords } from '../command-words.ts';
 import { optionSpec, type OptionName } from '../options.ts';
 import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES, spellingsOf } from './model.ts';
 
@@ -13,9 +13,9 @@ const ACTIONS = {
 } as const;
 
 /** For zsh's completion system, as a file in `fpath` or evaluated after `compinit`. */
-export function zshCompletion(): string {
-  const single = COMMANDS.filter(({ name }) => !name.includes(' '));
-  const groups = topLevelWords().filter((word) => subcommandsOf(word).length > 0);
+export function zshCompletion(commands: readonly CommandSpec[]): string {
+  const single = commands.filter(({ name }) => !name.includes(' '));
+  const groups = topLevelWords(commands).filter((word) => subcommandsOf(word, commands).length > 0);
   return `#compdef ksbundle
 _ksbundle_bundles() { local -a names=(\${(f)"$(${LIST_BUNDLES})"}); compadd -a names; }
 
@@ -24,11 +24,11 @@ _ksbundle() {
   typeset -A opt_args
   _arguments -C ${quote('1: :->command')} ${quote('*:: :->arguments')}
   case $state in
-    command) ${describe('commands', [...single.map(nameAndSummary), ...groups.map((word) => `${word}:${subcommandsOf(word).join(', ')}`)])} ;;
+    command) ${describe('commands', [...single.map(nameAndSummary), ...groups.map((word) => `${word}:${subcommandsOf(word, commands).join(', ')}`)])} ;;
     arguments)
       case $words[1] in
 ${single.map((command) => `        ${command.name}) ${argumentsOf(command)} ;;`).join('\n')}
-${groups.map(groupCase).join('\n')}
+${groups.map((word) => groupCase(word, commands)).join('\n')}
       esac ;;
   esac
 }
@@ -37,8 +37,8 @@ if [[ $funcstack[1] == _ksbundle ]]; then _ksbundle "$@"; else compdef _ksbundle
 `;
 }
 
-function groupCase(word: string): string {
-  const members = COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+function groupCase(word: string, commands: readonly CommandSpec[]): string {
+  const members = commands.filter(({ name }) => name.startsWith(`${word} `));
   const shortened = members.map((command) => ({ ...command, name: command.name.slice(word.length + 1) }));
   return `        ${word})
           _arguments -C ${quote('1: :->subcommand')} ${quote('*:: :->subarguments')}

@@ -1,20 +1,10 @@
 import type { ElfFile } from '../elf/file.ts';
 import { SEGMENT_EXECUTABLE, SegmentType } from '../elf/header.ts';
 import { sectionNamed } from '../elf/sections.ts';
+import type { FoundLibrary } from './found-library.ts';
 import { GO_MARKER, readGoModules } from './go.ts';
 import { AUDITABLE_SECTION, CRATE_MARKERS, crateAt, readAuditable, type Crate } from './rust.ts';
 import { LIBRARIES, type Library, type VersionSign } from './table.ts';
-
-/** Who gives a package its name: Rust's registry, Go's, or whoever wrote it. */
-export type Registry = 'cargo' | 'golang' | 'generic';
-
-/** Code of another project that a file has in it. */
-export interface FoundLibrary {
-  readonly registry: Registry;
-  readonly name: string;
-  /** The versions that it may have, one of which it has; none if the file does not tell. */
-  readonly versions: readonly string[];
-}
 
 /** A file as far as libraries are looked for in it. */
 export interface SearchedFile {

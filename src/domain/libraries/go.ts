@@ -1,4 +1,4 @@
-import type { FoundLibrary } from './find.ts';
+import type { FoundLibrary } from './found-library.ts';
 
 /** What Go's linker puts before its facts of the build (debug/buildinfo of Go's library). */
 export const GO_MARKER = '\xff Go buildinf:';

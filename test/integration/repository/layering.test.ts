@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { listTree } from '../../../src/io/files.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
+const SRC = path.join(ROOT, 'src');
 const OXLINT = path.join(ROOT, 'node_modules', '.bin', 'oxlint');
 
 let directory: string;
@@ -64,4 +66,30 @@ it.each([
   ['src/cli/commands/a.ts', '../../io/files.ts'],
 ])('%s may import %s', async (source, from) => {
   expect(await refused(source, from)).toBe(false);
+});
+
+/** What a file imports of src/, also when it runs only. */
+async function importsOf(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8');
+  return [...text.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, name = '']) =>
+    path.join(path.dirname(file), name),
+  );
+}
+
+it('no file of src/ leads back to itself, not even by what it loads when it runs', async () => {
+  const imports = new Map<string, readonly string[]>();
+  for (const { path: file } of (await listTree(SRC)).filter(({ path: name }) => name.endsWith('.ts'))) {
+    imports.set(path.join(SRC, file), await importsOf(path.join(SRC, file)));
+  }
+  const circles: string[] = [];
+  const visited = new Set<string>();
+  const visit = (file: string, chain: readonly string[]): void => {
+    if (chain.includes(file)) circles.push([...chain.slice(chain.indexOf(file)), file].join(' → '));
+    if (visited.has(file)) return;
+    visited.add(file);
+    for (const imported of imports.get(file) ?? []) visit(imported, [...chain, file]);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  expect(imports.size).toBeGreaterThan(300);
+  expect(circles).toEqual([]);
 });

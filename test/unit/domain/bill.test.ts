@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { billingOf, embeddedPart, isEmbedded, type Bill } from '../../../src/domain/bill.ts';
-import type { FoundLibrary } from '../../../src/domain/libraries/find.ts';
+import type { FoundLibrary } from '../../../src/domain/libraries/found-library.ts';
 import type { Embedded } from '../../../src/domain/manifest.ts';
 import { parsePurl } from '../../../src/domain/purl.ts';
 
