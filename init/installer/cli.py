@@ -7,27 +7,14 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 
-from . import (
-    answers,
-    arguments,
-    backup,
-    control,
-    install,
-    maintain,
-    report,
-    restore,
-    rollback,
-    show,
-    status,
-    uninstall,
-    upgrade,
-    verify,
-)
-from .arguments import Arguments
+from . import report
+from .answers import answers, arguments
+from .answers.arguments import Arguments
+from .bundle.api import load_product
+from .commands import backup, control, install, maintain, restore, rollback, show, status, uninstall, upgrade, verify
+from .engine.session import Session, open_session
 from .errors import Exit, Failure, Interrupted, problems_of
-from .product import load_product
-from .release import Release
-from .session import Session, open_session
+from .state.release import Release
 
 COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "install": lambda session, _: install.install(session),

@@ -4,6 +4,7 @@ import { mapConcurrently } from '../domain/concurrently.ts';
 import { compileGlobs } from '../domain/glob.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { InstalledWheel, Part } from '../domain/manifest.ts';
+import { SERVICES_DIRECTORY } from '../domain/layout.ts';
 import { ExitCode, KsbundleError, type Place, type Problem } from '../domain/errors.ts';
 import type { Bundle, RecipeOrigin } from '../domain/recipe.ts';
 import { compareBytes, copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
@@ -120,10 +121,10 @@ interface InstallerOptions extends AssembleOptions {
  */
 async function installInstaller(tree: ReleaseTree, options: InstallerOptions): Promise<void> {
   const { bundle, init, site, temporary } = options;
-  const modules = `${bundle.init}/site-packages/`;
+  const own = `${SERVICES_DIRECTORY}/${bundle.init}/`;
+  const modules = `${own}site-packages/`;
   for (const { path: file, kind } of await listTree(init)) {
-    const [top] = file.split('/');
-    const ours = file === ENTRY || top === INSTALLER || top === bundle.init;
+    const ours = file === ENTRY || file.startsWith(INSTALLER) || file.startsWith(own);
     if (kind !== 'file' || !ours) continue;
     const copy = path.join(temporary, file);
     await copyFile(path.join(init, file), copy);
@@ -138,7 +139,7 @@ async function installInstaller(tree: ReleaseTree, options: InstallerOptions): P
 
 /** What of `init/` every bundle ships: the script that people run, and the package it hands over to. */
 const ENTRY = 'bootstrap.sh';
-const INSTALLER = 'installer';
+const INSTALLER = 'installer/';
 
 async function shipsNothing(
   globs: readonly IdleGlob[],

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { isInnerPath, type InnerPath } from '../domain/inner-path.ts';
-import { LOCKFILES_DIRECTORY, RECIPES_DIRECTORY } from '../domain/layout.ts';
+import { LOCKFILES_DIRECTORY, RECIPES_DIRECTORY, SERVICES_DIRECTORY } from '../domain/layout.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { copyFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
@@ -64,6 +64,6 @@ function placeOf(file: string, init: string): string | undefined {
   }
   if (file === WRITTEN || file.includes(BYTE_CODE)) return undefined;
   const [, module] = /^lib\/python[\d.]+\/site-packages\/(.+)$/u.exec(file) ?? [];
-  if (module !== undefined) return `init/${init}/site-packages/${module}`;
+  if (module !== undefined) return `init/${SERVICES_DIRECTORY}/${init}/site-packages/${module}`;
   return file.startsWith('init/') ? file : undefined;
 }

@@ -27,3 +27,6 @@ export function releaseName(
 ): string {
   return `${bundle.product}-${bundle.version}-${bundle.revision}-linux-${arch}`;
 }
+
+/** Where bundles' own parts of the installer lie below `init/`, in a project as in a release: a directory each. */
+export const SERVICES_DIRECTORY = 'services';

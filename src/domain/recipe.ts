@@ -262,7 +262,7 @@ export interface Bundle {
   readonly embeds: readonly (DeclaredEmbed & { readonly carrier: string; readonly carrierVersion: string })[];
   /** What is known of published vulnerabilities in its components and distributions, by name, or in something `embedded` there. */
   readonly statements: readonly (Statement & { readonly product: string; readonly embedded?: string })[];
-  /** Directory below `init/` of the repository whose files are the bundle's installer and templates. */
+  /** Directory below `init/services/` of the repository whose files are the bundle's installer and templates. */
   readonly init: string;
   readonly origin: RecipeOrigin;
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { SERVICES_DIRECTORY } from '../domain/layout.ts';
 import { nearest } from '../domain/nearest.ts';
 import { listTree } from '../io/files.ts';
 import type { Document } from './document.ts';
@@ -38,16 +39,16 @@ async function isThere(file: string, kind: NamedFile['kind']): Promise<boolean> 
 
 /** A fault if `init` names no package of an installer: without one the release could not be installed. */
 export async function checkInstaller({ init }: PartlyBundle, directory: string): Promise<Fault[]> {
-  if (init === undefined || (init !== SHARED && (await isThere(path.join(directory, init, ENTRY), 'file'))))
-    return [];
-  const there = (await listTree(directory).catch(() => []))
+  const services = path.join(directory, SERVICES_DIRECTORY);
+  if (init === undefined || (await isThere(path.join(services, init, ENTRY), 'file'))) return [];
+  const there = (await listTree(services).catch(() => []))
     .map((entry) => entry.path.split('/'))
-    .filter(([top, file, ...rest]) => file === ENTRY && rest.length === 0 && top !== SHARED)
+    .filter(([, file, ...rest]) => file === ENTRY && rest.length === 0)
     .map(([top = '']) => top);
   return [
     {
       code: 'missing-installer',
-      message: `there is no ${quote(`${init}/${ENTRY}`)} in ${directory}`,
+      message: `there is no ${quote(`${init}/${ENTRY}`)} in ${services}`,
       hint: suggest(nearest(init, there)),
       path: ['init'],
       at: 'value',
@@ -57,6 +58,3 @@ export async function checkInstaller({ init }: PartlyBundle, directory: string):
 
 /** What makes a directory a package of Python. */
 const ENTRY = '__init__.py';
-
-/** The part of the installer that all bundles share, which is none by itself. */
-const SHARED = 'installer';

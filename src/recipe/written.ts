@@ -213,7 +213,9 @@ export const bundleSchema = z
       .array(field.recipeName)
       .min(1)
       .describe('components that it consists of; their inputs ship too'),
-    init: field.fileName.describe('directory below init/ with the installer and its templates'),
+    init: field.fileName.describe(
+      "directory below init/services/ with the bundle's own part of the installer",
+    ),
     python: z
       .strictObject({
         interpreter: field.recipeName.describe('component that is the interpreter'),

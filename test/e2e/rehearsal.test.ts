@@ -38,7 +38,7 @@ it('a sound release plans its defaults, and writes nothing', async () => {
 });
 
 it('a template that asks for what no answer gives ends the build with what the installer said', async () => {
-  await change('init/keystone/templates/httpd.conf', (text) => text.replaceAll('@{', '@{nowhere_'));
+  await change('init/services/keystone/templates/httpd.conf', (text) => text.replaceAll('@{', '@{nowhere_'));
   await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: {
       code: 'KSB_RELEASE_UNUSABLE',
@@ -61,11 +61,11 @@ it('a Python for another machine is passed over, aloud', async () => {
 });
 
 it('so does a package that does not load, or is not there', async () => {
-  await change('init/keystone/__init__.py', (text) => `${text}\nimport nonsense\n`);
+  await change('init/services/keystone/__init__.py', (text) => `${text}\nimport nonsense\n`);
   await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: { code: 'KSB_RELEASE_UNUSABLE' },
   });
-  await rm(path.join(root, 'init/keystone/__init__.py'));
+  await rm(path.join(root, 'init/services/keystone/__init__.py'));
   await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: { code: 'KSB_RELEASE_UNUSABLE' },
   });

@@ -118,7 +118,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
   it('restores the old version by itself where the new one does not serve', async () => {
     const undo = await alterRelease(
       site,
-      'init/keystone/templates/keystone.wsgi',
+      'init/services/keystone/templates/keystone.wsgi',
       (text) => `${text}\nraise SystemError\n`,
     );
     const failed = await upgrade();

@@ -279,10 +279,11 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
 
 def enemy(case: dict[str, Any]) -> subprocess.Popen[bytes]:
     """Starts the account's own process; see hostile-account.py."""
-    script = os.path.join(HERE, "hostile-account.py")
     words = [case["instance"], CANARIES, case.get("kind", ""), case["how"]]
     words += [str(case.get("after", 0)), *case.get("places", [])]
-    process = as_account([installer(case["release"])[0], "-I", "-B", script, *words])
+    # The account may not be able to reach the checkout, so it is given the script open.
+    with open(os.path.join(HERE, "hostile-account.py"), "rb") as script:
+        process = as_account([installer(case["release"])[0], "-I", "-B", "-", *words], stdin=script)
     assert process.stdout is not None
     if process.stdout.readline() != b"ready\n":
         raise ChildProcessError("the enemy does not start")

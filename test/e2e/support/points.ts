@@ -60,7 +60,7 @@ export async function readPoints(directory: string): Promise<Point[]> {
 function callerOf(trace: string, isFirst: boolean): Caller | undefined {
   const executes = (program: string): boolean => trace.includes(`/${program}"`);
   if (executes('init/installer')) return isFirst ? 'installer' : "the former release's installer";
-  return executes('init/keystone/boot.py') ? 'boot.py' : undefined;
+  return executes('init/services/keystone/boot.py') ? 'boot.py' : undefined;
 }
 
 interface Call {

@@ -89,7 +89,7 @@ export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
   await write('recipes/tiny/bundle.toml', BUNDLE);
   await write('recipes/tiny/constraints.txt', '');
   await write('init/bootstrap.sh', '#!/bin/sh\n');
-  await write('init/tiny/__init__.py', '"""Nothing to install."""\n');
+  await write('init/services/tiny/__init__.py', '"""Nothing to install."""\n');
 
   const lockfile = await lockTinyBundle(at('recipes'), at('lockfiles'));
   const options = ['--recipes', at('recipes'), '--lockfiles', at('lockfiles'), '--cache', cache];

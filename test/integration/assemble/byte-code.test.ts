@@ -46,8 +46,8 @@ VALUES = "a" in {"a", "b", "c", "d"}
   [`${SITE}/plugins/a.py`]: '',
   [`${SITE}/plugins/b/c.py`]: '',
   [`lib/python${version}/typing.py`]: '',
-  'init/program/__init__.py': '',
-  'init/program/part.py': 'from . import sibling\nimport needed_by_program\n',
+  'init/services/program/__init__.py': '',
+  'init/services/program/part.py': 'from . import sibling\nimport needed_by_program\n',
   [`${SITE}/needed_by_program.py`]: '',
   ...Object.fromEntries(
     ['in_try', 'in_handler', 'only_for_checkers', 'not_for_checkers', 'in_class', 'in_function'].map(
@@ -94,8 +94,8 @@ describe('compileByteCode', () => {
           (name) => `${SITE}/${name}`,
         ),
         ...['in_try', 'in_handler', 'not_for_checkers', 'in_class'].map((name) => `${SITE}/${name}`),
-        'init/program/__init__',
-        'init/program/part',
+        'init/services/program/__init__',
+        'init/services/program/part',
         `${SITE}/needed_by_program`,
       ),
     );

@@ -25,7 +25,7 @@ function manifestOf(files: readonly string[]): Manifest {
 
 const SOUND: TreeContent = {
   'init/bundle.json': '{ "init": "demo" }',
-  'init/demo/templates/a.conf': 'a',
+  'init/services/demo/templates/a.conf': 'a',
   'lib/python3.13/site-packages/demo/module.py': 'm',
   'share/ksbundle/recipes/demo/bundle.toml': 'b',
   'share/ksbundle/lockfiles/demo.json': '{}',
@@ -45,8 +45,8 @@ describe('recoverProject', () => {
     expect(project?.recipes).toBe(path.join(directory, 'recipes'));
     const files = (await listTree(directory)).filter(({ kind }) => kind === 'file');
     expect(files.map((file) => file.path)).toEqual([
-      'init/demo/site-packages/demo/module.py',
-      'init/demo/templates/a.conf',
+      'init/services/demo/site-packages/demo/module.py',
+      'init/services/demo/templates/a.conf',
       'lockfiles/demo.json',
       'recipes/demo/bundle.toml',
     ]);

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from installer import files
+from installer.bundle.api import Directory, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
-from installer.journal import Journal
-from installer.network import Listener
-from installer.processes import Daemon, Process
-from installer.product import Directory, RenderedFile, Site
+from installer.host.network import Listener
+from installer.host.processes import Daemon, Process
+from installer.state import files
+from installer.state.journal import Journal
 
 TRANSIENT = ("once",)
 DAEMON = "ksbsleeper"

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import support
-from installer import answers
-from installer.account import Account
-from installer.answers import Source
-from installer.instance import Instance
-from installer.product import Site, load_product
-from installer.release import Release
+from installer.answers import answers
+from installer.answers.answers import Source
+from installer.bundle.api import Site, load_product
+from installer.host.account import Account
+from installer.state.instance import Instance
+from installer.state.release import Release
 
 
 def declared_answers() -> list[dict[str, Any]]:

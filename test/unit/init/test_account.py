@@ -10,8 +10,8 @@ import subprocess
 import unittest
 
 import support
-from installer.account import Account
-from installer.capability import keeps_low_ports
+from installer.host.account import Account
+from installer.host.capability import keeps_low_ports
 
 NOBODY = pwd.getpwnam("nobody")
 ACCOUNT = Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid, switch=True)

@@ -7,10 +7,11 @@ import unittest
 from unittest import mock
 
 import support
-from installer import accounts, trees
-from installer.account import Account
-from installer.accounts import find_account
-from installer.files import Owner
+from installer.host import accounts
+from installer.host.account import Account
+from installer.host.accounts import find_account
+from installer.state import trees
+from installer.state.files import Owner
 
 ABSENT = "ksb-no-such-account"
 AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root chooses")

@@ -4,8 +4,8 @@ import unittest
 from collections.abc import Sequence
 
 import support
-from installer import answers
-from installer.answers import Source
+from installer.answers import answers
+from installer.answers.answers import Source
 from installer.errors import Exit, Failure
 
 DECLARED = answers.declarations(

@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Callable
 
 import support
-from installer import archive
-from installer.archive import Source
 from installer.errors import Exit, Failure
+from installer.state import archive
+from installer.state.archive import Source
 
 
 class ArchiveTest(support.DirectoryTest):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import unittest
 
 import support  # noqa: F401
-from installer import answers, arguments
+from installer.answers import answers, arguments
 from installer.errors import Exit, Failure
 
 DECLARED = answers.declarations(

@@ -9,9 +9,9 @@ from unittest import mock
 
 import keystone_site
 import support
-from installer import boot_time
-from installer.instance import Instance
-from installer.product import Site
+from installer.bundle.api import Site
+from installer.manager import boot_time
+from installer.state.instance import Instance
 
 #: In place of bootstrap.sh: says how it was called.
 _ECHO = '#!/bin/sh\nprintf "%s\\n" "$0" "$@"\n'

@@ -12,9 +12,9 @@ import unittest.mock
 from collections.abc import Callable
 
 import support
-from installer import boundary, files, trees
-from installer.boundary import Refused
-from installer.files import Owner
+from installer.state import boundary, files, trees
+from installer.state.boundary import Refused
+from installer.state.files import Owner
 
 NOBODY = pwd.getpwnam("nobody")
 OWNER = Owner(NOBODY.pw_uid, NOBODY.pw_gid)

@@ -4,10 +4,11 @@ import os
 import unittest
 
 import support
-from installer import changes, files
-from installer.changes import Change, Kind
-from installer.instance import Instance
-from installer.product import RenderedFile
+from installer.bundle.api import RenderedFile
+from installer.engine import changes
+from installer.engine.changes import Change, Kind
+from installer.state import files
+from installer.state.instance import Instance
 
 
 class ChangesTest(support.DirectoryTest):

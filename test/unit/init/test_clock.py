@@ -15,8 +15,10 @@ from unittest import mock
 import keystone_site
 import support
 import test_install
-from installer import backup, clock, diagnosis, logs
-from installer.receipt import timestamp
+from installer.commands import backup
+from installer.engine import diagnosis
+from installer.host import clock, logs
+from installer.state.receipt import timestamp
 
 YEARS = 20 * 365 * clock.DAY
 

@@ -10,9 +10,10 @@ import unittest
 import unittest.mock
 
 import support
-from installer import deputy, files
-from installer.account import Account
 from installer.errors import Exit, Failure, Problem
+from installer.host import deputy
+from installer.host.account import Account
+from installer.state import files
 
 NOBODY = pwd.getpwnam("nobody")
 ACCOUNT = Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid, switch=True)

@@ -11,10 +11,11 @@ import unittest.mock
 
 import keystone_site
 import support
-from installer import space, unit_faults
-from installer.instance import Instance
-from installer.systemd import Unit
-from installer.units import Names
+from installer.host import space
+from installer.manager import unit_faults
+from installer.manager.systemd import Unit
+from installer.manager.units import Names
+from installer.state.instance import Instance
 
 
 class SpaceTest(support.DirectoryTest):

@@ -14,7 +14,7 @@ import support
 
 # A release has it where its own Python finds it, the repository beside the rest of the bundle's code.
 _PLACES = (
-    *support.INIT.glob("keystone/site-packages/ksbundle_keystone/door.py"),
+    *support.INIT.glob("services/keystone/site-packages/ksbundle_keystone/door.py"),
     *support.INIT.parent.glob("lib/python3.*/site-packages/ksbundle_keystone/door.py"),
 )
 _FILE = _PLACES[0]

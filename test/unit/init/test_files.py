@@ -6,7 +6,7 @@ import stat
 import unittest
 
 import support
-from installer import files
+from installer.state import files
 
 
 def mode(path: object) -> int:

@@ -7,10 +7,10 @@ import os
 import unittest
 
 import support
-from installer import former
 from installer.errors import Exit, Failure
-from installer.instance import Instance
-from installer.release import Release
+from installer.state import former
+from installer.state.instance import Instance
+from installer.state.release import Release
 from test_install import quiet
 
 

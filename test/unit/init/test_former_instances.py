@@ -7,7 +7,7 @@ import json
 import unittest
 
 import support
-from installer import journal, receipt
+from installer.state import journal, receipt
 
 FIXTURES = support.REPOSITORY / "test" / "fixtures" / "instances"
 FORMER = sorted(path.name for path in FIXTURES.iterdir())

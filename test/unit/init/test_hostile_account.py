@@ -16,9 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import test_install
-from installer import archive, backup, control, diagnosis, maintain, restore, uninstall
+from installer.commands import backup, control, maintain, restore, uninstall
+from installer.commands.uninstall import Wish
+from installer.engine import diagnosis
 from installer.errors import Exit, Failure
-from installer.uninstall import Wish
+from installer.state import archive
 from test_install import quiet
 
 #: Seconds in which every command ends, whatever the account has done.

@@ -14,12 +14,16 @@ from pathlib import Path
 
 import support
 from fake_product import DAEMON, FakeProduct, end
-from installer import arguments, backup, control, install, lock, place, show, space, status, uninstall, verify
+from installer.answers import arguments
+from installer.commands import backup, control, install, show, status, uninstall, verify
+from installer.engine import place
+from installer.engine.session import Session, open_session
 from installer.errors import Exit, Failure
-from installer.journal import Journal
-from installer.processes import find_processes
-from installer.release import Release
-from installer.session import Session, open_session
+from installer.host import space
+from installer.host.processes import find_processes
+from installer.state import lock
+from installer.state.journal import Journal
+from installer.state.release import Release
 
 ANSWERS = [
     {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
@@ -426,7 +430,7 @@ class InstallTest(support.DirectoryTest):
 
 
 def open_declared(release: Release):  # noqa: ANN201
-    from installer import answers
+    from installer.answers import answers
 
     return answers.declarations(release.bundle["answers"])
 

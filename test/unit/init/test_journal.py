@@ -3,7 +3,7 @@ from __future__ import annotations
 import unittest
 
 import support
-from installer.journal import Journal
+from installer.state.journal import Journal
 
 
 class JournalTest(support.DirectoryTest):

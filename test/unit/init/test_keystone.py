@@ -14,9 +14,9 @@ from typing import Any
 
 import keystone_site
 import support
-from installer.instance import Instance
-from installer.product import Site
-from installer.release import Release
+from installer.bundle.api import Site
+from installer.state.instance import Instance
+from installer.state.release import Release
 
 
 class KeystoneTest(keystone_site.KeystoneSiteTest):

@@ -10,9 +10,10 @@ import unittest
 from pathlib import Path
 
 import test_install
-from installer import archive, backup, files, restore, uninstall
+from installer.commands import backup, restore, uninstall
+from installer.commands.uninstall import Wish
 from installer.errors import Exit, Failure
-from installer.uninstall import Wish
+from installer.state import archive, files
 from test_install import quiet
 
 

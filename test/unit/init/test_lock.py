@@ -11,13 +11,13 @@ import unittest
 import unittest.mock
 
 import support
-from installer import files, lock
 from installer.errors import Exit, Failure
+from installer.state import files, lock
 
 HOLDER = f"""
 import sys
 sys.path.insert(0, {str(support.INIT)!r})
-from installer import lock
+from installer.state import lock
 with lock.exclusive(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()

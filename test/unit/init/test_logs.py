@@ -13,7 +13,7 @@ import unittest.mock
 from pathlib import Path
 
 import support
-from installer import clock, logs
+from installer.host import clock, logs
 
 WRITER = """
 import os, sys

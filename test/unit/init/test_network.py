@@ -6,8 +6,8 @@ import socket
 import unittest
 
 import support  # noqa: F401
-from installer import network
-from installer.network import Listener
+from installer.host import network
+from installer.host.network import Listener
 
 
 class ListenerTest(unittest.TestCase):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import support
 
-OWNERS = {"installer/boundary.py", "installer/files.py", "installer/trees.py"}
+OWNERS = {"installer/state/boundary.py", "installer/state/files.py", "installer/state/trees.py"}
 
 _OS = (
     *(
@@ -64,26 +64,29 @@ _AS_ACCOUNT = "done as the service's account"
 _OPERATOR = "a file that the operator names"
 _NAMES_ONLY = "looks at directories above the instance"
 ALLOWED: dict[str, dict[str, str]] = {
-    "installer/accounts.py": {"os.path.exists": "programs of the host", "os.path.realpath": "programs of the host"},
-    "installer/advice.py": {
+    "installer/host/accounts.py": {
+        "os.path.exists": "programs of the host",
+        "os.path.realpath": "programs of the host",
+    },
+    "installer/engine/guards.py": {
         "open": _PROC,
         "os.path.exists": _PROC,
         "os.path.isdir": "the host's settings",
         "os.getxattr": "labels of directories that are root's",
     },
-    "installer/answers.py": {"open": _OPERATOR},
-    "installer/archive.py": {
+    "installer/answers/answers.py": {"open": _OPERATOR},
+    "installer/state/archive.py": {
         "open": "a backup that the operator names",
         "tarfile.open": "a stream that is open already",
     },
-    "installer/backup.py": {"os.access": "the directory that the operator names"},
-    "installer/boot_time.py": {"open": _RELEASE, "glob.glob": "the host's settings"},
-    "installer/capability.py": {"open": _PROC},
+    "installer/commands/backup.py": {"os.access": "the directory that the operator names"},
+    "installer/manager/boot_time.py": {"open": _RELEASE, "glob.glob": "the host's settings"},
+    "installer/host/capability.py": {"open": _PROC},
     "installer/cli.py": {"os.path.realpath": _RELEASE},
-    "installer/deputy.py": {"open": _PROC, "os.listdir": _PROC, "os.kill": "its own child"},
-    "installer/host.py": {"open": _PROC, "os.path.exists": _PROC},
-    "installer/install.py": {"os.path.realpath": _NAMES_ONLY},
-    "installer/lock.py": {
+    "installer/host/deputy.py": {"open": _PROC, "os.listdir": _PROC, "os.kill": "its own child"},
+    "installer/host/limits.py": {"open": _PROC, "os.path.exists": _PROC},
+    "installer/commands/install.py": {"os.path.realpath": _NAMES_ONLY},
+    "installer/state/lock.py": {
         "open": _PROC,
         "os.open": "the lock, in the instance's own directory, which is root's",
         "os.stat": _PROC,
@@ -93,48 +96,50 @@ ALLOWED: dict[str, dict[str, str]] = {
         "os.fchown": "the lock",
         "os.rename": "the lock",
     },
-    "installer/logs.py": dict.fromkeys(
+    "installer/host/logs.py": dict.fromkeys(
         ("open", "os.open", "os.stat", "os.lstat", "os.walk", "os.listdir", "os.rename"), _AS_ACCOUNT
     )
     | {"os.path.lexists": _AS_ACCOUNT, "os.path.getsize": _AS_ACCOUNT},
-    "installer/move.py": dict.fromkeys(("open", "os.open", "os.access", "os.path.isdir", "os.path.islink"), _NAMES_ONLY)
+    "installer/state/move.py": dict.fromkeys(
+        ("open", "os.open", "os.access", "os.path.isdir", "os.path.islink"), _NAMES_ONLY
+    )
     | {"os.symlink": _RELEASE},
-    "installer/network.py": {"open": _PROC, "os.listdir": _PROC, "os.readlink": _PROC},
-    "installer/place.py": {"os.path.samefile": _NAMES_ONLY},
-    "installer/preflight.py": {
+    "installer/host/network.py": {"open": _PROC, "os.listdir": _PROC, "os.readlink": _PROC},
+    "installer/engine/place.py": {"os.path.samefile": _NAMES_ONLY},
+    "installer/engine/preflight.py": {
         "os.access": "asked as the service's account, or of directories above the instance",
         "os.stat": _NAMES_ONLY,
         "os.statvfs": _NAMES_ONLY,
     },
-    "installer/processes.py": {"open": _PROC, "os.stat": _PROC, "os.readlink": _PROC, "os.listdir": _PROC}
+    "installer/host/processes.py": {"open": _PROC, "os.stat": _PROC, "os.readlink": _PROC, "os.listdir": _PROC}
     | {"os.kill": "a process whose owner was looked at"},
-    "installer/release.py": dict.fromkeys(
+    "installer/state/release.py": dict.fromkeys(
         ("open", "os.lstat", "os.scandir", "os.readlink", "os.path.exists", "os.path.realpath"), _RELEASE
     ),
     "installer/report.py": {"open": "the null device", "os.open": "the null device"},
-    "installer/restore.py": {"archive.extract": "into a directory of root's own"},
-    "installer/sandbox.py": {"os.path.realpath": _NAMES_ONLY},
-    "installer/session.py": {"os.path.islink": _RELEASE, "os.readlink": _RELEASE, "os.path.realpath": _RELEASE},
-    "installer/space.py": {"os.stat": "directories of the instance's own", "os.statvfs": "the same"},
-    "installer/systemd.py": {"os.path.isdir": "the host's settings"},
-    "installer/uninstall.py": {"os.path.realpath": _NAMES_ONLY, "os.path.islink": _NAMES_ONLY},
-    "installer/units.py": {"open": _RELEASE, "os.path.islink": "the host's directory of units"},
-    "installer/upgrade_check.py": {"os.path.realpath": _NAMES_ONLY},
-    "keystone/boot.py": dict.fromkeys(
+    "installer/commands/restore.py": {"archive.extract": "into a directory of root's own"},
+    "installer/manager/sandbox.py": {"os.path.realpath": _NAMES_ONLY},
+    "installer/engine/session.py": {"os.path.islink": _RELEASE, "os.readlink": _RELEASE, "os.path.realpath": _RELEASE},
+    "installer/host/space.py": {"os.stat": "directories of the instance's own", "os.statvfs": "the same"},
+    "installer/manager/systemd.py": {"os.path.isdir": "the host's settings"},
+    "installer/commands/uninstall.py": {"os.path.realpath": _NAMES_ONLY, "os.path.islink": _NAMES_ONLY},
+    "installer/manager/units.py": {"open": _RELEASE, "os.path.islink": "the host's directory of units"},
+    "installer/commands/upgrade_check.py": {"os.path.realpath": _NAMES_ONLY},
+    "services/keystone/boot.py": dict.fromkeys(
         ("open", "os.open", "os.listdir", "os.mkdir", "os.rename", "os.unlink", "os.path.exists"), _AS_ACCOUNT
     )
     | {"os.path.isdir": _AS_ACCOUNT, "shutil.rmtree": _AS_ACCOUNT, "shutil.copy2": _AS_ACCOUNT}
     | {"sqlite3.connect": _AS_ACCOUNT},
-    "keystone/configuration.py": {"open": _RELEASE},
-    "keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
-    "keystone/httpd.py": {"open": _RELEASE},
-    "keystone/password.py": {"open": _OPERATOR, "os.open": _OPERATOR},
-    "keystone/tls.py": {
+    "services/keystone/configuration.py": {"open": _RELEASE},
+    "services/keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
+    "services/keystone/httpd.py": {"open": _RELEASE},
+    "services/keystone/password.py": {"open": _OPERATOR, "os.open": _OPERATOR},
+    "services/keystone/tls.py": {
         "os.path.exists": "a file that the operator names, or the release's list of authorities",
         "context.load_cert_chain": "copies that lie on no disk",
         "context.load_verify_locations": "content, or the release's list of authorities",
     },
-    "keystone/uwsgi.py": {"open": _PROC, "os.open": _AS_ACCOUNT},
+    "services/keystone/uwsgi.py": {"open": _PROC, "os.open": _AS_ACCOUNT},
 }
 
 
@@ -175,8 +180,10 @@ def _name(node: ast.AST, names: dict[str, str]) -> str:
 
 
 def modules() -> Iterator[str]:
-    for package in ("installer", "keystone"):
-        yield from sorted(str(path.relative_to(support.INIT)) for path in (support.INIT / package).glob("*.py"))
+    """Those that the installer loads; what a service puts into `site-packages` runs as the account."""
+    for path in sorted(support.INIT.rglob("*.py")):
+        if "site-packages" not in path.parts:
+            yield str(path.relative_to(support.INIT))
 
 
 class PathsTest(unittest.TestCase):

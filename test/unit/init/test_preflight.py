@@ -9,13 +9,14 @@ import unittest
 from unittest import mock
 
 import support
-from installer import host, ports, preflight
-from installer.account import Account
+from installer.bundle.api import Site
+from installer.engine import preflight
 from installer.errors import Failure, Problem
-from installer.instance import Instance
-from installer.network import Listener
-from installer.product import Site
-from installer.release import Release
+from installer.host import limits, ports
+from installer.host.account import Account
+from installer.host.network import Listener
+from installer.state.instance import Instance
+from installer.state.release import Release
 
 AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
 
@@ -49,7 +50,7 @@ class PreflightTest(support.DirectoryTest):
         site = Site(Release(str(self.root)), place, self.account, {})
         product = Service(*listeners)
         try:
-            with mock.patch("installer.service.wants_systemd", return_value=False):
+            with mock.patch("installer.engine.lifecycle.wants_systemd", return_value=False):
                 preflight.check(site, product, [], former=place)  # type: ignore[arg-type]
         except Failure as failure:
             return list(failure.problems)
@@ -134,26 +135,26 @@ class PreflightTest(support.DirectoryTest):
 
 
 class HostTest(unittest.TestCase):
-    def whats(self, *, limits: bool = True) -> list[str]:
-        return [problem.what for problem in host.check(limits=limits)]
+    def whats(self, *, inherited: bool = True) -> list[str]:
+        return [problem.what for problem in limits.check(limits=inherited)]
 
     def test_limits_that_daemons_would_inherit(self) -> None:
-        for number, limits, name in (
+        for number, allowed, name in (
             (resource.RLIMIT_NOFILE, (100, 100), "open files"),
             (resource.RLIMIT_NPROC, (100, 9999), "processes"),
         ):
-            tight = {number: limits}
+            tight = {number: allowed}
             with mock.patch(
                 "resource.getrlimit", side_effect=lambda which, tight=tight: tight.get(which, (1024, 4096))
             ):
                 self.assertEqual(self.whats(), [f"too few {name} are allowed"])
-                self.assertEqual(self.whats(limits=False), [])
+                self.assertEqual(self.whats(inherited=False), [])
 
     def test_memory(self) -> None:
-        self.assertGreater(host.total_memory() or 0, 1 << 20)
-        self.assertIsNone(host.total_memory("/proc/none"))
-        with mock.patch.object(host, "total_memory", return_value=256 << 20):
-            self.assertEqual([problem.what for problem in host.warn()], ["this host has little memory: 256 MiB"])
+        self.assertGreater(limits.total_memory() or 0, 1 << 20)
+        self.assertIsNone(limits.total_memory("/proc/none"))
+        with mock.patch.object(limits, "total_memory", return_value=256 << 20):
+            self.assertEqual([problem.what for problem in limits.warn()], ["this host has little memory: 256 MiB"])
 
 
 if __name__ == "__main__":

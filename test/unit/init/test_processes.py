@@ -10,9 +10,9 @@ import time
 import unittest
 
 import support
-from installer import processes
-from installer.account import Account
-from installer.processes import Daemon
+from installer.host import processes
+from installer.host.account import Account
+from installer.host.processes import Daemon
 
 SELF = Account("me", os.geteuid(), os.getegid(), switch=False)
 

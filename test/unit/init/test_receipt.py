@@ -5,8 +5,8 @@ import json
 import unittest
 
 import support
-from installer import receipt
 from installer.errors import Exit, Failure
+from installer.state import receipt
 
 RECEIPT = receipt.Receipt(
     bundle="demo",

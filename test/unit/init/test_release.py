@@ -7,7 +7,7 @@ import unittest
 
 import support
 from installer.errors import Exit, Failure
-from installer.release import Release
+from installer.state.release import Release
 
 
 class ReleaseTest(support.DirectoryTest):

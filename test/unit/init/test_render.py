@@ -4,7 +4,7 @@ import subprocess
 import unittest
 
 import support
-from installer.render import FILTERS, render
+from installer.bundle.render import FILTERS, render
 
 HOSTILE = "/srv/key stöne/a'b\"c$d%e&f|g\\h*[i]/`j`"
 
@@ -31,7 +31,7 @@ class RenderTest(unittest.TestCase):
         self.assertEqual(render("@{x|oslo}", {"x": "a$b$$"}), "a$$b$$$$")
 
     def test_every_template_names_known_filters_only(self) -> None:
-        for template in (support.INIT / "keystone" / "templates").iterdir():
+        for template in (support.INIT / "services" / "keystone" / "templates").iterdir():
             for part in template.read_text().split("@{")[1:]:
                 _, bar, name = part.partition("}")[0].partition("|")
                 self.assertTrue(not bar or name in FILTERS, f"{template.name}: {name}")

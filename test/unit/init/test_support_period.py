@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from unittest import mock
 
 import support
-from installer import support_period
-from installer.release import Release
+from installer.state import support_period
+from installer.state.release import Release
 
 NOON = datetime.datetime(2028, 1, 1, 12, tzinfo=datetime.UTC).timestamp()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import keystone_site
-from installer import answers
-from installer.answers import RECEIPT, Source
-from installer.product import Site
+from installer.answers import answers
+from installer.answers.answers import RECEIPT, Source
+from installer.bundle.api import Site
 
 
 class TlsTest(keystone_site.KeystoneSiteTest):

@@ -7,13 +7,13 @@ import os
 import unittest.mock
 
 import support
-from installer import units
-from installer.account import Account
-from installer.answers import Answer
-from installer.instance import Instance
-from installer.processes import Daemon
-from installer.product import Site
-from installer.release import Release
+from installer.answers.answers import Answer
+from installer.bundle.api import Site
+from installer.host.account import Account
+from installer.host.processes import Daemon
+from installer.manager import units
+from installer.state.instance import Instance
+from installer.state.release import Release
 
 
 class UnitsTest(support.DirectoryTest):
@@ -21,7 +21,7 @@ class UnitsTest(support.DirectoryTest):
         super().setUp()
         self.etc = self.directory / "system"
         self.etc.mkdir()
-        self.enterContext(unittest.mock.patch("installer.instance.UNIT_DIRECTORY", str(self.etc)))
+        self.enterContext(unittest.mock.patch("installer.state.instance.UNIT_DIRECTORY", str(self.etc)))
         patch = unittest.mock.patch.object(units, "DIRECTORY", str(self.etc))
         patch.start()
         self.addCleanup(patch.stop)

@@ -15,26 +15,14 @@ from unittest import mock
 import support
 import test_install
 from fake_product import DAEMON, end
-from installer import (
-    backup,
-    clock,
-    control,
-    former,
-    install,
-    lock,
-    move,
-    receipt,
-    rollback,
-    show,
-    space,
-    status,
-    upgrade,
-)
+from installer.commands import backup, control, install, rollback, show, status, upgrade
+from installer.engine.session import Session
 from installer.errors import Exit, Failure
-from installer.instance import Instance
-from installer.processes import find_processes
-from installer.release import LEFT, Release
-from installer.session import Session
+from installer.host import clock, space
+from installer.host.processes import find_processes
+from installer.state import former, lock, move, receipt
+from installer.state.instance import Instance
+from installer.state.release import LEFT, Release
 from test_install import quiet
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import unittest
 
 import support  # noqa: F401
-from installer.values import canonical, join_host, split_host_port
+from installer.answers.values import canonical, join_host, split_host_port
 
 
 class CanonicalTest(unittest.TestCase):

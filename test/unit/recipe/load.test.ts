@@ -113,10 +113,8 @@ describe('a directory of recipes', () => {
   it('is wrong where a bundle has no installer, and nothing is fetched or built', async () => {
     const init = await mkdtemp(path.join(tmpdir(), 'ksbundle-init-'));
     try {
-      await mkdir(path.join(init, 'installer'));
-      await writeFile(path.join(init, 'installer/__init__.py'), '');
-      await mkdir(path.join(init, 'prodduct/templates'), { recursive: true });
-      await writeFile(path.join(init, 'prodduct/__init__.py'), '');
+      await mkdir(path.join(init, 'services/prodduct/templates'), { recursive: true });
+      await writeFile(path.join(init, 'services/prodduct/__init__.py'), '');
       const error = loadRecipes(SOUND, platform('x86_64'), { init });
       await expect(error).rejects.toMatchObject({
         facts: {
@@ -131,7 +129,9 @@ describe('a directory of recipes', () => {
           ],
         },
       });
-      await cp(path.join(init, 'prodduct'), path.join(init, 'product'), { recursive: true });
+      await cp(path.join(init, 'services/prodduct'), path.join(init, 'services/product'), {
+        recursive: true,
+      });
       expect((await loadRecipes(SOUND, platform('x86_64'), { init })).bundles.size).toBeGreaterThan(0);
     } finally {
       await rm(init, { recursive: true });

@@ -1,0 +1,246 @@
+"""Answers: the values an operator gives. What may be given is declared once, in the bundle's recipe.
+
+Precedence: flag, `KSB_*` environment, answers file, receipt, default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import Exit, Failure, Problem
+from .values import canonical
+
+#: What the names of environment variables that hold answers begin with.
+PREFIX = "KSB_"
+
+
+#: Origins of what earlier runs were given.
+RECEIPT = "receipt"
+INTERRUPTED = "interrupted run"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One `[[answer]]` of the recipe."""
+
+    name: str
+    type: str
+    help: str
+    default: str | None = None
+    metavar: str = "VALUE"
+    rule: str | None = None
+    rule_help: str = ""
+    choices: Sequence[str] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    repeatable: bool = False
+    secret: bool = False
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the command line may name it without a value, which means true."""
+        return self.type == "boolean"
+
+    @property
+    def key(self) -> str:
+        """Its name in an answers file."""
+        return self.name.replace("-", "_").upper()
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return f"{PREFIX}{self.key}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The values of one answer, empty where bootstrap derives it, and where they came from."""
+
+    values: tuple[str, ...]
+    origin: str
+    #: Whether an empty text took back what earlier runs were given.
+    taken_back: bool = False
+
+    @property
+    def given(self) -> bool:
+        return self.origin != "default"
+
+    @property
+    def remembered(self) -> bool:
+        """Whether an earlier run was given it, and not this one."""
+        return self.origin in (RECEIPT, INTERRUPTED)
+
+
+Answers = Mapping[str, Answer]
+
+
+def declarations(table: Iterable[Mapping[str, Any]]) -> dict[str, Declaration]:
+    """The declarations of `init/bundle.json`, by name."""
+    return {entry["name"]: _declaration(entry) for entry in table}
+
+
+def _declaration(entry: Mapping[str, Any]) -> Declaration:
+    return Declaration(
+        name=entry["name"],
+        type=entry["type"],
+        help=entry["help"],
+        default=entry.get("default"),
+        metavar=entry.get("metavar") or entry["name"].rpartition("-")[2].upper(),
+        rule=entry.get("rule"),
+        rule_help=entry.get("ruleHelp", ""),
+        choices=tuple(entry.get("choices", ())),
+        minimum=entry.get("minimum"),
+        maximum=entry.get("maximum"),
+        repeatable=entry.get("repeatable", False),
+        secret=entry.get("secret", False),
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """Raw texts from one place; `origin` says which, for messages and `show-config`."""
+
+    origin: str
+    texts: Mapping[str, Sequence[str]]
+
+
+def resolve(declared: Mapping[str, Declaration], sources: Sequence[Source]) -> Answers:
+    """Takes each answer from the first source that has it. Raises USAGE with every value that is not valid.
+
+    An empty text takes back what a later source says: the answer has its default again.
+    """
+    problems: list[Problem] = []
+    answers: dict[str, Answer] = {}
+    for name, declaration in declared.items():
+        source = next((source for source in sources if source.texts.get(name)), None)
+        texts = source.texts[name] if source else ()
+        if source is None or list(texts) == [""]:
+            texts = () if declaration.default is None else (declaration.default,)
+            answers[name] = Answer(tuple(texts), "default", taken_back=source is not None)
+            continue
+        try:
+            answers[name] = Answer(_check(declaration, texts), source.origin)
+        except ValueError as error:
+            problems.append(
+                Problem(
+                    f"not a valid value for {declaration.flag}: {_quoted(declaration, texts)}",
+                    where=source.origin,
+                    why=str(error),
+                    hint=f"{declaration.flag} {declaration.metavar}: {declaration.help}",
+                )
+            )
+    if problems:
+        raise Failure(Exit.USAGE, *problems)
+    return answers
+
+
+def _quoted(declaration: Declaration, texts: Sequence[str]) -> str:
+    return "(hidden)" if declaration.secret else " ".join(repr(text) for text in texts)
+
+
+def _check(declaration: Declaration, texts: Sequence[str]) -> tuple[str, ...]:
+    if len(texts) > 1 and not declaration.repeatable:
+        raise ValueError("it is given more than once")
+    values = tuple(dict.fromkeys(canonical(declaration.type, text) for text in texts))
+    for value in values:
+        if declaration.choices and value not in declaration.choices:
+            raise ValueError(f"it must be one of {', '.join(declaration.choices)}")
+        if declaration.minimum is not None and int(value) < declaration.minimum:
+            raise ValueError(f"it must be at least {declaration.minimum}")
+        if declaration.maximum is not None and int(value) > declaration.maximum:
+            raise ValueError(f"it must be at most {declaration.maximum}")
+        if declaration.rule and not re.fullmatch(declaration.rule, value):
+            raise ValueError(declaration.rule_help or f"it must match {declaration.rule}")
+    return values
+
+
+def from_environment(declared: Mapping[str, Declaration], environment: Mapping[str, str]) -> list[Source]:
+    """One source for each `KSB_*` variable; a repeatable one holds its values separated by spaces or commas."""
+    sources = []
+    for declaration in declared.values():
+        text = environment.get(declaration.variable)
+        if text is not None:
+            texts = _split(text) if declaration.repeatable else [text]
+            sources.append(Source(f"environment {declaration.variable}", {declaration.name: texts}))
+    return sources
+
+
+def unknown_variables(declared: Mapping[str, Declaration], environment: Mapping[str, str]) -> list[Problem]:
+    """Variables that look like answers and are none: a typing error would go unnoticed otherwise."""
+    known = {declaration.variable for declaration in declared.values()}
+    strange = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    return [Problem(f"{name} in the environment is no answer", hint=suggest(name, known)) for name in strange]
+
+
+def from_file(declared: Mapping[str, Declaration], path: str) -> Source:
+    """Reads an answers file: `KEY=VALUE` lines, `#` comments; it is parsed, never executed.
+
+    Raises USAGE with every line that is not understood.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(Exit.USAGE, Problem("cannot read the answers file", where=path, why=str(error))) from error
+    by_key = {declaration.key: declaration for declaration in declared.values()}
+    texts: dict[str, list[str]] = {}
+    problems: list[Problem] = []
+    for number, line in enumerate(lines, 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        key, separator, text = stripped.partition("=")
+        declaration = by_key.get(key.strip().upper().replace("-", "_"))
+        if not separator or declaration is None:
+            problems.append(_unknown_line(f"{path}:{number}", stripped, key.strip(), by_key))
+            continue
+        value = _unquote(text.strip())
+        values = _split(value) if declaration.repeatable else [value]
+        texts.setdefault(declaration.name, []).extend(values)
+    if problems:
+        raise Failure(Exit.USAGE, *problems)
+    return Source(f"answers file {path}", texts)
+
+
+def _unknown_line(where: str, line: str, key: str, by_key: Mapping[str, Declaration]) -> Problem:
+    if "=" not in line:
+        return Problem("not a KEY=VALUE line", where=where)
+    return Problem(f"unknown answer {key}", where=where, hint=suggest(key.upper(), by_key))
+
+
+def suggest(name: str, candidates: Iterable[str]) -> str:
+    """Names the candidate nearest to `name`, or all of them."""
+    known = {candidate.lstrip("-"): candidate for candidate in sorted(candidates)}
+    near = difflib.get_close_matches(name.lstrip("-"), known, n=1)
+    return f"did you mean {known[near[0]]}?" if near else f"known: {', '.join(known.values())}"
+
+
+def _split(text: str) -> list[str]:
+    return re.split(r"[\s,]+", text.strip())
+
+
+def _unquote(text: str) -> str:
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    return text
+
+
+def given(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
+    """What the receipt remembers: the answers that somebody gave, without those that count for one run only."""
+    skipped = set(transient)
+    return {name: list(answer.values) for name, answer in answers.items() if answer.given and name not in skipped}
+
+
+def asked(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
+    """What the journal remembers, so that a run that was cut off can be finished: also those that were taken back."""
+    skipped = set(transient)
+    taken_back = {name: [""] for name, answer in answers.items() if answer.taken_back and name not in skipped}
+    return {**given(answers, skipped), **taken_back}

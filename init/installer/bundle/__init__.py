@@ -1,0 +1,1 @@
+"""What a bundle offers to the installer, and how its files are rendered."""

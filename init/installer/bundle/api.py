@@ -1,0 +1,176 @@
+"""What a bundle's own package offers to the installer.
+
+The package lies in `init/<name>/` of the release, is named by `init/bundle.json`, and holds these functions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from ..answers.answers import Answers
+from ..errors import Problem
+from ..host.account import Account
+from ..host.network import Listener
+from ..host.processes import Daemon, Process
+from ..state import files
+from ..state.files import Owner
+from ..state.instance import Instance
+from ..state.journal import Journal
+from ..state.release import Release
+
+#: Ending of the name of a database's copy while it is brought to another version.
+UPGRADING = ".upgrading"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A release, an instance of it, and the answers: all that files are rendered from."""
+
+    release: Release
+    instance: Instance
+    account: Account
+    answers: Answers
+
+    def values(self, name: str) -> Sequence[str]:
+        return self.answers[name].values
+
+    def value(self, name: str) -> str | None:
+        values = self.values(name)
+        return values[0] if values else None
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory of the instance, relative to it."""
+
+    path: str
+    mode: int
+    owner: Owner | None
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """A file of the instance that follows from the site alone; `path` is relative to the instance."""
+
+    path: str
+    content: bytes
+    mode: int
+    owner: Owner | None
+    #: Its content must not be shown.
+    secret: bool = False
+
+
+class Product(Protocol):
+    """The functions of a bundle's package."""
+
+    #: Answers that count for one run and are not remembered.
+    TRANSIENT: Collection[str]
+    #: Files and directories of the instance, relative to it, that are made once and cannot be rendered again: keys and
+    #: passwords. They go into backups as they are, and stay when the service is uninstalled.
+    SECRETS: Sequence[str]
+    #: The database's files, relative to the instance. Nothing but `copy_data` may read them while the service runs.
+    DATABASES: Sequence[str]
+    #: Endings of the files that a database in use keeps beside it.
+    SIDECARS: Sequence[str]
+    #: Names of all programs that an instance may run, whatever its answers.
+    PROGRAMS: Collection[str]
+
+    def check_answers(self, site: Site) -> list[Problem]:
+        """What is wrong with the answers as a whole, beyond what the recipe declares; and with what they name."""
+
+    def warn(self, site: Site) -> list[Problem]:
+        """What the operator should know, though it stops nothing."""
+
+    def listeners(self, site: Site) -> list[Listener]: ...
+
+    def urls(self, site: Site) -> Sequence[str]:
+        """Where clients find the service, the advertised URL first."""
+
+    def derived(self, site: Site) -> Mapping[str, str]:
+        """What answers of its own come to that have no default, by name, whether they were given or not."""
+
+    def directories(self, site: Site) -> list[Directory]:
+        """In the order they are made."""
+
+    def rendered_files(self, site: Site) -> list[RenderedFile]: ...
+
+    def daemons(self, site: Site) -> list[Daemon]:
+        """In the order they are started."""
+
+    def is_prepared(self, site: Site) -> bool:
+        """Whether keys and database exist, so that `prepare` has nothing to do."""
+
+    def unmade(self, site: Site) -> Sequence[str]:
+        """Files and directories, relative to the instance, that `prepare`, `migrate` or `prove` would write."""
+
+    def prepare(self, site: Site, journal: Journal) -> None:
+        """Makes keys and database on the first run. Either they are complete afterwards, or it is as if not begun."""
+
+    def copy_data(self, site: Site, source: str, target: str) -> None:
+        """Makes `target` a consistent copy of the database `source`, while the service may be writing. It belongs to
+        the service's account, lies where that account may write, and lasts through a crash."""
+
+    def upgrade_data(self, site: Site, database: str) -> None:
+        """Brings a database of an earlier version to what this release needs. It is a copy that nobody uses yet."""
+
+    def state(self, site: Site) -> Mapping[str, Any]:
+        """What must be known of this run by the next one."""
+
+    def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> AbstractContextManager[Callable[[], None]]:
+        """Gets ready, while other work goes on, to bring data to the state of the site from one of the former, or
+        from what lies between them: the first is the receipt's, the others those of runs that were cut off. Without
+        any, or with an empty one, that is not known. What is yielded does so; nothing is changed before."""
+
+    def check_configuration(self, site: Site) -> None:
+        """Raises a failure if the daemons would not accept the rendered files."""
+
+    def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool:
+        """Makes a running daemon take the changed ones of its files without closing its ports; False if it cannot."""
+
+    def wait_ready(self, site: Site) -> None:
+        """Returns when the service answers on every listener; raises a failure if it does not."""
+
+    def prove(self, site: Site) -> list[str]:
+        """Uses the service as a client does. Returns what was proven, one line each; raises VERIFICATION."""
+
+    def maintain(self, site: Site) -> list[str]:
+        """Does what is due while the service runs; says what was done, a line each. Root or the service's account calls
+        it. Cut off, it is done again."""
+
+    def check_data(self, site: Site) -> list[Problem]:
+        """What is wrong with keys, database and certificate on disk."""
+
+    def expiring(self, site: Site) -> list[Problem]:
+        """What will be wrong with them soon."""
+
+    def check_serving(self, site: Site) -> list[Problem]:
+        """Why the service, whose daemons run, does not answer on a listener. Waits for seconds, not for minutes."""
+
+    def summary(self, site: Site) -> list[str]:
+        """The last lines of a successful install."""
+
+
+def make_directories(product: Product, site: Site) -> None:
+    """Makes what is missing of the instance's directories, and corrects modes and owners."""
+    for directory in product.directories(site):
+        files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
+
+
+def load_product(release: Release) -> Product:
+    """The package that `init/bundle.json` names. Its name in the interpreter is `bundle_product`."""
+    directory = release.path("init", "services", release.bundle["init"])
+    spec = importlib.util.spec_from_file_location(
+        "bundle_product", os.path.join(directory, "__init__.py"), submodule_search_locations=[directory]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no package in {directory}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return cast(Product, module)

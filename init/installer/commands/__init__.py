@@ -1,0 +1,1 @@
+"""The commands of init/bootstrap.sh, a module each."""

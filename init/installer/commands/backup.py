@@ -1,0 +1,240 @@
+"""Backups of an instance: the `backup` command, and those made before data is changed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Iterator
+
+from .. import report
+from ..bundle.api import Site, make_directories
+from ..engine import preflight
+from ..engine.session import Session
+from ..errors import Exit, Failure, Problem
+from ..host import clock
+from ..state import archive, files, trees
+from ..state.archive import Source
+from ..state.instance import CONFIGURATION, Instance, check_name
+from ..state.receipt import Receipt, timestamp
+from ..state.trees import Found
+
+#: How many of those that bootstrap made by itself are kept.
+KEPT = 5
+#: Bytes that all files of a backup but databases may have: they are keys, passwords and settings, held in memory.
+LARGEST = 128 << 20
+
+_AUTOMATIC = re.compile(r".*-before-[a-z]+(?:-[0-9]+)?\.tar\.gz")
+
+
+def backup(session: Session, file: str | None) -> None:
+    """The command: writes database, keys and configuration to `file`, or into the instance, and prints where."""
+    recorded = session.installed()
+    session.settled()
+    site = session.site()
+    with session.exclusive():
+        path = _operators_path(session, recorded, file)
+        with report.step("back up"):
+            write(session, site, path)
+        warn_of_skipped(session)
+    report.out(path)
+
+
+def take(session: Session, site: Site, reason: str) -> str:
+    """Makes a backup before something is done to the data; returns its path, relative to the instance.
+
+    The oldest of its kind are removed, never the one that the last upgrade can be taken back with, nor the one from
+    before a change that has not come to its end, however often that is tried again. The journal is begun already.
+    """
+    instance, recorded = session.instance, session.receipt or session.installed()
+    unfinished = session.journal.unfinished()
+    session.journal.step("back up")
+    _make_directory(instance)
+    with report.step("back up") as remark:
+        path = _unused(instance.backups, f"{_name(recorded)}-before-{reason}")
+        write(session, site, path)
+        remark(path)
+    relative = os.path.relpath(path, instance.root)
+    first = unfinished.backup if unfinished is not None else ""
+    _prune(instance.backups, {relative, first, recorded.previous.get("backup", "")})
+    session.journal.step("backed up", backup=relative)
+    return relative
+
+
+def space_needed(session: Session) -> int:
+    """Bytes that a backup may take while it is written: a copy of the database, and the file."""
+    databases = [session.instance.path(name) for name in session.product.DATABASES]
+    found = [status for status in map(files.status, databases) if status is not None]
+    return 2 * sum(status.st_size for status in found) + (1 << 20)
+
+
+def _operators_path(session: Session, recorded: Receipt, file: str | None) -> str:
+    if file is not None:
+        return resolve_target(session, recorded, file)
+    _make_directory(session.instance)
+    return _unused(session.instance.backups, _name(recorded))
+
+
+def _make_directory(instance: Instance) -> None:
+    """Makes the instance's own directory of backups, without what a run that was cut off had begun to write there."""
+    files.ensure_directory(instance.backups, 0o700)
+    for name in files.names(instance.backups):
+        if name.endswith(files.TEMPORARY_SUFFIX):
+            files.remove(os.path.join(instance.backups, name))
+
+
+def resolve_target(session: Session, recorded: Receipt, file: str) -> str:
+    """Absolute path of a backup that is to be written to `file`, or into that directory. Raises PREFLIGHT if it cannot
+    be."""
+    path = os.path.abspath(file)
+    path = _unused(path, _name(recorded)) if files.is_directory(path) else path
+    _check_target(session, path)
+    return path
+
+
+def _check_target(session: Session, path: str) -> None:
+    directory = os.path.dirname(path)
+    inside = path.startswith(f"{session.release.root}/") and not path.startswith(f"{session.instance.root}/")
+    why = next(
+        (
+            why
+            for wrong, why in (
+                (files.is_taken(path), "there is a file of that name, and no backup replaces another"),
+                (not files.is_directory(directory), "there is no such directory"),
+                (not os.access(directory, os.W_OK | os.X_OK), "the directory is not writable for this user"),
+                (inside, "it lies in the release, which never changes"),
+            )
+            if wrong
+        ),
+        None,
+    )
+    if why is not None:
+        problem = Problem("no backup can be written there", where=path, why=why, hint="name another file")
+        raise Failure(Exit.PREFLIGHT, problem)
+
+
+def _name(recorded: Receipt) -> str:
+    return f"{recorded.bundle}-{recorded.version}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+
+
+def _unused(directory: str, stem: str) -> str:
+    number = 1
+    path = os.path.join(directory, f"{stem}.tar.gz")
+    while files.is_taken(path):
+        number += 1
+        path = os.path.join(directory, f"{stem}-{number}.tar.gz")
+    return path
+
+
+def _prune(directory: str, needed: set[str]) -> None:
+    automatic = [os.path.join(directory, name) for name in files.names(directory) if _AUTOMATIC.fullmatch(name)]
+    for path in sorted(automatic, key=_age)[KEPT:]:
+        if os.path.join(os.path.basename(directory), os.path.basename(path)) not in needed:
+            files.remove(path)
+
+
+def _age(path: str) -> tuple[bool, float]:
+    """Sorts the newest first. What a clock that was ahead left counts as the oldest."""
+    found = files.status(path, follow=False)
+    made = found.st_mtime if found is not None else 0.0
+    return clock.is_ahead(made), -made
+
+
+def write(session: Session, site: Site, path: str) -> None:
+    """Writes a backup to `path`, whole or not at all."""
+    recorded = session.receipt or session.installed()
+    make_directories(session.product, site)
+    copies = os.path.join(session.instance.temporary, "backup")
+    trees.remove(copies, lenient=True)
+    files.ensure_directory(copies, 0o700, site.account.owner)
+    preflight.check_space(copies, space_needed(session))
+    try:
+        sources = [*_plain_files(session, recorded), *_databases(session, site, copies)]
+        facts = {
+            "bundle": recorded.bundle,
+            "version": recorded.version,
+            "release": {"id": recorded.release_id, "path": recorded.release_path},
+            "instance": recorded.instance_path,
+            "created": timestamp(),
+        }
+        with files.replacing(path, 0o600) as stream:
+            archive.write(stream, facts, sources)
+    finally:
+        trees.remove(copies, lenient=True)
+
+
+def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
+    for name in session.product.DATABASES:
+        database = session.instance.path(name)
+        if not files.exists(database):
+            raise _no_database(session, database)
+        copy = os.path.join(copies, os.path.basename(name))
+        session.product.copy_data(site, database, copy)
+        with files.opened(database) as file:
+            rights = _rights(os.fstat(file.fileno()))
+        yield Source(name, rights, file=copy)
+
+
+def _no_database(session: Session, path: str) -> Failure:
+    what = "there is no backup without the database, and it is not there"
+    why = "no install has made it yet, or somebody removed it"
+    hint = (
+        f"run {session.command_line('install')}, which makes a new one, or restore a backup, which brings back its own"
+    )
+    return Failure(Exit.PREFLIGHT, Problem(what, where=path, why=why, hint=hint))
+
+
+def _rights(status: os.stat_result) -> int:
+    """The rights of a file as they are kept, without what makes a program another user's."""
+    return stat.S_IMODE(status.st_mode) & 0o777
+
+
+def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
+    """The receipt, keys and passwords, the rendered files, and the operator's own beside them."""
+    instance, left = session.instance, LARGEST
+    paths = {instance.receipt: None, **dict.fromkeys(plain_files(session, recorded.files))}
+    for path in paths:
+        with files.opened(path) as file:
+            rights, content = _rights(os.fstat(file.fileno())), files.read_whole(file, path)
+        left -= len(content)
+        if left < 0:
+            raise OSError(errno.EFBIG, f"all files of a backup but databases are larger than {LARGEST >> 20} MiB", path)
+        yield Source(os.path.relpath(path, instance.root), rights, content=content)
+
+
+def plain_files(session: Session, rendered: Iterable[str]) -> Iterator[str]:
+    """Absolute paths of what a backup takes as it is. Of the rendered files, those in the instance: units are made anew
+    for the place that they are needed at."""
+    inside = [path for path in rendered if not os.path.isabs(path)]
+    for name in (CONFIGURATION, *session.product.SECRETS, *inside):
+        for entry in trees.below(session.instance.path(name)):
+            # What a writer that was killed left is no part of the instance.
+            if _is_kept(session.instance, entry) and not entry.at.path.endswith(files.TEMPORARY_SUFFIX):
+                yield entry.at.path
+
+
+def warn_of_skipped(session: Session) -> None:
+    """Names what stands where files of a backup do and is none: it would be missed only after a restore."""
+    names = (CONFIGURATION, *session.product.SECRETS)
+    below = (entry for name in names for entry in trees.below(session.instance.path(name)))
+    found = [entry.at.path for entry in below if not _is_kept(session.instance, entry)]
+    if found:
+        report.warn(
+            Problem(
+                "something is not in the backup",
+                why="only regular files with one plain name are, the rest may be the work of the service's account",
+                details=sorted(found),
+                hint="put the files themselves there, or save what the links lead to by yourself",
+            )
+        )
+
+
+def _is_kept(instance: Instance, entry: Found) -> bool:
+    """Whether a backup can hold it, so that a restore takes it: the service's account may have made anything of it."""
+    try:
+        check_name(os.path.relpath(entry.at.path, instance.root))
+    except ValueError:
+        return False
+    return entry.is_plain

@@ -1,0 +1,197 @@
+"""The `restore` command, and the exchange of an instance's data that it shares with going back to another release."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NoReturn
+
+from .. import report
+from ..bundle.api import Site, make_directories
+from ..engine import lifecycle, preflight
+from ..engine.apply import apply
+from ..engine.plan import asked, make_plan
+from ..engine.session import Session
+from ..errors import Exit, Failure, Problem, problems_of
+from ..state import archive, files, receipt, trees
+from ..state.archive import Archive
+from ..state.files import Owner
+from ..state.journal import SWITCH
+from ..state.receipt import Receipt
+from ..state.release import compare_versions
+from . import backup, install
+
+_STAGING = "restoring"
+
+
+def restore(session: Session, file: str) -> None:
+    """Brings back what the backup holds, for this release, this place and this host."""
+    session.settled("restore")
+    saved = archive.read(os.path.abspath(file))
+    recorded = receipt.parse(saved.receipt, saved.path)
+    _check_origin(session, saved, recorded)
+    previous = session.receipt.previous if session.receipt else {}
+    found = session
+    if session.receipt is None:
+        session = session.following(recorded, given=session.given)
+    site = install.ready_site(session)
+    with found.exclusive():
+        with report.step("preflight"):
+            install.preflight_all(session, site)
+            preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))
+        _restore(session, site, saved, previous)
+    install.summarize(session, site)
+
+
+def _check_origin(session: Session, saved: Archive, recorded: Receipt) -> None:
+    bundle = session.release.bundle
+    problem = None
+    if recorded.bundle != bundle["name"]:
+        problem = Problem(
+            f"the backup is of {recorded.bundle}, not of {bundle['name']}",
+            hint="use a release of that bundle",
+        )
+    else:
+        order = compare_versions(recorded.version, bundle["version"])
+        if order > 0:
+            problem = Problem(
+                f"the backup is of version {recorded.version}, which is newer than this release",
+                why="data cannot go back to an older version",
+                hint=f"use a release of {recorded.version}",
+            )
+        elif order < 0:
+            problem = Problem(
+                f"the backup is of version {recorded.version}, which is older than this release",
+                hint=f"restore it with a release of {recorded.version}, "
+                "then run init/bootstrap.sh upgrade --from that release",
+            )
+    if problem is not None:
+        raise Failure(Exit.PREFLIGHT, replace(problem, where=saved.path))
+
+
+def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str, str]) -> None:
+    start = time.monotonic()
+    journal, unfinished = session.journal, session.unfinished
+    if unfinished is not None and unfinished.switched:
+        report.note(f"  finishing restore of {unfinished.began}, cut off at: {unfinished.last_step}")
+        present = unfinished.steps[SWITCH]["backup"]
+        # The receipt that lies there now may be the backup's: what it says of another release is a stranger's word.
+        previous = unfinished.facts.get("previous", {})
+    else:
+        resume = session.command_line("restore", saved.path)
+        journal.begin("restore", asked(session), resume=resume, previous=dict(previous))
+        present = ""
+        if session.receipt is not None and session.product.is_prepared(site):
+            present = backup.take(session, site, "restore")
+    journal.step("unpack", file=saved.path)
+    stage(session, site, saved)
+    journal.step(SWITCH, backup=present)
+    try:
+        stopped = time.monotonic()
+        lifecycle.take_down(session, site)
+        exchange(session, site, saved)
+        up = _bring_up(session, site, saved, previous=previous)
+    except Exception as error:
+        _undo(session, site, present, error)
+    journal.end()
+    report.note(f"  without service for {up - stopped:.1f} s; done in {time.monotonic() - start:.1f} s")
+    if present:
+        report.note(f"  what was there before is in {session.instance.path(present)}")
+
+
+def _bring_up(session: Session, site: Site, saved: Archive, *, previous: Mapping[str, str] | None = None) -> float:
+    """The rest is an install over what lies there now; returns the moment from which the service answered."""
+    session = session.at(session.instance)
+    # The files have their owners already, whoever had them where the backup was made.
+    former = replace(receipt.parse(saved.receipt, saved.path), account={})
+    session = replace(session, receipt=former)
+    return apply(session, site, make_plan(session, site, previous=previous))
+
+
+def _undo(session: Session, site: Site, present: str, error: Exception) -> NoReturn:
+    """Puts back what was there before. Always raises."""
+    problems = problems_of(error)
+    if not present:
+        hint = f"remove the cause and run {session.command_line('restore', 'FILE')} again; nothing serves until then"
+        raise Failure(Exit.NEEDS_PERSON, *problems, Problem("the backup is not restored", hint=hint)) from error
+    path = session.instance.path(present)
+    report.note("  the service does not come up with the backup; what was there before is put back")
+    try:
+        lifecycle.take_down(session, site)
+        before = archive.read(path)
+        stage(session, site, before)
+        exchange(session, site, before)
+        earlier = session.following(receipt.parse(before.receipt, path), given=())
+        _bring_up(earlier, replace(site, answers=earlier.answers), before)
+        session.journal.abandon()
+    except Exception as second:
+        problem = Problem(
+            "what was there before could not be put back: nothing serves",
+            where=path,
+            hint=f"remove the cause and run {session.command_line('restore', path)}",
+        )
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    serves = Problem("the backup was not restored; what was there before serves again", where=session.instance.root)
+    raise Failure(Exit.ROLLED_BACK, *problems, serves) from error
+
+
+def stage(session: Session, site: Site, saved: Archive) -> None:
+    """Unpacks the backup beside what it will replace, so that a full disk is noticed before anything is touched."""
+    staging = session.instance.path(_STAGING)
+    trees.remove(staging)
+    files.ensure_directory(staging, 0o700)
+    owners = {file.path: file.owner for file in session.product.rendered_files(site)}
+    owners[archive.RECEIPT] = site.account.readable
+    make_directories(session.product, site)
+    directories = {entry.path: (entry.mode, entry.owner) for entry in session.product.directories(site)}
+
+    def owner_of(path: str) -> Owner | None:
+        return owners[path] if path in owners else _nearest(directories, path)[1]
+
+    with report.step("unpack"):
+        archive.extract(saved, staging, owner_of)
+        for path in saved.entries:
+            _make_parents(session, directories, path)
+
+
+def exchange(session: Session, site: Site, saved: Archive) -> None:
+    """Gives the staged files their names, the receipt last, and removes what the backup does not have.
+
+    May be done again after another `stage`. The service must be down.
+    """
+    instance = session.instance
+    staging = instance.path(_STAGING)
+    for database in session.product.DATABASES:
+        for ending in session.product.SIDECARS:
+            files.remove(instance.path(database) + ending)
+    for path in sorted(saved.entries, key=lambda path: path == archive.RECEIPT):
+        files.move(os.path.join(staging, path), instance.path(path))
+        files.sync_directory(os.path.dirname(instance.path(path)))
+    rendered = {file.path for file in session.product.rendered_files(site)}
+    rendered.update(session.receipt.files if session.receipt else ())
+    for path in list(backup.plain_files(session, rendered)):
+        if os.path.relpath(path, instance.root) not in saved.entries:
+            files.remove(path)
+    trees.remove(staging)
+
+
+_Rights = tuple[int, Owner | None]
+
+
+def _nearest(directories: dict[str, _Rights], path: str) -> _Rights:
+    """Mode and owner of the closest directory above `path` that the bundle knows."""
+    while path:
+        path = os.path.dirname(path)
+        if path in directories:
+            return directories[path]
+    return 0o700, None
+
+
+def _make_parents(session: Session, directories: dict[str, _Rights], path: str) -> None:
+    """Makes the directories that an operator had made for a file of their own."""
+    parent = os.path.dirname(path)
+    if parent and parent not in directories and not files.is_directory(session.instance.path(parent)):
+        _make_parents(session, directories, parent)
+        files.ensure_directory(session.instance.path(parent), *_nearest(directories, parent))

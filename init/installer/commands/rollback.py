@@ -1,0 +1,191 @@
+"""Back to the release before an upgrade: the `rollback` command, and what an upgrade does that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from .. import report
+from ..bundle.api import UPGRADING, Site
+from ..engine import lifecycle
+from ..engine.plan import asked
+from ..engine.session import Session
+from ..errors import Exit, Failure, Problem, check_all, problems_of
+from ..state import archive, files, former, lock, receipt
+from ..state.instance import Instance
+from ..state.journal import SWITCH, Journal
+from ..state.move import Move, leave_word, recorded_move, rename, why_not_renamed
+from ..state.release import DEFAULT_INSTANCE, LEFT, Release
+from . import backup, restore
+
+FALL_BACK = "fall back"
+
+
+def rollback(session: Session) -> None:
+    """Goes back to the release and the data before the last upgrade, after a backup of what is there now."""
+    session.settled("rollback", "upgrade")
+    unfinished = session.unfinished
+    if unfinished is not None and unfinished.switched:
+        report.note(f"  finishing {unfinished.operation} of {unfinished.began}, cut off at: {unfinished.last_step}")
+        saved = unfinished.steps.get(FALL_BACK, unfinished.steps[SWITCH])["backup"]
+        _go_back(session, recorded_move(unfinished.facts), saved)
+        return
+    recorded = session.installed()
+    if recorded.release_id != session.release.id:
+        _hand_over(session, Move(Release(recorded.release_path), session.instance, session.instance))
+        return
+    move = _previous_move(session, recorded)
+    saved = recorded.previous["backup"]
+    _check(session, move, recorded, saved)
+    _leave(session, move, saved)
+    _go_back(session, move, saved)
+
+
+def _previous_move(session: Session, recorded: receipt.Receipt) -> Move:
+    previous = recorded.previous
+    if not previous:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "there is nothing to go back to",
+                where=session.instance.root,
+                why="the instance was never upgraded",
+                hint="init/bootstrap.sh restore brings back a backup",
+            ),
+        )
+    old = Release(previous["release"])
+    was_own = previous["instance"] == old.path(DEFAULT_INSTANCE)
+    is_own = session.instance.root == session.release.path(DEFAULT_INSTANCE)
+    source = Instance(previous["instance"]) if was_own and is_own else session.instance
+    return Move(old, source, session.instance)
+
+
+def describe_previous(session: Session, recorded: receipt.Receipt) -> Mapping[str, Any] | None:
+    """What the last upgrade came from, and `missing`: paths that rollback needs and that are gone. None if there was no
+    upgrade."""
+    previous = recorded.previous
+    if not previous:
+        return None
+    saved = session.instance.path(previous["backup"])
+    facts = {"release": previous["release"], "version": previous["version"], "backup": saved}
+    return {**facts, "missing": [path for path in (previous["release"], saved) if not files.exists(path)]}
+
+
+def tell_previous(previous: Mapping[str, Any]) -> str:
+    """The same in a line for people."""
+    missing = " and ".join(previous["missing"])
+    way = f"rollback is not possible, {missing} is gone" if missing else f"rollback brings back {previous['backup']}"
+    return f"{previous['version']} in {previous['release']}; {way}"
+
+
+def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) -> None:
+    """Raises, before anything is touched, with everything that stands in the way."""
+    check_all(
+        lambda: _check_release(move, recorded),
+        lambda: _check_place(move),
+        lambda: _check_backup(session.instance.path(saved), recorded),
+    )
+
+
+def _check_release(move: Move, recorded: receipt.Receipt) -> None:
+    former.check(move.old, recorded.bundle, move.source)
+    if move.old.id != recorded.previous["id"]:
+        why = "its files are not those that the upgrade came from"
+        raise Failure(Exit.PREFLIGHT, Problem("that is another release", where=move.old.root, why=why))
+
+
+def _check_place(move: Move) -> None:
+    if not move.renames:
+        return
+    if files.is_taken(move.source.root):
+        hint = "move it away; the instance returns to that place"
+        problem = Problem("the instance's former place is taken", where=move.source.root, hint=hint)
+        raise Failure(Exit.PREFLIGHT, problem)
+    why = why_not_renamed(move.target, move.source)
+    if why:
+        what = "the instance cannot return to its former place"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, why=why, hint="remove the cause"))
+
+
+def _check_backup(path: str, recorded: receipt.Receipt) -> None:
+    if archive.read(path).facts["release"]["id"] != recorded.previous["id"]:
+        raise Failure(Exit.PREFLIGHT, Problem("the backup is not of that release", where=path))
+
+
+def _leave(session: Session, move: Move, saved: str) -> None:
+    """Stops the present release and keeps its state in a backup. If that fails it serves again."""
+    site = session.site()
+    journal = session.journal
+    with session.exclusive():
+        resume = session.command_line("rollback")
+        journal.begin("rollback", asked(session), resume=resume, **move.facts)
+        try:
+            journal.step("stop")
+            lifecycle.take_down(session, site)
+            present = backup.take(session, site, "rollback")
+            if move.renames:
+                leave_word(session.release, move.source)
+            journal.step(SWITCH, backup=saved)
+        except Exception as error:
+            _serve_on(session, site, error)
+    report.note(f"  what was written since the upgrade is in {present}, below {move.source.root}")
+
+
+def _serve_on(session: Session, site: Site, error: Exception) -> NoReturn:
+    """Nothing was changed yet: this release only has to be started. Always raises."""
+    problems = problems_of(error)
+    report.note("  the rollback failed before it changed anything; this release goes on")
+    try:
+        lifecycle.bring_up(session, site)
+    except Exception as second:
+        hint = f"remove the cause and run {session.command_line('start')}; nothing serves until then"
+        problem = Problem("this release does not come up again", where=session.release.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    session.journal.abandon()
+    why = Problem("not rolled back; this release serves on", where=session.release.root)
+    raise Failure(Exit.ROLLED_BACK, *problems, why) from error
+
+
+def _go_back(session: Session, move: Move, saved: str) -> None:
+    put_back(session, move, saved)
+    _hand_over(session, move)
+
+
+def _hand_over(session: Session, move: Move) -> None:
+    """Lets the old release bring itself up on its instance, and prove it."""
+    report.note(f"  {move.old.root} serves again:")
+    try:
+        former.run(move.old, "install", move.source)
+    except Failure as failure:
+        hint = f"remove the cause and run {move.old_install}; nothing serves until then"
+        problem = Problem("the data is back, but the former release does not come up", where=move.old.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *failure.problems, problem) from failure
+    files.remove(session.release.path(LEFT))
+
+
+def put_back(session: Session, move: Move, saved: str) -> None:
+    """Gives the instance the data, keys and configuration it had with the old release, and its place there.
+
+    May be done again after it was cut off. Afterwards the instance is that of the old release, stopped.
+    """
+    session = session.at(move.current)
+    with lock.exclusive(session.instance.lock, patience=lock.PATIENCE):
+        session.journal.step(FALL_BACK, backup=saved)
+        site = session.site()
+        # Units name their instance's place; the old release makes its own again.
+        lifecycle.withdraw(session, site)
+        before = archive.read(session.instance.path(saved))
+        restore.stage(session, site, before)
+        restore.exchange(session, site, before)
+        drop_copies(session)
+        if move.renames and session.instance.root == move.target.root:
+            rename(move.target, move.source)
+            files.remove(move.old.path(LEFT))
+        Journal(move.source.journal).end()
+
+
+def drop_copies(session: Session) -> None:
+    """Removes what is left of databases that were to be upgraded."""
+    for database in session.product.DATABASES:
+        for ending in ("", *session.product.SIDECARS):
+            files.remove(session.instance.path(database + UPGRADING) + ending)

@@ -1,0 +1,188 @@
+"""The commands that only tell: `plan` and `show-config`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from .. import report
+from ..bundle.api import Site
+from ..engine import lifecycle, preflight
+from ..engine.apply import unused_directories
+from ..engine.changes import EDITED_SUFFIX, Change, Kind
+from ..engine.plan import Plan, is_idle, make_plan, needs_backup
+from ..engine.session import Session
+from ..errors import Failure, Problem
+from ..host.accounts import describe_making
+from ..host.processes import Process
+from ..state import files
+from ..state.move import Move
+from ..state.release import find_release
+from . import upgrade, upgrade_check
+from .upgrade_check import find_move, target_site
+
+_WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (edited by hand)", Kind.REMOVE: "remove"}
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Something that would be done; `path` is what that writes, empty where nothing has a name."""
+
+    do: str
+    path: str = ""
+    diff: Sequence[str] = ()
+
+    def lines(self) -> list[str]:
+        return [f"{self.do} {self.path}".rstrip(), *(f"  {line}" for line in self.diff)]
+
+
+def plan(session: Session, origin: str | None, as_json: bool) -> None:
+    """Prints what install would do, or the upgrade of the release `origin`. Raises PREFLIGHT, after that, with what
+    stands in its way."""
+    if origin is not None and not upgrade.is_done(session, old := find_release(origin)):
+        session.settled()
+        move = find_move(session, old)
+        steps = list(_upgrade_steps(session, move))
+        _tell("upgrade", steps, lambda: upgrade_check.check(session, move), as_json)
+        return
+    site = session.candidate()
+    found = session.processes()
+    own = [process.pid for process in found]
+    steps = list(_install_steps(session, site, found))
+    _tell("install", steps, lambda: preflight.check(site, session.product, own, former=session.instance), as_json)
+
+
+def _tell(command: str, steps: Sequence[_Step], check: Callable[[], None], as_json: bool) -> None:
+    if not as_json:
+        for line in (line for step in steps for line in step.lines()):
+            report.out(line)
+    problems: Sequence[Problem] = ()
+    try:
+        check()
+    except Failure as failure:
+        problems = failure.problems
+        report.note(f"{command} would stop at its preflight:")
+        raise
+    finally:
+        if as_json:
+            document = {
+                "steps": [asdict(step) for step in steps],
+                "problems": [{"what": p.what, "where": p.where, "why": p.why} for p in problems],
+            }
+            report.document(document)
+
+
+def _upgrade_steps(session: Session, move: Move) -> Iterator[_Step]:
+    if session.receipt is None:
+        return
+    yield _Step(f"stop {move.old.root}")
+    yield _Step("back up to", session.instance.backups)
+    yield _Step("upgrade a copy of the data")
+    if move.renames:
+        yield _Step(f"rename {move.source.root} to", move.target.root)
+    yield from _install_steps(session, target_site(session, move), [])
+
+
+def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> Iterator[_Step]:
+    """What bringing the instance to the site's answers takes; `found` is what runs when that begins."""
+    steps = make_plan(session, site)
+    # What there is lies where the instance lies now.
+    lacking = session.product.unmade(replace(site, instance=session.instance))
+    unmade = [_Step("make", site.instance.path(name)) for name in lacking]
+    if is_idle(session, site, steps):
+        yield from unmade
+        return
+    if not site.account.exists and not site.account.faults:
+        yield from map(_Step, (f"run {command}" for command in describe_making(site.account)))
+    if needs_backup(session, steps):
+        yield _Step("back up to", session.instance.backups)
+    if steps.former_owner is not None:
+        yield _Step(f"stop, and give to {site.account.name} what is in", site.instance.root)
+    yield from (_Step("make", path) for path in _missing_directories(session, site))
+    for change in steps.writes:
+        yield _Step(_WORDS[change.kind], site.instance.path(change.path), _diff(change))
+        if change.kind is Kind.CONFLICT:
+            yield _Step("keep the edited one as", site.instance.path(change.path) + EDITED_SUFFIX)
+    former = session.receipt.files if session.receipt else {}
+    yield from (_Step("remove", site.instance.path(name)) for name in unused_directories(session, site, former))
+    if steps.prepares:
+        yield _Step("make keys, database, administrator and catalog")
+    yield from unmade
+    if steps.migrates:
+        yield _Step("update the data")
+    yield from _service_steps(session, site, steps, found)
+    yield _Step("write", site.instance.lock)
+    yield _Step("write", site.instance.journal)
+    if session.receipt is None or not session.receipt.same_facts(steps.receipt):
+        yield _Step("write", site.instance.receipt)
+
+
+def _missing_directories(session: Session, site: Site) -> list[str]:
+    """Those above the instance, itself, and those in it; the outer ones first."""
+    missing = []
+    path = session.instance.root
+    while not files.is_directory(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    wanted = (directory.path for directory in session.product.directories(site))
+    return missing[::-1] + [
+        site.instance.path(name) for name in wanted if not files.is_directory(session.instance.path(name))
+    ]
+
+
+def _service_steps(session: Session, site: Site, steps: Plan, found: Sequence[Process]) -> Iterator[_Step]:
+    daemons = session.product.daemons(site)
+    for name in sorted({process.name for process in lifecycle.superseded(found, daemons)}):
+        yield _Step(f"stop {name}")
+    for daemon in daemons:
+        main = lifecycle.main_process(found, daemon)
+        reloads = any(change.path in daemon.files for change in steps.writes)
+        action = _action(main, moved=steps.moved, reloads=reloads)
+        if action:
+            yield _Step(f"{action} {daemon.name}")
+
+
+def _action(main: Process | None, *, moved: bool, reloads: bool) -> str:
+    if main is None:
+        return "start"
+    if moved:
+        return "restart"
+    return "reload" if reloads else ""
+
+
+def _diff(change: Change) -> list[str]:
+    if change.new is None or change.new.secret:
+        return []
+    old = (change.old or b"").decode("utf-8", "replace").splitlines()
+    new = change.new.content.decode().splitlines()
+    return [line.rstrip("\n") for line in difflib.unified_diff(old, new, n=1, lineterm="")][2:]
+
+
+def show_config(session: Session, as_json: bool) -> None:
+    derived = _derived(session)
+    rows = [
+        {
+            "name": declaration.name,
+            "values": ["(hidden)"] if declaration.secret else list(session.answers[declaration.name].values),
+            "origin": session.answers[declaration.name].origin,
+            "derived": derived.get(declaration.name),
+        }
+        for declaration in session.declared.values()
+    ]
+    if as_json:
+        report.document({"instance": session.instance.root, "answers": rows})
+        return
+    for row in rows:
+        values, origin = " ".join(row["values"]), row["origin"]
+        if not values:
+            values, origin = row["derived"] or "(not set)", "derived" if row["derived"] else origin
+        report.out(f"{row['name']:<22} {values:<34} {origin}")
+
+
+def _derived(session: Session) -> Mapping[str, str]:
+    """What answers that nobody gave, and that have no default, come to."""
+    site = session.candidate()
+    account = {"user": site.account.name} if not site.account.faults else {}
+    return {"instance": session.instance.root, **account, **session.product.derived(site)}

@@ -1,0 +1,220 @@
+"""The `upgrade` command: takes over the instance of another release, which serves again if anything fails.
+
+What this release makes of the data is tried with a copy first. Then the old release is stopped, its state saved, and
+another copy of its database brought up to date, where that is needed. Up to there nothing of it is changed. Then the
+switch: the instance moves to this release and is installed like any other that was moved.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, suppress
+from typing import NoReturn
+
+from .. import report
+from ..bundle.api import UPGRADING, Site
+from ..engine.apply import apply
+from ..engine.plan import asked, make_plan
+from ..engine.session import Session
+from ..errors import Exit, Failure, Problem, problems_of
+from ..state import files, former, lock, receipt
+from ..state.journal import SWITCH, Journal
+from ..state.move import Move, leave_word, recorded_move, rename
+from ..state.release import Release, find_release
+from . import backup, install
+from .rollback import FALL_BACK, drop_copies, put_back
+from .upgrade_check import check, find_move, target_site
+
+#: Seconds between two attempts to stop a release whose lock somebody holds.
+_PAUSE = 0.2
+
+
+def upgrade(session: Session, origin: str) -> None:
+    """Does what is left to do: all of it, the rest of an upgrade that was cut off, or nothing but the proof."""
+    old = find_release(origin)
+    unfinished = session.unfinished
+    if unfinished is not None and unfinished.switched and unfinished.operation == "upgrade":
+        move = recorded_move(unfinished.facts)
+        if move.old.root != old.root:
+            session.settled()
+        report.note(f"  finishing upgrade of {unfinished.began}, cut off at: {unfinished.last_step}")
+        saved = unfinished.steps[SWITCH]["backup"]
+        if FALL_BACK in unfinished.steps:
+            _fall_back(session, move, saved, None)
+        _switch(session, move, saved)
+        return
+    session.settled()
+    if is_done(session, old):
+        install.install(session)
+        return
+    move = find_move(session, old)
+    with report.step("preflight"):
+        check(session, move)
+    _upgrade(session, move)
+
+
+def is_done(session: Session, old: Release) -> bool:
+    """Whether the instance is this release's already, and came from that one."""
+    recorded = session.receipt
+    return (
+        recorded is not None
+        and recorded.release_id == session.release.id
+        and recorded.previous.get("release") == old.root
+    )
+
+
+def _upgrade(session: Session, move: Move) -> None:
+    site = session.site()
+    install.warn_all(session, site, target=target_site(session, move))
+    journal = session.journal
+    with ExitStack() as held:
+        held.enter_context(session.exclusive())
+        if site.account.switch:
+            lock.keep_to_root(session.instance.lock)
+        resume = session.command_line("upgrade", "--from", move.old.root)
+        journal.begin("upgrade", asked(session), resume=resume, **move.facts)
+        try:
+            migrates = _rehearse(session, site)
+        except Exception as error:
+            held.close()
+            _serve_on(session, move, error)
+        journal.step("stop")
+    stopped = time.monotonic()
+    try:
+        with report.step("stop"):
+            _stop(move)
+        with lock.exclusive(move.source.lock, patience=lock.PATIENCE):
+            _check_unchanged(session)
+            saved = backup.take(session, site, "upgrade")
+            if migrates:
+                journal.step("upgrade the data")
+                with report.step("upgrade the data"):
+                    _upgrade_copies(session, site)
+            journal.step(SWITCH, backup=saved)
+    except Exception as error:
+        if isinstance(error, Failure) and error.exit_code is Exit.LOCKED:
+            # The instance is somebody else's now, and so is its journal: nothing of it is touched.
+            raise
+        _serve_on(session, move, error)
+    _switch(session, move, saved, stopped)
+
+
+def _stop(move: Move) -> None:
+    """Stops the old release by its own command, which knows how it runs and takes the lock."""
+    end = time.monotonic() + lock.PATIENCE
+    while True:
+        try:
+            former.run(move.old, "stop", move.source)
+            return
+        except Failure as failure:
+            if failure.exit_code is not Exit.LOCKED or time.monotonic() >= end:
+                raise
+        # The service still serves, and whoever holds the lock needs the processor.
+        time.sleep(_PAUSE)
+
+
+def _rehearse(session: Session, site: Site) -> bool:
+    """Upgrades a copy of the data while the former release serves: data that cannot be upgraded cost no service.
+
+    Returns whether there was anything to upgrade; if not, nothing has to be done while nothing serves either.
+    """
+    session.journal.step("rehearse")
+    drop_copies(session)
+    with report.step("rehearse") as remark:
+        migrates = _upgrade_copies(session, site)
+        remark("the data have to be upgraded" if migrates else "the data may stay as they are")
+    drop_copies(session)
+    return migrates
+
+
+def _upgrade_copies(session: Session, site: Site) -> bool:
+    """Makes an upgraded copy beside each database. Returns whether one of them is more than a copy."""
+    changed = False
+    for database in map(session.instance.path, session.product.DATABASES):
+        copy = database + UPGRADING
+        session.product.copy_data(site, database, copy)
+        before = files.digest_file(copy)
+        session.product.upgrade_data(site, copy)
+        changed = changed or files.digest_file(copy) != before
+    return changed
+
+
+def _check_unchanged(session: Session) -> None:
+    """Between two locks somebody else may have been here."""
+    now = Journal(session.instance.journal).unfinished()
+    ours = now is not None and now.operation == "upgrade" and receipt.read(session.instance.receipt) == session.receipt
+    if ours and not session.processes():
+        return
+    what = "another bootstrap has worked on the instance meanwhile"
+    raise Failure(Exit.LOCKED, Problem(what, where=session.instance.root, hint="run the command again"))
+
+
+def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
+    """Nothing was changed yet: the old release serves still, or only has to be started. Always raises."""
+    problems = problems_of(error)
+    report.note("  the upgrade failed before it changed anything; the former release goes on")
+    drop_copies(session)
+    session.journal.abandon()
+    readable = session.site().account.readable
+    if readable is not None:
+        lock.lend(move.source.lock, readable)
+    try:
+        former.run(move.old, "start", move.source)
+    except Failure as second:
+        hint = f"remove the cause and run {move.old_install}; nothing serves until then"
+        problem = Problem("the former release does not come up", where=move.old.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *second.problems, problem) from error
+    raise Failure(Exit.ROLLED_BACK, *problems, _serves(move)) from error
+
+
+def _serves(move: Move) -> Problem:
+    why = "nothing of it was lost"
+    return Problem("not upgraded: the former release serves again", where=move.old.root, why=why)
+
+
+def _switch(session: Session, move: Move, saved: str, stopped: float | None = None) -> None:
+    """Makes the instance this release's; `stopped` is the moment from which nothing served, if that is known."""
+    try:
+        if move.current.root != move.target.root:
+            rename(move.source, move.target)
+        session = session.at(move.target)
+        with lock.exclusive(session.instance.lock, patience=lock.PATIENCE):
+            up = _serve(session, move, saved)
+    except Exception as error:
+        _fall_back(session, move, saved, error)
+    if move.renames:
+        # The former release tells who looks for its instance; one that cannot be written to does not.
+        with suppress(OSError):
+            leave_word(move.old, move.target)
+    if stopped is not None:
+        report.note(f"  without service for {up - stopped:.1f} s")
+    report.note(f"  back to {move.old.root}: {session.command_line('rollback')}")
+    install.summarize(session, session.site())
+
+
+def _serve(session: Session, move: Move, saved: str) -> float:
+    for database in map(session.instance.path, session.product.DATABASES):
+        if files.is_taken(database + UPGRADING):
+            files.rename(database + UPGRADING, database)
+    old = {"release": move.old.root, "id": move.old.id, "version": move.old.bundle["version"]}
+    site = session.site()
+    plan = make_plan(session, site, previous={**old, "instance": move.source.root, "backup": saved})
+    up = apply(session, site, plan)
+    session.journal.end()
+    return up
+
+
+def _fall_back(session: Session, move: Move, saved: str, error: Exception | None) -> NoReturn:
+    """Makes it the old release's instance again, with the data from before. Always raises."""
+    problems = problems_of(error) if error else [Problem("the upgrade had failed and was taken back")]
+    report.note("  the upgrade failed; the former release gets its data and its instance back")
+    try:
+        put_back(session, move, saved)
+        former.run(move.old, "install", move.source)
+    except Exception as second:
+        again = session.command_line("upgrade", "--from", move.old.root)
+        where = move.current.root
+        hint = f"remove the cause and run {again if move.renames and where == move.target.root else move.old_install}"
+        problem = Problem("the former release does not serve again: nothing does", where=where, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    raise Failure(Exit.ROLLED_BACK, *problems, _serves(move)) from error

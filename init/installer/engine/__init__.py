@@ -1,0 +1,1 @@
+"""How a run goes: the session, the plan, its changes, how they are applied, and the life of the service."""

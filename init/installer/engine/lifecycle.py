@@ -1,0 +1,255 @@
+"""The service of an instance: its units, and its daemons up and down, whoever manages them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from .. import report
+from ..bundle.api import Product, RenderedFile, Site
+from ..errors import Exit, Failure, Problem
+from ..host import capability, processes, space
+from ..host.processes import Daemon, Process
+from ..manager import systemd, units
+from ..manager.managers import manager_of
+from ..state import files, trees
+from ..state.instance import Instance
+from .changes import Change
+from .session import Session
+
+#: Bytes that daemons can be expected to write into a directory when they start.
+_TRIAL = 64 << 10
+
+
+def wants_systemd(site: Site) -> bool:
+    """Whether the answers say that systemd runs the instance."""
+    return "service" in site.answers and site.value("service") == "systemd"
+
+
+def rendered_files(site: Site, product: Product) -> list[RenderedFile]:
+    """The unit files that the answers ask for, with absolute paths."""
+    return units.render_units(site, product.daemons(site)) if wants_systemd(site) else []
+
+
+def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
+    """What stands in the way of the answer `service`. `former` is the instance where it lies before it is moved."""
+    if not wants_systemd(site):
+        return
+    hint = "leave --service out; NEXT-STEPS says how to start the service at boot"
+    if not systemd.is_running():
+        yield Problem("systemd does not run on this host", where=systemd.BOOTED, hint=hint)
+    if os.geteuid() != 0:
+        yield Problem("only root can give systemd a service", hint=f"run bootstrap as root, or {hint}")
+    name = site.values("service-name")[0]
+    own = units.homes(site.instance, former)
+    for file in rendered_files(site, product):
+        unit = os.path.basename(file.path)
+        taken = [
+            path for path in (os.path.join(place, unit) for place in units.FOREIGN_DIRECTORIES) if files.is_taken(path)
+        ]
+        owner = units.find_owner(file.path)
+        if owner is not None and owner not in own:
+            taken.append(file.path)
+        for path in taken:
+            yield Problem(
+                f"the name {name} is taken",
+                where=path,
+                why=f"the unit is of the instance {owner}" if owner else "the unit is somebody else's",
+                hint="choose another with --service-name, or remove that unit first",
+            )
+
+
+def check_units(session: Session, site: Site) -> Iterator[Problem]:
+    """Unit files that systemd needs to run the instance and does not have."""
+    if not systemd.is_running():
+        return
+    own = units.find_own(site.instance)
+    missing = [file.path for file in rendered_files(site, session.product) if file.path not in own]
+    if missing:
+        yield Problem(
+            "unit files of the instance are missing",
+            where=", ".join(missing),
+            why="the answers say that systemd runs it",
+            hint=f"run {session.command_line('install')}: it writes them again",
+        )
+
+
+@contextmanager
+def changing_units(changes: Sequence[Change], *, undo: bool = False) -> Iterator[None]:
+    """Around the writing, or the undoing, of unit files. Those that go stop before; systemd reads the rest after."""
+    outside = [change for change in changes if change.is_outside]
+    if not outside or not systemd.is_running():
+        yield
+        return
+    gone = [change.path for change in outside if (change.old if undo else change.new) is None]
+    if gone:
+        _retire(gone)
+    yield
+    systemd.systemctl("daemon-reload")
+
+
+def _retire(paths: Sequence[str]) -> None:
+    names = [os.path.basename(path) for path in paths]
+    systemd.systemctl("stop", "--", *names)
+    targets = [name for name in names if name.endswith(".target")]
+    if targets:
+        systemd.systemctl("disable", "--", *targets)
+
+
+def withdraw(session: Session, site: Site) -> None:
+    """Stops the instance and takes its units back: afterwards systemd knows nothing of it. May be done again."""
+    take_down(session, site)
+    paths = units.find_own(site.instance)
+    if not paths:
+        return
+    if systemd.is_running():
+        _retire(paths)
+    for path in paths:
+        files.remove(path)
+    files.sync_directory(units.DIRECTORY)
+    if systemd.is_running():
+        systemd.systemctl("daemon-reload")
+        systemd.forget_failures([os.path.basename(path) for path in paths])
+
+
+def main_process(found: Sequence[Process], daemon: Daemon) -> Process | None:
+    """The daemon itself among the instance's processes."""
+    name = os.path.basename(daemon.argv[0])
+    return next((process for process in found if process.name == name and process.is_main), None)
+
+
+def workers_of(found: Sequence[Process], main: Process) -> list[Process]:
+    return [process for process in found if process.session == main.session and process.pid != main.pid]
+
+
+def is_complete(session: Session, site: Site) -> bool:
+    """Whether every daemon runs, under the manager that the answers name, and nothing else."""
+    found = session.processes()
+    daemons = session.product.daemons(site)
+    manager = manager_of(site)
+    mains = [(daemon, main_process(found, daemon)) for daemon in daemons]
+    owned = all(main and manager.owns(daemon, main) for daemon, main in mains)
+    return manager.is_settled() and owned and not superseded(found, daemons)
+
+
+def superseded(found: Sequence[Process], daemons: Sequence[Daemon]) -> list[Process]:
+    """What runs of programs that the answers no longer name."""
+    names = {os.path.basename(daemon.argv[0]) for daemon in daemons}
+    return [process for process in found if process.name not in names]
+
+
+def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Collection[str] = ()) -> str:
+    """Starts what does not run, and stops what the answers no longer name. Running daemons take the `changed` files of
+    the instance that they read; `renew`: they are started anew.
+
+    Returns when the service answers, with a word on what was done.
+    """
+    with space.telling(site.instance):
+        return _bring_up(session, site, renew, changed)
+
+
+def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str]) -> str:
+    _check_files(session, site)
+    adopt_logs(site)
+    make_logs(site, session.product.daemons(site))
+    manager = manager_of(site)
+    found = session.processes()
+    daemons = session.product.daemons(site)
+    left = superseded(found, daemons)
+    processes.stop(left)
+    words = [f"{name} stopped" for name in sorted({process.name for process in left})]
+    for daemon in daemons:
+        main = main_process(found, daemon)
+        if main is not None and not renew and manager.owns(daemon, main) and _may_listen(site, daemon, main):
+            stale = set(changed) & set(daemon.files)
+            if not stale or session.product.reload(site, main, stale):
+                words.append(f"{daemon.name} {'reloaded' if stale else 'runs'}")
+                continue
+        name = os.path.basename(daemon.argv[0])
+        manager.replace(daemon, [process for process in found if process.name == name])
+        words.append(f"{daemon.name} {'restarted' if main else 'started'}")
+    manager.start_rest()
+    session.product.wait_ready(site)
+    return ", ".join(words)
+
+
+def _check_files(session: Session, site: Site) -> None:
+    """Raises NEEDS_PERSON for pipes and the like among what daemons read and write: one would wait for ever, and so
+    would whoever waits for it. In `run`, they are the daemons' own."""
+    own = [entry.path for entry in session.product.directories(site) if entry.owner == site.account.owner]
+    roots = {path.partition("/")[0] for path in own} - {"run", "tmp"}
+    below = (entry for name in sorted(roots) for entry in trees.below(site.instance.path(name)))
+    strange = [entry.at.path for entry in below if entry.is_special]
+    if strange:
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                "something that is no file stands among the service's files",
+                where=strange[0],
+                why="a daemon that opens it may wait for ever",
+                details=strange[1:20],
+                hint="remove it; if nobody here made it, the service's account may be in other hands",
+            ),
+        )
+
+
+def _may_listen(site: Site, daemon: Daemon, main: Process) -> bool:
+    """Whether the running daemon holds the capability for low ports just if it needs it: it can be given none later.
+    Only root can give it any."""
+    return not site.account.switch or capability.keeps_low_ports(main.pid) == daemon.low_ports
+
+
+def enable(site: Site) -> None:
+    """Has the service started when the host is, where a service manager can."""
+    manager_of(site).enable()
+
+
+def adopt_logs(site: Site) -> None:
+    """Gives the service's account the logs that somebody else, root with keystone-manage say, has begun."""
+    owner = site.account.owner
+    if owner is None:
+        return
+    trees.adopt(site.instance.log, owner)
+
+
+def check_writable(session: Session, site: Site) -> Iterator[Problem]:
+    """What daemons could not write when they start: their logs, and something new in each directory of their own."""
+    own = [entry.path for entry in session.product.directories(site) if entry.owner == site.account.owner]
+    logs = [site.instance.path(name) for daemon in session.product.daemons(site) for name in daemon.logs]
+    for path, why in site.account.run(_try_to_write, list(map(site.instance.path, own)), logs):
+        yield Problem(f"{site.account.name} cannot write there", where=path, why=why, hint="remove the cause")
+
+
+def _try_to_write(directories: Sequence[str], logs: Sequence[str]) -> list[tuple[str, str]]:
+    """The paths that this process cannot write to, and why: a quota, say, is seen by trying alone."""
+    refused = []
+    for path in logs:
+        try:
+            with files.appending(path, processes.LOG_MODE, None):
+                pass
+        except OSError as error:
+            refused.append((path, error.strerror or str(error)))
+    for path in directories:
+        try:
+            with files.reserving(os.path.join(path, "trial"), _TRIAL):
+                pass
+        except OSError as error:
+            refused.append((path, error.strerror or str(error)))
+    return refused
+
+
+def make_logs(site: Site, daemons: Sequence[Daemon]) -> None:
+    """Makes the daemons' logs where there are none: members of the account's group, and of no other, may read them."""
+    for name in [name for daemon in daemons for name in daemon.logs]:
+        with files.appending(site.instance.path(name), processes.LOG_MODE, site.account.owner):
+            pass
+
+
+def take_down(session: Session, site: Site) -> int:
+    """Stops every process of the instance; how many there were."""
+    found = session.processes()
+    with report.step("stop"):
+        manager_of(site).stop()
+        processes.stop(found)
+    return len(found)

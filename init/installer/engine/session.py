@@ -1,0 +1,255 @@
+"""What a command works on: the release, the instance that was named, its receipt and the resolved answers."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..answers import answers
+from ..answers.answers import Answers, Declaration, Source
+from ..answers.arguments import Arguments
+from ..bundle.api import Product, Site
+from ..errors import Exit, Failure, Problem
+from ..host.accounts import account_name, find_account
+from ..host.processes import Process, find_processes
+from ..state import boundary, files, lock, receipt
+from ..state.instance import Instance
+from ..state.journal import Journal, Unfinished
+from ..state.receipt import Receipt
+from ..state.release import DEFAULT_INSTANCE, LEFT, Release
+
+
+@dataclass(frozen=True)
+class Session:
+    release: Release
+    product: Product
+    instance: Instance
+    declared: Mapping[str, Declaration]
+    #: What was given to this run; what earlier runs were given comes after it.
+    given: Sequence[Source]
+    answers: Answers
+    receipt: Receipt | None
+    unfinished: Unfinished | None
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.instance.journal)
+
+    @property
+    def written(self) -> Mapping[str, Sequence[str]]:
+        """Digests of what runs that were cut off gave files, or were about to, by path."""
+        return self.unfinished.written if self.unfinished is not None else {}
+
+    @property
+    def states(self) -> Sequence[Mapping[str, Any]]:
+        """Those that the data may be in: the receipt's, and what runs that were cut off were about to make of it. Empty
+        where no install has come to its end."""
+        if self.receipt is None:
+            return ()
+        return (self.receipt.state, *(self.unfinished.states if self.unfinished is not None else ()))
+
+    def site(self) -> Site:
+        """Raises PREFLIGHT if the service's account cannot be used."""
+        site = self.candidate()
+        if site.account.faults:
+            raise Failure(Exit.PREFLIGHT, *site.account.faults)
+        return site
+
+    def candidate(self) -> Site:
+        """The site as the preflight is to judge it, with whatever account was chosen."""
+        user = self._value("user")
+        former = self.receipt.account.get("name") if self.receipt else None
+        account = find_account(user, former=former, create=self._value("create-user") == "true")
+        return Site(self.release, self.instance, account, self.answers)
+
+    def _value(self, name: str) -> str | None:
+        """The first value of an answer that a bundle need not have."""
+        values = self.answers[name].values if name in self.answers else ()
+        return values[0] if values else None
+
+    def processes(self) -> list[Process]:
+        """What runs of the instance, also of programs that its answers no longer name."""
+        return find_processes(self.instance.run, self.product.PROGRAMS, former=self._former_run())
+
+    def _former_run(self) -> str:
+        if self.receipt is None or self.receipt.instance_path == self.instance.root:
+            return ""
+        return Instance(self.receipt.instance_path).run
+
+    def installed(self) -> Receipt:
+        """The receipt; raises PREFLIGHT if there is no finished install, LOCKED if one is under way."""
+        if self.receipt is not None and not self.receipt.uninstalled:
+            return self.receipt
+        if self.instance.exists:
+            # Where an install is at work, there will be one.
+            with suppress(PermissionError), self.exclusive():
+                pass
+        why = "no receipt was found"
+        if self.receipt is not None:
+            why = f"it was uninstalled on {self.receipt.uninstalled}; its data is kept"
+        hint = "run init/bootstrap.sh install, or name another instance with --instance"
+        left = self._left()
+        if left is not None:
+            why = f"an upgrade took it to {left.instance_path}"
+            hint = f"use {os.path.join(left.release_path, 'init', 'bootstrap.sh')}"
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "there is no installed instance",
+                where=self.instance.root,
+                why=why,
+                hint="" if self.unfinished else hint,
+            ),
+            *self.interruptions(),
+        )
+
+    def _left(self) -> Receipt | None:
+        """That of the release's own instance, which an upgrade took away; None if this is not it, or it is unknown."""
+        own = self.instance.root == self.release.path(DEFAULT_INSTANCE)
+        try:
+            return (
+                _read(Instance(self.release.left)) if own and not self.instance.exists and self.release.left else None
+            )
+        except (Failure, OSError):
+            return None
+
+    def interruptions(self) -> Iterator[Problem]:
+        """The operation that was cut off, if there is one, and what finishes it."""
+        if self.unfinished is not None:
+            yield Problem(
+                f"{self.unfinished.operation} of {self.unfinished.began} was cut off",
+                why=f"its last step was: {self.unfinished.last_step}",
+                hint=f"run {self.unfinished.resume or self.command_line('install')}; it goes on from there",
+            )
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Holds the instance's lock. Raises LOCKED if somebody else does, or has held it since this session was opened:
+        what was read then is no longer true."""
+        with lock.exclusive(self.instance.lock):
+            if (_read(self.instance), _unfinished(self.instance)) != (self.receipt, self.unfinished):
+                what = "another bootstrap has worked on the instance meanwhile"
+                raise Failure(Exit.LOCKED, Problem(what, where=self.instance.root, hint="run the command again"))
+            yield
+
+    @contextmanager
+    def upkeep(self) -> Iterator[None]:
+        """The lock for what the service's account may do as well, which in an instance of root's has one of its own."""
+        own = files.status(self.instance.lock, follow=False)
+        if os.geteuid() != 0 and own is not None and own.st_uid == 0:
+            with lock.exclusive(lock.of_account(self.instance.root)):
+                yield
+        else:
+            with self.exclusive():
+                yield
+
+    def settled(self, *operations: str) -> None:
+        """Raises PREFLIGHT if an operation but those was cut off in the middle of exchanging data."""
+        unfinished = self.unfinished
+        if unfinished is None or not unfinished.switched or unfinished.operation in operations:
+            return
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                f"{unfinished.operation} of {unfinished.began} was cut off while it exchanged the data",
+                where=self.instance.root,
+                why="what lies there is neither the former state nor the new one",
+                hint=f"run {unfinished.resume}; it goes on from there",
+            ),
+        )
+
+    def command_line(self, *words: str) -> str:
+        """What to type to run a command of this release on this instance."""
+        option = ("--instance", self.instance.root) if self.answers["instance"].given else ()
+        return shlex.join([self.release.path("init", "bootstrap.sh"), *words, *option])
+
+    def at(self, instance: Instance) -> Session:
+        """The same, after the instance was moved there."""
+        return replace(self, instance=instance, unfinished=Journal(instance.journal).unfinished())
+
+    def following(self, recorded: Receipt, *, given: Sequence[Source]) -> Session:
+        """The same, as if this receipt had been found in the instance."""
+        answered = answers.resolve(self.declared, [*given, Source(answers.RECEIPT, recorded.answers)])
+        return replace(self, receipt=recorded, answers=answered)
+
+
+def open_session(release: Release, product: Product, arguments: Arguments, environment: Mapping[str, str]) -> Session:
+    """Reads what there is and resolves the answers; writes nothing."""
+    declared = answers.declarations(release.bundle["answers"])
+    sources = [Source("flag", arguments.texts), *answers.from_environment(declared, environment)]
+    if arguments.answers_file:
+        sources.append(answers.from_file(declared, arguments.answers_file))
+    given = tuple(sources)
+    instance = _instance(release, declared, arguments, given)
+    _check_owner(instance)
+    recorded = _read(instance)
+    unfinished = _unfinished(instance) if instance.exists else None
+    if unfinished is not None:
+        sources.append(Source(answers.INTERRUPTED, unfinished.answers))
+    if recorded is not None:
+        sources.append(Source(answers.RECEIPT, recorded.answers))
+    resolved = answers.resolve(declared, sources)
+    return Session(release, product, instance, declared, given, resolved, recorded, unfinished)
+
+
+def _unfinished(instance: Instance) -> Unfinished | None:
+    """The operation that was cut off, as far as this user may know: the journal is the installer's own."""
+    try:
+        return Journal(instance.journal).unfinished()
+    except PermissionError:
+        return None
+
+
+def _check_owner(instance: Instance) -> None:
+    """Raises PREFLIGHT for root in an instance that others may change: root would do what they wrote there."""
+    found = files.status(instance.root)
+    if found is None or not boundary.is_exchangeable(found) or not instance.exists:
+        return
+    name = account_name(found.st_uid)
+    if found.st_uid == 0:
+        why, hint = f"mode {found.st_mode & 0o7777:04o}", f"chmod go-w {shlex.quote(instance.root)}"
+    else:
+        why, hint = f"it belongs to {name}, and bootstrap runs as root", f"run bootstrap as {name}"
+    raise Failure(Exit.PREFLIGHT, Problem("the instance is somebody else's", where=instance.root, why=why, hint=hint))
+
+
+def _read(instance: Instance) -> Receipt | None:
+    try:
+        return receipt.read(instance.receipt)
+    except PermissionError as error:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "the instance cannot be read",
+                where=instance.root,
+                why="it belongs to another user",
+                hint="run bootstrap as root, or as the user who installed it",
+            ),
+        ) from error
+
+
+def _instance(
+    release: Release, declared: Mapping[str, Declaration], arguments: Arguments, sources: Sequence[Source]
+) -> Instance:
+    """The instance that is named; else the release's own; else, in an upgrade, that of the release it comes from."""
+    only = {"instance": declared["instance"]}
+    named = answers.resolve(only, sources)["instance"].values
+    if named:
+        return Instance(named[0])
+    own = Instance(release.path(DEFAULT_INSTANCE))
+    origin = arguments.options.get("from")
+    if own.exists:
+        return own
+    if origin:
+        return Instance(os.path.join(os.path.realpath(origin), DEFAULT_INSTANCE))
+    if arguments.command.name == "rollback" and os.path.islink(release.path(LEFT)):
+        left = Instance(os.readlink(release.path(LEFT)))
+        recorded = _read(left)
+        # What an upgrade took away is not on its way back.
+        if recorded is None or recorded.previous.get("release") != release.root:
+            return left
+    return own

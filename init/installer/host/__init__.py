@@ -1,0 +1,1 @@
+"""What the host is and has: processes, network, accounts, space, time, limits."""

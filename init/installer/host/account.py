@@ -1,0 +1,79 @@
+"""The account the service runs under, and the environment its processes get."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..errors import Problem
+from ..state import files
+from ..state.release import Release
+from . import deputy
+from .capability import confine
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Account:
+    """`switch` is set where the installer is root and the service is somebody else."""
+
+    name: str
+    uid: int
+    gid: int
+    switch: bool
+    #: False for one that is yet to be made; its numbers are nobody's then.
+    exists: bool = True
+    #: Whether bootstrap made it, or is to make it.
+    made: bool = False
+    #: Why the service cannot run under it.
+    faults: Sequence[Problem] = ()
+
+    @property
+    def owner(self) -> files.Owner | None:
+        """Owner of what the service writes; None where that is the installer itself."""
+        return files.Owner(self.uid, self.gid) if self.switch else None
+
+    @property
+    def readable(self) -> files.Owner | None:
+        """Owner of what the service may only read."""
+        return files.Owner(0, self.gid) if self.switch else None
+
+    def become(self) -> Callable[[], None] | None:
+        """For a child process of the installer's: takes on the account for good."""
+        return self._drop if self.switch else None
+
+    def confine(self, *, low_ports: bool = False) -> Callable[[], None]:
+        """For a child that executes a program: takes on the account for good, and gives up what the program has no use
+        for; see capability.py. It may still open ports below 1024 if told so."""
+        return confine(self._drop if self.switch else lambda: None, low_ports=low_ports)
+
+    def _drop(self) -> None:
+        os.setgroups([self.gid])
+        os.setgid(self.gid)
+        os.setuid(self.uid)
+
+    def run(self, function: Callable[..., Value], *arguments: Any) -> Value:
+        """What the function returns, plain data of JSON, with the account's rights and no other; see deputy.py."""
+        become = self.become()
+        return function(*arguments) if become is None else deputy.run(become, function, arguments)
+
+
+def service_environment(release: Release, temporary: str) -> Mapping[str, str]:
+    """A closed environment: nothing of the operator's shell reaches the service."""
+    return {
+        "PATH": f"{release.path('bin')}:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "HOME": temporary,
+        "TMPDIR": temporary,
+        "SQLITE_TMPDIR": temporary,
+        # Stevedore keeps what it knows of entry points there; mod_wsgi sets HOME to the account's own.
+        "XDG_CACHE_HOME": temporary,
+        # What the host says about OpenSSL need not be true of the release's, or may load code into it.
+        "OPENSSL_CONF": "/dev/null",
+        "PYTHONUTF8": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }

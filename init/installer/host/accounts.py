@@ -1,0 +1,151 @@
+"""Which account the service runs under: the one that is named, was used before, or is there by custom; or a new one."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from ..errors import Exit, Failure, Problem
+from .account import Account
+
+#: Accounts that are tried, in order, when root installs and names none. The first is the one that is made.
+DEFAULT_ACCOUNTS = ("keystone", "nobody")
+#: Stands in the comment field of an account that bootstrap made, so that even a run that was cut off is known by it.
+MARK = "made by ksbundle"
+_HOME = "/nonexistent"
+#: Stands for an account that is yet to be made: a number that nobody has.
+_UNKNOWN = 65533
+_SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def find_account(user: str | None, *, former: str | None = None, create: bool = False) -> Account:
+    """The account named `user`; else the `former` one, which the instance ran under; else one by custom.
+
+    With `create` the named account, or the first by custom, may be missing: then `make_account` has to make it. What is
+    wrong with the choice is in the account's `faults`.
+    """
+    uid = os.geteuid()
+    if uid != 0:
+        name = account_name(uid)
+        return Account(name, uid, os.getegid(), switch=False, faults=tuple(_refuse_choice(name, user, create)))
+    if user is None and create:
+        user = DEFAULT_ACCOUNTS[0]
+    candidates = [user] if user is not None else [*([former] if former else []), *DEFAULT_ACCOUNTS]
+    for candidate in candidates:
+        try:
+            entry = pwd.getpwnam(candidate)
+        except KeyError:
+            continue
+        made = entry.pw_gecos == MARK
+        account = Account(entry.pw_name, entry.pw_uid, entry.pw_gid, switch=True, made=made)
+        root = Problem("the service must not run as root", hint="name an unprivileged account with --user")
+        return replace(account, faults=(root,)) if account.uid == 0 else account
+    missing = Account(candidates[0], _UNKNOWN, _UNKNOWN, switch=True, exists=False, made=create)
+    return replace(missing, faults=tuple(_refuse_missing(missing, candidates)))
+
+
+def _refuse_choice(name: str, user: str | None, create: bool) -> Iterable[Problem]:
+    why = f"bootstrap runs as {name}; only root can choose or make another account"
+    hint = "run bootstrap as root, or leave --user and --create-user out"
+    if user is not None and user != name:
+        yield Problem(f"cannot run the service as {user}", why=why, hint=hint)
+    elif create and user is None:
+        yield Problem("cannot make an account", why=why, hint=hint)
+
+
+def _refuse_missing(account: Account, candidates: Iterable[str]) -> Iterable[Problem]:
+    if not account.made:
+        yield Problem(
+            f"there is no account {' or '.join(dict.fromkeys(candidates))}",
+            where="/etc/passwd",
+            hint="add --create-user, which makes it, or name an account that exists with --user",
+        )
+    elif not _commands(account.name):
+        yield Problem(
+            f"cannot make the account {account.name}",
+            why="this host has neither useradd nor busybox adduser",
+            hint="make it by hand, then run again",
+        )
+
+
+def _commands(name: str) -> list[list[str]]:
+    """What makes a system account with a group of its own; empty where the host has no tool for it."""
+    shell = next((path for path in ("/usr/sbin/nologin", "/sbin/nologin") if os.path.exists(path)), "/bin/false")
+    useradd = shutil.which("useradd", path=_SEARCH)
+    if useradd:
+        facts = ["--home-dir", _HOME, "--shell", shell, "--comment", MARK]
+        return [[useradd, "--system", "--user-group", "--no-create-home", *facts, name]]
+    adduser = shutil.which("adduser", path=_SEARCH)
+    # Debian's script of that name knows other options.
+    if adduser and os.path.basename(os.path.realpath(adduser)) == "busybox":
+        facts = ["-h", _HOME, "-s", shell, "-g", MARK]
+        return [
+            [os.path.join(os.path.dirname(adduser), "addgroup"), "-S", name],
+            [adduser, "-S", "-D", "-H", *facts, "-G", name, name],
+        ]
+    return []
+
+
+def describe_making(account: Account) -> list[str]:
+    """The commands that `make_account` runs."""
+    return [" ".join(map(_quote, argv)) for argv in _commands(account.name)]
+
+
+def _quote(word: str) -> str:
+    return f'"{word}"' if " " in word else word
+
+
+def make_account(account: Account) -> None:
+    """Makes the account with the host's own tools. Raises NEEDS_PERSON with what they say."""
+    for argv in _commands(account.name):
+        _run(argv, f"the account {account.name} could not be made", until=lambda: _exists(account.name))
+
+
+def _run(argv: Sequence[str], failed: str, *, until: Callable[[], bool]) -> None:
+    """Runs a tool of the host's. Raises NEEDS_PERSON if it fails and what it was for has not come about."""
+    result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    if result.returncode != 0 and not until():
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                failed,
+                why=f"{os.path.basename(argv[0])} ended with {result.returncode}",
+                details=(result.stderr or result.stdout).splitlines()[-4:],
+                hint="remove the cause, or do it by hand, and run the command again",
+            ),
+        )
+
+
+def _exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def describe_removing(name: str) -> str:
+    """The command that `remove_account` runs."""
+    return " ".join(_removal(name))
+
+
+def remove_account(name: str) -> None:
+    """Removes an account that bootstrap made, and its group. Raises NEEDS_PERSON with what the host's tool says."""
+    if _exists(name):
+        _run(_removal(name), f"the account {name} could not be removed", until=lambda: not _exists(name))
+
+
+def _removal(name: str) -> list[str]:
+    return [shutil.which("userdel", path=_SEARCH) or shutil.which("deluser", path=_SEARCH) or "userdel", name]
+
+
+def account_name(uid: int) -> str:
+    """The account's name; its number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,249 @@
+"""Processes of an instance: found, started, stopped.
+
+Every daemon is started with the instance's `run` directory as its working directory, and keeps it. That directory's
+inode is what a process of the instance is known by: no pid file can be stale, a reused pid is never mistaken for a
+daemon, workers whose parent was killed are found too, and a moved instance finds the daemons it had at its old
+place. It must also belong to whom that directory belongs: names and places are free to anybody, root's processes
+have them too, and root signals nobody but the service's account. Facts come from proc(5).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..errors import Exit, Failure, Problem
+from ..state import files
+from .account import Account
+
+#: Files that a daemon may have open at once: two for each client that is served or waits. The unit says the same.
+OPEN_FILES = 8192
+#: What daemons make is theirs alone; but for their logs, which are made before.
+UMASK = 0o077
+LOG_MODE = 0o640
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A program that runs with the instance. `argv[0]` is an absolute path in the release."""
+
+    name: str
+    argv: Sequence[str]
+    #: What it prints, where no service manager keeps that.
+    log: str
+    #: Whether it uses the network, beyond sockets that are files.
+    network: bool = False
+    #: Whether it listens on ports below 1024.
+    low_ports: bool = False
+    #: Files of the instance that it reads when it starts: where one changes, it is made to take it.
+    files: Collection[str] = ()
+    #: Files it leaves when it is killed, which must be gone before it starts.
+    leftovers: Sequence[str] = ()
+    #: Logs of its own making, relative to the instance: made before it starts, so that its group may read them.
+    logs: Sequence[str] = ()
+    #: The most bytes of memory, and processes and threads, that it may come to, far more than it needs; None for any.
+    memory: int | None = None
+    tasks: int | None = None
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    session: int
+    #: Clock ticks since boot when it was started; with the pid it names one process for ever.
+    started: int
+    name: str
+    #: Path of the program, as the kernel knows it now; empty if it may not be read.
+    program: str
+    #: Whose it is; None if it has rights of several users at once.
+    uid: int | None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is the daemon itself, not one of its workers: daemons are started as leaders of a session."""
+        return self.pid == self.session
+
+
+def find_processes(run: str, names: Collection[str], former: str = "") -> list[Process]:
+    """Processes of the owner of `run`, with one of the names, whose working directory that is, by pid.
+
+    `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
+    and leaves processes in a directory that is gone.
+    """
+    wanted = files.status(run)
+    if wanted is None:
+        return []
+    found = []
+    for pid in _pids():
+        try:
+            directory = os.stat(f"/proc/{pid}/cwd")
+            lost = bool(former) and os.readlink(f"/proc/{pid}/cwd") == f"{former} (deleted)"
+        except OSError:
+            continue
+        if lost or (directory.st_dev, directory.st_ino) == (wanted.st_dev, wanted.st_ino):
+            process = read_process(pid)
+            if process is not None and process.name in names and process.uid == wanted.st_uid:
+                found.append(process)
+    return sorted(found, key=lambda process: process.pid)
+
+
+def read_process(pid: int) -> Process | None:
+    """The process as it is now; None if there is none, or only its zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            name, _, rest = file.read().partition("(")[2].rpartition(")")
+    except OSError:
+        return None
+    fields = rest.split()
+    if fields[0] in "ZX":
+        return None
+    try:
+        program = os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        program = ""
+    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), name, program, _user(pid))
+
+
+def _user(pid: int) -> int | None:
+    """The owner of `/proc/PID` is no measure: that is root for whoever asks not to be looked at (PR_SET_DUMPABLE)."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            ids = next((line.split()[1:] for line in file if line.startswith("Uid:")), [])
+    except OSError:
+        return None
+    return int(ids[0]) if len(set(ids)) == 1 else None
+
+
+def is_alive(process: Process) -> bool:
+    """Whether this very process, not another with its pid, still runs."""
+    now = read_process(process.pid)
+    return now is not None and (now.started, now.uid) == (process.started, process.uid)
+
+
+def _pids() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Starts a daemon as the account, in a session of its own, in `run`, with its log begun anew."""
+    with files.appending(daemon.log, LOG_MODE, account.owner, anew=True) as log:
+        return subprocess.Popen(
+            daemon.argv,
+            cwd=run,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            umask=UMASK,
+            preexec_fn=_allow_open_files(account.confine(low_ports=daemon.low_ports)),
+        )
+
+
+def _allow_open_files(then: Callable[[], None]) -> Callable[[], None]:
+    """For a child process: as many open files as the host allows, up to OPEN_FILES; then the rest."""
+
+    def allow() -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        allowed = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+        then()
+
+    return allow
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 0.02) -> bool:
+    """Polls `condition`; False if it has not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(interval)
+    return True
+
+
+def stop(processes: Sequence[Process], seconds: float = 10) -> None:
+    """Ends the processes: TERM to the daemons, which end their workers, then KILL to what is left.
+
+    Workers whose daemon was killed wait for it in vain, and are killed at once. Raises NEEDS_PERSON if one stays.
+    """
+    mains = [process for process in processes if process.is_main]
+    _signal_all(mains, signal.SIGTERM)
+    if mains and wait_until(lambda: not any(map(is_alive, processes)), seconds):
+        return
+    _signal_all(processes, signal.SIGKILL)
+    if not wait_until(lambda: not any(map(is_alive, processes)), 5):
+        names = ", ".join(f"{process.name} ({process.pid})" for process in processes if is_alive(process))
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(f"cannot end {names}", why="it does not even react to SIGKILL", hint="look at it with ps"),
+        )
+
+
+def _signal_all(processes: Sequence[Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            send(process, number)
+        except PermissionError as error:
+            raise Failure(
+                Exit.PREFLIGHT,
+                Problem(
+                    f"cannot signal {process.name} (process {process.pid})",
+                    why="it belongs to another user",
+                    hint="run bootstrap as the user who installed the instance",
+                ),
+            ) from error
+
+
+def send(process: Process, number: signal.Signals) -> None:
+    """Signals this very process, if it still runs, and no other one that got its pid meanwhile."""
+    with suppress(ProcessLookupError):
+        try:
+            descriptor = os.pidfd_open(process.pid)
+        except OSError as error:
+            # Linux before 5.3 knows no such descriptors, and a guard of the host may not.
+            if error.errno not in (errno.ENOSYS, errno.EPERM):
+                raise
+            if is_alive(process):
+                os.kill(process.pid, number)
+            return
+        try:
+            if is_alive(process):
+                signal.pidfd_send_signal(descriptor, number)
+        finally:
+            os.close(descriptor)
+
+
+class Patience:
+    """Waits for processes as long as they work, so that a slow machine is not taken for a service that hangs."""
+
+    def __init__(self, idle: float, longest: float) -> None:
+        """`idle`: seconds without any progress after which it is over; `longest`: seconds after which it is anyway."""
+        self._idle = idle
+        self._begun = self._moved = time.monotonic()
+        self._longest = longest
+        self._used = 0
+
+    def is_over(self, working: Sequence[Process]) -> bool:
+        now, used = time.monotonic(), sum(_cpu_seconds(process) for process in working)
+        if used != self._used:
+            self._used, self._moved = used, now
+        return now - self._moved > self._idle or now - self._begun > self._longest
+
+
+def _cpu_seconds(process: Process) -> int:
+    """Whole seconds of processor time that it has used; what an idle daemon uses does not add up to one soon."""
+    try:
+        with open(f"/proc/{process.pid}/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return (int(fields[11]) + int(fields[12])) // os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,85 @@
+"""Whether the file systems that an instance lies on have room left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..errors import Failure, Problem
+from ..state import files
+from ..state.instance import Instance
+
+#: Free bytes and files below which the database cannot be relied on to take a change.
+FULL = 4 << 20
+FULL_FILES = 10
+#: Free bytes and files below which it is time to make room.
+SCARCE = 64 << 20
+SCARCE_FILES = 200
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A file system, by a directory on it. `free` bytes and `files` are what the service's account may take; a file
+    system without a limit on files has None."""
+
+    path: str
+    free: int
+    files: int | None
+    read_only: bool
+
+
+def volumes(instance: Instance) -> list[Volume]:
+    """Those that the instance lies on, the one of its own directory first."""
+    found: dict[int, Volume] = {}
+    for directory in (instance.root, *_directories(instance.root)):
+        device = os.stat(directory).st_dev
+        if device not in found:
+            space = os.statvfs(directory)
+            left = space.f_favail if space.f_files else None
+            read_only = bool(space.f_flag & os.ST_RDONLY)
+            found[device] = Volume(directory, space.f_bavail * space.f_frsize, left, read_only)
+    return list(found.values())
+
+
+def _directories(root: str) -> list[str]:
+    return [path for path in (os.path.join(root, name) for name in files.names(root)) if files.is_directory(path)]
+
+
+def check(found: Sequence[Volume]) -> Iterator[Problem]:
+    """File systems that take no more."""
+    for volume in found:
+        if volume.read_only:
+            yield Problem("the file system is read-only", where=volume.path, hint="look at dmesg; mount it anew")
+        elif _is_below(volume, FULL, FULL_FILES):
+            yield _problem("the disk is full", volume)
+
+
+@contextmanager
+def telling(instance: Instance) -> Iterator[None]:
+    """Adds the file systems that take no more to a failure of what is done meanwhile: daemons tell at most that they
+    failed."""
+    try:
+        yield
+    except Failure as failure:
+        told = {(problem.what, problem.where) for problem in failure.problems}
+        full = [problem for problem in check(volumes(instance)) if (problem.what, problem.where) not in told]
+        raise Failure(failure.exit_code, *failure.problems, *full) from failure
+
+
+def warn(found: Sequence[Volume]) -> Iterator[Problem]:
+    """File systems that will take no more soon."""
+    for volume in found:
+        if _is_below(volume, SCARCE, SCARCE_FILES) and not _is_below(volume, FULL, FULL_FILES):
+            yield _problem("the disk is nearly full", volume)
+
+
+def _is_below(volume: Volume, free: int, files: int) -> bool:
+    return volume.free < free or (volume.files is not None and volume.files < files)
+
+
+def _problem(what: str, volume: Volume) -> Problem:
+    files = "" if volume.files is None else f" and room for {volume.files} files"
+    why = f"{volume.free / (1 << 20):.1f} MiB{files} left"
+    return Problem(what, where=volume.path, why=why, hint="free some space; old backups and archived logs may go first")

@@ -1,0 +1,111 @@
+"""How a host that systemd does not run starts the service when it boots, and looks after it: texts for an operator, and
+what an operator has done with them.
+
+Facts: crontab(1), crontab(5), openrc-run(8).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from shlex import quote
+
+from ..bundle.api import Site
+from ..bundle.render import render
+from ..errors import Problem
+from ..state import files
+from ..state.release import DEFAULT_INSTANCE
+
+#: Where scripts lie that start services.
+_SCRIPTS = "/etc/init.d/*"
+#: Tables of cron that root writes.
+_TABLES = ("/etc/crontab", "/etc/cron.d/*")
+#: What bootstrap is asked to do when the host boots, and every hour.
+_COMMANDS = ("start", "maintain")
+_TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
+
+
+def bootstrap(site: Site) -> str:
+    """The program that looks after the instance, for sh."""
+    return quote(site.release.path("init", "bootstrap.sh"))
+
+
+def option(site: Site) -> str:
+    """What a command of it needs so that it finds the instance: empty, or an option after a space."""
+    root = site.instance.root
+    return "" if root == site.release.path(DEFAULT_INSTANCE) else f" --instance {quote(root)}"
+
+
+def cron_lines(site: Site) -> list[str]:
+    """Lines of a crontab: the start at boot, and what is due every hour. cron mails what they print."""
+    return [
+        f"{when} {_escape(_command_line(site, command))}"
+        for when, command in zip(("@reboot", "17 * * * *"), _COMMANDS, strict=True)
+    ]
+
+
+def left_behind(site: Site) -> Iterator[Problem]:
+    """Scripts and lines of cron that an operator has put into place and that still run commands on the instance, as far
+    as this user can see them."""
+    wanted = [_command_line(site, command) for command in _COMMANDS]
+    for path in sorted(glob.glob(_SCRIPTS)):
+        if _runs(_read(path), wanted):
+            name = quote(os.path.basename(path))
+            hint = f"as root: rc-update -a del {name}; rm {quote(path)}"
+            yield Problem("a script still starts the instance with the host", where=path, hint=hint)
+    escaped = [_escape(line) for line in wanted]
+    tables = {path: _read(path) for pattern in _TABLES for path in glob.glob(pattern)}
+    tables["crontab -l"] = _own_table()
+    for where, text in tables.items():
+        if _runs(text, escaped):
+            hint = "remove its lines" + (", with crontab -e" if where == "crontab -l" else "")
+            yield Problem("cron still runs commands on the instance", where=where, hint=hint)
+
+
+def _runs(text: str, commands: Sequence[str]) -> bool:
+    """Whether a line that is no comment ends with one of the commands. Another instance's has an option behind it."""
+    endings = tuple(f" {command}" for command in commands)
+    return any(f" {line.strip()}".endswith(endings) for line in text.splitlines() if line[:1] != "#")
+
+
+def _read(path: str) -> str:
+    try:
+        return (files.read(path) or b"").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _own_table() -> str:
+    """The table of cron of this user; empty if there is none, or no cron."""
+    crontab = shutil.which("crontab")
+    if crontab is None:
+        return ""
+    shown = subprocess.run([crontab, "-l"], stdin=subprocess.DEVNULL, capture_output=True)
+    return shown.stdout.decode("utf-8", "replace") if shown.returncode == 0 else ""
+
+
+def _command_line(site: Site, command: str) -> str:
+    return f"{bootstrap(site)} {command}{option(site)}"
+
+
+def _escape(command: str) -> str:
+    """A `%` of a command in a crontab is the end of its line."""
+    return command.replace("%", "\\%")
+
+
+def render_openrc(site: Site) -> str:
+    """A service of OpenRC."""
+    with open(os.path.join(_TEMPLATES, "openrc"), encoding="utf-8") as file:
+        template = file.read()
+    return render(
+        template,
+        {
+            "bootstrap": bootstrap(site),
+            "description": site.release.name,
+            "name": site.values("service-name")[0],
+            "option": option(site),
+        },
+    )

@@ -1,0 +1,92 @@
+"""Another release of the bundle, known by its files and its command line: none of its code is loaded here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+from .. import report
+from ..answers.answers import PREFIX
+from ..errors import Exit, Failure, Problem
+from . import files
+from .instance import Instance
+from .release import Release
+
+_BOOTSTRAP = ("init", "bootstrap.sh")
+
+
+def command_line(release: Release, command: str, instance: Instance) -> list[str]:
+    return [release.path(*_BOOTSTRAP), command, "--instance", instance.root]
+
+
+def run(release: Release, command: str, instance: Instance) -> None:
+    """Runs a command of that release on the instance. Raises INTEGRITY if root would run what another user may change;
+    and, with what the command said last, LOCKED if another bootstrap is at work there, and NEEDS_PERSON if it fails
+    otherwise.
+
+    It takes the instance's lock itself, so the lock must be free.
+    """
+    _check_rights(release, instance)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    result = subprocess.run(
+        ["/bin/sh", *command_line(release, command, instance)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    lines = result.stdout.decode("utf-8", "replace").splitlines()
+    if result.returncode != 0:
+        raise Failure(
+            Exit.LOCKED if result.returncode == Exit.LOCKED else Exit.NEEDS_PERSON,
+            Problem(
+                f"the {command} of the former release failed",
+                where=release.root,
+                why=f"it ended with {result.returncode}",
+                details=lines[-12:],
+            ),
+        )
+    for line in lines:
+        report.note(f"  | {line}")
+
+
+def _check_rights(release: Release, instance: Instance) -> None:
+    if os.geteuid() == 0:
+        release.check_rights(instance.root)
+
+
+def check(release: Release, name: str, instance: Instance) -> None:
+    """Raises PREFLIGHT if that directory is no release of the bundle `name`, INTEGRITY if it is not a whole one, or if
+    root would run what another user may change. `instance` may lie in it."""
+    hint = "name the directory that the release was unpacked to"
+    try:
+        found = release.bundle["name"]
+    except (OSError, ValueError, KeyError) as error:
+        problem = Problem("there is no release", where=release.root, why=str(error), hint=hint)
+        raise Failure(Exit.PREFLIGHT, problem) from error
+    if found != name:
+        problem = Problem(f"that is a release of {found}, not of {name}", where=release.root, hint=hint)
+        raise Failure(Exit.PREFLIGHT, problem)
+    _check_rights(release, instance)
+    damaged = list(_damaged(release))
+    if damaged:
+        raise Failure(
+            Exit.INTEGRITY,
+            Problem(
+                "the release is not as it was packed, and could not serve again",
+                where=release.root,
+                details=damaged[:20],
+                hint="unpack its tarball over it; the instance is not touched by that",
+            ),
+        )
+
+
+def _damaged(release: Release) -> Iterator[str]:
+    """The files whose bytes are others than those that were packed."""
+    for path, digest in release.checksums().items():
+        try:
+            if files.digest_file(release.path(path)) != digest:
+                yield path
+        except OSError:
+            yield path

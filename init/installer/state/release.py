@@ -1,0 +1,267 @@
+"""The release: the unpacked tarball, which never changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from ..errors import Exit, Failure, Problem
+from .files import digest, is_directory, read
+
+CHECKSUMS = "SHA256SUMS"
+MANIFEST = "manifest.json"
+#: The script that compares the bytes of all files with the checksums. It cannot vouch for itself.
+SCRIPT = "init/bootstrap.sh"
+#: Signs the checksums, so that they cannot list it; bootstrap.sh checks it where --require-signature is given.
+SIGNATURE = "SHA256SUMS.sig"
+#: Where an instance lies unless told otherwise; it is no part of the release.
+DEFAULT_INSTANCE = "instance"
+#: Symbolic link in the release to where its own instance went: while a rollback is under way, and after an upgrade.
+LEFT = "instance.left"
+#: Releases that one instance is followed through.
+_UPGRADES = 40
+
+_CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+
+
+def compare_versions(one: str, other: str) -> int:
+    """Negative if `one` is the earlier version, positive if it is the later one; 0 if they are the same."""
+    left, right = ([int(number) for number in re.findall("[0-9]+", text)] for text in (one, other))
+    return (left > right) - (left < right)
+
+
+def find_release(directory: str) -> Release:
+    """The release in a directory that an operator named."""
+    return Release(os.path.realpath(directory))
+
+
+@dataclass(frozen=True)
+class Release:
+    """`root` is its absolute path, symbolic links resolved."""
+
+    root: str
+
+    @cached_property
+    def bundle(self) -> Mapping[str, Any]:
+        """`init/bundle.json`: name, version, the declared answers and the bundle's package below `init/`."""
+        with open(self.path("init", "bundle.json"), encoding="utf-8") as file:
+            document: Mapping[str, Any] = json.load(file)
+        return document
+
+    @property
+    def name(self) -> str:
+        return f"{self.bundle['name']} {self.bundle['version']}-{self.bundle['revision']}"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether its checksum list is there, without which it has no id."""
+        return os.path.exists(self.path(CHECKSUMS))
+
+    @cached_property
+    def id(self) -> str:
+        """Names the exact bytes of the release: the digest of its checksum list."""
+        with open(self.path(CHECKSUMS), "rb") as file:
+            return digest(file.read())
+
+    @property
+    def left(self) -> str:
+        """Where its own instance went; empty if it is not known to have gone, or to be there."""
+        place, root = "", self.root
+        for _ in range(_UPGRADES):
+            try:
+                place = os.readlink(os.path.join(root, LEFT))
+            except OSError:
+                return place if is_directory(place) else ""
+            root = os.path.dirname(place)
+        return ""
+
+    @property
+    def python(self) -> str:
+        return self.path("bin", "python3")
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.root, *parts)
+
+    def checksums(self) -> dict[str, str]:
+        """Path to digest, from the checksum list. Raises INTEGRITY if it is not exactly of its form."""
+        lines = (self._read(CHECKSUMS) or b"").decode("utf-8", "surrogateescape").split("\n")
+        matches = [_CHECKSUM_LINE.fullmatch(line) for line in lines[:-1]]
+        if lines[-1] or not matches or not all(matches):
+            raise Failure(Exit.INTEGRITY, _damaged([CHECKSUMS], "its lines are not what was packed"))
+        return {match[2]: match[1] for match in matches if match}
+
+    def check_contents(self, instance: str = "") -> None:
+        """Raises INTEGRITY for files that were added or taken away, or whose mode or link target was changed, and for a
+        checksum list that is not that of the manifest. `instance` may lie in the release under any name.
+
+        The bytes of the files are the business of bootstrap.sh, which checks them before this code runs.
+        """
+        listed = self.checksums()
+        manifest = self._read(MANIFEST)
+        if manifest is None:
+            raise Failure(Exit.INTEGRITY, _damaged([MANIFEST], _MISSING))
+        entries = {entry["path"]: entry for entry in json.loads(manifest)["files"]}
+        packed = {path: entry["sha256"] for path, entry in entries.items() if "sha256" in entry}
+        script = self._read(SCRIPT)
+        expected = {*entries, CHECKSUMS, MANIFEST}
+        found = dict(_walk(self.root, self._skipped(instance)))
+        differing = {path for path, entry in entries.items() if path in found and _differs(entry, found[path])}
+        groups = (
+            (_MISSING, expected - set(found)),
+            ("their mode or link target was changed", differing),
+            ("it is not of this manifest", {CHECKSUMS} if listed != {**packed, MANIFEST: digest(manifest)} else set()),
+            ("its bytes were changed", {SCRIPT} if script and digest(script) != packed.get(SCRIPT) else set()),
+        )
+        problems = [_damaged(sorted(paths), why) for why, paths in groups if paths]
+        extra = sorted(set(found) - expected - {SIGNATURE})
+        if extra:
+            problems.append(self._describe_extra(extra))
+        if problems:
+            raise Failure(Exit.INTEGRITY, *problems)
+
+    def check_rights(self, instance: str = "") -> None:
+        """Raises INTEGRITY if another user may change the release, or exchange it by a directory above it: what runs of
+        it would be that user's. Where root runs it on a host with `find`, bootstrap.sh has looked before."""
+        skipped = self._skipped(instance)
+        inside = [(self.root, _Found(os.lstat(self.root))), *_walk_all(self.root, skipped)]
+        foreign = [_describe_rights(path, found.status) for path, found in inside if _is_foreign(found.status)]
+        above = [(path, os.lstat(path)) for path in _above(self.root)]
+        # Whoever may write to a sticky directory cannot exchange what is another's in it.
+        loose = [
+            _describe_rights(path, status)
+            for path, status in above
+            if _is_foreign(status) and (status.st_uid not in (0, os.geteuid()) or not status.st_mode & stat.S_ISVTX)
+        ]
+        problems = []
+        if foreign:
+            problems.append(
+                Problem(
+                    "another user may change the release",
+                    where=self.root,
+                    why="these belong to another user, or others may write there",
+                    details=_some(foreign),
+                    hint=f"unpack the tarball again, into a new directory; or, if you trust who could have changed it, "
+                    f"{self._mend()}",
+                )
+            )
+        if loose:
+            problems.append(
+                Problem(
+                    "another user may exchange the release",
+                    where=self.root,
+                    why="directories above it belong to another user, or others may write there",
+                    details=loose,
+                    hint="move the release to a place where you, or root, alone may write, such as /opt; "
+                    "or close the directories: chmod go-w",
+                )
+            )
+        if problems:
+            raise Failure(Exit.INTEGRITY, *problems)
+
+    def _mend(self) -> str:
+        """The command that makes the release the user's own; an instance in it stays as it is."""
+        owner = f"{os.geteuid()}:{os.getegid()}"
+        find = f"find . -path ./{DEFAULT_INSTANCE} -prune -o"
+        return (
+            f"cd {shlex.quote(self.root)} && {find} -exec chown -h {owner} {{}} + "
+            f"&& {find} ! -type l -exec chmod go-w {{}} +"
+        )
+
+    def _skipped(self, instance: str) -> set[str]:
+        return {DEFAULT_INSTANCE, LEFT, os.path.relpath(instance or self.root, self.root)}
+
+    def _describe_extra(self, paths: list[str]) -> Problem:
+        """Files that were added stay when the tarball is unpacked over them, so they have to be named and removed."""
+        why = "they are not part of the release"
+        if all(path.endswith(".pyc") for path in paths):
+            why += ", but byte code that Python wrote there"
+        if len(paths) > _NAMED:
+            hint = "unpack the tarball into a new directory; over this one they would stay"
+        else:
+            hint = f"remove them: cd {shlex.quote(self.root)} && rm -- {shlex.join(paths)}"
+        return _damaged(paths, why, hint)
+
+    def _read(self, path: str) -> bytes | None:
+        return read(self.path(path))
+
+
+_MISSING = "they are missing"
+
+
+_UNPACK = "unpack the tarball again; the instance is not touched by that"
+#: Files that are named, at most.
+_NAMED = 20
+
+
+def _damaged(paths: list[str], why: str, hint: str = _UNPACK) -> Problem:
+    return Problem("the release is not as it was packed", why=why, details=_some(paths), hint=hint)
+
+
+def _some(lines: list[str]) -> list[str]:
+    return lines[:_NAMED] + ([f"… and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else [])
+
+
+class _Found(NamedTuple):
+    status: os.stat_result
+    target: str = ""
+
+
+def _walk(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found]]:
+    """Everything below `root` but directories, except the paths that are skipped with all below them."""
+    return ((path, found) for path, found in _walk_all(root, skipped) if not stat.S_ISDIR(found.status.st_mode))
+
+
+def _walk_all(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found]]:
+    pending = [""]
+    while pending:
+        directory = pending.pop()
+        with os.scandir(os.path.join(root, directory)) as entries:
+            for entry in entries:
+                path = f"{directory}/{entry.name}" if directory else entry.name
+                if path in skipped:
+                    continue
+                is_link = entry.is_symlink()
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(path)
+                yield path, _Found(entry.stat(follow_symlinks=False), os.readlink(entry.path) if is_link else "")
+
+
+def _above(path: str) -> Iterator[str]:
+    while path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        yield path
+
+
+def _is_foreign(status: os.stat_result) -> bool:
+    """Whether a user other than root and this one owns it or may write to it. The own group of a user who is not root
+    counts as that user: many hosts give each user one."""
+    mode = status.st_mode
+    if status.st_uid not in (0, os.geteuid()):
+        return True
+    if stat.S_ISLNK(mode):
+        return False
+    own_group = os.geteuid() != 0 and status.st_gid == os.getegid()
+    return bool(mode & (stat.S_IWOTH if own_group else stat.S_IWOTH | stat.S_IWGRP))
+
+
+def _describe_rights(path: str, status: os.stat_result) -> str:
+    return f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid} {path}"
+
+
+def _differs(entry: Mapping[str, Any], found: _Found) -> bool:
+    if "target" in entry:
+        return bool(entry["target"] != found.target)
+    if not stat.S_ISREG(found.status.st_mode):
+        return True
+    # Root may unpack under a umask, which takes bits and gives none. A lost or gained x bit changes what a file does; a
+    # file that anybody may write, or that runs as its owner, was packed by nobody.
+    mode = found.status.st_mode
+    executable = bool(int(entry["mode"], 8) & 0o100)
+    return executable != bool(mode & 0o100) or bool(mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH))

@@ -1,0 +1,31 @@
+"""How long the release gets security fixes."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator
+
+from ..errors import Problem
+from .release import Release
+
+#: Days before its end in which the end is told.
+AHEAD = 90
+
+
+def warn(release: Release) -> Iterator[Problem]:
+    """A release whose last day with security fixes is near or over; nothing if its recipe states none."""
+    stated = release.bundle.get("supportEnd")
+    if stated is None:
+        return
+    end = datetime.date.fromisoformat(stated)
+    today = datetime.datetime.fromtimestamp(time.time(), datetime.UTC).date()
+    days = (end - today).days
+    if days > AHEAD:
+        return
+    if days < 0:
+        what = f"{release.name} gets no security fixes since {stated}"
+    else:
+        left = "1 day" if days == 1 else f"{days} days"
+        what = f"{release.name} gets security fixes until {stated} only, {left} from now"
+    yield Problem(what, why="its recipe states that day", hint="get a newer release and upgrade to it")

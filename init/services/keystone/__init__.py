@@ -1,0 +1,47 @@
+"""Keystone on httpd with mod_wsgi, or on uWSGI, with memcached: what the installer needs to know of this bundle.
+
+Its functions are those of `installer.bundle.api.Product`.
+"""
+
+from .catalog import migration, state
+from .checks import check_answers, warn
+from .configuration import directories
+from .daemons import PROGRAMS, check_configuration, check_serving, daemons, reload, wait_ready
+from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, unmade, upgrade_data
+from .handover import rendered_files, summary
+from .proof import prove
+from .rotation import maintain
+from .settings import TRANSIENT, derived, listeners, urls
+from .tls import expiring
+
+__all__ = [
+    "DATABASES",
+    "PROGRAMS",
+    "SECRETS",
+    "SIDECARS",
+    "TRANSIENT",
+    "check_answers",
+    "check_configuration",
+    "check_data",
+    "check_serving",
+    "copy_data",
+    "daemons",
+    "derived",
+    "directories",
+    "expiring",
+    "is_prepared",
+    "listeners",
+    "maintain",
+    "migration",
+    "prepare",
+    "prove",
+    "reload",
+    "rendered_files",
+    "state",
+    "summary",
+    "unmade",
+    "upgrade_data",
+    "urls",
+    "wait_ready",
+    "warn",
+]

@@ -1,0 +1,121 @@
+"""The files of an instance, rendered from the templates."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+
+from installer.bundle.api import Directory, RenderedFile, Site
+from installer.bundle.render import render
+
+from . import servers, settings, tls
+
+CONFIG_DIRECTORY = "etc/keystone.conf.d"
+FERNET_KEYS = "keys/fernet"
+CREDENTIAL_KEYS = "keys/credential"
+DATABASE = "data/keystone.db"
+CACHE_SOCKET = "run/memcached/socket"
+
+
+def directories(site: Site) -> list[Directory]:
+    """What the service may only read is root's where root installs; what it writes is its own."""
+    readable, own = site.account.readable, site.account.owner
+    return [
+        Directory("etc", 0o750, readable),
+        Directory(CONFIG_DIRECTORY, 0o750, readable),
+        Directory("etc/domains", 0o750, readable),
+        Directory("keys", 0o700, own),
+        *([Directory("keys/tls", 0o750, readable)] if settings.has_tls(site) else []),
+        Directory("data", 0o700, own),
+        Directory("log", 0o750, own),
+        Directory("log/keystone", 0o750, own),
+        Directory("run", 0o750, own),
+        Directory("run/memcached", 0o700, own),
+        Directory("tmp", 0o700, own),
+        *servers.of(site).directories(site),
+    ]
+
+
+def rendered_files(site: Site) -> list[RenderedFile]:
+    """What the service reads."""
+    values = _values(site)
+
+    def rendered(path: str) -> RenderedFile:
+        content = fill(site, os.path.basename(path), values)
+        return RenderedFile(path, content.encode(), 0o640, site.account.readable)
+
+    return [
+        rendered(settings.CONFIG),
+        rendered(servers.of(site).CONFIG),
+        rendered(settings.WSGI),
+        RenderedFile(settings.NAMES, _names(site).encode(), 0o640, site.account.readable),
+        *tls.rendered_files(site),
+    ]
+
+
+def fill(site: Site, template: str, values: Mapping[str, str]) -> str:
+    """A template of the release, filled."""
+    with open(site.release.path("init", "services", "keystone", "templates", template), encoding="utf-8") as file:
+        return render(file.read(), values)
+
+
+def _values(site: Site) -> dict[str, str]:
+    path = site.instance.path
+    return {
+        **servers.of(site).values(site),
+        "cache_socket": path(CACHE_SOCKET),
+        "config": path(settings.CONFIG),
+        "config_directory": path(CONFIG_DIRECTORY),
+        "credential_keys": path(CREDENTIAL_KEYS),
+        "database": database_url(path(DATABASE)),
+        "domains": path("etc", "domains"),
+        "fernet_keys": path(FERNET_KEYS),
+        "hsts": str(settings.hsts(site)),
+        "jws_private_keys": path("keys", "jws-private"),
+        "jws_public_keys": path("keys", "jws-public"),
+        "lockout": _lockout(site),
+        "log_file": path(settings.KEYSTONE_LOG),
+        "policy_directory": path("etc", "policy.d"),
+        "policy_file": path("etc", "policy.yaml"),
+        "names": path(settings.NAMES),
+        "max_active_keys": str(settings.max_active_keys(site)),
+        "processes": str(settings.processes(site)),
+        "public_endpoint": _public_endpoint(site),
+        "release": site.release.root,
+        "run": site.instance.run,
+        "sso_template": path("etc", "sso_callback_template.html"),
+        "temporary": site.instance.temporary,
+        "trusted_proxies": repr(settings.proxies(site)),
+        "wsgi": path(settings.WSGI),
+    }
+
+
+def database_url(path: str) -> str:
+    """SQLAlchemy takes the path as it is, up to the question mark. A writer waits for others for up to 30 s."""
+    return f"sqlite:///{path}?timeout=30"
+
+
+def _names(site: Site) -> str:
+    """Read anew when it changes, so that another address needs no new start."""
+    names = {
+        "url": settings.public_url(site)[: -len("/v3")],
+        "names": settings.public_names(site),
+        "ports": settings.public_ports(site),
+    }
+    return f"{json.dumps(names, indent=2)}\n"
+
+
+def _public_endpoint(site: Site) -> str:
+    """Links in answers follow the address that a client used, one of this host, unless the operator gives a URL."""
+    if site.value("public-url") is None:
+        return "# public_endpoint follows the address a client used"
+    return f"public_endpoint = {settings.public_url(site)[: -len('/v3')].replace('$', '$$')}"
+
+
+def _lockout(site: Site) -> str:
+    """Keystone has a lower bound of one on both."""
+    attempts, duration = site.values("lockout")[0], site.values("lockout-duration")[0]
+    if attempts == "0":
+        return "# No number of wrong passwords locks an account."
+    return f"lockout_failure_attempts = {attempts}\nlockout_duration = {duration}"

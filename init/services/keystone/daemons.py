@@ -1,0 +1,116 @@
+"""The processes of an instance: memcached, and the server that runs Keystone."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Collection
+
+from installer.bundle.api import Site
+from installer.errors import Exit, Failure, Problem
+from installer.host import processes
+from installer.host.processes import Daemon, Process
+from installer.state.files import tail
+
+from . import client, configuration, servers, settings
+
+#: Names of all programs that an instance may run, whatever its answers.
+PROGRAMS = ("memcached", *servers.PROGRAMS)
+#: Megabytes of the cache; the tokens and assignments of some ten thousand users fit.
+CACHE_SIZE = 64
+#: A start is given up when the daemons do nothing for so many seconds, or after LONGEST_START: on a slow machine
+#: the import of Keystone alone can take a minute.
+IDLE_SECONDS = 60
+LONGEST_START = 900
+#: Seconds in which a service that runs answers whether it is Keystone.
+PATIENCE = 10
+
+
+def daemons(site: Site) -> list[Daemon]:
+    return [
+        Daemon(
+            name="memcached",
+            # A relative path, since a socket's must fit into 108 bytes. Only the service's account can reach it:
+            # whoever can write to the cache can make Keystone run code.
+            argv=[
+                site.release.path("bin", "memcached"),
+                *("-s", configuration.CACHE_SOCKET.removeprefix("run/"), "-a", "0700"),
+                *("-m", str(CACHE_SIZE), "-t", "2", "-c", "1024"),
+            ],
+            log=site.instance.path("log", "memcached.log"),
+            memory=4 * CACHE_SIZE << 20,
+            tasks=64,
+        ),
+        servers.of(site).daemon(site),
+    ]
+
+
+def check_configuration(site: Site) -> None:
+    servers.of(site).check_configuration(site)
+
+
+def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
+    return servers.of(site).reload(site, daemon, changed)
+
+
+def wait_ready(site: Site) -> None:
+    """Returns when Keystone answers on every listener. Raises NEEDS_PERSON with the logs' last lines if not."""
+    server = servers.of(site)
+    patience = processes.Patience(IDLE_SECONDS, LONGEST_START)
+    for listener in settings.listeners(site):
+        while True:
+            why = client.probe(site, listener)
+            if not why:
+                break
+            # A unit's shell may not have become the server yet.
+            found = processes.find_processes(site.instance.run, {server.NAME, "sh"})
+            if not found or "500" in why or patience.is_over(found):
+                raise _not_ready(site, why if found else f"{server.NAME} ended")
+            time.sleep(0.05)
+
+
+def check_serving(site: Site) -> list[Problem]:
+    """Why listeners do not serve Keystone."""
+    problems = []
+    for listener in settings.listeners(site):
+        why = client.probe(site, listener, seconds=PATIENCE)
+        if why:
+            problems.append(_silent(site, client.listener_url(site, listener), why))
+    return problems
+
+
+def _silent(site: Site, url: str, why: str) -> Problem:
+    return Problem(
+        "the service does not answer",
+        where=url,
+        why=why,
+        details=_first_fault(site),
+        hint="remove the cause, then run init/bootstrap.sh restart",
+    )
+
+
+def _not_ready(site: Site, why: str) -> Failure:
+    return Failure(
+        Exit.NEEDS_PERSON,
+        Problem(
+            "the service does not answer",
+            where=site.instance.log,
+            why=why,
+            details=[*_first_fault(site), *_tail(site, servers.of(site).LOGS[0], 3)],
+            hint="remove the cause and run the command again",
+        ),
+    )
+
+
+def _tail(site: Site, log: str, lines: int) -> list[str]:
+    return site.account.run(tail, site.instance.path(log), lines)
+
+
+def _first_fault(site: Site) -> list[str]:
+    """The first exception since the server started last: those that follow are of attempts to go on."""
+    server = servers.of(site)
+    lines = _tail(site, server.LOGS[1], 1000)
+    starts = [index for index, line in enumerate(lines) if server.START in line]
+    recent = lines[starts[-1] :] if starts else lines
+    faults = (match[1] for match in map(server.FAULT.search, recent) if match)
+    return [fault[:400] for fault in itertools.islice(faults, 1)] or recent[-3:]

@@ -1,0 +1,207 @@
+"""Keys and database: made on the first run, looked after later.
+
+Keystone's own code makes them, in one process of the release's Python; see boot.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import stat
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO, Any, Protocol
+
+from installer.bundle.api import Site
+from installer.errors import Exit, Failure, Problem
+from installer.host.account import service_environment
+from installer.host.deputy import Progress
+from installer.state import files
+from installer.state.journal import Journal
+
+from . import configuration, database, password, settings, tls, users
+
+_KEYS = (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS)
+SECRETS = ("keys", *(user.password_file for user in users.USERS))
+DATABASES = (configuration.DATABASE,)
+#: What SQLite keeps beside a database; see https://www.sqlite.org/tempfiles.html.
+SIDECARS = ("-journal", "-wal", "-shm")
+#: Seconds without progress after which boot.py is ended; a copy waits for other writers for less.
+PATIENCE = 18.0
+_LONGEST_OUTPUT = 1 << 20
+
+
+def is_prepared(site: Site) -> bool:
+    """The database appears under its name when all is done, so it stands for the whole."""
+    return files.exists(site.instance.path(configuration.DATABASE))
+
+
+def unmade(site: Site) -> list[str]:
+    """What there is no trace of yet, of all that is made once; and a password that is given in the place of another."""
+    wanted = [users.ADMIN, users.DEMO] if users.wants_demo(site) else [users.ADMIN]
+    names = [*_KEYS, configuration.DATABASE, *(user.password_file for user in wanted)]
+    missing = [name for name in names if not files.exists(site.instance.path(name))]
+    usable = not password.check_given(site)
+    if usable and password.given(site) not in (None, password.stored(site)):
+        missing.append(users.ADMIN.password_file)
+    return list(dict.fromkeys(missing))
+
+
+def prepare(site: Site, journal: Journal) -> None:
+    secret = password.first(site)
+    journal.step("create keys and database")
+    run_boot(site, "create", password=secret, demo=demo(site), exempt=users.ADMIN.name)
+    problems = check_data(site)
+    if problems:
+        raise Failure(Exit.NEEDS_PERSON, *problems)
+
+
+def copy_data(site: Site, source: str, target: str) -> None:
+    run_boot(site, "copy", source=source, target=target)
+
+
+def upgrade_data(site: Site, database: str) -> None:
+    run_boot(site, "upgrade", new=database)
+
+
+def demo(site: Site) -> Mapping[str, str] | None:
+    """What boot.py needs to know of the ordinary user and project, where they are asked for."""
+    if not users.wants_demo(site):
+        return None
+    user = users.DEMO
+    return {"name": user.name, "project": user.project, "password": password.first(site, user)}
+
+
+def run_boot(site: Site, action: str, **facts: Any) -> None:
+    """Has boot.py act, and returns when it is done."""
+    with loading_boot(site, action) as act:
+        act(**facts)
+
+
+class Act(Protocol):
+    def __call__(self, **facts: Any) -> None: ...
+
+
+@contextmanager
+def loading_boot(site: Site, action: str) -> Iterator[Act]:
+    """Starts boot.py as the service's account: it loads Keystone and its configuration, and waits. What is yielded has
+    it act, and returns when it is done. Without that it changes nothing.
+
+    What it is told goes through a pipe: it holds the password.
+    """
+    request = {
+        "action": action,
+        "config": site.instance.path(settings.CONFIG),
+        "config_directory": site.instance.path(configuration.CONFIG_DIRECTORY),
+        "database": site.instance.path(configuration.DATABASE),
+        "public_url": settings.public_url(site),
+        "region": settings.region(site),
+    }
+    child = subprocess.Popen(
+        [site.release.python, "-I", "-B", site.release.path("init", "services", "keystone", "boot.py")],
+        cwd=site.instance.run,
+        env=dict(service_environment(site.release, site.instance.temporary)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        bufsize=0,
+        umask=0o027,
+        preexec_fn=site.account.confine(),
+    )
+    stdin, stdout = child.stdin, child.stdout
+    if stdin is None or stdout is None:
+        raise AssertionError("Popen was asked for pipes")
+
+    def tell(facts: Mapping[str, Any]) -> None:
+        # If it has ended already, its exit status says more.
+        with suppress(BrokenPipeError):
+            stdin.write(json.dumps(facts).encode() + b"\n")
+
+    def act(**facts: Any) -> None:
+        tell(facts)
+        output = _listen(site, action, child.pid, stdout)
+        if child.wait() != 0:
+            raise _failed(site, action, f"boot.py ended with {child.returncode}", output)
+
+    try:
+        # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
+        tell(request)
+        yield act
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _listen(site: Site, action: str, pid: int, stdout: IO[bytes]) -> bytes:
+    """What boot.py prints until it ends. Raises NEEDS_PERSON if it does nothing any more: it reads what the service's
+    account may have made, and root waits for nothing of that."""
+    output, progress = bytearray(), Progress(pid, PATIENCE)
+    while True:
+        if select.select([stdout], [], [], 0.5)[0]:
+            piece = os.read(stdout.fileno(), 1 << 16)
+            if not piece:
+                return bytes(output)
+            output += piece
+            del output[:-_LONGEST_OUTPUT]
+        elif progress.is_stuck():
+            raise _failed(site, action, f"boot.py did nothing for {PATIENCE:.0f} s", bytes(output))
+
+
+def _failed(site: Site, action: str, why: str, output: bytes) -> Failure:
+    return Failure(
+        Exit.NEEDS_PERSON,
+        Problem(
+            f"Keystone could not {action} the instance's data",
+            where=site.instance.path("data"),
+            why=why,
+            details=output.decode("utf-8", "replace").splitlines()[-8:],
+            hint="remove the cause and run the command again: what was begun is begun anew",
+        ),
+    )
+
+
+def check_data(site: Site) -> list[Problem]:
+    return [*_check_keys(site), *database.check(site), *tls.check_copies(site)]
+
+
+def _check_keys(site: Site) -> Iterator[Problem]:
+    """Keystone reports success even if it could write no key, and takes an empty one for none."""
+    hint = "restore the instance's keys from a backup; credentials stored in the database need theirs"
+    for repository in _KEYS:
+        where = site.instance.path(repository)
+        try:
+            facts = site.account.run(_look_at_keys, where)
+        except OSError as error:
+            yield Problem("keys cannot be read", where=where, why=error.strerror or "", hint=hint)
+            continue
+        keys = facts["keys"]
+        if "0" not in keys or len(keys) < 2 or any(key["size"] == 0 for key in keys.values()):
+            yield Problem("keys are missing or empty", where=where, hint=hint)
+        if any(mode & 0o077 for mode in (facts["mode"], *(key["mode"] for key in keys.values()))):
+            yield Problem("keys are open to other users", where=where, hint=f"chmod -R u=rwX,go= {where}")
+        foreign = [name for name, key in keys.items() if key["uid"] != site.account.uid]
+        if foreign:
+            yield Problem(
+                "the service cannot read its keys",
+                where=where,
+                why=f"key {', '.join(sorted(foreign))} is not {site.account.name}'s",
+                hint=f"chown -R {site.account.name} {where}",
+            )
+
+
+def _look_at_keys(repository: str) -> Mapping[str, Any]:
+    """Facts of a directory of keys, and of each. Runs as the service's account."""
+    found = {name: os.lstat(os.path.join(repository, name)) for name in os.listdir(repository) if name.isdigit()}
+    return {
+        "mode": stat.S_IMODE(os.stat(repository).st_mode),
+        "keys": {
+            name: {
+                "size": key.st_size if stat.S_ISREG(key.st_mode) else 0,
+                "mode": stat.S_IMODE(key.st_mode),
+                "uid": key.st_uid,
+            }
+            for name, key in found.items()
+        },
+    }

@@ -1,0 +1,149 @@
+"""What follows from the answers: where to listen, the advertised URL, how many processes."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from installer.answers.values import join_host, split_host_port
+from installer.bundle.api import Site
+from installer.host import network
+from installer.host.network import Listener
+
+#: Answers that count for one run: the password they name is the administrator's first one.
+TRANSIENT = ("admin-password-file",)
+
+#: Keystone's defaults of `[token] expiration` and `allow_expired_window`, in seconds: so long may a token be of use.
+LONGEST_TOKEN = 3600 + 172800
+
+CONFIG = "etc/keystone.conf"
+WSGI = "etc/keystone.wsgi"
+#: By which names clients may call the service; see door.py.
+NAMES = "etc/names.json"
+#: What every process of Keystone reads when it starts.
+KEYSTONE_FILES = (CONFIG, WSGI)
+
+KEYSTONE_LOG = "log/keystone/keystone.log"
+
+LOOPBACK = "127.0.0.1"
+
+#: Bytes of memory that a process of Keystone's may come to, three times what one was seen to take; and those that the
+#: server's other processes may.
+_PROCESS_MEMORY = 448 << 20
+_SERVER_MEMORY = 1 << 30
+#: Threads that a process of Keystone's may come to, ten times as many as it has; and those of the server's others.
+_PROCESS_TASKS = 64
+_SERVER_TASKS = 4096
+
+
+def host(site: Site) -> str:
+    return site.values("host")[0]
+
+
+def region(site: Site) -> str:
+    return site.values("region")[0]
+
+
+def listeners(site: Site) -> list[Listener]:
+    """A port alone is open on every address, except where the host is a loopback one: then only there."""
+    found = []
+    for value in site.values("port"):
+        address, port = split_host_port(value)
+        found.append(Listener(address or _default_address(host(site)), port))
+    return found
+
+
+def _default_address(advertised: str) -> str:
+    if not network.is_loopback(advertised):
+        return ""
+    return LOOPBACK if advertised == "localhost" else advertised
+
+
+def has_low_ports(site: Site) -> bool:
+    """Whether a port below 1024 is asked for, for which a process needs a capability."""
+    return any(listener.port < 1024 for listener in listeners(site))
+
+
+def reachable(listener: Listener) -> str:
+    """An address of this host at which the listener is reached."""
+    return {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}.get(listener.host, listener.host)
+
+
+def public_url(site: Site) -> str:
+    """The URL of the identity service in the catalog; it ends with /v3."""
+    given = site.value("public-url")
+    if given is None:
+        scheme = "https" if has_tls(site) else "http"
+        return f"{scheme}://{join_host(host(site))}:{listeners(site)[0].port}/v3"
+    return given if given.endswith("/v3") else f"{given}/v3"
+
+
+def urls(site: Site) -> list[str]:
+    """The advertised URL, and where this host reaches each listener."""
+    scheme = "https" if has_tls(site) else "http"
+    own = (f"{scheme}://{join_host(reachable(listener))}:{listener.port}/v3" for listener in listeners(site))
+    return list(dict.fromkeys([public_url(site), *own]))
+
+
+def derived(site: Site) -> Mapping[str, str]:
+    """What answers come to that have no default."""
+    return {"public-url": public_url(site), "processes": str(processes(site))}
+
+
+def public_name(site: Site) -> str:
+    """The address or name in the advertised URL."""
+    return urlsplit(public_url(site)).hostname or ""
+
+
+def public_names(site: Site) -> list[str]:
+    """Names and addresses by which clients may call the service, besides addresses of this host."""
+    return sorted({public_name(site), host(site), "localhost"})
+
+
+def public_ports(site: Site) -> list[int]:
+    parts = urlsplit(public_url(site))
+    standard = 443 if parts.scheme == "https" else 80
+    return sorted({parts.port or standard, *(listener.port for listener in listeners(site))})
+
+
+def proxies(site: Site) -> list[str]:
+    """Addresses and networks whose word about their clients counts."""
+    return list(site.values("trusted-proxy"))
+
+
+def has_tls(site: Site) -> bool:
+    """Whether the service itself speaks TLS."""
+    return site.value("tls-cert") is not None
+
+
+def processes(site: Site) -> int:
+    """Processes beat threads, and beyond the number of processors they only cost memory."""
+    given = site.value("processes")
+    return int(given) if given is not None else max(2, min(8, len(os.sched_getaffinity(0))))
+
+
+def hsts(site: Site) -> int:
+    """Seconds for which browsers are told to use TLS alone; 0 for never, and where the service does not speak it."""
+    return int(site.values("hsts")[0]) if has_tls(site) else 0
+
+
+def memory(site: Site) -> int:
+    """The most bytes that the server may come to: in a reload there are twice as many processes for a while."""
+    return 2 * processes(site) * _PROCESS_MEMORY + _SERVER_MEMORY
+
+
+def tasks(site: Site) -> int:
+    """The most processes and threads that the server may come to."""
+    return 2 * processes(site) * _PROCESS_TASKS + _SERVER_TASKS
+
+
+def key_rotation(site: Site) -> int:
+    """Seconds from one rotation of the keys of tokens to the next; 0 for never."""
+    return int(site.values("key-rotation")[0]) * 3600
+
+
+def max_active_keys(site: Site) -> int:
+    """As many keys as tokens may still need, the staged one, and one for a rotation that comes early."""
+    return math.ceil(LONGEST_TOKEN / (key_rotation(site) or 86400)) + 2

@@ -1,0 +1,304 @@
+"""The certificate and the key that the service shows. What the operator's files hold is copied into the instance, so
+that they may go away; a file that is there again, renewed, replaces the copy on the next run.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import ssl
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from installer.answers.values import join_host
+from installer.bundle.api import RenderedFile, Site
+from installer.errors import Exit, Failure, Problem
+from installer.host.network import Listener
+from installer.state import files
+
+from . import settings
+
+CERTIFICATE = "keys/tls/certificate.pem"
+KEY = "keys/tls/key.pem"
+#: TLS 1.2 with forward secrecy and authenticated encryption, which leaves TLS 1.1 nothing; TLS 1.3 has its own list.
+CIPHERS = ":".join(
+    f"ECDHE-{key}-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    for key in ("ECDSA", "RSA")
+)
+#: A certificate that ends sooner is worth a word.
+SOON = 30 * 86400
+
+SECONDS = 30
+
+_CERTIFICATES = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_KEYS = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
+#: What OpenSSL calls a name that the certificate does not hold: X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
+_OTHER_NAME = (62, 64)
+
+
+def rendered_files(site: Site) -> list[RenderedFile]:
+    """The instance's copies. Raises PREFLIGHT if the files cannot be used."""
+    if not settings.has_tls(site):
+        return []
+    problems = check_answers(site)
+    if problems:
+        raise Failure(Exit.PREFLIGHT, *problems)
+    readable = site.account.readable
+    mode = 0o640 if site.account.switch else 0o600
+    return [
+        RenderedFile(CERTIFICATE, _blocks(_CERTIFICATES, _source(site, "tls-cert", CERTIFICATE)), 0o640, readable),
+        RenderedFile(KEY, _blocks(_KEYS, _source(site, "tls-key", KEY)), mode, readable, secret=True),
+    ]
+
+
+def _source(site: Site, answer: str, copy: str) -> str:
+    """The operator's file; the instance's copy once a file that an earlier run was given is gone."""
+    path = site.value(answer) or ""
+    copied = site.instance.path(copy)
+    gone = site.answers[answer].remembered and not os.path.exists(path) and files.exists(copied)
+    return copied if gone else path
+
+
+def _blocks(pattern: re.Pattern[bytes], path: str) -> bytes:
+    content = files.read(path)
+    if content is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    found = [match[0] for match in pattern.finditer(content)]
+    return b"".join(block.replace(b"\r\n", b"\n") + b"\n" for block in found)
+
+
+def check_answers(site: Site) -> list[Problem]:
+    """What keeps the certificate and the key from being used."""
+    given = [name for name in ("tls-cert", "tls-key") if site.value(name) is not None]
+    if not given:
+        return []
+    if len(given) == 1:
+        missing = "tls-key" if given == ["tls-cert"] else "tls-cert"
+        return [Problem(f"--{given[0]} is given without --{missing}", hint="TLS needs both; --tls-cert= takes it away")]
+    return _check_files(_source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY))
+
+
+def _check_files(certificate: str, key: str) -> list[Problem]:
+    problems = [
+        *_check_file(certificate, _CERTIFICATES, "certificate"),
+        *_check_file(key, _KEYS, "private key"),
+    ]
+    return problems or list(_check_pair(certificate, key))
+
+
+def _check_file(path: str, pattern: re.Pattern[bytes], what: str) -> Iterator[Problem]:
+    hint = f"give a file that holds the {what} as PEM"
+    try:
+        content = _blocks(pattern, path)
+    except OSError as error:
+        yield Problem(f"the {what} cannot be read", where=path, why=error.strerror or "", hint=hint)
+        return
+    if not content:
+        yield Problem(f"the file holds no {what}", where=path, why="no PEM block of that kind is in it", hint=hint)
+    elif b"ENCRYPTED" in content:
+        yield Problem(
+            f"the {what} is encrypted",
+            where=path,
+            why="the service starts without a person who could type the passphrase",
+            hint="give it without one: openssl pkey -in KEY -out PLAIN-KEY",
+        )
+
+
+def _check_pair(certificate: str, key: str) -> Iterator[Problem]:
+    try:
+        server = _server(certificate, key)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        mismatch = reason == "KEY_VALUES_MISMATCH"
+        yield Problem(
+            "the key is not that of the certificate" if mismatch else "the certificate and the key cannot be used",
+            where=f"{certificate}, {key}",
+            why="" if mismatch else reason,
+            hint="the service's own certificate comes first in its file, then those that signed it",
+        )
+        return
+    try:
+        _shake_hands(server, _client(_trust(certificate)))
+    except ssl.SSLCertVerificationError as error:
+        yield Problem(
+            "clients would refuse the certificate", where=certificate, why=error.verify_message, hint="renew it"
+        )
+    except ssl.SSLError as error:
+        yield Problem("TLS does not work with the certificate", where=certificate, why=error.reason or str(error))
+
+
+def check_copies(site: Site) -> list[Problem]:
+    """What keeps the instance's own certificate and key from being used, now."""
+    if not settings.has_tls(site):
+        return []
+    return _check_files(site.instance.path(CERTIFICATE), site.instance.path(KEY))
+
+
+def expiring(site: Site) -> list[Problem]:
+    """A word on the instance's certificate if it ends soon; nothing if it has ended or cannot be used."""
+    if not settings.has_tls(site) or check_copies(site):
+        return []
+    certificate = site.instance.path(CERTIFICATE)
+    shown = _shake_hands(_server(certificate, site.instance.path(KEY)), _client(_trust(certificate)))
+    return list(_warn_of_end(certificate, shown))
+
+
+def _warn_of_end(certificate: str, shown: dict[str, Any]) -> Iterator[Problem]:
+    left = ssl.cert_time_to_seconds(shown["notAfter"]) - time.time()
+    if left < SOON:
+        yield Problem(
+            f"the certificate ends in {int(left / 86400)} days",
+            where=certificate,
+            why=f"it is valid until {shown['notAfter']}",
+            hint="put the renewed one in its place and run install again",
+        )
+
+
+def warn(site: Site) -> Iterator[Problem]:
+    """What works, but is unusual with the certificate or the key."""
+    if not settings.has_tls(site):
+        return
+    certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
+    rights = files.status(key)
+    if rights is not None and rights.st_mode & 0o004:
+        yield Problem("the private key can be read by every user", where=key, hint=f"chmod o= {key}")
+    server = _server(certificate, key)
+    shown = _shake_hands(server, _client(_trust(certificate)))
+    yield from _warn_of_end(certificate, shown)
+    name = settings.public_name(site)
+    try:
+        _shake_hands(server, _client(_trust(certificate), check_name=True), name)
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code in _OTHER_NAME:
+            yield Problem(
+                f"the certificate is not for {name}",
+                where=certificate,
+                why=f"it names {_names(shown)}; clients will refuse it",
+                hint="give --host one of its names, or have a certificate made for this one",
+            )
+    try:
+        _shake_hands(server, _client(_trust(certificate), strict=True))
+    except ssl.SSLCertVerificationError as error:
+        yield Problem(
+            "clients that check strictly refuse the certificate, the openstack command among them",
+            where=certificate,
+            why=error.verify_message,
+            hint="have one made with the extensions that RFC 5280 asks for",
+        )
+
+
+def _names(shown: dict[str, Any]) -> str:
+    names = [value for kind, value in shown.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
+    return ", ".join(names[:8]) or "no host at all"
+
+
+def is_private(site: Site) -> bool:
+    """Whether clients need the certificate itself to trust the service, as no public authority vouches for it."""
+    if not settings.has_tls(site):
+        return False
+    certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
+    try:
+        _shake_hands(_server(certificate, key), _client(_trust_public))
+    except ssl.SSLCertVerificationError:
+        return True
+    return False
+
+
+def client_context(site: Site, url: str) -> ssl.SSLContext:
+    """How the installer checks who answers at `url`.
+
+    The service itself is known by its certificate alone, since it is asked by addresses that need not be in it. What
+    stands in front of it must be what it says it is.
+    """
+    own = site.instance.path(CERTIFICATE)
+    if settings.has_tls(site) and (site.value("public-url") is None or not url.startswith(settings.public_url(site))):
+        return _client(_trust(own))
+    context = _client(_trust_public, check_name=True)
+    context.load_default_certs()
+    if settings.has_tls(site):
+        _trust(own)(context)
+    return context
+
+
+def check_served(site: Site, listener: Listener) -> None:
+    """Raises VERIFICATION unless the listener shows the certificate of the instance."""
+    address = settings.reachable(listener)
+    wanted = files.read(site.instance.path(CERTIFICATE)) or b""
+    shown = ssl.get_server_certificate((address, listener.port), timeout=SECONDS)
+    first = _CERTIFICATES.search(wanted)
+    if first is None or ssl.PEM_cert_to_DER_cert(first[0].decode()) != ssl.PEM_cert_to_DER_cert(shown):
+        raise Failure(
+            Exit.VERIFICATION,
+            Problem(
+                "the service shows another certificate than the instance's",
+                where=f"{join_host(address)}:{listener.port}",
+                hint="run init/bootstrap.sh restart",
+            ),
+        )
+
+
+Trust = Callable[[ssl.SSLContext], None]
+
+
+def _trust(certificate: str) -> Trust:
+    return lambda context: context.load_verify_locations(cadata=_blocks(_CERTIFICATES, certificate).decode())
+
+
+def _trust_public(context: ssl.SSLContext) -> None:
+    """The authorities that the release's clients know: those of certifi, which `requests` uses."""
+    known = os.path.join(sysconfig.get_path("purelib"), "certifi", "cacert.pem")
+    if os.path.exists(known):
+        context.load_verify_locations(cafile=known)
+
+
+def _server(certificate: str, key: str) -> ssl.SSLContext:
+    """With copies of both files as they are now: OpenSSL takes names only, and whatever has them when it looks."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with _held(_blocks(_CERTIFICATES, certificate)) as one, _held(_blocks(_KEYS, key)) as other:
+        context.load_cert_chain(one, other)
+    return context
+
+
+@contextmanager
+def _held(content: bytes) -> Iterator[str]:
+    """A name for a copy that no directory lists. OpenSSL seeks in it, which a pipe does not allow, and the C library
+    that the release's Python is made for has no memfd_create."""
+    # Told the directory, it makes no file of a name there to see whether it could.
+    with tempfile.TemporaryFile(dir=os.environ.get("TMPDIR") or "/tmp") as file:  # noqa: S108
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+def _client(trust: Trust, *, check_name: bool = False, strict: bool = False) -> ssl.SSLContext:
+    """As urllib3 makes it: a certificate that is trusted itself needs no root above it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = check_name
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if strict:
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+    trust(context)
+    return context
+
+
+def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = None) -> dict[str, Any]:
+    """A handshake in memory; what the client learns of the certificate. Raises SSLError as a client would."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(to_client, to_server, server_hostname=name),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    # Three flights each way at most; the last round finds both ends done.
+    for _ in range(4):
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return ends[0].getpeercert() or {}
