@@ -111,7 +111,7 @@ async function makeArtifact(job: Job, context: JobContext): Promise<Artifact> {
     title: `${job.name} ${version}`,
     ...(job.lastTime === undefined ? {} : { lastTime: job.lastTime }),
   };
-  return asTask(context.emit, task, () =>
+  return asTask(context, task, () =>
     withLock(
       path.join(context.directory, 'locks', job.key),
       async () => {

@@ -46,7 +46,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   refuseSpaces(directory);
   const key = toolchainKey(toolchain, options.buildArch);
   const prepared = await asTask(
-    emit,
+    options,
     { task: TASK, title: `${toolchain.name} ${toolchain.version}` },
     async () => ({
       outcome: 'done',

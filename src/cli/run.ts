@@ -61,8 +61,7 @@ async function runCommand(request: RunRequest, host: Host, console: Console): Pr
   try {
     warnOfMisspeltVariables(host.environment, reporter.emit);
     const { run } = await command.load();
-    const emit = markInterrupted(reporter.emit, host.signal);
-    const result = await run(createCall(request, settings, { host, emit }));
+    const result = await run(createCall(request, settings, { host, emit: reporter.emit }));
     host.signal.throwIfAborted();
     reporter.close();
     printResult(result, console.stdout, flags.json === true);
@@ -70,14 +69,6 @@ async function runCommand(request: RunRequest, host: Host, console: Console): Pr
   } finally {
     reporter.close();
   }
-}
-
-/** What fails after an interruption was interrupted. */
-function markInterrupted(emit: Emit, signal: AbortSignal): Emit {
-  return (event) => {
-    const interrupted = signal.aborted && event.type === 'task-ended' && event.outcome === 'failed';
-    emit(interrupted ? { ...event, outcome: 'interrupted' } : event);
-  };
 }
 
 function createCall(

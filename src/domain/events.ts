@@ -46,9 +46,15 @@ export interface TaskResult<T> {
   readonly value: T;
 }
 
-/** Runs `work` as the task `task`: emits its start and its end, whatever way it ends. */
+/** Where a task reports to, and what interrupts it. */
+export interface TaskContext {
+  readonly emit: Emit;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs `work` as the task `task`: emits its start and its end. What fails after the signal was interrupted. */
 export async function asTask<T>(
-  emit: Emit,
+  { emit, signal }: TaskContext,
   task: Omit<Extract<Event, { readonly type: 'task-started' }>, 'type'>,
   work: () => Promise<TaskResult<T>>,
 ): Promise<T> {
@@ -61,7 +67,7 @@ export async function asTask<T>(
     end(outcome);
     return value;
   } catch (error) {
-    end('failed');
+    end(signal?.aborted === true ? 'interrupted' : 'failed');
     throw error;
   }
 }

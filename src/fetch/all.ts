@@ -21,7 +21,7 @@ export async function fetchAll(sources: readonly Source[], context: FetchContext
   const distinct = new Map(sources.map((source) => [keyOf(source), source]));
   await requirePythonIndex([...distinct.values()], context);
   const task = { task: TASK, title: `Fetching ${distinct.size} files` };
-  const fetched = await asTask(context.emit, task, async () => {
+  const fetched = await asTask(context, task, async () => {
     const value = await fetchDistinct(distinct, context);
     const reused = [...value.values()].every(({ from }) => from === 'store');
     return { outcome: reused ? 'reused' : 'done', value };

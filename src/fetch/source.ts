@@ -39,16 +39,11 @@ export async function fetchSource(source: Source, context: FetchContext): Promis
     title: `Fetching ${file}`,
     ...(parent === undefined ? {} : { parent }),
   };
-  return asTask(context.emit, task, async () => {
+  return asTask(context, task, async () => {
     const stored = await findStored(source, context);
     if (stored !== undefined) return { outcome: 'reused', value: stored };
     return { outcome: 'done', value: await fetchMissing(source, context) };
   });
-}
-
-/** Brings a wheel into the store; see `fetchSource`. */
-export async function fetchWheel(wheel: WheelFile, context: FetchContext): Promise<FetchedFile> {
-  return fetchSource(wheelSource(wheel), context);
 }
 
 /** A wheel as a source of one packing, which the Python index has. */

@@ -18,15 +18,14 @@ import { parseManifest } from '../pack/manifest.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import { openLookUp, type LookUp } from './advisories.ts';
 import type { Context } from './context.ts';
-import type { Subject } from './recipes.ts';
-import { componentNames } from './sources.ts';
+import { componentsOf, type Subject } from './recipes.ts';
 
 /** Audits a release directory as the recipes of its bundle describe it. */
 export async function auditRelease(
   directory: string,
   { context, subject, bill }: { readonly context: Context; readonly subject: Subject; readonly bill: Bill },
 ): Promise<AuditReport> {
-  const components = componentNames(subject).flatMap((name) => subject.set.components.get(name) ?? []);
+  const components = componentsOf(subject);
   return auditTree(
     directory,
     auditOptions(context, { bundle: subject.bundle, components, platform: context.platform, bill }),

@@ -24,7 +24,8 @@ import type { Context } from './context.ts';
 import { escrowFile, writeEscrow } from './escrow.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
 import { makeRelease } from './release.ts';
-import { buildArchitecture, componentNames, loadLockedSubject, type LockedSubject } from './sources.ts';
+import { componentsOf } from './recipes.ts';
+import { buildArchitecture, loadLockedSubject, type LockedSubject } from './sources.ts';
 
 export interface BuildOptions {
   /** Private key that the tarball is signed with. */
@@ -46,7 +47,6 @@ export async function buildBundle(
   const key = options.sign === undefined ? undefined : await readSigningKey(options.sign);
   const subject = await loadLockedSubject(context, name);
   const artifacts = await buildComponents({
-    names: componentNames(subject),
     ...buildOptions(context, subject),
     prefetch: (sources) => prefetch(context, [...sources, ...subject.lockfile.wheels.map(wheelSource)]),
     fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
@@ -90,7 +90,7 @@ export async function buildBundle(
 /** What a build would do, one line for each component and for the release; writes nothing. */
 export async function planBuild(context: Context, name: string): Promise<readonly string[]> {
   const subject = await loadLockedSubject(context, name);
-  const plans = await planComponents({ names: componentNames(subject), ...buildOptions(context, subject) });
+  const plans = await planComponents(buildOptions(context, subject));
   const changes = plans.some(({ state }) => state !== 'reuse');
   return [
     ...plans.map(({ component, state }) => {
@@ -101,10 +101,11 @@ export async function planBuild(context: Context, name: string): Promise<readonl
   ];
 }
 
-function buildOptions(context: Context, { set }: LockedSubject) {
+function buildOptions(context: Context, subject: LockedSubject) {
   const { platform, jobs, store, emit, signal } = context;
   return {
-    set,
+    names: componentsOf(subject).map(({ name }) => name),
+    set: subject.set,
     platform,
     buildArch: buildArchitecture(),
     jobs,
@@ -148,7 +149,7 @@ async function findOrMakeRelease(
     };
   };
   const lock = path.join(context.cacheDirectory, 'locks', key.digest);
-  return asTask(context.emit, task, () => withLock(lock, make, { signal: context.signal }));
+  return asTask(context, task, () => withLock(lock, make, { signal: context.signal }));
 }
 
 /** Copies a file to where the user wants it, unless the same bytes are there. */

@@ -17,7 +17,7 @@ export async function deltaFiles(
   options: Destination & Reporting,
 ): Promise<DeltaResult> {
   await findHostTools({ tools: [ZSTD], signal: options.signal });
-  return asTask(options.emit, { task: 'delta', title: 'delta' }, async () => ({
+  return asTask(options, { task: 'delta', title: 'delta' }, async () => ({
     outcome: 'done',
     value: await makeDelta(oldFile, newFile, options),
   }));
@@ -30,7 +30,7 @@ export async function applyFile(
   options: ApplyOptions & Reporting,
 ): Promise<ApplyResult> {
   await findHostTools({ tools: [ZSTD], signal: options.signal });
-  return asTask(options.emit, { task: 'apply', title: 'apply' }, async () => ({
+  return asTask(options, { task: 'apply', title: 'apply' }, async () => ({
     outcome: 'done',
     value: await applyDelta(oldFile, delta, options),
   }));

@@ -1,6 +1,7 @@
 import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { chainsTo } from '../domain/chains.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { RecipeSet } from '../domain/recipe.ts';
 import type { LockResult, SkippedVersion, WhyResult } from '../domain/results.ts';
@@ -22,8 +23,8 @@ import {
 import { resolveLock } from '../lock/resolve.ts';
 import { whyDistribution } from '../lock/why.ts';
 import type { Context } from './context.ts';
-import { loadSubject } from './recipes.ts';
-import { buildArchitecture, componentNames, loadLockedSubject } from './sources.ts';
+import { componentsOf, loadSubject } from './recipes.ts';
+import { buildArchitecture, loadLockedSubject } from './sources.ts';
 
 /** Milliseconds. */
 const DAY = 86_400_000;
@@ -75,8 +76,7 @@ export async function lockBundle(context: Context, name: string, options: LockOp
 export async function whyName(context: Context, bundle: string, name: string): Promise<WhyResult> {
   const subject = await loadLockedSubject(context, bundle);
   const distribution = whyDistribution(subject.lockfile, name);
-  const component = subject.set.components.get(distribution?.component ?? name);
-  const names = componentNames(subject);
+  const components = componentsOf(subject);
   if (distribution !== undefined) {
     const kind = distribution.component === undefined ? 'wheel' : 'component';
     return {
@@ -86,15 +86,18 @@ export async function whyName(context: Context, bundle: string, name: string): P
       chains: distribution.chains.map((chain) => [bundle, ...chain]),
     };
   }
-  if (component !== undefined && names.includes(name)) {
+  const component = components.find((each) => each.name === name);
+  if (component !== undefined) {
     const { interpreter } = subject.bundle.python;
-    const roots = new Set([interpreter, ...subject.bundle.components]);
-    const chains = componentChains(name, names, (other) => subject.set.components.get(other)?.inputs ?? [])
-      .filter(([first]) => first !== undefined && roots.has(first))
-      .map((chain) => [bundle, ...chain]);
+    const roots = [...new Set([interpreter, ...subject.bundle.components])];
+    const requires = new Map(components.map((each) => [each.name, each.inputs]));
+    const chains = chainsTo(name, { roots, requires }).map((chain) => [bundle, ...chain]);
     return { name, version: component.version, kind: 'component', chains };
   }
-  const guess = nearest(name, [...names, ...subject.lockfile.wheels.map((wheel) => wheel.name)]);
+  const guess = nearest(
+    name,
+    [...components, ...subject.lockfile.wheels].map((each) => each.name),
+  );
   throw new KsbundleError({
     code: 'KSB_NAME_UNKNOWN',
     exitCode: ExitCode.usage,
@@ -104,19 +107,6 @@ export async function whyName(context: Context, bundle: string, name: string): P
         ? `list what is in it: ksbundle build ${bundle} --dry-run`
         : `did you mean "${guess}"?`,
   });
-}
-
-/** Every chain of dependents that ends at `name`, itself alone included; shortest first. */
-function componentChains(
-  name: string,
-  names: readonly string[],
-  inputs: (name: string) => readonly string[],
-): string[][] {
-  const grow = (chain: readonly string[]): string[][] => {
-    const dependents = names.filter((other) => inputs(other).includes(chain[0] ?? ''));
-    return [[...chain], ...dependents.flatMap((dependent) => grow([dependent, ...chain]))];
-  };
-  return grow([name]).sort((a, b) => a.length - b.length || (a.join(' ') < b.join(' ') ? -1 : 1));
 }
 
 /** Fetches and unpacks the pinned uv; returns its executable. */

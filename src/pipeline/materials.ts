@@ -2,7 +2,8 @@ import path from 'node:path';
 import { pythonPurl, componentPurl } from '../domain/purl.ts';
 import type { Material } from '../pack/provenance.ts';
 import { recipeFiles } from './recipe-files.ts';
-import { buildArchitecture, componentNames, type LockedSubject } from './sources.ts';
+import { componentsOf } from './recipes.ts';
+import { buildArchitecture, type LockedSubject } from './sources.ts';
 
 /**
  * Everything that decides a release's bytes and is known by its digest: recipes and what stands beside them, lockfile, compiler,
@@ -11,7 +12,7 @@ import { buildArchitecture, componentNames, type LockedSubject } from './sources
  */
 export function materialsOf(subject: LockedSubject): readonly Material[] {
   const { set, lockfile, lockOrigin } = subject;
-  const components = componentNames(subject).flatMap((name) => set.components.get(name) ?? []);
+  const components = componentsOf(subject);
   const compiler = set.toolchain.sources[buildArchitecture()]?.packings ?? [];
   return [
     ...recipeFiles(subject).map(({ file, sha256 }) => ({ name: `recipe:${file}`, sha256 })),

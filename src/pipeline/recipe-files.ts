@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { RecipeFile, RecipeOrigin } from '../domain/recipe.ts';
-import type { Subject } from './recipes.ts';
-import { componentNames } from './sources.ts';
+import { componentsOf, type Subject } from './recipes.ts';
 
 /**
  * Everything that describes a bundle, as `<recipe>/<file>` below the recipes' directory, each once: the recipes of the bundle,
@@ -10,7 +9,7 @@ import { componentNames } from './sources.ts';
  */
 export function recipeFiles(subject: Subject): readonly RecipeFile[] {
   const { bundle, set } = subject;
-  const components = componentNames(subject).flatMap((name) => set.components.get(name) ?? []);
+  const components = componentsOf(subject);
   const versions = [...set.bundles.values()].filter(({ product }) => product === bundle.product);
   const constraints = versions.map(({ python }) => ({
     path: python.constraints,

@@ -1,4 +1,5 @@
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { dependencyOrder } from '../domain/graph.ts';
 import { nearest } from '../domain/nearest.ts';
 import type { Bundle, Component, RecipeSet, Tool, Toolchain } from '../domain/recipe.ts';
 import type { RecipeSummary } from '../domain/results.ts';
@@ -9,6 +10,15 @@ import type { Context } from './context.ts';
 export interface Subject {
   readonly bundle: Bundle;
   readonly set: RecipeSet;
+}
+
+/** All components that a bundle needs, dependencies first. */
+export function componentsOf({ bundle, set }: Subject): readonly Component[] {
+  const names = dependencyOrder(
+    [bundle.python.interpreter, ...bundle.components],
+    (name) => set.components.get(name)?.inputs ?? [],
+  );
+  return names.flatMap((name) => set.components.get(name) ?? []);
 }
 
 /** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` does. */

@@ -9,7 +9,8 @@ import { codeDigest } from './code.ts';
 import type { Context } from './context.ts';
 import { recipeFiles } from './recipe-files.ts';
 import type { MadeRelease } from './release.ts';
-import { componentNames, type LockedSubject } from './sources.ts';
+import { componentsOf } from './recipes.ts';
+import type { LockedSubject } from './sources.ts';
 
 /** A release as the store has it. */
 export interface StoredRelease {
@@ -42,7 +43,7 @@ export async function releaseKey(
       bundle.name,
       recipeFiles(subject).map(({ file, sha256 }) => [file, sha256]),
       subject.lockOrigin.sha256,
-      componentNames(subject).map((name) => [name, artifacts.get(name)?.sha256]),
+      componentsOf(subject).map(({ name }) => [name, artifacts.get(name)?.sha256]),
       await hashTree(context.initDirectory),
       await codeDigest(),
     ]),

@@ -25,7 +25,8 @@ import { linkedEmbeds, mergeEmbeds, publishedEmbeds } from './embeds.ts';
 import { materialsOf } from './materials.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
-import { buildArchitecture, componentNames, type LockedSubject } from './sources.ts';
+import { componentsOf } from './recipes.ts';
+import { buildArchitecture, type LockedSubject } from './sources.ts';
 
 export interface MadeRelease {
   readonly tarball: StoredContent;
@@ -139,9 +140,8 @@ function builtComponents(
   subject: LockedSubject,
   artifacts: ReadonlyMap<string, Artifact>,
 ): readonly { readonly component: Component; readonly artifact: string }[] {
-  return componentNames(subject).flatMap((name) => {
-    const component = subject.set.components.get(name);
-    const artifact = artifacts.get(name)?.path;
-    return component === undefined || artifact === undefined ? [] : [{ component, artifact }];
+  return componentsOf(subject).flatMap((component) => {
+    const artifact = artifacts.get(component.name)?.path;
+    return artifact === undefined ? [] : [{ component, artifact }];
   });
 }

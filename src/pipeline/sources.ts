@@ -1,7 +1,6 @@
 import os from 'node:os';
 import type { Embedded, VexStatement } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { dependencyOrder } from '../domain/graph.ts';
 import type { Lockfile } from '../domain/lock.ts';
 import { ARCHITECTURES, type Architecture } from '../domain/platform.ts';
 import type { RecipeOrigin, Source } from '../domain/recipe.ts';
@@ -15,7 +14,7 @@ import { lockfilePath, readLockfile } from '../lock/lockfile.ts';
 import type { Context } from './context.ts';
 import { declaredEmbeds } from './embeds.ts';
 import { collectStatements } from './statements.ts';
-import { loadSubject, type Subject } from './recipes.ts';
+import { componentsOf, loadSubject, type Subject } from './recipes.ts';
 
 /** A bundle whose lockfile is there and matches its recipes. */
 export interface LockedSubject extends Subject {
@@ -35,19 +34,11 @@ export async function loadLockedSubject(context: Context, name: string): Promise
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   const lockfile = await readLockfile(file);
   requireCurrentLock(lockfile, file, { ...subject, platform: context.platform });
-  const components = componentNames(subject).flatMap((each) => subject.set.components.get(each) ?? []);
+  const components = componentsOf(subject);
   const contents = { bundle: subject.bundle, components, lockfile };
   const statements = collectStatements(contents);
   const embeds = declaredEmbeds(contents);
   return { ...subject, lockfile, lockOrigin: { file, sha256: await hashFile(file) }, statements, embeds };
-}
-
-/** Names of all components that a bundle needs, dependencies first. */
-export function componentNames({ bundle, set }: Subject): readonly string[] {
-  return dependencyOrder(
-    [bundle.python.interpreter, ...bundle.components],
-    (name) => set.components.get(name)?.inputs ?? [],
-  );
 }
 
 /** This machine's architecture; throws `KSB_BUILD_MACHINE_UNSUPPORTED` if no compiler is known for it. */
@@ -67,7 +58,7 @@ export function allSources(subject: LockedSubject): readonly Source[] {
   const { set, lockfile } = subject;
   return [
     set.toolchain.sources[buildArchitecture()],
-    ...componentNames(subject).flatMap((name) => set.components.get(name)?.sources ?? []),
+    ...componentsOf(subject).flatMap(({ sources }) => sources),
     ...lockfile.wheels.map(wheelSource),
   ].filter((source) => source !== undefined);
 }

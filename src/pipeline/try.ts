@@ -26,7 +26,7 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
   await chmod(directory, 0o755);
   const release = path.join(directory, releaseName(bundle, context.platform.arch));
   const task = { task: `try:${name}`, title: `${name} on ${HOST}` };
-  return asTask(context.emit, task, async () => {
+  return asTask(context, task, async () => {
     await unpackArchive(tarball, release, { strip: 1, signal: context.signal });
     const port = await findFreePort();
     const bootstrap = path.join(release, 'init', 'bootstrap.sh');

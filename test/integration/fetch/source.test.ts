@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import type { Event } from '../../../src/domain/events.ts';
 import type { Store } from '../../../src/domain/store.ts';
 import { createFetchContext, type FetchContext, type FetchOptions } from '../../../src/fetch/context.ts';
-import { fetchSource, fetchWheel } from '../../../src/fetch/source.ts';
+import { fetchSource, wheelSource } from '../../../src/fetch/source.ts';
 import { hashBytes } from '../../../src/io/files.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { files, sendFile, serve } from '../../support/http-server.ts';
@@ -285,7 +285,9 @@ describe('the Python index', () => {
       files({ '/simple/demo-lib/': html(wheel.sha256), [`/files/${wheel.file}`]: 'content' }),
     );
     const environment = { KSBUNDLE_PYTHON_INDEX: `${server.url}/simple/` };
-    expect(await fetchWheel(wheel, await contextWith({ environment }))).toMatchObject({ file: wheel.file });
+    expect(await fetchSource(wheelSource(wheel), await contextWith({ environment }))).toMatchObject({
+      file: wheel.file,
+    });
     expect(server.requests).toEqual(['GET /simple/demo-lib/', `GET /files/${wheel.file}`]);
   });
 
@@ -300,7 +302,7 @@ describe('the Python index', () => {
         .end(JSON.stringify(page));
     });
     const environment = { UV_DEFAULT_INDEX: `${server.url}/simple` };
-    expect(await fetchWheel(wheel, await contextWith({ environment }))).toMatchObject({
+    expect(await fetchSource(wheelSource(wheel), await contextWith({ environment }))).toMatchObject({
       from: `${server.url}/simple/demo-lib/deep/a.bin`,
     });
     expect(accepted[0]).toMatch(/^application\/vnd\.pypi\.simple\.v1\+json,.*text\/html/);
@@ -309,7 +311,7 @@ describe('the Python index', () => {
   test('a page that gives the file another digest is refused without a download', async () => {
     const server = await serve(files({ '/simple/demo-lib/': html(hashBytes('other')) }));
     const environment = { PIP_INDEX_URL: `${server.url}/simple` };
-    await expect(fetchWheel(wheel, await contextWith({ environment }))).rejects.toMatchObject({
+    await expect(fetchSource(wheelSource(wheel), await contextWith({ environment }))).rejects.toMatchObject({
       facts: { code: 'KSB_DIGEST_MISMATCH', exitCode: 4 },
     });
     expect(server.requests).toHaveLength(1);
@@ -324,7 +326,9 @@ describe('the Python index', () => {
       }),
     );
     const environment = { PIP_INDEX_URL: `${server.url}/one`, PIP_EXTRA_INDEX_URL: `${server.url}/two` };
-    expect(await fetchWheel(wheel, await contextWith({ environment }))).toMatchObject({ size: 7 });
+    expect(await fetchSource(wheelSource(wheel), await contextWith({ environment }))).toMatchObject({
+      size: 7,
+    });
   });
 
   test('a directory of wheels serves, and other bytes in it are no fault', async () => {
@@ -333,13 +337,16 @@ describe('the Python index', () => {
     );
     const wrong = await makeMirror({ [wheel.file]: 'built here' });
     const environment = { PIP_INDEX_URL: `${server.url}/simple`, PIP_FIND_LINKS: wrong };
-    expect(await fetchWheel(wheel, await contextWith({ environment }))).toMatchObject({
+    expect(await fetchSource(wheelSource(wheel), await contextWith({ environment }))).toMatchObject({
       from: `${server.url}/files/${wheel.file}`,
     });
     await rm(store.pathOf(wheel.sha256));
     const right = await makeMirror({ [wheel.file]: 'content' });
     expect(
-      await fetchWheel(wheel, await contextWith({ environment: { ...environment, PIP_FIND_LINKS: right } })),
+      await fetchSource(
+        wheelSource(wheel),
+        await contextWith({ environment: { ...environment, PIP_FIND_LINKS: right } }),
+      ),
     ).toMatchObject({
       from: path.join(right, wheel.file),
     });

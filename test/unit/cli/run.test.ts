@@ -4,6 +4,7 @@ import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/run.ts';
+import { asTask } from '../../../src/domain/events.ts';
 import type { AdvisoryReport, Vulnerability } from '../../../src/domain/advisories/report.ts';
 import type { AuditReport, Finding } from '../../../src/domain/audit.ts';
 import { sha256 } from '../../../src/domain/digest.ts';
@@ -217,19 +218,18 @@ describe('a failure', () => {
     const before = new Set(process.listeners('SIGTERM'));
     const signal = abortOnSignals(() => undefined);
     const interrupted: Partial<Pipeline> = {
-      buildBundle: async ({ emit }) => {
-        emit({ type: 'task-started', task: 'build:x', title: 'build x' });
-        process.emit('SIGTERM');
-        emit({ type: 'task-ended', task: 'build:x', outcome: 'failed', time: 1000 });
-        throw new Error('the child was killed');
-      },
+      buildBundle: async (context) =>
+        asTask(context, { task: 'build:x', title: 'build x' }, async () => {
+          process.emit('SIGTERM');
+          throw new Error('the child was killed');
+        }),
     };
     const ran = await run(['build', 'keystone', '--json'], interrupted, { signal });
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       for (const listener of process.listeners(name)) if (!before.has(listener)) process.off(name, listener);
     }
     expect(ran.exitCode).toBe(143);
-    expect(ran.stderr).toContain('✗ build x interrupted (1.0 s)');
+    expect(ran.stderr).toMatch(/✗ build x interrupted \(\d+\.\d s\)/);
     expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'KSB_INTERRUPTED', exitCode: 143 } });
   });
 });
