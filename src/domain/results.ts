@@ -50,6 +50,8 @@ export interface SkippedVersion {
   readonly version: string;
   /** When it came to the index, RFC 3339. */
   readonly uploaded: string;
+  /** The locked version, if it stays since it is too young itself: what is older is below it. */
+  readonly kept?: string;
 }
 
 export interface LockResult {

@@ -18,12 +18,16 @@ export interface Uv {
 }
 
 /** What is resolved; every text is a requirements file. */
-export interface Resolution {
+export interface Resolution extends Target {
   readonly requirements: string;
   readonly constraints: string;
   readonly excludes: string;
   /** Pins to keep where the rest allows it. */
   readonly preferences: string;
+}
+
+/** What files have to fit. */
+interface Target {
   /** Distributions that are built from source, of which no wheel is asked for. */
   readonly built: readonly string[];
   /** `<distribution>=<RFC 3339 time>`: later files of it are as if they were not there. */
@@ -85,7 +89,7 @@ export async function compileRequirements(
 /** Lists the files that the index has for exactly these pins, as `pylock.toml`. */
 export async function listFiles(
   uv: Uv,
-  resolution: Resolution & { readonly pins: string },
+  resolution: Target & { readonly pins: string },
   directory: string,
 ): Promise<{ readonly text: string } | { readonly failure: RunResult }> {
   await writeFile(path.join(directory, 'pins.txt'), resolution.pins);
@@ -119,7 +123,7 @@ function uvPlatform(platform: Platform): string {
  * No build ever runs: wheels only, and for what is built from source uv must find its metadata written down, because
  * with hashes required and none given it can install no build backend.
  */
-function targetFlags({ python, platform, built, notAfter }: Resolution): string[] {
+function targetFlags({ python, platform, built, notAfter }: Target): string[] {
   return [
     '--python-version',
     python,

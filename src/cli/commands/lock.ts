@@ -23,8 +23,9 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
         }),
   });
   const skipped = result.skipped.map(
-    ({ name, version, uploaded }) =>
-      `skipped ${name} ${version}: on the index since ${uploaded.slice(0, 10)}, which is younger than --min-age`,
+    ({ name, version, uploaded, kept }) =>
+      `skipped ${name} ${version}: on the index since ${uploaded.slice(0, 10)}, which is younger than --min-age` +
+      (kept === undefined ? '' : `; ${kept} stays, which is locked`),
   );
   const changes =
     result.changes.length > 0

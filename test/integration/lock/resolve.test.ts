@@ -7,7 +7,8 @@ import type { Lockfile, WheelFile } from '../../../src/domain/lock.ts';
 import type { SkippedVersion } from '../../../src/domain/results.ts';
 import { requireCurrentLock } from '../../../src/lock/check.ts';
 import { formatLockfile, parseLockfile } from '../../../src/lock/lockfile.ts';
-import { resolveLock, type ResolveOptions } from '../../../src/lock/resolve.ts';
+import type { ResolveOptions } from '../../../src/lock/choose.ts';
+import { resolveLock } from '../../../src/lock/resolve.ts';
 import { componentOf, withConstraints, type SubjectParts } from '../../fixtures/lock-subject.ts';
 import { servePythonIndex, type Offer, type PythonIndex } from '../../fixtures/python-index.ts';
 import { findUv } from '../../fixtures/uv.ts';
@@ -203,6 +204,27 @@ describe.skipIf('why' in UV)('resolveLock', () => {
       { name: 'lib', version: '2.0', tags: 'py3-none-any', uploaded: '2026-10-01T00:00:00Z' },
       { name: 'lib', version: '3.0', tags: 'py3-none-any', uploaded: '2026-11-23T00:00:00Z' },
       { name: 'lib', version: '4.0', tags: 'py3-none-any', uploaded: '2026-11-28T00:00:00Z' },
+      {
+        name: 'user',
+        version: '1.0',
+        tags: 'py3-none-any',
+        requires: ['lib'],
+        uploaded: '2026-01-01T00:00:00Z',
+      },
+      {
+        name: 'user',
+        version: '2.0',
+        tags: 'py3-none-any',
+        requires: ['lib<2'],
+        uploaded: '2026-01-02T00:00:00Z',
+      },
+      {
+        name: 'user',
+        version: '3.0',
+        tags: 'py3-none-any',
+        requires: ['lib'],
+        uploaded: '2026-11-28T00:00:00Z',
+      },
     ];
     const python = { requirements: ['lib'] };
     let aged: PythonIndex;
@@ -212,10 +234,14 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     });
     afterAll(() => aged.close());
 
-    async function upgradeFrom(version: string, constraints = ''): Promise<[string[], SkippedVersion[]]> {
-      const common = { components: [], python, indexes: [aged.url] };
+    async function upgradeFrom(
+      version: string,
+      constraints = '',
+      requirements = python.requirements,
+    ): Promise<[string[], SkippedVersion[]]> {
+      const common = { components: [], python: { requirements }, indexes: [aged.url] };
       const fetchWheels = async (wheels: readonly WheelFile[]) => wheels.map(() => ({ size: 1 }));
-      const first = await optionsOf({ ...common, constraints: `lib===${version}\n` });
+      const first = await optionsOf({ ...common, constraints: `lib===${version}\nuser===1.0\n` });
       const previous = await resolveLock({ ...first, fetchWheels });
       const skipped: SkippedVersion[] = [];
       const age = { cutoff: CUTOFF, skip: (each: SkippedVersion) => skipped.push(each) };
@@ -227,6 +253,21 @@ describe.skipIf('why' in UV)('resolveLock', () => {
       const [pins, skipped] = await upgradeFrom('1.0');
       expect(pins).toEqual(['lib 2.0']);
       expect(skipped).toEqual([{ name: 'lib', version: '4.0', uploaded: '2026-11-28T00:00:00.000Z' }]);
+    });
+
+    it('keeps what is locked where that is too young as well, and says so', async () => {
+      const [pins, skipped] = await upgradeFrom('3.0');
+      expect(pins).toEqual(['lib 3.0']);
+      expect(skipped).toEqual([
+        { name: 'lib', version: '4.0', uploaded: '2026-11-28T00:00:00.000Z', kept: '3.0' },
+      ]);
+    });
+
+    it('lets nothing else fall below what is locked for what it left out', async () => {
+      // user 2.0 is the newest that is old enough, and wants a lib older than the locked one.
+      const [pins, skipped] = await upgradeFrom('2.0', '', ['user']);
+      expect(pins).toEqual(['lib 2.0', 'user 1.0']);
+      expect(skipped.map(({ name, version }) => `${name} ${version}`)).toEqual(['lib 4.0', 'user 3.0']);
     });
 
     it('refuses a pin on what is too young, and leaves one that is locked', async () => {

@@ -404,6 +404,30 @@ describe('lock', () => {
   });
 });
 
+it('lock says which versions were too young, and which one stays for that', async () => {
+  const uploaded = '2026-11-28T00:00:00.000Z';
+  const ran = await run(['lock', 'keystone', '--upgrade'], {
+    listRecipes: async () => [recipe],
+    lockBundle: async () => ({
+      lockfile: 'l.json',
+      changes: [],
+      rewritten: false,
+      skipped: [
+        { name: 'lib', version: '4.0', uploaded },
+        { name: 'app', version: '4.0', uploaded, kept: '3.0' },
+      ],
+    }),
+  });
+  expect(ran.stdout).toBe(
+    [
+      'l.json is up to date',
+      'skipped lib 4.0: on the index since 2026-11-28, which is younger than --min-age',
+      'skipped app 4.0: on the index since 2026-11-28, which is younger than --min-age; 3.0 stays, which is locked',
+      '',
+    ].join('\n'),
+  );
+});
+
 it('try prints URL, token and a command that a shell takes back', async () => {
   const ran = await run(['try', 'keystone'], {
     tryBundle: async () => ({
