@@ -163,22 +163,30 @@ def _diff(change: Change) -> list[str]:
 def show_config(session: Session, as_json: bool) -> None:
     derived = _derived(session)
     rows = [
-        {
-            "name": declaration.name,
-            "values": ["(hidden)"] if declaration.secret else list(session.answers[declaration.name].values),
-            "origin": session.answers[declaration.name].origin,
-            "derived": derived.get(declaration.name),
-        }
+        _Row(
+            name=declaration.name,
+            values=["(hidden)"] if declaration.secret else list(session.answers[declaration.name].values),
+            origin=session.answers[declaration.name].origin,
+            derived=derived.get(declaration.name),
+        )
         for declaration in session.declared.values()
     ]
     if as_json:
-        report.document({"instance": session.instance.root, "answers": rows})
+        report.document({"instance": session.instance.root, "answers": [asdict(row) for row in rows]})
         return
     for row in rows:
-        values, origin = " ".join(row["values"]), row["origin"]
+        values, origin = " ".join(row.values), row.origin
         if not values:
-            values, origin = row["derived"] or "(not set)", "derived" if row["derived"] else origin
-        report.out(f"{row['name']:<22} {values:<34} {origin}")
+            values, origin = row.derived or "(not set)", "derived" if row.derived else origin
+        report.out(f"{row.name:<22} {values:<34} {origin}")
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    values: list[str]
+    origin: str
+    derived: str | None
 
 
 def _derived(session: Session) -> Mapping[str, str]:

@@ -56,7 +56,7 @@ def _print(session: Session, site: Site, daemons: Sequence[Mapping[str, Any]]) -
 
 def _describe_daemons(session: Session, site: Site) -> list[Mapping[str, Any]]:
     found = session.processes()
-    described = []
+    described: list[Mapping[str, Any]] = []
     for daemon in session.product.daemons(site):
         main = lifecycle.main_process(found, daemon)
         workers = len(lifecycle.workers_of(found, main)) if main else 0

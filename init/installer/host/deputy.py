@@ -71,7 +71,8 @@ def run(become: Callable[[], None], function: Callable[..., Value], arguments: S
         os.close(reader)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return _understand(answer)
+    value: Value = _understand(answer)
+    return value
 
 
 def _listen(reader: int, child: int) -> bytes:

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from typing import IO, Any, BinaryIO
 
 from ..errors import Exit, Failure, Problem
@@ -43,7 +43,7 @@ class Source:
     content: bytes = b""
     file: str = ""
 
-    def open(self) -> AbstractContextManager[IO[bytes]]:
+    def open(self) -> AbstractContextManager[BufferedReader | BytesIO]:
         return files.opened(self.file) if self.file else BytesIO(self.content)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import BufferedReader
 from typing import BinaryIO
 
 from . import boundary
@@ -42,7 +43,7 @@ def digest_file(path: str) -> str:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> Iterator[BufferedReader]:
     """The file, to be read. Where others than root may put anything, root reads regular files with one name only."""
     with naming(path), os.fdopen(open_plain(path), "rb") as file:
         yield file
