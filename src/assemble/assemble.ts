@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { compareBytes } from '../domain/compare-bytes.ts';
 import { mapConcurrently } from '../domain/concurrently.ts';
 import { compileGlobs } from '../domain/glob.ts';
 import type { WheelFile } from '../domain/lock.ts';
@@ -7,7 +8,7 @@ import type { InstalledWheel, Part } from '../domain/manifest.ts';
 import { SERVICES_DIRECTORY } from '../domain/layout.ts';
 import { ExitCode, KsbundleError, type Place, type Problem } from '../domain/errors.ts';
 import type { Bundle, RecipeOrigin } from '../domain/recipe.ts';
-import { compareBytes, copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
+import { copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
 import { installComponent, unpackComponent, type BuiltComponent, type IdleGlob } from './component.ts';
 import { COMMON_DROPS } from './drops.ts';
 import { checkLaunchers, formatLauncher } from './launcher.ts';

@@ -5,7 +5,7 @@ import { isOsv, parseOsv } from '../domain/advisories/osv.ts';
 import { findVulnerabilities, type AdvisoryReport, type FeedDate } from '../domain/advisories/report.ts';
 import type { VexStatement } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { exists } from '../io/files.ts';
+import { statInput } from '../io/input-file.ts';
 import { visitJsonDocuments, type JsonDocument } from '../io/json-documents.ts';
 
 export interface DatabaseOptions {
@@ -63,7 +63,7 @@ export function auditAdvisories(database: AdvisoryDatabase, options: AdvisoryOpt
 }
 
 /**
- * Reads a database of advisories. Throws `KSB_FILE_MISSING`, `KSB_ADVISORIES_INVALID` for a record that breaks its schema, and
+ * Reads a database of advisories. Throws `KSB_FILE_UNREADABLE`, `KSB_ADVISORIES_INVALID` for a record that breaks its schema, and
  * what `visitJsonDocuments` does.
  */
 export async function readAdvisories({
@@ -71,7 +71,7 @@ export async function readAdvisories({
   subjects,
   signal,
 }: DatabaseOptions): Promise<AdvisoryDatabase> {
-  if (!(await exists(database))) throw missingDatabase(database);
+  await statInput(database, 'give a directory, a zip as OSV publishes it, or a JSON file');
   const names = new Set(
     subjects.flatMap((subject) => Object.entries(subject.names).map(([feed, name]) => `${feed} ${name}`)),
   );
@@ -117,15 +117,6 @@ function readRecords({ place, value }: JsonDocument): FeedRecord[] {
       cause: error,
     });
   }
-}
-
-function missingDatabase(database: string): KsbundleError {
-  return new KsbundleError({
-    code: 'KSB_FILE_MISSING',
-    exitCode: ExitCode.usage,
-    message: `there is no database of advisories ${database}`,
-    hint: 'give a directory, a zip as OSV publishes it, or a JSON file',
-  });
 }
 
 function emptyDatabase(database: string): KsbundleError {

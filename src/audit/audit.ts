@@ -1,6 +1,6 @@
+import { compareBytes } from '../domain/compare-bytes.ts';
 import type { AuditReport, Finding } from '../domain/audit.ts';
 import { formatGlibc } from '../domain/platform.ts';
-import { compareBytes } from '../io/files.ts';
 import { applyExceptions, UNUSED_EXCEPTION } from './exceptions.ts';
 import { listLibraries } from './libraries.ts';
 import { simulateLoads } from './loads.ts';

@@ -1,4 +1,5 @@
 import { ExitCode, formatPlace, isErrnoException, KsbundleError, type ErrorFacts } from '../domain/errors.ts';
+import { explainDiskFull } from '../io/disk.ts';
 import type { Interruption } from './interruption.ts';
 import type { Style } from './style.ts';
 
@@ -12,14 +13,6 @@ export interface Failure {
 
 /** File system errors that are the machine's state and no bug of ours, in words. */
 const SYSTEM_ERRORS: Readonly<Record<string, { readonly why: string; readonly hint: string }>> = {
-  ENOSPC: {
-    why: 'the disk is full',
-    hint: 'free some room (ksbundle cache gc may help) and run the same command again',
-  },
-  EDQUOT: {
-    why: 'the disk quota is used up',
-    hint: 'free some room (ksbundle cache gc may help) and run the same command again',
-  },
   EACCES: {
     why: 'permission was denied',
     hint: 'check owner and mode of that path, or choose another with --out or --cache',
@@ -52,6 +45,8 @@ export function failureOf(error: unknown, interruption: Interruption | undefined
 function knownError(error: unknown): KsbundleError | undefined {
   if (error instanceof KsbundleError) return error;
   if (isErrnoException(error) && error.code !== undefined) {
+    const explained = explainDiskFull(error, error.path ?? 'a file');
+    if (explained instanceof KsbundleError) return explained;
     const known = SYSTEM_ERRORS[error.code];
     if (known === undefined) return undefined;
     return new KsbundleError({

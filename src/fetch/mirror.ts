@@ -1,11 +1,14 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { compareBytes } from '../domain/compare-bytes.ts';
+import { formatChecksums, readChecksums } from '../domain/checksums.ts';
 import type { Sha256 } from '../domain/digest.ts';
+import { CHECKSUMS_FILE } from '../domain/manifest.ts';
 import { digestMismatch } from '../domain/mismatch.ts';
 import type { Source } from '../domain/recipe.ts';
 import { explainDiskFull } from '../io/disk.ts';
-import { compareBytes, hashFile, writeFileAtomically } from '../io/files.ts';
+import { hashFile, writeFileAtomically } from '../io/files.ts';
 import { writeHashed } from '../io/hashed.ts';
 import { ifThere } from '../io/if-there.ts';
 import { fetchAll } from './all.ts';
@@ -22,8 +25,6 @@ export interface MirroredFile {
   /** Whether it was written now; false if it was there. */
   readonly written: boolean;
 }
-
-const CHECKSUMS = 'SHA256SUMS';
 
 /**
  * Fetches one packing of each source and copies it into `directory`, so that a machine without a network can build
@@ -75,16 +76,8 @@ async function copyVerified({ path: from, sha256, file }: FetchedFile, to: strin
 
 /** Adds `files` to what the list of checksums has, in the form of sha256sum(1). */
 async function writeChecksums(directory: string, files: readonly MirroredFile[]): Promise<void> {
-  const list = path.join(directory, CHECKSUMS);
-  const digests = new Map<string, string>();
-  for (const [, digest = '', name = ''] of ((await ifThere(readFile(list, 'utf8'))) ?? '').matchAll(
-    /^([0-9a-f]{64}) [ *](.+)$/gm,
-  )) {
-    digests.set(name, digest);
-  }
+  const list = path.join(directory, CHECKSUMS_FILE);
+  const digests = readChecksums((await ifThere(readFile(list, 'utf8'))) ?? '');
   for (const { name, sha256 } of files) digests.set(name, sha256);
-  const lines = [...digests]
-    .sort(([a], [b]) => compareBytes(a, b))
-    .map(([name, digest]) => `${digest}  ${name}\n`);
-  await writeFileAtomically(list, lines.join(''));
+  await writeFileAtomically(list, formatChecksums(digests));
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import fse from 'fs-extra';
+import { compareBytes } from '../domain/compare-bytes.ts';
 import { sha256, type Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { ifThere } from './if-there.ts';
@@ -31,11 +32,6 @@ export async function listTree(root: string): Promise<TreeEntry[]> {
   };
   await visit('');
   return entries.sort((a, b) => compareBytes(a.path, b.path));
-}
-
-/** Compares by UTF-8 bytes: the same order under every locale. */
-export function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 const HASH_BUFFER_SIZE = 1 << 20;

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { compareBytes } from '../domain/compare-bytes.ts';
 import { normalizeDistribution, requirementName } from '../domain/distribution.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import { formatPlatform } from '../domain/platform.ts';
@@ -6,7 +7,7 @@ import { pickWheel, type WheelTarget } from '../domain/wheel-tag.ts';
 import type { Lockfile, WheelFile } from '../domain/lock.ts';
 import type { Component } from '../domain/recipe.ts';
 import type { SkippedVersion } from '../domain/results.ts';
-import { compareBytes, withTemporaryDirectory } from '../io/files.ts';
+import { withTemporaryDirectory } from '../io/files.ts';
 import { boundsOf, findYoung, NO_BOUNDS, tooYoung, type AgeBounds, type AgeLimit } from './age.ts';
 import { interpreter, type LockSubject } from './inputs.ts';
 import { compileRequirements, listFiles, type Resolution, type Uv } from './uv.ts';

@@ -1,6 +1,6 @@
+import { compareBytes } from '../domain/compare-bytes.ts';
 import type { Lockfile } from '../domain/lock.ts';
 import type { LockChange } from '../domain/results.ts';
-import { compareBytes } from '../io/files.ts';
 
 /**
  * What changed from one lockfile to the next, sorted by name: versions of distributions and of sources, and files and

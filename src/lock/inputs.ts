@@ -1,3 +1,4 @@
+import { compareBytes } from '../domain/compare-bytes.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { dependencyOrder } from '../domain/graph.ts';
@@ -5,7 +6,7 @@ import { formatPlatform, type Platform } from '../domain/platform.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import type { LockedSource, LockInputs } from '../domain/lock.ts';
 import type { Bundle, Component, RecipeSet, Source } from '../domain/recipe.ts';
-import { compareBytes, hashBytes } from '../io/files.ts';
+import { hashBytes } from '../io/files.ts';
 
 /** A bundle's recipes and the platform they are resolved for. */
 export interface LockSubject {

@@ -7,6 +7,7 @@ import type { InspectedPart, InspectResult, SbomFormat } from '../domain/results
 import { findContent, readLeadingFile } from '../io/archive.ts';
 import { hashBytes, hashFile } from '../io/files.ts';
 import { parseManifest } from './manifest.ts';
+import { notARelease } from './not-a-release.ts';
 import { formatOpenVex } from './openvex.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 import { formatSpdx } from './sbom/spdx.ts';
@@ -44,15 +45,6 @@ export async function identifyTarball(file: string): Promise<TarballIdentity> {
     releaseId: hashBytes(checksums),
     signature: leading === undefined ? 'none' : 'unchecked',
   };
-}
-
-function notARelease(file: string, why: string): KsbundleError {
-  return new KsbundleError({
-    code: 'KSB_NOT_A_RELEASE',
-    exitCode: ExitCode.integrity,
-    message: `${file} is not a release of ksbundle`,
-    why,
-  });
 }
 
 /** The bill of materials of a release tarball, as a JSON document. Throws what `readManifestFromTarball` does. */

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { compareBytes } from '../domain/compare-bytes.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import {
   CHECKSUMS_FILE,
@@ -10,8 +11,8 @@ import {
 } from '../domain/manifest.ts';
 import { packTree } from '../io/archive.ts';
 import { explainDiskFull } from '../io/disk.ts';
-import { compareBytes, hashBytes, writeFileAtomically } from '../io/files.ts';
-import { formatChecksums } from './checksums.ts';
+import { hashBytes, writeFileAtomically } from '../io/files.ts';
+import { formatChecksums } from '../domain/checksums.ts';
 import { describeRelease, formatManifest, type DescribeOptions } from './manifest.ts';
 import { formatStatement, provenanceFile, provenanceOf, type BuildFacts } from './provenance.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';

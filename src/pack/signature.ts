@@ -10,6 +10,7 @@ import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { envelopeFile, openEnvelope, sealStatement } from './envelope.ts';
 import type { Key } from './keys.ts';
+import { notARelease } from './not-a-release.ts';
 import { parseStatement, provenanceFile, type Statement } from './provenance.ts';
 
 /*
@@ -34,14 +35,7 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
     release = top;
     return rest.join('/') === CHECKSUMS_FILE;
   });
-  if (checksums === undefined) {
-    throw new KsbundleError({
-      code: 'KSB_NOT_A_RELEASE',
-      exitCode: ExitCode.integrity,
-      message: `${file} is not a release of ksbundle`,
-      why: `it has no ${CHECKSUMS_FILE}`,
-    });
-  }
+  if (checksums === undefined) throw notARelease(file, `it has no ${CHECKSUMS_FILE}`);
   const signature = detachedSignature(file);
   const statement = await readProvenance(file, checksums);
   // First of all: between the writes none must be there that does not fit.

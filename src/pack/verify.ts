@@ -13,7 +13,7 @@ import {
 import type { VerifyResult } from '../domain/results.ts';
 import { readLeadingFile, visitReleaseTarball, type LeadingFile, type ReleaseEntry } from '../io/archive.ts';
 import { hashBytes } from '../io/files.ts';
-import { parseChecksums } from './checksums.ts';
+import { parseChecksums } from '../domain/checksums.ts';
 import { readVerifyingKey } from './keys.ts';
 import { parseManifest, whyNameUnpackable } from './manifest.ts';
 import { requireSignatures } from './signature.ts';

@@ -15,6 +15,7 @@ import { unpackArchive } from '../io/archive.ts';
 import { withTemporaryDirectory } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { parseManifest } from '../pack/manifest.ts';
+import { notARelease } from '../pack/not-a-release.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import { openLookUp, type LookUp } from './advisories.ts';
 import type { Context } from './context.ts';
@@ -59,18 +60,10 @@ export interface PathAudit extends AuditReport {
 /**
  * Audits a tarball or a directory, and looks it up in a database of advisories if one is given. A release says what it is;
  * the exceptions that its bundle's recipe declares hold if there is such a recipe. Anything else is audited without any.
- * Throws `KSB_NOT_A_RELEASE` for what cannot be looked up, and what `auditAdvisories` throws.
+ * Throws `KSB_NOT_A_RELEASE` if that cannot be looked up, and what `auditAdvisories` throws.
  */
 export async function auditPath(context: Context, target: string, lookUp?: LookUp): Promise<PathAudit> {
-  const status = await ifThere(stat(target));
-  if (status === undefined) {
-    throw new KsbundleError({
-      code: 'KSB_FILE_MISSING',
-      exitCode: ExitCode.usage,
-      message: `there is no ${target} to audit`,
-    });
-  }
-  if (status.isDirectory()) return auditBoth(context, target, lookUp);
+  if ((await stat(target)).isDirectory()) return auditBoth(context, target, lookUp);
   return withTemporaryDirectory(context.store.temporary, async (work) => {
     const directory = path.join(work, 'release');
     await unpackArchive(target, directory, { strip: 1, signal: context.signal });
@@ -83,18 +76,9 @@ async function auditBoth(context: Context, directory: string, lookUp?: LookUp): 
   const text = await ifThere(readFile(path.join(directory, MANIFEST_FILE), 'utf8'));
   const manifest = text === undefined ? undefined : parseManifest(text);
   if (lookUp === undefined) return auditDirectory(context, directory, manifest);
-  if (manifest === undefined) throw notARelease(directory);
+  if (manifest === undefined) throw notARelease(directory, `it has no ${MANIFEST_FILE} of format 1`);
   const advisories = (await openLookUp([manifest], lookUp, context.signal))(manifest);
   return { ...(await auditDirectory(context, directory, manifest)), advisories };
-}
-
-function notARelease(directory: string): KsbundleError {
-  return new KsbundleError({
-    code: 'KSB_NOT_A_RELEASE',
-    exitCode: ExitCode.integrity,
-    message: `${directory} is not a release of ksbundle, whose bill of materials could be looked up`,
-    why: `it has no ${MANIFEST_FILE} of format 1`,
-  });
 }
 
 /** `manifest`: what the directory says of itself, if it is a release. */

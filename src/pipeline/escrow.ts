@@ -8,7 +8,7 @@ import { packTree, unpackArchive } from '../io/archive.ts';
 import { copyFile, hashFile, listTree, withTemporaryDirectory } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { packageFiles } from '../io/package-files.ts';
-import { formatChecksums, parseChecksums } from '../pack/checksums.ts';
+import { formatChecksums, parseChecksums } from '../domain/checksums.ts';
 import type { Context } from './context.ts';
 import { allSources, type LockedSubject } from './sources.ts';
 

@@ -1,12 +1,13 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { compareBytes } from '../domain/compare-bytes.ts';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
 import { digestSchema } from '../domain/digest-schema.ts';
 import type { Emit } from '../domain/events.ts';
 import type { BuildCache, BuildRecord, ContentStore } from '../domain/store.ts';
 import { explainDiskFull } from '../io/disk.ts';
-import { compareBytes, writeFileAtomically } from '../io/files.ts';
+import { writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 
 const recordSchema = z.strictObject({

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { compareBytes } from '../domain/compare-bytes.ts';
 import type { TaskTimes } from '../domain/store.ts';
-import { compareBytes, writeFileAtomically } from '../io/files.ts';
+import { writeFileAtomically } from '../io/files.ts';
 
 const timesSchema = z.record(z.string(), z.number().nonnegative());
 

@@ -1,7 +1,7 @@
+import { compareBytes } from '../../domain/compare-bytes.ts';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { compareBytes } from '../../io/files.ts';
 
 /** One line of a RECORD: a file, relative to site-packages, and its hash as `sha256=<urlsafe base64>`. */
 export interface RecordLine {

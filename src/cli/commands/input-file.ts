@@ -1,10 +1,9 @@
 import { createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 import { withTemporaryDirectory } from '../../io/files.ts';
+import { statInput, unreadableFile } from '../../io/input-file.ts';
 import type { Call } from '../command.ts';
 
 export interface InputOptions {
@@ -29,18 +28,8 @@ export async function withInputFile<T>(
     });
   }
   const file = path.resolve(call.directory, name);
-  const unreadable = (why: string, cause?: unknown): KsbundleError =>
-    new KsbundleError({
-      code: 'KSB_NO_SUCH_FILE',
-      exitCode: ExitCode.usage,
-      message: `cannot read ${file}`,
-      why,
-      hint: 'give the path of a tarball, or - for standard input',
-      cause,
-    });
-  const found = await stat(file).catch((error: unknown) => {
-    throw unreadable(error instanceof Error ? error.message : String(error), error);
-  });
-  if (found.isDirectory() && !directories) throw unreadable('it is a directory');
+  const hint = 'give the path of a tarball, or - for standard input';
+  const found = await statInput(file, hint);
+  if (found.isDirectory() && !directories) throw unreadableFile(file, { why: 'it is a directory', hint });
   return work(file);
 }

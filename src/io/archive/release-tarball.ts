@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { compareBytes } from '../../domain/compare-bytes.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
-import { compareBytes } from '../files.ts';
 import { readBytes } from './byte-reader.ts';
 import { damagedArchive } from './entry.ts';
 import { readGzipMembers } from './gzip.ts';

@@ -1,6 +1,6 @@
+import { compareBytes } from '../../../src/domain/compare-bytes.ts';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { compareBytes } from '../../../src/io/files.ts';
 
 /** A file that a program opened, or started as a program. Paths are the machine's. */
 export interface Opened {

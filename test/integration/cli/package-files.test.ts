@@ -23,7 +23,7 @@ test('what an escrow archive holds of ksbundle runs by itself, and holds nothing
   // The pipeline, with all that it imports: a missing package would end it with another code than that of a missing file.
   const main = path.join(directory, 'dist/cli/main.js');
   const result = await run([process.execPath, main, 'inspect', '/does/not/exist'], { directory });
-  expect(result.stderr).toContain('KSB_NO_SUCH_FILE');
+  expect(result.stderr).toContain('KSB_FILE_UNREADABLE');
   const recipes = await run([process.execPath, main, 'recipes'], { directory });
   expect(recipes.stderr).toBe('');
   expect(recipes.stdout).toContain('keystone');

@@ -5,7 +5,7 @@ import { recoverProject } from '../../../src/assemble/recover.ts';
 import { sha256 } from '../../../src/domain/digest.ts';
 import type { Manifest } from '../../../src/domain/manifest.ts';
 import { listTree } from '../../../src/io/files.ts';
-import { formatChecksums, parseChecksums } from '../../../src/pack/checksums.ts';
+import { formatChecksums, parseChecksums } from '../../../src/domain/checksums.ts';
 import { formatManifest, parseManifest } from '../../../src/pack/manifest.ts';
 import { temporaryDirectory, writeTree, type TreeContent } from '../../support/archives.ts';
 import { BUNDLE } from '../../support/packed-release.ts';

@@ -432,7 +432,7 @@ describe('the database', () => {
     await put([{ ...PYSEC_2022_202, affected: [npm] }, { name: 'package.json' }]);
     expect(await refusal()).toEqual(empty);
     expect(await refusal({ database: `${database}/none` })).toEqual({
-      code: 'KSB_FILE_MISSING',
+      code: 'KSB_FILE_UNREADABLE',
       exitCode: 2,
     });
   });

@@ -191,12 +191,17 @@ describe('a failure', () => {
   });
 
   it('of the machine is told in words', async () => {
-    const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write', path: '/x/y' });
-    for (const error of [full, new Error('while packing', { cause: full })]) {
-      const ran = await run(['build', 'keystone'], failing(error));
-      expect(ran.exitCode).toBe(1);
-      expect(ran.stderr).toContain('cannot write /x/y');
-      expect(ran.stderr).toContain('the disk is full');
+    for (const [code, ...words] of [
+      ['ENOSPC', 'KSB_DISK_FULL', 'writing /x/y', 'its file system is full'],
+      ['EDQUOT', 'KSB_DISK_FULL', 'writing /x/y', 'the disk quota is used up'],
+      ['EROFS', 'KSB_SYSTEM_EROFS', 'cannot write /x/y', 'the file system is read-only'],
+    ] as const) {
+      const met = Object.assign(new Error(code), { code, syscall: 'write', path: '/x/y' });
+      for (const error of [met, new Error('while packing', { cause: met })]) {
+        const ran = await run(['build', 'keystone'], failing(error));
+        expect(ran.exitCode).toBe(1);
+        for (const word of words) expect(ran.stderr).toContain(word);
+      }
     }
   });
 

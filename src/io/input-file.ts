@@ -1,0 +1,22 @@
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+
+/** The error for a file that the user named and that cannot be read; `hint` says what to give instead. */
+export function unreadableFile(file: string, facts: { readonly why: string; readonly hint: string }) {
+  return new KsbundleError({
+    code: 'KSB_FILE_UNREADABLE',
+    exitCode: ExitCode.usage,
+    message: `cannot read ${file}`,
+    ...facts,
+  });
+}
+
+/** What a file or directory that the user named is. Throws `KSB_FILE_UNREADABLE` if it is not there or out of reach. */
+export async function statInput(file: string, hint: string): Promise<Stats> {
+  try {
+    return await stat(file);
+  } catch (error) {
+    throw unreadableFile(file, { why: error instanceof Error ? error.message : String(error), hint });
+  }
+}
