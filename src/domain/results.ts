@@ -62,6 +62,8 @@ export interface LockResult {
   readonly rewritten: boolean;
   /** What an upgrade left out because it was too young, in the order found. */
   readonly skipped: readonly SkippedVersion[];
+  /** Distributions of which the index does not tell whether their publishers attest what they publish, sorted. */
+  readonly uncompared: readonly string[];
 }
 
 export interface FetchedFile {

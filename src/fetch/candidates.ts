@@ -3,13 +3,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { digestMismatch } from '../domain/mismatch.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
-import { KsbundleError } from '../domain/errors.ts';
 import type { Location, Packing, Source } from '../domain/recipe.ts';
 import { redactUrl } from '../domain/url.ts';
-import type { HttpClient } from '../io/http.ts';
-import type { FetchContext, Network } from './context.ts';
+import type { FetchContext } from './context.ts';
 import { mirrorNames, type Mirror } from './mirrors.ts';
-import { PAGE_HEADERS, parsePage, type ListedFile } from './python-page.ts';
+import { readPage, type Reach } from './read-page.ts';
 
 /** A place where a packing may be, or why one named in the recipe is out of the question. */
 export type Candidate =
@@ -53,11 +51,6 @@ async function* inMirror(mirror: Mirror, source: Source, context: FetchContext):
   for (const [name, packing] of present) yield { kind: 'file', packing, path: path.join(mirror.path, name) };
   if (present.length === 0)
     yield { kind: 'none', where: mirror.path, why: `holds none of ${[...names.keys()].join(', ')}` };
-}
-
-interface Reach {
-  readonly network: Network;
-  readonly signal: AbortSignal | undefined;
 }
 
 async function* atLocation(location: Location, packing: Packing, reach: Reach): AsyncIterable<Candidate> {
@@ -108,18 +101,9 @@ interface Wanted {
 /** Looks the file up on a page of an index. Throws `KSB_DIGEST_MISMATCH` if the page gives it another digest. */
 async function* onPage(page: string, { location, packing, reach }: Wanted): AsyncIterable<Candidate> {
   const where = redactUrl(page);
-  let files: readonly ListedFile[];
-  try {
-    files = await readPage(reach.network.http, page, reach.signal);
-  } catch (error) {
-    const why =
-      error instanceof KsbundleError
-        ? error.facts.why
-        : error instanceof SyntaxError
-          ? error.message
-          : undefined;
-    if (why === undefined) throw error;
-    yield { kind: 'none', where, why };
+  const files = await readPage(page, reach);
+  if ('why' in files) {
+    yield { kind: 'none', where, why: files.why };
     return;
   }
   const listed = files.find(({ file }) => file === location.file);
@@ -136,14 +120,6 @@ async function* onPage(page: string, { location, packing, reach }: Wanted): Asyn
     });
   }
   yield { kind: 'url', packing, url: listed.url };
-}
-
-async function readPage(
-  http: HttpClient,
-  url: string,
-  signal: AbortSignal | undefined,
-): Promise<ListedFile[]> {
-  return parsePage(await http.getText(url, { headers: PAGE_HEADERS, signal }));
 }
 
 /** The location in a recipe's own form. */

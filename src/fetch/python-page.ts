@@ -6,6 +6,8 @@ export interface ListedFile {
   readonly file: string;
   readonly url: string;
   readonly sha256?: Sha256;
+  /** Whether its publisher's attestation is there (PEP 740), if the index tells: in JSON, from version 1.3 on. */
+  readonly isAttested?: boolean;
 }
 
 /** What we can read, JSON (PEP 691) rather than HTML (PEP 503). */
@@ -21,6 +23,8 @@ export function parsePage(page: Text): ListedFile[] {
 function parseJson(page: Text): ListedFile[] {
   const document: unknown = JSON.parse(page.text);
   const files = isObject(document) && Array.isArray(document['files']) ? document['files'] : [];
+  const tells =
+    isObject(document) && isObject(document['meta']) && hasProvenance(document['meta']['api-version']);
   return files.flatMap((entry: unknown) => {
     if (!isObject(entry) || typeof entry['filename'] !== 'string' || typeof entry['url'] !== 'string')
       return [];
@@ -29,8 +33,14 @@ function parseJson(page: Text): ListedFile[] {
       entry['filename'],
       { link: entry['url'], base: page.url },
       typeof digest === 'string' ? digest : undefined,
-    );
+    ).map((file) => (tells ? { ...file, isAttested: typeof entry['provenance'] === 'string' } : file));
   });
+}
+
+/** Whether files of this version of the simple API may name their provenance. */
+function hasProvenance(version: unknown): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)$/u.exec(typeof version === 'string' ? version : '') ?? [];
+  return major === '1' && Number(minor) >= 3;
 }
 
 function parseHtml(page: Text): ListedFile[] {

@@ -9,6 +9,7 @@ import type { Component } from '../domain/recipe.ts';
 import type { SkippedVersion } from '../domain/results.ts';
 import { withTemporaryDirectory } from '../io/files.ts';
 import { boundsOf, findYoung, NO_BOUNDS, tooYoung, type AgeBounds, type AgeLimit } from './age.ts';
+import type { Attestations } from './attestations.ts';
 import { interpreter, type LockSubject } from './inputs.ts';
 import { compileRequirements, listFiles, type Resolution, type Uv } from './uv.ts';
 import { uvError } from './uv-failure.ts';
@@ -26,6 +27,8 @@ export interface ResolveOptions extends LockSubject {
   readonly upgrade?: readonly string[];
   /** How old must be what an upgrade takes; without it anything. */
   readonly age?: AgeLimit;
+  /** Without it an upgrade does not ask what publishers attest. */
+  readonly attestations?: Attestations;
 }
 
 interface Chosen {

@@ -2,6 +2,7 @@ import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import type { BuiltDistribution, LockedWheel, Lockfile, WheelFile } from '../domain/lock.ts';
 import type { Component } from '../domain/recipe.ts';
+import { requireAttestations } from './attestations.ts';
 import { choose, type ResolveOptions } from './choose.ts';
 import { builtDistributions, recipeInputs } from './inputs.ts';
 import type { Pin } from './uv-output.ts';
@@ -11,7 +12,7 @@ import type { Pin } from './uv-output.ts';
  * Every new wheel is fetched once, so a lockfile names only bytes that were seen.
  *
  * Throws KSB_LOCK_CONFLICT with who wants what, KSB_LOCK_NO_WHEEL and KSB_LOCK_BUILT_VERSION for wheels and built
- * distributions that do not fit, KSB_LOCK_INDEX, KSB_LOCK_METADATA, KSB_LOCK_UV or KSB_HOST_TOOL_MISSING.
+ * distributions that do not fit, KSB_LOCK_INDEX, KSB_LOCK_TOO_YOUNG, KSB_LOCK_AGE_UNKNOWN, KSB_LOCK_ATTESTATION_GONE, KSB_LOCK_METADATA, KSB_LOCK_UV or KSB_HOST_TOOL_MISSING.
  */
 export async function resolveLock(options: ResolveOptions): Promise<Lockfile> {
   const { bundle, platform } = options;
@@ -19,6 +20,9 @@ export async function resolveLock(options: ResolveOptions): Promise<Lockfile> {
   const built = builtDistributions(options);
   const { pins, wheels } = await choose(options, built);
   checkBuilt(pins, built);
+  const { previous, upgrade, attestations } = options;
+  if (previous !== undefined && upgrade !== undefined && attestations !== undefined)
+    await requireAttestations(wheels, { previous, attestations, file: bundle.origin.file });
   const requires = requirementsByName(pins);
   return {
     format: 1,

@@ -7,6 +7,7 @@ import type { RecipeSet } from '../domain/recipe.ts';
 import type { LockResult, SkippedVersion, WhyResult } from '../domain/results.ts';
 import { nearest } from '../domain/nearest.ts';
 import { fetchAll } from '../fetch/all.ts';
+import { readAttestations } from '../fetch/attestations.ts';
 import { fetchSource, wheelSource } from '../fetch/source.ts';
 import { unpackArchive } from '../io/archive.ts';
 import { exists } from '../io/files.ts';
@@ -44,11 +45,12 @@ export async function lockBundle(context: Context, name: string, options: LockOp
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   if (options.check) {
     requireCurrentLock(await readLockfile(file), file, subject);
-    return { lockfile: file, changes: [], rewritten: false, skipped: [] };
+    return { lockfile: file, changes: [], rewritten: false, skipped: [], uncompared: [] };
   }
   const previous = await readLockfileIfAny(file);
   const indexes = (await context.fetch.network?.pythonIndexes())?.indexes;
   const skipped: SkippedVersion[] = [];
+  const uncompared: string[] = [];
   const { minAge = 0 } = options;
   const cutoff = new Date(Date.now() - minAge * DAY);
   const lockfile = await resolveLock({
@@ -64,12 +66,16 @@ export async function lockBundle(context: Context, name: string, options: LockOp
     fetchWheels: (wheels: readonly WheelFile[]) => fetchAll(wheels.map(wheelSource), context.fetch),
     ...(previous === undefined ? {} : { previous }),
     ...(options.upgrade === undefined ? {} : { upgrade: options.upgrade }),
+    attestations: {
+      read: (project) => readAttestations(project, context.fetch),
+      skip: (distribution) => uncompared.push(distribution),
+    },
     ...(minAge === 0 ? {} : { age: { cutoff, skip: (version) => skipped.push(version) } }),
   });
   const changes = compareLocks(previous, lockfile);
   const rewritten = previous === undefined || formatLockfile(previous) !== formatLockfile(lockfile);
   if (rewritten && !options.dryRun) await writeLockfile(file, lockfile);
-  return { lockfile: file, changes, rewritten, skipped };
+  return { lockfile: file, changes, rewritten, skipped, uncompared: uncompared.toSorted() };
 }
 
 /** Tells why a component or a distribution is in a bundle; throws `KSB_NAME_UNKNOWN` if it is not. */

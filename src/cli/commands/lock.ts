@@ -35,7 +35,14 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
             ? describeRewrite(result.lockfile, flags['dry-run'])
             : `${result.lockfile} is up to date`,
         ];
-  return { data: result, lines: [...changes, ...skipped] };
+  const { length } = result.uncompared;
+  const uncompared =
+    length === 0
+      ? []
+      : [
+          `attestations not compared (${length} of the wheels): the Python index does not tell which files have one (PEP 740)`,
+        ];
+  return { data: result, lines: [...changes, ...skipped, ...uncompared] };
 };
 
 /** Days. What is bad about a new version is mostly found, and the version taken back, within its first week. */

@@ -5,6 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { KsbundleError, type ErrorFacts } from '../../../src/domain/errors.ts';
 import type { Lockfile, WheelFile } from '../../../src/domain/lock.ts';
 import type { SkippedVersion } from '../../../src/domain/results.ts';
+import { readAttestations } from '../../../src/fetch/attestations.ts';
+import { createHttpClient } from '../../../src/io/http.ts';
 import { requireCurrentLock } from '../../../src/lock/check.ts';
 import { formatLockfile, parseLockfile } from '../../../src/lock/lockfile.ts';
 import type { ResolveOptions } from '../../../src/lock/choose.ts';
@@ -283,6 +285,75 @@ describe.skipIf('why' in UV)('resolveLock', () => {
       await expect(resolveLock({ ...options, age })).rejects.toMatchObject({
         facts: { code: 'KSB_LOCK_AGE_UNKNOWN' },
       });
+    });
+  });
+
+  describe('an upgrade looks at what publishers attest', () => {
+    const wheel = { tags: 'py3-none-any' } as const;
+    const offers: readonly Offer[] = [
+      { name: 'lost', version: '1.0', ...wheel, attested: true },
+      { name: 'lost', version: '2.0', ...wheel, attested: false },
+      { name: 'held', version: '1.0', ...wheel, attested: true },
+      { name: 'held', version: '2.0', ...wheel, attested: true },
+      { name: 'never', version: '1.0', ...wheel, attested: false },
+      { name: 'never', version: '2.0', ...wheel, attested: false },
+    ];
+
+    const http = createHttpClient();
+    afterAll(() => http.close());
+
+    async function upgrade(
+      names: readonly string[],
+      from: readonly Offer[] = offers,
+    ): Promise<[string[], string[]]> {
+      const served = await servePythonIndex(from);
+      try {
+        const common = { components: [], python: { requirements: names }, indexes: [served.url] };
+        const fetchWheels = async (wheels: readonly WheelFile[]) => wheels.map(() => ({ size: 1 }));
+        const constraints = names.map((name) => `${name}===1.0\n`).join('');
+        const previous = await resolveLock({
+          ...(await optionsOf({ ...common, constraints })),
+          fetchWheels,
+        });
+        const network = {
+          http,
+          debianMirrors: async () => [],
+          pythonIndexes: async () => ({ indexes: [served.url], findLinks: [] }),
+        };
+        const uncompared: string[] = [];
+        const attestations = {
+          read: (name: string) => readAttestations(name, { network, signal: undefined }),
+          skip: (name: string) => uncompared.push(name),
+        };
+        const options = await optionsOf({ ...common, constraints: '', previous, upgrade: [] });
+        return [pinsOf(await resolveLock({ ...options, fetchWheels, attestations })), uncompared];
+      } finally {
+        await served.close();
+      }
+    }
+
+    it('takes what is attested as before, or as little', async () => {
+      expect(await upgrade(['held', 'never'])).toEqual([['held 2.0', 'never 2.0'], []]);
+    });
+
+    it('refuses what was attested and no longer is, with the files', async () => {
+      await expect(upgrade(['held', 'lost'])).rejects.toMatchObject({
+        facts: {
+          code: 'KSB_LOCK_ATTESTATION_GONE',
+          exitCode: 1,
+          problems: [
+            {
+              message:
+                "lost-1.0-py3-none-any.whl has its publisher's attestation, lost-2.0-py3-none-any.whl has none",
+            },
+          ],
+        },
+      });
+    });
+
+    it('names what the index does not tell of', async () => {
+      const silent = offers.map(({ name, version }) => ({ name, version, ...wheel }));
+      expect(await upgrade(['lost'], silent)).toEqual([['lost 2.0'], ['lost']]);
     });
   });
 

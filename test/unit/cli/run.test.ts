@@ -370,6 +370,7 @@ describe('lock', () => {
         changes: [{ kind: 'changed', name: 'greenlet', from: '3.2.5', to: '3.5.5' }],
         rewritten: true,
         skipped: [],
+        uncompared: [],
       };
     },
   };
@@ -403,13 +404,13 @@ describe('lock', () => {
     ],
   ])('tells a file that was written from one that was not: %j %j', async (rewritten, options, text) => {
     const ran = await run(['lock', 'keystone', ...options], {
-      lockBundle: async () => ({ lockfile: 'l.json', changes: [], rewritten, skipped: [] }),
+      lockBundle: async () => ({ lockfile: 'l.json', changes: [], rewritten, skipped: [], uncompared: [] }),
     });
     expect(ran.stdout).toBe(text);
   });
 });
 
-it('lock says which versions were too young, and which one stays for that', async () => {
+it('lock says which versions were too young, which one stays for that, and what the index does not tell', async () => {
   const uploaded = '2026-11-28T00:00:00.000Z';
   const ran = await run(['lock', 'keystone', '--upgrade'], {
     listRecipes: async () => [recipe],
@@ -421,6 +422,7 @@ it('lock says which versions were too young, and which one stays for that', asyn
         { name: 'lib', version: '4.0', uploaded },
         { name: 'app', version: '4.0', uploaded, kept: '3.0' },
       ],
+      uncompared: ['greenlet', 'lib'],
     }),
   });
   expect(ran.stdout).toBe(
@@ -428,6 +430,7 @@ it('lock says which versions were too young, and which one stays for that', asyn
       'l.json is up to date',
       'skipped lib 4.0: on the index since 2026-11-28, which is younger than --min-age',
       'skipped app 4.0: on the index since 2026-11-28, which is younger than --min-age; 3.0 stays, which is locked',
+      'attestations not compared (2 of the wheels): the Python index does not tell which files have one (PEP 740)',
       '',
     ].join('\n'),
   );

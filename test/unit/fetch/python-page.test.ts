@@ -49,6 +49,25 @@ test('a JSON page', () => {
   ]);
 });
 
+test('a JSON page tells of attestations from version 1.3 on', () => {
+  const page = (version: unknown) =>
+    parsePage({
+      text: JSON.stringify({
+        meta: { 'api-version': version },
+        files: [
+          { filename: 'a.whl', url: 'a.whl', provenance: 'https://index.example/a.provenance' },
+          { filename: 'b.whl', url: 'b.whl', provenance: null },
+          { filename: 'c.whl', url: 'c.whl' },
+        ],
+      }),
+      mediaType: 'application/json',
+      url,
+    }).map(({ isAttested }) => isAttested);
+  for (const version of ['1.3', '1.10']) expect(page(version)).toEqual([true, false, false]);
+  for (const version of ['1.2', '2.0', '1.x', 1.3, undefined])
+    expect(page(version)).toEqual([undefined, undefined, undefined]);
+});
+
 test('credentials of the page serve its own server only', () => {
   const from = 'https://user:pass@index.example/simple/demo/';
   expect(

@@ -1,0 +1,54 @@
+import { mapConcurrently } from '../domain/concurrently.ts';
+import type { Sha256 } from '../domain/digest.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { Lockfile, WheelFile } from '../domain/lock.ts';
+
+/** Where an upgrade learns what publishers attest, and who is told what cannot be learnt. */
+export interface Attestations {
+  /** Whether files of a distribution have their publisher's attestation, by digest; without those of which no index tells. */
+  readonly read: (name: string) => Promise<ReadonlyMap<Sha256, boolean>>;
+  /** Takes a distribution whose former and new file could not be compared. */
+  readonly skip: (name: string) => void;
+}
+
+/**
+ * Throws KSB_LOCK_ATTESTATION_GONE if a distribution's publisher attested the locked file and does not attest the chosen one:
+ * that is what it looks like when somebody else uploads in a publisher's name. What was not locked before has nothing to be
+ * compared with.
+ */
+export async function requireAttestations(
+  wheels: readonly WheelFile[],
+  {
+    previous,
+    attestations,
+    file,
+  }: { readonly previous: Lockfile; readonly attestations: Attestations; readonly file: string },
+): Promise<void> {
+  const locked = new Map(previous.wheels.map((wheel) => [wheel.name, wheel]));
+  const changed = wheels.flatMap((wheel) => {
+    const former = locked.get(wheel.name);
+    return former === undefined || former.sha256 === wheel.sha256 ? [] : [{ former, wheel }];
+  });
+  const problems = await mapConcurrently(changed, 8, async ({ former, wheel }) => {
+    const isAttested = await attestations.read(wheel.name);
+    const [before, now] = [isAttested.get(former.sha256), isAttested.get(wheel.sha256)];
+    if (before === undefined || now === undefined) attestations.skip(wheel.name);
+    if (before !== true || now !== false) return [];
+    return [
+      {
+        code: 'attestation-gone',
+        message: `${former.file} has its publisher's attestation, ${wheel.file} has none`,
+      },
+    ];
+  });
+  if (problems.flat().length === 0) return;
+  throw new KsbundleError({
+    code: 'KSB_LOCK_ATTESTATION_GONE',
+    exitCode: ExitCode.failed,
+    message: 'the upgrade takes wheels whose publishers attested the locked version, and not the new one',
+    why: "that is how it looks when somebody else uploads in a publisher's name, or when a publisher changed how they upload",
+    place: { file },
+    hint: 'ask the publisher; to take it all the same, pin the version with a [[python.override]] that says why, and lock without --upgrade',
+    problems: problems.flat(),
+  });
+}
