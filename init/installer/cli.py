@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Sequence
 
 from . import report
-from .answers import answers, arguments
+from .answers import answers, arguments, usage
 from .answers.arguments import Arguments
 from .bundle.api import load_product
 from .commands import backup, control, install, maintain, restore, rollback, show, status, uninstall, upgrade, verify
@@ -87,7 +87,7 @@ def _run(argv: Sequence[str], release: Release) -> None:
 def print_help(argv: Sequence[str], parsed: Arguments, release: Release) -> None:
     declared = answers.declarations(release.bundle["answers"])
     named = parsed.command.name in argv
-    text = arguments.command_help(parsed.command, declared) if named else arguments.overview(release.name, declared)
+    text = usage.command_help(parsed.command, declared) if named else usage.overview(release.name, declared)
     for line in text.splitlines():
         report.out(line)
 

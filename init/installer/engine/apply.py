@@ -10,7 +10,7 @@ from .. import report
 from ..bundle.api import Site, make_directories
 from ..errors import Exit, Failure, Problem, problems_of
 from ..host import space
-from ..state import files, lock, receipt, trees
+from ..state import files, held, lock, receipt, trees
 from ..state.journal import Journal
 from ..state.receipt import Receipt
 from . import changes, lifecycle
@@ -128,7 +128,7 @@ def _room(session: Session, plan: Plan) -> AbstractContextManager[Callable[[], o
     """On a disk that fills up meanwhile there must be room to go back."""
     if _former_files(session, plan) is None:
         return nullcontext(lambda: None)
-    return files.reserving(session.instance.journal, _ROOM)
+    return held.reserving(session.instance.journal, _ROOM)
 
 
 @contextmanager

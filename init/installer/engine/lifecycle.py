@@ -13,7 +13,7 @@ from ..host import capability, processes, space
 from ..host.processes import Daemon, Process
 from ..manager import systemd, units
 from ..manager.managers import manager_of
-from ..state import files, trees
+from ..state import files, held, trees
 from ..state.instance import Instance
 from .changes import Change
 from .session import Session
@@ -226,13 +226,13 @@ def _try_to_write(directories: Sequence[str], logs: Sequence[str]) -> list[tuple
     refused = []
     for path in logs:
         try:
-            with files.appending(path, processes.LOG_MODE, None):
+            with held.appending(path, processes.LOG_MODE, None):
                 pass
         except OSError as error:
             refused.append((path, error.strerror or str(error)))
     for path in directories:
         try:
-            with files.reserving(os.path.join(path, "trial"), _TRIAL):
+            with held.reserving(os.path.join(path, "trial"), _TRIAL):
                 pass
         except OSError as error:
             refused.append((path, error.strerror or str(error)))
@@ -242,7 +242,7 @@ def _try_to_write(directories: Sequence[str], logs: Sequence[str]) -> list[tuple
 def make_logs(site: Site, daemons: Sequence[Daemon]) -> None:
     """Makes the daemons' logs where there are none: members of the account's group, and of no other, may read them."""
     for name in [name for daemon in daemons for name in daemon.logs]:
-        with files.appending(site.instance.path(name), processes.LOG_MODE, site.account.owner):
+        with held.appending(site.instance.path(name), processes.LOG_MODE, site.account.owner):
             pass
 
 

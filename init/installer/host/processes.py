@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import Exit, Failure, Problem
-from ..state import files
+from ..state import files, held
 from .account import Account
 
 #: Files that a daemon may have open at once: two for each client that is served or waits. The unit says the same.
@@ -134,7 +134,7 @@ def _pids() -> list[int]:
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Starts a daemon as the account, in a session of its own, in `run`, with its log begun anew."""
-    with files.appending(daemon.log, LOG_MODE, account.owner, anew=True) as log:
+    with held.appending(daemon.log, LOG_MODE, account.owner, anew=True) as log:
         return subprocess.Popen(
             daemon.argv,
             cwd=run,

@@ -7,10 +7,9 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from io import BufferedReader
 from typing import BinaryIO
 
@@ -22,7 +21,8 @@ TEMPORARY_SUFFIX = ".ksb-tmp"
 #: Bytes that a file which is read as a whole may have: sparse ones may claim more than any memory holds.
 LARGEST = 64 << 20
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+#: Flags of a file that must not be there yet.
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,15 @@ def open_plain(path: str, flags: int = os.O_RDONLY) -> int:
         descriptor = at.open(flags)
         try:
             if at.guarded:
-                _check_plain(path, os.fstat(descriptor))
+                check_plain(path, os.fstat(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
 
-def _check_plain(path: str, status: os.stat_result) -> None:
+def check_plain(path: str, status: os.stat_result) -> None:
+    """Raises Refused for what somebody else than root may have made of a file."""
     if not stat.S_ISREG(status.st_mode):
         raise boundary.refuse(path, "something that is no regular file stands there")
     if status.st_nlink != 1:
@@ -173,7 +174,7 @@ def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[Bina
     with boundary.place(path) as at:
         new = at.beside(TEMPORARY_SUFFIX)
         _remove(new)
-        descriptor = new.open(_NEW)
+        descriptor = new.open(NEW)
         try:
             with naming(path), os.fdopen(descriptor, "wb") as file:
                 if owner is not None:
@@ -187,51 +188,6 @@ def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[Bina
             _remove(new)
             raise
         at.sync_directory()
-
-
-@contextmanager
-def reserving(path: str, size: int) -> Iterator[Callable[[], object]]:
-    """Keeps `size` bytes of the disk that `path` lies on until the block ends, or what it yields is called."""
-    temporary = path + TEMPORARY_SUFFIX
-    with boundary.place(temporary) as at:
-        _remove(at)
-        descriptor = at.open(_NEW)
-    try:
-        with naming(path):
-            try:
-                os.posix_fallocate(descriptor, 0, size)
-            finally:
-                os.close(descriptor)
-        yield partial(remove, temporary)
-    finally:
-        remove(temporary)
-
-
-@contextmanager
-def appending(path: str, mode: int, owner: Owner | None, *, anew: bool = False) -> Iterator[int]:
-    """A descriptor that adds to a log, which is made where it is missing and belongs to `owner` then; `anew` empties it
-    first. Raises Refused for whatever is no log of the owner's, or of root's."""
-    with boundary.place(path, follow=True) as at:
-        descriptor = at.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        with naming(path):
-            found = os.fstat(descriptor)
-            if at.guarded:
-                _check_plain(path, found)
-            if owner is not None and found.st_uid != owner.uid:
-                if found.st_uid != 0:
-                    raise boundary.refuse(path, "somebody else's file stands there")
-                os.fchown(descriptor, owner.uid, owner.gid)
-                os.fchmod(descriptor, mode)
-            elif owner is None and found.st_size == 0:
-                os.fchmod(descriptor, mode)
-            if anew and stat.S_ISREG(found.st_mode):
-                os.ftruncate(descriptor, 0)
-            # Who inherits it may wait for the disk.
-            os.set_blocking(descriptor, True)
-            yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:

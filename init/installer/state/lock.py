@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from ..errors import Exit, Failure, Problem
-from . import files
+from . import files, held
 
 #: Seconds that another bootstrap, the hourly one say, is waited for where a command lets go of the lock for a moment.
 PATIENCE = 30
@@ -63,10 +63,10 @@ def of_account(root: str) -> str:
 @contextmanager
 def _account_kept_out(root: str) -> Iterator[None]:
     """Holds the account's own lock, too, if it can be had in time."""
-    with ExitStack() as held:
+    with ExitStack() as stack:
         # Whatever the account has put there: it keeps itself waiting, not root.
         with suppress(OSError):
-            descriptor = held.enter_context(_opened_of_account(root))
+            descriptor = stack.enter_context(_opened_of_account(root))
             end = time.monotonic() + COURTESY
             while not _take(descriptor) and time.monotonic() < end:
                 time.sleep(_INTERVAL)
@@ -80,7 +80,7 @@ def _opened_of_account(root: str) -> Iterator[int]:
     found = files.status(os.path.dirname(path), follow=False) if os.geteuid() == 0 else None
     if found is None or found.st_uid == 0:
         raise FileNotFoundError
-    with files.appending(path, 0o600, files.Owner(found.st_uid, found.st_gid)) as descriptor:
+    with held.appending(path, 0o600, files.Owner(found.st_uid, found.st_gid)) as descriptor:
         yield descriptor
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import unittest
 
 import support  # noqa: F401
-from installer.answers import answers, arguments
+from installer.answers import answers, arguments, usage
+from installer.answers.command_table import COMMANDS
 from installer.errors import Exit, Failure
 
 DECLARED = answers.declarations(
@@ -71,15 +72,15 @@ class ParseTest(unittest.TestCase):
             self.assertTrue(arguments.parse(argv, DECLARED).help, argv)
 
     def test_help_leads_with_examples_and_names_every_answer(self) -> None:
-        text = arguments.overview("demo 1-1", DECLARED)
+        text = usage.overview("demo 1-1", DECLARED)
         self.assertLess(text.index("Examples:"), text.index("Options:"))
         for declaration in DECLARED.values():
             self.assertIn(declaration.flag, text)
-        for command in arguments.COMMANDS.values():
-            self.assertLess(arguments.command_help(command, DECLARED).index("Examples:"), 200)
+        for command in COMMANDS.values():
+            self.assertLess(usage.command_help(command, DECLARED).index("Examples:"), 200)
 
     def test_examples_are_command_lines_of_their_command(self) -> None:
-        for command in arguments.COMMANDS.values():
+        for command in COMMANDS.values():
             for example in command.examples:
                 with self.subTest(example=example):
                     self.assertEqual(arguments.parse(example.split(), DECLARED).command, command)

@@ -12,7 +12,7 @@ import unittest.mock
 from collections.abc import Callable
 
 import support
-from installer.state import boundary, files, trees
+from installer.state import boundary, files, held, trees
 from installer.state.boundary import Refused
 from installer.state.files import Owner
 
@@ -89,7 +89,7 @@ class BoundaryTest(support.DirectoryTest):
         self.assertEqual(files.tail(str(below)), [])
         self.assertFalse(files.exists(str(below)))
         self.assertFalse(files.is_directory(str(self.link)))
-        with self.assertRaises(Refused), files.appending(str(below), 0o640, OWNER, anew=True):
+        with self.assertRaises(Refused), held.appending(str(below), 0o640, OWNER, anew=True):
             pass
 
     def test_a_link_itself_is_removed_not_what_it_leads_to(self) -> None:
@@ -137,12 +137,12 @@ class BoundaryTest(support.DirectoryTest):
         os.mkfifo(self.theirs / "pipe")
         os.link(self.canary / "0.log", self.theirs / "second")
         for name in ("pipe", "second", "link"):
-            with self.assertRaises(OSError), files.appending(str(self.theirs / name), 0o640, OWNER, anew=True):
+            with self.assertRaises(OSError), held.appending(str(self.theirs / name), 0o640, OWNER, anew=True):
                 pass
         os.unlink(self.theirs / "second")
-        with files.appending(str(self.theirs / "log"), 0o640, OWNER, anew=True) as log:
+        with held.appending(str(self.theirs / "log"), 0o640, OWNER, anew=True) as log:
             os.write(log, b"first")
-        with files.appending(str(self.theirs / "log"), 0o640, OWNER, anew=True) as log:
+        with held.appending(str(self.theirs / "log"), 0o640, OWNER, anew=True) as log:
             os.write(log, b"second")
         status = (self.theirs / "log").stat()
         self.assertEqual((status.st_uid, status.st_mode & 0o777, status.st_size), (OWNER.uid, 0o640, 6))

@@ -6,7 +6,7 @@ import stat
 import unittest
 
 import support
-from installer.state import files
+from installer.state import files, held
 
 
 def mode(path: object) -> int:
@@ -62,12 +62,12 @@ class WriteTest(support.DirectoryTest):
 
     def test_room_is_kept_until_it_is_given(self) -> None:
         path = str(self.directory / "file")
-        with files.reserving(path, 65536) as give:
+        with held.reserving(path, 65536) as give:
             (kept,) = self.directory.iterdir()
             self.assertGreaterEqual(kept.stat().st_blocks * 512, 65536)
             give()
             self.assertEqual(os.listdir(self.directory), [])
-        with self.assertRaises(KeyError), files.reserving(path, 65536):
+        with self.assertRaises(KeyError), held.reserving(path, 65536):
             raise KeyError
         self.assertEqual(os.listdir(self.directory), [])
 

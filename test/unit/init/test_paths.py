@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import support
 
-OWNERS = {"installer/state/boundary.py", "installer/state/files.py", "installer/state/trees.py"}
+OWNERS = {f"installer/state/{name}.py" for name in ("boundary", "files", "held", "trees")}
 
 _OS = (
     *(

@@ -1,0 +1,154 @@
+"""Which commands bootstrap.sh has, and what each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .answers import Declaration
+
+PROGRAM = "init/bootstrap.sh"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a command that is no answer. Without a `metavar` it is a switch, which takes no value."""
+
+    name: str
+    help: str
+    metavar: str = ""
+    required: bool = False
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+
+@dataclass(frozen=True)
+class Operand:
+    """What a command takes beside its options."""
+
+    metavar: str
+    help: str
+    required: bool = False
+
+    @property
+    def usage(self) -> str:
+        return self.metavar if self.required else f"[{self.metavar}]"
+
+
+@dataclass(frozen=True)
+class Command:
+    name: str
+    summary: str
+    #: Whether it takes every answer; the others only need to know which instance is meant.
+    answers: bool = False
+    options: Sequence[Option] = ()
+    operand: Operand | None = None
+    #: Whether a damaged release is refused before anything else. bootstrap.sh, which checks the files' bytes, knows the
+    #: commands that never look; `verify` looks by itself, and goes on.
+    checks_release: bool = True
+    #: Command lines, without the program, that its help leads with.
+    examples: Sequence[str] = ()
+
+
+_JSON = Option("json", "Print one JSON document")
+
+COMMANDS: Mapping[str, Command] = {
+    command.name: command
+    for command in (
+        Command(
+            "install",
+            "Configure and start the service, or bring it to other answers (the default)",
+            answers=True,
+            examples=(
+                "--host 192.168.1.103",
+                "install --host keystone.example.org --port 5000 --instance /srv/keystone",
+            ),
+        ),
+        Command(
+            "plan",
+            "Print what install, or upgrade, would write and run; write nothing",
+            answers=True,
+            options=(Option("from", "Plan an upgrade from this release, which serves now", "RELEASE"), _JSON),
+            examples=("plan --host 192.168.1.103", "plan --from /opt/keystone-29.1.0-1-linux-x86_64"),
+        ),
+        Command(
+            "verify",
+            "Check the release, the instance's files and the live service",
+            options=(_JSON,),
+            checks_release=False,
+            examples=("verify", "verify --instance /srv/keystone --json"),
+        ),
+        Command("start", "Start the service", examples=("start", "start --instance /srv/keystone")),
+        Command("stop", "Stop the service", checks_release=False, examples=("stop", "stop --instance /srv/keystone")),
+        Command("restart", "Stop the service and start it again", examples=("restart",)),
+        Command(
+            "status",
+            "Say what runs and what is wrong",
+            options=(_JSON,),
+            checks_release=False,
+            examples=("status", "status --json"),
+        ),
+        Command(
+            "maintain",
+            "Rotate keys and logs that are due, while the service runs; a timer's or cron's job for every hour",
+            checks_release=False,
+            examples=("maintain", "maintain --instance /srv/keystone"),
+        ),
+        Command(
+            "upgrade",
+            "Take over the instance of another release, with its data and keys; if that fails, it serves again",
+            answers=True,
+            options=(Option("from", "The release that serves now", "RELEASE", required=True),),
+            examples=(
+                "upgrade --from /opt/keystone-29.1.0-1-linux-x86_64",
+                "upgrade --from ../keystone-29.1.0-1-linux-x86_64 --instance /srv/keystone",
+            ),
+        ),
+        Command(
+            "rollback",
+            "Go back to the release and the data before the last upgrade",
+            examples=("rollback", "rollback --instance /srv/keystone"),
+        ),
+        Command(
+            "backup",
+            "Write database, keys and configuration to one file, while the service runs",
+            operand=Operand("FILE", "File or directory to write to; in the instance's backups unless given"),
+            examples=("backup", "backup /media/usb/", "backup /srv/backups/keystone.tar.gz --instance /srv/keystone"),
+        ),
+        Command(
+            "restore",
+            "Bring back what a backup holds, also on another host or in another place",
+            answers=True,
+            operand=Operand("FILE", "A file that backup wrote", required=True),
+            examples=("restore instance/backups/FILE", "restore /media/usb/FILE --host 192.168.1.104"),
+        ),
+        Command(
+            "uninstall",
+            "Remove what install made; data, keys, passwords and backups stay",
+            options=(
+                Option("purge", "Remove data, keys, passwords, logs and backups too, after a last backup"),
+                Option("remove-user", "With --purge: remove the service's account too, if bootstrap made it"),
+                Option("yes", "Agree to --purge"),
+            ),
+            operand=Operand("FILE", "Where the last backup goes; beside the release or the instance unless given"),
+            examples=("uninstall", "uninstall --purge --yes", "uninstall --purge --yes /srv/backups/"),
+        ),
+        Command(
+            "show-config",
+            "Print every answer, its value and where it came from",
+            answers=True,
+            options=(_JSON,),
+            checks_release=False,
+            examples=("show-config", "show-config --host 192.168.1.103 --json"),
+        ),
+    )
+}
+
+ANSWERS_FILE = Option("answers", "Read answers from a file of KEY=VALUE lines", "FILE")
+
+
+def accepted(command: Command, declared: Mapping[str, Declaration]) -> list[Declaration]:
+    """The answers that a command takes."""
+    return [declaration for declaration in declared.values() if command.answers or declaration.name == "instance"]
