@@ -7,6 +7,7 @@ import type { WheelFile } from '../domain/lock.ts';
 import type { InstalledWheel, Part } from '../domain/manifest.ts';
 import { SERVICES_DIRECTORY } from '../domain/layout.ts';
 import { ExitCode, KsbundleError, type Place, type Problem } from '../domain/errors.ts';
+import type { Emit } from '../domain/events.ts';
 import type { Bundle, RecipeOrigin } from '../domain/recipe.ts';
 import { copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
 import { installComponent, unpackComponent, type BuiltComponent, type IdleGlob } from './component.ts';
@@ -14,7 +15,8 @@ import { COMMON_DROPS } from './drops.ts';
 import { checkLaunchers, formatLauncher } from './launcher.ts';
 import { formatReadme } from './readme.ts';
 import { createReleaseTree, type ReleaseTree } from './release-tree.ts';
-import { installWheel } from './wheel/install-wheel.ts';
+import { installWheel, type WheelInstallation } from './wheel/install-wheel.ts';
+import { readLicense } from './wheel/license.ts';
 import { parseEntryPoints } from './wheel/metadata.ts';
 import { unpackWheel } from './wheel/unpack-wheel.ts';
 
@@ -35,6 +37,7 @@ export interface AssembleOptions {
   readonly directory: string;
   /** Where a recipe names a value, by its keys and indexes. */
   readonly placeOf: (recipe: RecipeOrigin, keys: readonly (string | number)[]) => Promise<Place>;
+  readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -68,14 +71,16 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
       unpackComponent(built, path.join(temporary, built.component.name), signal),
     );
     const fetched = byName(options.wheels, ({ wheel }) => wheel.name);
-    const unpackedWheels = await mapConcurrently(fetched, AT_A_TIME, async (archive) => ({
-      wheel: archive.wheel,
-      unpacked: await unpackWheel({ ...archive, signal }, path.join(temporary, archive.wheel.file)),
-    }));
+    const licenses = new Map(bundle.python.licenses.map((each) => [each.distribution, each.license]));
+    const unpackedWheels = await mapConcurrently(fetched, AT_A_TIME, async ({ wheel, file }) => {
+      const unpacked = await unpackWheel({ wheel, file, signal }, path.join(temporary, wheel.file));
+      return { wheel, unpacked, license: await readLicense(wheel, unpacked, licenses) };
+    });
     const idle: IdleGlob[] = [];
     for (const unpacked of unpackedComponents) idle.push(...(await installComponent(tree, unpacked)));
     if (idle.length > 0) throw await shipsNothing(idle, options);
     for (const unpacked of unpackedWheels) wheels.push(await installWheel(tree, { ...unpacked, site }));
+    warnOfUndecided(options, unpackedWheels);
     await installInstaller(tree, { ...options, site, temporary: path.join(temporary, 'init') });
   });
   await installLaunchers(tree, bundle, site);
@@ -83,6 +88,20 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
   tree.finish();
   await removeEmptyDirectories(directory);
   return { parts: tree.parts, wheels, site };
+}
+
+function warnOfUndecided(
+  { bundle, emit }: AssembleOptions,
+  installations: readonly Omit<WheelInstallation, 'site'>[],
+): void {
+  for (const { wheel, license } of installations.filter((each) => !each.license.decided)) {
+    const stated = license.stated === undefined ? 'says nothing' : `says ${JSON.stringify(license.stated)}`;
+    emit({
+      type: 'warning',
+      message: `the licence of ${wheel.name} ${wheel.version} is listed as ${license.license}: its metadata ${stated}, and its licence text does not tell which SPDX licence that is`,
+      hint: `read its licence and add a [[python.license]] table for ${wheel.name} to ${path.basename(bundle.origin.file)}`,
+    });
+  }
 }
 
 /** Where the interpreter looks for third-party modules: `lib/python<major>.<minor>/site-packages`. */

@@ -65,7 +65,7 @@ export interface ManifestComponent {
 export interface InstalledWheel {
   readonly name: string;
   readonly version: string;
-  /** As the distribution's metadata says it. */
+  /** SPDX licence expression; in releases that were made before it was asked for, what the metadata says. */
   readonly license: string;
   readonly file: string;
   readonly sha256: Sha256;
@@ -82,7 +82,7 @@ export interface Embedded {
   readonly name: string;
   readonly version: string;
   readonly purl: string;
-  /** As whoever states it has it. */
+  /** SPDX licence expression. */
   readonly license?: string;
   /** CPE 2.3 name without version. */
   readonly cpe?: string;

@@ -278,6 +278,12 @@ export interface BundlePython {
   readonly overrides: readonly Override[];
   /** Distributions that are pulled in but not shipped, with the reason. */
   readonly excludes: readonly { readonly distribution: string; readonly reason: string }[];
+  /** SPDX licence expressions of wheels whose own words do not tell. */
+  readonly licenses: readonly {
+    readonly distribution: string;
+    readonly license: string;
+    readonly reason: string;
+  }[];
   readonly launchers: readonly Launcher[];
   /** Modules whose import closure ships as byte code. */
   readonly precompile: readonly string[];

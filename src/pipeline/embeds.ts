@@ -6,10 +6,10 @@ import { registryOf } from '../domain/bill.ts';
 import type { Embedded, ManifestComponent, Part } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import type { Lockfile } from '../domain/lock.ts';
-import { nearest } from '../domain/nearest.ts';
 import { parsePurl } from '../domain/purl.ts';
 import type { Bundle, Component, DeclaredEmbed } from '../domain/recipe.ts';
 import { PUBLISHER_BILL, readPublisherBill } from '../pack/sbom/publisher.ts';
+import { didYouMean } from './did-you-mean.ts';
 
 export interface Declaring {
   readonly bundle: Bundle;
@@ -50,12 +50,11 @@ function unknownCarriers({ embeds }: Bundle, versions: ReadonlyMap<string, strin
     const version = versions.get(carrier);
     const known = embeds.filter((each) => each.carrier === carrier).map((each) => each.carrierVersion);
     if (version === undefined) {
-      const guess = nearest(carrier, [...versions.keys()]);
       return [
         {
           code: 'unknown-carrier',
           message: `[[embeds]]: the bundle has no wheel of "${carrier}"`,
-          ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
+          ...didYouMean(carrier, versions.keys()),
         },
       ];
     }

@@ -62,6 +62,7 @@ export async function makeRelease(
       wheels: subject.lockfile.wheels.map((wheel, index) => ({ wheel, file: fetched[index]?.path ?? '' })),
       init: context.initDirectory,
       placeOf: ({ file }, keys) => placeInRecipe(file, keys),
+      emit,
       directory,
       signal,
     });

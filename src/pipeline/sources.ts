@@ -15,6 +15,7 @@ import type { Context } from './context.ts';
 import { declaredEmbeds } from './embeds.ts';
 import { collectStatements } from './statements.ts';
 import { componentsOf, loadSubject, type Subject } from './recipes.ts';
+import { requireLicensedWheels } from './wheel-licenses.ts';
 
 /** A bundle whose lockfile is there and matches its recipes. */
 export interface LockedSubject extends Subject {
@@ -27,13 +28,15 @@ export interface LockedSubject extends Subject {
 }
 
 /**
- * Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, `KSB_VEX_UNKNOWN`, `KSB_EMBEDS_UNKNOWN`, or what reading them throws.
+ * Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, `KSB_VEX_UNKNOWN`, `KSB_EMBEDS_UNKNOWN`,
+ * `KSB_LICENSE_UNKNOWN`, or what reading them throws.
  */
 export async function loadLockedSubject(context: Context, name: string): Promise<LockedSubject> {
   const subject = await loadSubject(context, name);
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   const lockfile = await readLockfile(file);
   requireCurrentLock(lockfile, file, { ...subject, platform: context.platform });
+  requireLicensedWheels(subject.bundle, lockfile);
   const components = componentsOf(subject);
   const contents = { bundle: subject.bundle, components, lockfile };
   const statements = collectStatements(contents);

@@ -1,8 +1,8 @@
 import type { Part, VexStatement } from '../domain/manifest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Lockfile } from '../domain/lock.ts';
-import { nearest } from '../domain/nearest.ts';
 import type { Bundle, Component } from '../domain/recipe.ts';
+import { didYouMean } from './did-you-mean.ts';
 
 export interface Stating {
   readonly bundle: Bundle;
@@ -29,14 +29,11 @@ export function collectStatements({ bundle, components, lockfile }: Stating): re
       exitCode: ExitCode.usage,
       message: `${bundle.name} states something of what is not in it`,
       place: { file: bundle.origin.file },
-      problems: unknown.map((product) => {
-        const guess = nearest(product, [...parts.keys()]);
-        return {
-          code: 'unknown-product',
-          message: `[[vex]]: the bundle has no component and no distribution "${product}"`,
-          ...(guess === undefined ? {} : { hint: `did you mean "${guess}"?` }),
-        };
-      }),
+      problems: unknown.map((product) => ({
+        code: 'unknown-product',
+        message: `[[vex]]: the bundle has no component and no distribution "${product}"`,
+        ...didYouMean(product, parts.keys()),
+      })),
       hint: 'a statement about what is gone goes too',
     });
   }

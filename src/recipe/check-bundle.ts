@@ -24,15 +24,12 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
       ['python', 'launcher'],
       'name',
     ),
-    ...findDuplicates(
-      python?.override?.map((each) => each?.distribution),
-      ['python', 'override'],
-      'distribution',
-    ),
-    ...findDuplicates(
-      python?.exclude?.map((each) => each?.distribution),
-      ['python', 'exclude'],
-      'distribution',
+    ...(['override', 'exclude', 'license'] as const).flatMap((table) =>
+      findDuplicates(
+        python?.[table]?.map((each) => each?.distribution),
+        ['python', table],
+        'distribution',
+      ),
     ),
     ...checkEmbeds(recipe.embeds),
     ...checkStatements(recipe.vex),

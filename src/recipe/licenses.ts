@@ -1,15 +1,9 @@
-import { createRequire } from 'node:module';
-import { isLicense } from '../domain/license.ts';
+import { isLicense, LICENSE_IDS } from '../domain/license.ts';
 import { nearest } from '../domain/nearest.ts';
-
-const require = createRequire(import.meta.url);
 
 /** The expression with the names that SPDX does not know replaced by the nearest that it does. */
 export function correctLicense(text: string): string | undefined {
-  const list: unknown = require('spdx-license-ids');
-  const names = new Map(
-    Array.isArray(list) ? list.map((name) => [bareName(String(name)), String(name)]) : [],
-  );
+  const names = new Map(LICENSE_IDS.map((name) => [bareName(name), name]));
   const corrected = text.replace(/[A-Za-z0-9.+-]+/g, (word) => {
     if (/^(?:and|or|with)$/i.test(word) || isLicense(word)) return word;
     const bare = bareName(word);

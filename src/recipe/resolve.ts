@@ -153,6 +153,7 @@ async function resolveVersion(written: WrittenBundle, product: string, document:
       constraintsSha256: await hashFile(constraints),
       overrides: python.override,
       excludes: python.exclude,
+      licenses: python.license,
       launchers: python.launcher.map((launcher) => ({
         name: launcher.name,
         entryPoint: launcher['entry-point'],

@@ -42,3 +42,9 @@ export const support = z
   })
   .prefault({})
   .describe('who answers for the releases, and how long; for the law that their users meet');
+
+export const wheelLicense = {
+  distribution: field.distribution.describe('distribution whose wheel does not say it in terms of SPDX'),
+  license: field.license.describe('SPDX licence expression of it'),
+  reason: field.sentence.describe('how that is known'),
+};

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ANSWER_TYPES } from '../domain/recipe.ts';
 import * as field from './fields.ts';
-import { embedded, statement, support, supportEnd } from './written-facts.ts';
+import { embedded, statement, support, supportEnd, wheelLicense } from './written-facts.ts';
 
 /*
  * Recipes as people write them: TOML with kebab-case keys, and defaults where a key may be left out. The descriptions
@@ -242,6 +242,10 @@ export const bundleSchema = z
           )
           .default([])
           .describe('distributions that are required by others but do not ship'),
+        license: z
+          .array(z.strictObject(wheelLicense))
+          .default([])
+          .describe('licences of wheels that neither their metadata nor their licence texts tell'),
         launcher: z
           .array(
             z.strictObject({

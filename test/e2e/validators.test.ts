@@ -2,7 +2,9 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isLicense } from '../../src/domain/license.ts';
 import { removeTree } from '../../src/io/files.ts';
+import { readManifestFromTarball } from '../../src/pack/inspect.ts';
 import { objections, type DocumentKind } from '../support/validators/validators.ts';
 import { tarball } from './support/bundle.ts';
 import { ksbundle } from './support/cli.ts';
@@ -52,6 +54,17 @@ describe('of the real bundle', () => {
     expect(await objections(kind, file)).toBe('');
     expect(await objections(kind, await altered(file, from, to))).not.toBe('');
   });
+});
+
+it('every licence of the real bundle is an SPDX expression, and only publishers have licences of their own', async () => {
+  const manifest = await readManifestFromTarball(tarball());
+  const parts = [manifest, manifest.toolchain, ...manifest.components, ...manifest.wheels];
+  const licenses = [...parts, ...(manifest.embeds ?? [])].flatMap(({ license }) => license ?? []);
+  expect(manifest.wheels.length).toBeGreaterThan(100);
+  expect(licenses.filter((license) => !isLicense(license))).toEqual([]);
+  expect(licenses.filter((license) => license.includes('LicenseRef-'))).toEqual([
+    'LicenseRef-Repoze-BSD-derived',
+  ]);
 });
 
 describe('of a build', () => {

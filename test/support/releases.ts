@@ -64,6 +64,7 @@ export function makeBundle(
       constraintsSha256: sha256('0'.repeat(64)),
       overrides: [],
       excludes: [],
+      licenses: [],
       launchers: [],
       precompile: [],
       ...python,

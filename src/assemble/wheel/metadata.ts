@@ -18,20 +18,30 @@ export function firstHeader(headers: Headers, name: string): string | undefined 
   return headers.get(name)?.[0];
 }
 
-/**
- * What a distribution says its licence is: the SPDX expression if it has one, else its short licence field, else
- * its classifiers; undefined if it says nothing.
- */
-export function statedLicense(metadata: Headers): string | undefined {
-  const expression = firstHeader(metadata, 'license-expression');
-  if (expression !== undefined) return expression;
-  const text = firstHeader(metadata, 'license');
-  // Some put the whole text there.
-  if (text !== undefined && text !== '' && text !== 'UNKNOWN' && text.length <= 80) return text;
+/** What a distribution says of its licence. */
+export interface StatedLicense {
+  /** In words: its SPDX expression, its licence field, its classifiers; the most exact first. */
+  readonly names: readonly string[];
+  /** The text, which some put into the field for the name. */
+  readonly texts: readonly string[];
+}
+
+const LONGEST_NAME = 80;
+
+export function statedLicense(metadata: Headers): StatedLicense {
+  const field = firstHeader(metadata, 'license') ?? '';
   const classifiers = (metadata.get('classifier') ?? [])
     .filter((classifier) => classifier.startsWith('License ::'))
-    .map((classifier) => classifier.split('::').at(-1)?.trim() ?? '');
-  return classifiers.length > 0 ? classifiers.join(', ') : undefined;
+    .map((classifier) => classifier.split('::').at(-1)?.trim() ?? '')
+    .filter((name) => name !== 'OSI Approved');
+  return {
+    names: [
+      ...(metadata.get('license-expression') ?? []),
+      ...(field === '' || field === 'UNKNOWN' || field.length > LONGEST_NAME ? [] : [field]),
+      ...(classifiers.length > 0 ? [classifiers.join(', ')] : []),
+    ],
+    texts: field.length > LONGEST_NAME ? [field] : [],
+  };
 }
 
 /** Values of one group of entry_points.txt, `module:attribute`, without extras. */

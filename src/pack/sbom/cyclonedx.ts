@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
 import { basename } from 'node:path/posix';
 import type { Sha256 } from '../../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
-import { isLicense } from '../../domain/license.ts';
+import { LICENSE_IDS } from '../../domain/license.ts';
 import type { Manifest, ManifestFile, Part } from '../../domain/manifest.ts';
 import type { Support } from '../../domain/recipe.ts';
 import { takeInventory, uuidOf, type EmbeddedItem, type Item } from './inventory.ts';
@@ -184,12 +183,9 @@ function properties(values: Readonly<Record<string, string | undefined>>): objec
   );
 }
 
-const require = createRequire(import.meta.url);
-
-/** A name of SPDX's list, an expression, or in the words of who published it. */
+/** A name of SPDX's list, or an expression. */
 function licensesOf(license: string): object[] {
-  const ids = require('spdx-license-ids') as readonly string[];
-  if (ids.includes(license)) return [{ license: { id: license, acknowledgement: 'declared' } }];
-  if (isLicense(license)) return [{ expression: license, acknowledgement: 'declared' }];
-  return [{ license: { name: license, acknowledgement: 'declared' } }];
+  return LICENSE_IDS.includes(license)
+    ? [{ license: { id: license, acknowledgement: 'declared' } }]
+    : [{ expression: license, acknowledgement: 'declared' }];
 }

@@ -1,4 +1,5 @@
 import { embeddedPart } from '../../domain/bill.ts';
+import { asLicense } from '../../domain/license.ts';
 import { cpeOfVersion } from '../../domain/cpe.ts';
 import type { Sha256 } from '../../domain/digest.ts';
 import {
@@ -18,7 +19,7 @@ export interface Item {
   readonly part: Part;
   readonly name: string;
   readonly version: string;
-  /** As the recipe or the distribution's metadata says it; of a wheel maybe no SPDX expression. */
+  /** SPDX licence expression. */
   readonly license: string;
   readonly purl: string;
   readonly cpe?: string;
@@ -89,6 +90,7 @@ export function takeInventory(manifest: Manifest): Inventory {
       })),
       ...manifest.wheels.map(({ file, sha256, ...wheel }) => ({
         ...wheel,
+        license: asLicense(wheel.license),
         ...stock(`wheel:${wheel.name}`),
         purl: pythonPurl(wheel.name, wheel.version),
         archives: [{ file, sha256 }],
@@ -98,12 +100,13 @@ export function takeInventory(manifest: Manifest): Inventory {
   };
 }
 
-function embeddedItem({ carrier, cpe, ...embed }: Embedded): EmbeddedItem {
+function embeddedItem({ carrier, cpe, license, ...embed }: Embedded): EmbeddedItem {
   const part = embeddedPart({ carrier, ...embed });
   return {
     ref: `${part}@${embed.version}`,
     part,
     ...embed,
+    ...(license === undefined ? {} : { license: asLicense(license) }),
     ...(cpe === undefined ? {} : { cpe: cpeOfVersion(cpe, embed.version) }),
   };
 }

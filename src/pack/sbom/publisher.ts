@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { asLicense } from '../../domain/license.ts';
 import { parsePurl } from '../../domain/purl.ts';
 
 /** One package that a publisher's bill of materials lists. */
@@ -95,8 +96,12 @@ function listComponent({
 }: Component): ListedPackage[] {
   const inner = components.flatMap(listComponent);
   if (scope === 'excluded' || name === undefined || version === undefined) return inner;
-  const license = (licenses ?? [])
-    .flatMap(({ expression, license: named }) => expression ?? named?.id ?? named?.name ?? [])
+  const named = (licenses ?? []).flatMap(
+    (each) => each.expression ?? each.license?.id ?? each.license?.name ?? [],
+  );
+  const license = named
+    .map(asLicense)
+    .map((each) => (named.length > 1 && each.includes(' ') ? `(${each})` : each))
     .join(' AND ');
   return [
     { name, version, ...namesOf({ name, version, purl, cpe }), ...(license === '' ? {} : { license }) },
@@ -118,7 +123,7 @@ function listPackage({
     externalRefs.find(({ referenceType }) => referenceType === type)?.referenceLocator;
   const license = [licenseConcluded, licenseDeclared].find((each) => each !== undefined && !UNSAID.has(each));
   const names = namesOf({ name, version, purl: refOf('purl'), cpe: refOf('cpe23Type') });
-  return [{ name, version, ...names, ...(license === undefined ? {} : { license }) }];
+  return [{ name, version, ...names, ...(license === undefined ? {} : { license: asLicense(license) }) }];
 }
 
 interface Named {

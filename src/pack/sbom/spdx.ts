@@ -1,5 +1,4 @@
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
-import { isLicense } from '../../domain/license.ts';
 import type { Manifest, Part } from '../../domain/manifest.ts';
 import { takeInventory, uuidOf, type EmbeddedItem, type Item } from './inventory.ts';
 
@@ -18,7 +17,7 @@ export function formatSpdx(manifest: Manifest): string {
   const { bundle, version, revision, license, summary, toolchain, support } = manifest;
   const name = `${bundle}-${version}-${revision}`;
   const embedded = items.flatMap((item) => item.embedded.map((each) => ({ within: item.part, ...each })));
-  const licenses = collectLicenses(
+  const own = ownLicenses(
     [manifest, toolchain, ...items, ...embedded].flatMap((licensed) => licensed.license ?? []),
   );
   const root = refOf('bundle');
@@ -36,20 +35,18 @@ export function formatSpdx(manifest: Manifest): string {
         ...(support?.manufacturer === undefined ? [] : [`Organization: ${support.manufacturer}`]),
       ],
     },
-    ...(licenses.own.length === 0 ? {} : { hasExtractedLicensingInfos: licenses.own }),
+    ...(own.length === 0 ? {} : { hasExtractedLicensingInfos: own }),
     packages: [
       packageOf(
-        { ref: root, name: bundle, version: `${version}-${revision}`, license: licenses.nameOf(license) },
+        { ref: root, name: bundle, version: `${version}-${revision}`, license: license },
         {
           summary,
           primaryPackagePurpose: 'APPLICATION',
         },
       ),
-      ...items.map((item) => itemPackage(item, licenses.nameOf(item.license))),
-      ...embedded.map((each) =>
-        embeddedPackage(each, each.license === undefined ? NOBODY_SAID : licenses.nameOf(each.license)),
-      ),
-      packageOf({ ref: compiler, ...toolchain, license: licenses.nameOf(toolchain.license) }, {}),
+      ...items.map((item) => itemPackage(item, item.license)),
+      ...embedded.map((each) => embeddedPackage(each, each.license ?? NOBODY_SAID)),
+      packageOf({ ref: compiler, ...toolchain, license: toolchain.license }, {}),
     ],
     relationships: [
       { spdxElementId: DOCUMENT, relationshipType: 'DESCRIBES', relatedSpdxElement: root },
@@ -143,32 +140,12 @@ function idOf(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9.-]/gu, '-');
 }
 
-interface Licenses {
-  /** How a package names a licence: an SPDX expression. */
-  nameOf(license: string): string;
-  /** What the expressions name beyond SPDX's list. */
-  readonly own: readonly {
-    readonly licenseId: string;
-    readonly name: string;
-    readonly extractedText: string;
-  }[];
-}
-
-/** What publishers say in their own words becomes a licence of the document's own, with those words as its text. */
-function collectLicenses(stated: readonly string[]): Licenses {
-  const ids = new Map<string, string>();
-  for (const license of new Set(stated)) {
-    if (!isLicense(license)) ids.set(license, `LicenseRef-${idOf(license)}`);
-    for (const [ref] of license.matchAll(/LicenseRef-[A-Za-z0-9.-]+/gu)) ids.set(ref, ref);
-  }
-  return {
-    nameOf: (license) => (isLicense(license) ? license : (ids.get(license) ?? NOBODY_SAID)),
-    own: [...ids]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, licenseId]) => ({
-        licenseId,
-        name,
-        extractedText: `The publisher states: ${name}. The text is in the release, below licenses/.`,
-      })),
-  };
+/** What the expressions name beyond SPDX's list, as SPDX wants it described. */
+function ownLicenses(expressions: readonly string[]): object[] {
+  const names = new Set(expressions.flatMap((license) => license.match(/LicenseRef-[A-Za-z0-9.-]+/gu) ?? []));
+  return [...names].sort().map((licenseId) => ({
+    licenseId,
+    name: licenseId,
+    extractedText: 'The text is in the release, below licenses/.',
+  }));
 }

@@ -2,6 +2,8 @@ import { readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assembleRelease, type AssembleOptions } from '../../../src/assemble/assemble.ts';
+import type { Event } from '../../../src/domain/events.ts';
+import type { Bundle } from '../../../src/domain/recipe.ts';
 import { listTree } from '../../../src/io/files.ts';
 import { temporaryDirectory, writeTree } from '../../support/archives.ts';
 import { makeArtifact, makeBundle, makeComponent } from '../../support/releases.ts';
@@ -73,6 +75,7 @@ async function options(changes: Partial<AssembleOptions> = {}): Promise<Assemble
       'another-bundle/__init__.py': '',
     }),
     placeOf: ({ file }, keys) => Promise.resolve({ file: [file, ...keys].join(' ') }),
+    emit: () => {},
     directory: path.join(directory, 'release'),
     ...changes,
   };
@@ -150,6 +153,38 @@ describe('assembleRelease', () => {
         code: 'KSB_ASSEMBLE_CLASH',
         problems: [{ message: expect.stringMatching(/app\/cli\.py: wheel:app and wheel:rival/) }],
       },
+    });
+  });
+
+  it('says which licence it cannot tell, unless the recipe does', async () => {
+    const odd = (directory: string) =>
+      makeWheel(directory, {
+        name: 'odd',
+        files: { '{info}/METADATA': 'Name: odd\nVersion: 1.0\nLicense: Dual License\n' },
+      });
+    const assemble = async (licenses: Bundle['python']['licenses']) => {
+      const warnings: Event[] = [];
+      const chosen = await options({ emit: (event) => warnings.push(event) });
+      const bundle = { ...chosen.bundle, python: { ...chosen.bundle.python, licenses } };
+      const wheels = [...chosen.wheels, await odd(await temporaryDirectory())];
+      const assembled = await assembleRelease({ ...chosen, bundle, wheels });
+      return { warnings, license: assembled.wheels.find(({ name }) => name === 'odd')?.license };
+    };
+    expect(await assemble([])).toEqual({
+      license: 'LicenseRef-odd',
+      warnings: [
+        {
+          type: 'warning',
+          message: expect.stringContaining(
+            'odd 1.0 is listed as LicenseRef-odd: its metadata says "Dual License"',
+          ),
+          hint: expect.stringContaining('[[python.license]] table for odd'),
+        },
+      ],
+    });
+    expect(await assemble([{ distribution: 'odd', license: 'MIT OR ISC', reason: 'Its page' }])).toEqual({
+      license: 'MIT OR ISC',
+      warnings: [],
     });
   });
 

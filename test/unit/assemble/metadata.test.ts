@@ -2,17 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { parseEntryPoints, parseHeaders, statedLicense } from '../../../src/assemble/wheel/metadata.ts';
 
 describe('statedLicense', () => {
+  const text = 'the whole text '.repeat(9).trim();
   it.each([
-    ['License-Expression: Apache-2.0\nLicense: other', 'Apache-2.0'],
-    ['License: BSD', 'BSD'],
+    ['License-Expression: Apache-2.0\nLicense: other', ['Apache-2.0', 'other'], []],
+    ['License: BSD\nClassifier: License :: OSI Approved :: BSD License', ['BSD', 'BSD License'], []],
     [
-      `License: ${'the whole text '.repeat(9)}\nClassifier: License :: OSI Approved :: MIT License`,
-      'MIT License',
+      `License: ${text}\nClassifier: License :: OSI Approved\nClassifier: License :: OSI Approved :: MIT License`,
+      ['MIT License'],
+      [text],
     ],
-    ['License: UNKNOWN\nClassifier: Topic :: x', undefined],
-    ['Name: x\n\nLicense: in the description', undefined],
-  ])('%j is %j', (text, license) => {
-    expect(statedLicense(parseHeaders(text))).toBe(license);
+    ['License: UNKNOWN\nClassifier: Topic :: x', [], []],
+    ['Name: x\n\nLicense: in the description', [], []],
+  ])('of %j is %j', (headers, names, texts) => {
+    expect(statedLicense(parseHeaders(headers))).toEqual({ names, texts });
   });
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { refreshRecords } from '../../../src/assemble/records.ts';
 import { createReleaseTree, type ReleaseTree } from '../../../src/assemble/release-tree.ts';
 import { installWheel } from '../../../src/assemble/wheel/install-wheel.ts';
+import { readLicense } from '../../../src/assemble/wheel/license.ts';
 import { parseRecord, matchesHash } from '../../../src/assemble/wheel/record.ts';
 import { unpackWheel } from '../../../src/assemble/wheel/unpack-wheel.ts';
 import { KsbundleError } from '../../../src/domain/errors.ts';
@@ -22,7 +23,8 @@ async function install(
   const unpacked = await unpackWheel({ wheel, file }, path.join(directory, 'unpacked'));
   await mkdir(path.join(directory, 'release'));
   const tree = createReleaseTree(path.join(directory, 'release'), dropped);
-  const manifest = await installWheel(tree, { wheel, unpacked, site: SITE });
+  const license = await readLicense(wheel, unpacked, new Map());
+  const manifest = await installWheel(tree, { wheel, unpacked, license, site: SITE });
   tree.finish();
   return { tree, manifest };
 }

@@ -12,7 +12,13 @@ it('a bill in CycloneDX gives its packages, nested ones too, and not what only t
         purl: 'pkg:generic/openssl@4.0.3?download_url=https://example.org/o.tar.gz',
         cpe: 'cpe:2.3:a:openssl:openssl:4.0.3:*:*:*:*:*:*:*',
         licenses: [{ license: { id: 'Apache-2.0' } }],
-        components: [{ name: 'inner', version: '2', licenses: [{ expression: 'MIT OR Zlib' }] }],
+        components: [
+          {
+            name: 'inner',
+            version: '2',
+            licenses: [{ expression: 'MIT OR Zlib' }, { license: { name: 'Apache License 2.0' } }],
+          },
+        ],
       },
       { name: 'cc', version: '1.4.0', purl: 'pkg:cargo/cc@1.4.0', scope: 'excluded' },
       { name: 'without-version' },
@@ -26,7 +32,7 @@ it('a bill in CycloneDX gives its packages, nested ones too, and not what only t
       cpe: 'cpe:2.3:a:openssl:openssl',
       license: 'Apache-2.0',
     },
-    { name: 'inner', version: '2', purl: 'pkg:generic/inner@2', license: 'MIT OR Zlib' },
+    { name: 'inner', version: '2', purl: 'pkg:generic/inner@2', license: '(MIT OR Zlib) AND Apache-2.0' },
   ]);
 });
 

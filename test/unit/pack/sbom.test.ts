@@ -124,7 +124,7 @@ describe('CycloneDX', () => {
     expect(part('wheel:app')).toMatchObject({
       purl: 'pkg:pypi/app@2',
       hashes: [{ content: digest('d') }],
-      licenses: [{ license: { name: 'BSD License' } }],
+      licenses: [{ expression: 'LicenseRef-BSD-License' }],
     });
     expect(part('wheel:lib')).toMatchObject({
       licenses: [{ expression: 'MIT OR Apache-2.0' }],
