@@ -1,8 +1,16 @@
-import type { Manifest, ManifestFile, ManifestLink, Part } from './manifest.ts';
+import { embeddedPart } from './bill.ts';
+import {
+  nameOfPart,
+  type Embedded,
+  type Manifest,
+  type ManifestFile,
+  type ManifestLink,
+  type Part,
+} from './manifest.ts';
 import type { ChangedFile, ChangedPart } from './results.ts';
 
 export interface ReleaseComparison {
-  /** Every part of which anything differs: the bundle, components, wheels, and at last those that are gone. */
+  /** Every part of which anything differs: the bundle, components, wheels, what is inside these, and at last those that are gone. */
   readonly parts: readonly ChangedPart[];
   /** Every file and link that differs, sorted by path. */
   readonly files: readonly ChangedFile[];
@@ -28,7 +36,7 @@ interface DescribedPart {
   readonly facts: { readonly files: readonly Entry[] };
 }
 
-function partsOf({ files, components, wheels, ...release }: Manifest): Map<Part, DescribedPart> {
+function partsOf({ files, components, wheels, embeds = [], ...release }: Manifest): Map<Part, DescribedPart> {
   const filesOf = new Map<Part, Entry[]>();
   for (const entry of files) {
     const known = filesOf.get(entry.part);
@@ -36,7 +44,11 @@ function partsOf({ files, components, wheels, ...release }: Manifest): Map<Part,
     else known.push(entry);
   }
   const described = new Map<Part, DescribedPart>();
-  const describe = (kind: ChangedPart['kind'], name: string, facts: { readonly version: string }): void => {
+  const describe = (
+    kind: 'bundle' | 'component' | 'wheel',
+    name: string,
+    facts: { readonly version: string },
+  ): void => {
     const part: Part = kind === 'bundle' ? kind : `${kind}:${name}`;
     const { version } = facts;
     described.set(part, { kind, name, version, facts: { ...facts, files: filesOf.get(part) ?? [] } });
@@ -44,7 +56,19 @@ function partsOf({ files, components, wheels, ...release }: Manifest): Map<Part,
   describe('bundle', release.bundle, { ...release, version: `${release.version}-${release.revision}` });
   for (const component of components) describe('component', component.name, component);
   for (const wheel of wheels) describe('wheel', wheel.name, wheel);
+  for (const part of new Set(embeds.map(embeddedPart))) {
+    const those = embeds.filter((each) => embeddedPart(each) === part);
+    const version = those.map((each) => each.version).join(', ');
+    described.set(part, { kind: 'embedded', name: nameOfPart(part), version, facts: factsOf(those) });
+  }
   return described;
+}
+
+/** Every fact of all versions of something embedded, a list each: Rust links several versions of a crate into one file. */
+function factsOf(embeds: readonly Embedded[]): DescribedPart['facts'] {
+  const keys = new Set(embeds.flatMap((each) => Object.keys(each) as (keyof Embedded)[]));
+  const facts = [...keys].map((key) => [key, embeds.map((each) => each[key])]);
+  return { ...Object.fromEntries(facts), files: [] };
 }
 
 function comparePart(before: DescribedPart | undefined, after: DescribedPart | undefined): ChangedPart[] {

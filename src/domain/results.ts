@@ -174,9 +174,10 @@ export interface ReportResult {
 }
 
 export interface ChangedPart {
-  readonly kind: 'bundle' | 'component' | 'wheel';
+  readonly kind: 'bundle' | 'component' | 'wheel' | 'embedded';
+  /** Of something embedded with that of its carrier: `cryptography/openssl`, `cryptography/cargo:asn1`. */
   readonly name: string;
-  /** Versions; of the bundle with its revision. Absent on the side that has no such part. */
+  /** Versions; of the bundle with its revision, of something embedded maybe several. Absent on the side that has no such part. */
   readonly from?: string;
   readonly to?: string;
   /** What the manifests say differently of it, by their own names, such as `version`, `recipe` or `files`. */
@@ -198,7 +199,7 @@ export interface DiffResult {
   readonly to: InspectResult['release'];
   /** Whether they are the same release, byte for byte once unpacked, whoever signed it. */
   readonly identical: boolean;
-  /** Every part of which anything differs: the bundle, components, wheels, and at last those that are gone. */
+  /** Every part of which anything differs: the bundle, components, wheels, what is inside these, and at last those that are gone. */
   readonly parts: readonly ChangedPart[];
   /** Sorted by path. */
   readonly files: readonly ChangedFile[];

@@ -1,7 +1,9 @@
 import type { AdvisoryReport } from '../domain/advisories/report.ts';
 import type { AuditReport } from '../domain/audit.ts';
+import { embeddedPart } from '../domain/bill.ts';
 import type { Sha256 } from '../domain/digest.ts';
-import type { Manifest, ManifestComponent, ManifestWheel, Part } from '../domain/manifest.ts';
+import { asLicense } from '../domain/license.ts';
+import type { Embedded, Manifest, ManifestComponent, ManifestWheel, Part } from '../domain/manifest.ts';
 import type { InspectResult, SignatureState } from '../domain/results.ts';
 import type { Timeline } from '../domain/timeline.ts';
 
@@ -38,7 +40,19 @@ export interface ReportPart {
   readonly requires: readonly Part[];
   /** Archives it was built from, or the wheel it is. */
   readonly archives: readonly { readonly file: string; readonly sha256: Sha256 }[];
+  /** Code of others inside it. */
+  readonly embedded: readonly EmbeddedPart[];
 }
+
+/** Something inside a part; `name` tells crates and Go modules from libraries of the same name. */
+export interface EmbeddedPart {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+}
+
+/** Stands for a licence that nobody states. */
+const UNSTATED = 'not stated';
 
 type DescribedPart = Pick<
   ReportPart,
@@ -71,6 +85,7 @@ export function partsOf({ manifest }: ReportFacts): readonly ReportPart[] {
   return described.map((part, index) => ({
     ...part,
     ...(totals.get(part.part) ?? { size: 0, files: 0, linkedIn: true }),
+    embedded: (manifest.embeds ?? []).filter(({ carrier }) => carrier === part.part).map(describeEmbedded),
     id: `part-${index}`,
   }));
 }
@@ -85,8 +100,14 @@ function describe(
     kind,
     name,
     version,
-    license,
+    license: asLicense(license),
     requires,
     archives: archives.map(({ file, sha256 }) => ({ file, sha256 })),
   };
+}
+
+function describeEmbedded(embed: Embedded): EmbeddedPart {
+  const { carrier, version, license } = embed;
+  const name = embeddedPart(embed).slice(carrier.length + 1);
+  return { name, version, license: license === undefined ? UNSTATED : asLicense(license) };
 }

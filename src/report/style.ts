@@ -46,6 +46,7 @@ th,td{text-align:left;vertical-align:top;padding:.4rem .75rem;border-top:1px sol
 thead th{border-top:0;background:var(--wash);color:var(--quiet);font-weight:500;white-space:nowrap}
 tbody th{font-weight:600;white-space:nowrap}
 td code{overflow-wrap:anywhere}
+.unit{display:none}
 .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr:target>*{background:var(--wash)}
 tr:target>th{box-shadow:inset 3px 0 var(--link)}
@@ -74,6 +75,6 @@ footer{margin-top:3rem;color:var(--quiet);font-size:.9rem;border-top:1px solid v
 @media (max-width:40rem){table.parts,.parts tbody{display:block}.parts thead{position:absolute;clip-path:inset(50%)}
 .parts tr{display:grid;grid-template-columns:1fr auto;gap:.1rem .75rem;padding:.5rem .75rem;border-top:1px solid var(--line)}
 .parts tr>*{border:0;padding:0}.parts tr>:last-child{grid-column:1/-1}.parts td:nth-child(5){grid-area:3/2}.parts td:nth-child(6){grid-area:3/1}.parts tbody th{white-space:normal}
-.parts td:nth-child(5)::after{content:" files"}}
+.parts .unit{display:inline}}
 @media print{.scroll{overflow:visible}nav{display:none}}
 `;

@@ -31,15 +31,15 @@ export function renderTable(label: string, columns: readonly Column[], rows: rea
 /** Every part with version, licence and size, and on demand what it was made of. */
 export function renderParts(parts: readonly ReportPart[]): Html {
   const rows = parts.map(
-    ({ id, kind, name, version, size, files, license, archives }) =>
+    ({ id, kind, name, version, size, files, license, archives, embedded }) =>
       html`<tr id="${id}">
         <th scope="row"><span class="dot ${kind}"></span>${name}</th>
         <td>${kind}</td>
         <td>${version}</td>
         <td class="number">${formatBytes(size)}</td>
-        <td class="number">${files}</td>
+        <td class="number">${files}<span class="unit"> ${files === 1 ? 'file' : 'files'}</span></td>
         <td>${license}</td>
-        <td>${renderArchives(archives)}</td>
+        <td>${renderArchives(archives)}${renderEmbedded(embedded)}</td>
       </tr> `,
   );
   return renderTable(
@@ -69,10 +69,27 @@ function renderArchives(archives: ReportPart['archives']): Html {
   </details>`;
 }
 
-/** Every licence with the parts that are under it, the most frequent first. */
+function renderEmbedded(embedded: ReportPart['embedded']): Html {
+  if (embedded.length === 0) return NOTHING;
+  const items = embedded.map(
+    ({ name, version, license }) => html`<li>${name} ${version} <small>${license}</small></li>`,
+  );
+  return html`<details>
+    <summary>${embedded.length} ${embedded.length === 1 ? 'package' : 'packages'} inside</summary>
+    <ul>
+      ${items}
+    </ul>
+  </details>`;
+}
+
+/** Every licence with the parts that are under it, and what is inside parts, the most frequent first. */
 export function renderLicenses(parts: readonly ReportPart[]): Html {
-  const groups = new Map<string, ReportPart[]>();
-  for (const part of parts) groups.set(part.license, [...(groups.get(part.license) ?? []), part]);
+  const groups = new Map<string, Pick<ReportPart, 'id' | 'name' | 'license'>[]>();
+  const inside = parts.flatMap(({ id, name: carrier, embedded }) =>
+    embedded.map(({ name, license }) => ({ id, name: `${carrier}/${name}`, license })),
+  );
+  for (const part of [...parts, ...inside])
+    groups.set(part.license, [...(groups.get(part.license) ?? []), part]);
   const rows = [...groups]
     .sort(([a, those], [b, these]) => these.length - those.length || (a < b ? -1 : 1))
     .map(

@@ -51,6 +51,23 @@ function manifestOf(name: string): Manifest {
       sha256: DIGEST,
       requires: own === name ? ['component:python'] : [],
     })),
+    embeds: [
+      {
+        carrier: `wheel:${name}`,
+        name,
+        version: '3',
+        purl: 'pkg:cargo/inner@3',
+        license: 'ISC',
+        source: 'bill',
+      },
+      {
+        carrier: 'component:python',
+        name: 'openssl',
+        version: '3.3.2',
+        purl: 'pkg:generic/openssl@3.3.2',
+        source: 'recipe',
+      },
+    ],
     files: [
       file('README', 'bundle', 100_000),
       file('bin/python3', 'component:python', 9_000_000),

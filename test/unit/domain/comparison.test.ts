@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareReleases } from '../../../src/domain/comparison.ts';
 import { sha256 } from '../../../src/domain/digest.ts';
-import type { Manifest } from '../../../src/domain/manifest.ts';
+import type { Embedded, Manifest } from '../../../src/domain/manifest.ts';
 import { BUNDLE } from '../../support/packed-release.ts';
 
 const A = sha256('a'.repeat(64));
@@ -111,6 +111,44 @@ describe('two releases', () => {
         { path: 'added', part: 'bundle', change: 'added', changed: [] },
         { path: 'lib/app.py', part: 'wheel:app', change: 'removed', changed: [] },
       ],
+    });
+  });
+
+  it('differ in what is inside a part, of which there may be several versions', () => {
+    const inside = (name: string, version: string, source: Embedded['source'] = 'bill'): Embedded => {
+      const registry = name === 'asn1' ? 'cargo' : 'generic';
+      return { carrier: 'wheel:app', name, version, purl: `pkg:${registry}/${name}@${version}`, source };
+    };
+    const crates = [inside('asn1', '1.0'), inside('asn1', '2.0')];
+    const before = { ...BEFORE, embeds: [...crates, inside('openssl', '3.3.2'), inside('zlib', '1.3')] };
+    const after = {
+      ...BEFORE,
+      embeds: [
+        ...crates.slice(1),
+        inside('libffi', '3.4.6'),
+        inside('openssl', '4.0.3'),
+        inside('zlib', '1.3', 'recipe'),
+      ],
+    };
+    expect(compareReleases(before, structuredClone(before)).parts).toEqual([]);
+    const embedded = { kind: 'embedded', changed: ['version', 'purl'], growth: 0 };
+    expect(compareReleases(before, after).parts).toEqual([
+      {
+        ...embedded,
+        name: 'app/cargo:asn1',
+        from: '1.0, 2.0',
+        to: '2.0',
+        changed: expect.arrayContaining(['version']) as unknown,
+      },
+      { ...embedded, name: 'app/libffi', to: '3.4.6', changed: [] },
+      { ...embedded, name: 'app/openssl', from: '3.3.2', to: '4.0.3' },
+      { ...embedded, name: 'app/zlib', from: '1.3', to: '1.3', changed: ['source'] },
+    ]);
+    expect(compareReleases(after, BEFORE).parts).toContainEqual({
+      ...embedded,
+      name: 'app/openssl',
+      from: '4.0.3',
+      changed: [],
     });
   });
 

@@ -43,6 +43,17 @@ describe('a report', () => {
     expect(verdict({ audit: clean, signature: 'unchecked' })).toContain('Signature there, not checked here');
   });
 
+  it('lists what is inside a part in its row, and among the licences', () => {
+    const page = formatReport(reportFacts()).replaceAll(/\s+/gu, ' ');
+    const row = (of: string): string =>
+      new RegExp(`<tr( id="[^"]*")?> <th scope="row">${of}.*?</tr>`, 'u').exec(page)?.[0] ?? '';
+    expect(row('<span class="dot component"></span>python')).toMatch(
+      /1 package inside<\/summary> <ul> <li>openssl 3\.3\.2 <small>not stated<\/small>/u,
+    );
+    expect(row('ISC')).toMatch(/<a href="#part-\d+">demo\/cargo:demo<\/a>/u);
+    expect(row('<span class="dot component"></span>zlib')).not.toContain('inside');
+  });
+
   it('has one row for everything that the build fetched', () => {
     const fetched = (name: string, start: number, time: number) =>
       ({ task: `fetch:${name}`, title: `Fetching ${name}`, outcome: 'done', start, time }) as const;
