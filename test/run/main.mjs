@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { missingPackages } from './needs.mjs';
 import { SUITES } from './suites.mjs';
-import { addTallies, closingLine } from './tally.mjs';
+import { addTallies, closingLine, slowestLines } from './tally.mjs';
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
@@ -32,5 +32,6 @@ for (const { name, run } of SUITES) {
 }
 
 const total = addTallies(tallies);
+if (total.times.length > 0) process.stdout.write(`\nThe slowest tests:\n${slowestLines(total).join('\n')}\n`);
 process.stdout.write(`\n${total.notes.map((note) => `${note}\n`).join('')}${closingLine(total)}\n`);
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;

@@ -1,11 +1,21 @@
 /**
  * What a suite came to.
- * @typedef {{ passed: number, failed: number, skipped: number, notes: string[] }} Tally
+ * @typedef {{ passed: number, failed: number, skipped: number, notes: string[], times: TestTime[] }} Tally
+ * @typedef {{ name: string, seconds: number }} TestTime
  */
+
+/** How many of the slowest tests a run names. */
+const SLOWEST = 20;
 
 /** The counts of one thing that passed or failed as a whole. */
 export function tallyOne(passed, note) {
-  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0, notes: passed ? [] : [note] };
+  return {
+    passed: passed ? 1 : 0,
+    failed: passed ? 0 : 1,
+    skipped: 0,
+    notes: passed ? [] : [note],
+    times: [],
+  };
 }
 
 /** Adds tallies up. */
@@ -16,14 +26,15 @@ export function addTallies(tallies) {
     failed: sum(({ failed }) => failed),
     skipped: sum(({ skipped }) => skipped),
     notes: tallies.flatMap(({ notes }) => notes),
+    times: tallies.flatMap(({ times }) => times),
   };
 }
 
 /**
- * Counts a report of vitest's JSON reporter. A file that failed as a whole (it does not load, or a hook threw) counts
- * as a failure, and so does a run that failed for another reason; `exitCode` is vitest's.
+ * Counts a report of the form of vitest's JSON reporter. A file that failed as a whole (it does not load, or a hook
+ * threw) counts as a failure, and so does a run that failed for another reason; `exitCode` is that of the suite `name`.
  */
-export function tallyVitest(report, exitCode) {
+export function tallyReport(name, report, exitCode) {
   const failures = report.testResults.flatMap((file) => {
     const failed = file.assertionResults.filter(({ status }) => status === 'failed');
     if (failed.length === 0 && file.status === 'failed')
@@ -33,25 +44,23 @@ export function tallyVitest(report, exitCode) {
   const results = report.testResults.flatMap((file) => file.assertionResults);
   const skipped = results.filter(({ status }) => status !== 'passed' && status !== 'failed');
   if (exitCode !== 0 && failures.length === 0)
-    failures.push(`failed: vitest ended with ${exitCode}, see above`);
+    failures.push(`failed: the ${name} tests ended with ${exitCode}, see above`);
   return {
     passed: results.filter(({ status }) => status === 'passed').length,
     failed: failures.length,
     skipped: skipped.length,
     notes: [...failures, ...skipped.map(({ fullName }) => `skipped: ${fullName}`)],
+    times: results.map(({ fullName, duration }) => ({
+      name: `${name}: ${fullName}`,
+      seconds: (duration ?? 0) / 1000,
+    })),
   };
 }
 
-/** Counts what Python's unittest says at its end. */
-export function tallyUnittest(output, exitCode) {
-  const run = Number(/^Ran (\d+) tests?/m.exec(output)?.[1] ?? 0);
-  const count = (name) =>
-    Number(new RegExp(`\\b${name}=(\\d+)`).exec(/^(?:OK|FAILED) \(.*\)$/m.exec(output)?.[0] ?? '')?.[1] ?? 0);
-  const skipped = count('skipped');
-  const bad = count('failures') + count('errors') + count('unexpected successes');
-  const failed = Math.max(bad, exitCode === 0 && run > 0 ? 0 : 1);
-  const notes = failed === 0 ? [] : ['failed: Python tests of the installer, see above'];
-  return { passed: Math.max(0, run - skipped - bad), failed, skipped, notes };
+/** The slowest tests of a tally, a line each, the slowest first. */
+export function slowestLines({ times }) {
+  const slowest = times.toSorted((a, b) => b.seconds - a.seconds).slice(0, SLOWEST);
+  return slowest.map(({ name, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${name}`);
 }
 
 /** The line that a run of tests closes with. */

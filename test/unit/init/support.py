@@ -5,10 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
+import time
 import unittest
+import unittest.mock
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 #: What the scripts of a release are written for, as argument lists.
 SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"], ["ksh93"])
@@ -43,8 +49,23 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+@contextmanager
+def waiting(act: Callable[[], None], *modules: ModuleType) -> Iterator[None]:
+    """Whenever one of the modules would sleep, `act` is called instead: what it waits for happens while it waits."""
+    clock = SimpleNamespace(**{**vars(time), "sleep": lambda _seconds: act()})
+    with ExitStack() as patched:
+        for module in modules:
+            patched.enter_context(unittest.mock.patch.object(module, "time", clock))
+        yield
+
+
 class DirectoryTest(unittest.TestCase):
     """A test with a directory of its own."""
+
+    def need(self, program: str) -> None:
+        """Skips the test, or the part of it that this is called in, where the program is not installed."""
+        if shutil.which(program) is None:
+            self.skipTest(f"{program} is not installed")
 
     def setUp(self) -> None:
         temporary = tempfile.TemporaryDirectory(prefix="ksb é ")

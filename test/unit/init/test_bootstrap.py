@@ -29,10 +29,6 @@ LISTING_TOOLS = ("sha256sum", "find", "cut", "sed", "sort", "readlink", "sh")
 UNCHECKED = ("stop", "status", "show-config", "maintain", "--help")
 
 
-def openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
-
 class BootstrapTest(support.DirectoryTest):
     def setUp(self) -> None:
         super().setUp()
@@ -53,11 +49,14 @@ class BootstrapTest(support.DirectoryTest):
         digests = {name: hashlib.sha256((self.release / name).read_bytes()).hexdigest() for name in names}
         (self.release / "SHA256SUMS").write_text("".join(f"{digests[name]}  {name}\n" for name in names))
 
+    def openssl(self, *arguments: str) -> None:
+        self.need("openssl")
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
     def bootstrap(
         self, shell: Sequence[str], *arguments: str, script: str = "", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        if shutil.which(shell[0]) is None:
-            self.skipTest(f"{shell[0]} is not installed")
+        self.need(shell[0])
         return subprocess.run(
             [*shell, script or self.script, *arguments],
             cwd=self.directory,
@@ -212,10 +211,10 @@ class BootstrapTest(support.DirectoryTest):
         (self.release / "instance" / "anything").write_text("x")
         self.seal("manifest.json")
         key, public = str(self.directory / "a key"), str(self.directory / "a key.pub")
-        openssl("ecparam", "-genkey", "-noout", "-name", curve, "-out", key)
-        openssl("pkey", "-in", key, "-pubout", "-out", public)
+        self.openssl("ecparam", "-genkey", "-noout", "-name", curve, "-out", key)
+        self.openssl("pkey", "-in", key, "-pubout", "-out", public)
         sums = str(self.release / "SHA256SUMS")
-        openssl("dgst", f"-{digest}", "-sign", key, "-out", f"{sums}.sig", sums)
+        self.openssl("dgst", f"-{digest}", "-sign", key, "-out", f"{sums}.sig", sums)
         return public
 
     def test_a_signed_release_runs_and_the_installer_never_sees_the_option(self) -> None:
@@ -233,7 +232,7 @@ class BootstrapTest(support.DirectoryTest):
         public = self.sign("secp384r1", "sha384")
         certificate = str(self.directory / "a certificate")
         request = ["-x509", "-new", "-key", public.removesuffix(".pub"), "-subj", "/CN=releases", "-days", "2"]
-        openssl("req", *request, "-out", certificate)
+        self.openssl("req", *request, "-out", certificate)
 
         def check(result: subprocess.CompletedProcess[str]) -> None:
             self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -263,8 +262,8 @@ class BootstrapTest(support.DirectoryTest):
         self.refused(4, "not signed with this key", "install", "--require-signature", public)
         (self.release / "SHA256SUMS.sig").write_bytes(signature)
         other = str(self.directory / "other")
-        openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", other)
-        openssl("pkey", "-in", other, "-pubout", "-out", f"{other}.pub")
+        self.openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", other)
+        self.openssl("pkey", "-in", other, "-pubout", "-out", f"{other}.pub")
         self.refused(4, "not signed with this key", "install", "--require-signature", f"{other}.pub")
         (self.release / "data").write_text("other")
         self.refused(4, "data", "install", "--require-signature", public)
@@ -396,6 +395,7 @@ class BootstrapTest(support.DirectoryTest):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_an_ordinary_user_may_run_what_another_owns(self) -> None:
+        self.need("dash")
         python = self.release / "bin" / "python3"
         python.write_text("#!/bin/sh\n")
         self.seal()
@@ -445,6 +445,7 @@ class BootstrapTest(support.DirectoryTest):
         self.refused(4, "not signed with this key", "install", "--require-signature", public)
 
     def test_a_certificate_stands_for_its_key_while_it_is_valid(self) -> None:
+        self.need("faketime")
         key = self.sign().removesuffix(".pub")
         certificate = str(self.directory / "a certificate")
 
@@ -461,7 +462,7 @@ class BootstrapTest(support.DirectoryTest):
             certify(key, at)
             self.refused(4, "not valid now", "install", "--require-signature", certificate)
         other = str(self.directory / "other")
-        openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", other)
+        self.openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", other)
         certify(other, "now")
         self.refused(4, "not signed with this key", "install", "--require-signature", certificate)
 
@@ -470,7 +471,8 @@ class BootstrapTest(support.DirectoryTest):
         directory = self.directory / "tools"
         directory.mkdir()
         for tool in tools:
-            (directory / tool).symlink_to(shutil.which(tool) or self.fail(f"{tool} is missing"))
+            self.need(tool)
+            (directory / tool).symlink_to(shutil.which(tool) or "")
         script = Path(self.script)
         system = "PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}"
         self.assertIn(system, script.read_text())
@@ -513,24 +515,25 @@ class BootstrapTest(support.DirectoryTest):
     def test_a_missing_tool_is_named(self) -> None:
         tools = self.directory / "tools"
         tools.mkdir()
-        dash = shutil.which("dash")
-        if dash is None:
-            self.skipTest("dash is not installed")
+        self.need("dash")
         # The script puts the system's directories first; a copy that does not stands for a host without the tool.
         script = Path(self.script)
         script.write_text(
             script.read_text().replace("PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}", "PATH=/nonexistent")
         )
-        result = subprocess.run([dash, self.script, "install"], capture_output=True, text=True)
+        result = subprocess.run([shutil.which("dash") or "", self.script, "install"], capture_output=True, text=True)
         self.assertEqual(result.returncode, 3)
         self.assertIn("sha256sum is missing", result.stderr)
 
     def test_the_script_is_clean(self) -> None:
         for shell in support.SHELLS:
-            if shutil.which(shell[0]) is not None:
-                subprocess.run([*shell, "-n", str(support.INIT / "bootstrap.sh")], check=True)
-        if shutil.which("shellcheck") is None:
-            self.skipTest("shellcheck is not installed")
+            with self.subTest(shell=shell[0]):
+                self.need(shell[0])
+                # What it says of a script that it can read is advice on speed.
+                argv = [*shell, "-n", str(support.INIT / "bootstrap.sh")]
+                result = subprocess.run(argv, capture_output=True, text=True)
+                self.assertEqual(result.returncode, 0, result.stderr)
+        self.need("shellcheck")
         subprocess.run(["shellcheck", "-s", "sh", str(support.INIT / "bootstrap.sh")], check=True)
 
 

@@ -113,6 +113,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         script = f'. "$0" && for name in {names}; do eval "printf \'%s|\' \\"\\${{$name-unset}}\\""; done'
         for shell in support.SHELLS:
             with self.subTest(shell=" ".join(shell)):
+                self.need(shell[0])
                 environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "OS_CLOUD": "another"}
                 argv = [*shell, "-c", script, str(openrc)]
                 result = subprocess.run(argv, env=environment, capture_output=True, text=True)
@@ -129,6 +130,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         for shell in support.SHELLS:
             for text in texts:
                 with self.subTest(shell=" ".join(shell), text=text):
+                    self.need(shell[0])
                     result = subprocess.run([*shell, "-n"], input=text, capture_output=True, text=True)
                     self.assertEqual((result.returncode, result.stdout), (0, ""), result.stderr)
 

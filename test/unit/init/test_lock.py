@@ -6,9 +6,9 @@ import pwd
 import signal
 import subprocess
 import sys
-import threading
 import unittest
 import unittest.mock
+from contextlib import AbstractContextManager
 
 import support
 from installer.errors import Exit, Failure
@@ -64,6 +64,10 @@ class LockTest(support.DirectoryTest):
             os.kill(holder.pid, signal.SIGKILL)
         holder.communicate()
 
+    def ends_while_waited_for(self, holder: subprocess.Popen[str]) -> AbstractContextManager[object]:
+        """The holder of a lock ends when somebody begins to wait for it."""
+        return support.waiting(lambda: self.release(holder), lock)
+
     def setUp(self) -> None:
         super().setUp()
         self.path = str(self.directory / "lock")
@@ -77,17 +81,8 @@ class LockTest(support.DirectoryTest):
 
     def test_a_patient_one_waits_for_an_owner_that_ends(self) -> None:
         holder = self.hold()
-        ends = threading.Event()
-
-        def end() -> None:
-            ends.set()
-            self.release(holder)
-
-        timer = threading.Timer(0.3, end)
-        timer.start()
-        self.addCleanup(timer.join)
-        with lock.exclusive(self.path, patience=30):
-            self.assertTrue(ends.is_set())
+        with self.ends_while_waited_for(holder), lock.exclusive(self.path, patience=30):
+            self.assertIsNotNone(holder.poll())
 
     def test_a_dead_owners_lock_is_taken(self) -> None:
         holder = self.hold()
@@ -185,11 +180,10 @@ class LockTest(support.DirectoryTest):
         with open(own, "w", encoding="utf-8"):
             os.chown(own, NOBODY.pw_uid, NOBODY.pw_gid)
         holder = self.usurp(own)
-        timer = threading.Timer(0.3, self.release, [holder])
-        timer.start()
-        self.addCleanup(timer.join)
-        with unittest.mock.patch.object(lock, "COURTESY", 30), lock.exclusive(self.path):
+        with self.ends_while_waited_for(holder), lock.exclusive(self.path):
             self.assertIsNotNone(holder.poll())
+            with open(own, "rb") as file, self.assertRaises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         self.openssl("req", "-x509", *key, *facts, "-out", f"{name}.pem")
 
     def openssl(self, *argv: str) -> None:
+        self.need("openssl")
         subprocess.run(["openssl", *argv], cwd=self.directory, check=True, capture_output=True)
 
     def path(self, name: str) -> Path:

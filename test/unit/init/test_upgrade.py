@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
@@ -101,19 +100,24 @@ class UpgradeTest(test_install.InstallTest):
     def serves(self, release: Path) -> bool:
         return len(find_processes(str(release / "instance" / "run"), {DAEMON})) == 1
 
-    def hold_lock(self, seconds: float) -> None:
-        """Works on the old instance, as long as that, while this thread goes on."""
-        holds = threading.Event()
+    def hold_lock(self) -> Callable[[], None]:
+        """Works on the old instance, while this thread goes on; returns what ends that."""
+        holds, over = threading.Event(), threading.Event()
 
         def hold() -> None:
             with lock.exclusive(str(self.old / "instance" / "lock")):
                 holds.set()
-                time.sleep(seconds)
+                over.wait()
+
+        def end() -> None:
+            over.set()
+            thread.join()
 
         thread = threading.Thread(target=hold)
         thread.start()
-        self.addCleanup(thread.join)
-        self.assertTrue(holds.wait(10))
+        self.addCleanup(end)
+        self.assertTrue(holds.wait(60))
+        return end
 
     def test_there_and_back(self) -> None:
         self.upgrade()
@@ -168,18 +172,27 @@ class UpgradeTest(test_install.InstallTest):
         )
 
     def test_a_moment_of_somebody_elses_work_is_waited_for(self) -> None:
-        self.before["stop"] = lambda: self.hold_lock(0.3)
-        self.after["stop"] = lambda: self.hold_lock(0.3)
-        self.upgrade()
+        ends: list[Callable[[], None]] = []
+        waits = []
+
+        def end() -> None:
+            waits.append(len(ends))
+            ends[-1]()
+
+        self.before["stop"] = self.after["stop"] = lambda: ends.append(self.hold_lock())
+        with mock.patch.object(lock, "PATIENCE", 60), support.waiting(end, lock, upgrade):
+            self.upgrade()
+        self.assertEqual(waits, [1, 2])
         self.assertTrue(self.serves(self.new))
 
     def test_somebody_elses_work_is_left_to_them(self) -> None:
         for at in (self.before, self.after):
-            at["stop"] = lambda: self.hold_lock(2)
+            ends: list[Callable[[], None]] = []
+            at["stop"] = lambda ends=ends: ends.append(self.hold_lock())
             self.assertIn("another bootstrap is working on this instance", self.refused(Exit.LOCKED))
             self.assertEqual(set(self.commands), {"stop"})
             self.assertEqual(self.serves(self.old), at is self.before)
-            time.sleep(2)
+            ends[0]()
         self.upgrade()
         self.assertTrue(self.serves(self.new))
 
