@@ -128,7 +128,7 @@ async function unpackSources(build: ComponentBuild, directories: WorkDirectories
         link,
         `is a symbolic link where ${source.into} is to be unpacked`,
       );
-    const name = `${build.component.name}: ${source.packings.map(({ file }) => file).join(' or ')}`;
+    const name = `${build.component.name}: ${source.archives.map(({ file }) => file).join(' or ')}`;
     await unpackArchive(archive, destination, { name, strip: source.strip, signal: build.signal });
   }
 }

@@ -13,7 +13,7 @@ export function toolchainKey(toolchain: Toolchain, buildArch: string): Sha256 {
   return digestOf({
     version: toolchain.version,
     files: toolchain.files.map(({ file, sha256: digest }) => [file, digest]),
-    packings: source?.packings.map((packing) => packing.sha256) ?? [],
+    packings: source?.archives.map((archive) => archive.sha256) ?? [],
   });
 }
 
@@ -40,10 +40,10 @@ export function buildKey(facts: {
     version: component.version,
     steps: component.steps,
     environment: component.environment,
-    sources: component.sources.map(({ into, strip, packings }) => ({
+    sources: component.sources.map(({ into, strip, archives }) => ({
       into,
       strip,
-      packings: packings.map((packing) => packing.sha256),
+      packings: archives.map((archive) => archive.sha256),
     })),
     patches: component.patches.map(({ into, sha256: digest }) => ({ into, digest })),
     files: component.files.map(({ file, sha256: digest }) => ({ file, digest })),

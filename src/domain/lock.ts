@@ -17,7 +17,7 @@ export interface LockedWheel extends WheelFile {
   readonly requires: readonly string[];
 }
 
-/** A packing of a component's source as locked. */
+/** An archive of a component's source as locked. */
 export interface LockedSource {
   /** Name of the component, or of the toolchain. */
   readonly component: string;

@@ -56,7 +56,7 @@ export interface ManifestComponent {
   readonly purl: string;
   /** What it was built with and needs, sorted. */
   readonly requires: readonly Part[];
-  /** Digests of every packing that may be built from, in the recipe's order; all hold the same code. */
+  /** Digests of every archive that may be built from, in the recipe's order; all hold the same code. */
   readonly sources: readonly { readonly file: string; readonly sha256: Sha256 }[];
   /** Digest of the recipe file. */
   readonly recipe: Sha256;

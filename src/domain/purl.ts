@@ -8,12 +8,12 @@ export function pythonPurl(name: string, version: string): string {
 
 /** Package URL of a component: that of the Python index if it comes from there, else one by name and digest of its source. */
 export function componentPurl({ name, version, sources }: Component): string {
-  const packings = sources.flatMap((source) => source.packings);
-  const [project] = packings.flatMap(({ locations }) =>
-    locations.flatMap((location) => (location.kind === 'python' ? [location.project] : [])),
+  const archives = sources.flatMap((source) => source.archives);
+  const [project] = archives.flatMap(({ urls }) =>
+    urls.flatMap((url) => (url.kind === 'python' ? [url.project] : [])),
   );
   if (project !== undefined) return pythonPurl(project, version);
-  return `pkg:generic/${encode(name)}@${encode(version)}${checksum(packings[0]?.sha256)}`;
+  return `pkg:generic/${encode(name)}@${encode(version)}${checksum(archives[0]?.sha256)}`;
 }
 
 /** What a package URL names; `name` has the namespace with it where that is a part of what people call it, as in Go's. */

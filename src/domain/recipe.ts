@@ -2,24 +2,24 @@ import type { Statement } from './advisories/vex.ts';
 import type { Sha256 } from './digest.ts';
 import type { Architecture } from './platform.ts';
 
-/** One place where a file may be fetched. Locations name upstream projects and indexes, never a host's mirror. */
-export type Location =
-  | { readonly kind: 'https'; readonly url: string }
+/** One place where a file may be fetched. URLs name upstream projects and indexes, never a host's mirror. */
+export type ArchiveUrl =
+  | { readonly kind: 'https'; readonly href: string }
   /** A path below a Debian mirror's `pool/main/`, for example `z/zlib/zlib_1.3.orig.tar.gz`. */
   | { readonly kind: 'debian'; readonly path: string }
   /** A file that the Python index lists for a project. */
   | { readonly kind: 'python'; readonly project: string; readonly file: string };
 
-/** One packing of a source: exact bytes, and where they may be fetched. */
-export interface Packing {
+/** One archive of a source: exact bytes, and where they may be fetched. */
+export interface Archive {
   readonly sha256: Sha256;
   /** File name it is known by, also in mirror directories. */
   readonly file: string;
-  readonly locations: readonly Location[];
+  readonly urls: readonly ArchiveUrl[];
 }
 
 /**
- * One release of upstream code. Its packings hold the same code in different archives (upstream's own, Debian's
+ * One release of upstream code. Its archives hold the same code in different bytes (upstream's own, Debian's
  * repacked one); any of them will do, and they are tried in order.
  */
 export interface Source {
@@ -27,7 +27,7 @@ export interface Source {
   readonly into: string;
   /** Leading path components that are stripped when it is unpacked; an archive's own top directory is one. */
   readonly strip: number;
-  readonly packings: readonly Packing[];
+  readonly archives: readonly Archive[];
 }
 
 /** What a step runs: one program, or a POSIX shell script under `set -eu`. Both may contain `${…}` variables. */

@@ -57,7 +57,7 @@ async function fetchDistinct(
 }
 
 function keyOf(source: Source): string {
-  return source.packings.map(({ sha256 }) => sha256).join(' ');
+  return source.archives.map(({ sha256 }) => sha256).join(' ');
 }
 
 function isFetchFailure(error: unknown): error is KsbundleError {

@@ -3,33 +3,33 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { digestMismatch } from '../domain/mismatch.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
-import type { Location, Packing, Source } from '../domain/recipe.ts';
+import type { Archive, ArchiveUrl, Source } from '../domain/recipe.ts';
 import { redactUrl } from '../domain/url.ts';
 import type { FetchContext } from './context.ts';
 import { mirrorNames, type Mirror } from './mirrors.ts';
 import { readPage, type Reach } from './read-page.ts';
 
-/** A place where a packing may be, or why one named in the recipe is out of the question. */
+/** A place where a archive may be, or why one named in the recipe is out of the question. */
 export type Candidate =
   | {
       readonly kind: 'file';
-      readonly packing: Packing;
+      readonly archive: Archive;
       readonly path: string;
       /** Set where other bytes under that name are no fault, only not what we look for. */
       readonly lenient?: true;
     }
-  | { readonly kind: 'url'; readonly packing: Packing; readonly url: string }
+  | { readonly kind: 'url'; readonly archive: Archive; readonly url: string }
   | { readonly kind: 'none'; readonly where: string; readonly why: string };
 
-/** All places of a source in the order to try them: the mirrors, then the locations packing by packing. */
+/** All places of a source in the order to try them: the mirrors, then their URLs archive by archive. */
 export async function* candidatesOf(source: Source, context: FetchContext): AsyncIterable<Candidate> {
   for (const mirror of context.mirrors) yield* inMirror(mirror, source, context);
-  for (const packing of source.packings) {
-    for (const location of packing.locations) {
+  for (const archive of source.archives) {
+    for (const url of archive.urls) {
       if (context.network === undefined) {
-        yield { kind: 'none', where: describeLocation(location), why: 'not tried offline' };
+        yield { kind: 'none', where: formatArchiveUrl(url), why: 'not tried offline' };
       } else {
-        yield* atLocation(location, packing, { network: context.network, signal: context.signal });
+        yield* atUrl(url, archive, { network: context.network, signal: context.signal });
       }
     }
   }
@@ -42,42 +42,42 @@ async function* inMirror(mirror: Mirror, source: Source, context: FetchContext):
       yield { kind: 'none', where: redactUrl(mirror.url), why: 'not tried offline' };
       return;
     }
-    for (const [name, packing] of names)
-      yield { kind: 'url', packing, url: mirror.url + encodeURIComponent(name) };
+    for (const [name, archive] of names)
+      yield { kind: 'url', archive, url: mirror.url + encodeURIComponent(name) };
     return;
   }
   const listed = new Set(await readdir(mirror.path));
   const present = [...names].filter(([name]) => listed.has(name));
-  for (const [name, packing] of present) yield { kind: 'file', packing, path: path.join(mirror.path, name) };
+  for (const [name, archive] of present) yield { kind: 'file', archive, path: path.join(mirror.path, name) };
   if (present.length === 0)
     yield { kind: 'none', where: mirror.path, why: `holds none of ${[...names.keys()].join(', ')}` };
 }
 
-async function* atLocation(location: Location, packing: Packing, reach: Reach): AsyncIterable<Candidate> {
-  const none = (why: string): Candidate => ({ kind: 'none', where: describeLocation(location), why });
-  switch (location.kind) {
+async function* atUrl(url: ArchiveUrl, archive: Archive, reach: Reach): AsyncIterable<Candidate> {
+  const none = (why: string): Candidate => ({ kind: 'none', where: formatArchiveUrl(url), why });
+  switch (url.kind) {
     case 'https':
-      yield { kind: 'url', packing, url: location.url };
+      yield { kind: 'url', archive, url: url.href };
       return;
     case 'debian': {
       const bases = await reach.network.debianMirrors();
       if (bases.length === 0) yield none('this host has no Debian mirror in /etc/apt');
-      const pool = location.path.split('/').map(encodeURIComponent).join('/');
-      for (const base of bases) yield { kind: 'url', packing, url: `${base}/pool/main/${pool}` };
+      const pool = url.path.split('/').map(encodeURIComponent).join('/');
+      for (const base of bases) yield { kind: 'url', archive, url: `${base}/pool/main/${pool}` };
       return;
     }
     case 'python': {
       const { indexes, findLinks } = await reach.network.pythonIndexes();
       for (const place of findLinks) {
         yield* isDirectory(place)
-          ? [inDirectory(place, location.file, packing)]
-          : onPage(place, { location, packing, reach });
+          ? [inDirectory(place, url.file, archive)]
+          : onPage(place, { url, archive, reach });
       }
       if (indexes.length === 0) {
         yield none('no Python index is configured for pip or uv; name one with KSBUNDLE_PYTHON_INDEX');
       }
       for (const index of indexes) {
-        yield* onPage(`${index}/${normalizeDistribution(location.project)}/`, { location, packing, reach });
+        yield* onPage(`${index}/${normalizeDistribution(url.project)}/`, { url, archive, reach });
       }
     }
   }
@@ -87,49 +87,49 @@ function isDirectory(place: string): boolean {
   return !/^https?:\/\//i.test(place);
 }
 
-function inDirectory(place: string, file: string, packing: Packing): Candidate {
+function inDirectory(place: string, file: string, archive: Archive): Candidate {
   const directory = place.startsWith('file:') ? fileURLToPath(place) : place;
-  return { kind: 'file', packing, path: path.resolve(directory, file), lenient: true };
+  return { kind: 'file', archive, path: path.resolve(directory, file), lenient: true };
 }
 
 interface Wanted {
-  readonly location: Extract<Location, { kind: 'python' }>;
-  readonly packing: Packing;
+  readonly url: Extract<ArchiveUrl, { kind: 'python' }>;
+  readonly archive: Archive;
   readonly reach: Reach;
 }
 
 /** Looks the file up on a page of an index. Throws `KSB_DIGEST_MISMATCH` if the page gives it another digest. */
-async function* onPage(page: string, { location, packing, reach }: Wanted): AsyncIterable<Candidate> {
+async function* onPage(page: string, { url, archive, reach }: Wanted): AsyncIterable<Candidate> {
   const where = redactUrl(page);
   const files = await readPage(page, reach);
   if ('why' in files) {
     yield { kind: 'none', where, why: files.why };
     return;
   }
-  const listed = files.find(({ file }) => file === location.file);
+  const listed = files.find(({ file }) => file === url.file);
   if (listed === undefined) {
-    yield { kind: 'none', where, why: `it does not list ${location.file}` };
+    yield { kind: 'none', where, why: `it does not list ${url.file}` };
     return;
   }
-  if (listed.sha256 !== undefined && listed.sha256 !== packing.sha256) {
+  if (listed.sha256 !== undefined && listed.sha256 !== archive.sha256) {
     throw digestMismatch({
-      what: location.file,
+      what: url.file,
       from: where,
-      expected: [packing.sha256],
+      expected: [archive.sha256],
       actual: listed.sha256,
     });
   }
-  yield { kind: 'url', packing, url: listed.url };
+  yield { kind: 'url', archive, url: listed.url };
 }
 
-/** The location in a recipe's own form. */
-function describeLocation(location: Location): string {
-  switch (location.kind) {
+/** The URL in a recipe's own form. */
+function formatArchiveUrl(url: ArchiveUrl): string {
+  switch (url.kind) {
     case 'https':
-      return location.url;
+      return url.href;
     case 'debian':
-      return `debian:${location.path}`;
+      return `debian:${url.path}`;
     case 'python':
-      return `python:${location.project}/${location.file}`;
+      return `python:${url.project}/${url.file}`;
   }
 }

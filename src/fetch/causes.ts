@@ -20,7 +20,7 @@ const REMEDIES: readonly { readonly why: RegExp; readonly hint: string }[] = [
   },
   {
     why: /not there \(status|does not list|answered with status/u,
-    hint: 'upstream may have moved or removed the file: look for another location, or build from a mirror that has it (`--mirror DIR`)',
+    hint: 'upstream may have moved or removed the file: look for another URL, or build from a mirror that has it (`--mirror DIR`)',
   },
 ];
 

@@ -16,7 +16,7 @@ export interface Network {
 /** Everything that fetching depends on. */
 export interface FetchContext {
   readonly store: Pick<ContentStore, 'temporary' | 'pathOf' | 'findVerified' | 'adopt'>;
-  /** Places that are asked before all locations. */
+  /** Places that are asked before all URLs of recipes. */
   readonly mirrors: readonly Mirror[];
   /** Undefined if no socket may be opened. */
   readonly network: Network | undefined;

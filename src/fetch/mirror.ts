@@ -27,7 +27,7 @@ export interface MirroredFile {
 }
 
 /**
- * Fetches one packing of each source and copies it into `directory`, so that a machine without a network can build
+ * Fetches one archive of each source and copies it into `directory`, so that a machine without a network can build
  * from there. Returns what the mirror holds of it, sorted by name. What else lies there stays; a file of the same name
  * with other bytes too, then ours has its digest in front. `SHA256SUMS` serves `sha256sum -c`.
  */

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import type { Location, Packing, Source } from '../domain/recipe.ts';
+import type { Archive, ArchiveUrl, Source } from '../domain/recipe.ts';
 import { redactUrl } from '../domain/url.ts';
 
 /** A place that holds files by name. */
@@ -41,33 +41,33 @@ function invalidMirror(text: string, why: string): KsbundleError {
 }
 
 /** Name in a mirror where the plain file name is taken by other bytes. */
-export function prefixedName(packing: Pick<Packing, 'sha256' | 'file'>): string {
-  return `${packing.sha256.slice(0, 12)}-${packing.file}`;
+export function prefixedName(archive: Pick<Archive, 'sha256' | 'file'>): string {
+  return `${archive.sha256.slice(0, 12)}-${archive.file}`;
 }
 
 /**
- * The names that a mirror may hold a source by: for each packing the unmistakable one, its own, and those at its
- * locations. The packing is the one that a name leads to first.
+ * The names that a mirror may hold a source by: for each archive the unmistakable one, its own, and those at its
+ * URLs. The archive is the one that a name leads to first.
  */
-export function mirrorNames(source: Source): ReadonlyMap<string, Packing> {
-  const names = new Map<string, Packing>();
-  for (const packing of source.packings) {
-    for (const name of [prefixedName(packing), packing.file, ...packing.locations.map(lastSegment)]) {
+export function mirrorNames(source: Source): ReadonlyMap<string, Archive> {
+  const names = new Map<string, Archive>();
+  for (const archive of source.archives) {
+    for (const name of [prefixedName(archive), archive.file, ...archive.urls.map(lastSegment)]) {
       if (!['', '.', '..'].includes(name) && !name.includes('/') && !names.has(name))
-        names.set(name, packing);
+        names.set(name, archive);
     }
   }
   return names;
 }
 
-function lastSegment(location: Location): string {
-  switch (location.kind) {
+function lastSegment(url: ArchiveUrl): string {
+  switch (url.kind) {
     case 'https':
-      return path.posix.basename(new URL(location.url).pathname);
+      return path.posix.basename(new URL(url.href).pathname);
     case 'debian':
-      return path.posix.basename(location.path);
+      return path.posix.basename(url.path);
     case 'python':
-      return location.file;
+      return url.file;
   }
 }
 

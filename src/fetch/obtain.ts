@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
 import { isErrnoException, KsbundleError } from '../domain/errors.ts';
 import { digestMismatch } from '../domain/mismatch.ts';
-import type { Packing, Source } from '../domain/recipe.ts';
+import type { Archive, Source } from '../domain/recipe.ts';
 import type { StoredContent } from '../domain/store.ts';
 import { redactUrl } from '../domain/url.ts';
 import { explainDiskFull } from '../io/disk.ts';
@@ -16,7 +16,7 @@ import type { FetchContext } from './context.ts';
 
 /** What a candidate gave: the content, or why there is none. */
 export type Obtained =
-  | { readonly content: StoredContent; readonly packing: Packing }
+  | { readonly content: StoredContent; readonly archive: Archive }
   | { readonly where: string; readonly why: string };
 
 export interface Obtaining {
@@ -27,7 +27,7 @@ export interface Obtaining {
 }
 
 /**
- * Brings a candidate's bytes into the store. Bytes of any packing of the source are right, since a name may stand for
+ * Brings a candidate's bytes into the store. Bytes of any archive of the source are right, since a name may stand for
  * either; any others are refused with `KSB_DIGEST_MISMATCH`.
  */
 export async function obtain(candidate: Candidate, obtaining: Obtaining): Promise<Obtained> {
@@ -50,8 +50,8 @@ async function copyIn(
   const file = path.join(context.store.temporary, `${randomUUID()}.tmp`);
   try {
     const actual = await writeHashed(file, createReadStream(candidate.path, { highWaterMark: 1 << 20 }));
-    const packing = packingOf(source, actual);
-    if (packing !== undefined) return { content: await context.store.adopt(file, actual), packing };
+    const archive = archiveOf(source, actual);
+    if (archive !== undefined) return { content: await context.store.adopt(file, actual), archive };
     if (candidate.lenient === true)
       return { where: candidate.path, why: `holds other bytes (sha256:${actual})` };
     throw wrongBytes(candidate.path, { source, actual });
@@ -74,15 +74,15 @@ async function whyUnreadable(file: string): Promise<string | undefined> {
 
 /** Under a lock, since two processes must not write one partial file; the second finds the content in the store. */
 async function downloadIn(
-  { url, packing }: Extract<Candidate, { kind: 'url' }>,
+  { url, archive }: Extract<Candidate, { kind: 'url' }>,
   obtaining: Obtaining,
 ): Promise<Obtained> {
   const { store, signal, network } = obtaining.context;
   if (network === undefined) throw new TypeError('download without a network');
-  const partial = path.join(store.temporary, `${packing.sha256}.part`);
+  const partial = path.join(store.temporary, `${archive.sha256}.part`);
   const download = async (): Promise<Obtained> => {
-    const content = await store.findVerified(packing.sha256);
-    if (content !== undefined) return { content, packing };
+    const content = await store.findVerified(archive.sha256);
+    if (content !== undefined) return { content, archive };
     const { onProgress, onRetry } = obtaining;
     const { sha256, resumed } = await network.http.download(url, {
       file: partial,
@@ -90,8 +90,8 @@ async function downloadIn(
       onProgress,
       onRetry,
     });
-    const actual = packingOf(obtaining.source, sha256);
-    if (actual !== undefined) return { content: await store.adopt(partial, sha256), packing: actual };
+    const actual = archiveOf(obtaining.source, sha256);
+    if (actual !== undefined) return { content: await store.adopt(partial, sha256), archive: actual };
     await rm(partial, { force: true });
     // What an interrupted run left on the disk may itself be damaged: only a whole download convicts the server.
     if (resumed) return download();
@@ -105,8 +105,8 @@ async function downloadIn(
   }
 }
 
-function packingOf(source: Source, digest: Sha256): Packing | undefined {
-  return source.packings.find(({ sha256 }) => sha256 === digest);
+function archiveOf(source: Source, digest: Sha256): Archive | undefined {
+  return source.archives.find(({ sha256 }) => sha256 === digest);
 }
 
 function wrongBytes(
@@ -116,7 +116,7 @@ function wrongBytes(
   return digestMismatch({
     what: path.posix.basename(from),
     from,
-    expected: source.packings.map(({ sha256 }) => sha256),
+    expected: source.archives.map(({ sha256 }) => sha256),
     actual,
     hint: 'it was changed after it was pinned, or it is another file of that name; if a mirror holds it, remove it there',
   });

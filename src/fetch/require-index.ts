@@ -13,7 +13,7 @@ export async function requirePythonIndex(sources: readonly Source[], context: Fe
   if (network === undefined || mirrors.some(({ kind }) => kind === 'url')) return;
   const waiting: Source[] = [];
   for (const source of sources.filter(isFromIndexAlone)) {
-    const there = await Promise.all(source.packings.map(({ sha256 }) => exists(store.pathOf(sha256))));
+    const there = await Promise.all(source.archives.map(({ sha256 }) => exists(store.pathOf(sha256))));
     if (!there.includes(true) && !(await isInMirrors(source, mirrors))) waiting.push(source);
   }
   if (waiting.length === 0) return;
@@ -29,6 +29,6 @@ export async function requirePythonIndex(sources: readonly Source[], context: Fe
   });
 }
 
-function isFromIndexAlone({ packings }: Source): boolean {
-  return packings.every(({ locations }) => locations.every(({ kind }) => kind === 'python'));
+function isFromIndexAlone({ archives }: Source): boolean {
+  return archives.every(({ urls }) => urls.every(({ kind }) => kind === 'python'));
 }

@@ -2,23 +2,23 @@ import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { asTask } from '../domain/events.ts';
 import type { WheelFile } from '../domain/lock.ts';
-import type { Packing, Source } from '../domain/recipe.ts';
+import type { Archive, Source } from '../domain/recipe.ts';
 import { redactUrl } from '../domain/url.ts';
 import { remedyFor } from './causes.ts';
 import { candidatesOf } from './candidates.ts';
 import type { FetchContext } from './context.ts';
 import { obtain, type Obtaining } from './obtain.ts';
 
-/** A packing that is in the store now. */
+/** An archive that is in the store now. */
 export interface FetchedFile {
   /** Absolute path in the store. */
   readonly path: string;
   readonly sha256: Sha256;
   /** Bytes. */
   readonly size: number;
-  /** File name the packing is known by; the path in the store has none. */
+  /** File name the archive is known by; the path in the store has none. */
   readonly file: string;
-  readonly packing: Packing;
+  readonly archive: Archive;
   /** Where it came from, without credentials; `store` if it was there. */
   readonly from: string;
 }
@@ -27,7 +27,7 @@ export interface FetchedFile {
 const REPORT_INTERVAL = 100;
 
 /**
- * Brings one packing of a source into the store, and verifies it there. Throws `KSB_FETCH_FAILED` with every place
+ * Brings one archive of a source into the store, and verifies it there. Throws `KSB_FETCH_FAILED` with every place
  * tried, `KSB_OFFLINE`, `KSB_DIGEST_MISMATCH` as soon as a place holds wrong bytes, `KSB_DISK_FULL`, or the signal's
  * reason.
  */
@@ -46,19 +46,19 @@ export async function fetchSource(source: Source, context: FetchContext): Promis
   });
 }
 
-/** A wheel as a source of one packing, which the Python index has. */
+/** A wheel as a source of one archive, which the Python index has. */
 export function wheelSource({ name, file, sha256 }: WheelFile): Source {
   return {
     into: '.',
     strip: 0,
-    packings: [{ sha256, file, locations: [{ kind: 'python', project: name, file }] }],
+    archives: [{ sha256, file, urls: [{ kind: 'python', project: name, file }] }],
   };
 }
 
 async function findStored(source: Source, { store }: FetchContext): Promise<FetchedFile | undefined> {
-  for (const packing of source.packings) {
-    const content = await store.findVerified(packing.sha256);
-    if (content !== undefined) return { ...content, file: packing.file, packing, from: 'store' };
+  for (const archive of source.archives) {
+    const content = await store.findVerified(archive.sha256);
+    if (content !== undefined) return { ...content, file: archive.file, archive, from: 'store' };
   }
   return undefined;
 }
@@ -70,10 +70,10 @@ async function fetchMissing(source: Source, context: FetchContext): Promise<Fetc
     context.signal?.throwIfAborted();
     const obtained = await obtain(candidate, obtaining);
     if ('content' in obtained) {
-      const { content, packing } = obtained;
+      const { content, archive } = obtained;
       const from =
         candidate.kind === 'file' ? candidate.path : candidate.kind === 'url' ? redactUrl(candidate.url) : '';
-      return { ...content, file: packing.file, packing, from };
+      return { ...content, file: archive.file, archive, from };
     }
     failures.set(obtained.where, obtained.why);
   }
@@ -115,5 +115,5 @@ function notFetched(file: string, { failures, offline }: Failures): KsbundleErro
 }
 
 function nameOf(source: Source): string {
-  return source.packings[0]?.file ?? 'a source without packings';
+  return source.archives[0]?.file ?? 'a source without archives';
 }

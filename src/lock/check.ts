@@ -57,8 +57,8 @@ function differInList(what: string, recipe: readonly string[], lock: readonly st
 function differInSources(recipe: readonly LockedSource[], lock: readonly LockedSource[]): string[] {
   const components = [...new Set([...recipe, ...lock].map(({ component }) => component))].toSorted();
   return components.flatMap((component) => {
-    const now = describePackings(recipe, component);
-    const then = describePackings(lock, component);
+    const now = describeArchives(recipe, component);
+    const then = describeArchives(lock, component);
     if (now === then) return [];
     const version = recipe.find((source) => source.component === component)?.version;
     if (version === undefined) return [`source ${component}: not in the recipes, lock has ${then}`];
@@ -66,7 +66,7 @@ function differInSources(recipe: readonly LockedSource[], lock: readonly LockedS
   });
 }
 
-function describePackings(sources: readonly LockedSource[], component: string): string {
+function describeArchives(sources: readonly LockedSource[], component: string): string {
   return sources
     .filter((source) => source.component === component)
     .map(({ version, file, sha256 }) => `${version} ${file} ${sha256}`)

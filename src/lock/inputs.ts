@@ -90,9 +90,9 @@ function lockedSources({ bundle, set }: LockSubject): LockedSource[] {
   );
   const components = names.flatMap((name) => {
     const component = set.components.get(name);
-    return component === undefined ? [] : packings(component, component.sources);
+    return component === undefined ? [] : archives(component, component.sources);
   });
-  return [...components, ...packings(set.toolchain, Object.values(set.toolchain.sources))].toSorted(
+  return [...components, ...archives(set.toolchain, Object.values(set.toolchain.sources))].toSorted(
     (a, b) =>
       compareBytes(a.component, b.component) ||
       compareBytes(a.file, b.file) ||
@@ -100,11 +100,11 @@ function lockedSources({ bundle, set }: LockSubject): LockedSource[] {
   );
 }
 
-function packings(
+function archives(
   of: { readonly name: string; readonly version: string },
   sources: readonly Source[],
 ): readonly LockedSource[] {
   return sources.flatMap((source) =>
-    source.packings.map(({ file, sha256 }) => ({ component: of.name, version: of.version, file, sha256 })),
+    source.archives.map(({ file, sha256 }) => ({ component: of.name, version: of.version, file, sha256 })),
   );
 }

@@ -12,7 +12,7 @@ export interface ContextOptions {
   readonly platform: Platform;
   readonly jobs: number;
   readonly offline: boolean;
-  /** Mirror directories or URLs, tried in order before all other locations. */
+  /** Mirror directories or URLs, tried in order before all others. */
   readonly mirrors: readonly string[];
   readonly cacheDirectory: string;
   /** Directory that tarballs are written to. */

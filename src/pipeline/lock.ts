@@ -119,8 +119,8 @@ export async function whyName(context: Context, bundle: string, name: string): P
 async function prepareUv(context: Context, set: RecipeSet): Promise<string> {
   const uv = set.tools.get('uv');
   const source = uv?.sources[buildArchitecture()];
-  const packing = source?.packings[0];
-  if (uv === undefined || source === undefined || packing === undefined) {
+  const archive = source?.archives[0];
+  if (uv === undefined || source === undefined || archive === undefined) {
     throw new KsbundleError({
       code: 'KSB_TOOL_RECIPE_MISSING',
       exitCode: ExitCode.usage,
@@ -128,12 +128,12 @@ async function prepareUv(context: Context, set: RecipeSet): Promise<string> {
       place: { file: context.recipesDirectory },
     });
   }
-  const directory = path.join(context.cacheDirectory, 'tools', packing.sha256);
+  const directory = path.join(context.cacheDirectory, 'tools', archive.sha256);
   const executable = path.join(directory, `uv-${uv.version}.data`, 'scripts', 'uv');
   await withLock(`${directory}.lock`, async () => {
     if (await exists(executable)) return;
     await unpackArchive((await fetchSource(source, context.fetch)).path, directory, {
-      name: packing.file,
+      name: archive.file,
       signal: context.signal,
     });
     await chmod(executable, 0o755);

@@ -7,20 +7,20 @@ import { buildArchitecture, type LockedSubject } from './sources.ts';
 
 /**
  * Everything that decides a release's bytes and is known by its digest: recipes and what stands beside them, lockfile, compiler,
- * sources, wheels. Of a source with several packings each is named: they hold the same code, and the store does not
+ * sources, wheels. Of a source with several archives each is named: they hold the same code, and the store does not
  * tell which one an artifact was built from.
  */
 export function materialsOf(subject: LockedSubject): readonly Material[] {
   const { set, lockfile, lockOrigin } = subject;
   const components = componentsOf(subject);
-  const compiler = set.toolchain.sources[buildArchitecture()]?.packings ?? [];
+  const compiler = set.toolchain.sources[buildArchitecture()]?.archives ?? [];
   return [
     ...recipeFiles(subject).map(({ file, sha256 }) => ({ name: `recipe:${file}`, sha256 })),
     { name: path.basename(lockOrigin.file), sha256: lockOrigin.sha256 },
     ...compiler.map(({ file, sha256 }) => ({ name: file, sha256 })),
     ...components.flatMap((component) =>
       component.sources
-        .flatMap(({ packings }) => packings)
+        .flatMap(({ archives }) => archives)
         .map(({ file, sha256 }) => ({ name: file, uri: componentPurl(component), sha256 })),
     ),
     ...lockfile.wheels.map(({ name, version, file, sha256 }) => ({

@@ -67,7 +67,7 @@ function describeComponent(component: Component): Omit<ManifestComponent, 'requi
     ...(cpe === undefined ? {} : { cpe }),
     ...(repository === undefined ? {} : { repository }),
     purl: componentPurl(component),
-    sources: sources.flatMap(({ packings }) => packings.map(({ file, sha256 }) => ({ file, sha256 }))),
+    sources: sources.flatMap(({ archives }) => archives.map(({ file, sha256 }) => ({ file, sha256 }))),
     recipe: origin.sha256,
   };
 }

@@ -103,12 +103,12 @@ function sorted(files: FetchResult['files']): FetchResult {
   };
 }
 
-/** The first packing of each source of which the store has none; its size is known only to who has it. */
+/** The first archive of each source of which the store has none; its size is known only to who has it. */
 async function missingFiles({ store }: Context, sources: readonly Source[]): Promise<FetchResult['files']> {
   const files = await Promise.all(
-    sources.map(async ({ packings }) => {
-      const found = await Promise.all(packings.map(({ sha256 }) => store.find(sha256)));
-      const [first] = packings;
+    sources.map(async ({ archives }) => {
+      const found = await Promise.all(archives.map(({ sha256 }) => store.find(sha256)));
+      const [first] = archives;
       return first === undefined || found.some((content) => content !== undefined)
         ? []
         : [{ file: first.file, sha256: first.sha256, size: 0 }];

@@ -6,7 +6,7 @@ import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
 import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyComponent, PartlyPrebuilt } from './partly.ts';
-import { FILE_NAME, locationFile, parseLocation } from './syntax.ts';
+import { FILE_NAME, urlFile, parseArchiveUrl } from './syntax.ts';
 
 /** What must agree within one component: steps, variables, names that stand once. */
 export function checkComponent(recipe: PartlyComponent): Fault[] {
@@ -103,29 +103,29 @@ function isList<T>(value: T | readonly (T | undefined)[]): value is readonly (T 
 }
 
 function checkSource(source: PartlySource, path: KeyPath): Fault[] {
-  const packings = source.packing ?? [];
-  const unnamed = packings.flatMap((packing, index): Fault[] => {
-    const first = packing?.locations?.[0];
-    const location = first === undefined ? undefined : parseLocation(first);
+  const archives = source.archive ?? [];
+  const unnamed = archives.flatMap((archive, index): Fault[] => {
+    const first = archive?.urls?.[0];
+    const url = first === undefined ? undefined : parseArchiveUrl(first);
     if (
-      packing === undefined ||
-      Object.hasOwn(packing, 'file') ||
-      location === undefined ||
-      FILE_NAME.test(locationFile(location))
+      archive === undefined ||
+      Object.hasOwn(archive, 'file') ||
+      url === undefined ||
+      FILE_NAME.test(urlFile(url))
     )
       return [];
     return [
       {
         code: 'bad-file-name',
-        message: `the end of the first location, ${quote(locationFile(location))}, is not fit for a file name`,
+        message: `the end of the first URL, ${quote(urlFile(url))}, is not fit for a file name`,
         hint: 'name it: file = "<name>-<version>.tar.gz"',
-        path: [...path, 'packing', index, 'locations', 0],
+        path: [...path, 'archive', index, 'urls', 0],
         at: 'value',
       },
     ];
   });
-  const digests = packings.map((packing) => packing?.sha256);
-  return [...unnamed, ...findDuplicates(digests, [...path, 'packing'], 'sha256')];
+  const digests = archives.map((archive) => archive?.sha256);
+  return [...unnamed, ...findDuplicates(digests, [...path, 'archive'], 'sha256')];
 }
 
 function checkSteps(recipe: PartlyComponent): Fault[] {

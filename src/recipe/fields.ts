@@ -15,7 +15,7 @@ import {
   isRequirement,
   isUrl,
   VERSION,
-  parseLocation,
+  parseArchiveUrl,
 } from './syntax.ts';
 
 interface TextForm {
@@ -164,13 +164,13 @@ export const digest = text({
   },
 }).transform((value) => value as Sha256);
 
-export const location = text({
-  code: 'bad-location',
+export const archiveUrl = text({
+  code: 'bad-archive-url',
   expected: '"https://…", "debian:<path below pool/main/>" or "python:<project>/<file>"',
-  accepts: (value) => parseLocation(value) !== undefined,
+  accepts: (value) => parseArchiveUrl(value) !== undefined,
   correct: (value) => {
     const corrected = value.replace(/^http:/, 'https:').replace(/^.*\/pool\/main\//, 'debian:');
-    return parseLocation(corrected) === undefined ? undefined : corrected;
+    return parseArchiveUrl(corrected) === undefined ? undefined : corrected;
   },
 });
 

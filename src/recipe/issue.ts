@@ -19,10 +19,13 @@ export function describeIssue(issue: z.core.$ZodIssue, document: Document): Faul
     return issue.issues.map((inner) => ({ ...describeCustom(inner, path), at: 'key' }));
   }
   if (issue.code === 'custom') return [describeCustom(issue, path)];
-  if (value === undefined) return [describeMissing(path, schema)];
+  if (value === undefined) return isRenamed(path, document) ? [] : [describeMissing(path, schema)];
   if (path.length === 1 && path[0] === 'kind') return [describeKind(value, document)];
   return [describeWrong(issue, { path, value, schema })];
 }
+
+/** Keys as recipes had them before 1.0, and what they are called now. */
+const RENAMED: Readonly<Record<string, string>> = { packing: 'archive', locations: 'urls' };
 
 function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: Document): Fault[] {
   const root = schemas[document.kind];
@@ -32,9 +35,11 @@ function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: D
   return keys.map((key) => ({
     code: 'unknown-key',
     message: `unknown key ${quote(key)} in ${formatTable(path)}; valid keys: ${known.sort().join(', ')}`,
-    hint: top.includes(key)
-      ? `${quote(key)} is a key of the recipe itself: write it above the first [table]`
-      : suggest(nearest(key, known)),
+    hint: Object.hasOwn(RENAMED, key)
+      ? `${quote(key)} is called ${quote(RENAMED[key] ?? '')} now`
+      : top.includes(key)
+        ? `${quote(key)} is a key of the recipe itself: write it above the first [table]`
+        : suggest(nearest(key, known)),
     path: [...path, key],
     at: 'key',
   }));
@@ -49,6 +54,13 @@ function describeCustom(issue: z.core.$ZodIssue, path: KeyPath): Fault {
     path,
     at: 'value',
   };
+}
+
+/** Whether a missing key is there by its old name, which is a mistake of its own. */
+function isRenamed(path: KeyPath, document: Document): boolean {
+  const table = valueAt(document.value, path.slice(0, -1));
+  const written = typeof table === 'object' && table !== null ? Object.keys(table) : [];
+  return written.some((key) => RENAMED[key] === path.at(-1));
 }
 
 function describeMissing(path: KeyPath, schema: z.ZodType | undefined): Fault {

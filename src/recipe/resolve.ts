@@ -5,12 +5,12 @@ import type { Sha256 } from '../domain/digest.ts';
 import type { Platform } from '../domain/platform.ts';
 import type {
   Answer,
+  Archive,
+  ArchiveUrl,
   AuditException,
   Bundle,
   Component,
   DeclaredEmbed,
-  Location,
-  Packing,
   Patch,
   RecipeFile,
   RecipeOrigin,
@@ -24,7 +24,7 @@ import type {
 import { substituteVariables } from '../domain/variables.ts';
 import { hashBytes, hashFile, listTree } from '../io/files.ts';
 import type { Document } from './document.ts';
-import { locationFile, parseLocation } from './syntax.ts';
+import { urlFile, parseArchiveUrl } from './syntax.ts';
 import {
   bundleSchema,
   componentSchema,
@@ -192,16 +192,14 @@ function resolveRepository(written: WrittenComponent['advisories']): Pick<Compon
   return written === undefined ? {} : { repository: { url: written.repository, tag: written.tag } };
 }
 
-function resolveSource({ into, strip, packing }: WrittenSource): Source {
-  return { into, strip, packings: packing.map(resolvePacking) };
+function resolveSource({ into, strip, archive }: WrittenSource): Source {
+  return { into, strip, archives: archive.map(resolveArchive) };
 }
 
-function resolvePacking({ sha256, file, locations }: WrittenSource['packing'][number]): Packing {
-  const parsed = locations
-    .map(parseLocation)
-    .filter((location): location is Location => location !== undefined);
+function resolveArchive({ sha256, file, urls }: WrittenSource['archive'][number]): Archive {
+  const parsed = urls.map(parseArchiveUrl).filter((url): url is ArchiveUrl => url !== undefined);
   const [first] = parsed;
-  return { sha256, file: file ?? (first === undefined ? '' : locationFile(first)), locations: parsed };
+  return { sha256, file: file ?? (first === undefined ? '' : urlFile(first)), urls: parsed };
 }
 
 function resolveStep(

@@ -1,6 +1,6 @@
 import { normalizeDistribution } from '../domain/distribution.ts';
 import { isInnerPath } from '../domain/inner-path.ts';
-import type { Location } from '../domain/recipe.ts';
+import type { ArchiveUrl } from '../domain/recipe.ts';
 
 /** Dotted numbers with an optional suffix: `10.48`, `2.1.13-stable`, `3.13.0rc1`, `0.17.0-dev.12+a1b2`. */
 export const VERSION = /^\d+(?:\.\d+)*(?:[-+_.]?[A-Za-z][A-Za-z0-9]*(?:[-+_.][A-Za-z0-9]+)*)?$/;
@@ -58,9 +58,9 @@ export function isPattern(text: string): boolean {
 const MIRROR = /\/pool\/main\//;
 
 /** Parses `https://…`, `debian:<path below pool/main/>` or `python:<project>/<file>`; undefined for anything else. */
-export function parseLocation(text: string): Location | undefined {
+export function parseArchiveUrl(text: string): ArchiveUrl | undefined {
   if (text.startsWith('https://'))
-    return isUrl(text) && !MIRROR.test(text) ? { kind: 'https', url: text } : undefined;
+    return isUrl(text) && !MIRROR.test(text) ? { kind: 'https', href: text } : undefined;
   const [kind, rest] = splitOnce(text, ':');
   if (!isInnerPath(rest) || /[\s?#%]/.test(rest)) return undefined;
   if (kind === 'debian') return rest.split('/').length === 3 ? { kind, path: rest } : undefined;
@@ -72,10 +72,10 @@ export function parseLocation(text: string): Location | undefined {
   return undefined;
 }
 
-/** The file name at the end of a location. */
-export function locationFile(location: Location): string {
-  if (location.kind === 'python') return location.file;
-  const path = location.kind === 'debian' ? location.path : new URL(location.url).pathname;
+/** The file name at the end of a URL. */
+export function urlFile(url: ArchiveUrl): string {
+  if (url.kind === 'python') return url.file;
+  const path = url.kind === 'debian' ? url.path : new URL(url.href).pathname;
   return path.slice(path.lastIndexOf('/') + 1);
 }
 

@@ -8,12 +8,12 @@ import { embedded, statement, support, supportEnd, wheelLicense } from './writte
  * end up in the JSON Schemas that editors show, and in the messages about missing keys.
  */
 
-const packing = z.strictObject({
+const archive = z.strictObject({
   sha256: field.digest.describe("SHA-256 of the archive's bytes"),
-  locations: z.array(field.location).min(1).describe('where the archive may be fetched, tried in order'),
+  urls: z.array(field.archiveUrl).min(1).describe('where the archive may be fetched, tried in order'),
   file: field.fileName
     .optional()
-    .describe('file name it is stored under in mirror directories; default: the end of the first location'),
+    .describe('file name it is stored under in mirror directories; default: the end of the first URL'),
 });
 
 /** A source; `strip` is how many leading path components unpacking drops unless told. */
@@ -26,7 +26,7 @@ function source(strip: number) {
       .max(9)
       .default(strip)
       .describe('leading path components dropped when it is unpacked'),
-    packing: z.array(packing).min(1).describe('archives that hold this source; any one of them will do'),
+    archive: z.array(archive).min(1).describe('archives that hold this source; any one of them will do'),
   });
 }
 

@@ -60,7 +60,7 @@ async function makeRelease(directory: string): Promise<string> {
   });
 }
 
-export interface Packing {
+export interface PackedDemo {
   readonly directory: string;
   readonly release: string;
   readonly packed: PackedRelease;
@@ -71,7 +71,7 @@ export interface Packing {
 /** Packs a small release, in a directory that the test leaves behind for nobody. */
 export async function packDemo(
   prepare: (release: string) => Promise<unknown> = () => Promise.resolve(),
-): Promise<Packing> {
+): Promise<PackedDemo> {
   const directory = await temporaryDirectory();
   const release = await makeRelease(directory);
   await prepare(release);

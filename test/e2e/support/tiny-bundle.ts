@@ -141,9 +141,9 @@ version = "1.0.0"
 license = "MIT"
 summary = "Pretends to be something"
 
-[[source.packing]]
+[[source.archive]]
 sha256 = "${digest}"
-locations = ["https://nowhere.invalid/${name}-1.0.0.tar.gz"]
+urls = ["https://nowhere.invalid/${name}-1.0.0.tar.gz"]
 
 [build]
 licenses = ["LICENSE"]
@@ -162,9 +162,9 @@ license = "MIT"
 summary = "Pretends to compile"
 files = ["cc", "ar", "ld", "finalize.c", "empty.c"]
 
-[[source.x86_64.packing]]
+[[source.x86_64.archive]]
 sha256 = "${digest}"
-locations = ["https://nowhere.invalid/compiler-1.0.0.tar.gz"]
+urls = ["https://nowhere.invalid/compiler-1.0.0.tar.gz"]
 `;
 }
 

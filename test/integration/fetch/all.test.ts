@@ -10,7 +10,7 @@ import { run } from '../../../src/io/process.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { compile, type Compiled } from '../../support/compile.ts';
 import { files, sendFile, serve } from '../../support/http-server.ts';
-import { https, packingOf, python, sourceOf } from '../../support/sources.ts';
+import { https, archiveOf, python, sourceOf } from '../../support/sources.ts';
 
 let compiled: Compiled;
 let directory: string;
@@ -50,7 +50,7 @@ test('several at once, each once, in the order given', async () => {
     }, 30);
   });
   const names = ['a', 'b', 'c', 'd', 'e', 'f', 'a'];
-  const sources = names.map((name) => sourceOf(packingOf(name, `/${name}`, https(`${server.url}/${name}`))));
+  const sources = names.map((name) => sourceOf(archiveOf(name, `/${name}`, https(`${server.url}/${name}`))));
   const fetched = await fetchAll(sources, await contextWith());
   expect(fetched.map(({ file }) => file)).toEqual(names);
   expect(server.requests).toHaveLength(6);
@@ -60,7 +60,7 @@ test('several at once, each once, in the order given', async () => {
 test('all that cannot be fetched is told at once, and the rest is fetched', async () => {
   const server = await serve(files({ '/good': 'good' }));
   const sources = ['z', 'good', 'a'].map((name) =>
-    sourceOf(packingOf(name, name, https(`${server.url}/${name}`))),
+    sourceOf(archiveOf(name, name, https(`${server.url}/${name}`))),
   );
   const context = await contextWith();
   await expect(fetchAll(sources, context)).rejects.toMatchObject({
@@ -85,8 +85,8 @@ test('one cause that stops many files is told once, each cause with its own reme
   await closed.close();
   const names = Array.from({ length: 40 }, (_, index) => `${index}.whl`);
   const sources = [
-    ...names.map((name) => sourceOf(packingOf(name, name, https(`${closed.url}/${name}`)))),
-    sourceOf(packingOf('gone', 'gone', https(`${server.url}/gone`))),
+    ...names.map((name) => sourceOf(archiveOf(name, name, https(`${closed.url}/${name}`)))),
+    sourceOf(archiveOf('gone', 'gone', https(`${server.url}/gone`))),
   ];
   await expect(fetchAll(sources, await contextWith())).rejects.toMatchObject({
     facts: {
@@ -106,8 +106,8 @@ test('one cause that stops many files is told once, each cause with its own reme
 test('a machine that knows no Python index is told so before the first byte, with what to do', async () => {
   const server = await serve(files({ '/a': 'a' }));
   const sources = [
-    sourceOf(packingOf('a', 'a', https(`${server.url}/a`))),
-    ...['b', 'c'].map((name) => sourceOf(packingOf(`${name}.whl`, name, python(name, `${name}.whl`)))),
+    sourceOf(archiveOf('a', 'a', https(`${server.url}/a`))),
+    ...['b', 'c'].map((name) => sourceOf(archiveOf(`${name}.whl`, name, python(name, `${name}.whl`)))),
   ];
   // Neither pip nor uv, and no setting of theirs: what a minimal host is like.
   const bare = { environment: { PATH: '/nonexistent', HOME: directory }, hostRoot: directory };
@@ -134,7 +134,7 @@ test('wrong bytes end everything at once', async () => {
     if (request.url === '/bad') response.end('wrong');
   });
   const sources = ['slow', 'bad'].map((name) =>
-    sourceOf(packingOf(name, name, https(`${server.url}/${name}`))),
+    sourceOf(archiveOf(name, name, https(`${server.url}/${name}`))),
   );
   await expect(fetchAll(sources, await contextWith())).rejects.toMatchObject({
     facts: { code: 'KSB_DIGEST_MISMATCH' },
@@ -145,7 +145,7 @@ test('an interruption ends everything with its reason', async () => {
   const server = await serve(() => undefined);
   const controller = new AbortController();
   const reason = new Error('Ctrl-C');
-  const sources = ['a', 'b'].map((name) => sourceOf(packingOf(name, name, https(`${server.url}/${name}`))));
+  const sources = ['a', 'b'].map((name) => sourceOf(archiveOf(name, name, https(`${server.url}/${name}`))));
   const context = await contextWith({
     signal: controller.signal,
     emit: (event) => event.type === 'task-started' && setTimeout(() => controller.abort(reason), 50),
@@ -182,7 +182,7 @@ test('after SIGKILL the next run goes on with the download', async () => {
   });
   const argv = fetchProcess(
     path.join(directory, 'store'),
-    sourceOf(packingOf('a', content, https(`${server.url}/a`))),
+    sourceOf(archiveOf('a', content, https(`${server.url}/a`))),
   );
   expect(await run(argv, { environment: { DIE: '1' } })).toMatchObject({ signal: 'SIGKILL' });
   const { stdout } = await run(argv, { environment: {} });
@@ -196,7 +196,7 @@ test('a full disk while fetching is told by name, and nothing half-written stays
   const server = await serve((request, response) => sendFile(request, response, { content, etag: '"1"' }));
   const root = path.join(directory, 'full');
   await mkdir(root);
-  const source = sourceOf(packingOf('a', content, https(`${server.url}/a`)));
+  const source = sourceOf(archiveOf('a', content, https(`${server.url}/a`)));
   const mounted = 'mount -t tmpfs -o size=1m none "$0" && exec "$@"';
   const { stdout } = await run(['unshare', '-rm', 'sh', '-c', mounted, root, ...fetchProcess(root, source)]);
   expect(JSON.parse(stdout)).toEqual({ code: 'KSB_DISK_FULL', left: [] });
@@ -205,9 +205,9 @@ test('a full disk while fetching is told by name, and nothing half-written stays
 test('a mirror holds all that another machine needs, also names that collide', async () => {
   const server = await serve(files({ '/one/v1.tar.gz': 'one', '/two/v1.tar.gz': 'two', '/b+1.zip': 'b' }));
   const sources = [
-    sourceOf(packingOf('v1.tar.gz', 'one', https(`${server.url}/one/v1.tar.gz`))),
-    sourceOf(packingOf('v1.tar.gz', 'two', https(`${server.url}/two/v1.tar.gz`))),
-    sourceOf(packingOf('b+1.zip', 'b', https(`${server.url}/b+1.zip`))),
+    sourceOf(archiveOf('v1.tar.gz', 'one', https(`${server.url}/one/v1.tar.gz`))),
+    sourceOf(archiveOf('v1.tar.gz', 'two', https(`${server.url}/two/v1.tar.gz`))),
+    sourceOf(archiveOf('b+1.zip', 'b', https(`${server.url}/b+1.zip`))),
   ];
   const mirror = path.join(directory, 'mirror');
   await mkdir(mirror);

@@ -12,7 +12,7 @@ import { hashBytes } from '../../../src/io/files.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { files, sendFile, serve } from '../../support/http-server.ts';
 import { startProxy } from '../../support/proxy-server.ts';
-import { debian, https, packingOf, python, sourceOf } from '../../support/sources.ts';
+import { debian, https, archiveOf, python, sourceOf } from '../../support/sources.ts';
 
 const DEBIAN_FILE = 'zlib_1.3.dfsg+really1.3.2.orig.tar.gz';
 
@@ -58,27 +58,27 @@ async function configureDebian(...bases: string[]): Promise<void> {
 const outcomes = () => events.flatMap((event) => (event.type === 'task-ended' ? [event.outcome] : []));
 
 describe('upstream', () => {
-  test('the first location that has it serves; the store has it then', async () => {
+  test('the first url that has it serves; the store has it then', async () => {
     const server = await serve(files({ '/real/a.tar.gz': 'content' }));
-    const packing = packingOf(
+    const archive = archiveOf(
       'a.tar.gz',
       'content',
       https(`${server.url}/gone/a.tar.gz`),
       https(`${server.url}/real/a.tar.gz`),
     );
-    const fetched = await fetchSource(sourceOf(packing), await contextWith());
+    const fetched = await fetchSource(sourceOf(archive), await contextWith());
     expect(fetched).toMatchObject({
-      sha256: packing.sha256,
+      sha256: archive.sha256,
       size: 7,
       file: 'a.tar.gz',
-      packing,
+      archive,
       from: `${server.url}/real/a.tar.gz`,
-      path: store.pathOf(packing.sha256),
+      path: store.pathOf(archive.sha256),
     });
     expect(await readFile(fetched.path, 'utf8')).toBe('content');
     expect(await readdir(store.temporary)).toEqual([]);
 
-    expect(await fetchSource(sourceOf(packing), await contextWith())).toMatchObject({ from: 'store' });
+    expect(await fetchSource(sourceOf(archive), await contextWith())).toMatchObject({ from: 'store' });
     expect(server.requests).toHaveLength(2);
     expect(outcomes()).toEqual(['done', 'reused']);
     expect(events).toContainEqual({
@@ -92,7 +92,7 @@ describe('upstream', () => {
 
   test('an entry damaged on the disk is named and fetched again', async () => {
     const server = await serve(files({ '/a': 'content' }));
-    const source = sourceOf(packingOf('a', 'content', https(`${server.url}/a`)));
+    const source = sourceOf(archiveOf('a', 'content', https(`${server.url}/a`)));
     const { path: file } = await fetchSource(source, await contextWith());
     await chmod(file, 0o644);
     await writeFile(file, 'damaged');
@@ -103,8 +103,8 @@ describe('upstream', () => {
 
   test('wrong bytes end it at once, with both digests, and are not kept', async () => {
     const server = await serve(files({ '/bad': 'wrong', '/good': 'content' }));
-    const packing = packingOf('a', 'content', https(`${server.url}/bad`), https(`${server.url}/good`));
-    await expect(fetchSource(sourceOf(packing), await contextWith())).rejects.toMatchObject({
+    const archive = archiveOf('a', 'content', https(`${server.url}/bad`), https(`${server.url}/good`));
+    await expect(fetchSource(sourceOf(archive), await contextWith())).rejects.toMatchObject({
       facts: {
         code: 'KSB_DIGEST_MISMATCH',
         exitCode: 4,
@@ -120,9 +120,9 @@ describe('upstream', () => {
   test('without any that has it, each place and its reason is told', async () => {
     const server = await serve(files({}));
     const source = sourceOf(
-      packingOf('a.tar.gz', 'content', https(`${server.url.replace('//', '//user:secret@')}/a.tar.gz`)),
-      packingOf('a.orig.tar.gz', 'other', debian('a/a/a.orig.tar.gz')),
-      packingOf('a.whl', 'wheel', python('a', 'a.whl')),
+      archiveOf('a.tar.gz', 'content', https(`${server.url.replace('//', '//user:secret@')}/a.tar.gz`)),
+      archiveOf('a.orig.tar.gz', 'other', debian('a/a/a.orig.tar.gz')),
+      archiveOf('a.whl', 'wheel', python('a', 'a.whl')),
     );
     const mirror = await makeMirror({});
     await expect(fetchSource(source, await contextWith({ mirrors: [mirror] }))).rejects.toMatchObject({
@@ -147,7 +147,7 @@ describe('upstream', () => {
   ] as const)('a proxy that $why is among the reasons', async ({ refuse, why }) => {
     const proxy = await startProxy(refuse);
     onTestFinished(() => proxy.close());
-    const source = sourceOf(packingOf('a', 'content', https('https://upstream.example/a')));
+    const source = sourceOf(archiveOf('a', 'content', https('https://upstream.example/a')));
     await expect(
       fetchSource(source, await contextWith({ environment: { HTTPS_PROXY: proxy.url } })),
     ).rejects.toMatchObject({
@@ -159,7 +159,7 @@ describe('upstream', () => {
 
   test('two at once download once', async () => {
     const server = await serve(files({ '/a': 'content' }));
-    const source = sourceOf(packingOf('a', 'content', https(`${server.url}/a`)));
+    const source = sourceOf(archiveOf('a', 'content', https(`${server.url}/a`)));
     const contexts = [await contextWith(), await contextWith()];
     await Promise.all(contexts.map((context) => fetchSource(source, context)));
     expect(server.requests).toHaveLength(1);
@@ -176,7 +176,7 @@ describe('upstream', () => {
         ...(ranges.length === 1 ? { stallAfter: 100_000 } : {}),
       });
     });
-    const source = sourceOf(packingOf('a', content, https(`${server.url}/a`)));
+    const source = sourceOf(archiveOf('a', content, https(`${server.url}/a`)));
     const controller = new AbortController();
     const reason = new Error('Ctrl-C');
     const interrupted = fetchSource(
@@ -199,33 +199,33 @@ describe('upstream', () => {
 });
 
 describe('mirrors', () => {
-  test('a mirror directory comes before all locations, whatever of its names it uses', async () => {
+  test('a mirror directory comes before all urls, whatever of its names it uses', async () => {
     const server = await serve(files({ '/a-1.tar.gz': 'upstream' }));
-    const upstream = packingOf('a-1.tar.gz', 'upstream', https(`${server.url}/a-1.tar.gz`));
-    const repacked = packingOf('a.tar.gz', 'repacked', debian(`a/a/${DEBIAN_FILE}`));
+    const upstream = archiveOf('a-1.tar.gz', 'upstream', https(`${server.url}/a-1.tar.gz`));
+    const repacked = archiveOf('a.tar.gz', 'repacked', debian(`a/a/${DEBIAN_FILE}`));
     const mirror = await makeMirror({ [DEBIAN_FILE]: 'repacked' });
     expect(
       await fetchSource(
         sourceOf(upstream, repacked),
         await contextWith({ mirrors: [pathToFileURL(mirror).href] }),
       ),
-    ).toMatchObject({ packing: repacked, from: path.join(mirror, DEBIAN_FILE) });
+    ).toMatchObject({ archive: repacked, from: path.join(mirror, DEBIAN_FILE) });
     expect(server.requests).toEqual([]);
   });
 
-  test('a name may stand for another packing of the source', async () => {
+  test('a name may stand for another archive of the source', async () => {
     const mirror = await makeMirror({ 'a.tar.gz': 'repacked' });
-    const repacked = packingOf('a_1.orig.tar.gz', 'repacked');
-    const source = sourceOf(packingOf('a.tar.gz', 'upstream'), repacked);
+    const repacked = archiveOf('a_1.orig.tar.gz', 'repacked');
+    const source = sourceOf(archiveOf('a.tar.gz', 'upstream'), repacked);
     expect(await fetchSource(source, await contextWith({ mirrors: [mirror] }))).toMatchObject({
-      packing: repacked,
+      archive: repacked,
     });
   });
 
   test('wrong bytes in a mirror are refused, naming the file', async () => {
     const server = await serve(files({ '/a': 'content' }));
     const mirror = await makeMirror({ a: 'wrong' });
-    const source = sourceOf(packingOf('a', 'content', https(`${server.url}/a`)));
+    const source = sourceOf(archiveOf('a', 'content', https(`${server.url}/a`)));
     await expect(fetchSource(source, await contextWith({ mirrors: [mirror] }))).rejects.toMatchObject({
       facts: { code: 'KSB_DIGEST_MISMATCH', why: expect.stringContaining(path.join(mirror, 'a')) },
     });
@@ -233,19 +233,19 @@ describe('mirrors', () => {
   });
 
   test('a name taken by other bytes is no fault if the digest stands before ours', async () => {
-    const packing = packingOf('v1.tar.gz', 'content');
+    const archive = archiveOf('v1.tar.gz', 'content');
     const mirror = await makeMirror({
       'v1.tar.gz': 'other',
-      [`${packing.sha256.slice(0, 12)}-v1.tar.gz`]: 'content',
+      [`${archive.sha256.slice(0, 12)}-v1.tar.gz`]: 'content',
     });
-    expect(await fetchSource(sourceOf(packing), await contextWith({ mirrors: [mirror] }))).toMatchObject({
-      packing,
+    expect(await fetchSource(sourceOf(archive), await contextWith({ mirrors: [mirror] }))).toMatchObject({
+      archive,
     });
   });
 
   test('a mirror may be a URL', async () => {
     const server = await serve(files({ [`/mirror/${DEBIAN_FILE}`]: 'content' }));
-    const source = sourceOf(packingOf('a', 'content', debian(`z/zlib/${DEBIAN_FILE}`)));
+    const source = sourceOf(archiveOf('a', 'content', debian(`z/zlib/${DEBIAN_FILE}`)));
     expect(await fetchSource(source, await contextWith({ mirrors: [`${server.url}/mirror`] }))).toMatchObject(
       { size: 7 },
     );
@@ -263,7 +263,7 @@ describe('the Debian pool', () => {
   test("the host's mirrors are asked in turn, below pool/main", async () => {
     const server = await serve(files({ [`/debian/pool/main/z/zlib/${DEBIAN_FILE}`]: 'content' }));
     await configureDebian(`${server.url}/security`, `${server.url}/debian/`);
-    const source = sourceOf(packingOf('a', 'content', debian(`z/zlib/${DEBIAN_FILE}`)));
+    const source = sourceOf(archiveOf('a', 'content', debian(`z/zlib/${DEBIAN_FILE}`)));
     expect(await fetchSource(source, await contextWith())).toMatchObject({ size: 7 });
     expect(server.requests.map((request) => request.split('/')[1])).toEqual(['security', 'debian']);
   });
@@ -371,7 +371,7 @@ describe('offline', () => {
     const server = await serve(files({ '/a': 'content' }));
     await configureDebian(server.url);
     const source = sourceOf(
-      packingOf('a', 'content', https(`${server.url}/a`), debian('a/a'), python('a', 'a')),
+      archiveOf('a', 'content', https(`${server.url}/a`), debian('a/a'), python('a', 'a')),
     );
     const environment = { KSBUNDLE_PYTHON_INDEX: server.url };
     const offline = await contextWith({ offline: true, mirrors: [server.url], environment });
@@ -393,7 +393,7 @@ describe('offline', () => {
   });
 
   test('mirror directories and the store serve', async () => {
-    const source = sourceOf(packingOf('a', 'content'));
+    const source = sourceOf(archiveOf('a', 'content'));
     const mirrors = [await makeMirror({ a: 'content' })];
     await fetchSource(source, await contextWith({ offline: true, mirrors }));
     expect(await fetchSource(source, await contextWith({ offline: true }))).toMatchObject({ from: 'store' });

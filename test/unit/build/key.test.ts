@@ -18,7 +18,7 @@ const component: Component = {
   version: '1.3.2',
   license: 'Zlib',
   summary: 'Deflate compression',
-  sources: [{ into: '.', strip: 1, packings: [{ sha256: digest('1'), file: 'zlib.tar.gz', locations: [] }] }],
+  sources: [{ into: '.', strip: 1, archives: [{ sha256: digest('1'), file: 'zlib.tar.gz', urls: [] }] }],
   weight: 1,
   inputs: [],
   steps: [{ name: 'compile', command: { kind: 'argv', argv: ['make'] }, directory: '.', environment: {} }],
@@ -74,11 +74,11 @@ describe('buildKey', () => {
           {
             into: '.',
             strip: 1,
-            packings: [
+            archives: [
               {
                 sha256: digest('1'),
                 file: 'other.tar.gz',
-                locations: [{ kind: 'https' as const, url: 'https://example.org/other.tar.gz' }],
+                urls: [{ kind: 'https' as const, href: 'https://example.org/other.tar.gz' }],
               },
             ],
           },

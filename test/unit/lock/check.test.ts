@@ -26,9 +26,7 @@ describe('checkLock', () => {
     const other = sha256('a'.repeat(64));
     const native = {
       ...NATIVE,
-      sources: [
-        { into: '.', strip: 1, packings: [{ sha256: other, file: 'native-3.0.tar.gz', locations: [] }] },
-      ],
+      sources: [{ into: '.', strip: 1, archives: [{ sha256: other, file: 'native-3.0.tar.gz', urls: [] }] }],
     };
     expect(messages(changed({ components: [native] }))).toEqual([
       `source native 3.0: recipe has 3.0 native-3.0.tar.gz ${other}, lock has 3.0 native-3.0.tar.gz ${hashBytes('native-3.0.tar.gz')}`,

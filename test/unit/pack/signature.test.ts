@@ -13,9 +13,9 @@ import { verifyTarball } from '../../../src/pack/verify.ts';
 import { signFile } from '../../../src/pipeline/sign.ts';
 import { temporaryDirectory } from '../../support/archives.ts';
 import { factsOf } from '../../support/errors.ts';
-import { NAME, packDemo, type Packing } from '../../support/packed-release.ts';
+import { NAME, packDemo, type PackedDemo } from '../../support/packed-release.ts';
 
-interface Signed extends Packing {
+interface Signed extends PackedDemo {
   readonly key: string;
   readonly tarball: string;
   /** The tarball before it was signed. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { DEFAULT_PLATFORM, parsePlatform } from '../../../src/domain/platform.ts';
-import type { Location, Source } from '../../../src/domain/recipe.ts';
+import type { ArchiveUrl, Source } from '../../../src/domain/recipe.ts';
 import { loadRecipes } from '../../../src/recipe/load.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
@@ -21,20 +21,20 @@ beforeAll(async () => {
   ];
 });
 
-function written(location: Location): string {
-  switch (location.kind) {
+function written(url: ArchiveUrl): string {
+  switch (url.kind) {
     case 'https':
-      return location.url;
+      return url.href;
     case 'debian':
-      return `debian:${location.path}`;
+      return `debian:${url.path}`;
     case 'python':
-      return `python:${location.project}/${location.file}`;
+      return `python:${url.project}/${url.file}`;
   }
 }
 
-test('docs/sources.md says of every digest and every location of a recipe where it was confirmed', () => {
-  const packings = sources.flatMap((source) => source.packings);
-  const facts = packings.flatMap((packing) => [packing.sha256, ...packing.locations.map(written)]);
+test('docs/sources.md says of every digest and every url of a recipe where it was confirmed', () => {
+  const archives = sources.flatMap((source) => source.archives);
+  const facts = archives.flatMap((archive) => [archive.sha256, ...archive.urls.map(written)]);
   expect(facts.length).toBeGreaterThan(0);
   expect(facts.filter((fact) => !page.includes(`\`${fact}\``))).toEqual([]);
 });

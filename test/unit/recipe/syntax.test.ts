@@ -9,8 +9,8 @@ import {
   isPattern,
   isRequirement,
   isUrl,
-  locationFile,
-  parseLocation,
+  urlFile,
+  parseArchiveUrl,
   VERSION,
 } from '../../../src/recipe/syntax.ts';
 
@@ -44,17 +44,17 @@ describe('a version', () => {
   ])('is seen in %s', (text, version) => expect(findVersion(text)).toBe(version));
 });
 
-describe('a location', () => {
+describe('a URL of an archive', () => {
   it('is an address, a path in the Debian pool or a file of the Python index', () => {
-    expect(parseLocation('https://example.org/a/b-1.tar.gz')).toEqual({
+    expect(parseArchiveUrl('https://example.org/a/b-1.tar.gz')).toEqual({
       kind: 'https',
-      url: 'https://example.org/a/b-1.tar.gz',
+      href: 'https://example.org/a/b-1.tar.gz',
     });
-    expect(parseLocation('debian:z/zlib/zlib_1.3.dfsg+really1.3.2.orig.tar.gz')).toEqual({
+    expect(parseArchiveUrl('debian:z/zlib/zlib_1.3.dfsg+really1.3.2.orig.tar.gz')).toEqual({
       kind: 'debian',
       path: 'z/zlib/zlib_1.3.dfsg+really1.3.2.orig.tar.gz',
     });
-    expect(parseLocation('python:mod_wsgi/mod_wsgi-6.1.1.tar.gz')).toEqual({
+    expect(parseArchiveUrl('python:mod_wsgi/mod_wsgi-6.1.1.tar.gz')).toEqual({
       kind: 'python',
       project: 'mod-wsgi',
       file: 'mod_wsgi-6.1.1.tar.gz',
@@ -74,15 +74,15 @@ describe('a location', () => {
     'python:a/b/c',
     'zlib.tar.gz',
     '',
-  ])('is not %j', (text) => expect(parseLocation(text)).toBeUndefined());
+  ])('is not %j', (text) => expect(parseArchiveUrl(text)).toBeUndefined());
 
   it.each([
     ['https://example.org/a/b-1.tar.gz?raw=1', 'b-1.tar.gz'],
     ['debian:b/b/b_1.orig.tar.gz', 'b_1.orig.tar.gz'],
     ['python:b/b-1.tar.gz', 'b-1.tar.gz'],
   ])('%s ends in a file name', (text, file) => {
-    const location = parseLocation(text);
-    expect(location === undefined ? undefined : locationFile(location)).toBe(file);
+    const url = parseArchiveUrl(text);
+    expect(url === undefined ? undefined : urlFile(url)).toBe(file);
   });
 });
 
