@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Sequence
 
 from . import report
-from .answers import answers, arguments, usage
+from .answers import answers, arguments, own, usage
 from .answers.arguments import Arguments
 from .bundle.api import load_product
 from .commands import backup, control, install, maintain, restore, rollback, show, status, uninstall, upgrade, verify
@@ -67,7 +67,7 @@ def _wish(parsed: Arguments) -> uninstall.Wish:
 
 
 def _run(argv: Sequence[str], release: Release) -> None:
-    declared = answers.declarations(release.bundle["answers"])
+    declared = own.declarations(release.bundle)
     parsed = arguments.parse(argv, declared)
     if parsed.help:
         print_help(argv, parsed, release)
@@ -85,7 +85,7 @@ def _run(argv: Sequence[str], release: Release) -> None:
 
 
 def print_help(argv: Sequence[str], parsed: Arguments, release: Release) -> None:
-    declared = answers.declarations(release.bundle["answers"])
+    declared = own.declarations(release.bundle)
     named = parsed.command.name in argv
     text = usage.command_help(parsed.command, declared) if named else usage.overview(release.name, declared)
     for line in text.splitlines():

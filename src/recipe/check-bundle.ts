@@ -3,6 +3,7 @@ import { checkEmbeds } from './check-embeds.ts';
 import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
 import { mismatchOfType } from './answer-values.ts';
+import { RESERVED_ANSWERS } from './reserved-answers.ts';
 import { quote, quoteList, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyBundle } from './partly.ts';
 
@@ -110,6 +111,13 @@ function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
   });
   const { type, minimum, maximum } = answer;
   const faults: Fault[] = [];
+  if (answer.name !== undefined && RESERVED_ANSWERS.has(answer.name)) {
+    faults.push({
+      ...wrong('name', 'every installer has an option with this name'),
+      hint: 'choose another name; or remove the answer, if it means what the option means',
+      at: 'value',
+    });
+  }
   if (type !== undefined && (type === 'choice') !== has('choices')) {
     faults.push(
       type === 'choice'

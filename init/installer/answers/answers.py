@@ -1,4 +1,4 @@
-"""Answers: the values an operator gives. What may be given is declared once, in the bundle's recipe.
+"""Answers: the values an operator gives. What may be given is declared once, in the bundle's recipe or in own.py.
 
 Precedence: flag, `KSB_*` environment, answers file, receipt, default.
 """

@@ -24,7 +24,7 @@ _TRIAL = 64 << 10
 
 def wants_systemd(site: Site) -> bool:
     """Whether the answers say that systemd runs the instance."""
-    return "service" in site.answers and site.value("service") == "systemd"
+    return site.value("service") == "systemd"
 
 
 def rendered_files(site: Site, product: Product) -> list[RenderedFile]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..answers import answers
+from ..answers import answers, own
 from ..answers.answers import Answers, Declaration, Source
 from ..answers.arguments import Arguments
 from ..bundle.api import Product, Site
@@ -61,15 +61,11 @@ class Session:
 
     def candidate(self) -> Site:
         """The site as the preflight is to judge it, with whatever account was chosen."""
-        user = self._value("user")
+        user = next(iter(self.answers["user"].values), None)
         former = self.receipt.account.get("name") if self.receipt else None
-        account = find_account(user, former=former, create=self._value("create-user") == "true")
+        create = self.answers["create-user"].values == ("true",)
+        account = find_account(user, former=former, create=create, custom=self.release.bundle["name"])
         return Site(self.release, self.instance, account, self.answers)
-
-    def _value(self, name: str) -> str | None:
-        """The first value of an answer that a bundle need not have."""
-        values = self.answers[name].values if name in self.answers else ()
-        return values[0] if values else None
 
     def processes(self) -> list[Process]:
         """What runs of the instance, also of programs that its answers no longer name."""
@@ -179,7 +175,7 @@ class Session:
 
 def open_session(release: Release, product: Product, arguments: Arguments, environment: Mapping[str, str]) -> Session:
     """Reads what there is and resolves the answers; writes nothing."""
-    declared = answers.declarations(release.bundle["answers"])
+    declared = own.declarations(release.bundle)
     sources = [Source("flag", arguments.texts), *answers.from_environment(declared, environment)]
     if arguments.answers_file:
         sources.append(answers.from_file(declared, arguments.answers_file))

@@ -12,8 +12,8 @@ from dataclasses import replace
 from ..errors import Exit, Failure, Problem
 from .account import Account
 
-#: Accounts that are tried, in order, when root installs and names none. The first is the one that is made.
-DEFAULT_ACCOUNTS = ("keystone", "nobody")
+#: The account that is used where root installs, names none, and there is none by custom.
+NOBODY = "nobody"
 #: Stands in the comment field of an account that bootstrap made, so that even a run that was cut off is known by it.
 MARK = "made by ksbundle"
 _HOME = "/nonexistent"
@@ -22,10 +22,10 @@ _UNKNOWN = 65533
 _SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def find_account(user: str | None, *, former: str | None = None, create: bool = False) -> Account:
-    """The account named `user`; else the `former` one, which the instance ran under; else one by custom.
+def find_account(user: str | None, *, custom: str, former: str | None = None, create: bool = False) -> Account:
+    """The account named `user`; else the `former` one, which the instance ran under; else `custom`, else nobody.
 
-    With `create` the named account, or the first by custom, may be missing: then `make_account` has to make it. What is
+    With `create` the named account, or `custom`, may be missing: then `make_account` has to make it. What is
     wrong with the choice is in the account's `faults`.
     """
     uid = os.geteuid()
@@ -33,8 +33,8 @@ def find_account(user: str | None, *, former: str | None = None, create: bool = 
         name = account_name(uid)
         return Account(name, uid, os.getegid(), switch=False, faults=tuple(_refuse_choice(name, user, create)))
     if user is None and create:
-        user = DEFAULT_ACCOUNTS[0]
-    candidates = [user] if user is not None else [*([former] if former else []), *DEFAULT_ACCOUNTS]
+        user = custom
+    candidates = [user] if user is not None else [*([former] if former else []), custom, NOBODY]
     for candidate in candidates:
         try:
             entry = pwd.getpwnam(candidate)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import support
-from installer.answers import answers
+from installer.answers import answers, own
 from installer.answers.answers import Source
 from installer.bundle.api import Site, load_product
 from installer.host.account import Account
@@ -46,7 +46,7 @@ class KeystoneSiteTest(support.DirectoryTest):
 
     def site(self, switch: bool = False, **texts: list[str]) -> Site:
         given = Source("flag", {name.replace("_", "-"): values for name, values in texts.items()})
-        resolved = answers.resolve(answers.declarations(ANSWERS), [given])
+        resolved = answers.resolve(own.declarations(self.release.bundle), [given])
         account = Account("svc", 1234 if switch else os.geteuid(), 1234, switch)
         return Site(self.release, Instance(str(self.instance)), account, resolved)
 

@@ -14,7 +14,13 @@ from installer.state import trees
 from installer.state.files import Owner
 
 ABSENT = "ksb-no-such-account"
+#: By custom; every Linux has it.
+CUSTOM = "daemon"
 AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root chooses")
+
+
+def find(user: str | None, *, former: str | None = None, create: bool = False) -> Account:
+    return find_account(user, custom=CUSTOM, former=former, create=create)
 
 
 class AccountsTest(support.DirectoryTest):
@@ -23,34 +29,44 @@ class AccountsTest(support.DirectoryTest):
 
     @AS_ROOT
     def test_the_named_account_comes_first_then_the_former_one(self) -> None:
-        self.assertEqual(find_account("daemon", former="bin").name, "daemon")
-        self.assertEqual(find_account(None, former="bin").name, "bin")
-        self.assertEqual(find_account(None, former=ABSENT).name, find_account(None).name)
-        self.assertEqual(self.whats(find_account("daemon")), [])
+        self.assertEqual(find("daemon", former="bin").name, "daemon")
+        self.assertEqual(find(None, former="bin").name, "bin")
+        self.assertEqual(find(None, former=ABSENT).name, find(None).name)
+
+    @AS_ROOT
+    def test_without_a_choice_it_is_the_one_by_custom_then_nobody(self) -> None:
+        self.assertEqual(find(None).name, CUSTOM)
+        self.assertEqual(find_account(None, custom=ABSENT).name, "nobody")
+        wanted = find_account(None, custom=ABSENT, create=True)
+        self.assertEqual((wanted.name, wanted.exists, wanted.made), (ABSENT, False, True))
+
+    @AS_ROOT
+    def test_an_account_that_can_be_used_has_no_faults(self) -> None:
+        self.assertEqual(self.whats(find("daemon")), [])
 
     @AS_ROOT
     def test_a_missing_account_is_made_only_if_that_is_asked_for(self) -> None:
-        self.assertEqual(self.whats(find_account(ABSENT)), [f"there is no account {ABSENT}"])
-        wanted = find_account(ABSENT, create=True)
+        self.assertEqual(self.whats(find(ABSENT)), [f"there is no account {ABSENT}"])
+        wanted = find(ABSENT, create=True)
         self.assertEqual((wanted.exists, wanted.made, self.whats(wanted)), (False, True, []))
         (command,) = accounts.describe_making(wanted)
         self.assertRegex(command, rf'^/usr/sbin/useradd --system .*--comment "made by ksbundle" {ABSENT}$')
-        self.assertTrue(find_account("daemon", create=True).exists)
+        self.assertTrue(find("daemon", create=True).exists)
 
     @AS_ROOT
     def test_a_host_without_a_tool_is_told_so(self) -> None:
         with mock.patch.object(accounts, "_SEARCH", str(self.directory)):
-            self.assertEqual(self.whats(find_account(ABSENT, create=True)), [f"cannot make the account {ABSENT}"])
+            self.assertEqual(self.whats(find(ABSENT, create=True)), [f"cannot make the account {ABSENT}"])
 
     @AS_ROOT
     def test_root_is_refused(self) -> None:
-        self.assertEqual(self.whats(find_account("root")), ["the service must not run as root"])
+        self.assertEqual(self.whats(find("root")), ["the service must not run as root"])
 
     def test_others_run_it_as_themselves(self) -> None:
         with mock.patch("os.geteuid", return_value=1):
-            self.assertEqual(self.whats(find_account(None)), [])
-            self.assertEqual(self.whats(find_account("root")), ["cannot run the service as root"])
-            self.assertEqual(self.whats(find_account(None, create=True)), ["cannot make an account"])
+            self.assertEqual(self.whats(find(None)), [])
+            self.assertEqual(self.whats(find("root")), ["cannot run the service as root"])
+            self.assertEqual(self.whats(find(None, create=True)), ["cannot make an account"])
 
     @AS_ROOT
     def test_what_was_the_former_accounts_is_handed_over_and_nothing_else(self) -> None:

@@ -28,7 +28,6 @@ from installer.state.release import Release
 ANSWERS = [
     {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
     {"name": "once", "type": "string", "help": "For one run"},
-    {"name": "instance", "type": "path", "help": "Directory"},
 ]
 
 
@@ -430,9 +429,9 @@ class InstallTest(support.DirectoryTest):
 
 
 def open_declared(release: Release):  # noqa: ANN201
-    from installer.answers import answers
+    from installer.answers import own
 
-    return answers.declarations(release.bundle["answers"])
+    return own.declarations(release.bundle)
 
 
 @contextlib.contextmanager

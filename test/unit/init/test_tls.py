@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keystone_site
-from installer.answers import answers
+from installer.answers import answers, own
 from installer.answers.answers import RECEIPT, Source
 from installer.bundle.api import Site
 
@@ -38,7 +38,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
     def remembered(self) -> Site:
         site = self.with_tls()
         texts = {name: site.values(name) for name in ("tls-cert", "tls-key")}
-        resolved = answers.resolve(answers.declarations(keystone_site.ANSWERS), [Source(RECEIPT, texts)])
+        resolved = answers.resolve(own.declarations(site.release.bundle), [Source(RECEIPT, texts)])
         return Site(site.release, site.instance, site.account, resolved)
 
     def refused(self, site: Site) -> list[str]:
