@@ -1,47 +1,83 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { hasControlCharacter } from '../domain/inner-path.ts';
 import type { AnswerType } from '../domain/recipe.ts';
 
-const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
-const NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`);
-const PORT = /^(?:(.*):)?(\d{1,5})$/s;
+const LABEL = '(?!-)[A-Za-z0-9_-]{1,63}(?<!-)';
+const NAME = new RegExp(`^(?=.{1,254}$)(?=.{1,253}\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`);
+/** What a name cannot end in: programs take it for an IPv4 address, each in its own way. */
+const NUMBER = /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/i;
+const LONE_SURROGATE = /\p{Cs}/u;
+const URL_FORM =
+  /^https?:\/\/(?<host>\[[^\]]*\]|[^/:]*)(?::(?<port>[^/]*))?(?:\/(?:%[\da-f]{2}|[\w.~!$&()*+,;=:@/-])*)?$/i;
 
 const FORMS: Record<AnswerType, { readonly expected: string; readonly accepts: (text: string) => boolean }> =
   {
-    string: { expected: 'one line of text', accepts: (text) => !/[\0\n\r]/.test(text) },
-    host: { expected: 'an IP address or a host name', accepts: isHost },
+    string: { expected: 'one line of text', accepts: () => true },
+    host: { expected: 'an IP address or a host name that clients can reach', accepts: isHost },
     'host-port': { expected: 'PORT or HOST:PORT, an IPv6 address in brackets', accepts: isHostPort },
-    integer: { expected: 'an integer', accepts: (text) => /^-?\d+$/.test(text) },
-    choice: { expected: 'one of the choices', accepts: (text) => text !== '' },
-    path: { expected: 'a path', accepts: (text) => text !== '' && !/[\0\n\r]/.test(text) },
-    url: { expected: 'a URL', accepts: (text) => /^[a-z][a-z0-9+.-]*:\/\/\S*$/i.test(text) },
-    boolean: { expected: 'true or false', accepts: (text) => text === 'true' || text === 'false' },
+    integer: {
+      expected: 'an integer of at most 18 digits',
+      accepts: (text) => /^-?\d{1,18}$/.test(text),
+    },
+    choice: { expected: 'one of the choices', accepts: () => true },
+    path: { expected: 'a path', accepts: () => true },
+    url: { expected: 'a URL of http or https without user, query and fragment', accepts: isUrl },
+    boolean: {
+      expected: 'true or false',
+      accepts: (text) => /^(?:true|yes|on|1|false|no|off|0)$/i.test(text),
+    },
   };
 
-/** What the type expects, in words, if `text` is not of the type; see docs/recipes.md for the types. */
+/**
+ * What the type expects, in words, if `text` is not of the type; see docs/recipes.md for the types. The installer
+ * decides by the same rules, in `init/installer/answers/values.py`.
+ */
 export function mismatchOfType(type: AnswerType, text: string): string | undefined {
   const { expected, accepts } = FORMS[type];
-  return accepts(text) ? undefined : expected;
+  const isLine = text !== '' && !hasControlCharacter(text) && !LONE_SURROGATE.test(text);
+  return isLine && accepts(text) ? undefined : expected;
+}
+
+/** Whether the whole text matches an answer's rule. */
+export function matchesRule(rule: string, text: string): boolean {
+  return new RegExp(`^(?:${rule})$`, 'u').test(text);
 }
 
 function isHost(text: string): boolean {
-  return isIpv4(text) || isIpv6(text) || (NAME.test(text) && !/^[\d.]+$/.test(text));
+  return isAddress(text) ? !isUnspecified(text) : isName(text);
+}
+
+function isName(text: string): boolean {
+  return NAME.test(text) && !NUMBER.test(text);
+}
+
+/** An IPv6 address may be in brackets, and has no zone. */
+function isAddress(text: string): boolean {
+  return isIPv4(text) || (isIPv6(withoutBrackets(text)) && !text.includes('%'));
+}
+
+function isUnspecified(text: string): boolean {
+  return text === '0.0.0.0' || /^[0:]+$/.test(withoutBrackets(text));
+}
+
+function withoutBrackets(text: string): string {
+  return /^\[(.*)\]$/.exec(text)?.[1] ?? text;
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535;
 }
 
 function isHostPort(text: string): boolean {
-  const [, host, port] = PORT.exec(text) ?? [];
-  if (port === undefined || Number(port) < 1 || Number(port) > 65535) return false;
-  if (host === undefined) return true;
-  return host.startsWith('[') && host.endsWith(']')
-    ? isIpv6(host.slice(1, -1))
-    : isHost(host) && !isIpv6(host);
-}
-
-function isIpv4(text: string): boolean {
-  const parts = text.split('.');
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, Math.max(colon, 0));
+  if (!isPort(text.slice(colon + 1))) return false;
   return (
-    parts.length === 4 && parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)
+    host === '' || (host.startsWith('[') || !host.includes(':') ? isAddress(host) || isName(host) : false)
   );
 }
 
-function isIpv6(text: string): boolean {
-  return text.includes(':') && /^[0-9A-Fa-f:.]+$/.test(text) && URL.canParse(`http://[${text}]/`);
+function isUrl(text: string): boolean {
+  const { host, port } = URL_FORM.exec(text)?.groups ?? {};
+  return host !== undefined && isHost(host) && (port === undefined || isPort(port));
 }

@@ -2,7 +2,7 @@ import { isLater } from '../domain/version.ts';
 import { checkEmbeds } from './check-embeds.ts';
 import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
-import { mismatchOfType } from './answer-values.ts';
+import { matchesRule, mismatchOfType } from './answer-values.ts';
 import { RESERVED_ANSWERS } from './reserved-answers.ts';
 import { quote, quoteList, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyBundle } from './partly.ts';
@@ -160,9 +160,8 @@ function mismatchOfDefault(answer: PartlyAnswer): string | undefined {
   if (choices !== undefined && !choices.includes(text)) {
     return `one of ${quoteList(choices.filter((choice) => choice !== undefined))}`;
   }
-  if (type === 'integer' && minimum !== undefined && Number(text) < minimum) return `at least ${minimum}`;
-  if (type === 'integer' && maximum !== undefined && Number(text) > maximum) return `at most ${maximum}`;
-  if (rule !== undefined && !new RegExp(`^(?:${rule})$`, 'u').test(text))
-    return answer['rule-help'] ?? `a match of ${rule}`;
+  if (type === 'integer' && minimum !== undefined && BigInt(text) < minimum) return `at least ${minimum}`;
+  if (type === 'integer' && maximum !== undefined && BigInt(text) > maximum) return `at most ${maximum}`;
+  if (rule !== undefined && !matchesRule(rule, text)) return answer['rule-help'] ?? `a match of ${rule}`;
   return undefined;
 }

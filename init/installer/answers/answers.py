@@ -18,6 +18,8 @@ from .values import canonical
 PREFIX = "KSB_"
 
 
+#: Origin of what nobody gave.
+DEFAULT = "default"
 #: Origins of what earlier runs were given.
 RECEIPT = "receipt"
 INTERRUPTED = "interrupted run"
@@ -43,6 +45,10 @@ class Declaration:
     @property
     def flag(self) -> str:
         return f"--{self.name}"
+
+    @property
+    def defaults(self) -> Sequence[str]:
+        return () if self.default is None else (self.default,)
 
     @property
     def is_switch(self) -> bool:
@@ -71,7 +77,7 @@ class Answer:
 
     @property
     def given(self) -> bool:
-        return self.origin != "default"
+        return self.origin != DEFAULT
 
     @property
     def remembered(self) -> bool:
@@ -121,18 +127,18 @@ def resolve(declared: Mapping[str, Declaration], sources: Sequence[Source]) -> A
     answers: dict[str, Answer] = {}
     for name, declaration in declared.items():
         source = next((source for source in sources if source.texts.get(name)), None)
-        texts = source.texts[name] if source else ()
-        if source is None or list(texts) == [""]:
-            texts = () if declaration.default is None else (declaration.default,)
-            answers[name] = Answer(tuple(texts), "default", taken_back=source is not None)
-            continue
+        taken_back = source is not None and list(source.texts[name]) == [""]
+        if source is None or taken_back:
+            texts, origin = declaration.defaults, DEFAULT
+        else:
+            texts, origin = source.texts[name], source.origin
         try:
-            answers[name] = Answer(_check(declaration, texts), source.origin)
+            answers[name] = Answer(_check(declaration, texts), origin, taken_back)
         except ValueError as error:
             problems.append(
                 Problem(
                     f"not a valid value for {declaration.flag}: {_quoted(declaration, texts)}",
-                    where=source.origin,
+                    where=origin,
                     why=str(error),
                     hint=f"{declaration.flag} {declaration.metavar}: {declaration.help}",
                 )
@@ -157,7 +163,8 @@ def _check(declaration: Declaration, texts: Sequence[str]) -> tuple[str, ...]:
             raise ValueError(f"it must be at least {declaration.minimum}")
         if declaration.maximum is not None and int(value) > declaration.maximum:
             raise ValueError(f"it must be at most {declaration.maximum}")
-        if declaration.rule and not re.fullmatch(declaration.rule, value):
+        # In ASCII, as JavaScript has it, in which ksbundle checks the defaults.
+        if declaration.rule and not re.fullmatch(declaration.rule, value, re.ASCII):
             raise ValueError(declaration.rule_help or f"it must match {declaration.rule}")
     return values
 

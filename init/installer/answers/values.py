@@ -1,4 +1,7 @@
-"""The types of answers: checks a text and brings it into its one canonical form."""
+"""The types of answers: checks a text and brings it into its one canonical form.
+
+ksbundle checks the defaults of recipes by the same rules, in `src/recipe/answer-values.ts`.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,21 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+#: What a name cannot end in: programs take it for an IPv4 address, each in its own way.
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_URL = re.compile(
+    r"[A-Za-z]+://(?P<host>\[[^]]*\]|[^/:]*)(?::(?P<port>[^/]*))?"
+    r"(?:/(?:%[0-9A-Fa-f]{2}|[A-Za-z0-9._~!$&()*+,;=:@/-])*)?"
+)
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 
 
 def canonical(type_name: str, text: str) -> str:
     """The canonical form of `text`. Raises ValueError, with the reason in words, if it is not of the type."""
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+    if re.search(r"[\x00-\x1f\x7f-\x9f]", text):
         raise ValueError("it contains a control character")
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
         raise ValueError("it is not valid UTF-8")
@@ -29,17 +37,32 @@ def _string(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    address = parse_address(text.strip("[]") if text.startswith("[") else text)
-    if address is not None:
-        if address.is_unspecified:
-            raise ValueError("clients cannot connect to the unspecified address; give one of this host's own")
-        return str(address)
-    if re.fullmatch(r"[0-9.]+", text):
-        raise ValueError("it looks like an IPv4 address, but is not one")
-    name = text[:-1] if text.endswith(".") else text
-    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    address = _address(text)
+    if address is None:
+        return _name(text)
+    if address.is_unspecified:
+        raise ValueError("clients cannot connect to the unspecified address; give one of this host's own")
+    return str(address)
+
+
+def _name(text: str) -> str:
+    name = text.removesuffix(".")
+    labels = name.split(".")
+    if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("it must be an IPv4 or IPv6 address or a host name")
+    if _NUMBER.fullmatch(labels[-1]):
+        raise ValueError("it looks like an IPv4 address, but is not one")
     return name.lower()
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that `text` is, an IPv6 address with or without brackets; None if it is none."""
+    if "%" in text:
+        raise ValueError("an address with a zone is one on this host alone")
+    if not text.startswith("["):
+        return parse_address(text)
+    address = parse_address(text[1:-1]) if text.endswith("]") else None
+    return address if address is not None and address.version == 6 else None
 
 
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -60,10 +83,10 @@ def _host_port(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host:
         return _port(port)
-    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+    if ":" in host and not host.startswith("["):
         raise ValueError("an IPv6 address stands in brackets: [::1]:5000")
-    address = parse_address(host.strip("[]"))
-    return f"{join_host(str(address) if address else _host(host))}:{_port(port)}"
+    address = _address(host)
+    return f"{join_host(str(address) if address else _name(host))}:{_port(port)}"
 
 
 def split_host_port(value: str) -> tuple[str, int]:
@@ -84,15 +107,16 @@ def _integer(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or re.search(r"[\s<>\"'\\]", text):
+    if not re.match("https?://", text, re.IGNORECASE):
         raise ValueError("it must be a URL that begins with http:// or https://")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in text.split("/")[2] or re.search("[?#]", text):
         raise ValueError("it must have no user, query or fragment")
+    parts = _URL.fullmatch(text)
+    if parts is None:
+        raise ValueError("it holds characters that have to be percent-encoded in a URL")
+    _host(parts["host"])
+    if parts["port"] is not None:
+        _port(parts["port"])
     return text.rstrip("/")
 
 

@@ -1,5 +1,9 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { mismatchOfType } from '../../../src/recipe/answer-values.ts';
+import { z } from 'zod';
+import { ANSWER_TYPES } from '../../../src/domain/recipe.ts';
+import { matchesRule, mismatchOfType } from '../../../src/recipe/answer-values.ts';
 import { isLicense } from '../../../src/domain/license.ts';
 import { correctLicense } from '../../../src/recipe/licenses.ts';
 import {
@@ -131,25 +135,29 @@ describe('forms of values', () => {
   ])('the licence %s is corrected to %s', (text, license) => expect(correctLicense(text)).toBe(license));
 });
 
+/** Values of every type with what becomes of them; the tests of the installer read it, too. */
+const VALUES = z
+  .object({
+    types: z.record(
+      z.enum(ANSWER_TYPES),
+      z.object({ valid: z.record(z.string(), z.string()), invalid: z.array(z.string()) }),
+    ),
+    rules: z.array(z.object({ rule: z.string(), valid: z.array(z.string()), invalid: z.array(z.string()) })),
+  })
+  .parse(
+    JSON.parse(readFileSync(path.join(import.meta.dirname, '../../fixtures/answer-values.json'), 'utf8')),
+  );
+
 describe('values of answers', () => {
-  it.each([
-    [
-      'host',
-      ['127.0.0.1', 'keystone', 'a-b.example.org', '::1', 'fe80::1'],
-      ['', '1.2.3', '1.2.3.256', '01.2.3.4', '-a', 'a..b', 'a b', 'http://a', 'a:1', ':::'],
-    ],
-    [
-      'host-port',
-      ['5000', '127.0.0.1:5000', '[::1]:80', 'a.org:65535'],
-      ['0', '65536', 'a', '::1:80', 'a:', ':80', '[a]:80'],
-    ],
-    ['integer', ['0', '-7', '64'], ['', '1.5', '0x10', 'one']],
-    ['url', ['https://a.org/v3', 'mysql+pymysql://u:p@h/d', 'sqlite:////x'], ['a.org', '/x', 'https://a b']],
-    ['path', ['/srv/key stöne', 'file'], ['', 'a\nb', 'a\0']],
-    ['boolean', ['true', 'false'], ['yes', 'True', '']],
-    ['string', ['', 'any text'], ['two\nlines']],
-  ] as const)('of the type %s', (type, good, bad) => {
-    expect(good.filter((text) => mismatchOfType(type, text) !== undefined)).toEqual([]);
-    expect(bad.filter((text) => mismatchOfType(type, text) === undefined)).toEqual([]);
+  it.each(ANSWER_TYPES)('of the type %s', (type) => {
+    const { valid, invalid } = VALUES.types[type];
+    expect(Object.keys(valid).filter((text) => mismatchOfType(type, text) !== undefined)).toEqual([]);
+    expect(invalid.filter((text) => mismatchOfType(type, text) === undefined)).toEqual([]);
+  });
+
+  it.each(VALUES.rules)('of the rule $rule', ({ rule, valid, invalid }) => {
+    expect(isPattern(rule)).toBe(true);
+    expect(valid.filter((text) => !matchesRule(rule, text))).toEqual([]);
+    expect(invalid.filter((text) => matchesRule(rule, text))).toEqual([]);
   });
 });
