@@ -1,9 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
 import type { Part } from '../domain/manifest.ts';
 import { runConfined, type Confinement } from '../io/confinement.ts';
-import { BYTE_CODE_SCRIPT } from './byte-code-script.ts';
 
 export interface ByteCodeOptions {
   /** Program that is a CPython of the release's version: the release's own, or in a cross build one of this machine. */
@@ -22,6 +22,9 @@ export interface ByteCodeOptions {
   readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The program that compiles; it is read and handed over as text, because what runs is shut in and does not see this package. */
+const SCRIPT = path.join(import.meta.dirname, 'byte_code.py');
 
 /** What every Python program loads before its own modules, as far as it is not frozen into the interpreter. */
 const STARTUP_MODULES: readonly string[] = [
@@ -53,7 +56,7 @@ export async function compileByteCode(options: ByteCodeOptions): Promise<Readonl
     programs,
   };
   const command = {
-    argv: [python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', BYTE_CODE_SCRIPT],
+    argv: [python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', await readFile(SCRIPT, 'utf8')],
     // Nothing of ours: PYTHON* variables would change what is written.
     environment: { LC_ALL: 'C', PYTHONHASHSEED: '0', SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
     directory: root,
