@@ -129,7 +129,8 @@ async function unpackSources(build: ComponentBuild, directories: WorkDirectories
         `is a symbolic link where ${source.into} is to be unpacked`,
       );
     const name = `${build.component.name}: ${source.archives.map(({ file }) => file).join(' or ')}`;
-    await unpackArchive(archive, destination, { name, strip: source.strip, signal: build.signal });
+    const { confinement, signal } = build;
+    await unpackArchive(archive, destination, { name, strip: source.strip, confinement, signal });
   }
 }
 

@@ -46,7 +46,8 @@ export async function prepareToolchain(options: ToolchainOptions): Promise<strin
   await mkdir(root, { recursive: true });
   await withTemporaryDirectory(root, async (temporary) => {
     const unpacked = path.join(temporary, 'wheel');
-    await unpackArchive(await options.archive(), unpacked, { signal: options.signal });
+    const { confinement, signal } = options;
+    await unpackArchive(await options.archive(), unpacked, { confinement, signal });
     await rename(path.join(unpacked, WHEEL_DIRECTORY), path.join(root, 'zig'));
   });
   await installWrappers(root, options.toolchain);

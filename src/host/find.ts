@@ -1,8 +1,6 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import path from 'node:path';
 import semver from 'semver';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import { findProgram } from '../io/find-program.ts';
 import { run } from '../io/process.ts';
 import { installCommands, packageManagerOf, readOsRelease } from './package-manager.ts';
 import { HOST_TOOLS, type HostTool, type VersionProbe } from './tools.ts';
@@ -82,19 +80,6 @@ async function inspectTool(
   const missing = tool.modules === undefined ? [] : await missingModules(file, tool.modules, where.signal);
   if (missing.length > 0) return lack('module-missing', `lacks the modules ${missing.join(', ')}`);
   return { found: { name: tool.name, path: file, ...(version === undefined ? {} : { version }) } };
-}
-
-async function findProgram(name: string, searchPath: string): Promise<string | undefined> {
-  for (const directory of searchPath.split(path.delimiter).filter((entry) => path.isAbsolute(entry))) {
-    const file = path.join(directory, name);
-    try {
-      await access(file, constants.X_OK);
-      if ((await stat(file)).isFile()) return file;
-    } catch {
-      // Not here, or not for us: the next directory may have it.
-    }
-  }
-  return undefined;
 }
 
 const ENVIRONMENT = { LC_ALL: 'C' } as const;

@@ -1,5 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { directoriesOf, type Confinement } from './confinement.ts';
+import { findProgram } from './find-program.ts';
 import { readGrowingFile } from './growing-file.ts';
 
 export interface ProgramOutputOptions {
@@ -11,6 +13,9 @@ export interface ProgramOutputOptions {
   readonly failed: (reason: string) => Error;
   /** What takes the output on its way, instead of a pipe. */
   readonly spool?: Spool;
+  readonly confinement: Confinement;
+  /** What it sees besides the system, where it is shut in; absolute paths. */
+  readonly readable?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -23,7 +28,7 @@ export interface Spool {
 }
 
 /**
- * What a program of the host writes to its standard output, as it comes. The program is killed if nobody wants the rest. Throws
+ * What a program of the host, shut in as far as `confinement` goes, writes to its standard output, as it comes. The program is killed if nobody wants the rest. Throws
  * `KSB_HOST_TOOL_MISSING`, the signal's reason, what `failed` makes, and `ENOSPC` or `EDQUOT` for a spool that takes no more.
  * Loads execa only now, as `run` does.
  */
@@ -43,21 +48,30 @@ export async function* programOutput(
 
 async function* outputOf(
   argv: readonly [string, ...string[]],
-  { input, why, failed, signal }: ProgramOutputOptions,
+  { input, why, failed, signal, confinement, readable = [] }: ProgramOutputOptions,
   spool?: Spool & { readonly handle: FileHandle },
 ): AsyncGenerator<Buffer> {
-  const [program, ...parameters] = argv;
+  const [name, ...parameters] = argv;
+  // Not ours to inherit: XZ_OPT, BZIP2 and ZSTD_CLEVEL change what the programs do.
+  const environment = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' };
+  const program = await findProgram(name, environment.PATH);
+  if (program === undefined) throw missingProgram(name, why);
+  const command = confinement.enter(
+    { argv: [program, ...parameters], environment, directory: '/' },
+    { readable: [...readable, ...(await directoriesOf([program]))], writable: [] },
+  );
+  const [entry = program, ...rest] = command.argv;
   const { execa } = await import('execa');
-  const child = execa(program, parameters, {
+  const child = execa(entry, rest, {
+    cwd: command.directory,
     stdin: input === undefined ? 'ignore' : { file: input },
     // Any descriptor will do; execa's types know the first few only.
     stdout: spool === undefined ? 'pipe' : (spool.handle.fd as 3),
     buffer: { stdout: false },
     encoding: 'buffer',
     reject: false,
-    // Not ours to inherit: XZ_OPT, BZIP2 and ZSTD_CLEVEL change what the programs do.
     extendEnv: false,
-    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
+    env: command.environment,
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
   try {
@@ -69,9 +83,7 @@ async function* outputOf(
     const result = await child;
     if (result.isCanceled) signal?.throwIfAborted();
     if (result.exitCode === 0) return;
-    const failure: unknown = result;
-    if (isErrnoException(failure, 'ENOENT')) throw missingProgram(program, why);
-    const reason = Buffer.from(result.stderr).toString().trim() || `${program} failed`;
+    const reason = Buffer.from(result.stderr).toString().trim() || `${name} failed`;
     throw (spool === undefined ? undefined : fullDisk(reason)) ?? failed(reason);
   } finally {
     child.kill('SIGKILL');

@@ -1,4 +1,5 @@
 import { damagedArchive } from './archive/entry.ts';
+import type { Confinement } from './confinement.ts';
 import { programOutput } from './program-output.ts';
 
 /*
@@ -10,21 +11,26 @@ const WHY = 'to make and to apply deltas';
 const MIB = 2 ** 20;
 
 export interface PatchToMake {
+  /** Absolute paths. */
   readonly from: string;
   readonly to: string;
+  readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** What makes the file `to` of the file `from`. Throws `KSB_HOST_TOOL_MISSING`. */
-export function encodePatch({ from, to, signal }: PatchToMake): AsyncGenerator<Buffer> {
+export function encodePatch({ from, to, confinement, signal }: PatchToMake): AsyncGenerator<Buffer> {
   return programOutput(['zstd', '--quiet', '--stdout', `--patch-from=${from}`, '--', to], {
     why: WHY,
     failed: (reason) => new Error(`zstd: ${reason}`),
+    confinement,
+    readable: [from, to],
     signal,
   });
 }
 
 export interface PatchToApply {
+  /** Absolute path. */
   readonly from: string;
   readonly patch: string;
   /** New file that is used meanwhile. */
@@ -33,6 +39,7 @@ export interface PatchToApply {
   readonly name: string;
   /** Bytes that come out, and that zstd may take of memory besides. */
   readonly size: number;
+  readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,6 +53,7 @@ export async function* decodePatch({
   spool,
   name,
   size,
+  confinement,
   signal,
 }: PatchToApply): AsyncGenerator<Buffer> {
   const memory = `--memory=${Math.ceil(size / MIB)}MiB`;
@@ -56,6 +64,8 @@ export async function* decodePatch({
       spool: { file: spool, most: size },
       why: WHY,
       failed: (reason) => damagedArchive(name, reason),
+      confinement,
+      readable: [from],
       signal,
     },
   );

@@ -3,9 +3,9 @@ import type { Emit } from '../domain/events.ts';
 import type { Platform } from '../domain/platform.ts';
 import type { Store } from '../domain/store.ts';
 import { createFetchContext, type FetchContext } from '../fetch/context.ts';
-import { findConfinement } from '../host/confinement.ts';
 import type { Confinement } from '../io/confinement.ts';
 import { openStore } from '../store/open.ts';
+import { confine } from './confinement.ts';
 
 /** What a run is told; every path is absolute. */
 export interface ContextOptions {
@@ -42,26 +42,10 @@ export async function openContext(options: ContextOptions): Promise<Context> {
     store,
     fetch: await createFetchContext({ store, mirrors, offline, emit, signal }),
     initDirectory: path.join(path.dirname(options.recipesDirectory), 'init'),
-    confinement: once(() => confine(options)),
+    confinement: once(() =>
+      confine({ root: path.join(options.cacheDirectory, 'work', 'root'), emit, signal }),
+    ),
   };
-}
-
-async function confine({ cacheDirectory, emit, signal }: ContextOptions): Promise<Confinement> {
-  const confinement = await findConfinement({ root: path.join(cacheDirectory, 'work', 'root'), signal });
-  if (confinement.level !== 'full') {
-    emit({
-      type: 'warning',
-      message: `build steps are not shut in: ${describeOpen(confinement)}`,
-      hint: 'everything they use is pinned all the same; to shut them in, let this account make user namespaces, or build as root',
-    });
-  }
-  return confinement;
-}
-
-function describeOpen({ level, why }: Confinement): string {
-  const open =
-    level === 'network' ? 'they reach files and processes' : 'they reach the network, files and processes';
-  return `${open} as far as this account does${why === undefined ? '' : ` (${why})`}`;
 }
 
 function once<T>(find: () => Promise<T>): () => Promise<T> {

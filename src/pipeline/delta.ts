@@ -1,9 +1,13 @@
+import os from 'node:os';
 import { asTask, type Emit } from '../domain/events.ts';
 import type { ApplyResult, DeltaResult } from '../domain/results.ts';
 import { findHostTools } from '../host/find.ts';
 import { ZSTD } from '../host/tools.ts';
+import type { Confinement } from '../io/confinement.ts';
+import { withTemporaryDirectory } from '../io/files.ts';
 import { applyDelta, type ApplyOptions } from '../pack/delta/apply.ts';
 import { makeDelta, type Destination } from '../pack/delta/make.ts';
+import { confine } from './confinement.ts';
 
 interface Reporting {
   readonly emit: Emit;
@@ -14,12 +18,12 @@ interface Reporting {
 export async function deltaFiles(
   oldFile: string,
   newFile: string,
-  options: Destination & Reporting,
+  options: Omit<Destination, 'confinement'> & Reporting,
 ): Promise<DeltaResult> {
   await findHostTools({ tools: [ZSTD], signal: options.signal });
   return asTask(options, { task: 'delta', title: 'delta' }, async () => ({
     outcome: 'done',
-    value: await makeDelta(oldFile, newFile, options),
+    value: await shutIn(options, (confinement) => makeDelta(oldFile, newFile, { ...options, confinement })),
   }));
 }
 
@@ -27,11 +31,15 @@ export async function deltaFiles(
 export async function applyFile(
   oldFile: string,
   delta: string,
-  options: ApplyOptions & Reporting,
+  options: Omit<ApplyOptions, 'confinement'> & Reporting,
 ): Promise<ApplyResult> {
   await findHostTools({ tools: [ZSTD], signal: options.signal });
   return asTask(options, { task: 'apply', title: 'apply' }, async () => ({
     outcome: 'done',
-    value: await applyDelta(oldFile, delta, options),
+    value: await shutIn(options, (confinement) => applyDelta(oldFile, delta, { ...options, confinement })),
   }));
+}
+
+async function shutIn<T>(options: Reporting, work: (confinement: Confinement) => Promise<T>): Promise<T> {
+  return withTemporaryDirectory(os.tmpdir(), async (root) => work(await confine({ ...options, root })));
 }

@@ -1,12 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { ChangedFile, ExplainedFile } from '../domain/results.ts';
-import { run } from '../io/process.ts';
+import { runConfined, type Confinement } from '../io/confinement.ts';
+import { findProgram } from '../io/find-program.ts';
 
 export interface ExplainOptions {
   /** Directories of the two releases. */
   readonly original: string;
   readonly again: string;
+  /** What shuts in diffoscope, and the many programs that it has read the files. */
+  readonly confinement: Confinement;
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +36,7 @@ export async function explainFiles(
     const { original, again } = options;
     const [before, after] = [path.join(original, file.path), path.join(again, file.path)];
     const firstByte = firstDifference(await readFile(before), await readFile(after));
-    const report = left > 0 ? await diffoscope(before, after, options.signal) : undefined;
+    const report = left > 0 ? await diffoscope(before, after, options) : undefined;
     // Not there, so not for the next file either.
     left = report === undefined ? 0 : left - 1;
     explained.push({ ...file, firstByte, ...(report === undefined ? {} : { report }) });
@@ -58,10 +61,20 @@ const BLOCK = 4096;
 async function diffoscope(
   before: string,
   after: string,
-  signal: AbortSignal,
+  { confinement, signal }: ExplainOptions,
 ): Promise<readonly string[] | undefined> {
   const report = ['--text', '-', '--text-color', 'never', '--max-report-size', '100000'];
-  const result = await run(['diffoscope', ...report, '--', before, after], { signal, timeout: PATIENCE });
+  const PATH = process.env['PATH'] ?? '';
+  const program = await findProgram('diffoscope', PATH);
+  if (program === undefined) return undefined;
+  const command = {
+    argv: [program, ...report, '--', before, after],
+    environment: { PATH, LC_ALL: 'C.UTF-8' },
+    directory: '/',
+    // Its modules lie beside the directory that it is in.
+    view: { readable: [before, after, path.dirname(path.dirname(await realpath(program)))], writable: [] },
+  };
+  const result = await runConfined(confinement, command, { signal, timeout: PATIENCE });
   signal.throwIfAborted();
   // 1: there are differences. Anything else is a trouble of its own, which is not what was asked for.
   if (result.exitCode !== 1) return undefined;

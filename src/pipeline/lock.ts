@@ -134,6 +134,7 @@ async function prepareUv(context: Context, set: RecipeSet): Promise<string> {
     if (await exists(executable)) return;
     await unpackArchive((await fetchSource(source, context.fetch)).path, directory, {
       name: archive.file,
+      confinement: await context.confinement(),
       signal: context.signal,
     });
     await chmod(executable, 0o755);

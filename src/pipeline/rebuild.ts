@@ -104,7 +104,7 @@ async function rebuildIn(
     ...(options.out === undefined ? {} : { rebuilt: built.tarball }),
     ...(before === undefined || after === undefined ? {} : { builders: compareBuilders(before, after) }),
     parts,
-    files: await explainFiles(files, { original, again, signal }),
+    files: await explainFiles(files, { original, again, confinement: await context.confinement(), signal }),
   };
 }
 

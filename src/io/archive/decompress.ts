@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { isErrnoException } from '../../domain/errors.ts';
+import { ExitCode, isErrnoException, KsbundleError } from '../../domain/errors.ts';
+import type { Confinement } from '../confinement.ts';
 import { programOutput } from '../program-output.ts';
 import { damagedArchive } from './entry.ts';
 import type { ArchiveFormat } from './format.ts';
@@ -11,12 +12,14 @@ export interface CompressedFile {
   /** What errors call the file. */
   readonly name: string;
   readonly format: Exclude<ArchiveFormat, 'zip'>;
+  /** What shuts in the host's programs; files that want one are refused without. */
+  readonly confinement?: Confinement | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * The tar inside a file. bzip2 and xz need the host's program of that name.
- * Throws `KSB_ARCHIVE_DAMAGED` and `KSB_HOST_TOOL_MISSING`.
+ * Throws `KSB_ARCHIVE_DAMAGED`, `KSB_ARCHIVE_UNKNOWN` and `KSB_HOST_TOOL_MISSING`.
  */
 export function decompress(source: CompressedFile): AsyncIterable<Buffer> {
   switch (source.format) {
@@ -47,12 +50,20 @@ async function* gunzip({ file, name, signal }: CompressedFile): AsyncGenerator<B
 
 function throughProgram(
   program: 'bzip2' | 'xz',
-  { file, name, signal }: CompressedFile,
+  { file, name, confinement, signal }: CompressedFile,
 ): AsyncGenerator<Buffer> {
+  if (confinement === undefined) {
+    throw new KsbundleError({
+      code: 'KSB_ARCHIVE_UNKNOWN',
+      exitCode: ExitCode.integrity,
+      message: `${name} is compressed with ${program}, which only sources may be`,
+    });
+  }
   return programOutput([program, '--decompress', '--stdout'], {
     input: file,
     why: `to unpack ${name}`,
     failed: (reason) => damagedArchive(name, reason),
+    confinement,
     signal,
   });
 }

@@ -1,6 +1,7 @@
 import { rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, isErrnoException, KsbundleError } from '../../domain/errors.ts';
+import type { Confinement } from '../confinement.ts';
 import { explainDiskFull } from '../disk.ts';
 import { withTemporaryDirectory } from '../files.ts';
 import { decompress } from './decompress.ts';
@@ -16,6 +17,8 @@ interface VisitOptions {
   readonly name?: string;
   readonly signal?: AbortSignal | undefined;
   readonly limits?: ArchiveLimits;
+  /** What shuts in the host's xz and bzip2; without, archives that want them are refused. */
+  readonly confinement?: Confinement;
 }
 
 export interface UnpackOptions extends VisitOptions {
@@ -32,7 +35,7 @@ const HEADERS_OF_ENTRY = 8192;
  * `KSB_HOST_TOOL_MISSING`, the signal's reason, and what `visit` throws.
  */
 async function visitArchive(file: string, options: VisitOptions, visit: VisitEntry): Promise<void> {
-  const { name = path.basename(file), signal, limits = DEFAULT_LIMITS } = options;
+  const { name = path.basename(file), signal, limits = DEFAULT_LIMITS, confinement } = options;
   const format = await detectFormat(file, name);
   const visitUnlessAborted: VisitEntry = async (entry) => {
     signal?.throwIfAborted();
@@ -41,7 +44,7 @@ async function visitArchive(file: string, options: VisitOptions, visit: VisitEnt
   if (format === 'zip') await readZip({ file, name, maxEntries: limits.entries }, visitUnlessAborted);
   else
     await readTar(
-      bounded(decompress({ file, name, format, signal }), name, limits),
+      bounded(decompress({ file, name, format, confinement, signal }), name, limits),
       name,
       visitUnlessAborted,
     );

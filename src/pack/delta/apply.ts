@@ -29,7 +29,7 @@ export interface ApplyOptions extends Destination {
 export async function applyDelta(
   oldFile: string,
   delta: string,
-  { directory, file, key, signal }: ApplyOptions,
+  { directory, file, key, confinement, signal }: ApplyOptions,
 ): Promise<ApplyResult> {
   const header = await readHeader(delta);
   const { release } = header.to;
@@ -45,6 +45,7 @@ export async function applyDelta(
       spool: path.join(work, 'new.tar'),
       name: delta,
       size: header.to.tarSize,
+      confinement,
       signal,
     });
     await writeTarball(made, tar, { header, delta });

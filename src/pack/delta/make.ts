@@ -5,6 +5,7 @@ import path from 'node:path';
 import { sha256, type Sha256 } from '../../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 import type { DeltaResult } from '../../domain/results.ts';
+import type { Confinement } from '../../io/confinement.ts';
 import { explainDiskFull } from '../../io/disk.ts';
 import { hashFile } from '../../io/files.ts';
 import { writeHashed } from '../../io/hashed.ts';
@@ -21,6 +22,8 @@ export interface Destination {
   readonly directory: string;
   /** Absolute path of the result, if it is to have another one. */
   readonly file?: string | undefined;
+  /** What shuts in zstd, which reads what others made. */
+  readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,7 +35,7 @@ export interface Destination {
 export async function makeDelta(
   oldFile: string,
   newFile: string,
-  { directory, file, signal }: Destination,
+  { directory, file, confinement, signal }: Destination,
 ): Promise<DeltaResult> {
   const near = file === undefined ? directory : path.dirname(file);
   return withScratchDirectory(near, async (work) => {
@@ -54,7 +57,10 @@ export async function makeDelta(
     };
     await writeHashed(
       inWork('delta'),
-      deltaBytes(header, encodePatch({ from: inWork('old.tar'), to: inWork('new.tar'), signal })),
+      deltaBytes(
+        header,
+        encodePatch({ from: inWork('old.tar'), to: inWork('new.tar'), confinement, signal }),
+      ),
     );
     const target = file ?? path.join(directory, `${to.release}.from.${from.release}.delta`);
     await rename(inWork('delta'), target);

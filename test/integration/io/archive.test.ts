@@ -1,9 +1,17 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { findConfinement } from '../../../src/host/confinement.ts';
 import { packTree, unpackArchive } from '../../../src/io/archive.ts';
+import { exists, removeTree } from '../../../src/io/files.ts';
+import { findProgram } from '../../../src/io/find-program.ts';
 import { run } from '../../../src/io/process.ts';
 import { temporaryDirectory, writeTree } from '../../support/archives.ts';
+
+const root = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-root-'));
+afterAll(() => removeTree(root));
+const confinement = await findConfinement({ root });
 
 const available = await Promise.all(
   ['bzip2', 'xz'].map(async (name) => (await run([name, '--version'])).exitCode === 0),
@@ -27,7 +35,7 @@ describe.skipIf(available.includes(false)).each(['bzip2', 'xz'])(
     it('reads it', async () => {
       const file = await makeArchive();
       const out = path.join(path.dirname(file), 'out');
-      await unpackArchive(file, out);
+      await unpackArchive(file, out, { confinement });
       expect((await readFile(path.join(out, 'a/b'))).length).toBe(800_000);
     });
 
@@ -35,10 +43,38 @@ describe.skipIf(available.includes(false)).each(['bzip2', 'xz'])(
       const file = await makeArchive();
       const bytes = await readFile(file);
       await writeFile(file, bytes.subarray(0, bytes.length - 9));
-      await expect(unpackArchive(file, path.join(path.dirname(file), 'out'))).rejects.toMatchObject({
+      await expect(
+        unpackArchive(file, path.join(path.dirname(file), 'out'), { confinement }),
+      ).rejects.toMatchObject({
         facts: { code: 'KSB_ARCHIVE_DAMAGED', exitCode: 4 },
       });
       expect(await readdir(path.dirname(file))).not.toContain('out');
+    });
+
+    it('runs the program where it can do no harm', async ({ skip }) => {
+      if (confinement.level !== 'full') return skip(confinement.why);
+      const file = await makeArchive();
+      const place = path.dirname(file);
+      const real = await findProgram(program, process.env['PATH'] ?? '');
+      const script = `#!/bin/sh\nls ${place} >&2; echo gone >${place}/harm; echo gone >/tmp/harm-${path.basename(place)}\nexec ${real} "$@"\n`;
+      const bin = await writeTree(path.join(place, 'bin'), { [program]: { program: script } });
+      const search = process.env['PATH'];
+      process.env['PATH'] = `${bin}:${search}`;
+      try {
+        await unpackArchive(file, path.join(place, 'out'), { confinement });
+      } finally {
+        process.env['PATH'] = search;
+      }
+      expect((await readFile(path.join(place, 'out/c'))).toString()).toBe('c');
+      expect(await readdir(place)).not.toContain('harm');
+      expect(await exists(`/tmp/harm-${path.basename(place)}`)).toBe(false);
+    });
+
+    it('is refused where nothing shuts in the program', async () => {
+      const file = await makeArchive();
+      await expect(unpackArchive(file, path.join(path.dirname(file), 'out'))).rejects.toMatchObject({
+        facts: { code: 'KSB_ARCHIVE_UNKNOWN', exitCode: 4, message: expect.stringContaining(program) },
+      });
     });
 
     it('says which program is missing', async () => {
@@ -46,7 +82,9 @@ describe.skipIf(available.includes(false)).each(['bzip2', 'xz'])(
       const search = process.env['PATH'];
       process.env['PATH'] = path.dirname(file);
       try {
-        await expect(unpackArchive(file, path.join(path.dirname(file), 'out'))).rejects.toMatchObject({
+        await expect(
+          unpackArchive(file, path.join(path.dirname(file), 'out'), { confinement }),
+        ).rejects.toMatchObject({
           facts: { code: 'KSB_HOST_TOOL_MISSING', exitCode: 3, message: expect.stringContaining(program) },
         });
       } finally {

@@ -1,8 +1,10 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import os, { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { findConfinement } from '../../../src/host/confinement.ts';
 import { collectContent } from '../../../src/io/archive/entry.ts';
+import { removeTree } from '../../../src/io/files.ts';
 import { programOutput } from '../../../src/io/program-output.ts';
 import { run } from '../../../src/io/process.ts';
 import { compile } from '../../support/compile.ts';
@@ -13,7 +15,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-const OPTIONS = { why: 'for a test', failed: (reason: string) => new Error(`it failed: ${reason}`) };
+const root = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-root-'));
+afterAll(() => removeTree(root));
+const OPTIONS = {
+  why: 'for a test',
+  failed: (reason: string) => new Error(`it failed: ${reason}`),
+  confinement: await findConfinement({ root }),
+};
 
 describe('through a file', () => {
   const spool = (most: number) => ({ file: path.join(directory, 'spool'), most });
@@ -48,7 +56,8 @@ describe('through a file', () => {
       const script = `
         const { programOutput } = await import(${JSON.stringify(compiled.urlOf('io/program-output.ts'))});
         const spool = { file: process.argv[1] + '/spool', most: 1e9 };
-        const output = programOutput(['cat', '/dev/zero'], { why: '', failed: (reason) => new Error(reason), spool });
+        const confinement = { enter: (command) => command };
+        const output = programOutput(['cat', '/dev/zero'], { why: '', failed: (reason) => new Error(reason), confinement, spool });
         try {
           for await (const _ of output);
         } catch (error) {

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { UNCONFINED } from '../../../src/io/confinement.ts';
 import { withScratchDirectory } from '../../../src/io/scratch-directory.ts';
 import { applyDelta } from '../../../src/pack/delta/apply.ts';
 import { makeDelta } from '../../../src/pack/delta/make.ts';
@@ -72,9 +73,12 @@ test('delta and apply remove what killed ones left beside their results', async 
     await packDemo((release) => writeFile(path.join(release, 'lib', 'app.py'), 'print(2)\n')),
   ];
   await kill(await startWorker());
-  const { file: delta } = await makeDelta(from.tarball, to.tarball, { directory: parent });
+  const { file: delta } = await makeDelta(from.tarball, to.tarball, {
+    confinement: UNCONFINED,
+    directory: parent,
+  });
   expect(await readdir(parent)).toEqual([path.basename(delta)]);
   await kill(await startWorker());
-  const { file } = await applyDelta(from.tarball, delta, { directory: parent });
+  const { file } = await applyDelta(from.tarball, delta, { confinement: UNCONFINED, directory: parent });
   expect((await readdir(parent)).toSorted()).toEqual([path.basename(delta), path.basename(file)].toSorted());
 });
