@@ -3,14 +3,14 @@ import path from 'node:path';
 import { compareBytes } from '../domain/compare-bytes.ts';
 import { mapConcurrently } from '../domain/concurrently.ts';
 import { compileGlobs } from '../domain/glob.ts';
+import { refuseIdleGlobs, type IdleGlob, type PlaceOf } from '../domain/idle-globs.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { InstalledWheel, Part } from '../domain/manifest.ts';
 import { SERVICES_DIRECTORY } from '../domain/layout.ts';
-import { ExitCode, KsbundleError, type Place, type Problem } from '../domain/errors.ts';
 import type { Emit } from '../domain/events.ts';
-import type { Bundle, RecipeOrigin } from '../domain/recipe.ts';
+import type { Bundle } from '../domain/recipe.ts';
 import { copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
-import { installComponent, unpackComponent, type BuiltComponent, type IdleGlob } from './component.ts';
+import { installComponent, unpackComponent, type BuiltComponent } from './component.ts';
 import { COMMON_DROPS } from './drops.ts';
 import { checkLaunchers, formatLauncher } from './launcher.ts';
 import { formatReadme } from './readme.ts';
@@ -35,8 +35,7 @@ export interface AssembleOptions {
   readonly init: string;
   /** The release directory, which must not exist yet. */
   readonly directory: string;
-  /** Where a recipe names a value, by its keys and indexes. */
-  readonly placeOf: (recipe: RecipeOrigin, keys: readonly (string | number)[]) => Promise<Place>;
+  readonly placeOf: PlaceOf;
   readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
 }
@@ -78,7 +77,7 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
     });
     const idle: IdleGlob[] = [];
     for (const unpacked of unpackedComponents) idle.push(...(await installComponent(tree, unpacked)));
-    if (idle.length > 0) throw await shipsNothing(idle, options);
+    await refuseIdleGlobs(idle, options.placeOf);
     for (const unpacked of unpackedWheels) wheels.push(await installWheel(tree, { ...unpacked, site }));
     warnOfUndecided(options, unpackedWheels);
     await installInstaller(tree, { ...options, site, temporary: path.join(temporary, 'init') });
@@ -160,26 +159,6 @@ async function installInstaller(tree: ReleaseTree, options: InstallerOptions): P
 /** What of `init/` every bundle ships: the script that people run, and the package it hands over to. */
 const ENTRY = 'bootstrap.sh';
 const INSTALLER = 'installer/';
-
-async function shipsNothing(
-  globs: readonly IdleGlob[],
-  { placeOf }: AssembleOptions,
-): Promise<KsbundleError> {
-  const problems = await Promise.all(
-    globs.map(async ({ component, index }): Promise<Problem> => ({
-      code: 'ships-nothing',
-      message: `${component.name} installs no file that ${JSON.stringify(component.ship[index])} matches`,
-      place: await placeOf(component.origin, ['install', 'ship', index]),
-      hint: 'look at what its steps install, correct the glob, or take it out',
-    })),
-  );
-  return new KsbundleError({
-    code: 'KSB_RECIPE_INVALID',
-    exitCode: ExitCode.usage,
-    message: `${problems.length} ${problems.length === 1 ? 'glob ships' : 'globs ship'} nothing`,
-    problems,
-  });
-}
 
 async function removeEmptyDirectories(root: string): Promise<void> {
   const directories = (await listTree(root))

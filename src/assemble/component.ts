@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { compileGlob, compileGlobs } from '../domain/glob.ts';
+import { compileGlobs } from '../domain/glob.ts';
+import { idleGlobs, type IdleGlob } from '../domain/idle-globs.ts';
 import type { Component } from '../domain/recipe.ts';
 import { unpackArchive } from '../io/archive.ts';
 import { listTree } from '../io/files.ts';
@@ -28,12 +29,6 @@ export async function unpackComponent(
   return { component, root };
 }
 
-/** A glob of `ship` that no installed file matches, by its index. */
-export interface IdleGlob {
-  readonly component: Component;
-  readonly index: number;
-}
-
 /**
  * Installs the files of a component that its recipe ships, and its licence texts even if it ships nothing else: what is
  * linked into others ships with them. Returns the globs that ship nothing. Throws `KSB_LICENSE_MISSING` for an artifact without a licence text.
@@ -51,9 +46,7 @@ export async function installComponent(
     if (!isLicense(file) && (!shipped(file) || dropped(file))) continue;
     await tree.place(path.join(root, file), file, `component:${component.name}`);
   }
-  return component.ship.flatMap((glob, index) =>
-    files.some(compileGlob(glob)) ? [] : [{ component, index }],
-  );
+  return idleGlobs(component, files);
 }
 
 function missingLicense(component: Component): KsbundleError {

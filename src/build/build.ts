@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type Emit } from '../domain/events.ts';
+import { idleGlobs, refuseIdleGlobs, type PlaceOf } from '../domain/idle-globs.ts';
 import type { Source } from '../domain/recipe.ts';
 import type { BuildRecord } from '../domain/store.ts';
 import type { Confinement } from '../io/confinement.ts';
@@ -33,6 +34,7 @@ export interface BuildOptions extends BuildTarget {
   readonly findTools: () => Promise<readonly Tool[]>;
   /** How far steps are shut in; called only if something is built. */
   readonly findConfinement: () => Promise<Confinement>;
+  readonly placeOf: PlaceOf;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -135,11 +137,11 @@ async function build(job: Job, context: JobContext): Promise<Artifact> {
   const tar = path.join(store.temporary, `${job.key}.tar`);
   const work = path.join(context.directory, 'work', `${job.name}-${job.key.slice(0, 12)}`);
   const inputs = job.inputs.map((input) => input.path);
-  try {
-    await buildComponent({ ...context, ...workshop, component, work, inputs }, tar);
-  } catch (error) {
-    throw explainDiskFull(error, work);
-  }
+  const files = await buildComponent({ ...context, ...workshop, component, work, inputs }, tar).catch(
+    (error: unknown) => {
+      throw explainDiskFull(error, work);
+    },
+  );
   const { sha256, size } = await store.adopt(tar, await hashFile(tar));
   const time = performance.now() - start;
   const record: BuildRecord = {
@@ -153,6 +155,8 @@ async function build(job: Job, context: JobContext): Promise<Artifact> {
   };
   await store.builds.write(record);
   await store.times.write(new Map([[taskOf(job.name), time]]));
+  // What ships is no part of the key: with the glob corrected, the artifact is used as it is.
+  await refuseIdleGlobs(idleGlobs(component, files), context.placeOf);
   return { ...reusedArtifact(record, store), reused: false };
 }
 

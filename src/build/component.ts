@@ -8,7 +8,7 @@ import type { Component, Source } from '../domain/recipe.ts';
 import { expandVariables } from '../domain/variables.ts';
 import { hostileArchive, packTree, unpackArchive } from '../io/archive.ts';
 import { runConfined, type Confinement, type View } from '../io/confinement.ts';
-import { findLink, mergeTree, removeTree, withTemporaryDirectory } from '../io/files.ts';
+import { findLink, listTree, mergeTree, removeTree, withTemporaryDirectory } from '../io/files.ts';
 import { replaceInText } from '../io/text.ts';
 import { collectInstalled } from './artifact.ts';
 import { stepEnvironment, workDirectories, type WorkDirectories } from './environment.ts';
@@ -35,8 +35,8 @@ export interface ComponentBuild {
   readonly signal: AbortSignal;
 }
 
-/** Builds one component and writes its artifact, a deterministic tar of its installed files, to `artifact`. */
-export async function buildComponent(build: ComponentBuild, artifact: string): Promise<void> {
+/** Builds one component and writes its artifact, a deterministic tar of its installed files, to `artifact`. Returns their paths. */
+export async function buildComponent(build: ComponentBuild, artifact: string): Promise<readonly string[]> {
   const { component, platform, signal } = build;
   const directories = workDirectories(build.work);
   for (const left of [build.work, directories.log, directories.entry]) await removeTree(left);
@@ -79,7 +79,9 @@ export async function buildComponent(build: ComponentBuild, artifact: string): P
   });
   const installed = await collectInstalled(component, { ...build, directories });
   await packTree(installed, artifact, { signal });
+  const entries = (await listTree(installed)).filter(({ kind }) => kind !== 'directory');
   for (const left of [build.work, directories.log, directories.entry]) await removeTree(left);
+  return entries.map((entry) => entry.path);
 }
 
 function stepVariables(

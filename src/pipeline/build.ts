@@ -17,6 +17,7 @@ import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
 import { readSigningKey, type PrivateKeyFile } from '../pack/keys.ts';
 import { envelopeFile } from '../pack/envelope.ts';
+import { placeInRecipe } from '../recipe/locate.ts';
 import { provenanceFile } from '../pack/provenance.ts';
 import { detachedSignature, signDetached, signTarball } from '../pack/signature.ts';
 import { formatTimeline, timelineFile } from '../pack/timeline.ts';
@@ -52,6 +53,7 @@ export async function buildBundle(
     fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
     findTools: () => findHostTools({ signal: context.signal }),
     findConfinement: context.confinement,
+    placeOf: ({ file }, keys) => placeInRecipe(file, keys),
   });
   const { reused, tarball, provenance, audit } = await findOrMakeRelease(context, subject, artifacts);
   const target = path.join(

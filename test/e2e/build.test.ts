@@ -62,6 +62,26 @@ describe('ksbundle build', () => {
     expect(digests[0]).toBe(digests[1]);
   });
 
+  it('says that a glob ships nothing as soon as its component is built, and builds that once', async () => {
+    const tiny = await makeTinyBundle();
+    const recipe = path.join(tiny.recipes, 'note', 'recipe.toml');
+    const text = await readFile(recipe, 'utf8');
+    const ship = 'ship = ["share/**"';
+    expect(text).toContain(ship);
+    await writeFile(recipe, text.replace(ship, `${ship}, "shrae/**"`));
+    const events = ['--events', 'ndjson'];
+    const refused = await ksbundle([...tiny.build, ...events]);
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.stderr).toContain('note installs no file that');
+    expect(refused.stderr).toContain('recipe.toml');
+    expect(refused.stderr).not.toContain('"task":"pack:');
+    await writeFile(recipe, text);
+    const built = await ksbundle([...tiny.build, ...events]);
+    expect(built).toMatchObject({ exitCode: 0 });
+    expect(built.stderr).toContain('"task":"pack:');
+    expect(built.stderr).not.toContain('"task":"build:note"');
+  });
+
   it('does no harm to a second one at the same time', async () => {
     const tiny = await makeTinyBundle({ script: GATED });
     const { build, tarball } = tiny;

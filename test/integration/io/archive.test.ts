@@ -9,9 +9,9 @@ import { findProgram } from '../../../src/io/find-program.ts';
 import { run } from '../../../src/io/process.ts';
 import { temporaryDirectory, writeTree } from '../../support/archives.ts';
 
-const root = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-root-'));
-afterAll(() => removeTree(root));
-const confinement = await findConfinement({ root });
+const newRoot = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-root-'));
+afterAll(() => removeTree(newRoot));
+const confinement = await findConfinement({ root: newRoot });
 
 const available = await Promise.all(
   ['bzip2', 'xz'].map(async (name) => (await run([name, '--version'])).exitCode === 0),
