@@ -45,12 +45,12 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
     const width = Math.max(20, (stream.columns ?? 80) - 4);
     const shown = tasks.slice(0, MOST_SHOWN).map((task) => describe(task, now, width));
     const hidden = tasks.length - shown.length;
-    const summary = `${planText(plan, now, ended)} · ${tasks.length} running`;
-    spinner.text = [
-      render(style.dim(shorten(summary, width))),
-      ...shown,
-      ...(hidden > 0 ? [`and ${hidden} more`] : []),
-    ].join('\n  ');
+    const done = planText(plan, now, ended);
+    const whole = `${done} · ${tasks.length} running`;
+    const summary = whole.length <= width ? whole : shorten(done, width);
+    spinner.text = [render(style.dim(summary)), ...shown, ...(hidden > 0 ? [`and ${hidden} more`] : [])].join(
+      '\n  ',
+    );
     if (!spinner.isSpinning) spinner.start();
   };
   const line = (text: string): void => {
@@ -120,16 +120,21 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
   };
 }
 
-/** A task on one line. Where it does not fit, the last time goes first, then the end of the title; the step stays. */
+/**
+ * A task on one line. Where it does not fit, the last time goes first, then the time so far and the amount, if the title then
+ * fits; else the title is shortened. The step stays.
+ */
 function describe({ title, step, progress, start, lastTime }: Running, now: number, width: number): string {
   const time = formatTime(now - start);
   const last = lastTime === undefined ? '' : ` of about ${formatTime(lastTime)}`;
-  const details = [step, progress, time].filter((part) => part !== undefined).map(visible);
   const name = visible(title);
-  const whole = `${[name, ...details].join(' · ')}${last}`;
-  if (whole.length <= width) return whole;
-  const rest = details.map((part) => ` · ${part}`).join('');
-  return shorten(`${shorten(name, Math.max(SHORTEST_TITLE, width - rest.length))}${rest}`, width);
+  const detailsOf = (parts: readonly (string | undefined)[]): string =>
+    parts.flatMap((part) => (part === undefined ? [] : ` · ${visible(part)}`)).join('');
+  const details = detailsOf([step, progress, time]);
+  const forms = [`${details}${last}`, details, detailsOf([step, progress]), detailsOf([step ?? progress])];
+  const fitting = forms.find((form) => name.length + form.length <= width);
+  if (fitting !== undefined) return `${name}${fitting}`;
+  return shorten(`${shorten(name, Math.max(SHORTEST_TITLE, width - details.length))}${details}`, width);
 }
 
 function shorten(text: string, width: number): string {

@@ -211,6 +211,23 @@ describe('the reporter on a terminal', () => {
     expect(shown.includes('of about 1 min 1 s')).toBe(columns > 80);
   });
 
+  it('shortens no title in 40 columns that fits beside the step, and counts whole words', async () => {
+    const drawn = stripVTControlCharacters(
+      await report(
+        [
+          { type: 'tasks-planned', tasks: [{ task: 'build:y', time: 292_000 }], jobs: 1 },
+          { type: 'task-started', task: 'build:zig', title: 'zig 0.17.0' },
+          step('build:zig', 'unpack the compiler'),
+          started('build:x'),
+          ended('build:x'),
+        ],
+        { terminal: true, columns: 40 },
+      ),
+    );
+    expect(drawn).toMatch(/^ *zig 0\.17\.0 · unpack the compiler$/mu);
+    expect(drawn).toMatch(/0 of 1 · about 4 min 52 s left$/mu);
+  });
+
   it('draws nothing over anything on a dumb one', async () => {
     const text = await report(events, { terminal: true, environment: { TERM: 'dumb' } });
     expect(text).toBe(stripVTControlCharacters(text));
