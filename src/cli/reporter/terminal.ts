@@ -102,7 +102,7 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
         return;
       case 'task-ended':
         running.delete(event.task);
-        plan.end(event.task);
+        plan.end(event.task, performance.now());
         turns.end(event.task);
         if (task.parent === undefined) ended += 1;
         if (verbose || (event.outcome !== 'reused' && task.parent === undefined))
