@@ -36,5 +36,5 @@ function isReached(parts: readonly ReportPart[], part: Part): boolean {
 
 function renderUnreached(parts: readonly ReportPart[]): Html {
   if (parts.length === 0) return NOTHING;
-  return html`<p>Needed by nothing of these, but built in or used by the build: ${joinLinks(parts)}.</p>`;
+  return html`<p>Not needed by any of these, but linked in or used by the build: ${joinLinks(parts)}.</p>`;
 }

@@ -40,7 +40,7 @@ export interface ReportPart {
   readonly requires: readonly Part[];
   /** Archives it was built from, or the wheel it is. */
   readonly archives: readonly { readonly file: string; readonly sha256: Sha256 }[];
-  /** Code of others inside it. */
+  /** Code of others inside it, but not components that the build linked in: they are parts themselves. */
   readonly embedded: readonly EmbeddedPart[];
 }
 
@@ -85,7 +85,9 @@ export function partsOf({ manifest }: ReportFacts): readonly ReportPart[] {
   return described.map((part, index) => ({
     ...part,
     ...(totals.get(part.part) ?? { size: 0, files: 0, linkedIn: true }),
-    embedded: (manifest.embeds ?? []).filter(({ carrier }) => carrier === part.part).map(describeEmbedded),
+    embedded: (manifest.embeds ?? [])
+      .filter(({ carrier, source }) => carrier === part.part && source !== 'build')
+      .map(describeEmbedded),
     id: `part-${index}`,
   }));
 }

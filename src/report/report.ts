@@ -35,11 +35,11 @@ export function formatReport(facts: ReportFacts): string {
       id: 'dependencies',
       title: 'Dependencies',
       content: html`<p>
-          What components need of each other. Those with a dashed border ship nothing but their licence: they
-          are built into what needs them.
+          How components depend on each other. Those with a dashed border are linked into others and ship only
+          their licence.
         </p>
         ${renderGraph(parts)}
-        <p>Everything, from what the bundle asks for.</p>
+        <p>The whole tree, starting with what the bundle asks for.</p>
         ${renderDependencies(parts)}`,
     },
     { id: 'timeline', title: 'Build', content: timeline.content },
@@ -84,7 +84,7 @@ function renderPage(facts: ReportFacts, css: string, sections: readonly Section[
         <nav aria-label="Sections">${links}</nav>
         <main>${bodies}</main>
         <footer>
-          Made by <code>ksbundle inspect --html</code> of ${release}.tar.gz. Who opens this page fetches
+          Made by <code>ksbundle inspect --html</code> of ${release}.tar.gz. Opening this page fetches
           nothing.
         </footer>
       </body>
@@ -120,12 +120,14 @@ function renderHead(report: ReportFacts): Html {
 function renderDigests({ tarball, releaseId, signature, manifest }: ReportFacts): Html {
   const { name, version } = manifest.toolchain;
   return html`<dl class="digests">
-    <dt>Release: of <code>SHA256SUMS</code>, the same whoever signed it</dt>
+    <dt>Release: digest of <code>SHA256SUMS</code>, the same with any signature or none</dt>
     <dd><code>sha256:${releaseId}</code></dd>
-    <dt>Tarball, as it was inspected</dt>
+    <dt>Tarball, as inspected</dt>
     <dd><code>sha256:${tarball}</code></dd>
     <dt>Signature</dt>
-    <dd>${signature === 'none' ? 'none' : 'there, but not checked here: ksbundle verify --key does'}</dd>
+    <dd>
+      ${signature === 'none' ? 'none' : 'present, but not checked here; ksbundle verify --key checks it'}
+    </dd>
     <dt>Compiled with</dt>
     <dd>${name} ${version}</dd>
   </dl>`;

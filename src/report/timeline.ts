@@ -9,8 +9,8 @@ export function renderTimeline(timeline: Timeline | undefined): StyledHtml {
   const end = Math.max(0, ...tasks.map(({ start, time }) => start + time));
   if (end === 0) {
     const content = html`<p>
-      Not known: no <code>.build.json</code> of this tarball lies beside it.
-      <code>ksbundle build</code> writes one; it tells of one machine and one hour, and is no part of the
+      Not known: there is no <code>.build.json</code> of this tarball beside it.
+      <code>ksbundle build</code> writes one. It describes one build on one machine and is not part of the
       release.
     </p>`;
     return { content, css: '' };

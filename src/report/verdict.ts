@@ -19,10 +19,10 @@ export function renderVerdict(facts: ReportFacts): Html {
   const unknown = answers.filter(({ state }) => state === 'unknown').length;
   const [state, words] =
     bad > 0
-      ? ['bad', 'Look at this before you use it.']
+      ? ['bad', 'Problems found: read them before you use this release.']
       : unknown > 0
-        ? ['good', 'Nothing was found against it, as far as was looked.']
-        : ['good', 'Nothing was found against it.'];
+        ? ['good', 'No problems found, but not everything was checked.']
+        : ['good', 'No problems found.'];
   return html`<div class="verdict">
     <p class="${state}"><strong>${words}</strong></p>
     <ul>
@@ -54,7 +54,7 @@ function advisoriesOf({ advisories }: ReportFacts): Answer {
 }
 
 function signatureOf({ signature }: ReportFacts): Answer {
-  const words = signature === 'none' ? 'none' : 'there, not checked here';
+  const words = signature === 'none' ? 'none' : 'present, not checked here';
   return { state: 'unknown', title: 'Signature', words, section: 'digests' };
 }
 

@@ -67,6 +67,14 @@ function manifestOf(name: string): Manifest {
         purl: 'pkg:generic/openssl@3.3.2',
         source: 'recipe',
       },
+      {
+        carrier: 'component:python',
+        name: 'zlib',
+        version: '1.0',
+        purl: 'pkg:generic/zlib@1.0',
+        license: 'MIT',
+        source: 'build',
+      },
     ],
     files: [
       file('README', 'bundle', 100_000),

@@ -36,11 +36,15 @@ describe('a report', () => {
         .trim();
     };
     const clean = { ...facts.audit, findings: [] };
-    expect(verdict({})).toMatch(/^Look at this before you use it\. Audit 1 finding Vulnerabilities/);
-    expect(verdict({ audit: clean, advisories: undefined })).toBe(
-      'Nothing was found against it, as far as was looked. Audit clean Vulnerabilities not looked up Signature none Release aaaaaaaaaaaa…',
+    expect(verdict({})).toMatch(
+      /^Problems found: read them before you use this release\. Audit 1 finding Vulnerabilities/,
     );
-    expect(verdict({ audit: clean, signature: 'unchecked' })).toContain('Signature there, not checked here');
+    expect(verdict({ audit: clean, advisories: undefined })).toBe(
+      'No problems found, but not everything was checked. Audit clean Vulnerabilities not looked up Signature none Release aaaaaaaaaaaa…',
+    );
+    expect(verdict({ audit: clean, signature: 'unchecked' })).toContain(
+      'Signature present, not checked here',
+    );
   });
 
   it('lists what is inside a part in its row, and among the licences', () => {
@@ -99,7 +103,7 @@ describe('a report', () => {
 
   it('says what is not known', () => {
     const page = formatReport({ ...reportFacts(), timeline: undefined, advisories: undefined });
-    expect(page).toContain('Not known: no');
+    expect(page).toContain('Not known: there is no');
     expect(page).toContain('Not looked up: no database');
   });
 });
