@@ -28,7 +28,7 @@ while [ -h "$program" ]; do
   *) program=\${program%/*}/$target ;;
   esac
 done
-bin=$(CDPATH= cd -P -- "\${program%/*}" && pwd -P) || exit 1
+bin=$(CDPATH='' cd -P -- "\${program%/*}" && pwd -P) || exit 1
 exec "$bin/python3" -I -B -c 'import sys
 del sys.argv[0]
 from ${module} import ${name} as main

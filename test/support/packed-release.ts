@@ -17,7 +17,7 @@ export const BUNDLE = {
   floor: '2.17',
   toolchain: { name: 'zig', version: '0.17.0', license: 'MIT' },
 } as const;
-const FACTS = {
+export const FACTS = {
   ...BUNDLE,
   requires: ['component:cpython', 'wheel:app'],
   components: [

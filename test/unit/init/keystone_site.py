@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -37,8 +36,7 @@ class KeystoneSiteTest(support.DirectoryTest):
         super().setUp()
         root = self.directory / HOSTILE
         shutil.copytree(support.INIT, root / "init", ignore=shutil.ignore_patterns("__pycache__"))
-        bundle = {"name": "keystone", "version": "1", "revision": 1, "init": "keystone", "answers": ANSWERS}
-        (root / "init" / "bundle.json").write_text(json.dumps(bundle))
+        support.set_bundle(root, name="keystone", init="keystone", answers=ANSWERS)
         self.release = Release(str(root))
         self.product: Any = load_product(self.release)
         self.instance = Path(root) / "instance"

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 #: What the scripts of a release are written for, as argument lists.
 SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"], ["ksh93"])
@@ -22,31 +23,69 @@ SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"],
 REPOSITORY = Path(__file__).resolve().parents[3]
 #: What is tested: the repository's own, or that of a release.
 INIT = Path(os.environ.get("KSBUNDLE_TEST_INIT") or REPOSITORY / "init")
+#: A small release as ksbundle packs it; test/unit/pack/golden.test.ts writes it.
+GOLDEN = REPOSITORY / "test" / "fixtures" / "golden"
+MANIFEST = "manifest.json"
+CHECKSUMS = "SHA256SUMS"
 
 sys.dont_write_bytecode = True
 if str(INIT) not in sys.path:
     sys.path.insert(0, str(INIT))
 
 
+def bundle(**changes: Any) -> dict[str, Any]:
+    """What `init/bundle.json` of a release says, with changes; one to None takes a key out."""
+    facts = {**json.loads((GOLDEN / "init" / "bundle.json").read_text()), **changes}
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def make_release(root: Path, **changes: Any) -> None:
+    """Makes the golden release at `root`, with these changes to its bundle's facts."""
+    shutil.copytree(GOLDEN, root, symlinks=True, dirs_exist_ok=True)
+    if changes:
+        set_bundle(root, **changes)
+        seal(root)
+
+
+def set_bundle(root: Path, **changes: Any) -> None:
+    (root / "init").mkdir(parents=True, exist_ok=True)
+    (root / "init" / "bundle.json").write_text(json.dumps(bundle(**changes), indent=2, ensure_ascii=False) + "\n")
+
+
 def seal(release: Path) -> None:
-    """Writes the manifest and the checksum list of a release as they are packed."""
-    paths = sorted(str(path.relative_to(release)) for path in release.rglob("*") if not path.is_dir())
-    entries = [_entry(release, path) for path in paths if path not in ("SHA256SUMS", "manifest.json")]
-    (release / "manifest.json").write_text(json.dumps({"files": entries}))
+    """Writes the manifest and the checksum list of a release as they are packed. Facts and parts are those of the
+    manifest that is there, else the golden release's."""
+    manifest = release / MANIFEST
+    facts = json.loads((manifest if manifest.exists() else GOLDEN / MANIFEST).read_text())
+    parts = {entry["path"]: entry["part"] for entry in facts.pop("files")}
+    names = [name.removeprefix(f"{release}/") for name in map(str, release.rglob("*"))]
+    paths = sorted((name for name in names if _is_packed(release, name)), key=os.fsencode)
+    entries = [_entry(release, path, parts.get(path, "bundle")) for path in paths]
+    lines = [f"    {json.dumps(entry, ensure_ascii=False, separators=(',', ':'))}" for entry in entries]
+    head = json.dumps(facts, indent=2, ensure_ascii=False).removesuffix("\n}")
+    manifest.write_text(f'{head},\n  "files": [\n' + ",\n".join(lines) + "\n  ]\n}\n")
     digests = {entry["path"]: entry["sha256"] for entry in entries if "sha256" in entry}
-    digests["manifest.json"] = _digest(release / "manifest.json")
-    (release / "SHA256SUMS").write_text("".join(f"{digests[path]}  {path}\n" for path in sorted(digests)))
+    digests[MANIFEST] = hashlib.sha256(manifest.read_bytes()).hexdigest()
+    lines = [f"{digests[path]}  {path}\n" for path in sorted(digests, key=os.fsencode)]
+    (release / CHECKSUMS).write_text("".join(lines))
 
 
-def _entry(release: Path, path: str) -> dict[str, str]:
+def _is_packed(release: Path, path: str) -> bool:
+    is_own = path in (MANIFEST, CHECKSUMS, f"{CHECKSUMS}.sig") or path.partition("/")[0] == "instance"
+    return not is_own and ((release / path).is_symlink() or not (release / path).is_dir())
+
+
+def _entry(release: Path, path: str, part: str) -> dict[str, Any]:
     file = release / path
     if file.is_symlink():
-        return {"path": path, "target": str(file.readlink())}
-    return {"path": path, "mode": f"{file.stat().st_mode & 0o777:o}", "sha256": _digest(file)}
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+        return {"path": path, "part": part, "target": str(file.readlink())}
+    content = file.read_bytes()
+    mode = "755" if file.stat().st_mode & 0o100 else "644"
+    facts = {"path": path, "part": part, "mode": mode, "size": len(content)}
+    digests = {"sha256": hashlib.sha256(content).hexdigest()}
+    if content.startswith(b"\x7fELF"):
+        digests["sha512"] = hashlib.sha512(content).hexdigest()
+    return {**facts, **digests}
 
 
 @contextmanager

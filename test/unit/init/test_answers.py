@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import support
 from installer.answers import answers
-from installer.answers.answers import Source
+from installer.answers.answers import Declaration, Source
 from installer.errors import Exit, Failure
 
 DECLARED = answers.declarations(
@@ -23,6 +23,27 @@ DECLARED = answers.declarations(
 
 def flags(**texts: Sequence[str]) -> Source:
     return Source("flag", {name.replace("_", "-"): values for name, values in texts.items()})
+
+
+class DeclarationTest(unittest.TestCase):
+    def test_every_key_that_ksbundle_writes_is_understood(self) -> None:
+        """The golden release declares an answer with each."""
+        declared = answers.declarations(support.bundle()["answers"])
+        wanted = (
+            Declaration("host", "host", "Address", "127.0.0.1", "HOST"),
+            Declaration("port", "host-port", "Port to listen on", "8080", "[ADDRESS:]PORT", repeatable=True),
+            Declaration(
+                *("title", "string", "Title of the page", None, "TITLE"),
+                rule="[^<>]{1,40}",
+                rule_help="up to 40 characters but < and >",
+            ),
+            Declaration(
+                "processes", "integer", "Processes that serve requests", None, "PROCESSES", minimum=1, maximum=64
+            ),
+            Declaration("colour", "choice", "Colour", "red", "COLOUR", choices=("red", "green")),
+            Declaration("token", "string", "Token", None, "TOKEN", secret=True),
+        )
+        self.assertEqual(declared, {declaration.name: declaration for declaration in wanted})
 
 
 class ResolveTest(unittest.TestCase):

@@ -12,7 +12,7 @@ from typing import Any
 import support
 from installer.errors import Exit
 
-BUNDLE: dict[str, Any] = {"name": "demo", "version": "1.2", "revision": 3, "init": "demo", "answers": []}
+BUNDLE = support.bundle()
 
 
 class ProgramTest(support.DirectoryTest):
@@ -27,7 +27,7 @@ class ProgramTest(support.DirectoryTest):
         return subprocess.run([*around, *command], capture_output=True, text=True)
 
     def test_a_version_is_the_releases(self) -> None:
-        self.assertEqual(self.run_installer(BUNDLE, "--version").stdout, "demo 1.2-3\n")
+        self.assertEqual(self.run_installer(BUNDLE, "--version").stdout, "demo 1.0-1\n")
 
     def test_usage_is_an_exit_code_of_its_own(self) -> None:
         result = self.run_installer(BUNDLE, "instal")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unittest
 
@@ -19,8 +18,7 @@ class FormerTest(support.DirectoryTest):
     def setUp(self) -> None:
         super().setUp()
         root = self.directory / "old"
-        (root / "init").mkdir(parents=True)
-        (root / "init" / "bundle.json").write_text(json.dumps({"name": "demo"}))
+        support.make_release(root)
         self.ran = self.directory / "ran"
         (root / "init" / "bootstrap.sh").write_text(f"touch '{self.ran}'\n")
         support.seal(root)

@@ -39,12 +39,9 @@ class InstallTest(support.DirectoryTest):
     def setUp(self) -> None:
         super().setUp()
         self.root = self.directory / "release"
-        (self.root / "bin").mkdir(parents=True)
-        (self.root / "init").mkdir()
+        support.make_release(self.root)
         shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.root / "bin" / DAEMON)
-        bundle = {"name": "demo", "version": "1", "revision": 1, "init": "demo", "answers": ANSWERS}
-        (self.root / "init" / "bundle.json").write_text(json.dumps(bundle))
-        (self.root / "init" / "bootstrap.sh").write_text("#!/bin/sh\n")
+        support.set_bundle(self.root, version="1", answers=ANSWERS)
         support.seal(self.root)
         self.product = FakeProduct()
         self.addCleanup(lambda: end(self.running()))

@@ -38,10 +38,7 @@ class PreflightTest(support.DirectoryTest):
     def setUp(self) -> None:
         super().setUp()
         root = self.directory / "a release"
-        (root / "bin").mkdir(parents=True)
-        (root / "bin" / "program").write_text("")
-        root.chmod(0o755)
-        (root / "SHA256SUMS").write_text(f"{'0' * 64}  bin/program\n")
+        support.make_release(root)
         self.root = root
         self.account = Account("daemon", 1, 1, switch=os.geteuid() == 0)
 
@@ -68,7 +65,7 @@ class PreflightTest(support.DirectoryTest):
             server.listen(1)
             port = server.getsockname()[1]
             found = self.problems(
-                str(self.root / "bin" / "program"), Listener("127.0.0.1", port), Listener("192.0.2.9", 1)
+                str(self.root / "bin" / "tool"), Listener("127.0.0.1", port), Listener("192.0.2.9", 1)
             )
         self.assertEqual(
             [problem.what for problem in found],
@@ -105,10 +102,10 @@ class PreflightTest(support.DirectoryTest):
 
     @AS_ROOT
     def test_a_release_unpacked_under_a_strict_umask(self) -> None:
-        (self.root / "bin" / "program").chmod(0o600)
+        (self.root / "bin" / "tool").chmod(0o600)
         (found,) = self.problems()
         self.assertEqual(found.what, "the service's account daemon cannot read the release")
-        self.assertEqual(found.where, str(self.root / "bin" / "program"))
+        self.assertEqual(found.where, str(self.root / "bin" / "tool"))
         self.assertEqual(found.hint, f"chmod -R go+rX '{self.root}'")
 
     @AS_ROOT

@@ -13,16 +13,7 @@ from installer.state.release import Release
 class ReleaseTest(support.DirectoryTest):
     def setUp(self) -> None:
         super().setUp()
-        (self.directory / "bin").mkdir()
-        (self.directory / "bin" / "tool").write_text("#!/bin/sh\n")
-        (self.directory / "bin" / "tool").chmod(0o755)
-        (self.directory / "bin" / "link").symlink_to("tool")
-        (self.directory / "data").write_text("x")
-        (self.directory / "data").chmod(0o644)
-        (self.directory / "init").mkdir()
-        (self.directory / "init" / "bootstrap.sh").write_text("#!/bin/sh\n")
-        (self.directory / "init" / "bootstrap.sh").chmod(0o755)
-        support.seal(self.directory)
+        support.make_release(self.directory)
         self.sums = self.directory / "SHA256SUMS"
         (self.directory / "instance").mkdir()
         (self.directory / "instance" / "anything").write_text("x")
@@ -39,21 +30,29 @@ class ReleaseTest(support.DirectoryTest):
     def test_a_whole_release_passes_whatever_its_instance_holds(self) -> None:
         self.assertEqual(self.check(), [])
 
+    def test_what_tests_seal_is_what_ksbundle_packs(self) -> None:
+        for name in ("SHA256SUMS", "init/bundle.json"):
+            (self.directory / name).unlink()
+        support.set_bundle(self.directory)
+        support.seal(self.directory)
+        for name in ("manifest.json", "SHA256SUMS", "init/bundle.json"):
+            self.assertEqual((self.directory / name).read_text(), (support.GOLDEN / name).read_text())
+
     def test_a_signature_is_no_extra_file(self) -> None:
         (self.directory / "SHA256SUMS.sig").write_bytes(b"signed")
         self.assertEqual(self.check(), [])
 
     def test_added_missing_and_changed_files_are_named_at_once(self) -> None:
         (self.directory / "bin" / "extra").write_text("x")
-        (self.directory / "data").unlink()
+        (self.directory / "README").unlink()
         (self.directory / "bin" / "tool").chmod(0o644)
-        (self.directory / "bin" / "link").unlink()
-        (self.directory / "bin" / "link").symlink_to("/bin/sh")
+        (self.directory / "bin" / "python").unlink()
+        (self.directory / "bin" / "python").symlink_to("/bin/sh")
         self.assertEqual(
             self.check(),
             [
-                "they are missing: data",
-                "their mode or link target was changed: bin/link",
+                "they are missing: README",
+                "their mode or link target was changed: bin/python",
                 "their mode or link target was changed: bin/tool",
                 "they are not part of the release: bin/extra",
             ],
@@ -83,9 +82,9 @@ class ReleaseTest(support.DirectoryTest):
         self.assertIn("into a new directory", self.hint())
 
     def test_a_file_in_place_of_a_link_is_a_change(self) -> None:
-        (self.directory / "bin" / "link").unlink()
-        (self.directory / "bin" / "link").write_text("x")
-        self.assertEqual(self.check(), ["their mode or link target was changed: bin/link"])
+        (self.directory / "bin" / "python").unlink()
+        (self.directory / "bin" / "python").write_text("x")
+        self.assertEqual(self.check(), ["their mode or link target was changed: bin/python"])
 
     def test_an_instance_may_lie_in_the_release_under_any_name(self) -> None:
         (self.directory / "mine").mkdir()
@@ -95,7 +94,7 @@ class ReleaseTest(support.DirectoryTest):
 
     def test_a_checksum_list_that_is_cut_off_or_of_another_release_is_named(self) -> None:
         lines = self.sums.read_text().splitlines(keepends=True)
-        for damaged in (lines[:1], lines[1:], lines[:-1], [lines[0].replace("  bin/tool", "  bin/toox"), *lines[1:]]):
+        for damaged in (lines[:1], lines[1:], lines[:-1], [lines[0].replace("  README", "  READMX"), *lines[1:]]):
             self.sums.write_text("".join(damaged))
             with self.subTest(damaged=damaged):
                 self.assertEqual(self.check(), ["it is not of this manifest: SHA256SUMS"])
@@ -112,7 +111,7 @@ class ReleaseTest(support.DirectoryTest):
             (self.directory / f"{name}.away").rename(self.directory / name)
 
     def test_a_umask_at_unpacking_is_no_change(self) -> None:
-        (self.directory / "data").chmod(0o600)
+        (self.directory / "README").chmod(0o600)
         (self.directory / "bin" / "tool").chmod(0o700)
         self.assertEqual(self.check(), [])
 
@@ -136,7 +135,7 @@ class ReleaseTest(support.DirectoryTest):
         self.assertEqual(self.foreign(), [])
         os.chown(self.directory / "instance" / "anything", 12345, 12345)
         self.assertEqual(self.foreign(), [])
-        for place in (".", "bin", "data"):
+        for place in (".", "bin", "README"):
             path = self.directory / place
             name = str(self.directory) if place == "." else place
             former = stat.S_IMODE(path.stat().st_mode)
@@ -147,8 +146,8 @@ class ReleaseTest(support.DirectoryTest):
             os.chown(path, 12345, 0)
             self.assertEqual(self.foreign(), [name])
             os.chown(path, 0, 0)
-        os.chown(self.directory / "bin" / "link", 12345, 0, follow_symlinks=False)
-        self.assertEqual(self.foreign(), ["bin/link"])
+        os.chown(self.directory / "bin" / "python", 12345, 0, follow_symlinks=False)
+        self.assertEqual(self.foreign(), ["bin/python"])
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_a_directory_above_that_another_user_may_exchange_is_named(self) -> None:
@@ -160,7 +159,14 @@ class ReleaseTest(support.DirectoryTest):
 
     def test_a_checksum_list_that_sha256sum_would_forgive_is_refused(self) -> None:
         text = self.sums.read_text()
-        for damaged in ("", text[:-1], text.upper(), text.replace("  data", " *data"), f"{text}junk\n", f"\n{text}"):
+        for damaged in (
+            "",
+            text[:-1],
+            text.upper(),
+            text.replace("  README", " *README"),
+            f"{text}junk\n",
+            f"\n{text}",
+        ):
             self.sums.write_text(damaged)
             with self.subTest(damaged=damaged), self.assertRaises(Failure) as caught:
                 Release(str(self.directory)).checksums()

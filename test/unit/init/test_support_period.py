@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import time
 import unittest
 from collections.abc import Mapping
@@ -17,26 +16,24 @@ NOON = datetime.datetime(2028, 1, 1, 12, tzinfo=datetime.UTC).timestamp()
 
 
 class SupportPeriodTest(support.DirectoryTest):
-    def warnings(self, stated: Mapping[str, str]) -> list[str]:
-        bundle = {"name": "demo", "version": "1", "revision": 2, **stated}
-        (self.directory / "init").mkdir(exist_ok=True)
-        (self.directory / "init" / "bundle.json").write_text(json.dumps(bundle))
+    def warnings(self, stated: Mapping[str, str | None]) -> list[str]:
+        support.set_bundle(self.directory, **stated)
         with mock.patch.object(time, "time", lambda: NOON):
             return [problem.what for problem in support_period.warn(Release(str(self.directory)))]
 
     def test_the_end_is_told_ninety_days_before_and_from_then_on(self) -> None:
         self.assertEqual(self.warnings({"supportEnd": "2028-04-01"}), [])
         for day, text in (
-            ("2028-03-31", "demo 1-2 gets security fixes until 2028-03-31 only, 90 days from now"),
-            ("2028-01-02", "demo 1-2 gets security fixes until 2028-01-02 only, 1 day from now"),
-            ("2028-01-01", "demo 1-2 gets security fixes until 2028-01-01 only, 0 days from now"),
-            ("2027-12-31", "demo 1-2 gets no security fixes since 2027-12-31"),
+            ("2028-03-31", "demo 1.0-1 gets security fixes until 2028-03-31 only, 90 days from now"),
+            ("2028-01-02", "demo 1.0-1 gets security fixes until 2028-01-02 only, 1 day from now"),
+            ("2028-01-01", "demo 1.0-1 gets security fixes until 2028-01-01 only, 0 days from now"),
+            ("2027-12-31", "demo 1.0-1 gets no security fixes since 2027-12-31"),
         ):
             with self.subTest(day=day):
                 self.assertEqual(self.warnings({"supportEnd": day}), [text])
 
     def test_nothing_is_told_where_nothing_is_stated(self) -> None:
-        self.assertEqual(self.warnings({}), [])
+        self.assertEqual(self.warnings({"supportEnd": None}), [])
 
 
 if __name__ == "__main__":
