@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
 import { lstat, open, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
-import { VEX_JUSTIFICATIONS, VEX_STATUSES } from '../domain/advisories/vex.ts';
-import { digestSchema } from '../domain/digest-schema.ts';
 import { isElf } from '../domain/elf/header.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
-import { hasControlCharacter, isInnerLink, isInnerPath } from '../domain/inner-path.ts';
+import { hasControlCharacter } from '../domain/inner-path.ts';
 import {
   CHECKSUMS_FILE,
   MANIFEST_FILE,
@@ -17,6 +14,7 @@ import {
   type ReleaseFacts,
   SBOM_FILE,
 } from '../domain/manifest.ts';
+import { manifestSchema } from '../domain/manifest-schema.ts';
 import { hashFile, listTree } from '../io/files.ts';
 
 export interface DescribeOptions {
@@ -27,14 +25,14 @@ export interface DescribeOptions {
   readonly parts: ReadonlyMap<string, Part>;
 }
 
-/** Describes a release directory: its facts and every file in it but those that packing writes. Throws `KSB_RELEASE_UNPACKABLE` naming every problem. */
+/** Describes a release directory: its facts and every file in it but those that packing writes. Throws `KSB_RELEASE_NOT_PACKABLE` naming every problem. */
 export async function describeRelease({ directory, facts, parts }: DescribeOptions): Promise<Manifest> {
   const entries = await listTree(directory);
   const problems: Problem[] = [];
   const packed: FileToDescribe[] = [];
   const occupied = new Set(entries.map((entry) => path.posix.dirname(entry.path)));
   for (const { path: name, kind } of entries) {
-    const why = whyNameUnpackable(name);
+    const why = whyNotPackable(name);
     if (why !== undefined) problems.push(problem(name, why));
     if (kind === 'directory' && !occupied.has(name)) problems.push(problem(name, 'it is an empty directory'));
     if (kind === 'other') problems.push(problem(name, 'it is neither file, directory nor symbolic link'));
@@ -43,7 +41,7 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
     if (part === undefined) problems.push(problem(name, 'nothing that was assembled put it there'));
     else packed.push({ name, kind, part });
   }
-  if (problems.length > 0) throw unpackable(problems);
+  if (problems.length > 0) throw notPackable(problems);
   const files: (ManifestFile | ManifestLink)[] = [];
   for (let start = 0; start < packed.length; start += DESCRIBED_AT_ONCE) {
     const some = packed.slice(start, start + DESCRIBED_AT_ONCE);
@@ -56,7 +54,7 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
  * Why nothing of this name can be in a release; undefined if it can. Checksums and manifest are lists of lines, which
  * `sha256sum` and a shell have to read as they stand, whatever the names in them are.
  */
-export function whyNameUnpackable(name: string): string | undefined {
+export function whyNotPackable(name: string): string | undefined {
   return hasControlCharacter(name) || /["\\]/u.test(name)
     ? 'its name has a control character, a backslash or a double quote'
     : undefined;
@@ -107,12 +105,12 @@ async function hashFile512(file: string): Promise<string> {
 }
 
 function problem(name: string, why: string): Problem {
-  return { code: 'unpackable', message: `${JSON.stringify(name)}: ${why}` };
+  return { code: 'not-packable', message: `${JSON.stringify(name)}: ${why}` };
 }
 
-function unpackable(problems: readonly Problem[]): KsbundleError {
+function notPackable(problems: readonly Problem[]): KsbundleError {
   return new KsbundleError({
-    code: 'KSB_RELEASE_UNPACKABLE',
+    code: 'KSB_RELEASE_NOT_PACKABLE',
     exitCode: ExitCode.failed,
     message: `the release holds ${problems.length} ${problems.length === 1 ? 'thing' : 'things'} that cannot be packed`,
     problems,
@@ -126,100 +124,19 @@ export function formatManifest({ files, ...facts }: Manifest): string {
   return `${head},\n  "files": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-const part = z.custom<Part>(
-  (value) => typeof value === 'string' && /^(?:component|wheel):.+$|^bundle$/u.test(value),
-);
-const innerPath = z.string().refine(isInnerPath);
-const file = z.strictObject({
-  path: innerPath,
-  part,
-  mode: z.enum(['644', '755']),
-  size: z.int(),
-  sha256: digestSchema,
-  sha512: z.string().optional(),
-});
-const link = z
-  .strictObject({ path: innerPath, part, target: z.string() })
-  .refine(({ path: name, target }) => isInnerLink(name, target));
-const schema = z.object({
-  format: z.literal(1),
-  bundle: z.string(),
-  version: z.string(),
-  revision: z.int(),
-  license: z.string(),
-  summary: z.string(),
-  platform: z.string(),
-  floor: z.string().optional(),
-  toolchain: z.object({ name: z.string(), version: z.string(), license: z.string() }),
-  requires: z.array(part),
-  components: z.array(
-    z.object({
-      name: z.string(),
-      version: z.string(),
-      license: z.string(),
-      cpe: z.string().optional(),
-      repository: z.object({ url: z.string(), tag: z.string() }).optional(),
-      purl: z.string(),
-      requires: z.array(part),
-      sources: z.array(z.object({ file: z.string(), sha256: digestSchema })),
-      recipe: digestSchema,
-    }),
-  ),
-  wheels: z.array(
-    z.object({
-      name: z.string(),
-      version: z.string(),
-      license: z.string(),
-      file: z.string(),
-      sha256: digestSchema,
-      requires: z.array(part),
-    }),
-  ),
-  embeds: z
-    .array(
-      z.object({
-        carrier: part,
-        name: z.string(),
-        version: z.string(),
-        purl: z.string(),
-        license: z.string().optional(),
-        cpe: z.string().optional(),
-        repository: z.object({ url: z.string(), tag: z.string() }).optional(),
-        source: z.enum(['bill', 'recipe', 'build']),
-        reason: z.string().optional(),
-      }),
-    )
-    .optional(),
-  support: z
-    .object({
-      manufacturer: z.string().optional(),
-      contact: z.string().optional(),
-      disclosurePolicy: z.string().optional(),
-      purpose: z.string().optional(),
-      end: z.string().optional(),
-    })
-    .optional(),
-  vex: z
-    .array(
-      z.object({
-        part,
-        vulnerability: z.string(),
-        status: z.enum(VEX_STATUSES),
-        justification: z.enum(VEX_JUSTIFICATIONS).optional(),
-        reason: z.string(),
-      }),
-    )
-    .optional(),
-  files: z.array(z.union([file, link])),
-});
-
-/** Parses a manifest; undefined if it is not one of format 1, or names a path or a link's target outside the release. */
+/**
+ * Parses a manifest; undefined if it is not one of format 1, or names a path or a link's target outside the release. Returns what was
+ * parsed and not zod's copy, whose keys come in another order: of a manifest every byte counts.
+ */
 export function parseManifest(text: string): Manifest | undefined {
   try {
     const document: unknown = JSON.parse(text);
-    // Itself and not zod's copy, whose keys come in another order: of a manifest every byte counts.
-    return schema.safeParse(document).success ? (document as Manifest) : undefined;
+    return isManifest(document) ? document : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isManifest(document: unknown): document is Manifest {
+  return manifestSchema.safeParse(document).success;
 }

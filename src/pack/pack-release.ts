@@ -47,7 +47,7 @@ export interface PackedRelease {
  * Completes a release directory with bill of materials, manifest and checksums, and packs it. The tarball appears whole
  * or not at all; its bytes depend on the release alone. What is known about the build machine goes into its provenance, which
  * lies beside it: in the manifest it would make every machine's tarball another one. Throws
- * `KSB_RELEASE_UNPACKABLE` and `KSB_DISK_FULL`.
+ * `KSB_RELEASE_NOT_PACKABLE` and `KSB_DISK_FULL`.
  */
 export async function packRelease(options: PackReleaseOptions): Promise<PackedRelease> {
   const { directory, name, signal } = options;

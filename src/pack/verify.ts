@@ -15,7 +15,7 @@ import { readLeadingFile, visitReleaseTarball, type LeadingFile, type ReleaseEnt
 import { hashBytes } from '../io/files.ts';
 import { parseChecksums } from '../domain/checksums.ts';
 import { readVerifyingKey } from './keys.ts';
-import { parseManifest, whyNameUnpackable } from './manifest.ts';
+import { parseManifest, whyNotPackable } from './manifest.ts';
 import { requireSignatures } from './signature.ts';
 
 /** A file, link or directory as it was found in a tarball; `path` is below the release directory. */
@@ -135,7 +135,7 @@ function faultsOf({ path: place, kind, mode }: ReleaseEntry, name: string): Prob
   }
   if (name === '' && kind !== 'directory')
     problems.push({ code: 'changed', message: `${place} is no directory` });
-  const why = whyNameUnpackable(place);
+  const why = whyNotPackable(place);
   if (why !== undefined) problems.push({ code: 'name', message: `${JSON.stringify(place)}: ${why}` });
   return problems;
 }

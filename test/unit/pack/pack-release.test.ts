@@ -92,7 +92,7 @@ describe('packRelease', () => {
     ['a file of unknown origin', (release: string) => writeFile(path.join(release, 'stray'), ''), /stray/],
   ])('refuses %s', async (_, prepare, why) => {
     const facts = await factsOf(pack(prepare));
-    expect(facts).toMatchObject({ code: 'KSB_RELEASE_UNPACKABLE', exitCode: 1 });
+    expect(facts).toMatchObject({ code: 'KSB_RELEASE_NOT_PACKABLE', exitCode: 1 });
     expect(facts.problems?.[0]?.message).toMatch(why);
   });
 });

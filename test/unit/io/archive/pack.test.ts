@@ -110,7 +110,7 @@ describe('packTree', () => {
     await expect(
       packTree(path.join(directory, 'root'), path.join(directory, 'out/root.tar')),
     ).rejects.toMatchObject({
-      facts: { code: 'KSB_TREE_UNPACKABLE' },
+      facts: { code: 'KSB_TREE_NOT_PACKABLE' },
     });
     expect(await readdir(path.join(directory, 'out'))).toEqual([]);
     await expect(
