@@ -8,7 +8,14 @@ import type { Component, Source } from '../domain/recipe.ts';
 import { expandVariables } from '../domain/variables.ts';
 import { hostileArchive, packTree, unpackArchive } from '../io/archive.ts';
 import { runConfined, type Confinement, type View } from '../io/confinement.ts';
-import { findLink, listTree, mergeTree, removeTree, withTemporaryDirectory } from '../io/files.ts';
+import {
+  findLink,
+  isByteCodeCache,
+  listTree,
+  mergeTree,
+  removeTree,
+  withTemporaryDirectory,
+} from '../io/files.ts';
 import { replaceInText } from '../io/text.ts';
 import { collectInstalled } from './artifact.ts';
 import { stepEnvironment, workDirectories, type WorkDirectories } from './environment.ts';
@@ -169,7 +176,7 @@ async function copyRecipeFiles(component: Component, directories: WorkDirectorie
   const target = path.join(directories.work, 'recipe');
   await mkdir(target);
   for (const { file, path: from } of component.files) {
-    await cp(from, path.join(target, file), { recursive: true });
+    await cp(from, path.join(target, file), { recursive: true, filter: (name) => !isByteCodeCache(name) });
   }
   return target;
 }

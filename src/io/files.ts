@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, open, readdir, readlink, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import fse from 'fs-extra';
 import { compareBytes } from '../domain/compare-bytes.ts';
@@ -58,13 +58,22 @@ export function hashBytes(bytes: string | Uint8Array): Sha256 {
   return sha256(createHash('sha256').update(bytes).digest('hex'));
 }
 
-/** Digest over the names and bytes of all files below `root`; modes, times and byte code caches do not count. */
+/** Directories of byte code that running Python leaves among sources; they are part of nothing. */
+export function isByteCodeCache(file: string): boolean {
+  return file.split('/').includes('__pycache__');
+}
+
+/** Digest over the names of all files and links below `root`, with their bytes and targets; modes, times and byte code caches do not count. */
 export async function hashTree(root: string): Promise<Sha256> {
-  const files = (await listTree(root)).filter(
-    ({ path: file, kind }) => kind === 'file' && !file.includes('__pycache__/'),
+  const entries = (await listTree(root)).filter(({ path: file }) => !isByteCodeCache(file));
+  const lines = await Promise.all(
+    entries.map(async ({ path: file, kind }) => {
+      const absolute = path.join(root, file);
+      if (kind === 'file') return `${await hashFile(absolute)} ${file}\n`;
+      return kind === 'symlink' ? `-> ${await readlink(absolute)} ${file}\n` : '';
+    }),
   );
-  const digests = await Promise.all(files.map(({ path: file }) => hashFile(path.join(root, file))));
-  return hashBytes(files.map(({ path: file }, index) => `${digests[index]} ${file}\n`).join(''));
+  return hashBytes(lines.join(''));
 }
 
 /** Writes `content` so that `file` is either as before or whole, also after a crash: temporary name, fsync, rename. */

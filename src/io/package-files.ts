@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { exists, listTree } from './files.ts';
+import { exists, isByteCodeCache, listTree } from './files.ts';
 import { packageRoot } from './package-info.ts';
 
 export interface PackageFile {
@@ -73,7 +73,7 @@ async function below(from: string, to: string): Promise<PackageFile[]> {
   return entries
     .filter(
       ({ path: name, kind }) =>
-        kind === 'file' && !`/${name}`.includes('/node_modules/') && !name.includes('__pycache__/'),
+        kind === 'file' && !`/${name}`.includes('/node_modules/') && !isByteCodeCache(name),
     )
     .map(({ path: name }) => ({ from: path.join(from, name), to: `${to}/${name}` }));
 }

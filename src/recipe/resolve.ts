@@ -1,7 +1,6 @@
-import { readlink, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Statement } from '../domain/advisories/vex.ts';
-import type { Sha256 } from '../domain/digest.ts';
 import type { Platform } from '../domain/platform.ts';
 import type {
   Answer,
@@ -22,7 +21,7 @@ import type {
   Toolchain,
 } from '../domain/recipe.ts';
 import { substituteVariables } from '../domain/variables.ts';
-import { hashBytes, hashFile, listTree } from '../io/files.ts';
+import { hashFile, hashTree } from '../io/files.ts';
 import type { Document } from './document.ts';
 import { urlFile, parseArchiveUrl } from './syntax.ts';
 import {
@@ -233,21 +232,10 @@ async function resolveFiles(files: readonly string[], directory: string): Promis
   return Promise.all(
     files.map(async (file) => {
       const absolute = path.join(directory, file);
-      return { file, path: absolute, sha256: await hashFileOrDirectory(absolute) };
+      const isDirectory = (await stat(absolute)).isDirectory();
+      return { file, path: absolute, sha256: await (isDirectory ? hashTree : hashFile)(absolute) };
     }),
   );
-}
-
-/** Digest of a file's bytes, or of all that is in a directory: relative paths, in byte order, bytes and link targets. */
-async function hashFileOrDirectory(file: string): Promise<Sha256> {
-  if (!(await stat(file)).isDirectory()) return hashFile(file);
-  const lines: string[] = [];
-  for (const entry of await listTree(file)) {
-    const absolute = path.join(file, entry.path);
-    if (entry.kind === 'file') lines.push(`${await hashFile(absolute)}  ${entry.path}\n`);
-    if (entry.kind === 'symlink') lines.push(`-> ${await readlink(absolute)}  ${entry.path}\n`);
-  }
-  return hashBytes(lines.join(''));
 }
 
 function resolveException({ subject, ...rest }: WrittenException): AuditException {

@@ -35,7 +35,7 @@ export interface Packed {
 /**
  * Packs a tree to a tar whose bytes depend on its names, contents, executable bits and links, and on nothing else:
  * byte order of names, owner 0:0, modes 0755 and 0644 (links 0777), one time stamp, hard links as copies. A `target`
- * that is a path appears whole or not at all. Throws `KSB_TREE_UNPACKABLE` for devices, sockets and fifos, and
+ * that is a path appears whole or not at all. Throws `KSB_TREE_NOT_PACKABLE` for devices, sockets and fifos, and
  * `KSB_DISK_FULL`.
  */
 export async function packTree(
@@ -107,7 +107,7 @@ async function* tarOf(root: string, options: PackOptions): AsyncGenerator<Buffer
         yield* tarOfFile(file, name, mtime);
         break;
       case 'other':
-        throw unpackable(file, entry);
+        throw notPackable(file, entry);
     }
   }
   yield TAR_END;
@@ -140,9 +140,9 @@ async function* tarOfFile(file: string, name: string, mtime: number): AsyncGener
   }
 }
 
-function unpackable(file: string, { path: name }: TreeEntry): KsbundleError {
+function notPackable(file: string, { path: name }: TreeEntry): KsbundleError {
   return new KsbundleError({
-    code: 'KSB_TREE_UNPACKABLE',
+    code: 'KSB_TREE_NOT_PACKABLE',
     exitCode: ExitCode.failed,
     message: `${file} cannot be packed`,
     why: `${name} is neither file, directory nor symbolic link`,
