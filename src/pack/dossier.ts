@@ -3,8 +3,9 @@ import type { TarballIdentity } from './inspect.ts';
 import { listParts, takeInventory } from './sbom/inventory.ts';
 
 /*
- * What a release says for the technical documentation that the EU Cyber Resilience Act, Regulation (EU) 2024/2847, asks for: its Annex VII, with
- * what Annex II wants users to be told. ksbundle knows facts of the release; what only its manufacturer can say is left open by name.
+ * What a release says for the technical documentation that the EU Cyber Resilience Act asks for: Regulation (EU) 2024/2847, OJ L, 2024/2847 of
+ * 20 November 2024, Annex VII, whose points 1 to 8 are the sections, in its order. ksbundle knows facts of the release; what only its manufacturer
+ * can say is left open by name.
  */
 
 const OPEN = '**to be stated**';
@@ -45,6 +46,7 @@ export function formatDossier(manifest: Manifest, identity: TarballIdentity): st
         'Production',
         'from pinned sources, reproducible byte for byte: `ksbundle rebuild` (docs/verification.md)',
       ],
+      ['Monitoring, and how production and monitoring are validated (point 2(c))', OPEN],
     ]),
     '## 3. Assessment of cybersecurity risks',
     '',

@@ -96,7 +96,7 @@ function componentOf(item: Item): object {
       : [{ type: 'vcs', url: repository.url, comment: `tag ${repository.tag}` }]),
     ...bills.map(({ path, sha256 }) => reference('bom', { file: path, sha256 })),
   ];
-  const inside = [...embedded.map(embeddedComponent), ...files.map(fileComponent)];
+  const inside = [...embedded.map(embeddedComponent), ...files.map((file) => fileComponent(file, license))];
   const facts = properties({ recipe, linkage: linkedIn ? 'static' : undefined });
   return {
     type: kind === 'program' ? 'application' : 'library',
@@ -113,18 +113,23 @@ function componentOf(item: Item): object {
   };
 }
 
-/** A program or library, with what BSI TR-03183-2 (2.0, section 5.2.2) asks of each file, in its own taxonomy of properties. */
-function fileComponent({ path: file, sha256, sha512 }: ManifestFile): object {
+/**
+ * A program or library below the part that it is of, with what BSI TR-03183-2 (v2.0.0, section 5.2.2) asks of each file. Names and values of
+ * properties are those of BSI's CycloneDX property taxonomy, v0.1.0 (github.com/BSI-Bund/tr-03183-cyclonedx-property-taxonomy): the name is no path,
+ * which is in `bom-ref`. A part as a whole is no file, and has none of them.
+ */
+function fileComponent({ path: file, sha256, sha512 }: ManifestFile, license: string): object {
   return {
     type: 'file',
     'bom-ref': `file:${file}`,
     name: basename(file),
     hashes: [hashOf(sha256), ...(sha512 === undefined ? [] : [{ alg: 'SHA-512', content: sha512 }])],
     properties: [
-      { name: 'bsi:component:filename', value: file },
+      { name: 'bsi:component:filename', value: basename(file) },
       { name: 'bsi:component:executable', value: 'executable' },
       { name: 'bsi:component:archive', value: 'no archive' },
       { name: 'bsi:component:structured', value: 'structured' },
+      { name: 'bsi:component:associatedLicences', value: license },
     ],
   };
 }

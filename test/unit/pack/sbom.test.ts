@@ -172,10 +172,11 @@ describe('CycloneDX', () => {
         { alg: 'SHA-512', content: '5'.repeat(128) },
       ],
       properties: [
-        { name: 'bsi:component:filename', value: 'bin/python3' },
+        { name: 'bsi:component:filename', value: 'python3' },
         { name: 'bsi:component:executable', value: 'executable' },
         { name: 'bsi:component:archive', value: 'no archive' },
         { name: 'bsi:component:structured', value: 'structured' },
+        { name: 'bsi:component:associatedLicences', value: 'Python-2.0.1' },
       ],
     });
     const manufacturer = { name: 'Example Ltd', contact: [{ email: 's@example.org' }] };
