@@ -14,11 +14,12 @@ extern struct uwsgi_http uhttp;
 enum { HEAD, BODY, WAITING, ANSWERING, REFUSING, DRAINING };
 enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, TRAILER_LF, LAST_LF, COMPLETE };
 
-/* Seconds for a body, beyond the one for each BYTES_PER_SECOND; for an answer; and to take leave of a client. */
+/* Seconds for a body and for an answer, and one more for so many bytes of it; and to take leave of a client. */
 #define BODY_SECONDS 10
-#define ANSWER_SECONDS 60
+#define BODY_BYTES_PER_SECOND 500
+#define ANSWER_SECONDS 10
+#define ANSWER_BYTES_PER_SECOND 20000
 #define LEAVE_SECONDS 2
-#define BYTES_PER_SECOND 500
 /* The most that the protocol between router and processes carries, with room for what the router adds. */
 #define LONGEST_HEAD 60000
 #define MOST_FIELDS 100
@@ -77,7 +78,7 @@ static void hold_refuse(struct corerouter_peer *main_peer, int status, const cha
 	hold_leave_queue((struct http_session *) main_peer->session);
 	uwsgi_log("[uwsgi-http] %s: %d %s: %s\n", main_peer->session->client_address, status, title, message);
 	int length = snprintf(body, sizeof(body), "{\"error\": {\"code\": %d, \"message\": \"%s\", \"title\": \"%s\"}}\n", status, message, title);
-	int size = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n",
+	int size = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n",
 		status, title, length, status == 503 ? "Retry-After: 5\r\n" : "");
 	struct uwsgi_buffer *answer = uwsgi_buffer_new(size + length);
 	if (uwsgi_buffer_append(answer, head, size) || uwsgi_buffer_append(answer, body, length)) exit(1);
@@ -139,7 +140,7 @@ static ssize_t hold_answer(struct corerouter_peer *peer) {
 	if (peer->in->pos > 0 && hr->hold_stage == WAITING) {
 		struct uwsgi_buffer *answer = peer->in;
 		peer->in = NULL;
-		hold_enter(peer->session->main_peer, ANSWERING, ANSWER_SECONDS + answer->pos / BYTES_PER_SECOND);
+		hold_enter(peer->session->main_peer, ANSWERING, ANSWER_SECONDS + answer->pos / ANSWER_BYTES_PER_SECOND);
 		hold_send(peer->session->main_peer, answer);
 	}
 	return 0;
@@ -449,7 +450,7 @@ ssize_t hold_parse(struct corerouter_peer *main_peer) {
 	size_t before = hr->hold_received;
 	if ((status = hold_take_body(main_peer))) return hold_refuse_status(main_peer, status);
 	if (hold_is_whole(hr)) return hold_wait(main_peer);
-	hr->hold_deadline += hr->hold_received / BYTES_PER_SECOND - before / BYTES_PER_SECOND;
+	hr->hold_deadline += hr->hold_received / BODY_BYTES_PER_SECOND - before / BODY_BYTES_PER_SECOND;
 	hold_clock(main_peer);
 	return first && hr->send_expect_100 ? hold_continue(main_peer) : 1;
 }

@@ -1,6 +1,7 @@
-// Sends bytes as they are. Reads {"origin", "ca", "requests": ["…", …], "closes"} from standard input, each request as Latin-1, sends
-// each on a connection of its own, and prints for each what the server said until it closed the connection or said nothing
-// more for a while, as a JSON array. With `closes` nothing can follow a request. Plain JavaScript, because Node 20 runs it in another network namespace.
+// Sends bytes as they are. Reads {"origin", "ca", "requests": ["…", …], "closes", "from"} from standard input, each request as
+// Latin-1, sends each on a connection of its own, from the address `from` if it is given, and prints for each what the server said
+// until it closed the connection or said nothing more for a while, as a JSON array. With `closes` nothing can follow a
+// request. Plain JavaScript, because Node 20 runs it in another network namespace.
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import tls from 'node:tls';
@@ -9,9 +10,9 @@ import tls from 'node:tls';
 const QUIET = 500;
 const LONGEST = 30_000;
 
-const { origin, ca, requests, closes = false } = JSON.parse(await text(process.stdin));
+const { origin, ca, requests, closes = false, from } = JSON.parse(await text(process.stdin));
 const url = new URL(origin);
-const address = { host: url.hostname.replaceAll(/[[\]]/g, ''), port: Number(url.port) };
+const address = { host: url.hostname.replaceAll(/[[\]]/g, ''), port: Number(url.port), localAddress: from };
 
 function send(request) {
   return new Promise((resolve) => {

@@ -1,8 +1,10 @@
 // Clients that are slow, and others that are many, at one server. Reads from standard input
-// {"origin", "ca", "slow": {"heads", "bodies", "handshakes", "readers"}, "clients", "requests", "headers", "path", "read"}:
-// opens so many slow connections, then lets so many clients send so many requests for `path` each, one after the other on
-// connections of their own. Prints {"answers": {status or fault: how many}, "milliseconds": [...], "ends": {kind: {how it
-// ended: how many}}, "seconds"}: slow ones are waited for, except readers, which ask for `read` and take nothing of it.
+// {"origin", "ca", "slow": {"heads", "bodies", "handshakes", "readers", "idlers"}, "clients", "requests", "headers", "path", "read",
+// "patience", "idle"}: opens so many slow connections, then lets so many clients send so many requests for `path` each, one
+// after the other on connections of their own. Readers ask for `read`, take some of it for `patience` seconds and then what is
+// left; idlers ask for `idle`, and take nothing of it. Prints {"answers": {status or fault: how many}, "milliseconds":
+// [...], "ends": {kind: {how it ended: how many}}, "seconds"}: slow ones are waited for, except idlers. With "lasting" there
+// are slow ones only, each is opened again when it ends, and "open" on standard error says when all are there first.
 // Plain JavaScript, because Node 20 runs it in another network namespace.
 import http from 'node:http';
 import https from 'node:https';
@@ -36,16 +38,44 @@ function head(method, path, fields) {
   return `${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n`;
 }
 
-/** What the server says at the end of a connection: the status, `closed`, or why it broke. */
+/** What the server says at the end of a connection: the status of an error that is told as JSON, or `closed`. */
 function endOf(socket) {
   return new Promise((resolve) => {
     let said = '';
     socket.on('data', (data) => (said += data.toString('latin1')));
     socket.on('error', () => undefined);
-    const told = () => resolve(/^HTTP\/1\.. (\d+)/.exec(said)?.[1] ?? 'closed');
+    const told = () => resolve(said === '' ? 'closed' : (errorIn(said) ?? said));
     socket.on('end', told).on('close', told);
     globalThis.setTimeout(() => resolve('still open'), LONGEST).unref();
   });
+}
+
+function errorIn(answer) {
+  const [fields = '', body = ''] = answer.split('\r\n\r\n');
+  const status = /^HTTP\/1\.1 (\d+)/.exec(fields)?.[1];
+  if (!/^content-type: application\/json\r?$/im.test(fields)) return undefined;
+  return String(JSON.parse(body).error.code) === status ? status : undefined;
+}
+
+/**
+ * Takes some bytes of an answer from time to time, after so many seconds all that come. Resolves with whether that is the
+ * `whole` answer, or was `cut`.
+ */
+async function sip(socket, seconds) {
+  let taken = Buffer.alloc(0);
+  const take = (size) => (taken = Buffer.concat([taken, socket.read(size) ?? Buffer.alloc(0)]));
+  const ended = new Promise((resolve) => socket.on('end', resolve).on('close', resolve));
+  for (let second = 0; second < seconds; second += 1) {
+    await setTimeout(PACE);
+    take(Math.min(512, socket.readableLength));
+  }
+  socket.on('readable', () => take());
+  take();
+  await ended;
+  socket.destroy();
+  const length = /^content-length: (\d+)/im.exec(taken.toString('latin1'))?.[1];
+  if (length === undefined) return taken.toString('latin1', 0, 100);
+  return taken.length < Number(length) ? 'cut' : 'whole';
 }
 
 /** Sends a byte from time to time until the connection ends. Resolves with how it did. */
@@ -81,9 +111,16 @@ const SLOW = {
   },
   async readers() {
     const socket = await connect();
+    socket.write(`${head('GET', order.read, { ...order.headers, Connection: 'close' })}\r\n`);
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('readable', resolve).once('close', resolve));
+    return { end: sip(socket, order.patience) };
+  },
+  async idlers() {
+    const socket = await connect();
     socket.on('error', () => undefined).pause();
-    socket.write(`${head('GET', order.read ?? order.path, order.headers)}\r\n`);
-    return { socket };
+    socket.write(`${head('GET', order.idle, order.headers)}\r\n`);
+    return { end: 'reading', socket };
   },
 };
 
@@ -111,10 +148,22 @@ function count(words) {
   return counted;
 }
 
+async function openAgain(kind, { end }) {
+  await end;
+  await openAgain(kind, await SLOW[kind]());
+}
+
 const started = performance.now();
 const opened = {};
 for (const [kind, number] of Object.entries(order.slow ?? {}))
   opened[kind] = await Promise.all(Array.from({ length: number }, SLOW[kind]));
+if (order.lasting) {
+  process.stderr.write('open\n');
+  const all = Object.entries(opened).flatMap(([kind, connections]) =>
+    connections.map((connection) => openAgain(kind, connection)),
+  );
+  await Promise.all(all);
+}
 // Slow ones are at work before the others come.
 if (order.slow !== undefined) await setTimeout(PACE);
 
@@ -128,7 +177,7 @@ const answers = await Promise.all(
 const served = (performance.now() - started) / 1000;
 const ends = {};
 for (const [kind, connections] of Object.entries(opened)) {
-  ends[kind] = count(await Promise.all(connections.map(({ end }) => end ?? 'reading')));
+  ends[kind] = count(await Promise.all(connections.map(({ end }) => end)));
   for (const { socket } of connections) socket?.destroy();
 }
 process.stdout.write(
