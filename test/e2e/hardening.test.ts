@@ -1,11 +1,19 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/io/process.ts';
 import { send, sendAll, type HttpRequest } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
-import { ADDRESS, adminPassword, install, passwordLogin, unpack, type Site } from './support/site.ts';
+import {
+  ADDRESS,
+  adminPassword,
+  bootstrap,
+  install,
+  passwordLogin,
+  unpack,
+  type Site,
+} from './support/site.ts';
 import { shell } from './support/succeed.ts';
 
 const lacking = await whyNoMachines();
@@ -83,6 +91,10 @@ describe.skipIf(lacking !== undefined)(
     it('runs httpd with the right to its low port alone, and memcached with none', async () => {
       const tls = ['--tls-cert', '/srv/tls/pem', '--tls-key', '/srv/tls/key', '--hsts', '86400'];
       await install(site, ['--host', ADDRESS, '--port', '443', '--demo', '--lockout', '4', ...tls]);
+      const url = `sqlite:///${site.instance}/data/keystone.db?timeout=2`;
+      const own = `${site.instance}/etc/keystone.conf.d/mine.conf`;
+      await shell(machine, 'printf "[database]\\nconnection = %s\\n" "$1" >"$0"', own, url);
+      await install(site, ['restart']);
       expect(await rights()).toEqual([confined('httpd', LOW_PORTS), confined('memcached')]);
     });
 
@@ -120,30 +132,100 @@ describe.skipIf(lacking !== undefined)(
       expect(await status('admin', password)).toBe(201);
     });
 
+    /** Ways to lose the database, and to get it back; the scripts' first parameter is its path, the second the release. */
+    const LOSSES: Readonly<Record<string, readonly [lose: string, back: string]>> = {
+      'is gone': ['mv "$0" "$0.away"', '! test -e "$0" && mv "$0.away" "$0"'],
+      'cannot be opened': ['chmod 000 "$0"', 'chmod 640 "$0"'],
+      'is damaged': ['cp -p "$0" "$0.kept" && echo damaged >"$0"', 'mv "$0.kept" "$0"'],
+      // For longer than a request waits: two seconds, see the first test.
+      'is locked': [
+        `"$1/bin/python3" -c 'import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("BEGIN EXCLUSIVE")
+open("/tmp/locked", "w").close()
+time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/locked; do sleep 0.1; done`,
+        'kill "$(cat /tmp/holder)"; rm /tmp/locked',
+      ],
+    };
+
+    /** Puts a device that fails in the place of the database's directory: no block of a file can be read from it. */
+    async function withBrokenDisk(work: () => Promise<void>): Promise<void> {
+      const data = path.join(machine.root, site.instance, 'data');
+      const image = path.join(machine.root, 'var/tmp/disk');
+      const make = 'mke2fs -q -t ext4 -O ^has_journal -d "$0" "$1" 16M && losetup --find --show "$1"';
+      const device = await onHost(make, data, image);
+      const number = device.replace(/\D/g, '');
+      try {
+        const mount = `mknod /dev/disk b 7 "$1" && mount /dev/disk "$0" && stat "$0"/* >/dev/null`;
+        await shell(machine, mount, `${site.instance}/data`, number);
+        await truncate(image, 1024);
+        await work();
+      } finally {
+        await shell(machine, 'umount "$0"; rm /dev/disk', `${site.instance}/data`);
+        await onHost('losetup --detach "$0"', device);
+      }
+    }
+
+    async function onHost(script: string, ...parameters: readonly string[]): Promise<string> {
+      const { exitCode, stdout, stderr } = await run(['sh', '-c', script, ...parameters]);
+      if (exitCode !== 0) throw new Error(`${script}: ${stderr}`);
+      return stdout.trim();
+    }
+
     /** What is answered while the database is lost in each way, and when it is back. */
-    async function outages(port: number): Promise<unknown[]> {
-      const found: unknown[] = [];
-      const ask = async (): Promise<void> => {
+    async function outages(port: number): Promise<Readonly<Record<string, unknown[]>>> {
+      const found: Record<string, unknown[]> = {};
+      const ask = async (): Promise<unknown> => {
         const { status, headers, body } = await send(machine, login('admin', password, port));
         const { error } = JSON.parse(body ?? '') as { readonly error?: { readonly code: number } };
-        found.push([status, headers?.['retry-after'], error?.code]);
+        return [status, headers?.['retry-after'], error?.code];
       };
-      for (const [lose, back] of [
-        ['mv "$0" "$0.away"', '! test -e "$0" && mv "$0.away" "$0"'],
-        ['chmod 000 "$0"', 'chmod 640 "$0"'],
-        ['cp -p "$0" "$0.kept" && echo damaged >"$0"', 'mv "$0.kept" "$0"'],
-      ] as const) {
-        await shell(machine, lose, `${site.instance}/data/keystone.db`);
-        await ask();
-        await shell(machine, back, `${site.instance}/data/keystone.db`);
-        await ask();
+      const database = `${site.instance}/data/keystone.db`;
+      for (const [how, [lose, back]] of Object.entries(LOSSES)) {
+        await shell(machine, lose, database, site.release);
+        const lost = await ask();
+        await shell(machine, back, database);
+        found[how] = [lost, await ask()];
       }
+      await withBrokenDisk(async () => {
+        found[BROKEN] = [await ask()];
+      });
+      found[BROKEN]?.push(await ask());
       return found;
     }
-    const OUTAGES = Array.from({ length: 3 }, () => [
-      [503, '10', 503],
-      [201, undefined, undefined],
-    ]).flat();
+    const BROKEN = 'is on a broken disk';
+    const OUTAGES = Object.fromEntries(
+      [...Object.keys(LOSSES), BROKEN].map((how) => [
+        how,
+        [
+          [503, '10', 503],
+          [201, undefined, undefined],
+        ],
+      ]),
+    );
+
+    /** What a restart says with another line in a file of the configuration, and whether it left alone what runs. */
+    async function restartWith(file: string, text: string): Promise<unknown> {
+      const before = JSON.stringify(await machine.processes());
+      const at = `${site.instance}/etc/${file}`;
+      await shell(machine, 'touch "$0" && cp -p "$0" /tmp/kept && echo "$1" >>"$0"', at, text);
+      const { exitCode, stderr } = await bootstrap(site, ['restart']);
+      await shell(machine, 'cp -p /tmp/kept "$0"', at);
+      return { exitCode, stderr, untouched: JSON.stringify(await machine.processes()) === before };
+    }
+    const refusal = (said: RegExp): unknown => ({
+      exitCode: 7,
+      stderr: expect.stringMatching(
+        new RegExp(`does not accept its configuration[^]*${said.source}[^]*what runs was not stopped`),
+      ),
+      untouched: true,
+    });
+
+    it('is not taken down by a configuration that httpd or Keystone refuses', async () => {
+      expect(await restartWith('httpd.conf', 'Nonsense')).toEqual(refusal(/Nonsense/));
+      const edited = await restartWith('keystone.conf', '[token]\nexpiration = soon');
+      expect(edited).toEqual(refusal(/expiration[^]*soon/));
+    });
 
     it('tells of a lost database with httpd, and serves when it is back', async () => {
       expect(await outages(443)).toEqual(OUTAGES);
@@ -153,6 +235,12 @@ describe.skipIf(lacking !== undefined)(
       const answers = ['--server', 'uwsgi', '--port', '5000', '--tls-cert=', '--tls-key=', '--hsts='];
       await install(site, answers);
       expect(await rights()).toEqual([confined('memcached'), confined('uwsgi')]);
+    });
+
+    it('is not taken down by a configuration that uWSGI or Keystone refuses', async () => {
+      expect(await restartWith('uwsgi.ini', 'nonsense = 1')).toEqual(refusal(/nonsense/));
+      const own = await restartWith('keystone.conf.d/mine.conf', '[token]\nprovider = nobody');
+      expect(own).toEqual(refusal(/nobody/));
     });
 
     it('tells of a lost database with uWSGI, too', async () => {

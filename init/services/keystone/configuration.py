@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from installer.bundle.api import Directory, RenderedFile, Site
 from installer.bundle.render import render
+from installer.state import files
 
 from . import servers, settings, tls
 
@@ -89,6 +90,21 @@ def _values(site: Site) -> dict[str, str]:
         "trusted_proxies": repr(settings.proxies(site)),
         "wsgi": path(settings.WSGI),
     }
+
+
+def check_command(site: Site) -> list[str]:
+    """What loads Keystone as its servers do, and ends at a setting that it does not accept."""
+    code = "import sys; from ksbundle_keystone import settings; sys.exit(settings.check(sys.argv[1]))"
+    return [site.release.path("bin", "python3"), "-I", "-B", "-c", code, site.instance.path(settings.WSGI)]
+
+
+def is_edited(site: Site) -> bool:
+    """Whether Keystone is told anything that was not rendered."""
+    directory = site.instance.path(CONFIG_DIRECTORY)
+    if not files.is_directory(directory) or files.names(directory):
+        return True
+    rendered = {file.path: file.content for file in rendered_files(site)}
+    return any(files.read(site.instance.path(name)) != rendered[name] for name in settings.KEYSTONE_FILES)
 
 
 def database_url(path: str) -> str:

@@ -12,7 +12,7 @@ from installer.host import processes
 from installer.host.processes import Daemon, Process
 from installer.state.files import tail
 
-from . import client, configuration, servers, settings
+from . import acceptance, client, configuration, servers, settings
 
 #: Names of all programs that an instance may run, whatever its answers.
 PROGRAMS = ("memcached", *servers.PROGRAMS)
@@ -46,7 +46,10 @@ def daemons(site: Site) -> list[Daemon]:
 
 
 def check_configuration(site: Site) -> None:
-    servers.of(site).check_configuration(site)
+    server = servers.of(site)
+    acceptance.check(site, server.NAME, server.CONFIG, server.check_command(site))
+    if configuration.is_edited(site):
+        acceptance.check(site, "Keystone", settings.CONFIG, configuration.check_command(site))
 
 
 def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from installer.answers.values import join_host
 from installer.bundle.api import Directory, Site
 from installer.bundle.render import render
-from installer.errors import Exit, Failure, Problem
 from installer.host import network, processes
-from installer.host.account import service_environment
 from installer.host.processes import Daemon, Process
 
 from . import settings, tls
@@ -25,8 +22,6 @@ START = "resuming normal operations"
 FAULT = re.compile(r"\] ((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|\[.*(?:emerg|alert|crit)\].*)")
 #: Seconds that httpd gives requests under way when it takes new files; see `graceful-timeout` in its template.
 GRACE = 30
-#: Seconds in which httpd reads its configuration.
-PATIENCE = 15
 
 
 def directories(_site: Site) -> list[Directory]:
@@ -107,30 +102,8 @@ def _command(site: Site) -> list[str]:
     return [site.release.path("bin", "httpd"), "-d", site.release.root, "-f", site.instance.path(CONFIG)]
 
 
-def check_configuration(site: Site) -> None:
-    """Lets httpd read its configuration. Raises NEEDS_PERSON with what it says."""
-    try:
-        result = subprocess.run(
-            [*_command(site), "-t"],
-            cwd=site.instance.run,
-            env=dict(service_environment(site.release, site.instance.temporary)),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            preexec_fn=site.account.confine(),
-            timeout=PATIENCE,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _refused(site, f"httpd -t did not end within {PATIENCE} s", []) from error
-    if result.returncode != 0:
-        details = (result.stderr or result.stdout).splitlines()[-8:]
-        raise _refused(site, f"httpd -t ended with {result.returncode}", details)
-
-
-def _refused(site: Site, why: str, details: Sequence[str]) -> Failure:
-    what = "httpd does not accept its configuration"
-    return Failure(Exit.NEEDS_PERSON, Problem(what, where=site.instance.path(CONFIG), why=why, details=details))
+def check_command(site: Site) -> list[str]:
+    return [*_command(site), "-t"]
 
 
 def reload(site: Site, daemon: Process, _changed: Collection[str]) -> bool:

@@ -30,7 +30,8 @@ class Server(Protocol):
 
     def daemon(self, site: Site) -> Daemon: ...
 
-    def check_configuration(self, site: Site) -> None: ...
+    def check_command(self, site: Site) -> list[str]:
+        """What reads its configuration and does nothing else."""
 
     def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool: ...
 

@@ -71,7 +71,7 @@ def _router(site: Site, address: str) -> str:
 def daemon(site: Site) -> Daemon:
     return Daemon(
         name=NAME,
-        argv=[site.release.path("bin", "uwsgi"), "--ini", f"../{CONFIG}"],
+        argv=_command(site),
         log=site.instance.path(LOGS[0]),
         network=True,
         low_ports=settings.has_low_ports(site),
@@ -82,8 +82,13 @@ def daemon(site: Site) -> Daemon:
     )
 
 
-def check_configuration(_site: Site) -> None:
-    """uWSGI has no way to check a configuration without taking its ports; that it starts is the check."""
+def _command(site: Site) -> list[str]:
+    return [site.release.path("bin", "uwsgi"), "--ini", f"../{CONFIG}"]
+
+
+def check_command(site: Site) -> list[str]:
+    """uWSGI reads its files before it prints its version, and ends at what it does not know. It looks at no value."""
+    return [*_command(site), "--version"]
 
 
 def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
@@ -101,7 +106,7 @@ def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
     else:
         # Neither the router nor the processes that uWSGI forks for itself read Keystone's files.
         former = [process for process in former if _is_worker(process)]
-        site.account.run(_command, site.instance.path(FIFO), RELOAD_IN_TURN)
+        site.account.run(_tell_master, site.instance.path(FIFO), RELOAD_IN_TURN)
     return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)
 
 
@@ -114,7 +119,7 @@ def _is_worker(process: Process) -> bool:
         return False
 
 
-def _command(pipe: str, letter: bytes) -> None:
+def _tell_master(pipe: str, letter: bytes) -> None:
     """Tells the master what to do. Runs as the service's account, which may have put something else in its place."""
     descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

@@ -1,0 +1,46 @@
+"""Whether the service would start: its programs read their configuration, as its account, and do nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from installer.bundle.api import Site
+from installer.errors import Exit, Failure, Problem
+from installer.host.account import service_environment
+
+#: Seconds in which a program reads its configuration.
+PATIENCE = 15
+
+
+def check(site: Site, name: str, where: str, command: Sequence[str]) -> None:
+    """Runs `command` in the working directory of the daemons. Raises NEEDS_PERSON, with what it says, if it fails.
+
+    `where` is the configuration of the program `name`, relative to the instance.
+    """
+    try:
+        result = subprocess.run(
+            command,
+            cwd=site.instance.run,
+            env=dict(service_environment(site.release, site.instance.temporary)),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            preexec_fn=site.account.confine(),
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _refused(site, name, where, f"it was not read within {PATIENCE} s", []) from error
+    if result.returncode != 0:
+        details = (result.stderr or result.stdout).splitlines()[-8:]
+        raise _refused(site, name, where, f"{os.path.basename(command[0])} ended with {result.returncode}", details)
+
+
+def _refused(site: Site, name: str, where: str, why: str, details: Sequence[str]) -> Failure:
+    what = f"{name} does not accept its configuration"
+    hint = "correct the file, then run the command again"
+    return Failure(
+        Exit.NEEDS_PERSON, Problem(what, where=site.instance.path(where), why=why, details=details, hint=hint)
+    )
