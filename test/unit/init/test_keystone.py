@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import re
 import subprocess
@@ -50,6 +51,31 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertIn("Listen [::1]:5000\n", text)
         self.assertNotIn("ServerRoot", text)
         self.assertFalse(re.search(r"^(User|Group) ", text, re.MULTILINE))
+
+    def test_what_httpd_says_itself_is_json_of_the_same_status(self) -> None:
+        text = self.rendered("etc/httpd.conf", self.site())
+        found = re.findall(r"^ErrorDocument (\d+) '(.*)'$", text, re.MULTILINE)
+        self.assertGreater(len(found), 10)
+        for status, document in found:
+            error = json.loads(document)["error"]
+            self.assertEqual(error["code"], int(status))
+            self.assertEqual(set(error), {"code", "message", "title"})
+
+    def test_keystone_is_loaded_for_a_check_where_an_operator_changed_something(self) -> None:
+        site = self.site()
+        for directory in self.product.directories(site):
+            (self.instance / directory.path).mkdir(parents=True, exist_ok=True)
+        for file in self.product.rendered_files(site):
+            (self.instance / file.path).write_bytes(file.content)
+        configuration = sys.modules["bundle_product.configuration"]
+        self.assertFalse(configuration.is_edited(site))
+        config = self.instance / "etc" / "keystone.conf"
+        config.write_text(config.read_text() + "[token]\nexpiration = 60\n")
+        self.assertTrue(configuration.is_edited(site))
+        config.write_text(self.rendered("etc/keystone.conf", site))
+        self.assertFalse(configuration.is_edited(site))
+        (self.instance / "etc" / "keystone.conf.d" / "mine.conf").touch()
+        self.assertTrue(configuration.is_edited(site))
 
     def test_keystones_configuration_gets_hostile_paths_whole(self) -> None:
         parser = configparser.RawConfigParser(strict=True)
