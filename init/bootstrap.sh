@@ -129,17 +129,21 @@ check_bytes() {
   if noise=$(cd "$release" && LC_ALL=C && export LC_ALL && compare_bytes 2>&1 >/dev/null) && [ -z "$noise" ]; then
     return
   fi
-  if [ "$json" = yes ]; then
-    printf '{"ok": false, "problems": [{"what": "the release is not as it was packed", "where": "SHA256SUMS", "why": "checksums differ"}]}\n'
-  fi
-  complain "the release is not as it was packed" "these files differ from SHA256SUMS:" ""
-  (cd "$release" && LC_ALL=C sha256sum -c SHA256SUMS 2>&1) | visible '\n' '' | while IFS= read -r line; do
+  differing=$(cd "$release" && LC_ALL=C sha256sum -c SHA256SUMS 2>&1 | visible '\n' '' | while IFS= read -r line; do
     case $line in
       *': OK') ;;
-      *) printf '  | %s\n' "$line" >&2 ;;
+      *) printf '%s\n' "$line" ;;
     esac
+  done)
+  what="the release is not as it was packed"
+  why="these files differ from SHA256SUMS:"
+  hint="unpack the tarball again; nothing was changed here"
+  [ "$json" = no ] || tell_in_json "$what" "$why" "$hint" "$differing"
+  complain "$what" "$why" ""
+  printf '%s\n' "$differing" | while IFS= read -r line; do
+    printf '  | %s\n' "$line" >&2
   done
-  printf '  do: unpack the tarball again; nothing was changed here\n' >&2
+  printf '  do: %s\n' "$hint" >&2
   exit 4
 }
 
@@ -207,13 +211,40 @@ host_openssl() {
 
 # Ends with 4, having said what is wrong, why, what to do, and the lines that say where.
 refuse() {
-  if [ "$json" = yes ]; then
-    printf '{"ok": false, "problems": [{"what": "%s", "where": "", "why": ""}]}\n' "$1"
-  fi
+  [ "$json" = no ] || tell_in_json "$1" "$2" "$3" "$4"
   complain "$1" "$2" ""
   [ -z "$4" ] || printf '%s\n' "$4" | show_first | details
   printf '  do: %s\n' "$(one_line "$3")" >&2
   exit 4
+}
+
+# Prints what is wrong, why, what to do, and lines that say where, as the installer does with --json.
+tell_in_json() {
+  lines=$([ -z "$4" ] || printf '%s\n' "$4" | show_first | visible '\n' '' | json_strings)
+  printf '{"ok": false, "problems": [{"what": %s, "where": %s, "why": %s, "hint": %s, "details": [%s]}]}\n' \
+    "$(one_line "$1" | json_strings)" "$(one_line "$release" | json_strings)" "$(one_line "$2" | json_strings)" \
+    "$(one_line "$3" | json_strings)" "$lines"
+}
+
+# Prints lines without control characters as strings of JSON.
+json_strings() {
+  between=
+  while IFS= read -r rest; do
+    quoted=
+    while :; do
+      plain=${rest%%[\"\\]*}
+      quoted=$quoted$plain
+      rest=${rest#"$plain"}
+      case $rest in
+        '') break ;;
+        \"*) quoted=$quoted'\"' ;;
+        *) quoted="$quoted\\\\" ;;
+      esac
+      rest=${rest#?}
+    done
+    printf '%s"%s"' "$between" "$quoted"
+    between=', '
+  done
 }
 
 refuse_signature() {

@@ -175,11 +175,41 @@ class BootstrapTest(support.DirectoryTest):
     def test_verify_with_json_answers_in_json(self) -> None:
         (self.release / "data").write_text("x")
 
+        wanted = {
+            "what": "the release is not as it was packed",
+            "where": str(self.release),
+            "why": "these files differ from SHA256SUMS:",
+            "hint": "unpack the tarball again; nothing was changed here",
+        }
+
         def check(result: subprocess.CompletedProcess[str]) -> None:
             self.assertEqual(result.returncode, 4)
-            self.assertTrue(result.stdout.startswith('{"ok": false'))
+            document = json.loads(result.stdout)
+            (problem,) = document.pop("problems")
+            self.assertEqual(document, {"ok": False})
+            self.assertEqual(problem.pop("details")[0], "data: FAILED")
+            self.assertEqual(problem, wanted)
 
         self.under_every_shell(check, "verify", "--json")
+
+    def test_every_refusal_with_json_says_in_json_what_it_says_in_words(self) -> None:
+        name = 'a "b\\" \\\\n é'
+        self.release.rename(self.release.with_name(name))
+        self.release = self.release.with_name(name)
+        file = self.add(f"bin/{name}\x1b")
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual(result.returncode, 4)
+            (problem,) = json.loads(result.stdout)["problems"]
+            self.assertEqual(problem["where"], str(self.release))
+            self.assertIn(f"error: {problem['what']}\n  why: {problem['why']}\n", result.stderr)
+            self.assertIn("".join(f"  | {line}\n" for line in problem["details"]), result.stderr)
+            self.assertIn(f"\n  do: {problem['hint']}\n", result.stderr)
+
+        script = str(self.release / "init" / "bootstrap.sh")
+        self.under_every_shell(check, "verify", "--json", script=script)
+        file.rename(file.with_name(name))
+        self.under_every_shell(check, "verify", "--json", script=script)
 
     def test_stopping_and_helping_work_on_a_damaged_release(self) -> None:
         (self.release / "data").write_text("x")
