@@ -22,7 +22,7 @@ from ..state import files
 from ..state.files import Owner
 from ..state.instance import Instance
 from ..state.journal import Journal
-from ..state.release import Release
+from ..state.release import DEFAULT_INSTANCE, Release
 
 #: Ending of the name of a database's copy while it is brought to another version.
 UPGRADING = ".upgrading"
@@ -36,6 +36,11 @@ class Site:
     instance: Instance
     account: Account
     answers: Answers
+
+    def command_line(self, *words: str) -> str:
+        """What to type to run a command of the release on the instance."""
+        own = self.instance.root == self.release.path(DEFAULT_INSTANCE)
+        return self.release.command_line(*words, instance="" if own else self.instance.root)
 
     def values(self, name: str) -> Sequence[str]:
         return self.answers[name].values

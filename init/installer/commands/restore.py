@@ -65,7 +65,7 @@ def _check_origin(session: Session, saved: Archive, recorded: Receipt) -> None:
             problem = Problem(
                 f"the backup is of version {recorded.version}, which is older than this release",
                 hint=f"restore it with a release of {recorded.version}, "
-                "then run init/bootstrap.sh upgrade --from that release",
+                f"then run {session.command_line('upgrade', '--from', 'THAT-RELEASE')}",
             )
     if problem is not None:
         raise Failure(Exit.PREFLIGHT, replace(problem, where=saved.path))

@@ -50,7 +50,7 @@ def _previous_move(session: Session, recorded: receipt.Receipt) -> Move:
                 "there is nothing to go back to",
                 where=session.instance.root,
                 why="the instance was never upgraded",
-                hint="init/bootstrap.sh restore brings back a backup",
+                hint=f"{session.command_line('restore', 'FILE')} brings back a backup",
             ),
         )
     old = Release(previous["release"])

@@ -102,7 +102,7 @@ def _edits(session: Session, recorded: Receipt) -> Iterator[str]:
 
 
 def _check_files(session: Session, recorded: Receipt) -> Iterator[Problem]:
-    again = "run init/bootstrap.sh install; it writes it again"
+    again = f"run {session.command_line('install')}; it writes it again"
     for path, facts in sorted(recorded.files.items()):
         where = session.instance.path(path)
         found = files.status(where, follow=False)

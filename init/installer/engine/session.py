@@ -87,7 +87,7 @@ class Session:
         why = "no receipt was found"
         if self.receipt is not None:
             why = f"it was uninstalled on {self.receipt.uninstalled}; its data is kept"
-        hint = "run init/bootstrap.sh install, or name another instance with --instance"
+        hint = f"run {self.command_line('install')}, or name another instance with --instance"
         left = self._left()
         if left is not None:
             why = f"an upgrade took it to {left.instance_path}"
@@ -160,8 +160,7 @@ class Session:
 
     def command_line(self, *words: str) -> str:
         """What to type to run a command of this release on this instance."""
-        option = ("--instance", self.instance.root) if self.answers["instance"].given else ()
-        return shlex.join([self.release.path("init", "bootstrap.sh"), *words, *option])
+        return self.release.command_line(*words, instance=self.instance.root if self.answers["instance"].given else "")
 
     def at(self, instance: Instance) -> Session:
         """The same, after the instance was moved there."""

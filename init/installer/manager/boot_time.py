@@ -42,7 +42,7 @@ def option(site: Site) -> str:
 def cron_lines(site: Site) -> list[str]:
     """Lines of a crontab: the start at boot, and what is due every hour. cron mails what they print."""
     return [
-        f"{when} {_escape(_command_line(site, command))}"
+        f"{when} {_escape(site.command_line(command))}"
         for when, command in zip(("@reboot", "17 * * * *"), _COMMANDS, strict=True)
     ]
 
@@ -50,7 +50,7 @@ def cron_lines(site: Site) -> list[str]:
 def left_behind(site: Site) -> Iterator[Problem]:
     """Scripts and lines of cron that an operator has put into place and that still run commands on the instance, as far
     as this user can see them."""
-    wanted = [_command_line(site, command) for command in _COMMANDS]
+    wanted = [site.command_line(command) for command in _COMMANDS]
     for path in sorted(glob.glob(_SCRIPTS)):
         if _runs(_read(path), wanted):
             name = quote(os.path.basename(path))
@@ -85,10 +85,6 @@ def _own_table() -> str:
         return ""
     shown = subprocess.run([crontab, "-l"], stdin=subprocess.DEVNULL, capture_output=True)
     return shown.stdout.decode("utf-8", "replace") if shown.returncode == 0 else ""
-
-
-def _command_line(site: Site, command: str) -> str:
-    return f"{bootstrap(site)} {command}{option(site)}"
 
 
 def _escape(command: str) -> str:

@@ -89,6 +89,11 @@ class Release:
     def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
 
+    def command_line(self, *words: str, instance: str = "") -> str:
+        """What to type to run a command of it; `instance` is named where the command would not find it by itself."""
+        option = ("--instance", instance) if instance else ()
+        return shlex.join([self.path(SCRIPT), *words, *option])
+
     def checksums(self) -> dict[str, str]:
         """Path to digest, from the checksum list. Raises INTEGRITY if it is not exactly of its form."""
         lines = (self._read(CHECKSUMS) or b"").decode("utf-8", "surrogateescape").split("\n")

@@ -88,7 +88,7 @@ def _silent(site: Site, url: str, why: str) -> Problem:
         where=url,
         why=why,
         details=_first_fault(site),
-        hint="remove the cause, then run init/bootstrap.sh restart",
+        hint=f"remove the cause, then run {site.command_line('restart')}",
     )
 
 

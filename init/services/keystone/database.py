@@ -27,22 +27,21 @@ _FLOCK = "hhqqi4x"
 #: Seconds that one writer may keep the others waiting: Keystone's transactions take milliseconds.
 PATIENCE = 3.0
 
-_RESTORE = "restore a backup: init/bootstrap.sh restore FILE"
-
 
 def check(site: Site) -> Iterator[Problem]:
     where = site.instance.path(configuration.DATABASE)
+    restore = f"restore a backup: {site.command_line('restore', 'FILE')}"
     try:
         facts = site.account.run(_look, where)
     except FileNotFoundError:
-        yield Problem("the database is missing", where=where, hint=_RESTORE)
+        yield Problem("the database is missing", where=where, hint=restore)
         return
     except OSError as error:
-        yield Problem("the database cannot be read", where=where, why=error.strerror or "", hint=_RESTORE)
+        yield Problem("the database cannot be read", where=where, why=error.strerror or "", hint=restore)
         return
     if not facts["sound"]:
         why = "it is empty" if facts["size"] == 0 else "its first bytes are not those of an SQLite database"
-        yield Problem("the database is damaged", where=where, why=why, hint=_RESTORE)
+        yield Problem("the database is damaged", where=where, why=why, hint=restore)
     if facts["uid"] != site.account.uid:
         hint = f"chown {site.account.name} {where}"
         yield Problem("the service cannot write its database", where=where, why="it is another user's", hint=hint)

@@ -238,7 +238,7 @@ def check_served(site: Site, listener: Listener) -> None:
             Problem(
                 "the service shows another certificate than the instance's",
                 where=f"{join_host(address)}:{listener.port}",
-                hint="run init/bootstrap.sh restart",
+                hint=f"run {site.command_line('restart')}",
             ),
         )
 

@@ -1,0 +1,49 @@
+"""What an operator is told to type works as it stands: it names the release, and the instance where that is needed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import unittest
+from pathlib import Path
+
+import support
+from installer.bundle.api import Site
+from installer.host.account import Account
+from installer.state.instance import Instance
+from installer.state.release import Release
+
+#: A command of bootstrap.sh as a text names it.
+_COMMAND = re.compile(r"init/bootstrap\.sh [a-z]")
+
+
+class HintsTest(unittest.TestCase):
+    def test_the_instance_is_named_unless_it_is_the_releases_own(self) -> None:
+        for root, words in (
+            ("/r é/instance", "'/r é/init/bootstrap.sh' restore FILE"),
+            ("/srv/it's", "'/r é/init/bootstrap.sh' restore FILE --instance '/srv/it'\"'\"'s'"),
+        ):
+            site = Site(Release("/r é"), Instance(root), Account("me", os.geteuid(), os.getegid(), switch=False), {})
+            self.assertEqual(site.command_line("restore", "FILE"), words)
+
+    def test_no_text_names_a_command_without_them(self) -> None:
+        found = [
+            f"{path.relative_to(support.INIT)}:{node.lineno}: {node.value}"
+            for path in support.INIT.rglob("*.py")
+            for node in _texts(path)
+            if _COMMAND.search(node.value)
+        ]
+        self.assertEqual(found, [], "use command_line() of Site or Session")
+
+
+def _texts(path: Path) -> list[ast.Constant]:
+    """String constants of a module that are no documentation."""
+    tree = ast.parse(path.read_text())
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation)
+    return [node for node in nodes if isinstance(node.value, str)]
+
+
+if __name__ == "__main__":
+    unittest.main()
