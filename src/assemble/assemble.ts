@@ -150,9 +150,9 @@ async function installInstaller(tree: ReleaseTree, options: InstallerOptions): P
     const target = file.startsWith(modules) ? `${site}/${file.slice(modules.length)}` : `init/${file}`;
     await tree.place(copy, target, 'bundle');
   }
-  const { product, version, revision, upgradeFrom, answers, support } = bundle;
+  const { family, version, revision, upgradeFrom, answers, support } = bundle;
   const supported = support.end === undefined ? {} : { supportEnd: support.end };
-  const facts = { name: product, version, revision, upgradeFrom, ...supported, init: bundle.init, answers };
+  const facts = { name: family, version, revision, upgradeFrom, ...supported, init: bundle.init, answers };
   await tree.write('init/bundle.json', `${JSON.stringify(facts, null, 2)}\n`, { part: 'bundle' });
 }
 

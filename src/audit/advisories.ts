@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FEEDS, type Advisory, type Feed, type Subject } from '../domain/advisories/advisory.ts';
+import { FEEDS, type Advisory, type Feed, type NamedPart } from '../domain/advisories/advisory.ts';
 import { isNvd, parseNvd } from '../domain/advisories/nvd.ts';
 import { isOsv, parseOsv } from '../domain/advisories/osv.ts';
 import { findVulnerabilities, type AdvisoryReport, type FeedDate } from '../domain/advisories/report.ts';
@@ -12,7 +12,7 @@ export interface DatabaseOptions {
   /** File or directory with records of OSV or NVD, as `visitJsonDocuments` reads it. */
   readonly database: string;
   /** Everything that will be looked up; records about anything else are counted and forgotten. */
-  readonly subjects: readonly Subject[];
+  readonly parts: readonly NamedPart[];
   readonly signal?: AbortSignal;
 }
 
@@ -21,7 +21,7 @@ export interface AdvisoryDatabase {
   readonly place: string;
   /** Of each feed that it has records of. */
   readonly dates: ReadonlyMap<Feed, { readonly records: number; readonly newest: number }>;
-  /** Those about the subjects, in whatever version. */
+  /** Those about the parts, in whatever version. */
   readonly advisories: readonly Advisory[];
 }
 
@@ -31,7 +31,7 @@ export interface AdvisoryOptions {
   /** What time it is, in milliseconds since 1970. */
   readonly now: number;
   /** What is in the release; of what the database was read for. */
-  readonly subjects: readonly Subject[];
+  readonly parts: readonly NamedPart[];
   readonly statements: readonly VexStatement[];
 }
 
@@ -40,22 +40,22 @@ export interface AdvisoryOptions {
  * looked up in it, `KSB_ADVISORIES_STALE` or `KSB_ADVISORIES_AHEAD` if it is too old or from the future.
  */
 export function auditAdvisories(database: AdvisoryDatabase, options: AdvisoryOptions): AdvisoryReport {
-  const { subjects, statements } = options;
-  const consulted = FEEDS.filter((feed) => subjects.some((subject) => subject.names[feed] !== undefined));
+  const { parts, statements } = options;
+  const consulted = FEEDS.filter((feed) => parts.some((part) => part.names[feed] !== undefined));
   const feeds = consulted.flatMap((feed): FeedDate[] => {
     const date = database.dates.get(feed);
     if (date === undefined) return [];
     return [{ feed, records: date.records, newest: new Date(date.newest).toISOString() }];
   });
-  const isKnown = ({ names }: Subject): boolean => feeds.some(({ feed }) => names[feed] !== undefined);
-  const checked = subjects.filter(isKnown);
+  const isKnown = ({ names }: NamedPart): boolean => feeds.some(({ feed }) => names[feed] !== undefined);
+  const checked = parts.filter(isKnown);
   if (checked.length === 0) throw emptyDatabase(database.place);
   for (const feed of feeds) requireCurrent(feed, database.place, options);
   return {
     feeds,
     checked: checked.length,
-    unchecked: subjects
-      .filter((subject) => !isKnown(subject))
+    unchecked: parts
+      .filter((part) => !isKnown(part))
       .map(({ part }) => part)
       .toSorted(),
     ...findVulnerabilities(checked, database.advisories, statements),
@@ -68,12 +68,12 @@ export function auditAdvisories(database: AdvisoryDatabase, options: AdvisoryOpt
  */
 export async function readAdvisories({
   database,
-  subjects,
+  parts,
   signal,
 }: DatabaseOptions): Promise<AdvisoryDatabase> {
   await statInput(database, 'give a directory, a zip as OSV publishes it, or a JSON file');
   const names = new Set(
-    subjects.flatMap((subject) => Object.entries(subject.names).map(([feed, name]) => `${feed} ${name}`)),
+    parts.flatMap((part) => Object.entries(part.names).map(([feed, name]) => `${feed} ${name}`)),
   );
   const dates = new Map<Feed, { records: number; newest: number }>();
   const advisories: Advisory[] = [];

@@ -21,7 +21,7 @@ import { createSlots, criticalPaths, runGraph } from './schedule.ts';
 import type { Tool } from './tools.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
-export interface BuildOptions extends BuildTarget {
+export interface ComponentsOptions extends BuildTarget {
   /** Components built side by side, and processes that each of their steps may use. */
   readonly jobs: number;
   /** Directory for toolchains and work in progress. */
@@ -43,7 +43,7 @@ export interface BuildOptions extends BuildTarget {
 const MILLISECONDS = 1000;
 
 /** Builds the components that the store does not have, side by side as the graph allows; results by name. */
-export async function buildComponents(options: BuildOptions): Promise<ReadonlyMap<string, Artifact>> {
+export async function buildComponents(options: ComponentsOptions): Promise<ReadonlyMap<string, Artifact>> {
   const { store } = options;
   const graph = buildGraph(options);
   const times = await store.times.read();
@@ -80,7 +80,7 @@ export async function buildComponents(options: BuildOptions): Promise<ReadonlyMa
 async function prepare(
   graph: Graph,
   estimate: (name: string) => number,
-  options: BuildOptions,
+  options: ComponentsOptions,
 ): Promise<Workshop | undefined> {
   const plans = (await planComponents(options)).filter(({ state }) => state !== 'reuse');
   if (plans.length === 0) return undefined;
@@ -101,7 +101,7 @@ interface Job {
   readonly lastTime: number | undefined;
 }
 
-interface JobContext extends BuildOptions {
+interface JobContext extends ComponentsOptions {
   readonly graph: Graph;
   readonly workshop: Workshop | undefined;
 }

@@ -9,7 +9,7 @@ export interface PlannedTask {
 
 /**
  * Everything that long work reports. The terminal, `--events ndjson` and the tests all see this one union.
- * A task is named `<stage>:<subject>`, for example `fetch:zlib` or `build:openssl`; times are milliseconds.
+ * A task is named `<stage>:<name>`, for example `fetch:zlib` or `build:openssl`; times are milliseconds.
  */
 export type Event =
   | {

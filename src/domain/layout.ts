@@ -20,13 +20,5 @@ export const LOCKFILES_DIRECTORY = 'share/ksbundle/lockfiles';
 /** Time stamp of everything that is built and packed: 2026-01-01T00:00:00Z, in seconds since the epoch. */
 export const SOURCE_DATE_EPOCH = 1767225600;
 
-/** Name of a bundle's release directory; the tarball is this plus `.tar.gz`. */
-export function releaseName(
-  bundle: { readonly product: string; readonly version: string; readonly revision: number },
-  arch: string,
-): string {
-  return `${bundle.product}-${bundle.version}-${bundle.revision}-linux-${arch}`;
-}
-
 /** Where bundles' own parts of the installer lie below `init/`, in a project as in a release: a directory each. */
 export const SERVICES_DIRECTORY = 'services';

@@ -229,19 +229,19 @@ export interface Support {
   readonly contact?: string;
   /** URL of the policy of coordinated disclosure. */
   readonly disclosurePolicy?: string;
-  /** What the product is meant for. */
+  /** What releases are meant for. */
   readonly purpose?: string;
   /** Last day on which it gets security fixes, `2028-04-30`. */
   readonly end?: string;
 }
 
-/** A product: components, Python distributions and an installer that ship as one tarball. */
+/** Components, Python distributions and an installer that ship as one tarball. */
 export interface Bundle {
   readonly kind: 'bundle';
   /** What it is built by. */
   readonly name: string;
-  /** What its releases are called: the recipe's name, which all versions of the bundle share. */
-  readonly product: string;
+  /** What its releases are called: the recipe's name, which all of its versions share. */
+  readonly family: string;
   readonly version: string;
   /** Counts releases of the same version; part of the tarball's name. */
   readonly revision: number;
@@ -261,7 +261,7 @@ export interface Bundle {
   /** What is inside wheels, of the versions that it is known of. */
   readonly embeds: readonly (DeclaredEmbed & { readonly carrier: string; readonly carrierVersion: string })[];
   /** What is known of published vulnerabilities in its components and distributions, by name, or in something `embedded` there. */
-  readonly statements: readonly (Statement & { readonly product: string; readonly embedded?: string })[];
+  readonly statements: readonly (Statement & { readonly part: string; readonly embedded?: string })[];
   /** Directory below `init/services/` of the repository whose files are the bundle's installer and templates. */
   readonly init: string;
   readonly origin: RecipeOrigin;

@@ -8,7 +8,7 @@ export interface RecipeSummary {
   readonly kind: 'bundle' | 'component' | 'toolchain' | 'tool';
   readonly name: string;
   /** Of a bundle: what its releases are called; another name than its own is that of a later version. */
-  readonly product?: string;
+  readonly family?: string;
   readonly version: string;
   readonly license: string;
   readonly summary: string;

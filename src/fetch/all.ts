@@ -5,7 +5,7 @@ import type { Source } from '../domain/recipe.ts';
 import { groupByCause, reasonsOf, remedyFor } from './causes.ts';
 import type { FetchContext } from './context.ts';
 import { requirePythonIndex } from './require-index.ts';
-import { fetchSource, type FetchedFile } from './source.ts';
+import { fetchSource, type FetchedArchive } from './source.ts';
 
 /** Downloads at a time; more would only share the same line. */
 const AT_A_TIME = 4;
@@ -17,7 +17,7 @@ const TASK = 'fetch:all';
  * be fetched are reported together at the end, by their causes; any other error ends all at once. Throws what
  * `fetchSource` and `requirePythonIndex` do.
  */
-export async function fetchAll(sources: readonly Source[], context: FetchContext): Promise<FetchedFile[]> {
+export async function fetchAll(sources: readonly Source[], context: FetchContext): Promise<FetchedArchive[]> {
   const distinct = new Map(sources.map((source) => [keyOf(source), source]));
   await requirePythonIndex([...distinct.values()], context);
   const task = { task: TASK, title: `Fetching ${distinct.size} files` };
@@ -32,7 +32,7 @@ export async function fetchAll(sources: readonly Source[], context: FetchContext
 async function fetchDistinct(
   distinct: ReadonlyMap<string, Source>,
   context: FetchContext,
-): Promise<ReadonlyMap<string, FetchedFile>> {
+): Promise<ReadonlyMap<string, FetchedArchive>> {
   const stop = new AbortController();
   const signal = context.signal === undefined ? stop.signal : AbortSignal.any([context.signal, stop.signal]);
   let done = 0;

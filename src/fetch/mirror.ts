@@ -14,7 +14,7 @@ import { ifThere } from '../io/if-there.ts';
 import { fetchAll } from './all.ts';
 import type { FetchContext } from './context.ts';
 import { prefixedName } from './mirrors.ts';
-import type { FetchedFile } from './source.ts';
+import type { FetchedArchive } from './source.ts';
 
 export interface MirroredFile {
   /** Name in the mirror. */
@@ -52,7 +52,7 @@ export async function writeMirror(
   return files.sort((a, b) => compareBytes(a.name, b.name));
 }
 
-async function mirrorFile(directory: string, file: FetchedFile): Promise<MirroredFile> {
+async function mirrorFile(directory: string, file: FetchedArchive): Promise<MirroredFile> {
   const { sha256, size } = file;
   const taken = await ifThere(hashFile(path.join(directory, file.file)));
   const name = taken === undefined || taken === sha256 ? file.file : prefixedName(file);
@@ -62,7 +62,7 @@ async function mirrorFile(directory: string, file: FetchedFile): Promise<Mirrore
   return { name, sha256, size, written };
 }
 
-async function copyVerified({ path: from, sha256, file }: FetchedFile, to: string): Promise<void> {
+async function copyVerified({ path: from, sha256, file }: FetchedArchive, to: string): Promise<void> {
   const temporary = `${to}.${process.pid}.tmp`;
   try {
     await rm(temporary, { force: true });

@@ -10,7 +10,7 @@ import type { FetchContext } from './context.ts';
 import { obtain, type Obtaining } from './obtain.ts';
 
 /** An archive that is in the store now. */
-export interface FetchedFile {
+export interface FetchedArchive {
   /** Absolute path in the store. */
   readonly path: string;
   readonly sha256: Sha256;
@@ -31,7 +31,7 @@ const REPORT_INTERVAL = 100;
  * tried, `KSB_OFFLINE`, `KSB_DIGEST_MISMATCH` as soon as a place holds wrong bytes, `KSB_DISK_FULL`, or the signal's
  * reason.
  */
-export async function fetchSource(source: Source, context: FetchContext): Promise<FetchedFile> {
+export async function fetchSource(source: Source, context: FetchContext): Promise<FetchedArchive> {
   const file = nameOf(source);
   const { parent } = context;
   const task = {
@@ -55,7 +55,7 @@ export function wheelSource({ name, file, sha256 }: WheelFile): Source {
   };
 }
 
-async function findStored(source: Source, { store }: FetchContext): Promise<FetchedFile | undefined> {
+async function findStored(source: Source, { store }: FetchContext): Promise<FetchedArchive | undefined> {
   for (const archive of source.archives) {
     const content = await store.findVerified(archive.sha256);
     if (content !== undefined) return { ...content, file: archive.file, archive, from: 'store' };
@@ -63,7 +63,7 @@ async function findStored(source: Source, { store }: FetchContext): Promise<Fetc
   return undefined;
 }
 
-async function fetchMissing(source: Source, context: FetchContext): Promise<FetchedFile> {
+async function fetchMissing(source: Source, context: FetchContext): Promise<FetchedArchive> {
   const obtaining: Obtaining = { source, context, ...reportTo(context, nameOf(source)) };
   const failures = new Map<string, string>();
   for await (const candidate of candidatesOf(source, context)) {

@@ -1,26 +1,26 @@
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import type { LockedSource, Lockfile } from '../domain/lock.ts';
-import { digestInputs, builtDistributions, recipeInputs, type LockSubject } from './inputs.ts';
+import { digestInputs, builtDistributions, recipeInputs, type LockTarget } from './inputs.ts';
 
 /**
  * What differs between a lockfile and the recipes it was made from, one problem for each difference; empty if the
  * lockfile is current. Nothing is resolved.
  */
-export function checkLock(lockfile: Lockfile, subject: LockSubject): Problem[] {
-  const now = recipeInputs(subject);
-  const { bundle } = subject;
+export function checkLock(lockfile: Lockfile, target: LockTarget): Problem[] {
+  const now = recipeInputs(target);
+  const { bundle } = target;
   const differences = [
     ...differ('bundle', bundle.name, lockfile.bundle),
     ...differ('version', bundle.version, lockfile.version),
-    ...differ('platform', formatPlatform(subject.platform), lockfile.platform),
+    ...differ('platform', formatPlatform(target.platform), lockfile.platform),
     ...differ('Python', now.python, lockfile.python),
     ...differInList('requirement', now.requirements, lockfile.requirements),
     ...differ('digest of the constraints', now.constraints, lockfile.constraints),
     ...differInList('override', now.overrides, lockfile.overrides),
     ...differInList('exclude', now.excludes, lockfile.excludes),
     ...differInSources(now.sources, lockfile.sources),
-    ...differInBuilt(lockfile, subject),
+    ...differInBuilt(lockfile, target),
   ];
   const edited = lockfile.inputs !== digestInputs(lockfile, lockfile.sources, lockfile.platform);
   return [
@@ -30,15 +30,15 @@ export function checkLock(lockfile: Lockfile, subject: LockSubject): Problem[] {
 }
 
 /** Throws KSB_LOCK_STALE (exit 2, like an invalid recipe) with every difference, if `checkLock` finds one. */
-export function requireCurrentLock(lockfile: Lockfile, file: string, subject: LockSubject): void {
-  const problems = checkLock(lockfile, subject);
+export function requireCurrentLock(lockfile: Lockfile, file: string, target: LockTarget): void {
+  const problems = checkLock(lockfile, target);
   if (problems.length === 0) return;
   throw new KsbundleError({
     code: 'KSB_LOCK_STALE',
     exitCode: ExitCode.usage,
-    message: `recipe and lockfile of ${subject.bundle.name} differ`,
+    message: `recipe and lockfile of ${target.bundle.name} differ`,
     place: { file },
-    hint: `write the lockfile anew with: ksbundle lock ${subject.bundle.name}`,
+    hint: `write the lockfile anew with: ksbundle lock ${target.bundle.name}`,
     problems,
   });
 }
@@ -73,10 +73,10 @@ function describeArchives(sources: readonly LockedSource[], component: string): 
     .join(', ');
 }
 
-function differInBuilt(lockfile: Lockfile, subject: LockSubject): string[] {
+function differInBuilt(lockfile: Lockfile, target: LockTarget): string[] {
   return differInList(
     'built distribution',
-    [...builtDistributions(subject)].map(
+    [...builtDistributions(target)].map(
       ([name, { name: component, version }]) => `${name} ${version} of ${component}`,
     ),
     lockfile.built.map(({ name, component, version }) => `${name} ${version} of ${component}`),

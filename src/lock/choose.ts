@@ -10,12 +10,12 @@ import type { SkippedVersion } from '../domain/results.ts';
 import { withTemporaryDirectory } from '../io/files.ts';
 import { boundsOf, findYoung, NO_BOUNDS, tooYoung, type AgeBounds, type AgeLimit } from './age.ts';
 import type { Attestations } from './attestations.ts';
-import { interpreter, type LockSubject } from './inputs.ts';
+import { interpreter, type LockTarget } from './inputs.ts';
 import { compileRequirements, listFiles, type Resolution, type Uv } from './uv.ts';
 import { uvError } from './uv-failure.ts';
 import { parsePins, parsePylockWheels, type IndexFile, type Pin } from './uv-output.ts';
 
-export interface ResolveOptions extends LockSubject {
+export interface ResolveOptions extends LockTarget {
   readonly uv: Uv;
   /** Directory that temporary directories are made in. */
   readonly workDirectory: string;
@@ -104,7 +104,7 @@ async function runUv(
   const resolution = describeResolution(options, constraints, built);
   const fail = (failure: Parameters<typeof uvError>[0]): never => {
     options.uv.signal?.throwIfAborted();
-    throw uvError(failure, { subject: options, python: resolution.python, constraints });
+    throw uvError(failure, { target: options, python: resolution.python, constraints });
   };
   return withTemporaryDirectory(options.workDirectory, async (directory) => {
     const compiled = await compileRequirements(options.uv, resolution, directory);

@@ -9,7 +9,7 @@ import type { Bundle, Component, RecipeSet, Source } from '../domain/recipe.ts';
 import { hashBytes } from '../io/files.ts';
 
 /** A bundle's recipes and the platform they are resolved for. */
-export interface LockSubject {
+export interface LockTarget {
   readonly bundle: Bundle;
   readonly set: RecipeSet;
   readonly platform: Platform;
@@ -22,10 +22,10 @@ export interface RecipeInputs extends LockInputs {
 }
 
 /** Everything of the recipes that a lockfile depends on. */
-export function recipeInputs(subject: LockSubject): RecipeInputs {
-  const { python } = subject.bundle;
+export function recipeInputs(target: LockTarget): RecipeInputs {
+  const { python } = target.bundle;
   const recorded: LockInputs = {
-    python: interpreter(subject).version,
+    python: interpreter(target).version,
     requirements: python.requirements.toSorted(compareBytes),
     constraints: python.constraintsSha256,
     overrides: python.overrides
@@ -35,8 +35,8 @@ export function recipeInputs(subject: LockSubject): RecipeInputs {
       .map(({ distribution }) => normalizeDistribution(distribution))
       .toSorted(compareBytes),
   };
-  const sources = lockedSources(subject);
-  return { ...recorded, sources, inputs: digestInputs(recorded, sources, formatPlatform(subject.platform)) };
+  const sources = lockedSources(target);
+  return { ...recorded, sources, inputs: digestInputs(recorded, sources, formatPlatform(target.platform)) };
 }
 
 /** Digest over recorded inputs; of a lockfile whose `inputs` differ from it, somebody changed a part. */
@@ -59,7 +59,7 @@ export function digestInputs(
 }
 
 /** The component that is the bundle's interpreter. */
-export function interpreter({ bundle, set }: LockSubject): Component {
+export function interpreter({ bundle, set }: LockTarget): Component {
   const component = set.components.get(bundle.python.interpreter);
   if (component !== undefined) return component;
   throw new KsbundleError({
@@ -71,7 +71,7 @@ export function interpreter({ bundle, set }: LockSubject): Component {
 }
 
 /** Normalised distributions that the bundle's components install, each with its component. */
-export function builtDistributions({ bundle, set }: LockSubject): ReadonlyMap<string, Component> {
+export function builtDistributions({ bundle, set }: LockTarget): ReadonlyMap<string, Component> {
   return new Map(
     bundle.components.flatMap((name) => {
       const component = set.components.get(name);
@@ -83,7 +83,7 @@ export function builtDistributions({ bundle, set }: LockSubject): ReadonlyMap<st
   );
 }
 
-function lockedSources({ bundle, set }: LockSubject): LockedSource[] {
+function lockedSources({ bundle, set }: LockTarget): LockedSource[] {
   const names = dependencyOrder(
     [bundle.python.interpreter, ...bundle.components],
     (name) => set.components.get(name)?.inputs ?? [],

@@ -4,11 +4,11 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import { redactUrl } from '../domain/url.ts';
 import type { RunResult } from '../io/process.ts';
-import type { LockSubject } from './inputs.ts';
+import type { LockTarget } from './inputs.ts';
 
 /** What an explanation may quote, besides uv's own words. */
 export interface FailureContext {
-  readonly subject: LockSubject;
+  readonly target: LockTarget;
   /** Full version of CPython. */
   readonly python: string;
   /** Text of the constraints file. */
@@ -17,7 +17,7 @@ export interface FailureContext {
 
 /** The error for a run of uv that failed. */
 export function uvError(failure: RunResult, context: FailureContext): KsbundleError {
-  const { bundle } = context.subject;
+  const { bundle } = context.target;
   const text = errorText(failure.stderr);
   const common = {
     exitCode: ExitCode.failed,
@@ -72,7 +72,7 @@ function errorText(stderr: string): string {
 }
 
 function conflict(text: string, context: FailureContext): KsbundleError {
-  const { bundle, platform } = context.subject;
+  const { bundle, platform } = context.target;
   const reasons = explainConflict(text, context);
   const wheelless = /(\S+) has no usable wheels/.exec(dropMarkers(text))?.[1];
   const name = wheelless === undefined ? undefined : requirementName(wheelless);
@@ -125,12 +125,12 @@ function splitPremises(sentence: string): string[] {
   return sentence.split(PREMISE_START).map((premise) => premise.trim());
 }
 
-function wordPremise(premise: string, { subject, python }: FailureContext): string {
+function wordPremise(premise: string, { target, python }: FailureContext): string {
   const [, required] = /^you require (.+)$/.exec(premise) ?? [];
-  if (required !== undefined) return `${subject.bundle.name} (this bundle) requires ${required}`;
+  if (required !== undefined) return `${target.bundle.name} (this bundle) requires ${required}`;
   const [, wheelless] = /^(\S+) has no usable wheels/.exec(premise) ?? [];
   if (wheelless !== undefined) {
-    return `${wheelless} has no wheel for CPython ${python} on ${formatPlatform(subject.platform)}`;
+    return `${wheelless} has no wheel for CPython ${python} on ${formatPlatform(target.platform)}`;
   }
   const [, unknown] = /^(\S+) was not found in (?:the package registry|the Python index)/.exec(premise) ?? [];
   if (unknown !== undefined) return `the Python index has no ${unknown}`;
@@ -144,8 +144,8 @@ function wordPremise(premise: string, { subject, python }: FailureContext): stri
 }
 
 /** The constraints and overrides of the mentioned distributions, each with where it stands. */
-function pinsOf(mentioned: ReadonlySet<string>, { subject, constraints }: FailureContext): string[] {
-  const { python } = subject.bundle;
+function pinsOf(mentioned: ReadonlySet<string>, { target, constraints }: FailureContext): string[] {
+  const { python } = target.bundle;
   const overrides = python.overrides.filter(({ distribution }) =>
     mentioned.has(normalizeDistribution(distribution)),
   );

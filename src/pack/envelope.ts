@@ -1,7 +1,7 @@
 import { sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import type { Key } from './keys.ts';
-import { parseStatement, type Statement } from './provenance.ts';
+import { parseProvenance, type Provenance } from './provenance.ts';
 
 /** What a DSSE envelope of an in-toto statement says that it holds. */
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
@@ -11,9 +11,9 @@ export function envelopeFile(tarball: string): string {
   return `${tarball}.intoto.jsonl`;
 }
 
-/** Puts a statement into a signed DSSE envelope, version 1, on a line of its own. */
-export function sealStatement(statement: Statement, key: Key): string {
-  const payload = Buffer.from(JSON.stringify(statement));
+/** Puts provenance into a signed DSSE envelope, version 1, on a line of its own. */
+export function sealProvenance(provenance: Provenance, key: Key): string {
+  const payload = Buffer.from(JSON.stringify(provenance));
   const signature = sign(key.digest, preAuthentication(payload), key.object);
   return `${JSON.stringify({
     payloadType: PAYLOAD_TYPE,
@@ -28,15 +28,15 @@ const envelope = z.object({
   signatures: z.array(z.object({ sig: z.base64() })),
 });
 
-/** The statement in an envelope; undefined unless it is one that the owner of the key signed. */
-export function openEnvelope(text: string, key: Key): Statement | undefined {
+/** The provenance in an envelope; undefined unless it is one that the owner of the key signed. */
+export function openEnvelope(text: string, key: Key): Provenance | undefined {
   try {
     const { payload, signatures } = envelope.parse(JSON.parse(text));
     const bytes = Buffer.from(payload, 'base64');
     const signed = signatures.some(({ sig }) =>
       verify(key.digest, preAuthentication(bytes), key.object, Buffer.from(sig, 'base64')),
     );
-    return signed ? parseStatement(bytes.toString()) : undefined;
+    return signed ? parseProvenance(bytes.toString()) : undefined;
   } catch {
     return undefined;
   }

@@ -14,7 +14,7 @@ import { explainDiskFull } from '../io/disk.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { formatChecksums } from '../domain/checksums.ts';
 import { describeRelease, formatManifest, type DescribeOptions } from './manifest.ts';
-import { formatStatement, provenanceFile, provenanceOf, type BuildFacts } from './provenance.ts';
+import { formatProvenance, provenanceFile, provenanceOf, type BuildFacts } from './provenance.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 
 /** gzip level of tarballs: 9 takes three times as long and saves less than one percent. */
@@ -70,7 +70,7 @@ export async function packRelease(options: PackReleaseOptions): Promise<PackedRe
     const { sha256, tarSha256, size } = packed;
     const made = { release: name, sha256, tarSha256, releaseId: hashBytes(checksums), level: RELEASE_LEVEL };
     const provenance = provenanceFile(tarball);
-    await writeFileAtomically(provenance, formatStatement(provenanceOf(made, options.build)));
+    await writeFileAtomically(provenance, formatProvenance(provenanceOf(made, options.build)));
     return { tarball, provenance, sha256, size, manifest };
   } catch (error) {
     throw explainDiskFull(error, tarball);

@@ -36,8 +36,8 @@ export interface MadeTarball {
   readonly level: number;
 }
 
-/** An in-toto statement, version 1, with the SLSA predicate for provenance, version 1. */
-export type Statement = z.infer<typeof schema>;
+/** How a tarball was made: a statement of in-toto, version 1, with the SLSA predicate for provenance, version 1. */
+export type Provenance = z.infer<typeof schema>;
 
 const schema = z.object({
   _type: z.literal('https://in-toto.io/Statement/v1'),
@@ -46,8 +46,8 @@ const schema = z.object({
   predicate: z.record(z.string(), z.unknown()),
 });
 
-/** Parses a statement; undefined if it is not one of provenance. */
-export function parseStatement(text: string): Statement | undefined {
+/** Parses provenance; undefined if the text is something else. */
+export function parseProvenance(text: string): Provenance | undefined {
   try {
     return schema.safeParse(JSON.parse(text)).data;
   } catch {
@@ -60,8 +60,8 @@ export function provenanceFile(tarball: string): string {
   return `${tarball}.intoto.json`;
 }
 
-/** States how a tarball was made. Nothing in it tells the time or the place: the same build gives the same statement. */
-export function provenanceOf(made: MadeTarball, facts: BuildFacts): Statement {
+/** States how a tarball was made. Nothing in it tells the time or the place: the same build gives the same provenance. */
+export function provenanceOf(made: MadeTarball, facts: BuildFacts): Provenance {
   const { release, sha256, tarSha256, releaseId, level } = made;
   return {
     _type: 'https://in-toto.io/Statement/v1',
@@ -101,7 +101,7 @@ const builder = z.object({
 });
 
 /** Programs that took part in one build and not in the other, or in another version, sorted by name. */
-export function compareBuilders(before: Statement, after: Statement): BuilderDifference[] {
+export function compareBuilders(before: Provenance, after: Provenance): BuilderDifference[] {
   const [from, to] = [before, after].map(
     ({ predicate }) => builder.safeParse(predicate).data?.runDetails.builder.version ?? {},
   );
@@ -116,6 +116,6 @@ export function compareBuilders(before: Statement, after: Statement): BuilderDif
     }));
 }
 
-export function formatStatement(statement: Statement): string {
-  return `${JSON.stringify(statement, null, 1)}\n`;
+export function formatProvenance(provenance: Provenance): string {
+  return `${JSON.stringify(provenance, null, 1)}\n`;
 }

@@ -8,10 +8,10 @@ import type { SignResult } from '../domain/results.ts';
 import { findContent, replaceLeadingFile } from '../io/archive.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
-import { envelopeFile, openEnvelope, sealStatement } from './envelope.ts';
+import { envelopeFile, openEnvelope, sealProvenance } from './envelope.ts';
 import type { Key } from './keys.ts';
 import { notARelease } from './not-a-release.ts';
-import { parseStatement, provenanceFile, type Statement } from './provenance.ts';
+import { parseProvenance, provenanceFile, type Provenance } from './provenance.ts';
 
 /*
  * Two signatures, both ECDSA over the key's digest in DER, as `openssl dgst -sha256 -verify` (`-sha384` for P-384) takes them. That of the checksums travels
@@ -37,7 +37,7 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
   });
   if (checksums === undefined) throw notARelease(file, `it has no ${CHECKSUMS_FILE}`);
   const signature = detachedSignature(file);
-  const statement = await readProvenance(file, checksums);
+  const provenance = await readProvenance(file, checksums);
   // First of all: between the writes none must be there that does not fit.
   for (const stale of [signature, envelopeFile(file)]) await rm(stale, { force: true });
   const sha256 = await replaceLeadingFile(file, {
@@ -45,9 +45,9 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
     content: sign(key.digest, checksums, key.object),
   });
   await signDetached(file, key);
-  if (statement !== undefined) {
-    const subject = [...statement.subject, { name: `signed/${path.basename(file)}`, digest: { sha256 } }];
-    await writeFileAtomically(envelopeFile(file), sealStatement({ ...statement, subject }, key));
+  if (provenance !== undefined) {
+    const subject = [...provenance.subject, { name: `signed/${path.basename(file)}`, digest: { sha256 } }];
+    await writeFileAtomically(envelopeFile(file), sealProvenance({ ...provenance, subject }, key));
   }
   return { file: path.resolve(file), sha256, signature: path.resolve(signature), key: key.id };
 }
@@ -61,13 +61,13 @@ export async function signDetached(file: string, key: Key): Promise<string> {
   return signature;
 }
 
-/** The statement beside a tarball, if there is one. */
-async function readProvenance(file: string, checksums: Buffer): Promise<Statement | undefined> {
+/** The provenance beside a tarball, if there is one. */
+async function readProvenance(file: string, checksums: Buffer): Promise<Provenance | undefined> {
   const text = await ifThere(readFile(provenanceFile(file), 'utf8'));
   if (text === undefined) return undefined;
-  const statement = parseStatement(text);
+  const provenance = parseProvenance(text);
   const releaseId = hashBytes(checksums);
-  if (statement?.subject.some(({ digest }) => digest.sha256 === releaseId) === true) return statement;
+  if (provenance?.subject.some(({ digest }) => digest.sha256 === releaseId) === true) return provenance;
   throw new KsbundleError({
     code: 'KSB_PROVENANCE_INVALID',
     exitCode: ExitCode.integrity,
@@ -107,8 +107,8 @@ export async function requireSignatures(
   const envelope = await ifThere(readFile(envelopeFile(file), 'utf8'));
   if (envelope === undefined) return;
   const releaseId = hashBytes(checksums);
-  const statement = openEnvelope(envelope, key);
-  if (statement?.subject.some(({ digest }) => digest.sha256 === releaseId) !== true)
+  const provenance = openEnvelope(envelope, key);
+  if (provenance?.subject.some(({ digest }) => digest.sha256 === releaseId) !== true)
     throw invalid(path.basename(envelopeFile(file)), key);
 }
 

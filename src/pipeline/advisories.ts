@@ -1,6 +1,6 @@
 import { auditAdvisories, readAdvisories } from '../audit/advisories.ts';
 import type { AdvisoryReport } from '../domain/advisories/report.ts';
-import { subjectOf } from '../domain/advisories/subjects.ts';
+import { namedPartOf } from '../domain/advisories/named-parts.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { listParts, takeInventory } from '../pack/sbom/inventory.ts';
 
@@ -21,14 +21,14 @@ export async function openLookUp(
   { database, maxAge }: LookUp,
   signal: AbortSignal,
 ): Promise<(manifest: Manifest) => AdvisoryReport> {
-  const subjectsOf = (manifest: Manifest) => listParts(takeInventory(manifest)).map(subjectOf);
-  const read = await readAdvisories({ database, subjects: manifests.flatMap(subjectsOf), signal });
+  const namedPartsOf = (manifest: Manifest) => listParts(takeInventory(manifest)).map(namedPartOf);
+  const read = await readAdvisories({ database, parts: manifests.flatMap(namedPartsOf), signal });
   const now = Date.now();
   return (manifest) =>
     auditAdvisories(read, {
       maxAge,
       now,
-      subjects: subjectsOf(manifest),
+      parts: namedPartsOf(manifest),
       statements: manifest.vex ?? [],
     });
 }

@@ -19,17 +19,21 @@ import { notARelease } from '../pack/not-a-release.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import { openLookUp, type LookUp } from './advisories.ts';
 import type { Context } from './context.ts';
-import { componentsOf, type Subject } from './recipes.ts';
+import { componentsOf, type LoadedBundle } from './recipes.ts';
 
 /** Audits a release directory as the recipes of its bundle describe it. */
 export async function auditRelease(
   directory: string,
-  { context, subject, bill }: { readonly context: Context; readonly subject: Subject; readonly bill: Bill },
+  {
+    context,
+    loaded,
+    bill,
+  }: { readonly context: Context; readonly loaded: LoadedBundle; readonly bill: Bill },
 ): Promise<AuditReport> {
-  const components = componentsOf(subject);
+  const components = componentsOf(loaded);
   return auditTree(
     directory,
-    auditOptions(context, { bundle: subject.bundle, components, platform: context.platform, bill }),
+    auditOptions(context, { bundle: loaded.bundle, components, platform: context.platform, bill }),
   );
 }
 
@@ -91,7 +95,7 @@ async function auditDirectory(
   if (manifest === undefined)
     return auditTree(directory, auditOptions(context, { components: [], platform }));
   const set = await loadRecipes(context.recipesDirectory, platform);
-  const versions = [...set.bundles.values()].filter(({ product }) => product === manifest.bundle);
+  const versions = [...set.bundles.values()].filter(({ family }) => family === manifest.bundle);
   const bundle = versions.find(({ version }) => version === manifest.version) ?? versions[0];
   const components = manifest.components.flatMap(({ name }) => set.components.get(name) ?? []);
   return auditTree(

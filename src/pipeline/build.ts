@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type TaskResult } from '../domain/events.ts';
 import { recordTimeline } from '../domain/timeline.ts';
-import { releaseName } from '../domain/layout.ts';
+import { releaseName } from '../domain/release-name.ts';
 import type { Source } from '../domain/recipe.ts';
 import type { BuildResult } from '../domain/results.ts';
 import { buildComponents } from '../build/build.ts';
@@ -26,7 +26,7 @@ import { escrowFile, writeEscrow } from './escrow.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
 import { makeRelease } from './release.ts';
 import { componentsOf } from './recipes.ts';
-import { buildArchitecture, loadLockedSubject, type LockedSubject } from './sources.ts';
+import { buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
 
 export interface BuildOptions {
   /** Private key that the tarball is signed with. */
@@ -46,19 +46,19 @@ export async function buildBundle(
   const context: Context = { ...rest, fetch: { ...rest.fetch, emit }, emit };
   // Before all that work: a key that cannot sign.
   const key = options.sign === undefined ? undefined : await readSigningKey(options.sign);
-  const subject = await loadLockedSubject(context, name);
+  const loaded = await loadLockedBundle(context, name);
   const artifacts = await buildComponents({
-    ...buildOptions(context, subject),
-    prefetch: (sources) => prefetch(context, [...sources, ...subject.lockfile.wheels.map(wheelSource)]),
+    ...buildOptions(context, loaded),
+    prefetch: (sources) => prefetch(context, [...sources, ...loaded.lockfile.wheels.map(wheelSource)]),
     fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
     findTools: () => findHostTools({ signal: context.signal }),
     findConfinement: context.confinement,
     placeOf: ({ file }, keys) => placeInRecipe(file, keys),
   });
-  const { reused, tarball, provenance, audit } = await findOrMakeRelease(context, subject, artifacts);
+  const { reused, tarball, provenance, audit } = await findOrMakeRelease(context, loaded, artifacts);
   const target = path.join(
     context.outDirectory,
-    `${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
+    `${releaseName(loaded.bundle, context.platform.arch)}.tar.gz`,
   );
   // Signatures of what lay there before.
   const escrow = escrowFile(target);
@@ -77,7 +77,7 @@ export async function buildBundle(
   const signed = key === undefined ? undefined : await signTarball(target, key);
   if (options.withSources === true) {
     const unsigned = { tarball: context.store.pathOf(tarball), name: path.basename(target) };
-    await writeEscrow(context, { subject, ...unsigned, target: escrow });
+    await writeEscrow(context, { loaded, ...unsigned, target: escrow });
     if (key !== undefined) await signDetached(escrow, key);
   }
   return {
@@ -91,23 +91,23 @@ export async function buildBundle(
 
 /** What a build would do, one line for each component and for the release; writes nothing. */
 export async function planBuild(context: Context, name: string): Promise<readonly string[]> {
-  const subject = await loadLockedSubject(context, name);
-  const plans = await planComponents(buildOptions(context, subject));
+  const loaded = await loadLockedBundle(context, name);
+  const plans = await planComponents(buildOptions(context, loaded));
   const changes = plans.some(({ state }) => state !== 'reuse');
   return [
     ...plans.map(({ component, state }) => {
-      const { version } = subject.set.components.get(component) ?? {};
+      const { version } = loaded.set.components.get(component) ?? {};
       return `${state} ${component} ${version ?? ''}`.trimEnd();
     }),
-    `${changes ? 'pack' : 'pack unless it is there'} ${releaseName(subject.bundle, context.platform.arch)}.tar.gz`,
+    `${changes ? 'pack' : 'pack unless it is there'} ${releaseName(loaded.bundle, context.platform.arch)}.tar.gz`,
   ];
 }
 
-function buildOptions(context: Context, subject: LockedSubject) {
+function buildOptions(context: Context, loaded: LockedBundle) {
   const { platform, jobs, store, emit, signal } = context;
   return {
-    names: componentsOf(subject).map(({ name }) => name),
-    set: subject.set,
+    names: componentsOf(loaded).map(({ name }) => name),
+    set: loaded.set,
     platform,
     buildArch: buildArchitecture(),
     jobs,
@@ -129,20 +129,20 @@ interface Release extends StoredRelease {
 
 async function findOrMakeRelease(
   context: Context,
-  subject: LockedSubject,
+  loaded: LockedBundle,
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<Release> {
-  const key = await releaseKey(context, subject, artifacts);
+  const key = await releaseKey(context, loaded, artifacts);
   const found = await key.read();
   if (found !== undefined) return { reused: true, ...found };
   const task = {
-    task: `pack:${subject.bundle.name}`,
-    title: releaseName(subject.bundle, context.platform.arch),
+    task: `pack:${loaded.bundle.name}`,
+    title: releaseName(loaded.bundle, context.platform.arch),
   };
   const make = async (): Promise<TaskResult<Release>> => {
     const madeMeanwhile = await key.read();
     if (madeMeanwhile !== undefined) return { outcome: 'reused', value: { reused: true, ...madeMeanwhile } };
-    const made = await makeRelease(context, subject, artifacts);
+    const made = await makeRelease(context, loaded, artifacts);
     await key.write(made);
     const { tarball, provenance, audit } = made;
     return {

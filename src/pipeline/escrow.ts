@@ -10,7 +10,7 @@ import { ifThere } from '../io/if-there.ts';
 import { packageFiles } from '../io/package-files.ts';
 import { formatChecksums, parseChecksums } from '../domain/checksums.ts';
 import type { Context } from './context.ts';
-import { allSources, type LockedSubject } from './sources.ts';
+import { allSources, type LockedBundle } from './sources.ts';
 
 /*
  * An escrow archive lies beside a tarball and holds all that it takes to build it again where there is no network: the tarball, in which
@@ -27,7 +27,7 @@ export function escrowFile(tarball: string): string {
 }
 
 export interface EscrowOptions {
-  readonly subject: LockedSubject;
+  readonly loaded: LockedBundle;
   /** Absolute path of the release's tarball without a signature, and the name that it has. */
   readonly tarball: string;
   readonly name: string;
@@ -37,10 +37,10 @@ export interface EscrowOptions {
 
 /** Writes an escrow archive, whose bytes depend on what is in it alone. Throws what fetching and packing do. */
 export async function writeEscrow(context: Context, options: EscrowOptions): Promise<void> {
-  const { subject, tarball, name, target } = options;
+  const { loaded, tarball, name, target } = options;
   await withTemporaryDirectory(path.join(context.cacheDirectory, 'work'), async (root) => {
     await copyFile(tarball, path.join(root, name));
-    await writeMirror(path.join(root, SOURCES), allSources(subject), context.fetch);
+    await writeMirror(path.join(root, SOURCES), allSources(loaded), context.fetch);
     for (const { from, to } of await packageFiles()) await copyFile(from, path.join(root, PACKAGE, to));
     const top = path.basename(target, '.tar');
     await writeFile(path.join(root, 'README'), formatReadme(name, top));

@@ -24,8 +24,8 @@ import {
 import { resolveLock } from '../lock/resolve.ts';
 import { whyDistribution } from '../lock/why.ts';
 import type { Context } from './context.ts';
-import { componentsOf, loadSubject } from './recipes.ts';
-import { buildArchitecture, loadLockedSubject } from './sources.ts';
+import { componentsOf, loadBundle } from './recipes.ts';
+import { buildArchitecture, loadLockedBundle } from './sources.ts';
 
 /** Milliseconds. */
 const DAY = 86_400_000;
@@ -41,10 +41,10 @@ export interface LockOptions {
 
 /** Resolves a bundle anew. With `check` or `dryRun` nothing is written; with `check` a difference is an error. */
 export async function lockBundle(context: Context, name: string, options: LockOptions): Promise<LockResult> {
-  const subject = { ...(await loadSubject(context, name)), platform: context.platform };
+  const loaded = { ...(await loadBundle(context, name)), platform: context.platform };
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   if (options.check) {
-    requireCurrentLock(await readLockfile(file), file, subject);
+    requireCurrentLock(await readLockfile(file), file, loaded);
     return { lockfile: file, changes: [], rewritten: false, skipped: [], uncompared: [] };
   }
   const previous = await readLockfileIfAny(file);
@@ -54,9 +54,9 @@ export async function lockBundle(context: Context, name: string, options: LockOp
   const { minAge = 0 } = options;
   const cutoff = new Date(Date.now() - minAge * DAY);
   const lockfile = await resolveLock({
-    ...subject,
+    ...loaded,
     uv: {
-      executable: await prepareUv(context, subject.set),
+      executable: await prepareUv(context, loaded.set),
       cacheDirectory: path.join(context.cacheDirectory, 'uv'),
       offline: context.offline,
       ...(indexes === undefined ? {} : { indexes }),
@@ -80,9 +80,9 @@ export async function lockBundle(context: Context, name: string, options: LockOp
 
 /** Tells why a component or a distribution is in a bundle; throws `KSB_NAME_UNKNOWN` if it is not. */
 export async function whyName(context: Context, bundle: string, name: string): Promise<WhyResult> {
-  const subject = await loadLockedSubject(context, bundle);
-  const distribution = whyDistribution(subject.lockfile, name);
-  const components = componentsOf(subject);
+  const loaded = await loadLockedBundle(context, bundle);
+  const distribution = whyDistribution(loaded.lockfile, name);
+  const components = componentsOf(loaded);
   if (distribution !== undefined) {
     const kind = distribution.component === undefined ? 'wheel' : 'component';
     return {
@@ -94,15 +94,15 @@ export async function whyName(context: Context, bundle: string, name: string): P
   }
   const component = components.find((each) => each.name === name);
   if (component !== undefined) {
-    const { interpreter } = subject.bundle.python;
-    const roots = [...new Set([interpreter, ...subject.bundle.components])];
+    const { interpreter } = loaded.bundle.python;
+    const roots = [...new Set([interpreter, ...loaded.bundle.components])];
     const requires = new Map(components.map((each) => [each.name, each.inputs]));
     const chains = chainsTo(name, { roots, requires }).map((chain) => [bundle, ...chain]);
     return { name, version: component.version, kind: 'component', chains };
   }
   const guess = nearest(
     name,
-    [...components, ...subject.lockfile.wheels].map((each) => each.name),
+    [...components, ...loaded.lockfile.wheels].map((each) => each.name),
   );
   throw new KsbundleError({
     code: 'KSB_NAME_UNKNOWN',

@@ -3,19 +3,19 @@ import { pythonPurl, componentPurl } from '../domain/purl.ts';
 import type { Material } from '../pack/provenance.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { componentsOf } from './recipes.ts';
-import { buildArchitecture, type LockedSubject } from './sources.ts';
+import { buildArchitecture, type LockedBundle } from './sources.ts';
 
 /**
  * Everything that decides a release's bytes and is known by its digest: recipes and what stands beside them, lockfile, compiler,
  * sources, wheels. Of a source with several archives each is named: they hold the same code, and the store does not
  * tell which one an artifact was built from.
  */
-export function materialsOf(subject: LockedSubject): readonly Material[] {
-  const { set, lockfile, lockOrigin } = subject;
-  const components = componentsOf(subject);
+export function materialsOf(loaded: LockedBundle): readonly Material[] {
+  const { set, lockfile, lockOrigin } = loaded;
+  const components = componentsOf(loaded);
   const compiler = set.toolchain.sources[buildArchitecture()]?.archives ?? [];
   return [
-    ...recipeFiles(subject).map(({ file, sha256 }) => ({ name: `recipe:${file}`, sha256 })),
+    ...recipeFiles(loaded).map(({ file, sha256 }) => ({ name: `recipe:${file}`, sha256 })),
     { name: path.basename(lockOrigin.file), sha256: lockOrigin.sha256 },
     ...compiler.map(({ file, sha256 }) => ({ name: file, sha256 })),
     ...components.flatMap((component) =>

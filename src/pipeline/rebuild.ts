@@ -12,7 +12,7 @@ import { copyFile, hashFile, removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { envelopeFile } from '../pack/envelope.ts';
 import { readManifestFromTarball } from '../pack/inspect.ts';
-import { compareBuilders, parseStatement, provenanceFile } from '../pack/provenance.ts';
+import { compareBuilders, parseProvenance, provenanceFile } from '../pack/provenance.ts';
 import { readVerifyingKey } from '../pack/keys.ts';
 import { detachedSignature, requireDetachedSignature } from '../pack/signature.ts';
 import { verifyTarball } from '../pack/verify.ts';
@@ -92,7 +92,7 @@ async function rebuildIn(
   const rebuiltSha256 = await hashWithoutLeadingFile(built.tarball);
   const { parts, files } = compareReleases(manifest, await readManifestFromTarball(built.tarball));
   const beside = path.join(path.dirname(given), path.basename(isArchive ? tarball : given));
-  const [before, after] = await Promise.all([beside, built.tarball].map(readStatement));
+  const [before, after] = await Promise.all([beside, built.tarball].map(readProvenance));
   const again = path.join(directory, 'again');
   if (files.length > 0) await unpackArchive(built.tarball, again, { strip: 1, signal });
   return {
@@ -150,8 +150,8 @@ async function buildAgain(
   if (level !== 'full' && !trust) throw notShutIn(manifest, why);
   const { bundles } = await loadRecipes(project.recipes, platform);
   const bundle = [...bundles.values()].find(
-    ({ product, version, revision }) =>
-      product === manifest.bundle && version === manifest.version && revision === manifest.revision,
+    ({ family, version, revision }) =>
+      family === manifest.bundle && version === manifest.version && revision === manifest.revision,
   );
   if (bundle === undefined) throw withoutRecipes(manifest);
   const store = { ...own.store, times: context.store.times };
@@ -175,9 +175,9 @@ function compareDigests(sha256: Sha256, rebuiltSha256: Sha256) {
   return { identical: sha256 === rebuiltSha256, sha256, rebuiltSha256 };
 }
 
-async function readStatement(tarball: string) {
+async function readProvenance(tarball: string) {
   const text = await ifThere(readFile(provenanceFile(tarball), 'utf8'));
-  return text === undefined ? undefined : parseStatement(text);
+  return text === undefined ? undefined : parseProvenance(text);
 }
 
 function untrusted(file: string): KsbundleError {

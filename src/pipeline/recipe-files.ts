@@ -1,16 +1,16 @@
 import path from 'node:path';
 import type { RecipeFile, RecipeOrigin } from '../domain/recipe.ts';
-import { componentsOf, type Subject } from './recipes.ts';
+import { componentsOf, type LoadedBundle } from './recipes.ts';
 
 /**
  * Everything that describes a bundle, as `<recipe>/<file>` below the recipes' directory, each once: the recipes of the bundle,
  * its components, the compiler and the tools, with the patches and files that they name. Loading these alone gives the same
  * bundle.
  */
-export function recipeFiles(subject: Subject): readonly RecipeFile[] {
-  const { bundle, set } = subject;
-  const components = componentsOf(subject);
-  const versions = [...set.bundles.values()].filter(({ product }) => product === bundle.product);
+export function recipeFiles(loaded: LoadedBundle): readonly RecipeFile[] {
+  const { bundle, set } = loaded;
+  const components = componentsOf(loaded);
+  const versions = [...set.bundles.values()].filter(({ family }) => family === bundle.family);
   const constraints = versions.map(({ python }) => ({
     path: python.constraints,
     sha256: python.constraintsSha256,

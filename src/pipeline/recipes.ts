@@ -7,13 +7,13 @@ import { loadRecipes } from '../recipe/load.ts';
 import type { Context } from './context.ts';
 
 /** A bundle with the recipes it was loaded with. */
-export interface Subject {
+export interface LoadedBundle {
   readonly bundle: Bundle;
   readonly set: RecipeSet;
 }
 
 /** All components that a bundle needs, dependencies first. */
-export function componentsOf({ bundle, set }: Subject): readonly Component[] {
+export function componentsOf({ bundle, set }: LoadedBundle): readonly Component[] {
   const names = dependencyOrder(
     [bundle.python.interpreter, ...bundle.components],
     (name) => set.components.get(name)?.inputs ?? [],
@@ -22,7 +22,7 @@ export function componentsOf({ bundle, set }: Subject): readonly Component[] {
 }
 
 /** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` does. */
-export async function loadSubject(context: Context, name: string): Promise<Subject> {
+export async function loadBundle(context: Context, name: string): Promise<LoadedBundle> {
   const set = await loadRecipes(context.recipesDirectory, context.platform, { init: context.initDirectory });
   const bundle = set.bundles.get(name);
   if (bundle !== undefined) return { bundle, set };
@@ -50,6 +50,6 @@ export async function listRecipes(context: Context): Promise<readonly RecipeSumm
 
 function summarize(recipe: Bundle | Component | Toolchain | Tool): RecipeSummary {
   const { kind, name, version, license, summary } = recipe;
-  const product = recipe.kind === 'bundle' ? { product: recipe.product } : {};
-  return { kind, name, ...product, version, license, summary };
+  const family = recipe.kind === 'bundle' ? { family: recipe.family } : {};
+  return { kind, name, ...family, version, license, summary };
 }

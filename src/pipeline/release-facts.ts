@@ -4,7 +4,7 @@ import { formatPlatform } from '../domain/platform.ts';
 import { componentPurl } from '../domain/purl.ts';
 import type { Component } from '../domain/recipe.ts';
 import type { Context } from './context.ts';
-import type { LockedSubject } from './sources.ts';
+import type { LockedBundle } from './sources.ts';
 
 /** What the earlier stages found out. */
 export interface Contents {
@@ -18,7 +18,7 @@ export interface Contents {
 /** What a release says about itself, from its recipes, its lockfile and what was assembled. */
 export function releaseFacts(
   context: Context,
-  { bundle, set, lockfile, statements }: LockedSubject,
+  { bundle, set, lockfile, statements }: LockedBundle,
   { components, wheels, floor, embeds }: Contents,
 ): ReleaseFacts {
   const { name, version, license } = set.toolchain;
@@ -30,7 +30,7 @@ export function releaseFacts(
   );
   const requirements = bundle.python.requirements.flatMap((text) => requirementName(text) ?? []);
   return {
-    bundle: bundle.product,
+    bundle: bundle.family,
     version: bundle.version,
     revision: bundle.revision,
     license: bundle.license,

@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { recipeFiles } from './recipe-files.ts';
 import type { MadeRelease } from './release.ts';
 import { componentsOf } from './recipes.ts';
-import type { LockedSubject } from './sources.ts';
+import type { LockedBundle } from './sources.ts';
 
 /** A release as the store has it. */
 export interface StoredRelease {
@@ -33,17 +33,17 @@ export interface ReleaseKey {
  */
 export async function releaseKey(
   context: Context,
-  subject: LockedSubject,
+  loaded: LockedBundle,
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<ReleaseKey> {
-  const { bundle } = subject;
+  const { bundle } = loaded;
   const digest = hashBytes(
     JSON.stringify([
       formatPlatform(context.platform),
       bundle.name,
-      recipeFiles(subject).map(({ file, sha256 }) => [file, sha256]),
-      subject.lockOrigin.sha256,
-      componentsOf(subject).map(({ name }) => [name, artifacts.get(name)?.sha256]),
+      recipeFiles(loaded).map(({ file, sha256 }) => [file, sha256]),
+      loaded.lockOrigin.sha256,
+      componentsOf(loaded).map(({ name }) => [name, artifacts.get(name)?.sha256]),
       await hashTree(context.initDirectory),
       await codeDigest(),
     ]),

@@ -7,7 +7,7 @@ import { rehearseInstall } from '../assemble/rehearse.ts';
 import { refreshRecords } from '../assemble/records.ts';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
-import { releaseName } from '../domain/layout.ts';
+import { releaseName } from '../domain/release-name.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import type { Component } from '../domain/recipe.ts';
 import type { StoredContent } from '../domain/store.ts';
@@ -26,7 +26,7 @@ import { materialsOf } from './materials.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
 import { componentsOf } from './recipes.ts';
-import { buildArchitecture, type LockedSubject } from './sources.ts';
+import { buildArchitecture, type LockedBundle } from './sources.ts';
 
 export interface MadeRelease {
   readonly tarball: StoredContent;
@@ -40,26 +40,26 @@ export interface MadeRelease {
 /** Assembles, relocates, audits and packs a release; throws `KSB_AUDIT_FAILED` for findings, and what the stages do. */
 export async function makeRelease(
   context: Context,
-  subject: LockedSubject,
+  loaded: LockedBundle,
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<MadeRelease> {
-  const { bundle } = subject;
+  const { bundle } = loaded;
   const { signal, emit } = context;
   const start = performance.now();
   const task = `pack:${bundle.name}`;
   const step = (name: string): void => emit({ type: 'task-step', task, step: name });
   const name = releaseName(bundle, context.platform.arch);
-  const sources = subject.lockfile.wheels.map(wheelSource);
+  const sources = loaded.lockfile.wheels.map(wheelSource);
   const fetched = await fetchAll(sources, context.fetch);
 
   return withTemporaryDirectory(path.join(context.cacheDirectory, 'work'), async (work) => {
     const directory = path.join(work, name);
     step('assemble');
-    const components = builtComponents(subject, artifacts);
+    const components = builtComponents(loaded, artifacts);
     const assembled = await assembleRelease({
       bundle,
       components,
-      wheels: subject.lockfile.wheels.map((wheel, index) => ({ wheel, file: fetched[index]?.path ?? '' })),
+      wheels: loaded.lockfile.wheels.map((wheel, index) => ({ wheel, file: fetched[index]?.path ?? '' })),
       init: context.initDirectory,
       placeOf: ({ file }, keys) => placeInRecipe(file, keys),
       emit,
@@ -83,16 +83,16 @@ export async function makeRelease(
     });
     const parts = await installRecipes({
       root: directory,
-      recipes: recipeFiles(subject),
-      lockfile: subject.lockOrigin.file,
+      recipes: recipeFiles(loaded),
+      lockfile: loaded.lockOrigin.file,
       parts: compiled,
     });
     step('audit');
-    const stated = mergeEmbeds([...subject.embeds, ...(await publishedEmbeds(directory, parts))]);
+    const stated = mergeEmbeds([...loaded.embeds, ...(await publishedEmbeds(directory, parts))]);
     const contents = { components, wheels: assembled.wheels, floor: undefined, embeds: stated };
-    const facts = releaseFacts(context, subject, contents);
+    const facts = releaseFacts(context, loaded, contents);
     const bill = { parts, components: facts.components, embeds: stated };
-    const audit = await auditRelease(directory, { context, subject, bill });
+    const audit = await auditRelease(directory, { context, loaded, bill });
     requireCleanAudit(audit, bundle);
     const linked = linkedEmbeds(audit.libraries, parts, facts.components);
     step('pack');
@@ -105,7 +105,7 @@ export async function makeRelease(
       name,
       out,
       parts,
-      facts: releaseFacts(context, subject, {
+      facts: releaseFacts(context, loaded, {
         ...contents,
         floor: audit.floor,
         embeds: mergeEmbeds([...stated, ...linked]),
@@ -113,7 +113,7 @@ export async function makeRelease(
       build: {
         bundle: bundle.name,
         platform: formatPlatform(context.platform),
-        materials: materialsOf(subject),
+        materials: materialsOf(loaded),
         tools: {
           ksbundle: await codeVersion(),
           ...Object.fromEntries(
@@ -138,10 +138,10 @@ export async function makeRelease(
 }
 
 function builtComponents(
-  subject: LockedSubject,
+  loaded: LockedBundle,
   artifacts: ReadonlyMap<string, Artifact>,
 ): readonly { readonly component: Component; readonly artifact: string }[] {
-  return componentsOf(subject).flatMap((component) => {
+  return componentsOf(loaded).flatMap((component) => {
     const artifact = artifacts.get(component.name)?.path;
     return artifact === undefined ? [] : [{ component, artifact }];
   });

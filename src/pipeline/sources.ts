@@ -14,11 +14,11 @@ import { lockfilePath, readLockfile } from '../lock/lockfile.ts';
 import type { Context } from './context.ts';
 import { declaredEmbeds } from './embeds.ts';
 import { collectStatements } from './statements.ts';
-import { componentsOf, loadSubject, type Subject } from './recipes.ts';
+import { componentsOf, loadBundle, type LoadedBundle } from './recipes.ts';
 import { requireLicensedWheels } from './wheel-licenses.ts';
 
 /** A bundle whose lockfile is there and matches its recipes. */
-export interface LockedSubject extends Subject {
+export interface LockedBundle extends LoadedBundle {
   readonly lockfile: Lockfile;
   readonly lockOrigin: RecipeOrigin;
   /** What the recipes state of vulnerabilities in what the bundle holds. */
@@ -31,17 +31,17 @@ export interface LockedSubject extends Subject {
  * Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, `KSB_VEX_UNKNOWN`, `KSB_EMBEDS_UNKNOWN`,
  * `KSB_LICENSE_UNKNOWN`, or what reading them throws.
  */
-export async function loadLockedSubject(context: Context, name: string): Promise<LockedSubject> {
-  const subject = await loadSubject(context, name);
+export async function loadLockedBundle(context: Context, name: string): Promise<LockedBundle> {
+  const loaded = await loadBundle(context, name);
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
   const lockfile = await readLockfile(file);
-  requireCurrentLock(lockfile, file, { ...subject, platform: context.platform });
-  requireLicensedWheels(subject.bundle, lockfile);
-  const components = componentsOf(subject);
-  const contents = { bundle: subject.bundle, components, lockfile };
+  requireCurrentLock(lockfile, file, { ...loaded, platform: context.platform });
+  requireLicensedWheels(loaded.bundle, lockfile);
+  const components = componentsOf(loaded);
+  const contents = { bundle: loaded.bundle, components, lockfile };
   const statements = collectStatements(contents);
   const embeds = declaredEmbeds(contents);
-  return { ...subject, lockfile, lockOrigin: { file, sha256: await hashFile(file) }, statements, embeds };
+  return { ...loaded, lockfile, lockOrigin: { file, sha256: await hashFile(file) }, statements, embeds };
 }
 
 /** This machine's architecture; throws `KSB_BUILD_MACHINE_UNSUPPORTED` if no compiler is known for it. */
@@ -57,11 +57,11 @@ export function buildArchitecture(): Architecture {
 }
 
 /** Everything that building a bundle reads: components' sources, the compiler for this machine, wheels. */
-export function allSources(subject: LockedSubject): readonly Source[] {
-  const { set, lockfile } = subject;
+export function allSources(loaded: LockedBundle): readonly Source[] {
+  const { set, lockfile } = loaded;
   return [
     set.toolchain.sources[buildArchitecture()],
-    ...componentsOf(subject).flatMap(({ sources }) => sources),
+    ...componentsOf(loaded).flatMap(({ sources }) => sources),
     ...lockfile.wheels.map(wheelSource),
   ].filter((source) => source !== undefined);
 }
@@ -77,7 +77,7 @@ export async function fetchBundle(
   name: string,
   { dryRun }: FetchOptions,
 ): Promise<FetchResult> {
-  const sources = allSources(await loadLockedSubject(context, name));
+  const sources = allSources(await loadLockedBundle(context, name));
   if (dryRun) return { files: await missingFiles(context, sources) };
   const files = await fetchAll(sources, context.fetch);
   return sorted(files.map(({ file, sha256, size }) => ({ file, sha256, size })));
@@ -89,7 +89,7 @@ export async function mirrorBundle(
   name: string,
   options: FetchOptions & { readonly directory: string },
 ): Promise<FetchResult> {
-  const sources = allSources(await loadLockedSubject(context, name));
+  const sources = allSources(await loadLockedBundle(context, name));
   if (options.dryRun) return { files: await missingFiles(context, sources) };
   const files = await writeMirror(options.directory, sources, context.fetch);
   return sorted(files.map(({ name: file, sha256, size }) => ({ file, sha256, size })));

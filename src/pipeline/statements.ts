@@ -20,26 +20,24 @@ export function collectStatements({ bundle, components, lockfile }: Stating): re
     ...lockfile.wheels.map(({ name }): [string, Part] => [name, `wheel:${name}`]),
     ...components.map(({ name }): [string, Part] => [name, `component:${name}`]),
   ]);
-  const unknown = [...new Set(bundle.statements.map(({ product }) => product))].filter(
-    (product) => !parts.has(product),
-  );
+  const unknown = [...new Set(bundle.statements.map(({ part }) => part))].filter((name) => !parts.has(name));
   if (unknown.length > 0) {
     throw new KsbundleError({
       code: 'KSB_VEX_UNKNOWN',
       exitCode: ExitCode.usage,
       message: `${bundle.name} states something of what is not in it`,
       place: { file: bundle.origin.file },
-      problems: unknown.map((product) => ({
-        code: 'unknown-product',
-        message: `[[vex]]: the bundle has no component and no distribution "${product}"`,
-        ...didYouMean(product, parts.keys()),
+      problems: unknown.map((name) => ({
+        code: 'unknown-part',
+        message: `[[vex]]: the bundle has no component and no distribution "${name}"`,
+        ...didYouMean(name, parts.keys()),
       })),
       hint: 'a statement about what is gone goes too',
     });
   }
   return [
-    ...bundle.statements.flatMap(({ product, embedded, ...statement }) => {
-      const part = parts.get(product);
+    ...bundle.statements.flatMap(({ part: name, embedded, ...statement }) => {
+      const part = parts.get(name);
       if (part === undefined || part === 'bundle') return [];
       return [{ part: embedded === undefined ? part : (`${part}/${embedded}` as const), ...statement }];
     }),

@@ -4,13 +4,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { asTask, type Emit } from '../domain/events.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { releaseName } from '../domain/layout.ts';
+import { releaseName } from '../domain/release-name.ts';
 import type { TryResult } from '../domain/results.ts';
 import { unpackArchive } from '../io/archive.ts';
 import { run } from '../io/process.ts';
 import { buildBundle } from './build.ts';
 import type { Context } from './context.ts';
-import { loadSubject } from './recipes.ts';
+import { loadBundle } from './recipes.ts';
 
 const HOST = '127.0.0.1';
 
@@ -20,7 +20,7 @@ const HOST = '127.0.0.1';
  */
 export async function tryBundle(context: Context, name: string): Promise<TryResult> {
   const { tarball } = await buildBundle(context, name);
-  const { bundle } = await loadSubject(context, name);
+  const { bundle } = await loadBundle(context, name);
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-try-'));
   // The service runs as another account if root tries it.
   await chmod(directory, 0o755);

@@ -33,7 +33,7 @@ export function checkStatements(statements: PartlyBundle['vex'] = []): Fault[] {
       statements.map((each) =>
         each?.vulnerability === undefined
           ? undefined
-          : [each.vulnerability, each.product, each.embedded].filter((part) => part !== undefined).join(' '),
+          : [each.vulnerability, each.part, each.embedded].filter((part) => part !== undefined).join(' '),
       ),
       ['vex'],
       'vulnerability',

@@ -25,7 +25,7 @@ export function describeIssue(issue: z.core.$ZodIssue, document: Document): Faul
 }
 
 /** Keys as recipes had them before 1.0, and what they are called now. */
-const RENAMED: Readonly<Record<string, string>> = { packing: 'archive', locations: 'urls' };
+const RENAMED: Readonly<Record<string, string>> = { packing: 'archive', locations: 'urls', product: 'part' };
 
 function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: Document): Fault[] {
   const root = schemas[document.kind];

@@ -135,13 +135,13 @@ function earlierVersion(newest: WrittenBundle, earlier: WrittenBundle['earlier']
   return { ...newest, name, version, revision, 'upgrade-from': earlier['upgrade-from'], python, support };
 }
 
-async function resolveVersion(written: WrittenBundle, product: string, document: Document): Promise<Bundle> {
+async function resolveVersion(written: WrittenBundle, family: string, document: Document): Promise<Bundle> {
   const { python } = written;
   const constraints = path.join(document.directory, python.constraints);
   return {
     kind: 'bundle',
     ...resolveIdentity(written),
-    product,
+    family,
     revision: written.revision,
     upgradeFrom: written['upgrade-from'] ?? written.version,
     components: written.components,
@@ -168,8 +168,8 @@ async function resolveVersion(written: WrittenBundle, product: string, document:
       carrierVersion,
       ...resolveEmbed(embed),
     })),
-    statements: written.vex.map(({ product: about, embedded, ...stated }) => ({
-      product: about,
+    statements: written.vex.map(({ part, embedded, ...stated }) => ({
+      part,
       ...(embedded === undefined ? {} : { embedded }),
       ...resolveStatement(stated),
     })),

@@ -37,7 +37,7 @@ export const support = z
     'disclosure-policy': field.url
       .optional()
       .describe('page with the policy of coordinated vulnerability disclosure'),
-    purpose: field.sentence.optional().describe('what the product is meant for, in one line'),
+    purpose: field.sentence.optional().describe('what releases are meant for, in one line'),
     end: supportEnd,
   })
   .prefault({})

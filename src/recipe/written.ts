@@ -280,7 +280,7 @@ export const bundleSchema = z
     vex: z
       .array(
         z.strictObject({
-          product: field.recipeName.describe('component or distribution that it is about'),
+          part: field.recipeName.describe('component or distribution that it is about'),
           embedded: field.embeddedName
             .optional()
             .describe('what inside it the statement is about, as in "openssl" or "cargo:asn1"'),

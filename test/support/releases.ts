@@ -41,7 +41,7 @@ export function makeBundle(
   return {
     kind: 'bundle',
     name: 'demo',
-    product: 'demo',
+    family: 'demo',
     version: '1.0',
     revision: 1,
     upgradeFrom: '1.0',

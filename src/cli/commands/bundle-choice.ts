@@ -5,7 +5,7 @@ import { usageError } from '../usage-error.ts';
 /** The bundle that was named, whether it exists or not, or the newest version of the only one there is. */
 export async function chooseBundle(opened: Opened, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
-  const bundles = (await listBundles(opened)).filter((each) => each.name === each.product).map(nameOf);
+  const bundles = (await listBundles(opened)).filter((each) => each.name === each.family).map(nameOf);
   const [only, ...others] = bundles;
   if (only !== undefined && others.length === 0) return only;
   throw usageError(

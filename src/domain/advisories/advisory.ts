@@ -72,8 +72,8 @@ export interface AffectedProduct {
   readonly endExcluding?: string;
 }
 
-/** One thing of a release that advisories may be about. */
-export interface Subject {
+/** A part of a release with the names that advisories know it by. */
+export interface NamedPart {
   readonly part: Part;
   readonly version: string;
   /** What the feeds that know it call it, as `Affected` does. */

@@ -1,34 +1,34 @@
-import type { Affected, AffectedPackage, AffectedProduct, Subject } from './advisory.ts';
+import type { Affected, AffectedPackage, AffectedProduct, NamedPart } from './advisory.ts';
 import { fixesAfter, isInRange } from './ranges.ts';
 import { comparePython, compareUpstream } from './versions.ts';
 
-/** What an advisory says of one subject. */
+/** What an advisory says of one part. */
 export type Verdict =
   | {
       readonly kind: 'affected';
-      /** Versions that fix it and come after the subject's, earliest first; none if none are known. */
+      /** Versions that fix it and come after the part's, earliest first; none if none are known. */
       readonly fixes: readonly string[];
     }
-  /** It is about the subject, and says too little of versions. */
+  /** It is about the part, and says too little of versions. */
   | { readonly kind: 'undecided' };
 
-/** Whether what is affected is the subject, in whatever version. */
-export function isAbout(affected: Affected, { names }: Subject): boolean {
+/** Whether what is affected is the part, in whatever version. */
+export function isAbout(affected: Affected, { names }: NamedPart): boolean {
   return affected.name === names[affected.feed];
 }
 
-/** What is said of the subject, which it is about; undefined if its version is not affected. */
-export function judge(affected: Affected, subject: Subject): Verdict | undefined {
+/** What is said of the part, which it is about; undefined if its version is not affected. */
+export function judge(affected: Affected, part: NamedPart): Verdict | undefined {
   switch (affected.feed) {
     case 'PyPI':
     case 'crates.io':
     case 'Go':
-      return judgePackage(affected, subject.version);
+      return judgePackage(affected, part.version);
     case 'Git':
-      if (affected.tags?.includes(subject.tag ?? '') === true) return { kind: 'affected', fixes: [] };
+      if (affected.tags?.includes(part.tag ?? '') === true) return { kind: 'affected', fixes: [] };
       return affected.tags === undefined || affected.open ? { kind: 'undecided' } : undefined;
     case 'NVD':
-      return judgeProduct(affected, subject.version);
+      return judgeProduct(affected, part.version);
   }
 }
 

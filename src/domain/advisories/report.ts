@@ -1,4 +1,4 @@
-import type { Advisory, Feed, Subject } from './advisory.ts';
+import type { Advisory, Feed, NamedPart } from './advisory.ts';
 import { isEmbedded } from '../bill.ts';
 import type { Part, VexStatement } from '../manifest.ts';
 import { isAbout, judge } from './match.ts';
@@ -69,7 +69,7 @@ export interface Findings {
 
 /** Holds what is in a release against advisories. Those that were withdrawn count for nothing. */
 export function findVulnerabilities(
-  subjects: readonly Subject[],
+  parts: readonly NamedPart[],
   advisories: readonly Advisory[],
   statements: readonly VexStatement[],
 ): Findings {
@@ -77,19 +77,19 @@ export function findVulnerabilities(
   const vulnerabilities: Vulnerability[] = [];
   const undecided: Undecided[] = [];
   const current = advisories.filter(({ withdrawn }) => !withdrawn);
-  for (const subject of subjects) {
-    const { matched, unknown } = lookUp(subject, current);
+  for (const named of parts) {
+    const { matched, unknown } = lookUp(named, current);
     for (const group of groupByAlias(matched)) {
-      const found = describe(subject, group);
+      const found = describe(named, group);
       const stated = statements.filter(
-        ({ part, vulnerability }) => part === subject.part && found.ids.includes(vulnerability),
+        ({ part, vulnerability }) => part === named.part && found.ids.includes(vulnerability),
       );
       for (const statement of stated) used.add(statement);
       const [statement] = stated;
       vulnerabilities.push(statement === undefined ? found : { ...found, statement });
     }
     const ids = namesOf(unknown);
-    if (ids.length > 0) undecided.push({ part: subject.part, ids });
+    if (ids.length > 0) undecided.push({ part: named.part, ids });
   }
   return {
     vulnerabilities: vulnerabilities.toSorted(compareVulnerabilities),
@@ -103,17 +103,17 @@ interface Match {
   readonly fixes: readonly string[];
 }
 
-/** What is said of a subject for certain, and what nobody else says anything certain about. */
+/** What is said of a part for certain, and what nobody else says anything certain about. */
 function lookUp(
-  subject: Subject,
+  part: NamedPart,
   advisories: readonly Advisory[],
 ): { readonly matched: readonly Match[]; readonly unknown: readonly Advisory[] } {
   const matched: Match[] = [];
   const unknown: Advisory[] = [];
   const decided = new Set<string>();
   for (const advisory of advisories) {
-    const about = advisory.affected.filter((affected) => isAbout(affected, subject));
-    const verdicts = about.flatMap((affected) => judge(affected, subject) ?? []);
+    const about = advisory.affected.filter((affected) => isAbout(affected, part));
+    const verdicts = about.flatMap((affected) => judge(affected, part) ?? []);
     const fixes = verdicts.flatMap((verdict) => (verdict.kind === 'affected' ? verdict.fixes : []));
     if (verdicts.some(({ kind }) => kind === 'affected')) matched.push({ advisory, fixes });
     if (verdicts.some(({ kind }) => kind === 'undecided')) unknown.push(advisory);
@@ -146,7 +146,7 @@ function groupByAlias(matches: readonly Match[]): readonly (readonly Match[])[] 
   return groups.map((group) => group.matches);
 }
 
-function describe({ part, version }: Subject, matches: readonly Match[]): Vulnerability {
+function describe({ part, version }: NamedPart, matches: readonly Match[]): Vulnerability {
   const advisories = matches.map(({ advisory }) => advisory);
   const [severity] = advisories.flatMap((advisory) => advisory.severity ?? []).toSorted(compareSeverity);
   const order = part.startsWith('wheel:') && !isEmbedded(part) ? comparePython : compareUpstream;

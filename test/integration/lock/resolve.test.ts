@@ -11,7 +11,7 @@ import { requireCurrentLock } from '../../../src/lock/check.ts';
 import { formatLockfile, parseLockfile } from '../../../src/lock/lockfile.ts';
 import type { ResolveOptions } from '../../../src/lock/choose.ts';
 import { resolveLock } from '../../../src/lock/resolve.ts';
-import { componentOf, withConstraints, type SubjectParts } from '../../fixtures/lock-subject.ts';
+import { componentOf, withConstraints, type TargetParts } from '../../fixtures/lock-target.ts';
 import { servePythonIndex, type Offer, type PythonIndex } from '../../fixtures/python-index.ts';
 import { findUv } from '../../fixtures/uv.ts';
 
@@ -66,7 +66,7 @@ afterAll(async () => {
   await rm(ROOT, { recursive: true, force: true });
 });
 
-interface Case extends SubjectParts {
+interface Case extends TargetParts {
   readonly constraints?: string;
   readonly previous?: Lockfile;
   readonly upgrade?: readonly string[];
@@ -80,9 +80,9 @@ async function optionsOf({
   indexes,
   ...parts
 }: Case): Promise<ResolveOptions> {
-  const subject = await withConstraints(directory, constraints, { components: [NATIVE], ...parts });
+  const target = await withConstraints(directory, constraints, { components: [NATIVE], ...parts });
   return {
-    ...subject,
+    ...target,
     uv: {
       executable: 'executable' in UV ? UV.executable : '',
       cacheDirectory: path.join(ROOT, 'cache'),

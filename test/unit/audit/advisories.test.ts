@@ -10,7 +10,7 @@ import {
 } from '../../../src/audit/advisories.ts';
 import { formatAdvisories } from '../../../src/domain/advisories/report-text.ts';
 import { openVulnerabilities, type AdvisoryReport } from '../../../src/domain/advisories/report.ts';
-import { subjectOf, type BilledPart } from '../../../src/domain/advisories/subjects.ts';
+import { namedPartOf, type BilledPart } from '../../../src/domain/advisories/named-parts.ts';
 import { buildZip } from '../../fixtures/zip.ts';
 import {
   CVE_2021_41773,
@@ -61,16 +61,16 @@ async function put(records: readonly object[]): Promise<void> {
 type LookUpOptions = Partial<AdvisoryOptions & Pick<DatabaseOptions, 'database' | 'signal'>>;
 
 async function lookUp(
-  parts: readonly BilledPart[],
+  billed: readonly BilledPart[],
   { database: place = database, signal, ...more }: LookUpOptions = {},
 ): Promise<AdvisoryReport> {
-  const subjects = parts.map(subjectOf);
+  const parts = billed.map(namedPartOf);
   const read = await readAdvisories({
     database: place,
-    subjects,
+    parts,
     ...(signal === undefined ? {} : { signal }),
   });
-  return auditAdvisories(read, { maxAge: 10_000, now: NOW, subjects, statements: [], ...more });
+  return auditAdvisories(read, { maxAge: 10_000, now: NOW, parts, statements: [], ...more });
 }
 
 /** What is found of one part, as `ids rating fixes`. */

@@ -68,7 +68,7 @@ const finding: Finding = {
 const recipe = {
   kind: 'bundle',
   name: 'keystone',
-  product: 'keystone',
+  family: 'keystone',
   version: '30.0.0',
   license: 'Apache-2.0',
   summary: 'Identity',
@@ -98,7 +98,7 @@ describe('build', () => {
     expect((await run(['build', '-q'], pipeline)).stdout).toContain('/keystone.tar.gz');
     const two = {
       ...pipeline,
-      listRecipes: async () => [recipe, { ...recipe, name: 'nova', product: 'nova' }],
+      listRecipes: async () => [recipe, { ...recipe, name: 'nova', family: 'nova' }],
     };
     const ran = await run(['build'], two);
     expect([ran.exitCode, ran.stdout]).toEqual([2, '']);

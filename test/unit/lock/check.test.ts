@@ -2,24 +2,24 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../src/domain/digest.ts';
 import { hashBytes } from '../../../src/io/files.ts';
 import { checkLock, requireCurrentLock } from '../../../src/lock/check.ts';
-import type { LockSubject } from '../../../src/lock/inputs.ts';
-import { componentOf, subjectOf, type SubjectParts } from '../../fixtures/lock-subject.ts';
-import { demoLock, demoSubject } from './demo-lock.ts';
+import type { LockTarget } from '../../../src/lock/inputs.ts';
+import { componentOf, targetOf, type TargetParts } from '../../fixtures/lock-target.ts';
+import { demoLock, demoTarget } from './demo-lock.ts';
 
 const NATIVE = componentOf('native', '3.0', { distributions: ['native'] });
 
-function changed(parts: SubjectParts): LockSubject {
-  return subjectOf({ components: [NATIVE], ...parts });
+function changed(parts: TargetParts): LockTarget {
+  return targetOf({ components: [NATIVE], ...parts });
 }
 
-function messages(subject: LockSubject): string[] {
-  return checkLock(demoLock(), subject).map(({ message }) => message);
+function messages(target: LockTarget): string[] {
+  return checkLock(demoLock(), target).map(({ message }) => message);
 }
 
 describe('checkLock', () => {
   it('finds nothing in a current lockfile', () => {
-    expect(checkLock(demoLock(), demoSubject())).toEqual([]);
-    expect(() => requireCurrentLock(demoLock(), 'demo.json', demoSubject())).not.toThrow();
+    expect(checkLock(demoLock(), demoTarget())).toEqual([]);
+    expect(() => requireCurrentLock(demoLock(), 'demo.json', demoTarget())).not.toThrow();
   });
 
   it('names a changed source with both digests', () => {
@@ -44,17 +44,17 @@ describe('checkLock', () => {
   });
 
   it('looks at inputs of components, and not at components that are not in the bundle', () => {
-    const subject = demoSubject();
-    const components = new Map(subject.set.components);
+    const target = demoTarget();
+    const components = new Map(target.set.components);
     components.set('unrelated', componentOf('unrelated', '2.0'));
-    expect(messages({ ...subject, set: { ...subject.set, components } })).toEqual([]);
+    expect(messages({ ...target, set: { ...target.set, components } })).toEqual([]);
     components.set('zlib', componentOf('zlib', '1.3.3'));
-    expect(messages({ ...subject, set: { ...subject.set, components } })).toEqual([
+    expect(messages({ ...target, set: { ...target.set, components } })).toEqual([
       expect.stringMatching(/^source zlib 1\.3\.3: recipe has 1\.3\.3 .*, lock has 1\.3\.2 /),
     ]);
   });
 
-  it.each<[string, SubjectParts, string[]]>([
+  it.each<[string, TargetParts, string[]]>([
     [
       'requirements',
       { python: { requirements: ['app==2.0'] } },
@@ -97,7 +97,7 @@ describe('checkLock', () => {
   });
 
   it('notices a lockfile that was changed by hand', () => {
-    const problems = checkLock({ ...demoLock(), inputs: sha256('b'.repeat(64)) }, demoSubject());
+    const problems = checkLock({ ...demoLock(), inputs: sha256('b'.repeat(64)) }, demoTarget());
     expect(problems).toEqual([{ code: 'edited-lock', message: 'inputs: the lockfile was changed by hand' }]);
   });
 

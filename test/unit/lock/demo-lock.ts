@@ -1,21 +1,21 @@
 import type { Lockfile } from '../../../src/domain/lock.ts';
 import { hashBytes } from '../../../src/io/files.ts';
-import { recipeInputs, type LockSubject } from '../../../src/lock/inputs.ts';
-import { componentOf, subjectOf } from '../../fixtures/lock-subject.ts';
+import { recipeInputs, type LockTarget } from '../../../src/lock/inputs.ts';
+import { componentOf, targetOf } from '../../fixtures/lock-target.ts';
 
 /** The bundle `demo` as of `demoLock`: it builds the distribution `native`. */
-export function demoSubject(): LockSubject {
-  return subjectOf({ components: [componentOf('native', '3.0', { distributions: ['native'] })] });
+export function demoTarget(): LockTarget {
+  return targetOf({ components: [componentOf('native', '3.0', { distributions: ['native'] })] });
 }
 
-/** A current lockfile of `demoSubject`: app → lib → native, app → native. */
+/** A current lockfile of `demoTarget`: app → lib → native, app → native. */
 export function demoLock(): Lockfile {
   return {
     format: 1,
     bundle: 'demo',
     version: '1.0',
     platform: 'x86_64-linux-gnu.2.17',
-    ...recipeInputs(demoSubject()),
+    ...recipeInputs(demoTarget()),
     wheels: [
       {
         name: 'app',

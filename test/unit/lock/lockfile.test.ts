@@ -13,7 +13,7 @@ import {
   readLockfileIfAny,
   writeLockfile,
 } from '../../../src/lock/lockfile.ts';
-import { platformOf } from '../../fixtures/lock-subject.ts';
+import { platformOf } from '../../fixtures/lock-target.ts';
 import { demoLock } from './demo-lock.ts';
 
 let directory: string;

@@ -14,8 +14,8 @@ const components = [
 it('statements of a bundle find wheels and components by name, those of a component are about it', () => {
   const bundle = makeBundle({
     statements: [
-      { product: 'app', ...STATED },
-      { product: 'cpython', ...STATED },
+      { part: 'app', ...STATED },
+      { part: 'cpython', ...STATED },
     ],
   });
   expect(collectStatements({ bundle, components, lockfile })).toEqual([
@@ -26,7 +26,7 @@ it('statements of a bundle find wheels and components by name, those of a compon
 });
 
 it('a statement about what the bundle does not hold is a mistake of the recipe', async () => {
-  const bundle = makeBundle({ statements: [{ product: 'ap', ...STATED }] });
+  const bundle = makeBundle({ statements: [{ part: 'ap', ...STATED }] });
   const facts = await factsOf(
     Promise.resolve().then(() => collectStatements({ bundle, components, lockfile })),
   );

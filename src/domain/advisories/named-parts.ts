@@ -1,6 +1,6 @@
 import type { Part } from '../manifest.ts';
 import { parsePurl } from '../purl.ts';
-import { packageName, productName, repositoryName, type RegistryFeed, type Subject } from './advisory.ts';
+import { packageName, productName, repositoryName, type RegistryFeed, type NamedPart } from './advisory.ts';
 
 /** What a bill of materials says of one thing in it. */
 export interface BilledPart {
@@ -14,7 +14,7 @@ export interface BilledPart {
 }
 
 /** What advisories would call a part of a release. */
-export function subjectOf({ part, version, purl, cpe, repository }: BilledPart): Subject {
+export function namedPartOf({ part, version, purl, cpe, repository }: BilledPart): NamedPart {
   const named = registryName(purl);
   return {
     part,
