@@ -27,7 +27,7 @@ const built = z.strictObject({
   requires: z.array(distribution),
 });
 
-/** The shape of a lockfile; what one entry says of another is checked by `findDamage`. */
+/** The shape of a lockfile, whose keys are written in this order; what one entry says of another is checked by `findDamage`. */
 export const lockfileSchema: z.ZodType<Lockfile> = z.strictObject({
   format: z.literal(1, {
     message: 'expected format 1: this lockfile was written by another version of ksbundle',
@@ -44,8 +44,8 @@ export const lockfileSchema: z.ZodType<Lockfile> = z.strictObject({
   overrides: z.array(text),
   excludes: z.array(distribution),
   sources: z.array(source),
-  wheels: z.array(wheel),
   built: z.array(built),
+  wheels: z.array(wheel),
 });
 
 /** A contradiction inside a lockfile, at a path such as `wheels.3.name`. */

@@ -63,53 +63,9 @@ export function parseLockfile(text: string, file: string): Lockfile {
   return parsed.data;
 }
 
-/** The one text of a lockfile: fixed order of keys, two spaces, a newline at the end. */
+/** The one text of a lockfile: the keys in the schema's order, two spaces, a newline at the end. */
 export function formatLockfile(lockfile: Lockfile): string {
-  const {
-    format,
-    bundle,
-    version,
-    platform,
-    python,
-    inputs,
-    requirements,
-    constraints,
-    overrides,
-    excludes,
-  } = lockfile;
-  const ordered: Lockfile = {
-    format,
-    bundle,
-    version,
-    platform,
-    python,
-    inputs,
-    requirements,
-    constraints,
-    overrides,
-    excludes,
-    sources: lockfile.sources.map(({ component, version: of, file, sha256 }) => ({
-      component,
-      version: of,
-      file,
-      sha256,
-    })),
-    built: lockfile.built.map(({ name, version: of, component, requires }) => ({
-      name,
-      version: of,
-      component,
-      requires,
-    })),
-    wheels: lockfile.wheels.map(({ name, version: of, file, size, sha256, requires }) => ({
-      name,
-      version: of,
-      file,
-      size,
-      sha256,
-      requires,
-    })),
-  };
-  return `${JSON.stringify(ordered, null, 2)}\n`;
+  return `${JSON.stringify(lockfileSchema.parse(lockfile), null, 2)}\n`;
 }
 
 /** Writes a lockfile, whole or not at all. */
