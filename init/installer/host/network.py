@@ -85,7 +85,7 @@ def socket_owners(inode: str) -> list[int]:
 
 def sockets_of(pid: int) -> list[Listener]:
     """Where the process listens; every address is an empty host."""
-    held = [socket.listener for socket in listening_sockets() if pid in socket_owners(socket.inode)]
+    held = [found.listener for found in listening_sockets() if pid in socket_owners(found.inode)]
     return [Listener("", listener.port) if listener.is_any else listener for listener in held]
 
 
