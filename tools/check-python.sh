@@ -19,4 +19,4 @@ for directory in init/services/*/site-packages; do
   if [ -d "$directory" ]; then MYPYPATH=$MYPYPATH:$directory; fi
 done
 export MYPYPATH
-.venv/bin/mypy init src/assemble/byte_code.py
+.venv/bin/mypy init test/unit/init src/assemble/byte_code.py

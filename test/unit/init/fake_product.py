@@ -23,11 +23,11 @@ DAEMON = "ksbsleeper"
 class FakeProduct:
     """`calls` tells what was done; a step whose name is in `failing` fails."""
 
-    TRANSIENT = TRANSIENT
-    SECRETS = ("keys", "password")
-    DATABASES = ("data",)
-    SIDECARS = ("-journal",)
-    PROGRAMS = (DAEMON,)
+    TRANSIENT: Collection[str] = TRANSIENT
+    SECRETS: Sequence[str] = ("keys", "password")
+    DATABASES: Sequence[str] = ("data",)
+    SIDECARS: Sequence[str] = ("-journal",)
+    PROGRAMS: Collection[str] = (DAEMON,)
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -59,7 +59,12 @@ def run(name: str) -> list[Outcome]:
     """Runs the test of that name."""
     stream = io.StringIO()
     began = time.monotonic()
-    result = unittest.TextTestRunner(stream, resultclass=Result, buffer=True, verbosity=0).run(load(name))
+    result = unittest.TextTestRunner(
+        stream,
+        resultclass=Result,  # type: ignore[arg-type]
+        buffer=True,
+        verbosity=0,
+    ).run(load(name))
     seconds = time.monotonic() - began
     reasons = dict.fromkeys(reason for _, reason in result.skipped)
     outcomes = [Outcome(name, "skipped", text=reason) for reason in reasons]

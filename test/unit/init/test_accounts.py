@@ -88,8 +88,8 @@ class AccountsTest(support.DirectoryTest):
             return status.st_uid, status.st_gid
 
         self.assertEqual(owner("instance"), (0, 2002))
-        for path in ("instance/data", "instance/data/db", "instance/data/link"):
-            self.assertEqual(owner(path), (2001, 2002), path)
+        for name in ("instance/data", "instance/data/db", "instance/data/link"):
+            self.assertEqual(owner(name), (2001, 2002), name)
         self.assertEqual(owner("instance/root"), (0, 0))
         self.assertEqual(owner("instance/other"), (1003, 1003))
         self.assertEqual(owner("outside"), (1001, 1002))

@@ -8,11 +8,20 @@ import tarfile
 import unittest
 import zlib
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import support
 from installer.errors import Exit, Failure
 from installer.state import archive
 from installer.state.archive import Source
+
+
+def _add(*arguments: Any) -> None:
+    """Adds members to the tar that is the last argument."""
+    *members, tar = arguments
+    for member in members:
+        tar.addfile(member)
 
 
 class ArchiveTest(support.DirectoryTest):
@@ -91,7 +100,7 @@ class ArchiveTest(support.DirectoryTest):
     def test_names_that_lead_out_are_refused(self) -> None:
         for name in ("../x", "/etc/x", "a/../../x", "a//b", "./a", ""):
             with self.subTest(name=name):
-                self.forge([name], lambda tar, name=name: tar.addfile(tarfile.TarInfo(name)))
+                self.forge([name], partial(_add, tarfile.TarInfo(name)))
                 self.assertIn("plain relative name", self.fails(Exit.INTEGRITY))
 
     def test_links_devices_and_directories_are_refused(self) -> None:
@@ -99,16 +108,16 @@ class ArchiveTest(support.DirectoryTest):
             with self.subTest(kind=kind):
                 member = tarfile.TarInfo("receipt.json")
                 member.type, member.linkname = kind, "/etc/passwd"
-                self.forge(["receipt.json"], lambda tar, member=member: tar.addfile(member))
+                self.forge(["receipt.json"], partial(_add, member))
                 self.assertIn("no regular file", self.fails(Exit.INTEGRITY))
 
     def test_exactly_what_is_listed_has_to_be_there_once(self) -> None:
         receipt = tarfile.TarInfo("receipt.json")
-        self.forge(["receipt.json", "b"], lambda tar: tar.addfile(receipt))
+        self.forge(["receipt.json", "b"], partial(_add, receipt))
         self.assertIn("lacks b", self.fails(Exit.INTEGRITY))
-        self.forge([], lambda tar: tar.addfile(receipt))
+        self.forge([], partial(_add, receipt))
         self.assertIn("does not list", self.fails(Exit.INTEGRITY))
-        self.forge(["receipt.json"], lambda tar: [tar.addfile(receipt), tar.addfile(receipt)])
+        self.forge(["receipt.json"], partial(_add, receipt, receipt))
         self.assertIn("twice", self.fails(Exit.INTEGRITY))
 
 

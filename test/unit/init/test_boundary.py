@@ -75,6 +75,7 @@ class BoundaryTest(support.DirectoryTest):
 
     def test_no_way_leads_through_a_link_of_theirs(self) -> None:
         below = self.link / "0.log"
+        act: Callable[[str], object]
         for act in (files.read, files.digest_file, files.status, files.remove, files.remove_directory, trees.remove):
             self.assert_refused(act, below)
         for act in (files.names, files.sync_directory):
@@ -170,7 +171,8 @@ class BoundaryTest(support.DirectoryTest):
         os.unlink(self.link)
         arguments = map(str, (self.theirs, self.canary, OWNER.uid, OWNER.gid))
         attacker = subprocess.Popen([sys.executable, "-c", EXCHANGER, *arguments], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(lambda: (attacker.kill(), attacker.communicate()))
+        self.addCleanup(attacker.communicate)
+        self.addCleanup(attacker.kill)
         assert attacker.stdout is not None
         self.assertEqual(attacker.stdout.readline(), "ready\n")
         for _ in range(300):

@@ -99,7 +99,9 @@ class ChangesTest(support.DirectoryTest):
     def test_directories_are_unused_that_hold_nothing_but_what_was_rendered_and_is_not_wanted(self) -> None:
         for name in ("tls", "kept", "own"):
             (self.directory / name).mkdir()
-        recorded = {name: {} for name in ("tls/a", "tls/b", "kept/a", "own/a", "gone/a", "conf", "/etc/unit")}
+        recorded: dict[str, dict[str, str]] = {
+            name: {} for name in ("tls/a", "tls/b", "kept/a", "own/a", "gone/a", "conf", "/etc/unit")
+        }
         (self.directory / "tls" / "a").touch()
         (self.directory / "own" / "mine").touch()
         self.assertEqual(changes.unused_directories(self.instance, recorded, ["kept"]), ["tls"])

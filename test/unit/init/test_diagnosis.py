@@ -8,6 +8,8 @@ import subprocess
 import sys
 import unittest
 import unittest.mock
+from dataclasses import replace
+from typing import Any
 
 import keystone_site
 import support
@@ -19,8 +21,8 @@ from installer.state.instance import Instance
 
 
 class SpaceTest(support.DirectoryTest):
-    def whats(self, **facts: int | bool | None) -> tuple[list[str], list[str]]:
-        volume = space.Volume(**{"path": "/srv", "free": 1 << 40, "files": 1 << 20, "read_only": False, **facts})
+    def whats(self, **facts: Any) -> tuple[list[str], list[str]]:
+        volume = replace(space.Volume(path="/srv", free=1 << 40, files=1 << 20, read_only=False), **facts)
         return [problem.what for problem in space.check([volume])], [problem.what for problem in space.warn([volume])]
 
     def test_a_full_disk_is_a_fault_and_a_nearly_full_one_a_worry(self) -> None:
@@ -42,8 +44,8 @@ class SpaceTest(support.DirectoryTest):
 class UnitFaultsTest(unittest.TestCase):
     NAMES = Names("ks")
 
-    def unit(self, name: str = "ks-web.service", **facts: str | int | bool) -> Unit:
-        sound = {"load": "loaded", "active": "active", "sub": "running", "result": "success"}
+    def unit(self, name: str = "ks-web.service", **facts: Any) -> Unit:
+        sound: dict[str, Any] = {"load": "loaded", "active": "active", "sub": "running", "result": "success"}
         sound |= {"restart": "always", "restarts": 0, "enabled": "static"}
         return Unit(**{"name": name, **sound, "main_pid": 1, "outdated": False, **facts})
 
@@ -123,7 +125,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         self.assertEqual([what for what, _ in self.faults()], ["the service cannot write its database"])
 
     def hold(self) -> subprocess.Popen[bytes]:
-        argv = [sys.executable, "-c", _WRITER, self.path]
+        argv = [sys.executable, "-c", _WRITER, str(self.path)]
         writer = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(writer.communicate)
         if writer.stdout is not None:

@@ -53,7 +53,7 @@ class DoorTest(support.DirectoryTest):
         new.write_text(json.dumps({"url": url, "names": [name, "localhost"], "ports": [5000, 35357]}))
         new.rename(self.names)
 
-    def ask(self, *, proxies: tuple[str, ...] = (), body: bytes = b"", app: Any = _echo, **environ: str) -> Any:
+    def ask(self, *, proxies: tuple[str, ...] = (), body: bytes = b"", app: Any = _echo, **environ: Any) -> Any:
         guarded = door.guard(app, names_file=str(self.names), proxies=proxies)
         return self.pass_through(guarded, body, environ)
 
@@ -89,7 +89,7 @@ class DoorTest(support.DirectoryTest):
             self.assertEqual(self.pass_through(guarded, b"", {"HTTP_HOST": "evil"})["link"], url)
 
     def test_nobody_speaks_for_others_unless_named(self) -> None:
-        said = {
+        said: dict[str, Any] = {
             "HTTP_X_FORWARDED_FOR": "203.0.113.5",
             "HTTP_X_FORWARDED_PROTO": "https",
             "HTTP_X_FORWARDED_HOST": "id.example",
@@ -105,7 +105,7 @@ class DoorTest(support.DirectoryTest):
                 self.assertEqual((seen["client"], seen["left"]), ("203.0.113.5", []))
 
     def test_uwsgi_believes_what_it_should_not(self) -> None:
-        said = {"uwsgi.version": "2", "HTTP_X_FORWARDED_PROTO": "https", "wsgi.url_scheme": "https"}
+        said: dict[str, Any] = {"uwsgi.version": "2", "HTTP_X_FORWARDED_PROTO": "https", "wsgi.url_scheme": "https"}
         self.assertEqual(self.ask(**said)["link"], "http://localhost:5000")
         self.assertEqual(self.ask(**said, HTTPS="on")["link"], "https://localhost:5000")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unittest
+from collections.abc import Callable
 
 import support
 from installer.errors import Exit, Failure
@@ -38,6 +39,7 @@ class FormerTest(support.DirectoryTest):
         for place in (self.root, self.root / "init", self.root / "init" / "bootstrap.sh"):
             os.chown(place, 12345, 12345)
             with self.subTest(place=place.name):
+                act: Callable[[], None]
                 for act in (
                     lambda: former.check(self.release, "demo", self.instance),
                     lambda: former.run(self.release, "stop", self.instance),

@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 
 import support
@@ -29,20 +30,20 @@ class HintsTest(unittest.TestCase):
 
     def test_no_text_names_a_command_without_them(self) -> None:
         found = [
-            f"{path.relative_to(support.INIT)}:{node.lineno}: {node.value}"
+            f"{path.relative_to(support.INIT)}:{line}: {text}"
             for path in support.INIT.rglob("*.py")
-            for node in _texts(path)
-            if _COMMAND.search(node.value)
+            for line, text in _texts(path)
+            if _COMMAND.search(text)
         ]
         self.assertEqual(found, [], "use command_line() of Site or Session")
 
 
-def _texts(path: Path) -> list[ast.Constant]:
-    """String constants of a module that are no documentation."""
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
+    """String constants of a module that are no documentation, with their lines."""
     tree = ast.parse(path.read_text())
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation)
-    return [node for node in nodes if isinstance(node.value, str)]
+    return ((node.lineno, node.value) for node in nodes if isinstance(node.value, str))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,17 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import tarfile
 import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import test_install
+from fake_product import end
 from installer.commands import backup, control, maintain, restore, uninstall
 from installer.commands.uninstall import Wish
 from installer.engine import diagnosis
@@ -99,7 +102,7 @@ class HostileAccountTest(test_install.InstallTest):
         self.assertEqual(self.state(), self.before, command)
         return found
 
-    places = (
+    targets = (
         "log/daemon.log",
         "log/inner",
         "keys/fernet",
@@ -116,22 +119,22 @@ class HostileAccountTest(test_install.InstallTest):
             for turn in range(2):
                 # Every command meets every plant, and every place every plant, without all their products.
                 with self.subTest(command=command, turn=turn):
-                    for index, place in enumerate(self.places):
+                    for index, place in enumerate(self.targets):
                         what = self.plants[(index + number + 3 * turn) % len(self.plants)]
                         if not (self.instance / place).parent.is_symlink() and (self.instance / place).parent.is_dir():
                             self.plant(self.instance / place, what)
                     if turn == 1:
                         # What a daemon left is read, and a log is begun anew.
-                        test_install.end(self.running())
+                        end(self.running())
                     self.ends(command)
                     self.repair()
 
     def repair(self) -> None:
         """Back to an instance as it was installed."""
-        test_install.end(self.running())
+        end(self.running())
         for path in (*self.directory.glob("aside-*"), self.instance):
             if path.is_dir() and not path.is_symlink():
-                test_install.shutil.rmtree(path)
+                shutil.rmtree(path)
             elif path.is_symlink() or path.exists():
                 path.unlink()
         for path in self.directory.glob("*.tar.gz"):
@@ -203,6 +206,7 @@ class HostileAccountTest(test_install.InstallTest):
             control.stop(self.session("stop"))
 
     def test_an_instance_that_others_may_change_is_not_followed(self) -> None:
+        change: Callable[[], None]
         for change in (lambda: os.chown(self.instance, self.uid, self.uid), lambda: self.instance.chmod(0o757)):
             change()
             failure = self.ends("status")
@@ -215,7 +219,7 @@ class HostileAccountTest(test_install.InstallTest):
     def test_a_receipt_or_a_journal_that_leads_elsewhere_is_refused(self) -> None:
         document = json.loads((self.instance / "receipt.json").read_text())
         facts = {"sha256": hashlib.sha256(b"root's\n").hexdigest(), "mode": "0640"}
-        hostile = [
+        hostile: list[dict[str, Any]] = [
             {"files": {name: facts}}
             for name in (
                 "../../canary/0",
@@ -264,7 +268,7 @@ class HostileAccountTest(test_install.InstallTest):
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE):
             self.refuses(good, saved.receipt, kind.decode(), kind=kind)
 
-    def refuses(self, content: dict[str, bytes], receipt: bytes, what: str, **change: object) -> None:
+    def refuses(self, content: dict[str, bytes], receipt: bytes, what: str, **change: Any) -> None:
         """Every file but the receipt has what `change` says."""
         path = self.directory / "hostile.tar.gz"
         members = {"receipt.json": receipt, **content}

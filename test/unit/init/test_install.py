@@ -9,18 +9,20 @@ import os
 import shutil
 import unittest
 import unittest.mock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import support
 from fake_product import DAEMON, FakeProduct, end
 from installer.answers import arguments
+from installer.answers.answers import Declaration
 from installer.commands import backup, control, install, show, status, uninstall, verify
 from installer.engine import place
 from installer.engine.session import Session, open_session
 from installer.errors import Exit, Failure
 from installer.host import space
-from installer.host.processes import find_processes
+from installer.host.processes import Process, find_processes
 from installer.state import lock
 from installer.state.journal import Journal
 from installer.state.release import Release
@@ -50,7 +52,7 @@ class InstallTest(support.DirectoryTest):
     def instance(self) -> Path:
         return self.root / "instance"
 
-    def running(self) -> list:  # type: ignore[type-arg]
+    def running(self) -> list[Process]:
         return find_processes(str(self.instance / "run"), {DAEMON})
 
     def session(self, *argv: str) -> Session:
@@ -291,8 +293,8 @@ class InstallTest(support.DirectoryTest):
         """Runs install until that line of its journal is written, and not an instruction further."""
         written = 0
 
-        def counted(method):  # noqa: ANN001, ANN202
-            def write(*values, **facts):  # noqa: ANN002, ANN003, ANN202
+        def counted(method: Callable[..., None]) -> Callable[..., None]:
+            def write(*values: Any, **facts: Any) -> None:
                 nonlocal written
                 method(*values, **facts)
                 written += 1
@@ -425,14 +427,14 @@ class InstallTest(support.DirectoryTest):
         self.assertEqual(rows["host"], {"name": "host", "values": ["10.0.0.1"], "origin": "receipt", "derived": None})
 
 
-def open_declared(release: Release):  # noqa: ANN201
+def open_declared(release: Release) -> Mapping[str, Declaration]:
     from installer.answers import own
 
     return own.declarations(release.bundle)
 
 
 @contextlib.contextmanager
-def quiet():  # noqa: ANN201
+def quiet() -> Iterator[io.StringIO]:
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
         yield output

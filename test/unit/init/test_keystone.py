@@ -21,7 +21,7 @@ from installer.state.release import Release
 
 
 class KeystoneTest(keystone_site.KeystoneSiteTest):
-    def listeners(self, **texts: list[str]) -> list[str]:
+    def listeners(self, **texts: Any) -> list[str]:
         return [f"{entry.host or '*'}:{entry.port}" for entry in self.product.listeners(self.site(**texts))]
 
     def test_where_it_listens(self) -> None:
@@ -31,7 +31,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.listeners(host=["10.0.0.1"], port=["5000", "35357"]), ["*:5000", "*:35357"])
         self.assertEqual(self.listeners(host=["10.0.0.1"], port=["10.0.0.1:80"]), ["10.0.0.1:80"])
 
-    def url(self, **texts: list[str]) -> Any:
+    def url(self, **texts: Any) -> Any:
         return self.product.state(self.site(**texts))["public_url"]
 
     def test_the_advertised_url(self) -> None:
@@ -110,7 +110,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
                 self.assertIn(why, problem.why)
 
     def test_wrong_passwords_lock_an_account_as_the_answers_say(self) -> None:
-        def section(**texts: list[str]) -> dict[str, str]:
+        def section(**texts: Any) -> dict[str, str]:
             parser = configparser.RawConfigParser(default_section="none")
             parser.read_string(self.rendered("etc/keystone.conf", self.site(**texts)))
             return dict(parser["security_compliance"])

@@ -7,12 +7,16 @@ import io
 import json
 import os
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 import test_install
+from fake_product import DAEMON, end
+from installer.bundle.api import Site
 from installer.commands import backup, restore, uninstall
 from installer.commands.uninstall import Wish
 from installer.errors import Exit, Failure
+from installer.host.processes import find_processes
 from installer.state import archive, files
 from test_install import quiet
 
@@ -57,9 +61,7 @@ class LifecycleTest(test_install.InstallTest):
         saved = self.backup()
         other = self.directory / "other"
         self.restore(saved, "--instance", str(other), "--host", "10.0.0.2")
-        self.addCleanup(
-            lambda: test_install.end(test_install.find_processes(str(other / "run"), {test_install.DAEMON}))
-        )
+        self.addCleanup(lambda: end(find_processes(str(other / "run"), {DAEMON})))
         self.assertEqual((other / "etc" / "conf").read_text(), f"host=10.0.0.2\nroot={other}\n")
         self.assertEqual((other / "data").read_text(), "10.0.0.2")
 
@@ -71,10 +73,10 @@ class LifecycleTest(test_install.InstallTest):
         failures = iter([True])
         check = self.product.check_configuration
 
-        def fail_once(site):  # noqa: ANN001, ANN202
+        def fail_once(site: Site) -> None:
             if next(failures, False):
                 raise Failure(Exit.NEEDS_PERSON)
-            return check(site)
+            check(site)
 
         self.product.check_configuration = fail_once  # type: ignore[method-assign]
         with self.assertRaises(Failure) as caught:
@@ -85,7 +87,7 @@ class LifecycleTest(test_install.InstallTest):
         self.assertEqual(self.product.calls, ["prove"])
 
     def test_what_a_product_keeps_where_others_do_not_survives_an_uninstall(self) -> None:
-        self.product.SECRETS = ("keys", "password", "run/keys", "tmp/deep/secret")  # type: ignore[misc]
+        self.product.SECRETS = ("keys", "password", "run/keys", "tmp/deep/secret")
         self.install()
         kept = [self.instance / name for name in ("run/keys/one", "tmp/deep/secret")]
         passing = [self.instance / name for name in ("run/keys.old/one", "run/socket", "tmp/deep/other")]
@@ -155,6 +157,7 @@ class LifecycleTest(test_install.InstallTest):
 
     def test_a_purge_that_was_cut_off_before_its_last_step_is_finished(self) -> None:
         place = self.directory / "place"
+        make: Callable[[], None]
         for make in (self.instance.mkdir, lambda: self.instance.symlink_to(place)):
             make()
             self.uninstall(Wish(purge=True, yes=True))

@@ -44,7 +44,7 @@ class LogsTest(support.DirectoryTest):
         rounds = 0
         while writer.poll() is None:
             if self.log.exists():
-                with unittest.mock.patch.object(logs.time, "strftime", return_value=f"{rounds:06d}"):
+                with unittest.mock.patch.object(time, "strftime", return_value=f"{rounds:06d}"):
                     rounds += logs.archive(str(self.log))
         self.assertEqual(writer.returncode, 0)
         self.assertGreater(rounds, 1)
@@ -88,7 +88,7 @@ class LogsTest(support.DirectoryTest):
         torn.touch()
         with (
             unittest.mock.patch.object(logs, "LARGE", 1000),
-            unittest.mock.patch.object(logs.time, "strftime", return_value="20990101T000000Z"),
+            unittest.mock.patch.object(time, "strftime", return_value="20990101T000000Z"),
         ):
             self.assertEqual(len(logs.rotate(str(self.directory), now)), 1)
         self.assertEqual(len(self.archives()), logs.KEEP)

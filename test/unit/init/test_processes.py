@@ -24,15 +24,15 @@ class ProcessTest(support.DirectoryTest):
 
     def setUp(self) -> None:
         super().setUp()
-        self.run = self.directory / "run"
-        self.run.mkdir()
+        self.place = self.directory / "run"
+        self.place.mkdir()
         self.program = self.directory / "ksbsleeper"
         shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.program)
 
     def spawn(self, *wrapper: str) -> subprocess.Popen[bytes]:
         argv = [*wrapper, str(self.program), "60"]
         daemon = Daemon("sleeper", argv, log=str(self.directory / "log"))
-        child = processes.spawn(daemon, str(self.run), SELF, {"PATH": "/bin"})
+        child = processes.spawn(daemon, str(self.place), SELF, {"PATH": "/bin"})
         self.addCleanup(self.end, child)
         self.assertTrue(processes.wait_until(lambda: bool(self.find()), 5))
         return child
@@ -43,7 +43,7 @@ class ProcessTest(support.DirectoryTest):
         child.wait()
 
     def find(self, former: str = "") -> list[processes.Process]:
-        return processes.find_processes(str(self.run), {"ksbsleeper"}, former)
+        return processes.find_processes(str(self.place), {"ksbsleeper"}, former)
 
     def test_a_daemon_is_found_as_leader_of_its_session(self) -> None:
         child = self.spawn()
@@ -54,29 +54,29 @@ class ProcessTest(support.DirectoryTest):
     def test_a_moved_instance_finds_its_daemon(self) -> None:
         child = self.spawn()
         moved = self.directory / "moved"
-        self.run.rename(moved)
-        self.run = moved
+        self.place.rename(moved)
+        self.place = moved
         self.assertEqual([process.pid for process in self.find()], [child.pid])
 
     def test_one_moved_to_another_file_system_finds_it_too(self) -> None:
         child = self.spawn()
-        former = str(self.run)
-        self.run.rmdir()
-        self.run = self.directory / "copy"
-        self.run.mkdir()
+        former = str(self.place)
+        self.place.rmdir()
+        self.place = self.directory / "copy"
+        self.place.mkdir()
         self.assertEqual(self.find(), [])
         self.assertEqual([process.pid for process in self.find(former)], [child.pid])
 
     def test_a_copied_instance_leaves_the_original_alone(self) -> None:
         self.spawn()
-        former = str(self.run)
-        self.run = self.directory / "copy"
-        self.run.mkdir()
+        former = str(self.place)
+        self.place = self.directory / "copy"
+        self.place.mkdir()
         self.assertEqual(self.find(former), [])
 
     def test_other_programs_in_the_directory_are_not_ours(self) -> None:
         child = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.stdin.read()"], cwd=self.run, stdin=subprocess.PIPE
+            [sys.executable, "-c", "import sys; sys.stdin.read()"], cwd=self.place, stdin=subprocess.PIPE
         )
         self.assertEqual(self.find(), [])
         child.communicate()
@@ -86,7 +86,7 @@ class ProcessTest(support.DirectoryTest):
             self.skipTest("only root sees the processes of several users as its own")
         self.spawn()
         (found,) = self.find()
-        os.chown(self.run, 65534, 65534)
+        os.chown(self.place, 65534, 65534)
         self.assertEqual(self.find(), [])
         processes.stop([dataclasses.replace(found, uid=65534)])
         self.assertTrue(processes.is_alive(found))
@@ -150,7 +150,7 @@ class ProcessTest(support.DirectoryTest):
 
     def test_the_environment_is_closed_and_output_is_kept(self) -> None:
         daemon = Daemon("env", ["/usr/bin/env"], log=str(self.directory / "log"))
-        child = processes.spawn(daemon, str(self.run), SELF, {"A": "1"})
+        child = processes.spawn(daemon, str(self.place), SELF, {"A": "1"})
         child.wait()
         self.assertEqual((self.directory / "log").read_text(), "A=1\n")
 

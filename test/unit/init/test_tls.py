@@ -32,7 +32,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
     def path(self, name: str) -> Path:
         return self.directory / name
 
-    def with_tls(self, certificate: str = "one.pem", key: str = "one.key", **texts: list[str]) -> Site:
+    def with_tls(self, certificate: str = "one.pem", key: str = "one.key", **texts: Any) -> Site:
         return self.site(tls_cert=[str(self.path(certificate))], tls_key=[str(self.path(key))], **texts)
 
     def remembered(self) -> Site:

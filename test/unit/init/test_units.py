@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import unittest.mock
+from typing import Any
 
 import support
 from installer.answers.answers import Answer
@@ -12,6 +13,7 @@ from installer.bundle.api import Site
 from installer.host.account import Account
 from installer.host.processes import Daemon
 from installer.manager import units
+from installer.state import receipt
 from installer.state.instance import Instance
 from installer.state.release import Release
 
@@ -32,7 +34,7 @@ class UnitsTest(support.DirectoryTest):
         answers = {"service-name": Answer(("demo",), "default"), "service": Answer(("systemd",), "flag")}
         return Site(release, Instance(instance), Account("keystone", 1234, 1234, switch=True), answers)
 
-    def render(self, site: Site, **options: int) -> dict[str, str]:
+    def render(self, site: Site, **options: Any) -> dict[str, str]:
         daemons = [
             Daemon("cache", [site.release.path("bin", "cached")], log="/dev/null"),
             Daemon("web", [site.release.path("bin", "webd"), "-f", "a b"], log="/dev/null", **options),
@@ -95,7 +97,7 @@ class UnitsTest(support.DirectoryTest):
         former, present = self.directory / "former", self.directory / "present"
         former.mkdir()
         present.mkdir()
-        receipt = {
+        document = {
             "format": 1,
             "bundle": "demo",
             "version": "1",
@@ -105,10 +107,10 @@ class UnitsTest(support.DirectoryTest):
             "files": {str(self.etc / "demo.target"): {"sha256": "1", "mode": "0644"}},
             "state": {},
         }
-        (present / "receipt.json").write_text(json.dumps(receipt))
+        (present / "receipt.json").write_text(json.dumps(document))
         self.write(self.site(instance=str(former)))
         site = self.site(instance=str(present))
-        recorded = units.receipt.read(site.instance.receipt)
+        recorded = receipt.read(site.instance.receipt)
         self.assertEqual(units.find_own(site.instance), [])
         self.assertEqual(units.recorded_files(site.instance, recorded), {})
         former.rmdir()

@@ -8,6 +8,7 @@ import shutil
 import threading
 import unittest
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -100,8 +101,8 @@ class UpgradeTest(test_install.InstallTest):
     def serves(self, release: Path) -> bool:
         return len(find_processes(str(release / "instance" / "run"), {DAEMON})) == 1
 
-    def hold_lock(self) -> Callable[[], None]:
-        """Works on the old instance, while this thread goes on; returns what ends that."""
+    def hold_lock(self, ends: list[Callable[[], None]]) -> None:
+        """Works on the old instance, while this thread goes on; adds what ends that."""
         holds, over = threading.Event(), threading.Event()
 
         def hold() -> None:
@@ -117,7 +118,7 @@ class UpgradeTest(test_install.InstallTest):
         thread.start()
         self.addCleanup(end)
         self.assertTrue(holds.wait(60))
-        return end
+        ends.append(end)
 
     def test_there_and_back(self) -> None:
         self.upgrade()
@@ -179,7 +180,7 @@ class UpgradeTest(test_install.InstallTest):
             waits.append(len(ends))
             ends[-1]()
 
-        self.before["stop"] = self.after["stop"] = lambda: ends.append(self.hold_lock())
+        self.before["stop"] = self.after["stop"] = partial(self.hold_lock, ends)
         with mock.patch.object(lock, "PATIENCE", 60), support.waiting(end, lock, upgrade):
             self.upgrade()
         self.assertEqual(waits, [1, 2])
@@ -188,7 +189,7 @@ class UpgradeTest(test_install.InstallTest):
     def test_somebody_elses_work_is_left_to_them(self) -> None:
         for at in (self.before, self.after):
             ends: list[Callable[[], None]] = []
-            at["stop"] = lambda ends=ends: ends.append(self.hold_lock())
+            at["stop"] = partial(self.hold_lock, ends)
             self.assertIn("another bootstrap is working on this instance", self.refused(Exit.LOCKED))
             self.assertEqual(set(self.commands), {"stop"})
             self.assertEqual(self.serves(self.old), at is self.before)
@@ -231,7 +232,7 @@ class UpgradeTest(test_install.InstallTest):
     def test_places_that_an_instance_cannot_be_renamed_between(self) -> None:
         here, there = Instance(str(self.old / "instance")), Instance(str(self.new / "instance"))
         self.assertEqual(move.why_not_renamed(here, there), "")
-        self.assertIn("is gone", move.why_not_renamed(here, Instance("/nonexistent/instance")))
+        self.assertIn("is gone", move.why_not_renamed(here, Instance(str(self.directory / "none" / "instance"))))
         self.assertIn("different file systems", move.why_not_renamed(here, Instance("/proc/instance")))
         (self.directory / "link").symlink_to(self.old / "instance")
         self.assertIn("symbolic link", move.why_not_renamed(Instance(str(self.directory / "link")), there))
