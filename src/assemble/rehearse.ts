@@ -39,19 +39,20 @@ export async function rehearseInstall({
   if (isForeign) {
     emit({
       type: 'warning',
-      message: 'whether the release can be installed is not known: it is for another machine than this one',
+      message: 'the install was not tested: the release is for another architecture than this machine',
     });
     return;
   }
   throw new KsbundleError({
     code: 'KSB_RELEASE_UNUSABLE',
     exitCode: ExitCode.failed,
-    message: 'the release cannot be installed: its installer does not plan an instance of the defaults',
+    message:
+      'the release cannot be installed: its installer cannot plan an instance with the default answers',
     why:
       result.failedToStart === undefined
         ? `it ended with ${result.exitCode ?? result.signal ?? 'nothing'}`
         : `its Python does not start (${result.failedToStart})`,
     details: result.stderr.trim().split('\n').slice(-20),
-    hint: "look at the bundle's directory below init/, and at the defaults of its answers",
+    hint: "check the bundle's directory in init/, and the defaults of its answers",
   });
 }

@@ -55,7 +55,10 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
     if (owner === undefined) {
       parts.set(target, part);
       if (await makeDirectory(path.posix.dirname(target))) return true;
-      clashes.push({ code: 'clash', message: `${target}: ${part} installs it below what is no directory` });
+      clashes.push({
+        code: 'clash',
+        message: `${target}: ${part} installs it below something that is not a directory`,
+      });
       return false;
     }
     if (!(await same(path.join(root, target)))) {

@@ -111,9 +111,9 @@ function readRecords({ place, value }: JsonDocument): FeedRecord[] {
     throw new KsbundleError({
       code: 'KSB_ADVISORIES_INVALID',
       exitCode: ExitCode.integrity,
-      message: `${place} is no record that can be read`,
+      message: `${place} is not a readable record`,
       why: z.prettifyError(error),
-      hint: 'carry the database in again; if it is the same at its source, this is a bug of ksbundle or of the source',
+      hint: 'copy the database again; if the record is the same at its source, this is a bug in ksbundle or in the source',
       cause: error,
     });
   }
@@ -123,9 +123,9 @@ function emptyDatabase(database: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_ADVISORIES_EMPTY',
     exitCode: ExitCode.failed,
-    message: `${database} has no advisories that anything of the release could be looked up in`,
-    why: 'there is no record about the Python index, a Git repository or a CPE name in it',
-    hint: "carry in OSV's all.zip of PyPI and NVD's feeds, as docs/audit.md tells",
+    message: `${database} has no advisories for the kinds of parts in this release`,
+    why: 'it has no record about the Python index, a Git repository or a CPE name',
+    hint: "copy OSV's all.zip of PyPI and NVD's feeds, see docs/audit.md",
   });
 }
 
@@ -146,14 +146,14 @@ function requireCurrent(
       exitCode: ExitCode.failed,
       message: `${database} is ${Math.floor(age)} days old, which is more than ${maxAge}`,
       why,
-      hint: `carry a newer one in, or accept its age: --max-age ${Math.ceil(age)}`,
+      hint: `copy a newer one, or accept its age: --max-age ${Math.ceil(age)}`,
     });
   }
   if (age < -AHEAD) {
     throw new KsbundleError({
       code: 'KSB_ADVISORIES_AHEAD',
       exitCode: ExitCode.failed,
-      message: `${database} is from the future, so that its age cannot be told`,
+      message: `${database} is from the future, so its age is unknown`,
       why,
       hint: 'set the clock of this machine',
     });

@@ -40,7 +40,7 @@ function reportUnused(exception: AuditException): Finding {
     rule: UNUSED_EXCEPTION,
     path,
     subject,
-    message: `is declared to break ${subject} harmlessly, and does not break it`,
+    message: `has an exception for ${subject}, but no longer breaks that rule`,
     remedy: 'remove the exception from the recipe',
   };
 }

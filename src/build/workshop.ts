@@ -81,7 +81,7 @@ function refuseSpaces(directory: string): void {
     code: 'KSB_CACHE_PATH_UNFIT',
     exitCode: ExitCode.usage,
     message: `cannot build below ${directory}`,
-    why: 'upstream build systems break in directories whose names hold spaces or special characters',
+    why: 'upstream build systems break in directories with spaces or special characters in their names',
     hint: 'choose another directory: --cache DIR, or KSBUNDLE_CACHE=DIR',
   });
 }

@@ -7,16 +7,16 @@ const MIRROR =
 const REMEDIES: readonly { readonly why: RegExp; readonly hint: string }[] = [
   {
     why: /no Python index is configured/u,
-    hint: `name an index with KSBUNDLE_PYTHON_INDEX=URL, ${MIRROR}`,
+    hint: `set KSBUNDLE_PYTHON_INDEX=URL, ${MIRROR}`,
   },
   {
     why: /the TLS connection .* failed/u,
-    hint: `name the certificate authority of your network with NODE_EXTRA_CA_CERTS=FILE, and look at the clock of this machine, ${MIRROR}`,
+    hint: `set NODE_EXTRA_CA_CERTS=FILE to the certificate authority of your network, check the clock of this machine, ${MIRROR}`,
   },
-  { why: /the proxy /u, hint: `look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY, ${MIRROR}` },
+  { why: /the proxy /u, hint: `check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, ${MIRROR}` },
   {
     why: /name of .* (?:is not known|cannot be looked up)|no network|no way to|refuses the connection|does not answer/u,
-    hint: `check the network: this machine does not reach that server, or only through a proxy (HTTPS_PROXY), ${MIRROR}`,
+    hint: `check the network: this machine cannot reach that server, or only through a proxy (HTTPS_PROXY), ${MIRROR}`,
   },
   {
     why: /not there \(status|does not list|answered with status/u,

@@ -36,7 +36,7 @@ function invalidMirror(text: string, why: string): KsbundleError {
     exitCode: ExitCode.usage,
     message: `the mirror ${text} cannot be used`,
     why,
-    hint: 'a mirror is a directory, or an http or https address, that holds the files by name; make one with: ksbundle mirror DIR',
+    hint: 'a mirror is a directory or an http or https URL that has the files by name; make one with: ksbundle mirror DIR',
   });
 }
 

@@ -118,6 +118,6 @@ function wrongBytes(
     from,
     expected: source.archives.map(({ sha256 }) => sha256),
     actual,
-    hint: 'it was changed after it was pinned, or it is another file of that name; if a mirror holds it, remove it there',
+    hint: 'the file was changed after it was pinned, or it is another file with that name; if it comes from a mirror, remove it there',
   });
 }

@@ -23,9 +23,9 @@ export async function requirePythonIndex(sources: readonly Source[], context: Fe
   throw new KsbundleError({
     code: 'KSB_NO_PYTHON_INDEX',
     exitCode: ExitCode.hostTool,
-    message: `${files} from a Python index, and this machine names none`,
-    why: 'no variable or file of pip or uv names an index, or one says no-index; and neither program is installed, which know the default one',
-    hint: 'install pip as root (python3-pip with apt, dnf and zypper), or name an index with KSBUNDLE_PYTHON_INDEX=URL; nothing was fetched yet',
+    message: `${files} from a Python index, and none is configured on this machine`,
+    why: 'no variable or file of pip or uv configures an index, or one sets no-index; and neither pip nor uv, which know the default index, is installed',
+    hint: 'install pip as root (python3-pip with apt, dnf and zypper), or set KSBUNDLE_PYTHON_INDEX=URL; nothing was fetched yet',
   });
 }
 

@@ -119,22 +119,22 @@ function coreutil(name: string): HostTool {
 export const CONFINEMENT_TOOLS: readonly HostTool[] = [
   ...['unshare', 'pivot_root', 'setpriv'].map((name) => ({
     name,
-    why: 'to shut build steps in',
+    why: 'to isolate build steps',
     packages: same('util-linux'),
   })),
   ...['mount', 'umount'].map((name) => ({
     name,
-    why: 'to shut build steps in',
+    why: 'to isolate build steps',
     packages: { apt: 'mount', dnf: 'util-linux', zypper: 'util-linux' },
   })),
-  { name: 'sh', why: 'to shut build steps in', packages: { apt: 'dash', dnf: 'bash', zypper: 'bash' } },
+  { name: 'sh', why: 'to isolate build steps', packages: { apt: 'dash', dnf: 'bash', zypper: 'bash' } },
   ...['env', 'mkdir', 'ln'].map(coreutil),
 ];
 
 /** What `ksbundle delta` and `apply` use; `--patch-from` came with 1.4.5. */
 export const ZSTD: HostTool = {
   name: 'zstd',
-  why: 'to make and to apply deltas',
+  why: 'to make and apply deltas',
   version: { parameters: ['--version'], pattern: /v(\d+(?:\.\d+)+)/, minimum: '1.4.5' },
   packages: same('zstd'),
 };

@@ -155,7 +155,7 @@ function occupied(target: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_MERGE_CLASH',
     exitCode: ExitCode.failed,
-    message: `${target} is there already`,
+    message: `${target} already exists`,
     why: 'two components install it, or one installs below a link of another',
     hint: 'change what the steps of one of them install',
   });

@@ -40,8 +40,8 @@ export function findYoung(
       throw new KsbundleError({
         code: 'KSB_LOCK_AGE_UNKNOWN',
         exitCode: ExitCode.failed,
-        message: `the Python index does not tell how old ${file} is`,
-        hint: 'take an index that gives the time of upload (PEP 700), or any age with --min-age 0',
+        message: `the Python index does not say how old ${file} is`,
+        hint: 'use an index that gives upload times (PEP 700), or accept any age with --min-age 0',
       });
     }
     return uploaded > chosen.cutoff ? [{ name, version, uploaded: uploaded.toISOString() }] : [];
@@ -85,12 +85,12 @@ export function tooYoung(young: readonly SkippedVersion[], file: string): Ksbund
   return new KsbundleError({
     code: 'KSB_LOCK_TOO_YOUNG',
     exitCode: ExitCode.failed,
-    message: 'the upgrade needs what is younger than --min-age',
+    message: 'the upgrade needs versions that are younger than --min-age',
     place: { file },
-    hint: 'wait, lower --min-age, or take out the pin that asks for that version',
+    hint: 'wait, lower --min-age, or remove the pin that asks for that version',
     problems: young.map(({ name, version, uploaded }) => ({
       code: 'too-young',
-      message: `${name} ${version} came to the index at ${uploaded}, and no older version fits`,
+      message: `${name} ${version} was uploaded at ${uploaded}, and no older version fits`,
     })),
   });
 }

@@ -45,10 +45,11 @@ export async function requireAttestations(
   throw new KsbundleError({
     code: 'KSB_LOCK_ATTESTATION_GONE',
     exitCode: ExitCode.failed,
-    message: 'the upgrade takes wheels whose publishers attested the locked version, and not the new one',
-    why: "that is how it looks when somebody else uploads in a publisher's name, or when a publisher changed how they upload",
+    message:
+      'the locked versions of some wheels are attested by their publishers, and the new versions are not',
+    why: "somebody else may have uploaded them in the publisher's name, or the publisher changed the upload process",
     place: { file },
-    hint: 'ask the publisher; to take it all the same, pin the version with a [[python.override]] that says why, and lock without --upgrade',
+    hint: 'ask the publisher; to use such a wheel anyway, pin its version with a [[python.override]] that says why, and lock without --upgrade',
     problems: problems.flat(),
   });
 }

@@ -25,7 +25,7 @@ export function checkLock(lockfile: Lockfile, target: LockTarget): Problem[] {
   const edited = lockfile.inputs !== digestInputs(lockfile, lockfile.sources, lockfile.platform);
   return [
     ...differences.map((message) => ({ code: 'stale-lock', message })),
-    ...(edited ? [{ code: 'edited-lock', message: 'inputs: the lockfile was changed by hand' }] : []),
+    ...(edited ? [{ code: 'edited-lock', message: 'inputs: the lockfile was edited by hand' }] : []),
   ];
 }
 
@@ -38,7 +38,7 @@ export function requireCurrentLock(lockfile: Lockfile, file: string, target: Loc
     exitCode: ExitCode.usage,
     message: `recipe and lockfile of ${target.bundle.name} differ`,
     place: { file },
-    hint: `write the lockfile anew with: ksbundle lock ${target.bundle.name}`,
+    hint: `update the lockfile: ksbundle lock ${target.bundle.name}`,
     problems,
   });
 }

@@ -184,7 +184,7 @@ function pickWheels(
     throw new KsbundleError({
       code: 'KSB_LOCK_NO_WHEEL',
       exitCode: ExitCode.failed,
-      message: `not every distribution of ${options.bundle.name} has a wheel that fits`,
+      message: `some distributions of ${options.bundle.name} have no wheel that fits`,
       place: { file: options.bundle.origin.file },
       problems,
     });

@@ -65,7 +65,7 @@ export function interpreter({ bundle, set }: LockTarget): Component {
   throw new KsbundleError({
     code: 'KSB_LOCK_INTERPRETER',
     exitCode: ExitCode.usage,
-    message: `no component is named ${bundle.python.interpreter}, which is to be the interpreter of ${bundle.name}`,
+    message: `the interpreter of ${bundle.name} is ${bundle.python.interpreter}, and there is no such component`,
     place: { file: bundle.origin.file },
   });
 }

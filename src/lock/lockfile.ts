@@ -84,7 +84,7 @@ async function readText(file: string): Promise<string> {
         exitCode: ExitCode.usage,
         message: `there is no lockfile for ${bundle} on this platform`,
         place: { file },
-        hint: `make one with: ksbundle lock ${bundle}`,
+        hint: `make one: ksbundle lock ${bundle}`,
         cause: error,
       });
     }
@@ -108,7 +108,7 @@ function damaged(file: string, problems: readonly Problem[]): KsbundleError {
     exitCode: ExitCode.usage,
     message: 'the lockfile is damaged',
     place: first?.place ?? { file },
-    hint: `take it back from version control, or delete it and run: ksbundle lock ${bundle}`,
+    hint: `restore it from version control, or delete it and run: ksbundle lock ${bundle}`,
     problems,
   });
 }

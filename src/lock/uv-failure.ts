@@ -29,7 +29,7 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
       code: 'KSB_LOCK_UV',
       exitCode: ExitCode.failed,
       message: `uv could not be started: ${failure.failedToStart}`,
-      hint: 'check that programs may be run from the cache directory',
+      hint: 'check that programs can run from the cache directory (no noexec mount)',
     });
   }
   if (text.includes('No solution found when resolving dependencies')) return conflict(text, context);
@@ -37,7 +37,7 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
     return new KsbundleError({
       code: 'KSB_HOST_TOOL_MISSING',
       exitCode: ExitCode.hostTool,
-      message: 'no Python was found on this host; uv needs any Python 3 to evaluate markers with',
+      message: 'there is no Python on this host; uv needs any Python 3 to evaluate markers',
       hint: 'install python3 (apt install python3, dnf install python3, zypper install python3)',
     });
   }
@@ -46,8 +46,8 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
     return new KsbundleError({
       ...common,
       code: 'KSB_LOCK_METADATA',
-      message: `the requirements of ${unbuilt} are known only after a build of its source, and lock runs no builds`,
-      hint: 'choose a version that has static metadata (PEP 643) or a wheel',
+      message: `${unbuilt} must be built to find its requirements, and lock runs no builds`,
+      hint: 'choose a version with static metadata (PEP 643) or a wheel',
     });
   }
   if (/Failed to fetch|error sending request|[Cc]ould not connect/.test(text)) {
@@ -55,7 +55,7 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
       ...common,
       code: 'KSB_LOCK_INDEX',
       message: 'the Python index could not be read',
-      hint: 'check the network, the proxy variables and the index that pip or uv is configured with, then run lock again',
+      hint: 'check the network, the proxy variables and the index that pip or uv is configured for, then run lock again',
     });
   }
   return new KsbundleError({

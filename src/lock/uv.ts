@@ -113,7 +113,7 @@ function uvPlatform(platform: Platform): string {
     throw new KsbundleError({
       code: 'KSB_LOCK_FLOOR',
       exitCode: ExitCode.usage,
-      message: `wheels cannot be resolved for ${formatPlatform(platform)}: uv knows no floor below 2.17`,
+      message: `wheels cannot be resolved for ${formatPlatform(platform)}: uv supports no glibc below 2.17`,
     });
   }
   return `${platform.arch}-manylinux_${floor.major}_${floor.minor}`;

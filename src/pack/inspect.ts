@@ -60,7 +60,7 @@ export async function readVex(file: string): Promise<string> {
   throw new KsbundleError({
     code: 'KSB_NOTHING_STATED',
     exitCode: ExitCode.failed,
-    message: `${file} states nothing of published vulnerabilities`,
+    message: `${file} has no statements about published vulnerabilities`,
     why: 'none of its recipes has a [[vex]] table, and OpenVEX has no document without a statement',
   });
 }

@@ -64,7 +64,7 @@ async function writeNewFile(file: string, content: string | Buffer, mode: number
   const handle = await open(file, 'wx', mode).catch((error: unknown) => {
     if (!isErrnoException(error, 'EEXIST')) throw error;
     throw keyError('KSB_KEY_EXISTS', `${file} is there already`, {
-      why: 'a key that is overwritten is lost for good',
+      why: 'an overwritten key cannot be recovered',
       hint: 'choose another name',
     });
   });
@@ -85,7 +85,7 @@ export async function readSigningKey({ file, passphraseFile }: PrivateKeyFile): 
   const encrypted = /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/mu.test(pem);
   if (encrypted && passphraseFile === undefined) {
     throw keyError('KSB_KEY_ENCRYPTED', `the key ${file} is encrypted`, {
-      hint: 'give --passphrase-file FILE, with the passphrase as its first line',
+      hint: 'pass --passphrase-file FILE; its first line is the passphrase',
     });
   }
   const passphrase = encrypted && passphraseFile !== undefined ? await readPassphrase(passphraseFile) : '';
@@ -110,8 +110,8 @@ export async function readVerifyingKey(file: string): Promise<Key> {
   const pem = await readText(file);
   if (pem.includes('PRIVATE KEY-----')) {
     throw keyError('KSB_KEY_INVALID', `${file} is a private key`, {
-      why: 'a release is verified with the public key; the private one stays where releases are signed',
-      hint: `give the public key: openssl pkey -in ${file} -pubout`,
+      why: 'you verify a release with the public key; the private key stays where releases are signed',
+      hint: `extract the public key: openssl pkey -in ${file} -pubout`,
     });
   }
   const object = parsePublicKey(pem, file);
@@ -127,8 +127,8 @@ function parsePublicKey(pem: string, file: string): KeyObject {
   } catch (error) {
     if (error instanceof KsbundleError) throw error;
     throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a public key`, {
-      why: 'it holds no public key and no certificate in PEM',
-      hint: 'give the .pub file that ksbundle keygen wrote',
+      why: 'it contains no public key and no certificate in PEM',
+      hint: 'use the .pub file that ksbundle keygen wrote',
     });
   }
 }
@@ -140,7 +140,7 @@ function requireValidity({ validFrom, validTo }: X509Certificate, file: string):
     code: 'KSB_KEY_EXPIRED',
     exitCode: ExitCode.integrity,
     message: `the certificate ${file} is not valid now`,
-    why: `it is from ${validFrom} to ${validTo}, and this host's clock says ${new Date(now).toUTCString()}`,
+    why: `it is valid from ${validFrom} to ${validTo}, and the clock of this host says ${new Date(now).toUTCString()}`,
     hint: 'get the release signed with a key that is valid, or set the clock',
   });
 }
@@ -175,7 +175,7 @@ async function readSecret(file: string): Promise<string> {
     if ((mode & 0o077) === 0) return;
     throw keyError('KSB_KEY_EXPOSED', `${file} may be read or written by others`, {
       why: `its mode is ${(mode & 0o777).toString(8)}`,
-      hint: `chmod 600 ${file}, and consider whether the secret is still one`,
+      hint: `chmod 600 ${file}, and consider whether somebody has read it`,
     });
   });
 }

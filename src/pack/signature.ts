@@ -71,9 +71,9 @@ async function readProvenance(file: string, checksums: Buffer): Promise<Provenan
   throw new KsbundleError({
     code: 'KSB_PROVENANCE_INVALID',
     exitCode: ExitCode.integrity,
-    message: `${provenanceFile(file)} does not tell of ${path.basename(file)}`,
+    message: `${provenanceFile(file)} is not the provenance of ${path.basename(file)}`,
     why: 'none of its subjects is this release',
-    hint: 'get the file that was built with the tarball, or take it away to sign the tarball alone',
+    hint: 'get the file that was built with the tarball, or remove it to sign the tarball alone',
   });
 }
 
@@ -99,7 +99,7 @@ export async function requireSignatures(
       code: 'KSB_UNSIGNED',
       exitCode: ExitCode.integrity,
       message: `${name} is not signed`,
-      hint: 'get the signed tarball, or sign it after you have made sure of it: ksbundle sign FILE --key KEY',
+      hint: 'get the signed tarball; or, if you trust this one, sign it: ksbundle sign FILE --key KEY',
     });
   }
   if (!verify(key.digest, checksums, key.object, signature)) throw invalid(name, key);
@@ -119,8 +119,8 @@ export async function requireDetachedSignature(file: string, key: Key): Promise<
     code: 'KSB_UNSIGNED',
     exitCode: ExitCode.integrity,
     message: `${path.basename(file)} is not signed`,
-    why: `its signature would lie beside it as ${path.basename(detachedSignature(file))}`,
-    hint: 'get the signature from where the file comes from',
+    why: `its signature would be beside it, in ${path.basename(detachedSignature(file))}`,
+    hint: 'get the signature from the same source as the file',
   });
 }
 
@@ -145,6 +145,6 @@ function invalid(name: string, { id }: Key): KsbundleError {
     exitCode: ExitCode.integrity,
     message: `the signature of ${name} was not made with this key`,
     why: `the key is sha256:${id}; somebody else signed it, or the signature was altered`,
-    hint: 'compare the key with who signs your releases; do not use the tarball until you know',
+    hint: 'check that this is the key that signs your releases; do not use the tarball until you know',
   });
 }

@@ -134,7 +134,7 @@ function faultsOf({ path: place, kind, mode }: ReleaseEntry, name: string): Prob
     problems.push({ code: 'changed', message: `${place}: ${change}` });
   }
   if (name === '' && kind !== 'directory')
-    problems.push({ code: 'changed', message: `${place} is no directory` });
+    problems.push({ code: 'changed', message: `${place} is not a directory` });
   const why = whyNotPackable(place);
   if (why !== undefined) problems.push({ code: 'name', message: `${JSON.stringify(place)}: ${why}` });
   return problems;
@@ -195,7 +195,7 @@ function compareChecksums(
   for (const [name, digest] of checksums) {
     const found = entries.get(name);
     if (found === undefined)
-      problems.push({ code: 'missing', message: `${name} is in ${CHECKSUMS_FILE} and not there` });
+      problems.push({ code: 'missing', message: `${name} is in ${CHECKSUMS_FILE}, but it is missing` });
     else if (found.sha256 !== digest)
       problems.push({ code: 'changed', message: `${name} differs from ${CHECKSUMS_FILE}` });
   }
@@ -213,7 +213,7 @@ function failed(file: string, problems: readonly Problem[]): KsbundleError {
     exitCode: ExitCode.integrity,
     message: `${path.basename(file)} is not as it was packed`,
     why: problems[0]?.message ?? '',
-    hint: 'get the tarball again from where it was built',
+    hint: 'get the tarball again from its builder',
     problems,
   });
 }

@@ -51,7 +51,7 @@ export function requireCleanAudit(report: AuditReport, bundle: Bundle): void {
       message: `${file} ${message}`,
       hint: remedy,
     })),
-    hint: 'remove the cause, or declare an [[exception]] with its reason and what overrides it at run time',
+    hint: 'fix the cause, or declare an [[exception]] with the reason and what overrides it at run time',
   });
 }
 

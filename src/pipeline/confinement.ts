@@ -11,8 +11,8 @@ export async function confine({
   if (confinement.level !== 'full') {
     emit({
       type: 'warning',
-      message: `the programs that this runs are not shut in: ${describeOpen(confinement)}`,
-      hint: 'what they use is pinned all the same; to shut them in, let this account make user namespaces, or run this as root',
+      message: `programs that this command runs are not isolated: ${describeOpen(confinement)}`,
+      hint: 'their inputs are pinned anyway; to isolate them, allow user namespaces for this account, or run this as root',
     });
   }
   return confinement;
@@ -20,6 +20,8 @@ export async function confine({
 
 function describeOpen({ level, why }: Confinement): string {
   const open =
-    level === 'network' ? 'they reach files and processes' : 'they reach the network, files and processes';
-  return `${open} as far as this account does${why === undefined ? '' : ` (${why})`}`;
+    level === 'network'
+      ? 'they can access files and processes'
+      : 'they can access the network, files and processes';
+  return `${open} with the rights of this account${why === undefined ? '' : ` (${why})`}`;
 }

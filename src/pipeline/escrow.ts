@@ -102,7 +102,7 @@ export async function openEscrow(file: string, directory: string, signal: AbortS
       exitCode: ExitCode.integrity,
       message: `${path.basename(file)} is not as it was packed`,
       why: problems[0]?.message ?? `it lacks its ${CHECKSUMS_FILE}, or a tarball`,
-      hint: 'get the archive again from where it was built',
+      hint: 'get the archive again from its builder',
       problems,
     });
   }

@@ -166,8 +166,8 @@ function refuseToReplace(tarball: string, out: string | undefined): void {
   throw new KsbundleError({
     code: 'KSB_BAD_VALUE',
     exitCode: ExitCode.usage,
-    message: `${path.basename(tarball)} lies in ${out}, where the rebuilt tarball would take its place`,
-    hint: 'give another directory to --out',
+    message: `${path.basename(tarball)} is in ${out}, and the rebuilt tarball would overwrite it`,
+    hint: 'choose another directory: --out DIR',
   });
 }
 
@@ -185,9 +185,9 @@ function untrusted(file: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_REBUILD_UNTRUSTED',
     exitCode: ExitCode.usage,
-    message: `${name} is not rebuilt before you say whose it is`,
-    why: 'a rebuild runs the compiler, the recipes and the Python inside, which whoever made the file chose',
-    hint: `--key PUBLIC_KEY if it is signed by somebody whom you know, or --trust if you know where it comes from`,
+    message: `ksbundle does not rebuild ${name} before you confirm its origin`,
+    why: 'a rebuild runs the compiler, the recipes and the Python inside, and the maker of the file chose these',
+    hint: `add --key PUBLIC_KEY if somebody you know signed it, or --trust if you know where it comes from`,
   });
 }
 
@@ -195,9 +195,9 @@ function notShutIn({ bundle, version, revision }: Manifest, why: string | undefi
   return new KsbundleError({
     code: 'KSB_REBUILD_OPEN',
     exitCode: ExitCode.hostTool,
-    message: `the recipes of ${bundle} ${version}-${revision} cannot be shut in on this machine, and are not run`,
+    message: `the recipes of ${bundle} ${version}-${revision} cannot be isolated on this machine, so they are not run`,
     ...(why === undefined ? {} : { why }),
-    hint: 'let this account make user namespaces, or rebuild as root; or add --trust, and they may do what this account may',
+    hint: 'allow user namespaces for this account, or rebuild as root; or add --trust to run them with all rights of this account',
   });
 }
 
@@ -206,6 +206,6 @@ function withoutRecipes({ bundle, version, revision }: Manifest): KsbundleError 
     code: 'KSB_RELEASE_WITHOUT_RECIPES',
     exitCode: ExitCode.failed,
     message: `${bundle} ${version}-${revision} cannot be rebuilt: the recipe that it was built from is not in it`,
-    hint: 'build it with the ksbundle and the recipes of its time',
+    hint: 'build it with the ksbundle version and the recipes that built it',
   });
 }

@@ -25,14 +25,14 @@ export function collectStatements({ bundle, components, lockfile }: Stating): re
     throw new KsbundleError({
       code: 'KSB_VEX_UNKNOWN',
       exitCode: ExitCode.usage,
-      message: `${bundle.name} states something of what is not in it`,
+      message: `${bundle.name} has [[vex]] statements about parts that it does not have`,
       place: { file: bundle.origin.file },
       problems: unknown.map((name) => ({
         code: 'unknown-part',
         message: `[[vex]]: the bundle has no component and no distribution "${name}"`,
         ...didYouMean(name, parts.keys()),
       })),
-      hint: 'a statement about what is gone goes too',
+      hint: 'correct the name, or remove the statement',
     });
   }
   return [

@@ -39,7 +39,7 @@ export function openBuildCache(directory: string, { content, emit }: BuildCacheC
     emit({
       type: 'warning',
       message: `removed the damaged build record ${fileOf(key)}`,
-      hint: 'the component is built again',
+      hint: 'the component will be built again',
     });
     return undefined;
   };

@@ -33,7 +33,7 @@ export function openContentStore(root: string, { records, emit }: ContentContext
     emit({
       type: 'warning',
       message: `removed the damaged store entry ${digest} (${pathOf(digest)})`,
-      hint: 'it is fetched or built again when it is needed',
+      hint: 'it will be fetched or built again when needed',
     });
   };
 

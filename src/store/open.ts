@@ -35,9 +35,9 @@ function unusable(root: string, error: unknown): unknown {
   return new KsbundleError({
     code: 'KSB_STORE_UNUSABLE',
     exitCode: ExitCode.failed,
-    message: `cannot make the store at ${root}`,
+    message: `cannot create the store at ${root}`,
     why: error.message,
-    hint: 'name another directory with KSBUNDLE_CACHE',
+    hint: 'choose another directory: --cache DIR, or KSBUNDLE_CACHE=DIR',
     cause: error,
   });
 }

@@ -78,14 +78,16 @@ function checkIdentity(wheel: WheelFile, metadata: ReturnType<typeof parseHeader
   return [
     {
       code: 'identity',
-      message: `it says it is ${name} ${version}, locked is ${wheel.name} ${wheel.version}`,
+      message: `it is ${name} ${version}; the lockfile has ${wheel.name} ${wheel.version}`,
     },
   ];
 }
 
 function checkFormat(version: string): Problem[] {
   if (version.split('.')[0] === '1') return [];
-  return [{ code: 'wheel-version', message: `its Wheel-Version is ${JSON.stringify(version)}, known is 1` }];
+  return [
+    { code: 'wheel-version', message: `its Wheel-Version is ${JSON.stringify(version)}, supported is 1` },
+  ];
 }
 
 interface RecordedFiles {
@@ -103,18 +105,18 @@ async function checkRecord({ root, info, files, record }: RecordedFiles): Promis
   for (const file of files) {
     if (unrecorded.has(file)) continue;
     const hash = recorded.get(file);
-    if (hash === undefined) problems.push({ code: 'unlisted', message: `${file} is not in its RECORD` });
+    if (hash === undefined) problems.push({ code: 'unlisted', message: `${file} is not in RECORD` });
     else if (!(await matchesHash(path.join(root, file), hash))) {
       problems.push({
         code: 'hash',
-        message: `${file} does not have the hash that its RECORD says (${hash || 'none'})`,
+        message: `${file} does not match the hash in RECORD (${hash || 'none'})`,
       });
     }
   }
   const present = new Set(files);
   for (const file of recorded.keys()) {
     if (!present.has(file) && !unrecorded.has(file)) {
-      problems.push({ code: 'missing', message: `${file} is in its RECORD and not in the wheel` });
+      problems.push({ code: 'missing', message: `${file} is in RECORD but not in the wheel` });
     }
   }
   return problems;
@@ -124,7 +126,7 @@ function invalid(wheel: WheelFile, problems: readonly Problem[]): KsbundleError 
   return new KsbundleError({
     code: 'KSB_WHEEL_INVALID',
     exitCode: ExitCode.integrity,
-    message: `the wheel ${wheel.file} is not as the binary distribution format wants it`,
+    message: `the wheel ${wheel.file} does not follow the binary distribution format`,
     why: problems[0]?.message ?? '',
     problems,
   });

@@ -12,7 +12,7 @@ const RELR: GlibcVersion = { major: 2, minor: 36 };
 /** No file needs anything of a newer glibc than the platform's floor. */
 export const glibcFloor: Rule = {
   name: 'glibc-floor',
-  remedy: 'build the file for the floor, or take a wheel whose tag is not above it',
+  remedy: 'build the file for the glibc floor, or use a wheel whose tag is not above it',
   *checkRelease(release, options) {
     for (const elf of release.elfFiles) {
       for (const required of elf.symbols.requiredVersions) {
@@ -62,7 +62,7 @@ function* checkRelocations({ path, file }: ScannedElf, options: AuditOptions): G
   yield {
     path,
     subject: 'DT_RELR',
-    message: `has packed relocations (DT_RELR), which glibc reads since ${formatGlibc(RELR)} only`,
+    message: `has packed relocations (DT_RELR), which only glibc ${formatGlibc(RELR)} and later read`,
     remedy: 'link it with -z nopack-relative-relocs (LLD: --pack-dyn-relocs=none)',
   };
 }

@@ -53,7 +53,7 @@ function* foreignLoaders(release: Release, options: AuditOptions): Generator<Off
     yield {
       path: file,
       subject: interpreter,
-      message: `is started by the loader ${interpreter}, which hosts do not have`,
+      message: `uses the loader ${interpreter}, which hosts do not have`,
       remedy: "link it with the release's own compiler",
     };
   }

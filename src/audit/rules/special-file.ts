@@ -3,7 +3,7 @@ import type { Rule } from '../rule.ts';
 /** A release is made of files, directories and symbolic links. */
 export const specialFile: Rule = {
   name: 'special-file',
-  remedy: 'drop it; what needs a socket or a pipe makes it in its instance',
+  remedy: 'drop it; programs create sockets and pipes in their instance',
   *checkEntry({ path, kind }) {
     if (kind === 'other') yield { path, subject: 'special file', message: 'is a socket, pipe or device' };
   },

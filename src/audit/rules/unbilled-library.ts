@@ -8,7 +8,7 @@ import type { Offence, Rule } from '../rule.ts';
 /** What files are made of is in the bill of materials: each well-known library, crate and module that their bytes show. */
 export const unbilledLibrary: Rule = {
   name: 'unbilled-library',
-  remedy: 'declare it with [[embeds]] in the recipe, or take a build without it',
+  remedy: 'declare it with [[embeds]] in the recipe, or use a build without it',
   *checkRelease(release, { bill }) {
     if (bill === undefined) return;
     const unbilled = release.libraries.filter(({ billed }) => billed === undefined);
@@ -51,7 +51,7 @@ function remedyFor(part: Part | undefined, libraries: readonly LibraryInFile[]):
   );
   const carrier = part.startsWith('wheel:') ? `carrier = "${nameOfPart(part)}", carrier-version, ` : '';
   const where = part.startsWith('wheel:') ? "the bundle's recipe" : `the recipe of ${nameOfPart(part)}`;
-  return `if it is still maintained, declare it in ${where}: [[embeds]] with ${carrier}packages = [${packages.join(', ')}], license, reason; else take a build without it`;
+  return `if it is still maintained, declare it in ${where}: [[embeds]] with ${carrier}packages = [${packages.join(', ')}], license, reason; else use a build without it`;
 }
 
 /** What a recipe declares and files do not show is gone, or was never looked at. */
@@ -69,8 +69,8 @@ function* unproven(release: Release, bill: Bill): Generator<Offence> {
     yield {
       path: '.',
       subject: `${name} ${version}`,
-      message: `is a release whose recipe declares ${name} ${version} in ${nameOfPart(carrier)}, of which no file shows it`,
-      remedy: 'take it out of [[embeds]]',
+      message: `is a release whose recipe declares ${name} ${version} in ${nameOfPart(carrier)}, but none of its files contains it`,
+      remedy: 'remove it from [[embeds]]',
     };
   }
 }

@@ -7,7 +7,7 @@ import type { Rule } from '../rule.ts';
 /** Every wheel's tags, as it was installed with them, fit the interpreter and the floor. */
 export const wheelTag: Rule = {
   name: 'wheel-tag',
-  remedy: "lock a version that has a wheel for the floor, or build it with the release's own interpreter",
+  remedy: "lock a version with a wheel for the glibc floor, or build it with the release's own interpreter",
   *checkEntry({ path: file }, bytes, options) {
     if (!file.endsWith('.dist-info/WHEEL')) return;
     const tags = readTags(bytes.toString('utf8'));

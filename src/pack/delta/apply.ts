@@ -117,7 +117,7 @@ function damagedDelta(delta: string, expected: Sha256, actual: Sha256): Ksbundle
     exitCode: ExitCode.integrity,
     message: `${path.basename(delta)} does not give the release that it declares`,
     details: digestLines(expected, actual),
-    hint: 'nothing was written; get the delta again from where it was made',
+    hint: 'nothing was written; get the delta again',
   });
 }
 
@@ -125,7 +125,7 @@ function otherBytes(expected: Sha256, actual: Sha256, zlib: string): KsbundleErr
   return new KsbundleError({
     code: 'KSB_DELTA_OTHER_ZLIB',
     exitCode: ExitCode.integrity,
-    message: 'the contents are those of the new release, but compressed they give other bytes',
+    message: 'the contents are right, but they compress to other bytes here',
     why: `the tarball was compressed by zlib ${zlib}; this Node ${process.versions.node} has ${process.versions.zlib}`,
     details: digestLines(expected, actual),
     hint: 'nothing was written; use the Node that the delta was made with, or carry the whole tarball',

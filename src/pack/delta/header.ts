@@ -93,7 +93,7 @@ function notADelta(file: string, why: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_NOT_A_DELTA',
     exitCode: ExitCode.integrity,
-    message: `${file} is no delta of ksbundle`,
+    message: `${file} is not a delta of ksbundle`,
     why,
     hint: 'ksbundle delta OLD NEW makes one; the order is: ksbundle apply OLD DELTA',
   });

@@ -91,7 +91,7 @@ async function requireReproducible(
   throw new KsbundleError({
     code: 'KSB_DELTA_UNREPRODUCIBLE',
     exitCode: ExitCode.failed,
-    message: `no delta can be made to ${path.basename(file)}: compressed again, its contents give other bytes`,
+    message: `no delta can be made to ${path.basename(file)}: its contents compress to other bytes here`,
     why: `it was packed by another zlib than that of this Node ${process.versions.node} (${process.versions.zlib})`,
     hint: 'run ksbundle delta with the Node that ksbundle build ran with',
   });

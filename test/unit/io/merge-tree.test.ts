@@ -18,7 +18,7 @@ it('trees are merged directory by directory, and through no link', async () => {
     'out',
   ]);
   const hostile = await writeTree(path.join(top, 'two'), { 'out/owned': 'x' });
-  await expect(mergeTree(hostile, to)).rejects.toThrow('is there already');
+  await expect(mergeTree(hostile, to)).rejects.toThrow('already exists');
   expect(await readdir(outside)).toEqual(['kept']);
 });
 

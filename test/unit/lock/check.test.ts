@@ -98,7 +98,7 @@ describe('checkLock', () => {
 
   it('notices a lockfile that was changed by hand', () => {
     const problems = checkLock({ ...demoLock(), inputs: sha256('b'.repeat(64)) }, demoTarget());
-    expect(problems).toEqual([{ code: 'edited-lock', message: 'inputs: the lockfile was changed by hand' }]);
+    expect(problems).toEqual([{ code: 'edited-lock', message: 'inputs: the lockfile was edited by hand' }]);
   });
 
   it('as an error is KSB_LOCK_STALE, exit 2', () => {
@@ -108,7 +108,7 @@ describe('checkLock', () => {
           code: 'KSB_LOCK_STALE',
           exitCode: 2,
           place: { file: 'demo.json' },
-          hint: 'write the lockfile anew with: ksbundle lock demo',
+          hint: 'update the lockfile: ksbundle lock demo',
         }),
       }),
     );

@@ -58,7 +58,7 @@ describe('a lockfile on disk', () => {
   it('is missing with a hint, or undefined where that is fine', async () => {
     const file = path.join(directory, 'demo.x86_64-linux-gnu.2.17.json');
     await expect(readLockfile(file)).rejects.toMatchObject({
-      facts: { code: 'KSB_LOCK_MISSING', exitCode: 2, hint: 'make one with: ksbundle lock demo' },
+      facts: { code: 'KSB_LOCK_MISSING', exitCode: 2, hint: 'make one: ksbundle lock demo' },
     });
     expect(await readLockfileIfAny(file)).toBeUndefined();
   });
@@ -86,7 +86,7 @@ describe('a damaged lockfile', () => {
       code: 'KSB_LOCK_DAMAGED',
       exitCode: 2,
       place: { file: 'demo.json', line: 1, column: 2 },
-      hint: 'take it back from version control, or delete it and run: ksbundle lock demo',
+      hint: 'restore it from version control, or delete it and run: ksbundle lock demo',
     });
   });
 

@@ -128,7 +128,7 @@ describe('a delta', () => {
         problems: [
           {
             code: 'tool-too-old',
-            message: 'zstd is 1.4.4, and 1.4.5 or newer is wanted; it is needed to make and to apply deltas',
+            message: 'zstd is 1.4.4, and 1.4.5 or newer is wanted; it is needed to make and apply deltas',
           },
         ],
         hint: expect.stringMatching(/^install it as root: .*; where that brings none that is new enough/u),
