@@ -20,9 +20,9 @@ export async function whyInTarball(file: string, name: string): Promise<WhyResul
   const found = parts.find((part) => part.name === name || normalizeDistribution(part.name) === wanted);
   if (found === undefined)
     throw unknownName(
-      file,
       name,
       parts.map((part) => part.name),
+      { where: file, list: `ksbundle inspect ${file}` },
     );
   const { kind, version } = found;
   const requires = new Map(
@@ -37,12 +37,17 @@ export async function whyInTarball(file: string, name: string): Promise<WhyResul
   };
 }
 
-function unknownName(file: string, name: string, names: readonly string[]): KsbundleError {
+/** The error for a name that is nothing of `where`; `list` is the command that lists what there is. */
+export function unknownName(
+  name: string,
+  names: readonly string[],
+  { where, list }: { readonly where: string; readonly list: string },
+): KsbundleError {
   const guess = nearest(name, names);
   return new KsbundleError({
     code: 'KSB_NAME_UNKNOWN',
     exitCode: ExitCode.usage,
-    message: `${file} has no component or distribution "${name}"`,
-    hint: guess === undefined ? `list what is in it: ksbundle inspect ${file}` : `did you mean "${guess}"?`,
+    message: `${where} has no component or distribution "${name}"`,
+    hint: guess === undefined ? `list what is in it: ${list}` : `did you mean "${guess}"?`,
   });
 }

@@ -5,7 +5,6 @@ import { chainsTo } from '../domain/chains.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { RecipeSet } from '../domain/recipe.ts';
 import type { LockResult, SkippedVersion, WhyResult } from '../domain/results.ts';
-import { nearest } from '../domain/nearest.ts';
 import { fetchAll } from '../fetch/all.ts';
 import { readAttestations } from '../fetch/attestations.ts';
 import { fetchSource, wheelSource } from '../fetch/source.ts';
@@ -23,6 +22,7 @@ import {
 } from '../lock/lockfile.ts';
 import { resolveLock } from '../lock/resolve.ts';
 import { whyDistribution } from '../lock/why.ts';
+import { unknownName } from '../pack/why.ts';
 import type { Context } from './context.ts';
 import { componentsOf, loadBundle } from './recipes.ts';
 import { buildArchitecture, loadLockedBundle } from './sources.ts';
@@ -100,19 +100,8 @@ export async function whyName(context: Context, bundle: string, name: string): P
     const chains = chainsTo(name, { roots, requires }).map((chain) => [bundle, ...chain]);
     return { name, version: component.version, kind: 'component', chains };
   }
-  const guess = nearest(
-    name,
-    [...components, ...loaded.lockfile.wheels].map((each) => each.name),
-  );
-  throw new KsbundleError({
-    code: 'KSB_NAME_UNKNOWN',
-    exitCode: ExitCode.usage,
-    message: `${bundle} has no component or distribution "${name}"`,
-    hint:
-      guess === undefined
-        ? `list what is in it: ksbundle build ${bundle} --dry-run`
-        : `did you mean "${guess}"?`,
-  });
+  const names = [...components, ...loaded.lockfile.wheels].map((each) => each.name);
+  throw unknownName(name, names, { where: bundle, list: `ksbundle build ${bundle} --dry-run` });
 }
 
 /** Fetches and unpacks the pinned uv; returns its executable. */
