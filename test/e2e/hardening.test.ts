@@ -152,7 +152,8 @@ time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/
     async function withBrokenDisk(work: () => Promise<void>): Promise<void> {
       const data = path.join(machine.root, site.instance, 'data');
       const image = path.join(machine.root, 'var/tmp/disk');
-      const make = 'mke2fs -q -t ext4 -O ^has_journal -d "$0" "$1" 16M && losetup --find --show "$1"';
+      const make =
+        'rm -f "$1" && mke2fs -q -t ext4 -O ^has_journal -d "$0" "$1" 16M && losetup --find --show "$1"';
       const device = await onHost(make, data, image);
       const number = device.replace(/\D/g, '');
       try {
