@@ -10,8 +10,8 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host.account import service_environment
 
-#: Seconds in which a program reads its configuration.
-PATIENCE = 15
+#: Seconds in which a program reads its configuration: on a slow machine the import of Keystone alone can take a minute.
+PATIENCE = 180
 
 
 def check(site: Site, name: str, where: str, command: Sequence[str]) -> None:
