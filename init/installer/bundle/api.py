@@ -20,7 +20,7 @@ from ..host.network import Listener
 from ..host.processes import Daemon, Process
 from ..state import files
 from ..state.files import Owner
-from ..state.instance import Instance
+from ..state.instance import RUN, Instance
 from ..state.journal import Journal
 from ..state.release import DEFAULT_INSTANCE, Release
 
@@ -83,8 +83,8 @@ class Product(Protocol):
     DATABASES: Sequence[str]
     #: Endings of the files that a database in use keeps beside it.
     SIDECARS: Sequence[str]
-    #: Names of all programs that an instance may run, whatever its answers.
-    PROGRAMS: Collection[str]
+    #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
+    UNPLACED: Collection[str]
 
     def check_answers(self, site: Site) -> list[Problem]:
         """What is wrong with the answers as a whole, beyond what the recipe declares; and with what they name."""
@@ -101,7 +101,7 @@ class Product(Protocol):
         """What answers of its own come to that have no default, by name, whether they were given or not."""
 
     def directories(self, site: Site) -> list[Directory]:
-        """In the order they are made."""
+        """In the order they are made; `run` is among them."""
 
     def rendered_files(self, site: Site) -> list[RenderedFile]: ...
 
@@ -161,9 +161,15 @@ class Product(Protocol):
         """The last lines of a successful install."""
 
 
+def directories(product: Product, site: Site) -> list[Directory]:
+    """All directories of the instance, in the order they are made: the bundle's, then where each daemon works."""
+    places = (os.path.join(RUN, daemon.name) for daemon in product.daemons(site))
+    return [*product.directories(site), *(Directory(place, 0o700, site.account.owner) for place in places)]
+
+
 def make_directories(product: Product, site: Site) -> None:
     """Makes what is missing of the instance's directories, and corrects modes and owners."""
-    for directory in product.directories(site):
+    for directory in directories(product, site):
         files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from .. import report
-from ..bundle.api import Site, make_directories
+from ..bundle.api import Site, directories, make_directories
 from ..engine import lifecycle, preflight
 from ..engine.apply import apply
 from ..engine.plan import asked, make_plan
@@ -145,15 +145,15 @@ def stage(session: Session, site: Site, saved: Archive) -> None:
     owners = {file.path: file.owner for file in session.product.rendered_files(site)}
     owners[archive.RECEIPT] = site.account.readable
     make_directories(session.product, site)
-    directories = {entry.path: (entry.mode, entry.owner) for entry in session.product.directories(site)}
+    rights = {entry.path: (entry.mode, entry.owner) for entry in directories(session.product, site)}
 
     def owner_of(path: str) -> Owner | None:
-        return owners[path] if path in owners else _nearest(directories, path)[1]
+        return owners[path] if path in owners else _nearest(rights, path)[1]
 
     with report.step("unpack"):
         archive.extract(saved, staging, owner_of)
         for path in saved.entries:
-            _make_parents(session, directories, path)
+            _make_parents(session, rights, path)
 
 
 def exchange(session: Session, site: Site, saved: Archive) -> None:
@@ -180,18 +180,18 @@ def exchange(session: Session, site: Site, saved: Archive) -> None:
 _Rights = tuple[int, Owner | None]
 
 
-def _nearest(directories: dict[str, _Rights], path: str) -> _Rights:
+def _nearest(known: dict[str, _Rights], path: str) -> _Rights:
     """Mode and owner of the closest directory above `path` that the bundle knows."""
     while path:
         path = os.path.dirname(path)
-        if path in directories:
-            return directories[path]
+        if path in known:
+            return known[path]
     return 0o700, None
 
 
-def _make_parents(session: Session, directories: dict[str, _Rights], path: str) -> None:
+def _make_parents(session: Session, known: dict[str, _Rights], path: str) -> None:
     """Makes the directories that an operator had made for a file of their own."""
     parent = os.path.dirname(path)
-    if parent and parent not in directories and not files.is_directory(session.instance.path(parent)):
-        _make_parents(session, directories, parent)
-        files.ensure_directory(session.instance.path(parent), *_nearest(directories, parent))
+    if parent and parent not in known and not files.is_directory(session.instance.path(parent)):
+        _make_parents(session, known, parent)
+        files.ensure_directory(session.instance.path(parent), *_nearest(known, parent))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from .. import report
-from ..bundle.api import Site
+from ..bundle.api import Site, directories
 from ..engine import lifecycle, preflight
 from ..engine.apply import unused_directories
 from ..engine.changes import EDITED_SUFFIX, Change, Kind
@@ -126,7 +126,7 @@ def _missing_directories(session: Session, site: Site) -> list[str]:
     while not files.is_directory(path):
         missing.append(path)
         path = os.path.dirname(path)
-    wanted = (directory.path for directory in session.product.directories(site))
+    wanted = (directory.path for directory in directories(session.product, site))
     return missing[::-1] + [
         site.instance.path(name) for name in wanted if not files.is_directory(session.instance.path(name))
     ]
@@ -134,7 +134,7 @@ def _missing_directories(session: Session, site: Site) -> list[str]:
 
 def _service_steps(session: Session, site: Site, steps: Plan, found: Sequence[Process]) -> Iterator[_Step]:
     daemons = session.product.daemons(site)
-    for name in sorted({process.name for process in lifecycle.superseded(found, daemons)}):
+    for name in sorted({process.daemon for process in lifecycle.superseded(found, daemons)}):
         yield _Step(f"stop {name}")
     for daemon in daemons:
         main = lifecycle.main_process(found, daemon)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .. import report
-from ..bundle.api import UPGRADING, Site
+from ..bundle.api import UPGRADING, Site, directories
 from ..engine import lifecycle
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem
@@ -116,7 +116,7 @@ def _rendered(session: Session) -> Iterator[str]:
 
 def _remove_empty_directories(session: Session, site: Site) -> None:
     """Those that install made and that hold nothing any more, the innermost first."""
-    for directory in sorted((entry.path for entry in session.product.directories(site)), reverse=True):
+    for directory in sorted((entry.path for entry in directories(session.product, site)), reverse=True):
         path = session.instance.path(directory)
         if files.is_directory(path) and not files.names(path):
             _remove(path)

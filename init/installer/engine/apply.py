@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from .. import report
-from ..bundle.api import Site, make_directories
+from ..bundle.api import Site, directories, make_directories
 from ..errors import Exit, Failure, Problem, problems_of
 from ..host import space
 from ..state import files, held, lock, receipt, trees
@@ -86,7 +86,7 @@ def name_edits(plan: Plan) -> None:
 
 def unused_directories(session: Session, site: Site, recorded: Recorded) -> list[str]:
     """Directories, relative to the instance, that are of no use any more once the recorded files are as answers ask."""
-    wanted = [directory.path for directory in session.product.directories(site)]
+    wanted = [directory.path for directory in directories(session.product, site)]
     return changes.unused_directories(session.instance, recorded, wanted)
 
 

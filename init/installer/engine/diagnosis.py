@@ -63,7 +63,7 @@ def _check_daemons(session: Session, site: Site, manager: Manager) -> Iterator[P
 
 
 def _describe_end(session: Session, manager: Manager, daemon: Daemon) -> Problem:
-    left = [process for process in session.processes() if daemon.argv[0].endswith(f"/{process.name}")]
+    left = [process for process in session.processes() if process.daemon == daemon.name]
     reasons = [f"it was killed; {len(left)} of its workers are left" if left else "", manager.explain(daemon)]
     return Problem(
         f"{daemon.name} is not running",

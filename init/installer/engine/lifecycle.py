@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from .. import report
-from ..bundle.api import Product, RenderedFile, Site
+from ..bundle.api import Product, RenderedFile, Site, directories
 from ..errors import Exit, Failure, Problem
 from ..host import capability, processes, space
 from ..host.processes import Daemon, Process
@@ -115,8 +115,7 @@ def withdraw(session: Session, site: Site) -> None:
 
 def main_process(found: Sequence[Process], daemon: Daemon) -> Process | None:
     """The daemon itself among the instance's processes."""
-    name = os.path.basename(daemon.argv[0])
-    return next((process for process in found if process.name == name and process.is_main), None)
+    return next((process for process in found if process.daemon == daemon.name and process.is_main), None)
 
 
 def workers_of(found: Sequence[Process], main: Process) -> list[Process]:
@@ -134,9 +133,9 @@ def is_complete(session: Session, site: Site) -> bool:
 
 
 def superseded(found: Sequence[Process], daemons: Sequence[Daemon]) -> list[Process]:
-    """What runs of programs that the answers no longer name."""
-    names = {os.path.basename(daemon.argv[0]) for daemon in daemons}
-    return [process for process in found if process.name not in names]
+    """What runs of daemons that the answers no longer name."""
+    names = {daemon.name for daemon in daemons}
+    return [process for process in found if process.daemon not in names]
 
 
 def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Collection[str] = ()) -> str:
@@ -158,7 +157,7 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
     daemons = session.product.daemons(site)
     left = superseded(found, daemons)
     processes.stop(left)
-    words = [f"{name} stopped" for name in sorted({process.name for process in left})]
+    words = [f"{name} stopped" for name in sorted({process.daemon for process in left})]
     for daemon in daemons:
         main = main_process(found, daemon)
         if main is not None and not renew and manager.owns(daemon, main) and _may_listen(site, daemon, main):
@@ -166,8 +165,7 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
             if not stale or session.product.reload(site, main, stale):
                 words.append(f"{daemon.name} {'reloaded' if stale else 'runs'}")
                 continue
-        name = os.path.basename(daemon.argv[0])
-        manager.replace(daemon, [process for process in found if process.name == name])
+        manager.replace(daemon, [process for process in found if process.daemon == daemon.name])
         words.append(f"{daemon.name} {'restarted' if main else 'started'}")
     manager.start_rest()
     session.product.wait_ready(site)
@@ -177,7 +175,7 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
 def _check_files(session: Session, site: Site) -> None:
     """Raises NEEDS_PERSON for pipes and the like among what daemons read and write: one would wait for ever, and so
     would whoever waits for it. In `run`, they are the daemons' own."""
-    own = [entry.path for entry in session.product.directories(site) if entry.owner == site.account.owner]
+    own = [entry.path for entry in directories(session.product, site) if entry.owner == site.account.owner]
     roots = {path.partition("/")[0] for path in own} - {"run", "tmp"}
     below = (entry for name in sorted(roots) for entry in trees.below(site.instance.path(name)))
     strange = [entry.at.path for entry in below if entry.is_special]
@@ -215,7 +213,7 @@ def adopt_logs(site: Site) -> None:
 
 def check_writable(session: Session, site: Site) -> Iterator[Problem]:
     """What daemons could not write when they start: their logs, and something new in each directory of their own."""
-    own = [entry.path for entry in session.product.directories(site) if entry.owner == site.account.owner]
+    own = [entry.path for entry in directories(session.product, site) if entry.owner == site.account.owner]
     logs = [site.instance.path(name) for daemon in session.product.daemons(site) for name in daemon.logs]
     for path, why in site.account.run(_try_to_write, list(map(site.instance.path, own)), logs):
         yield Problem(f"{site.account.name} cannot write there", where=path, why=why, hint="remove the cause")

@@ -68,8 +68,8 @@ class Session:
         return Site(self.release, self.instance, account, self.answers)
 
     def processes(self) -> list[Process]:
-        """What runs of the instance, also of programs that its answers no longer name."""
-        return find_processes(self.instance.run, self.product.PROGRAMS, former=self._former_run())
+        """What runs of the instance, also of daemons that its answers no longer name."""
+        return find_processes(self.instance.run, unplaced=self.product.UNPLACED, former=self._former_run())
 
     def _former_run(self) -> str:
         if self.receipt is None or self.receipt.instance_path == self.instance.root:

@@ -1,10 +1,13 @@
 """Processes of an instance: found, started, stopped.
 
-Every daemon is started with the instance's `run` directory as its working directory, and keeps it. That directory's
-inode is what a process of the instance is known by: no pid file can be stale, a reused pid is never mistaken for a
-daemon, workers whose parent was killed are found too, and a moved instance finds the daemons it had at its old
-place. It must also belong to whom that directory belongs: names and places are free to anybody, root's processes
-have them too, and root signals nobody but the service's account. Facts come from proc(5).
+Every daemon is started in a directory of its own, `run/NAME` in the instance, and keeps it as its working directory.
+A process of the instance is known by that: its directory's parent is the inode of `run`, its directory's name is the
+daemon's. No pid file can be stale, a reused pid is never mistaken for a daemon, two daemons of one program are told
+apart, workers whose parent was killed are found too, and a moved instance finds the daemons it had at its old place.
+An environment variable would not do: uWSGI, nginx and others write their titles over it.
+
+It must also belong to whom `run` belongs: names and places are free to anybody, root's processes have them too, and
+root signals nobody but the service's account. Facts come from proc(5).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import Exit, Failure, Problem
 from ..state import files, held
@@ -65,6 +68,8 @@ class Process:
     program: str
     #: Whose it is; None if it has rights of several users at once.
     uid: int | None
+    #: The daemon of an instance that it belongs to, where `find_processes` found it.
+    daemon: str = ""
 
     @property
     def is_main(self) -> bool:
@@ -72,9 +77,10 @@ class Process:
         return self.pid == self.session
 
 
-def find_processes(run: str, names: Collection[str], former: str = "") -> list[Process]:
-    """Processes of the owner of `run`, with one of the names, whose working directory that is, by pid.
+def find_processes(run: str, *, unplaced: Collection[str] = (), former: str = "") -> list[Process]:
+    """Processes of the owner of `run` that work in a directory below it, by pid, each with the name of its daemon.
 
+    `unplaced` are the daemons that former releases started in `run` itself; they have the names of their programs.
     `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
     and leaves processes in a directory that is gone.
     """
@@ -83,16 +89,45 @@ def find_processes(run: str, names: Collection[str], former: str = "") -> list[P
         return []
     found = []
     for pid in _pids():
-        try:
-            directory = os.stat(f"/proc/{pid}/cwd")
-            lost = bool(former) and os.readlink(f"/proc/{pid}/cwd") == f"{former} (deleted)"
-        except OSError:
+        place = _find_place(pid, (wanted.st_dev, wanted.st_ino), former)
+        process = None if place is None else read_process(pid)
+        if process is None or process.uid != wanted.st_uid:
             continue
-        if lost or (directory.st_dev, directory.st_ino) == (wanted.st_dev, wanted.st_ino):
-            process = read_process(pid)
-            if process is not None and process.name in names and process.uid == wanted.st_uid:
-                found.append(process)
+        daemon = place or process.name
+        if place or daemon in unplaced:
+            found.append(replace(process, daemon=daemon))
     return sorted(found, key=lambda process: process.pid)
+
+
+def _find_place(pid: int, run: tuple[int, int], former: str) -> str | None:
+    """The name of the directory in `run` that the process works in, empty for `run` itself; None if it is elsewhere."""
+    directory = f"/proc/{pid}/cwd"
+    try:
+        path = os.readlink(directory)
+        if former and path.endswith(_GONE):
+            path = path.removesuffix(_GONE)
+            parent, _, name = path.rpartition("/")
+            return "" if path == former else name if parent == former else None
+        if _inode(directory) == run:
+            return ""
+        return os.path.basename(path) if _inode(f"{directory}/..") == run else None
+    except OSError:
+        return None
+
+
+#: What the kernel adds to the path of a directory that was removed.
+_GONE = " (deleted)"
+
+
+def _inode(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def find_workers(main: Process) -> list[Process]:
+    """What the daemon has started: the other processes of its session that run as the same user."""
+    others = (read_process(pid) for pid in _pids() if pid != main.pid)
+    return [other for other in others if other and (other.session, other.uid) == (main.session, main.uid)]
 
 
 def read_process(pid: int) -> Process | None:
@@ -133,31 +168,32 @@ def _pids() -> list[int]:
 
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Starts a daemon as the account, in a session of its own, in `run`, with its log begun anew."""
+    """Starts a daemon as the account, in a session of its own, in its directory in `run`, with its log begun anew."""
     with held.appending(daemon.log, LOG_MODE, account.owner, anew=True) as log:
         return subprocess.Popen(
             daemon.argv,
-            cwd=run,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
             umask=UMASK,
-            preexec_fn=_allow_open_files(account.confine(low_ports=daemon.low_ports)),
+            preexec_fn=_prepare(account.confine(low_ports=daemon.low_ports), os.path.join(run, daemon.name)),
         )
 
 
-def _allow_open_files(then: Callable[[], None]) -> Callable[[], None]:
-    """For a child process: as many open files as the host allows, up to OPEN_FILES; then the rest."""
+def _prepare(confine: Callable[[], None], directory: str) -> Callable[[], None]:
+    """For a child process: as many open files as the host allows, up to OPEN_FILES; the account and its rights; then,
+    as the account may have put another directory there, its place."""
 
-    def allow() -> None:
+    def prepare() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         allowed = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-        then()
+        confine()
+        os.chdir(directory)
 
-    return allow
+    return prepare
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 0.02) -> bool:

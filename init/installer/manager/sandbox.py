@@ -19,7 +19,8 @@ from ..host.account import service_environment
 class Needs:
     """What one unit's processes need beyond reading the release and the instance."""
 
-    #: Directories of the instance, relative to it, that they write to.
+    #: Directories of the instance, relative to it: the one they start in, and those they write to.
+    place: str
     writes: Sequence[str]
     network: bool = False
     low_ports: bool = False
@@ -71,7 +72,7 @@ def render_sandbox(site: Site, needs: Needs) -> str:
     lines = [
         f"User={site.account.name}",
         f"UMask={processes.UMASK:04o}",
-        f"WorkingDirectory={quote_unit_line(site.instance.run)}",
+        f"WorkingDirectory={quote_unit_line(site.instance.path(needs.place))}",
         *_environment(site),
         *(f"ReadWritePaths={quote_unit_word(site.instance.path(path))}" for path in needs.writes),
         *(f"{directive}={value}" for directive, value in _hidden(site)),

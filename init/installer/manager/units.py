@@ -11,7 +11,7 @@ from ..bundle.api import RenderedFile, Site
 from ..bundle.render import quote_unit_argument, render
 from ..host.processes import Daemon
 from ..state import files, receipt
-from ..state.instance import UNIT_DIRECTORY, UNIT_ENDINGS, Instance
+from ..state.instance import RUN, UNIT_DIRECTORY, UNIT_ENDINGS, Instance
 from ..state.receipt import Receipt
 from .sandbox import Needs, render_sandbox
 
@@ -68,7 +68,7 @@ def render_units(site: Site, daemons: Sequence[Daemon]) -> list[RenderedFile]:
         "maintain.service",
         command=_command(bootstrap),
         sandbox=render_sandbox(
-            site, Needs(writes=("keys", "log", "tmp"), memory=MAINTAIN_MEMORY, tasks=MAINTAIN_TASKS)
+            site, Needs(place=RUN, writes=("keys", "log", "tmp"), memory=MAINTAIN_MEMORY, tasks=MAINTAIN_TASKS)
         ),
     )
     contents[names.timer] = _render(site, "maintain.timer")
@@ -88,6 +88,7 @@ def _render_daemon(site: Site, daemon: Daemon, needs: Sequence[str]) -> str:
         sandbox=render_sandbox(
             site,
             Needs(
+                place=os.path.join(RUN, daemon.name),
                 writes=("data", "log", "run", "tmp"),
                 network=daemon.network,
                 low_ports=daemon.low_ports,

@@ -10,6 +10,7 @@ from . import files
 
 #: Directory of an instance with rendered files, and those of the operator beside them.
 CONFIGURATION = "etc"
+RUN = "run"
 #: Where the units of an instance that systemd runs lie.
 UNIT_DIRECTORY = "/etc/systemd/system"
 UNIT_ENDINGS = (".service", ".target", ".timer")
@@ -53,8 +54,8 @@ class Instance:
 
     @property
     def run(self) -> str:
-        """Working directory of every process of the instance: that is how they are known, see processes.py."""
-        return self.path("run")
+        """Holds the working directory of each daemon, by its name: that is how they are known, see processes.py."""
+        return self.path(RUN)
 
     @property
     def log(self) -> str:

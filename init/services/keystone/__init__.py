@@ -6,7 +6,7 @@ Its functions are those of `installer.bundle.api.Product`.
 from .catalog import migration, state
 from .checks import check_answers, warn
 from .configuration import directories
-from .daemons import PROGRAMS, check_configuration, check_serving, daemons, reload, wait_ready
+from .daemons import UNPLACED, check_configuration, check_serving, daemons, reload, wait_ready
 from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, unmade, upgrade_data
 from .handover import rendered_files, summary
 from .proof import prove
@@ -16,10 +16,10 @@ from .tls import expiring
 
 __all__ = [
     "DATABASES",
-    "PROGRAMS",
     "SECRETS",
     "SIDECARS",
     "TRANSIENT",
+    "UNPLACED",
     "check_answers",
     "check_configuration",
     "check_data",

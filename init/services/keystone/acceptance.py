@@ -15,7 +15,7 @@ PATIENCE = 180
 
 
 def check(site: Site, name: str, where: str, command: Sequence[str]) -> None:
-    """Runs `command` in the working directory of the daemons. Raises NEEDS_PERSON, with what it says, if it fails.
+    """Runs `command` in the instance's `run`. Raises NEEDS_PERSON, with what it says, if it fails.
 
     `where` is the configuration of the program `name`, relative to the instance.
     """

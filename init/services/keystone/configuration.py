@@ -16,7 +16,8 @@ CONFIG_DIRECTORY = "etc/keystone.conf.d"
 FERNET_KEYS = "keys/fernet"
 CREDENTIAL_KEYS = "keys/credential"
 DATABASE = "data/keystone.db"
-CACHE_SOCKET = "run/memcached/socket"
+CACHE = "memcached"
+CACHE_SOCKET = f"run/{CACHE}/socket"
 
 
 def directories(site: Site) -> list[Directory]:
@@ -32,7 +33,6 @@ def directories(site: Site) -> list[Directory]:
         Directory("log", 0o750, own),
         Directory("log/keystone", 0o750, own),
         Directory("run", 0o750, own),
-        Directory("run/memcached", 0o700, own),
         Directory("tmp", 0o700, own),
         *servers.of(site).directories(site),
     ]
@@ -84,7 +84,6 @@ def _values(site: Site) -> dict[str, str]:
         "processes": str(settings.processes(site)),
         "public_endpoint": _public_endpoint(site),
         "release": site.release.root,
-        "run": site.instance.run,
         "sso_template": path("etc", "sso_callback_template.html"),
         "temporary": site.instance.temporary,
         "trusted_proxies": repr(settings.proxies(site)),

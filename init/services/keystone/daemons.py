@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Collection
 
@@ -14,8 +15,8 @@ from installer.state.files import tail
 
 from . import acceptance, client, configuration, servers, settings
 
-#: Names of all programs that an instance may run, whatever its answers.
-PROGRAMS = ("memcached", *servers.PROGRAMS)
+#: Daemons of releases that started them all in one directory.
+UNPLACED = ("memcached", "httpd", "uwsgi")
 #: Megabytes of the cache; the tokens and assignments of some ten thousand users fit.
 CACHE_SIZE = 64
 #: A start is given up when the daemons do nothing for so many seconds, or after LONGEST_START: on a slow machine
@@ -29,12 +30,12 @@ PATIENCE = 10
 def daemons(site: Site) -> list[Daemon]:
     return [
         Daemon(
-            name="memcached",
+            name=configuration.CACHE,
             # A relative path, since a socket's must fit into 108 bytes. Only the service's account can reach it:
             # whoever can write to the cache can make Keystone run code.
             argv=[
                 site.release.path("bin", "memcached"),
-                *("-s", configuration.CACHE_SOCKET.removeprefix("run/"), "-a", "0700"),
+                *("-s", os.path.basename(configuration.CACHE_SOCKET), "-a", "0700"),
                 *("-m", str(CACHE_SIZE), "-t", "2", "-c", "1024"),
             ],
             log=site.instance.path("log", "memcached.log"),
@@ -65,8 +66,7 @@ def wait_ready(site: Site) -> None:
             why = client.probe(site, listener)
             if not why:
                 break
-            # A unit's shell may not have become the server yet.
-            found = processes.find_processes(site.instance.run, {server.NAME, "sh"})
+            found = [each for each in processes.find_processes(site.instance.run) if each.daemon == server.NAME]
             if not found or "500" in why or patience.is_over(found):
                 raise _not_ready(site, why if found else f"{server.NAME} ended")
             time.sleep(0.05)

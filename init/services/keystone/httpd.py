@@ -37,6 +37,7 @@ def values(site: Site) -> dict[str, str]:
         "listen": "\n".join(map(_listen, settings.listeners(site))),
         "proxies": _proxies(site),
         "pid_file": path(PID_FILE),
+        "run": path("run", NAME),
         "tls": _tls(site),
     }
 
@@ -106,8 +107,8 @@ def check_command(site: Site) -> list[str]:
     return [*_command(site), "-t"]
 
 
-def reload(site: Site, daemon: Process, _changed: Collection[str]) -> bool:
+def reload(_site: Site, daemon: Process, _changed: Collection[str]) -> bool:
     """httpd takes new files on SIGUSR1 and keeps its ports open: it opens new ones before it closes old ones."""
-    former = [process for process in processes.find_processes(site.instance.run, {NAME}) if not process.is_main]
+    former = processes.find_workers(daemon)
     processes.send(daemon, signal.SIGUSR1)
     return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)

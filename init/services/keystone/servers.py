@@ -38,8 +38,6 @@ class Server(Protocol):
 
 _SERVERS = {"mod_wsgi": cast(Server, httpd), "uwsgi": cast(Server, uwsgi)}
 
-PROGRAMS = tuple(server.NAME for server in _SERVERS.values())
-
 
 def of(site: Site) -> Server:
     """The one that the answers name."""

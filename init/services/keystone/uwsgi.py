@@ -34,7 +34,7 @@ GRACE = 60
 
 
 def directories(site: Site) -> list[Directory]:
-    return [Directory("log/uwsgi", 0o750, site.account.owner), Directory("run/uwsgi", 0o700, site.account.owner)]
+    return [Directory("log/uwsgi", 0o750, site.account.owner)]
 
 
 def values(site: Site) -> dict[str, str]:
@@ -65,13 +65,13 @@ def _listen(site: Site, listener: Listener) -> str:
 def _router(site: Site, address: str) -> str:
     if not settings.has_tls(site):
         return f"http = {address}"
-    return f"https2 = addr={address},cert=../{tls.CERTIFICATE},key=../{tls.KEY},ciphers={tls.CIPHERS}"
+    return f"https2 = addr={address},cert=../../{tls.CERTIFICATE},key=../../{tls.KEY},ciphers={tls.CIPHERS}"
 
 
 def daemon(site: Site) -> Daemon:
     return Daemon(
         name=NAME,
-        argv=_command(site),
+        argv=_command(site, f"../../{CONFIG}"),
         log=site.instance.path(LOGS[0]),
         network=True,
         low_ports=settings.has_low_ports(site),
@@ -82,13 +82,14 @@ def daemon(site: Site) -> Daemon:
     )
 
 
-def _command(site: Site) -> list[str]:
-    return [site.release.path("bin", "uwsgi"), "--ini", f"../{CONFIG}"]
+def _command(site: Site, configuration: str) -> list[str]:
+    """`configuration` is relative to where it is started."""
+    return [site.release.path("bin", "uwsgi"), "--ini", configuration]
 
 
 def check_command(site: Site) -> list[str]:
     """uWSGI reads its files before it prints its version, and ends at what it does not know. It looks at no value."""
-    return [*_command(site), "--version"]
+    return [*_command(site, f"../{CONFIG}"), "--version"]
 
 
 def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
@@ -100,7 +101,7 @@ def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
     held = network.sockets_of(daemon.pid)
     if any(new.overlaps(old) and new != old for new in settings.listeners(site) for old in held):
         return False
-    former = [process for process in processes.find_processes(site.instance.run, {NAME}) if not process.is_main]
+    former = processes.find_workers(daemon)
     if {CONFIG, tls.CERTIFICATE, tls.KEY} & set(changed):
         processes.send(daemon, signal.SIGHUP)
     else:

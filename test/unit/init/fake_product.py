@@ -27,7 +27,7 @@ class FakeProduct:
     SECRETS: Sequence[str] = ("keys", "password")
     DATABASES: Sequence[str] = ("data",)
     SIDECARS: Sequence[str] = ("-journal",)
-    PROGRAMS: Collection[str] = (DAEMON,)
+    UNPLACED: Collection[str] = ()
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -53,7 +53,7 @@ class InstallTest(support.DirectoryTest):
         return self.root / "instance"
 
     def running(self) -> list[Process]:
-        return find_processes(str(self.instance / "run"), {DAEMON})
+        return find_processes(str(self.instance / "run"))
 
     def session(self, *argv: str) -> Session:
         release = Release(str(self.root))
@@ -345,7 +345,7 @@ class InstallTest(support.DirectoryTest):
     def test_an_instance_that_was_copied_or_moved_is_told_from_one_that_was_not(self) -> None:
         one, other = str(self.directory / "one"), str(self.directory / "other")
         self.install("--instance", one)
-        self.addCleanup(lambda: end(find_processes(f"{one}/run", {DAEMON}) or find_processes(f"{other}/run", {DAEMON})))
+        self.addCleanup(lambda: end(find_processes(f"{one}/run") or find_processes(f"{other}/run")))
         self.assertEqual(self.places("--instance", one), [])
         shutil.copytree(one, other)
         self.assertEqual(self.places("--instance", other), ["the instance is a copy"])
@@ -359,7 +359,7 @@ class InstallTest(support.DirectoryTest):
     def test_a_release_that_went_away_and_one_that_was_replaced(self) -> None:
         one, former = str(self.directory / "one"), self.root
         self.install("--instance", one)
-        self.addCleanup(lambda: end(find_processes(f"{one}/run", {DAEMON})))
+        self.addCleanup(lambda: end(find_processes(f"{one}/run")))
         self.root = self.directory / "elsewhere"
         shutil.copytree(former, self.root)
         self.assertEqual(self.places("--instance", one), ["the instance belongs to another release"])

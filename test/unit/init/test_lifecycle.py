@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import test_install
-from fake_product import DAEMON, end
+from fake_product import end
 from installer.bundle.api import Site
 from installer.commands import backup, restore, uninstall
 from installer.commands.uninstall import Wish
@@ -61,7 +61,7 @@ class LifecycleTest(test_install.InstallTest):
         saved = self.backup()
         other = self.directory / "other"
         self.restore(saved, "--instance", str(other), "--host", "10.0.0.2")
-        self.addCleanup(lambda: end(find_processes(str(other / "run"), {DAEMON})))
+        self.addCleanup(lambda: end(find_processes(str(other / "run"))))
         self.assertEqual((other / "etc" / "conf").read_text(), f"host=10.0.0.2\nroot={other}\n")
         self.assertEqual((other / "data").read_text(), "10.0.0.2")
 

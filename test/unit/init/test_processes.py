@@ -20,21 +20,28 @@ SELF = Account("me", os.geteuid(), os.getegid(), switch=False)
 
 
 class ProcessTest(support.DirectoryTest):
-    """Real processes: copies of sleep under a name of their own, so that nothing else is ever meant."""
+    """Real processes: copies of sleep under a name of their own, started as the daemon `one` or another."""
 
     def setUp(self) -> None:
         super().setUp()
         self.place = self.directory / "run"
-        self.place.mkdir()
+        for name in ("", "one", "two"):
+            (self.place / name).mkdir()
         self.program = self.directory / "ksbsleeper"
         shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.program)
 
-    def spawn(self, *wrapper: str) -> subprocess.Popen[bytes]:
+    def spawn(self, *wrapper: str, name: str = "one") -> subprocess.Popen[bytes]:
         argv = [*wrapper, str(self.program), "60"]
-        daemon = Daemon("sleeper", argv, log=str(self.directory / "log"))
+        daemon = Daemon(name, argv, log=str(self.directory / f"{name}.log"))
         child = processes.spawn(daemon, str(self.place), SELF, {"PATH": "/bin"})
         self.addCleanup(self.end, child)
-        self.assertTrue(processes.wait_until(lambda: bool(self.find()), 5))
+        self.assertTrue(processes.wait_until(lambda: child.pid in {process.pid for process in self.find()}, 5))
+        return child
+
+    def spawn_unplaced(self) -> subprocess.Popen[bytes]:
+        """As former releases did."""
+        child = subprocess.Popen([str(self.program), "60"], cwd=self.place, start_new_session=True)
+        self.addCleanup(self.end, child)
         return child
 
     def end(self, child: subprocess.Popen[bytes]) -> None:
@@ -43,7 +50,48 @@ class ProcessTest(support.DirectoryTest):
         child.wait()
 
     def find(self, former: str = "") -> list[processes.Process]:
-        return processes.find_processes(str(self.place), {"ksbsleeper"}, former)
+        return processes.find_processes(str(self.place), former=former)
+
+    def test_two_daemons_of_one_program_are_told_apart(self) -> None:
+        one, two = self.spawn(name="one"), self.spawn(name="two")
+        self.assertEqual({process.pid: process.daemon for process in self.find()}, {one.pid: "one", two.pid: "two"})
+        processes.stop([process for process in self.find() if process.daemon == "one"])
+        self.assertEqual(one.wait(), -signal.SIGTERM)
+        self.assertEqual([process.pid for process in self.find()], [two.pid])
+
+    def test_a_daemon_that_overwrites_its_title_and_its_environment_is_known(self) -> None:
+        title = "import ctypes; ctypes.CDLL(None).prctl(15, b'another name'); import time; time.sleep(60)"
+        self.spawn("/usr/bin/env", "-i", sys.executable, "-c", title)
+        self.assertTrue(processes.wait_until(lambda: self.find()[0].name == "another name", 5))
+        self.assertEqual(self.find()[0].daemon, "one")
+
+    def test_a_worker_whose_daemon_was_killed_is_known_as_its(self) -> None:
+        child = self.spawn("/bin/sh", "-c", '"$@" & wait', "sh")
+        self.assertTrue(processes.wait_until(lambda: len(self.find()) == 2, 5))
+        (worker,) = processes.find_workers(next(process for process in self.find() if process.is_main))
+        child.kill()
+        child.wait()
+        (left,) = self.find()
+        self.assertEqual((left.pid, left.daemon, left.is_main), (worker.pid, "one", False))
+        processes.stop([left])
+        self.assertEqual(self.find(), [])
+
+    def test_a_daemon_of_a_former_release_has_the_name_of_its_program(self) -> None:
+        child, placed = self.spawn_unplaced(), self.spawn()
+        self.assertEqual([process.pid for process in self.find()], [placed.pid])
+        found = processes.find_processes(str(self.place), unplaced=("ksbsleeper",))
+        self.assertEqual(
+            {process.pid: process.daemon for process in found}, {child.pid: "ksbsleeper", placed.pid: "one"}
+        )
+
+    def test_one_of_a_former_release_is_found_after_a_move_to_another_file_system(self) -> None:
+        child = self.spawn_unplaced()
+        former = str(self.place)
+        shutil.rmtree(self.place)
+        self.place = self.directory / "copy"
+        self.place.mkdir()
+        found = processes.find_processes(str(self.place), unplaced=("ksbsleeper",), former=former)
+        self.assertEqual([process.pid for process in found], [child.pid])
 
     def test_a_daemon_is_found_as_leader_of_its_session(self) -> None:
         child = self.spawn()
@@ -61,7 +109,7 @@ class ProcessTest(support.DirectoryTest):
     def test_one_moved_to_another_file_system_finds_it_too(self) -> None:
         child = self.spawn()
         former = str(self.place)
-        self.place.rmdir()
+        shutil.rmtree(self.place)
         self.place = self.directory / "copy"
         self.place.mkdir()
         self.assertEqual(self.find(), [])
@@ -74,12 +122,14 @@ class ProcessTest(support.DirectoryTest):
         self.place.mkdir()
         self.assertEqual(self.find(former), [])
 
-    def test_other_programs_in_the_directory_are_not_ours(self) -> None:
-        child = subprocess.Popen(
-            [sys.executable, "-c", "import sys; sys.stdin.read()"], cwd=self.place, stdin=subprocess.PIPE
-        )
-        self.assertEqual(self.find(), [])
-        child.communicate()
+    def test_processes_above_and_below_the_directories_of_daemons_are_not_ours(self) -> None:
+        (self.place / "one" / "below").mkdir()
+        for place in (self.place, self.place / "one" / "below"):
+            child = subprocess.Popen(
+                [sys.executable, "-c", "import sys; sys.stdin.read()"], cwd=place, stdin=subprocess.PIPE
+            )
+            self.assertEqual(self.find(), [])
+            child.communicate()
 
     def test_only_processes_of_the_directorys_owner_are_ours(self) -> None:
         if os.geteuid() != 0:
@@ -146,10 +196,10 @@ class ProcessTest(support.DirectoryTest):
         return unittest.mock.patch.object(time, "monotonic", return_value=seconds)
 
     def test_no_directory_has_no_processes(self) -> None:
-        self.assertEqual(processes.find_processes(str(self.directory / "none"), {"ksbsleeper"}), [])
+        self.assertEqual(processes.find_processes(str(self.directory / "none")), [])
 
     def test_the_environment_is_closed_and_output_is_kept(self) -> None:
-        daemon = Daemon("env", ["/usr/bin/env"], log=str(self.directory / "log"))
+        daemon = Daemon("one", ["/usr/bin/env"], log=str(self.directory / "log"))
         child = processes.spawn(daemon, str(self.place), SELF, {"A": "1"})
         child.wait()
         self.assertEqual((self.directory / "log").read_text(), "A=1\n")

@@ -63,7 +63,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
     def test_both_servers_speak_tls_alone(self) -> None:
         self.assertIn("SSLEngine On", self.rendered("etc/httpd.conf", self.with_tls()))
         text = self.rendered("etc/uwsgi.ini", self.with_tls(server=["uwsgi"]))
-        self.assertIn("https2 = addr=127.0.0.1:5000,cert=../keys/tls/certificate.pem,", text)
+        self.assertIn("https2 = addr=127.0.0.1:5000,cert=../../keys/tls/certificate.pem,", text)
         self.assertNotIn("\nhttp = ", text)
 
     def test_clients_get_a_certificate_that_no_authority_vouches_for(self) -> None:

@@ -14,7 +14,7 @@ from unittest import mock
 
 import support
 import test_install
-from fake_product import DAEMON, end
+from fake_product import end
 from installer.commands import backup, control, install, rollback, show, status, upgrade
 from installer.engine.session import Session
 from installer.errors import Exit, Failure
@@ -35,7 +35,7 @@ class UpgradeTest(test_install.InstallTest):
         self.old = self.directory / "old"
         shutil.copytree(self.root, self.old)
         self.set_version(self.new, "2", upgradeFrom="1")
-        self.addCleanup(lambda: end(find_processes(str(self.old / "instance" / "run"), {DAEMON})))
+        self.addCleanup(lambda: end(find_processes(str(self.old / "instance" / "run"))))
         self.commands: list[str] = []
         self.before: dict[str, Callable[[], None]] = {}
         self.after: dict[str, Callable[[], None]] = {}
@@ -99,7 +99,7 @@ class UpgradeTest(test_install.InstallTest):
         return [problem.what for problem in caught.exception.problems]
 
     def serves(self, release: Path) -> bool:
-        return len(find_processes(str(release / "instance" / "run"), {DAEMON})) == 1
+        return len(find_processes(str(release / "instance" / "run"))) == 1
 
     def hold_lock(self, ends: list[Callable[[], None]]) -> None:
         """Works on the old instance, while this thread goes on; adds what ends that."""
