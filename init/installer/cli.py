@@ -85,9 +85,11 @@ def _run(argv: Sequence[str], release: Release) -> None:
 
 
 def print_help(argv: Sequence[str], parsed: Arguments, release: Release) -> None:
-    declared = own.declarations(release.bundle)
-    named = parsed.command.name in argv
-    text = usage.command_help(parsed.command, declared) if named else usage.overview(release.name, declared)
+    bundle, declared = release.bundle["name"], own.declarations(release.bundle)
+    if parsed.command.name in argv:
+        text = usage.command_help(parsed.command, bundle, declared)
+    else:
+        text = usage.overview(release.name, bundle, declared)
     for line in text.splitlines():
         report.out(line)
 

@@ -16,8 +16,8 @@ export function shortHelpLines(style: Style): string[] {
     ...section(
       'Examples',
       [
-        ['ksbundle build keystone', 'one tarball that runs anywhere'],
-        ['ksbundle try keystone', 'and a token from it, on this machine'],
+        ['ksbundle build hello', 'one tarball that runs anywhere'],
+        ['ksbundle try hello', 'and a running service from it, on this machine'],
       ],
       style,
     ),

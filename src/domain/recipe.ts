@@ -255,6 +255,8 @@ export interface Bundle {
   readonly python: BundlePython;
   readonly support: Support;
   readonly answers: readonly Answer[];
+  /** What a try shows of the running service: a word for it, and the command line for sh that prints it. */
+  readonly tries: readonly { readonly name: string; readonly run: string }[];
   /** Globs of release paths that do not ship. */
   readonly drop: readonly string[];
   readonly exceptions: readonly AuditException[];

@@ -30,8 +30,10 @@ export interface BuildResult {
 export interface TryResult {
   readonly release: string;
   readonly instance: string;
-  readonly url: string;
-  readonly token: string;
+  /** Where clients find it, the advertised URL first; none for a service without one. */
+  readonly urls: readonly string[];
+  /** What the bundle's recipe has a try show, in its order. */
+  readonly shown: readonly { readonly name: string; readonly text: string }[];
   /** The command that stops it, as argv. */
   readonly stop: readonly string[];
 }

@@ -2,6 +2,7 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { z } from 'zod';
 import { asTask, type Emit } from '../domain/events.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { releaseName } from '../domain/release-name.ts';
@@ -13,6 +14,9 @@ import type { Context } from './context.ts';
 import { loadBundle } from './recipes.ts';
 
 const HOST = '127.0.0.1';
+
+/** What is read of what `bootstrap.sh status --json` prints. */
+const statusSchema = z.object({ urls: z.array(z.string()) });
 
 /**
  * Builds a bundle if need be, unpacks it to a new temporary directory and boots it on a free loopback port with its own
@@ -28,27 +32,24 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
   const task = { task: `try:${name}`, title: `${name} on ${HOST}` };
   return asTask(context, task, async () => {
     await unpackArchive(tarball, release, { strip: 1, signal: context.signal });
-    const port = await findFreePort();
     const bootstrap = path.join(release, 'init', 'bootstrap.sh');
     const speak = { emit: context.emit, task: task.task, signal: context.signal };
-    await runInstalled([bootstrap, 'install', '--host', HOST, '--port', String(port)], speak);
-    const instance = path.join(release, 'instance');
-    const token = await runInstalled(
-      [
-        'sh',
-        '-c',
-        '. "$1/admin-openrc.sh" && exec "$2/bin/openstack" token issue -f value -c id',
-        'sh',
-        instance,
-        release,
-      ],
-      speak,
+    const declared = new Set(bundle.answers.map((answer) => answer.name));
+    const place = { host: HOST, port: String(await findFreePort()) };
+    const given = Object.entries(place).flatMap(([answer, value]) =>
+      declared.has(answer) ? [`--${answer}`, value] : [],
     );
-    const url = `http://${HOST}:${port}/v3`;
-    return {
-      outcome: 'done',
-      value: { release, instance, url, token: token.trim(), stop: [bootstrap, 'stop'] },
-    };
+    await runInstalled([bootstrap, 'install', ...given], speak);
+    const instance = path.join(release, 'instance');
+    const urls = statusSchema.parse(
+      JSON.parse(await runInstalled([bootstrap, 'status', '--json'], speak)),
+    ).urls;
+    const shown: TryResult['shown'][number][] = [];
+    for (const { name: title, run: command } of bundle.tries) {
+      const argv = ['env', `RELEASE=${release}`, `INSTANCE=${instance}`, 'sh', '-c', command];
+      shown.push({ name: title, text: (await runInstalled(argv, speak)).trim() });
+    }
+    return { outcome: 'done', value: { release, instance, urls, shown, stop: [bootstrap, 'stop'] } };
   });
 }
 

@@ -21,6 +21,11 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
       'name',
     ),
     ...findDuplicates(
+      recipe.try?.map((each) => each?.name),
+      ['try'],
+      'name',
+    ),
+    ...findDuplicates(
       python?.launcher?.map((each) => each?.name),
       ['python', 'launcher'],
       'name',

@@ -83,7 +83,7 @@ export const kebabName = text({
 
 export const programName = text({
   code: 'bad-name',
-  expected: 'a program name such as "keystone-manage"',
+  expected: 'a program name such as "flask"',
   accepts: FILE_NAME,
 });
 
@@ -210,7 +210,7 @@ export const pattern = text({
 
 export const distribution = text({
   code: 'bad-distribution',
-  expected: 'a normalised Python distribution name, such as "python-openstackclient"',
+  expected: 'a normalised Python distribution name, such as "ruamel-yaml"',
   accepts: DISTRIBUTION,
   correct: (value) => {
     const normalised = normalizeDistribution(value);
@@ -220,20 +220,20 @@ export const distribution = text({
 
 export const requirement = text({
   code: 'bad-requirement',
-  expected: 'a PEP 508 requirement, such as "keystone==30.0.0"',
+  expected: 'a PEP 508 requirement, such as "flask==3.1.0"',
   accepts: isRequirement,
 });
 
 export const moduleName = text({
   code: 'bad-module',
   expected:
-    'the name of a Python module, such as "keystone.server.wsgi", or of a package with all below it, such as "keystone.*"',
+    'the name of a Python module, such as "flask.app", or of a package with all below it, such as "flask.*"',
   accepts: /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\.\*)?$/,
 });
 
 export const entryPoint = text({
   code: 'bad-entry-point',
-  expected: 'a Python entry point, such as "keystone.cmd.manage:main"',
+  expected: 'a Python entry point, such as "flask.cli:main"',
   accepts: /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/,
 });
 

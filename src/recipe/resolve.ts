@@ -161,6 +161,7 @@ async function resolveVersion(written: WrittenBundle, family: string, document: 
     },
     support: resolveSupport(written.support),
     answers: written.answer.map(resolveAnswer),
+    tries: written.try,
     drop: written.drop,
     exceptions: written.exception.map(resolveException),
     embeds: written.embeds.map(({ carrier, 'carrier-version': carrierVersion, ...embed }) => ({

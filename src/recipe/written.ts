@@ -192,7 +192,7 @@ const answer = z.strictObject({
 });
 
 const earlier = z.strictObject({
-  name: field.recipeName.describe('name that it is built by, such as "keystone-29"'),
+  name: field.recipeName.describe('name that it is built by, such as "hello-1"'),
   version: field.version.describe('its version'),
   revision: z.int().min(1).default(1).describe('counts releases of the same version'),
   'upgrade-from': upgradeFrom,
@@ -265,6 +265,15 @@ export const bundleSchema = z
       .describe('the Python part'),
     support,
     answer: z.array(answer).default([]).describe('values that the person who installs may give'),
+    try: z
+      .array(
+        z.strictObject({
+          name: field.kebabName.describe('what it is, in a word'),
+          run: field.sentence.describe('command line for sh, with $RELEASE and $INSTANCE, that prints it'),
+        }),
+      )
+      .default([])
+      .describe('what `ksbundle try` shows of the running service'),
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
     embeds: z

@@ -50,6 +50,7 @@ export function makeBundle(
     components: ['cpython'],
     support: {},
     answers: [],
+    tries: [],
     drop: [],
     exceptions: [],
     embeds: [],

@@ -48,7 +48,7 @@ class Command:
     #: Whether a damaged release is refused before anything else. bootstrap.sh, which checks the files' bytes, knows the
     #: commands that never look; `verify` looks by itself, and goes on.
     checks_release: bool = True
-    #: Command lines, without the program, that its help leads with.
+    #: Command lines, without the program, that its help leads with. `{bundle}` stands for the bundle's name.
     examples: Sequence[str] = ()
 
 
@@ -63,7 +63,7 @@ COMMANDS: Mapping[str, Command] = {
             answers=True,
             examples=(
                 "--host 192.168.1.103",
-                "install --host keystone.example.org --port 5000 --instance /srv/keystone",
+                "install --host {bundle}.example.org --instance /srv/{bundle}",
             ),
         ),
         Command(
@@ -71,17 +71,17 @@ COMMANDS: Mapping[str, Command] = {
             "Print what install, or upgrade, would write and run; write nothing",
             answers=True,
             options=(Option("from", "Plan an upgrade from this release, which serves now", "RELEASE"), _JSON),
-            examples=("plan --host 192.168.1.103", "plan --from /opt/keystone-29.1.0-1-linux-x86_64"),
+            examples=("plan --host 192.168.1.103", "plan --from /opt/{bundle}-OLD"),
         ),
         Command(
             "verify",
             "Check the release, the instance's files and the live service",
             options=(_JSON,),
             checks_release=False,
-            examples=("verify", "verify --instance /srv/keystone --json"),
+            examples=("verify", "verify --instance /srv/{bundle} --json"),
         ),
-        Command("start", "Start the service", examples=("start", "start --instance /srv/keystone")),
-        Command("stop", "Stop the service", checks_release=False, examples=("stop", "stop --instance /srv/keystone")),
+        Command("start", "Start the service", examples=("start", "start --instance /srv/{bundle}")),
+        Command("stop", "Stop the service", checks_release=False, examples=("stop", "stop --instance /srv/{bundle}")),
         Command("restart", "Stop the service and start it again", examples=("restart",)),
         Command(
             "status",
@@ -94,7 +94,7 @@ COMMANDS: Mapping[str, Command] = {
             "maintain",
             "Rotate keys and logs that are due, while the service runs; a timer's or cron's job for every hour",
             checks_release=False,
-            examples=("maintain", "maintain --instance /srv/keystone"),
+            examples=("maintain", "maintain --instance /srv/{bundle}"),
         ),
         Command(
             "upgrade",
@@ -102,20 +102,20 @@ COMMANDS: Mapping[str, Command] = {
             answers=True,
             options=(Option("from", "The release that serves now", "RELEASE", required=True),),
             examples=(
-                "upgrade --from /opt/keystone-29.1.0-1-linux-x86_64",
-                "upgrade --from ../keystone-29.1.0-1-linux-x86_64 --instance /srv/keystone",
+                "upgrade --from /opt/{bundle}-OLD",
+                "upgrade --from ../{bundle}-OLD --instance /srv/{bundle}",
             ),
         ),
         Command(
             "rollback",
             "Go back to the release and the data before the last upgrade",
-            examples=("rollback", "rollback --instance /srv/keystone"),
+            examples=("rollback", "rollback --instance /srv/{bundle}"),
         ),
         Command(
             "backup",
             "Write database, keys and configuration to one file, while the service runs",
             operand=Operand("FILE", "File or directory to write to; in the instance's backups unless given"),
-            examples=("backup", "backup /media/usb/", "backup /srv/backups/keystone.tar.gz --instance /srv/keystone"),
+            examples=("backup", "backup /media/usb/", "backup /srv/backups/{bundle}.tar.gz --instance /srv/{bundle}"),
         ),
         Command(
             "restore",

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .answers import Declaration
 from .command_table import ANSWERS_FILE, COMMANDS, PROGRAM, Command, accepted
 
+#: Command lines that the help for all commands leads with; see `Command.examples`.
+_EXAMPLES = (
+    "--host 192.168.1.103",
+    "--host {bundle}.example.org --instance /srv/{bundle}",
+    "status",
+    "stop",
+)
 
-def overview(name: str, declared: Mapping[str, Declaration]) -> str:
-    """Help for all commands."""
+
+def overview(release: str, bundle: str, declared: Mapping[str, Declaration]) -> str:
+    """Help for all commands of a release of that name."""
     commands = "\n".join(f"  {command.name:<12} {command.summary}" for command in COMMANDS.values())
     return f"""\
-{name}: installs and runs an instance of this release, on a host without a network.
+{release}: installs and runs an instance of this release, on a host without a network.
 
 Examples:
-  {PROGRAM} --host 192.168.1.103
-  {PROGRAM} --host keystone.example.org --port 5000 --port 35357 --instance /srv/keystone
-  {PROGRAM} status
-  {PROGRAM} stop
+{_examples(_EXAMPLES, bundle, declared)}
 
 Usage: {PROGRAM} [COMMAND] [OPTIONS]
 
@@ -27,7 +32,7 @@ Commands:
 {commands}
 
 {_options(COMMANDS["install"], declared)}
-Each option is also read from the environment (--public-url as KSB_PUBLIC_URL), then from the answers file, then
+Each option is also read from the environment (--service-name as KSB_SERVICE_NAME), then from the answers file, then
 from what the last run was given. Give an empty value to go back to the default.
 
 Exit codes: 0 done, 1 internal, 2 usage, 3 preflight, 4 integrity, 5 locked, 6 failed and rolled back,
@@ -35,22 +40,24 @@ Exit codes: 0 done, 1 internal, 2 usage, 3 preflight, 4 integrity, 5 locked, 6 f
 """
 
 
-def command_help(command: Command, declared: Mapping[str, Declaration]) -> str:
+def command_help(command: Command, bundle: str, declared: Mapping[str, Declaration]) -> str:
     needed = "".join(f" {option.flag} {option.metavar}" for option in command.options if option.required)
     operand = f" {command.operand.usage}" if command.operand else ""
     return f"""\
 {command.summary}.
 
 Examples:
-{_examples(command)}
+{_examples(command.examples, bundle, declared)}
 
 Usage: {PROGRAM} {command.name}{needed}{operand} [OPTIONS]
 
 {_options(command, declared)}"""
 
 
-def _examples(command: Command) -> str:
-    return "\n".join(f"  {PROGRAM} {example}" for example in command.examples)
+def _examples(examples: Sequence[str], bundle: str, declared: Mapping[str, Declaration]) -> str:
+    """Without those that name an address where the bundle asks for none."""
+    usable = (example for example in examples if "host" in declared or "--host " not in example)
+    return "\n".join(f"  {PROGRAM} {example.format(bundle=bundle)}" for example in usable)
 
 
 def _options(command: Command, declared: Mapping[str, Declaration]) -> str:

@@ -84,7 +84,7 @@ def _host_port(text: str) -> str:
     if not host:
         return _port(port)
     if ":" in host and not host.startswith("["):
-        raise ValueError("an IPv6 address stands in brackets: [::1]:5000")
+        raise ValueError("an IPv6 address stands in brackets: [::1]:8080")
     address = _address(host)
     return f"{join_host(str(address) if address else _name(host))}:{_port(port)}"
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 from ..answers.answers import Answers
 from ..errors import Problem
 from ..host.account import Account
+from ..host.limits import Appetite
 from ..host.network import Listener
 from ..host.processes import Daemon, Process
 from ..state import files
@@ -83,6 +84,8 @@ class Product(Protocol):
     DATABASES: Sequence[str]
     #: Endings of the files that a database in use keeps beside it.
     SIDECARS: Sequence[str]
+    #: What it asks of its host.
+    APPETITE: Appetite
     #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
     UNPLACED: Collection[str]
 

@@ -121,5 +121,11 @@ def preflight_all(session: Session, site: Site) -> None:
 def warn_all(session: Session, site: Site, *, target: Site) -> None:
     """Tells what is unusual. `site` has the instance where it lies, `target` where it will."""
     past = clock.check_past(session.receipt, session.instance.receipt) if session.receipt else ()
-    for problem in (*clock.warn(), *past, *limits.warn(), *session.product.warn(site), *guards.warn(target)):
+    for problem in (
+        *clock.warn(),
+        *past,
+        *limits.warn(session.product.APPETITE),
+        *session.product.warn(site),
+        *guards.warn(target),
+    ):
         report.warn(problem)

@@ -204,7 +204,7 @@ def enable(site: Site) -> None:
 
 
 def adopt_logs(site: Site) -> None:
-    """Gives the service's account the logs that somebody else, root with keystone-manage say, has begun."""
+    """Gives the service's account the logs that somebody else, root with a tool of the service's say, has begun."""
     owner = site.account.owner
     if owner is None:
         return

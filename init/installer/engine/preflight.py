@@ -31,7 +31,7 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
     problems = [
         *_check_paths(site),
         *clock.check(),
-        *limits.check(limits=not lifecycle.wants_systemd(site)),
+        *limits.check(product.APPETITE, limits=not lifecycle.wants_systemd(site)),
         *_check_target(site),
         *_check_owner(former),
         *site.account.faults,

@@ -33,7 +33,7 @@ def check() -> Iterator[Problem]:
     if _is_lost():
         yield Problem(
             f"the clock says {_today()}",
-            why="tokens would end at the wrong time, and all at once when the clock is set right",
+            why="what is valid for some time would end at the wrong one, and all at once when the clock is set right",
             hint="set the clock, with date -s or a time service",
         )
 

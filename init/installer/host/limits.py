@@ -5,32 +5,38 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..errors import Problem
 
-#: Open files that memcached raises its own limit to: one for each connection that it may have.
-OPEN_FILES = 1024
-#: Processes and threads of the account: 512 threads of one child of httpd, those of memcached, the processes of
-#: Keystone's; twice that under load and in a graceful restart.
-TASKS = 1024
-#: Bytes of memory that a small service takes.
-MEMORY = 512 << 20
+
+@dataclass(frozen=True)
+class Appetite:
+    """What a small instance of a service asks of its host."""
+
+    #: Open files that one of its processes needs.
+    open_files: int
+    #: Processes and threads of the account.
+    tasks: int
+    #: Bytes of memory with which it is at ease, and what to do where there is less.
+    memory: int
+    relief: str
 
 
-def check(*, limits: bool) -> Iterator[Problem]:
+def check(appetite: Appetite, *, limits: bool) -> Iterator[Problem]:
     """What is wrong with the host. `limits`: whether daemons inherit those of this process."""
     if not os.path.exists("/proc/self/stat"):
         yield Problem(
             "/proc is not mounted", why="the service's processes are found there", hint="mount -t proc proc /proc"
         )
     if limits:
-        yield from _check_limits()
+        yield from _check_limits(appetite)
 
 
-def _check_limits() -> Iterator[Problem]:
+def _check_limits(appetite: Appetite) -> Iterator[Problem]:
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     tasks, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-    wanted = ((files, "open files", "-Hn", OPEN_FILES), (tasks, "processes", "-Su", TASKS))
+    wanted = ((files, "open files", "-Hn", appetite.open_files), (tasks, "processes", "-Su", appetite.tasks))
     for allowed, name, option, needed in wanted:
         if allowed != resource.RLIM_INFINITY and allowed < needed:
             yield Problem(
@@ -40,14 +46,14 @@ def _check_limits() -> Iterator[Problem]:
             )
 
 
-def warn() -> Iterator[Problem]:
+def warn(appetite: Appetite) -> Iterator[Problem]:
     """What is unusual, but may do."""
     memory = total_memory()
-    if memory is not None and memory < MEMORY:
+    if memory is not None and memory < appetite.memory:
         yield Problem(
             f"this host has little memory: {memory >> 20} MiB",
-            why=f"Keystone is at ease with {MEMORY >> 20} MiB and more",
-            hint="if processes are killed, run again with --processes 1",
+            why=f"the service is at ease with {appetite.memory >> 20} MiB and more",
+            hint=f"if processes are killed, {appetite.relief}",
         )
 
 

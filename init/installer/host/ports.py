@@ -40,7 +40,11 @@ def _refusal(shown: str, error: OSError, owners: Sequence[int]) -> Problem:
             hint="stop it, or choose another port with --port",
         )
     if error.errno == errno.EACCES:
-        return Problem(f"may not listen on port {shown}", why="ports below 1024 need root", hint="use --port 5000")
+        return Problem(
+            f"may not listen on port {shown}",
+            why="ports below 1024 need root",
+            hint="choose one from 1024 on with --port",
+        )
     return Problem(
         f"cannot listen on {shown}",
         why=_REASONS.get(error.errno or 0, str(error.strerror or error)),

@@ -19,7 +19,7 @@ DIRECTORY = UNIT_DIRECTORY
 #: Where units of packages and of a running system lie; one of ours would hide theirs.
 FOREIGN_DIRECTORIES = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 MAINTAIN = "maintain"
-#: Ten times what its processes, the installer and one that loads Keystone, were seen to take.
+#: Ten times what its processes, the installer and one that loads the service's code, were seen to take.
 MAINTAIN_MEMORY = 2 << 30
 MAINTAIN_TASKS = 64
 

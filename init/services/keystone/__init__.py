@@ -11,10 +11,11 @@ from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepar
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
-from .settings import TRANSIENT, derived, listeners, urls
+from .settings import APPETITE, TRANSIENT, derived, listeners, urls
 from .tls import expiring
 
 __all__ = [
+    "APPETITE",
     "DATABASES",
     "SECRETS",
     "SIDECARS",

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from installer.answers.values import join_host, split_host_port
 from installer.bundle.api import Site
 from installer.host import network
+from installer.host.limits import Appetite
 from installer.host.network import Listener
 
 #: Answers that count for one run: the password they name is the administrator's first one.
@@ -26,6 +27,16 @@ NAMES = "etc/names.json"
 KEYSTONE_FILES = (CONFIG, WSGI)
 
 KEYSTONE_LOG = "log/keystone/keystone.log"
+
+APPETITE = Appetite(
+    # memcached raises its own limit to that: one for each connection that it may have.
+    open_files=1024,
+    # 512 threads of one child of httpd, those of memcached, the processes of Keystone's; twice that under load and in a
+    # graceful restart.
+    tasks=1024,
+    memory=512 << 20,
+    relief="run again with --processes 1",
+)
 
 LOOPBACK = "127.0.0.1"
 

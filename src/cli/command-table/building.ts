@@ -17,20 +17,20 @@ export const BUILDING: readonly CommandSpec[] = [
       'dry-run',
     ],
     examples: [
-      { command: 'build keystone', does: 'fetch, compile, relocate, audit and pack' },
-      { command: 'build keystone --offline --mirror /media/usb', does: 'the same with no network' },
-      { command: 'build keystone --sign release.key', does: 'and sign it with a key that keygen made' },
-      { command: 'build keystone --with-sources', does: 'and all that it takes to build it again, offline' },
-      { command: 'build keystone --dry-run', does: 'what would be done' },
+      { command: 'build hello', does: 'fetch, compile, relocate, audit and pack' },
+      { command: 'build hello --offline --mirror /media/usb', does: 'the same with no network' },
+      { command: 'build hello --sign release.key', does: 'and sign it with a key that keygen made' },
+      { command: 'build hello --with-sources', does: 'and all that it takes to build it again, offline' },
+      { command: 'build hello --dry-run', does: 'what would be done' },
     ],
     load: () => import('../commands/build.ts'),
   },
   {
     name: 'try',
-    summary: 'build if needed, boot on loopback, print URL, token and how to stop',
+    summary: 'build if needed, boot on loopback, print its URL and how to stop it',
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out'],
-    examples: [{ command: 'try keystone', does: 'a running Keystone on free ports of this machine' }],
+    examples: [{ command: 'try hello', does: 'the service, running on a free port of this machine' }],
     load: () => import('../commands/try.ts'),
   },
   {
@@ -40,11 +40,11 @@ export const BUILDING: readonly CommandSpec[] = [
     options: ['cache', ...FETCH_OPTIONS, 'out', 'key', 'trust'],
     examples: [
       {
-        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key.pub',
+        command: 'rebuild hello-2.0-1-linux-x86_64.tar.gz --key release.key.pub',
         does: 'exit code 4 if a byte differs, or if the owner of that key did not sign it',
       },
       {
-        command: 'rebuild keystone-30.0.0-1-linux-x86_64.tar.gz --trust --out again',
+        command: 'rebuild hello-2.0-1-linux-x86_64.tar.gz --trust --out again',
         does: 'the same of one that is not signed, and keep what was built',
       },
     ],
@@ -56,9 +56,9 @@ export const BUILDING: readonly CommandSpec[] = [
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'check', 'upgrade', 'min-age', 'dry-run'],
     examples: [
-      { command: 'lock keystone', does: 'resolve what the lockfile does not have yet' },
-      { command: 'lock keystone --check', does: 'fail if recipe and lockfile differ; for CI' },
-      { command: 'lock keystone --upgrade=sqlalchemy', does: 'a newer SQLAlchemy, all else as it is' },
+      { command: 'lock hello', does: 'resolve what the lockfile does not have yet' },
+      { command: 'lock hello --check', does: 'fail if recipe and lockfile differ; for CI' },
+      { command: 'lock hello --upgrade=flask', does: 'a newer Flask, all else as it is' },
     ],
     load: () => import('../commands/lock.ts'),
   },
@@ -67,7 +67,7 @@ export const BUILDING: readonly CommandSpec[] = [
     summary: 'bring everything that the build needs into the store',
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'dry-run'],
-    examples: [{ command: 'fetch keystone', does: 'so that a later build needs no network' }],
+    examples: [{ command: 'fetch hello', does: 'so that a later build needs no network' }],
     load: () => import('../commands/fetch.ts'),
   },
   {
@@ -80,7 +80,7 @@ export const BUILDING: readonly CommandSpec[] = [
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'dry-run'],
     examples: [
       {
-        command: 'mirror /media/usb keystone',
+        command: 'mirror /media/usb hello',
         does: 'then, there: ksbundle build --offline --mirror /media/usb',
       },
     ],

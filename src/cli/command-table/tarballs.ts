@@ -17,11 +17,11 @@ export const TARBALLS: readonly CommandSpec[] = [
     options: [...RECIPE_OPTIONS, 'advisories', 'max-age'],
     examples: [
       {
-        command: 'audit out/keystone-30.0.0-1-linux-x86_64.tar.gz',
+        command: 'audit out/hello-2.0-1-linux-x86_64.tar.gz',
         does: 'exit code 5 if there are findings',
       },
       {
-        command: 'audit out/keystone-30.0.0-1-linux-x86_64.tar.gz --advisories osv',
+        command: 'audit out/hello-2.0-1-linux-x86_64.tar.gz --advisories osv',
         does: 'also if a vulnerability is known of anything in it, by all.zip of PyPI in osv/',
       },
     ],
@@ -52,7 +52,7 @@ export const TARBALLS: readonly CommandSpec[] = [
     options: ['key', 'passphrase-file'],
     examples: [
       {
-        command: 'sign keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key',
+        command: 'sign hello-2.0-1-linux-x86_64.tar.gz --key release.key',
         does: 'its payload keeps every byte',
       },
     ],
@@ -64,9 +64,9 @@ export const TARBALLS: readonly CommandSpec[] = [
     positionals: [FILE],
     options: ['key'],
     examples: [
-      { command: 'verify keystone-30.0.0-1-linux-x86_64.tar.gz', does: 'exit code 4 if a byte is wrong' },
+      { command: 'verify hello-2.0-1-linux-x86_64.tar.gz', does: 'exit code 4 if a byte is wrong' },
       {
-        command: 'verify keystone-30.0.0-1-linux-x86_64.tar.gz --key release.key.pub',
+        command: 'verify hello-2.0-1-linux-x86_64.tar.gz --key release.key.pub',
         does: 'and unless the owner of that key signed it',
       },
     ],
@@ -78,13 +78,13 @@ export const TARBALLS: readonly CommandSpec[] = [
     positionals: [FILE],
     options: [...RECIPE_OPTIONS, 'sbom', 'vex', 'html', 'cra', 'advisories', 'max-age'],
     examples: [
-      { command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --json', does: 'the same for programs' },
+      { command: 'inspect hello-2.0-1-linux-x86_64.tar.gz --json', does: 'the same for programs' },
       {
-        command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --sbom spdx > keystone.spdx.json',
+        command: 'inspect hello-2.0-1-linux-x86_64.tar.gz --sbom spdx > hello.spdx.json',
         does: 'its bill of materials as SPDX',
       },
       {
-        command: 'inspect keystone-30.0.0-1-linux-x86_64.tar.gz --html report.html',
+        command: 'inspect hello-2.0-1-linux-x86_64.tar.gz --html report.html',
         does: 'sizes, licences, findings, dependencies and times as a page for a browser',
       },
     ],
@@ -100,12 +100,12 @@ export const TARBALLS: readonly CommandSpec[] = [
     options: ['advisories', 'max-age'],
     examples: [
       {
-        command: 'diff keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz',
+        command: 'diff hello-1.0-1-linux-x86_64.tar.gz hello-2.0-1-linux-x86_64.tar.gz',
         does: 'what an upgrade changes',
       },
       {
         command:
-          'diff keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz --advisories /media/usb',
+          'diff hello-1.0-1-linux-x86_64.tar.gz hello-2.0-1-linux-x86_64.tar.gz --advisories /media/usb',
         does: 'and which known vulnerabilities it removes, keeps and brings',
       },
       { command: 'diff mine.tar.gz theirs.tar.gz --json', does: 'every file, for programs' },
@@ -122,7 +122,7 @@ export const TARBALLS: readonly CommandSpec[] = [
     options: ['out'],
     examples: [
       {
-        command: 'delta keystone-29.1.0-1-linux-x86_64.tar.gz keystone-30.0.0-1-linux-x86_64.tar.gz',
+        command: 'delta hello-1.0-1-linux-x86_64.tar.gz hello-2.0-1-linux-x86_64.tar.gz',
         does: 'a file of a hundredth of the size, to carry instead',
       },
     ],
@@ -138,11 +138,11 @@ export const TARBALLS: readonly CommandSpec[] = [
     options: ['out', 'key'],
     examples: [
       {
-        command: 'apply keystone-29.1.0-1-linux-x86_64.tar.gz keystone.delta --out .',
+        command: 'apply hello-1.0-1-linux-x86_64.tar.gz hello.delta --out .',
         does: 'the newer tarball, byte for byte; exit code 4 if it was not made from this one',
       },
       {
-        command: 'apply keystone-29.1.0-1-linux-x86_64.tar.gz keystone.delta --key release.key.pub',
+        command: 'apply hello-1.0-1-linux-x86_64.tar.gz hello.delta --key release.key.pub',
         does: 'and unless the owner of that key signed it',
       },
     ],
@@ -163,7 +163,7 @@ export const TARBALLS: readonly CommandSpec[] = [
     examples: [
       { command: 'why greenlet', does: 'every chain from the bundle to greenlet' },
       {
-        command: 'why greenlet keystone-30.0.0-1-linux-x86_64.tar.gz',
+        command: 'why greenlet hello-2.0-1-linux-x86_64.tar.gz',
         does: 'the same by what the tarball says, where there are no recipes',
       },
     ],

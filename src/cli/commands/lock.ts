@@ -8,7 +8,7 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   const opened = await open();
   const { pipeline, context } = opened;
   const { upgrade } = flags;
-  // `--upgrade keystone` reads as "upgrade keystone" to a person, and as --upgrade=keystone to the parser.
+  // `--upgrade flask` reads as "upgrade flask" to a person, and as --upgrade=flask to the parser.
   const upgradeIsBundle =
     positionals.length === 0 && upgrade !== undefined && (await bundleNames(opened)).includes(upgrade);
   const bundle = await chooseBundle(opened, upgradeIsBundle ? upgrade : positionals[0]);

@@ -21,7 +21,7 @@ export function warningLines(event: EventOf<'warning'>, style: Style): string[] 
 }
 
 /** Estimates below this many milliseconds are not told: they are over before they are read. */
-const SHORT = 5000;
+const SHORT = 5_000;
 
 /** What is to be done, and how long it takes, roughly: `19 tasks, about 5 min`. */
 export function plannedLine(event: EventOf<'tasks-planned'>): string {

@@ -436,18 +436,18 @@ it('lock says which versions were too young, which one stays for that, and what 
   );
 });
 
-it('try prints URL, token and a command that a shell takes back', async () => {
+it('try prints the URL, what the recipe names, and a command that a shell takes back', async () => {
   const ran = await run(['try', 'keystone'], {
     tryBundle: async () => ({
       release: '/r',
       instance: '/i',
-      url: 'http://127.0.0.1:5000/v3',
-      token: 'gAAAA',
+      urls: ['http://127.0.0.1:8080', 'http://[::1]:8080'],
+      shown: [{ name: 'token', text: 'gAAAA' }],
       stop: ['/tmp/it s/bootstrap.sh', 'stop'],
     }),
   });
   expect(ran.stdout).toBe(
-    "url    http://127.0.0.1:5000/v3\ntoken  gAAAA\nstop   '/tmp/it s/bootstrap.sh' stop\n",
+    "url    http://127.0.0.1:8080\ntoken  gAAAA\nstop   '/tmp/it s/bootstrap.sh' stop\n",
   );
 });
 

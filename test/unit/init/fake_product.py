@@ -11,6 +11,7 @@ from typing import Any
 
 from installer.bundle.api import Directory, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
+from installer.host.limits import Appetite
 from installer.host.network import Listener
 from installer.host.processes import Daemon, Process
 from installer.state import files
@@ -28,6 +29,7 @@ class FakeProduct:
     DATABASES: Sequence[str] = ("data",)
     SIDECARS: Sequence[str] = ("-journal",)
     UNPLACED: Collection[str] = ()
+    APPETITE = Appetite(open_files=64, tasks=16, memory=1 << 20, relief="stop something else")
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -72,12 +72,12 @@ class ParseTest(unittest.TestCase):
             self.assertTrue(arguments.parse(argv, DECLARED).help, argv)
 
     def test_help_leads_with_examples_and_names_every_answer(self) -> None:
-        text = usage.overview("demo 1-1", DECLARED)
+        text = usage.overview("demo 1-1", "demo", DECLARED)
         self.assertLess(text.index("Examples:"), text.index("Options:"))
         for declaration in DECLARED.values():
             self.assertIn(declaration.flag, text)
         for command in COMMANDS.values():
-            self.assertLess(usage.command_help(command, DECLARED).index("Examples:"), 200)
+            self.assertLess(usage.command_help(command, "demo", DECLARED).index("Examples:"), 200)
 
     def test_examples_are_command_lines_of_their_command(self) -> None:
         for command in COMMANDS.values():

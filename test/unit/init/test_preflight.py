@@ -24,6 +24,8 @@ AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root can become somebody 
 class Service:
     """Stands for the bundle: serves on what it is given."""
 
+    APPETITE = limits.Appetite(open_files=1024, tasks=1024, memory=512 << 20, relief="stop something else")
+
     def __init__(self, *listeners: Listener) -> None:
         self._listeners = listeners
 
@@ -133,7 +135,7 @@ class PreflightTest(support.DirectoryTest):
 
 class HostTest(unittest.TestCase):
     def whats(self, *, inherited: bool = True) -> list[str]:
-        return [problem.what for problem in limits.check(limits=inherited)]
+        return [problem.what for problem in limits.check(Service.APPETITE, limits=inherited)]
 
     def test_limits_that_daemons_would_inherit(self) -> None:
         for number, allowed, name in (
@@ -151,7 +153,9 @@ class HostTest(unittest.TestCase):
         self.assertGreater(limits.total_memory() or 0, 1 << 20)
         self.assertIsNone(limits.total_memory("/proc/none"))
         with mock.patch.object(limits, "total_memory", return_value=256 << 20):
-            self.assertEqual([problem.what for problem in limits.warn()], ["this host has little memory: 256 MiB"])
+            (found,) = limits.warn(Service.APPETITE)
+            self.assertEqual(found.what, "this host has little memory: 256 MiB")
+            self.assertEqual(found.hint, "if processes are killed, stop something else")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""What belongs to one service stands in its own room and in its recipe: nothing else knows its names."""
+
+from __future__ import annotations
+
+import re
+import unittest
+from collections.abc import Iterator
+from pathlib import Path
+
+import support
+
+ENGINE = ("init/installer", "init/bootstrap.sh")
+BUILDER = ("src",)
+#: OpenRC starts hosts; `openrc.sh` is a file of OpenStack's with credentials.
+OPENSTACK = r"keystone|openstack|fernet|/v3\b|\b5000\b|openrc\.sh|[a-z]-openrc"
+#: A token is also what parsers read, so the word is looked for where nothing is parsed.
+TOKEN = r"\btokens?\b"
+
+
+def lines_with(pattern: str, *places: str) -> Iterator[str]:
+    """`path:number: line` of every line below the places in which the pattern is."""
+    for path in sorted(path for place in places for path in files(support.REPOSITORY / place)):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if re.search(pattern, line, re.IGNORECASE):
+                yield f"{path.relative_to(support.REPOSITORY)}:{number}: {line.strip()}"
+
+
+def files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    return [path for path in place.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+
+
+class GeneralTest(unittest.TestCase):
+    def test_installer_and_builder_do_not_know_what_they_install(self) -> None:
+        self.assertEqual(list(lines_with(OPENSTACK, *ENGINE, *BUILDER)), [])
+        self.assertEqual(list(lines_with(TOKEN, *ENGINE, "src/cli", "src/pipeline")), [])
+
+    def test_the_look_finds_what_it_looks_for(self) -> None:
+        room = "init/services/keystone"
+        for pattern in (*OPENSTACK.split("|"), TOKEN):
+            self.assertTrue(any(lines_with(pattern, room, "recipes/keystone")), pattern)
+
+
+if __name__ == "__main__":
+    unittest.main()
