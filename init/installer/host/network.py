@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..answers.values import parse_address
 
+LOOPBACK = "127.0.0.1"
 _LISTEN = "0A"
 
 
@@ -29,6 +30,11 @@ class Listener:
     @property
     def is_any(self) -> bool:
         return self.host in ("", "0.0.0.0", "::")
+
+    @property
+    def reachable(self) -> str:
+        """An address of this host at which it is reached."""
+        return {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}.get(self.host, self.host)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 Its functions are those of `installer.bundle.api.Product`.
 """
 
+from installer.kit.tls import expiring
+
 from .catalog import migration, state
 from .checks import check_answers, warn
 from .configuration import directories
@@ -12,7 +14,6 @@ from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
 from .settings import APPETITE, TRANSIENT, derived, listeners, urls
-from .tls import expiring
 
 __all__ = [
     "APPETITE",

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from installer.bundle.api import Site
 from installer.errors import Problem
 from installer.host import network
+from installer.kit import tls
 
-from . import password, settings, tls
+from . import password, settings
 
 _VARIABLE = {r"\$\{": "httpd's configuration takes that for a variable"}
 #: What a path of a release must not contain, since no quoting helps, and why. See PYTHONHOME in Python's documentation.
@@ -63,7 +64,7 @@ def _check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[P
 
 def warn(site: Site) -> list[Problem]:
     """What is unusual, but may be meant."""
-    problems = list(tls.warn(site))
+    problems = list(tls.warn(site, settings.public_name(site)))
     name = settings.public_name(site)
     if not network.resolves(name):
         problems.append(
@@ -81,7 +82,7 @@ def warn(site: Site) -> list[Problem]:
                 hint="if that is not meant, run again with --host and an address of this host",
             )
         )
-    if site.values("hsts")[0] != "0" and not settings.has_tls(site):
+    if site.values("hsts")[0] != "0" and not tls.has_tls(site):
         problems.append(
             Problem(
                 "hsts has no effect",

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from installer.bundle.api import Directory, RenderedFile, Site
 from installer.bundle.render import render
+from installer.kit import tls
 from installer.state import files
 
-from . import servers, settings, tls
+from . import servers, settings
 
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
 FERNET_KEYS = "keys/fernet"
@@ -28,7 +29,7 @@ def directories(site: Site) -> list[Directory]:
         Directory(CONFIG_DIRECTORY, 0o750, readable),
         Directory("etc/domains", 0o750, readable),
         Directory("keys", 0o700, own),
-        *([Directory("keys/tls", 0o750, readable)] if settings.has_tls(site) else []),
+        *tls.directories(site),
         Directory("data", 0o700, own),
         Directory("log", 0o750, own),
         Directory("log/keystone", 0o750, own),

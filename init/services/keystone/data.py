@@ -18,10 +18,11 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host.account import service_environment
 from installer.host.deputy import Progress
+from installer.kit import tls
 from installer.state import files
 from installer.state.journal import Journal
 
-from . import configuration, database, password, settings, tls, users
+from . import configuration, database, password, settings, users
 
 _KEYS = (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS)
 SECRETS = ("keys", *(user.password_file for user in users.USERS))

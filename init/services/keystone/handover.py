@@ -9,9 +9,10 @@ from installer.bundle.api import RenderedFile, Site
 from installer.bundle.render import FILTERS
 from installer.engine import guards, lifecycle
 from installer.engine.guards import Advice
+from installer.kit import tls
 from installer.manager import boot_time
 
-from . import configuration, password, settings, tls, users
+from . import configuration, password, settings, users
 from .users import User
 
 CLOUDS = "clouds.yaml"

@@ -11,8 +11,9 @@ from installer.bundle.api import Directory, Site
 from installer.bundle.render import render
 from installer.host import network, processes
 from installer.host.processes import Daemon, Process
+from installer.kit import tls
 
-from . import settings, tls
+from . import settings
 
 NAME = "httpd"
 CONFIG = "etc/httpd.conf"
@@ -67,7 +68,7 @@ def _proxies(site: Site) -> str:
 
 
 def _tls(site: Site) -> str:
-    if not settings.has_tls(site):
+    if not tls.has_tls(site):
         return "# Without TLS: no certificate was given."
     with open(
         site.release.path("init", "services", "keystone", "templates", "httpd-tls.conf"), encoding="utf-8"

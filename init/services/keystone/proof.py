@@ -9,9 +9,11 @@ from installer import report
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import network
+from installer.kit import tls
+from installer.kit.http_client import Answer
 
-from . import password, settings, tls, users
-from .client import Answer, listener_url, request
+from . import password, settings, users
+from .client import listener_url, request
 from .users import User
 
 
@@ -33,7 +35,7 @@ def prove(site: Site) -> list[str]:
         validated = request(site, "GET", f"{local}/auth/tokens", token=token)
         if validated.status != 200:
             raise _failed(local, "a token was not accepted", f"it answers {validated.status}")
-        if settings.has_tls(site):
+        if tls.has_tls(site):
             tls.check_served(site, listener)
     _check_catalog(site, url, issued)
     return [f"token issued and validated, wrong password refused{remark}"]

@@ -12,6 +12,7 @@ from installer.bundle.api import Site
 from installer.host import network
 from installer.host.limits import Appetite
 from installer.host.network import Listener
+from installer.kit import tls
 
 #: Answers that count for one run: the password they name is the administrator's first one.
 TRANSIENT = ("admin-password-file",)
@@ -37,8 +38,6 @@ APPETITE = Appetite(
     memory=512 << 20,
     relief="run again with --processes 1",
 )
-
-LOOPBACK = "127.0.0.1"
 
 #: Bytes of memory that a process of Keystone's may come to, three times what one was seen to take; and those that the
 #: server's other processes may.
@@ -69,7 +68,7 @@ def listeners(site: Site) -> list[Listener]:
 def _default_address(advertised: str) -> str:
     if not network.is_loopback(advertised):
         return ""
-    return LOOPBACK if advertised == "localhost" else advertised
+    return network.LOOPBACK if advertised == "localhost" else advertised
 
 
 def has_low_ports(site: Site) -> bool:
@@ -77,24 +76,19 @@ def has_low_ports(site: Site) -> bool:
     return any(listener.port < 1024 for listener in listeners(site))
 
 
-def reachable(listener: Listener) -> str:
-    """An address of this host at which the listener is reached."""
-    return {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}.get(listener.host, listener.host)
-
-
 def public_url(site: Site) -> str:
     """The URL of the identity service in the catalog; it ends with /v3."""
     given = site.value("public-url")
     if given is None:
-        scheme = "https" if has_tls(site) else "http"
+        scheme = "https" if tls.has_tls(site) else "http"
         return f"{scheme}://{join_host(host(site))}:{listeners(site)[0].port}/v3"
     return given if given.endswith("/v3") else f"{given}/v3"
 
 
 def urls(site: Site) -> list[str]:
     """The advertised URL, and where this host reaches each listener."""
-    scheme = "https" if has_tls(site) else "http"
-    own = (f"{scheme}://{join_host(reachable(listener))}:{listener.port}/v3" for listener in listeners(site))
+    scheme = "https" if tls.has_tls(site) else "http"
+    own = (f"{scheme}://{join_host(listener.reachable)}:{listener.port}/v3" for listener in listeners(site))
     return list(dict.fromkeys([public_url(site), *own]))
 
 
@@ -124,11 +118,6 @@ def proxies(site: Site) -> list[str]:
     return list(site.values("trusted-proxy"))
 
 
-def has_tls(site: Site) -> bool:
-    """Whether the service itself speaks TLS."""
-    return site.value("tls-cert") is not None
-
-
 def processes(site: Site) -> int:
     """Processes beat threads, and beyond the number of processors they only cost memory."""
     given = site.value("processes")
@@ -137,7 +126,7 @@ def processes(site: Site) -> int:
 
 def hsts(site: Site) -> int:
     """Seconds for which browsers are told to use TLS alone; 0 for never, and where the service does not speak it."""
-    return int(site.values("hsts")[0]) if has_tls(site) else 0
+    return int(site.values("hsts")[0]) if tls.has_tls(site) else 0
 
 
 def memory(site: Site) -> int:

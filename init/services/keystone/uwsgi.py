@@ -17,8 +17,9 @@ from installer.bundle.api import Directory, Site
 from installer.host import network, processes
 from installer.host.network import Listener
 from installer.host.processes import Daemon, Process
+from installer.kit import tls
 
-from . import settings, tls
+from . import settings
 
 NAME = "uwsgi"
 CONFIG = "etc/uwsgi.ini"
@@ -63,7 +64,7 @@ def _listen(site: Site, listener: Listener) -> str:
 
 
 def _router(site: Site, address: str) -> str:
-    if not settings.has_tls(site):
+    if not tls.has_tls(site):
         return f"http = {address}"
     return f"https2 = addr={address},cert=../../{tls.CERTIFICATE},key=../../{tls.KEY},ciphers={tls.CIPHERS}"
 

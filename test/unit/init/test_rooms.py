@@ -10,7 +10,20 @@ from pathlib import Path
 import support
 
 #: From the bottom up. `errors` and `report` lie below all rooms, `cli` above them.
-ROOMS = ("errors", "report", "answers", "state", "host", "bundle", "manager", "engine", "commands", "cli", "__main__")
+ROOMS = (
+    "errors",
+    "report",
+    "answers",
+    "state",
+    "host",
+    "bundle",
+    "kit",
+    "manager",
+    "engine",
+    "commands",
+    "cli",
+    "__main__",
+)
 INSTALLER = support.INIT / "installer"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import unittest
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import keystone_site
 from installer.answers import answers, own
 from installer.answers.answers import RECEIPT, Source
 from installer.bundle.api import Site
+from installer.kit import tls
 
 
 class TlsTest(keystone_site.KeystoneSiteTest):
@@ -127,7 +127,6 @@ class TlsTest(keystone_site.KeystoneSiteTest):
             faults = [problem.why for problem in tls.check_copies(site)]
             return faults, [problem.what for problem in tls.expiring(site)]
 
-        tls = sys.modules["bundle_product.tls"]
         self.assertEqual(found("one.pem"), ([], []))
         self.make_ended("old")
         self.assertEqual(found("old.pem"), (["certificate has expired"], []))

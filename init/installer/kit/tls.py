@@ -1,5 +1,6 @@
-"""The certificate and the key that the service shows. What the operator's files hold is copied into the instance, so
-that they may go away; a file that is there again, renewed, replaces the copy on the next run.
+"""The certificate and the key that a service shows: those of the answers `tls-cert` and `tls-key`. What the operator's
+files hold is copied into the instance, so that they may go away; a file that is there again, renewed, replaces the copy
+on the next run.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from installer.answers.values import join_host
-from installer.bundle.api import RenderedFile, Site
-from installer.errors import Exit, Failure, Problem
-from installer.host.network import Listener
-from installer.state import files
+from ..answers.values import join_host
+from ..bundle.api import Directory, RenderedFile, Site
+from ..errors import Exit, Failure, Problem
+from ..host.network import Listener
+from ..state import files
 
-from . import settings
-
-CERTIFICATE = "keys/tls/certificate.pem"
-KEY = "keys/tls/key.pem"
+DIRECTORY = "keys/tls"
+CERTIFICATE = f"{DIRECTORY}/certificate.pem"
+KEY = f"{DIRECTORY}/key.pem"
 #: TLS 1.2 with forward secrecy and authenticated encryption, which leaves TLS 1.1 nothing; TLS 1.3 has its own list.
 CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}"
@@ -42,9 +42,19 @@ _KEYS = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.+?-----END \1---
 _OTHER_NAME = (62, 64)
 
 
+def has_tls(site: Site) -> bool:
+    """Whether the service itself speaks TLS."""
+    return site.value("tls-cert") is not None
+
+
+def directories(site: Site) -> list[Directory]:
+    """What has to be made for the copies; `keys` must be there."""
+    return [Directory(DIRECTORY, 0o750, site.account.readable)] if has_tls(site) else []
+
+
 def rendered_files(site: Site) -> list[RenderedFile]:
     """The instance's copies. Raises PREFLIGHT if the files cannot be used."""
-    if not settings.has_tls(site):
+    if not has_tls(site):
         return []
     problems = check_answers(site)
     if problems:
@@ -135,14 +145,14 @@ def _check_pair(certificate: str, key: str) -> Iterator[Problem]:
 
 def check_copies(site: Site) -> list[Problem]:
     """What keeps the instance's own certificate and key from being used, now."""
-    if not settings.has_tls(site):
+    if not has_tls(site):
         return []
     return _check_files(site.instance.path(CERTIFICATE), site.instance.path(KEY))
 
 
 def expiring(site: Site) -> list[Problem]:
     """A word on the instance's certificate if it ends soon; nothing if it has ended or cannot be used."""
-    if not settings.has_tls(site) or check_copies(site):
+    if not has_tls(site) or check_copies(site):
         return []
     certificate = site.instance.path(CERTIFICATE)
     shown = _shake_hands(_server(certificate, site.instance.path(KEY)), _client(_trust(certificate)))
@@ -160,9 +170,9 @@ def _warn_of_end(certificate: str, shown: dict[str, Any]) -> Iterator[Problem]:
         )
 
 
-def warn(site: Site) -> Iterator[Problem]:
-    """What works, but is unusual with the certificate or the key."""
-    if not settings.has_tls(site):
+def warn(site: Site, name: str) -> Iterator[Problem]:
+    """What works, but is unusual with the certificate or the key. `name` is that by which clients know the service."""
+    if not has_tls(site):
         return
     certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
     rights = files.status(key)
@@ -171,7 +181,6 @@ def warn(site: Site) -> Iterator[Problem]:
     server = _server(certificate, key)
     shown = _shake_hands(server, _client(_trust(certificate)))
     yield from _warn_of_end(certificate, shown)
-    name = settings.public_name(site)
     try:
         _shake_hands(server, _client(_trust(certificate), check_name=True), name)
     except ssl.SSLCertVerificationError as error:
@@ -186,7 +195,7 @@ def warn(site: Site) -> Iterator[Problem]:
         _shake_hands(server, _client(_trust(certificate), strict=True))
     except ssl.SSLCertVerificationError as error:
         yield Problem(
-            "clients that check strictly refuse the certificate, the openstack command among them",
+            "clients that check strictly refuse the certificate, those that run on Python 3.13 among them",
             where=certificate,
             why=error.verify_message,
             hint="have one made with the extensions that RFC 5280 asks for",
@@ -200,7 +209,7 @@ def _names(shown: dict[str, Any]) -> str:
 
 def is_private(site: Site) -> bool:
     """Whether clients need the certificate itself to trust the service, as no public authority vouches for it."""
-    if not settings.has_tls(site):
+    if not has_tls(site):
         return False
     certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
     try:
@@ -210,25 +219,24 @@ def is_private(site: Site) -> bool:
     return False
 
 
-def client_context(site: Site, url: str) -> ssl.SSLContext:
-    """How the installer checks who answers at `url`.
+def own_context(site: Site) -> ssl.SSLContext:
+    """How the installer checks that the service itself answers: by its certificate alone, as it is asked by addresses
+    that need not be in it."""
+    return _client(_trust(site.instance.path(CERTIFICATE)))
 
-    The service itself is known by its certificate alone, since it is asked by addresses that need not be in it. What
-    stands in front of it must be what it says it is.
-    """
-    own = site.instance.path(CERTIFICATE)
-    if settings.has_tls(site) and (site.value("public-url") is None or not url.startswith(settings.public_url(site))):
-        return _client(_trust(own))
+
+def public_context(site: Site) -> ssl.SSLContext:
+    """How the installer checks what stands in front of the service, which must be what it says it is."""
     context = _client(_trust_public, check_name=True)
     context.load_default_certs()
-    if settings.has_tls(site):
-        _trust(own)(context)
+    if has_tls(site):
+        _trust(site.instance.path(CERTIFICATE))(context)
     return context
 
 
 def check_served(site: Site, listener: Listener) -> None:
     """Raises VERIFICATION unless the listener shows the certificate of the instance."""
-    address = settings.reachable(listener)
+    address = listener.reachable
     wanted = files.read(site.instance.path(CERTIFICATE)) or b""
     shown = ssl.get_server_certificate((address, listener.port), timeout=SECONDS)
     first = _CERTIFICATES.search(wanted)

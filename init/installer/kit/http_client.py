@@ -1,0 +1,90 @@
+"""One HTTP request, of a service that answers or should.
+
+Who answers may be anybody with the service's account: an answer has an end, in bytes and in time, and leads nowhere.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import IO, Any
+
+SECONDS = 30
+#: Bytes of the longest answer that is read.
+LONGEST = 8 << 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    body: Any = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    context: ssl.SSLContext | None = None,
+    seconds: float = SECONDS,
+) -> Answer:
+    """One HTTP request, past any proxy; `body` is sent as JSON, `context` says whom https trusts. An error status is an
+    answer too, and so is a redirection, which nobody follows. Raises OSError if there is no whole answer in time."""
+    content = None if body is None else json.dumps(body).encode()
+    sent = {"Content-Type": "application/json", **headers}
+    message = urllib.request.Request(url, data=content, headers=sent, method=method)
+    try:
+        with _within(seconds):
+            try:
+                with _opener(context).open(message, timeout=seconds) as answer:
+                    return Answer(answer.status, dict(answer.headers), _read(answer))
+            except urllib.error.HTTPError as error:
+                with error:
+                    return Answer(error.code, dict(error.headers), _read(error))
+    except http.client.HTTPException as error:
+        raise OSError(f"the answer was cut off: {error!r}") from error
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in the block when the time is over. A socket's own limit begins anew with every byte."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError(f"no whole answer came within {seconds:g} s")
+
+    former = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+def _read(answer: IO[bytes]) -> bytes:
+    body = answer.read(LONGEST + 1)
+    if len(body) > LONGEST:
+        raise OSError(f"the answer is longer than {LONGEST >> 20} MiB")
+    return body
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """None makes the redirection the answer."""
+
+
+def _opener(context: ssl.SSLContext | None) -> urllib.request.OpenerDirector:
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _NoRedirection()]
+    if context is not None:
+        handlers.append(urllib.request.HTTPSHandler(context=context))
+    return urllib.request.build_opener(*handlers)
