@@ -104,7 +104,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
     def test_a_pipe_that_nobody_writes_and_a_file_without_end_are_refused(self) -> None:
         fifo = str(self.directory / "fifo")
         os.mkfifo(fifo)
-        with unittest.mock.patch("bundle_product.password._PATIENCE", 0.2):
+        with unittest.mock.patch("installer.kit.secret_file.PATIENCE", 0.2):
             for path, why in ((fifo, "nobody wrote it"), ("/dev/zero", "control character"), ("/dev/null", "empty")):
                 (problem,) = self.product.check_answers(self.site(admin_password_file=[path]))
                 self.assertIn(why, problem.why)

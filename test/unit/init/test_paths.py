@@ -133,7 +133,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "services/keystone/configuration.py": {"open": _RELEASE},
     "services/keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
     "services/keystone/httpd.py": {"open": _RELEASE},
-    "services/keystone/password.py": {"open": _OPERATOR, "os.open": _OPERATOR},
+    "installer/kit/secret_file.py": {"open": _OPERATOR, "os.open": _OPERATOR},
     "installer/kit/tls.py": {
         "os.path.exists": "a file that the operator names, or the release's list of authorities",
         "context.load_cert_chain": "copies that lie on no disk",
