@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from installer.bundle.api import Directory, RenderedFile, Site
 from installer.bundle.render import render
-from installer.kit import tls
+from installer.kit import memcached, tls
 from installer.state import files
 
 from . import servers, settings
@@ -17,8 +17,6 @@ CONFIG_DIRECTORY = "etc/keystone.conf.d"
 FERNET_KEYS = "keys/fernet"
 CREDENTIAL_KEYS = "keys/credential"
 DATABASE = "data/keystone.db"
-CACHE = "memcached"
-CACHE_SOCKET = f"run/{CACHE}/socket"
 
 
 def directories(site: Site) -> list[Directory]:
@@ -66,7 +64,7 @@ def _values(site: Site) -> dict[str, str]:
     path = site.instance.path
     return {
         **servers.of(site).values(site),
-        "cache_socket": path(CACHE_SOCKET),
+        "cache_socket": path(memcached.SOCKET),
         "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
         "credential_keys": path(CREDENTIAL_KEYS),

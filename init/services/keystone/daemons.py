@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Collection
 
@@ -11,6 +10,7 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import processes
 from installer.host.processes import Daemon, Process
+from installer.kit import memcached
 from installer.state.files import tail
 
 from . import acceptance, client, configuration, servers, settings
@@ -28,22 +28,7 @@ PATIENCE = 10
 
 
 def daemons(site: Site) -> list[Daemon]:
-    return [
-        Daemon(
-            name=configuration.CACHE,
-            # A relative path, since a socket's must fit into 108 bytes. Only the service's account can reach it:
-            # whoever can write to the cache can make Keystone run code.
-            argv=[
-                site.release.path("bin", "memcached"),
-                *("-s", os.path.basename(configuration.CACHE_SOCKET), "-a", "0700"),
-                *("-m", str(CACHE_SIZE), "-t", "2", "-c", "1024"),
-            ],
-            log=site.instance.path("log", "memcached.log"),
-            memory=4 * CACHE_SIZE << 20,
-            tasks=64,
-        ),
-        servers.of(site).daemon(site),
-    ]
+    return [memcached.daemon(site, CACHE_SIZE), servers.of(site).daemon(site)]
 
 
 def check_configuration(site: Site) -> None:

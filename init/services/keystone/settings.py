@@ -12,7 +12,7 @@ from installer.bundle.api import Site
 from installer.host import network
 from installer.host.limits import Appetite
 from installer.host.network import Listener
-from installer.kit import tls
+from installer.kit import memcached, tls
 
 #: Answers that count for one run: the password they name is the administrator's first one.
 TRANSIENT = ("admin-password-file",)
@@ -30,8 +30,8 @@ KEYSTONE_FILES = (CONFIG, WSGI)
 KEYSTONE_LOG = "log/keystone/keystone.log"
 
 APPETITE = Appetite(
-    # memcached raises its own limit to that: one for each connection that it may have.
-    open_files=1024,
+    # memcached raises its own limit to that.
+    open_files=memcached.CONNECTIONS,
     # 512 threads of one child of httpd, those of memcached, the processes of Keystone's; twice that under load and in a
     # graceful restart.
     tasks=1024,
