@@ -3,13 +3,14 @@
 Its functions are those of `installer.bundle.api.Product`.
 """
 
+from installer.kit.sqlite import SIDECARS
 from installer.kit.tls import expiring
 
 from .catalog import migration, state
 from .checks import check_answers, warn
 from .configuration import directories
 from .daemons import UNPLACED, check_configuration, check_serving, daemons, reload, wait_ready
-from .data import DATABASES, SECRETS, SIDECARS, check_data, copy_data, is_prepared, prepare, unmade, upgrade_data
+from .data import DATABASES, SECRETS, check_data, copy_data, is_prepared, prepare, unmade, upgrade_data
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain

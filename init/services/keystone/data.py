@@ -18,17 +18,15 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host.account import service_environment
 from installer.host.deputy import Progress
-from installer.kit import tls
+from installer.kit import sqlite, tls
 from installer.state import files
 from installer.state.journal import Journal
 
-from . import configuration, database, password, settings, users
+from . import configuration, password, settings, users
 
 _KEYS = (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS)
 SECRETS = ("keys", *(user.password_file for user in users.USERS))
 DATABASES = (configuration.DATABASE,)
-#: What SQLite keeps beside a database; see https://www.sqlite.org/tempfiles.html.
-SIDECARS = ("-journal", "-wal", "-shm")
 #: Seconds without progress after which boot.py is ended; a copy waits for other writers for less.
 PATIENCE = 18.0
 _LONGEST_OUTPUT = 1 << 20
@@ -164,7 +162,7 @@ def _failed(site: Site, action: str, why: str, output: bytes) -> Failure:
 
 
 def check_data(site: Site) -> list[Problem]:
-    return [*_check_keys(site), *database.check(site), *tls.check_copies(site)]
+    return [*_check_keys(site), *sqlite.check(site, configuration.DATABASE), *tls.check_copies(site)]
 
 
 def _check_keys(site: Site) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from typing import Any
 import keystone_site
 import support
 from installer.host import space
+from installer.kit import sqlite
 from installer.manager import unit_faults
 from installer.manager.systemd import Unit
 from installer.manager.units import Names
@@ -97,7 +98,6 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         super().setUp()
         (self.instance / "data").mkdir()
         self.path = self.instance / "data" / "keystone.db"
-        self.database = sys.modules["bundle_product.database"]
 
     def make(self) -> None:
         connection = sqlite3.connect(self.path)
@@ -105,7 +105,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         connection.close()
 
     def faults(self) -> list[tuple[str, str]]:
-        return [(problem.what, problem.why) for problem in self.database.check(self.site())]
+        return [(problem.what, problem.why) for problem in sqlite.check(self.site(), "data/keystone.db")]
 
     def test_a_sound_one_is_left_as_it_is(self) -> None:
         self.make()
@@ -135,7 +135,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
     def test_a_writer_that_does_not_end_is_named(self) -> None:
         self.make()
         writer = self.hold()
-        with unittest.mock.patch.object(self.database, "PATIENCE", 0.2):
+        with unittest.mock.patch.object(sqlite, "PATIENCE", 0.2):
             ((what, why),) = self.faults()
         self.assertEqual(what, "the database is locked")
         self.assertIn(f"process {writer.pid}", why)
@@ -143,7 +143,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
     def test_a_writer_that_ends_is_no_fault(self) -> None:
         self.make()
         writer = self.hold()
-        with unittest.mock.patch.object(self.database, "_writer", side_effect=[writer.pid, None]):
+        with unittest.mock.patch.object(sqlite, "_writer", side_effect=[writer.pid, None]):
             self.assertEqual(self.faults(), [])
 
 

@@ -1,5 +1,5 @@
-"""What is wrong with the database, told without opening it: that would roll a killed writer's transaction back, as
-whoever runs the installer, and maybe leave files that the service cannot use.
+"""What is wrong with a database of SQLite's, told without opening it: that would roll a killed writer's transaction
+back, as whoever runs the installer, and maybe leave files that the service cannot use.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from installer.bundle.api import Site
-from installer.errors import Problem
-from installer.host.processes import read_process
-from installer.state import files
+from ..bundle.api import Site
+from ..errors import Problem
+from ..host.processes import read_process
+from ..state import files
 
-from . import configuration
-
+#: What is kept beside a database; see https://www.sqlite.org/tempfiles.html.
+SIDECARS = ("-journal", "-wal", "-shm")
 #: First bytes of every SQLite database; see https://www.sqlite.org/fileformat.html.
 _MAGIC = b"SQLite format 3\0"
 #: The byte that a writer locks from the beginning of its transaction to its end; see os.h of SQLite.
 _RESERVED = 0x40000001
 #: `struct flock` of fcntl(2) on 64-bit systems: type, whence, start, length, process.
 _FLOCK = "hhqqi4x"
-#: Seconds that one writer may keep the others waiting: Keystone's transactions take milliseconds.
+#: Seconds that one writer may keep the others waiting: transactions of a service take milliseconds.
 PATIENCE = 3.0
 
 
-def check(site: Site) -> Iterator[Problem]:
-    where = site.instance.path(configuration.DATABASE)
+def check(site: Site, database: str) -> Iterator[Problem]:
+    """What keeps the service from using the database, a path relative to the instance."""
+    where = site.instance.path(database)
     restore = f"restore a backup: {site.command_line('restore', 'FILE')}"
     try:
         facts = site.account.run(_look, where)
