@@ -3,6 +3,7 @@
 Its functions are those of `installer.bundle.api.Product`.
 """
 
+from installer.kit.addresses import listeners
 from installer.kit.sqlite import SIDECARS
 from installer.kit.tls import expiring
 
@@ -14,7 +15,7 @@ from .data import DATABASES, SECRETS, check_data, copy_data, is_prepared, prepar
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
-from .settings import APPETITE, TRANSIENT, derived, listeners, urls
+from .settings import APPETITE, TRANSIENT, derived, urls
 
 __all__ = [
     "APPETITE",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 
 from installer.bundle.api import Site
 from installer.errors import Problem
-from installer.host import network
-from installer.kit import tls
+from installer.kit import addresses, tls
 
 from . import password, settings
 
@@ -28,30 +26,13 @@ UNUSABLE_IN_INSTANCE = {
 
 def check_answers(site: Site) -> list[Problem]:
     """What keeps the answers from being used."""
-    problems = [
+    return [
         *_check_path("release", site.release.root, UNUSABLE_IN_RELEASE),
         *_check_path("instance", site.instance.root, UNUSABLE_IN_INSTANCE),
         *password.check_given(site),
         *tls.check_answers(site),
-        *_check_proxies(site),
+        *addresses.check(site),
     ]
-    found = settings.listeners(site)
-    for index, listener in enumerate(found):
-        if any(listener.overlaps(other) for other in found[:index]):
-            problems.append(Problem(f"port {listener.port} is given twice", hint="give each address and port once"))
-    return problems
-
-
-def _check_proxies(site: Site) -> Iterator[Problem]:
-    for proxy in settings.proxies(site):
-        try:
-            ipaddress.ip_network(proxy, strict=False)
-        except ValueError:
-            yield Problem(
-                "a trusted proxy is no address",
-                where=proxy,
-                hint="give its address, or a network such as 10.0.0.0/8 or fd00::/8",
-            )
 
 
 def _check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[Problem]:
@@ -64,24 +45,8 @@ def _check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[P
 
 def warn(site: Site) -> list[Problem]:
     """What is unusual, but may be meant."""
-    problems = list(tls.warn(site, settings.public_name(site)))
     name = settings.public_name(site)
-    if not network.resolves(name):
-        problems.append(
-            Problem(
-                f"{name} is a name that this host cannot resolve",
-                why="clients need to, and so does the proof of this install, which uses the service's own port instead",
-                hint="add it to the name service, or to /etc/hosts",
-            )
-        )
-    elif not network.is_local(name):
-        problems.append(
-            Problem(
-                f"{name} is no address of this host",
-                why="clients need to reach it, through a proxy, NAT or a floating address for example",
-                hint="if that is not meant, run again with --host and an address of this host",
-            )
-        )
+    problems = [*tls.warn(site, name), *addresses.warn(name)]
     if site.values("hsts")[0] != "0" and not tls.has_tls(site):
         problems.append(
             Problem(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from installer.bundle.api import Directory, RenderedFile, Site
 from installer.bundle.render import render
-from installer.kit import memcached, tls
+from installer.kit import addresses, memcached, tls
 from installer.state import files
 
 from . import servers, settings
@@ -85,7 +85,7 @@ def _values(site: Site) -> dict[str, str]:
         "release": site.release.root,
         "sso_template": path("etc", "sso_callback_template.html"),
         "temporary": site.instance.temporary,
-        "trusted_proxies": repr(settings.proxies(site)),
+        "trusted_proxies": repr(addresses.proxies(site)),
         "wsgi": path(settings.WSGI),
     }
 

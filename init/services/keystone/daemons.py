@@ -10,7 +10,7 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import processes
 from installer.host.processes import Daemon, Process
-from installer.kit import memcached
+from installer.kit import addresses, memcached
 from installer.state.files import tail
 
 from . import acceptance, client, configuration, servers, settings
@@ -46,7 +46,7 @@ def wait_ready(site: Site) -> None:
     """Returns when Keystone answers on every listener. Raises NEEDS_PERSON with the logs' last lines if not."""
     server = servers.of(site)
     patience = processes.Patience(IDLE_SECONDS, LONGEST_START)
-    for listener in settings.listeners(site):
+    for listener in addresses.listeners(site):
         while True:
             why = client.probe(site, listener)
             if not why:
@@ -60,7 +60,7 @@ def wait_ready(site: Site) -> None:
 def check_serving(site: Site) -> list[Problem]:
     """Why listeners do not serve Keystone."""
     problems = []
-    for listener in settings.listeners(site):
+    for listener in addresses.listeners(site):
         why = client.probe(site, listener, seconds=PATIENCE)
         if why:
             problems.append(_silent(site, client.listener_url(site, listener), why))

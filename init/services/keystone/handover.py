@@ -9,7 +9,7 @@ from installer.bundle.api import RenderedFile, Site
 from installer.bundle.render import FILTERS
 from installer.engine import guards, lifecycle
 from installer.engine.guards import Advice
-from installer.kit import tls
+from installer.kit import addresses, tls
 from installer.manager import boot_time
 
 from . import configuration, password, settings, users
@@ -102,7 +102,7 @@ def _operator(site: Site) -> str:
 
 def _advice(site: Site) -> list[Advice]:
     scripts = [site.instance.path(settings.WSGI)]
-    return guards.advise(site, settings.listeners(site), scripts)
+    return guards.advise(site, addresses.listeners(site), scripts)
 
 
 def summary(site: Site) -> list[str]:

@@ -11,7 +11,7 @@ from installer.bundle.api import Directory, Site
 from installer.bundle.render import render
 from installer.host import network, processes
 from installer.host.processes import Daemon, Process
-from installer.kit import tls
+from installer.kit import addresses, tls
 
 from . import settings
 
@@ -35,7 +35,7 @@ def values(site: Site) -> dict[str, str]:
     return {
         "access_log": path("log", "httpd-access.log"),
         "error_log": path("log", "httpd-error.log"),
-        "listen": "\n".join(map(_listen, settings.listeners(site))),
+        "listen": "\n".join(map(_listen, addresses.listeners(site))),
         "proxies": _proxies(site),
         "pid_file": path(PID_FILE),
         "run": path("run", NAME),
@@ -50,7 +50,7 @@ def _listen(listener: network.Listener) -> str:
 
 def _proxies(site: Site) -> str:
     """Requests of a proxy are logged with what it says of its clients; see door.py."""
-    proxies = settings.proxies(site)
+    proxies = addresses.proxies(site)
     if not proxies:
         return "# No proxy is trusted."
     test = " || ".join(f"-R '{proxy}'" for proxy in proxies)
@@ -90,7 +90,7 @@ def daemon(site: Site) -> Daemon:
         argv=[*_command(site), "-D", "FOREGROUND"],
         log=site.instance.path(LOGS[0]),
         network=True,
-        low_ports=settings.has_low_ports(site),
+        low_ports=addresses.has_low_ports(site),
         files=[CONFIG, *settings.KEYSTONE_FILES, tls.CERTIFICATE, tls.KEY],
         # httpd refuses to start while any process has the pid that this file names.
         leftovers=[site.instance.path(PID_FILE)],

@@ -9,7 +9,7 @@ from installer import report
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import network
-from installer.kit import tls
+from installer.kit import addresses, tls
 from installer.kit.http_client import Answer
 
 from . import password, settings, users
@@ -30,7 +30,7 @@ def prove(site: Site) -> list[str]:
     if issued is None:
         return [f"a wrong password is refused{remark}"]
     token = issued.headers["X-Subject-Token"]
-    for listener in settings.listeners(site):
+    for listener in addresses.listeners(site):
         local = listener_url(site, listener)
         validated = request(site, "GET", f"{local}/auth/tokens", token=token)
         if validated.status != 200:
@@ -52,7 +52,7 @@ def _reachable(site: Site) -> tuple[str, str]:
         if network.is_local(name):
             why = str(getattr(error, "reason", error))
             raise _failed(url, "the advertised address does not answer", why) from error
-    local = listener_url(site, settings.listeners(site)[0])
+    local = listener_url(site, addresses.listeners(site)[0])
     return local, f" at {local}; {url} cannot be reached from this host"
 
 

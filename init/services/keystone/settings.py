@@ -7,12 +7,10 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from installer.answers.values import join_host, split_host_port
+from installer.answers.values import join_host
 from installer.bundle.api import Site
-from installer.host import network
 from installer.host.limits import Appetite
-from installer.host.network import Listener
-from installer.kit import memcached, tls
+from installer.kit import addresses, memcached, tls
 
 #: Answers that count for one run: the password they name is the administrator's first one.
 TRANSIENT = ("admin-password-file",)
@@ -48,32 +46,8 @@ _PROCESS_TASKS = 64
 _SERVER_TASKS = 4096
 
 
-def host(site: Site) -> str:
-    return site.values("host")[0]
-
-
 def region(site: Site) -> str:
     return site.values("region")[0]
-
-
-def listeners(site: Site) -> list[Listener]:
-    """A port alone is open on every address, except where the host is a loopback one: then only there."""
-    found = []
-    for value in site.values("port"):
-        address, port = split_host_port(value)
-        found.append(Listener(address or _default_address(host(site)), port))
-    return found
-
-
-def _default_address(advertised: str) -> str:
-    if not network.is_loopback(advertised):
-        return ""
-    return network.LOOPBACK if advertised == "localhost" else advertised
-
-
-def has_low_ports(site: Site) -> bool:
-    """Whether a port below 1024 is asked for, for which a process needs a capability."""
-    return any(listener.port < 1024 for listener in listeners(site))
 
 
 def public_url(site: Site) -> str:
@@ -81,14 +55,14 @@ def public_url(site: Site) -> str:
     given = site.value("public-url")
     if given is None:
         scheme = "https" if tls.has_tls(site) else "http"
-        return f"{scheme}://{join_host(host(site))}:{listeners(site)[0].port}/v3"
+        return f"{scheme}://{join_host(addresses.host(site))}:{addresses.listeners(site)[0].port}/v3"
     return given if given.endswith("/v3") else f"{given}/v3"
 
 
 def urls(site: Site) -> list[str]:
     """The advertised URL, and where this host reaches each listener."""
     scheme = "https" if tls.has_tls(site) else "http"
-    own = (f"{scheme}://{join_host(listener.reachable)}:{listener.port}/v3" for listener in listeners(site))
+    own = (f"{scheme}://{join_host(listener.reachable)}:{listener.port}/v3" for listener in addresses.listeners(site))
     return list(dict.fromkeys([public_url(site), *own]))
 
 
@@ -104,18 +78,13 @@ def public_name(site: Site) -> str:
 
 def public_names(site: Site) -> list[str]:
     """Names and addresses by which clients may call the service, besides addresses of this host."""
-    return sorted({public_name(site), host(site), "localhost"})
+    return sorted({public_name(site), addresses.host(site), "localhost"})
 
 
 def public_ports(site: Site) -> list[int]:
     parts = urlsplit(public_url(site))
     standard = 443 if parts.scheme == "https" else 80
-    return sorted({parts.port or standard, *(listener.port for listener in listeners(site))})
-
-
-def proxies(site: Site) -> list[str]:
-    """Addresses and networks whose word about their clients counts."""
-    return list(site.values("trusted-proxy"))
+    return sorted({parts.port or standard, *(listener.port for listener in addresses.listeners(site))})
 
 
 def processes(site: Site) -> int:

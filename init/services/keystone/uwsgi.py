@@ -17,7 +17,7 @@ from installer.bundle.api import Directory, Site
 from installer.host import network, processes
 from installer.host.network import Listener
 from installer.host.processes import Daemon, Process
-from installer.kit import tls
+from installer.kit import addresses, tls
 
 from . import settings
 
@@ -42,8 +42,8 @@ def values(site: Site) -> dict[str, str]:
     """What only its template asks for."""
     return {
         # What a trusted proxy says of its client; see door.py.
-        "forwarded": ' "%(forwarded)"' if settings.proxies(site) else "",
-        "listen": "\n".join(_listen(site, listener) for listener in settings.listeners(site)),
+        "forwarded": ' "%(forwarded)"' if addresses.proxies(site) else "",
+        "listen": "\n".join(_listen(site, listener) for listener in addresses.listeners(site)),
     }
 
 
@@ -75,7 +75,7 @@ def daemon(site: Site) -> Daemon:
         argv=_command(site, f"../../{CONFIG}"),
         log=site.instance.path(LOGS[0]),
         network=True,
-        low_ports=settings.has_low_ports(site),
+        low_ports=addresses.has_low_ports(site),
         files=[CONFIG, *settings.KEYSTONE_FILES, tls.CERTIFICATE, tls.KEY],
         logs=["log/uwsgi/error.log", "log/uwsgi/access.log", settings.KEYSTONE_LOG],
         memory=settings.memory(site),
@@ -100,7 +100,7 @@ def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
     A port that is in the way of a former one needs a new start.
     """
     held = network.sockets_of(daemon.pid)
-    if any(new.overlaps(old) and new != old for new in settings.listeners(site) for old in held):
+    if any(new.overlaps(old) and new != old for new in addresses.listeners(site) for old in held):
         return False
     former = processes.find_workers(daemon)
     if {CONFIG, tls.CERTIFICATE, tls.KEY} & set(changed):

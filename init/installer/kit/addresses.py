@@ -1,0 +1,74 @@
+"""Where a service listens and by which name clients know it: the answers `host`, `port` and `trusted-proxy`."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from ..answers.values import split_host_port
+from ..bundle.api import Site
+from ..errors import Problem
+from ..host import network
+from ..host.network import Listener
+
+
+def host(site: Site) -> str:
+    return site.values("host")[0]
+
+
+def listeners(site: Site) -> list[Listener]:
+    """A port alone is open on every address, except where the host is a loopback one: then only there."""
+    found = []
+    for value in site.values("port"):
+        address, port = split_host_port(value)
+        found.append(Listener(address or _default_address(host(site)), port))
+    return found
+
+
+def _default_address(advertised: str) -> str:
+    if not network.is_loopback(advertised):
+        return ""
+    return network.LOOPBACK if advertised == "localhost" else advertised
+
+
+def has_low_ports(site: Site) -> bool:
+    """Whether a port below 1024 is asked for, for which a process needs a capability."""
+    return any(listener.port < 1024 for listener in listeners(site))
+
+
+def proxies(site: Site) -> list[str]:
+    """Addresses and networks whose word about their clients counts."""
+    return list(site.values("trusted-proxy"))
+
+
+def check(site: Site) -> Iterator[Problem]:
+    """What keeps the answers from being used together."""
+    for proxy in proxies(site):
+        try:
+            ipaddress.ip_network(proxy, strict=False)
+        except ValueError:
+            yield Problem(
+                "a trusted proxy is no address",
+                where=proxy,
+                hint="give its address, or a network such as 10.0.0.0/8 or fd00::/8",
+            )
+    found = listeners(site)
+    for index, listener in enumerate(found):
+        if any(listener.overlaps(other) for other in found[:index]):
+            yield Problem(f"port {listener.port} is given twice", hint="give each address and port once")
+
+
+def warn(name: str) -> Iterator[Problem]:
+    """What is unusual with the name by which clients know the service."""
+    if not network.resolves(name):
+        yield Problem(
+            f"{name} is a name that this host cannot resolve",
+            why="clients need to, and so does the proof of this install, which uses the service's own port instead",
+            hint="add it to the name service, or to /etc/hosts",
+        )
+    elif not network.is_local(name):
+        yield Problem(
+            f"{name} is no address of this host",
+            why="clients need to reach it, through a proxy, NAT or a floating address for example",
+            hint="if that is not meant, run again with --host and an address of this host",
+        )
