@@ -8,7 +8,7 @@ export function measurePack(tarball) {
   return withDirectory(async (directory) => {
     const { hashFile } = await import(path.join(ROOT, 'dist/io/files.js'));
     const { readManifestFromTarball } = await import(path.join(ROOT, 'dist/pack/inspect.js'));
-    const { readSigningKey } = await import(path.join(ROOT, 'dist/pack/keys.js'));
+    const { readSigningKeys } = await import(path.join(ROOT, 'dist/pipeline/keys.js'));
     const { packRelease } = await import(path.join(ROOT, 'dist/pack/pack-release.js'));
     const { formatCycloneDx } = await import(path.join(ROOT, 'dist/pack/sbom/cyclonedx.js'));
     const { signTarball } = await import(path.join(ROOT, 'dist/pack/signature.js'));
@@ -30,10 +30,10 @@ export function measurePack(tarball) {
 
     const keyFile = path.join(directory, 'key');
     await ksbundle('keygen', keyFile);
-    const key = await readSigningKey({ file: keyFile });
+    const keys = await readSigningKeys({ files: [keyFile] });
     const signed = await repeat(5, async () => {
       await writeFile(path.join(directory, 'sbom.cdx.json'), formatCycloneDx(manifest));
-      await signTarball(made, key);
+      await signTarball(made, keys);
     });
     return [
       { name: 'pack', seconds: packed, goal: 8 },

@@ -172,6 +172,10 @@ check_signature() {
     complain "the program openssl is missing" "--require-signature verifies with the host's own" "install openssl, or verify the tarball where there is one, as docs/verification.md says"
     exit 3
   fi
+  if is_mldsa; then
+    check_mldsa
+    return
+  fi
   if [ ! -f "$release/SHA256SUMS.sig" ]; then
     refuse_signature "the release is not signed" "there is no SHA256SUMS.sig" ""
   fi
@@ -183,6 +187,32 @@ check_signature() {
   # Keys on P-256 sign SHA-256, those on P-384 SHA-384.
   if signed_digest sha256 || signed_digest sha384; then return; fi
   refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not fit SHA256SUMS and $public_key" ""
+}
+
+# Whether $public_key is of ML-DSA: the name of the algorithm is in the first line of base64, also for an openssl that does not know it.
+is_mldsa() {
+  while IFS= read -r line; do
+    case $line in MII???ALBglghkgBZQMEAx[EIM]*) return 0 ;; esac
+  done <"$public_key"
+  return 1
+}
+
+# The same as check_signature for the second signature, which OpenSSL 3.5 and later can verify.
+check_mldsa() {
+  case $(host_openssl list -signature-algorithms) in
+    *ML-DSA*) ;;
+    *)
+      complain "this host's openssl cannot verify ML-DSA" "'$public_key' is a key of ML-DSA, which OpenSSL knows since 3.5; this is $(host_openssl version)" \
+        "give --require-signature the ECDSA key of who signs your releases, or verify the tarball where there is a newer openssl, as docs/verification.md says"
+      exit 3
+      ;;
+  esac
+  if [ ! -f "$release/SHA256SUMS.mldsa.sig" ]; then
+    refuse_signature "the release is not signed with ML-DSA" "there is no SHA256SUMS.mldsa.sig" ""
+  fi
+  host_openssl pkeyutl -verify -rawin -pubin -inkey "$public_key" -in "$release/SHA256SUMS" \
+    -sigfile "$release/SHA256SUMS.mldsa.sig" >/dev/null && return
+  refuse_signature "the release was not signed with this key" "SHA256SUMS.mldsa.sig does not fit SHA256SUMS and $public_key" ""
 }
 
 # Whether the signature is that of $public_key over the digest of this name.
@@ -353,7 +383,9 @@ refuse_foreign() {
 # What checksums and manifest say is there: files by name, links with what they name.
 list_packed() {
   printf '%s\n' SHA256SUMS
-  [ ! -f SHA256SUMS.sig ] || printf '%s\n' SHA256SUMS.sig
+  for unlisted in SHA256SUMS.sig SHA256SUMS.mldsa.sig; do
+    [ ! -f "$unlisted" ] || printf '%s\n' "$unlisted"
+  done
   cut -b 67- SHA256SUMS
   LC_ALL=C sed -n 's/^ *{"path":"\([^"]*\)","part":"[^"]*","target":"\([^"]*\)"},*$/\1 -> \2/p' manifest.json
 } 2>/dev/null
@@ -396,7 +428,9 @@ count_files() {
   while IFS= read -r line; do
     case $line in *'","target":"'*) count=$((count + 1)) ;; esac
   done <"$release/manifest.json"
-  [ ! -f "$release/SHA256SUMS.sig" ] || count=$((count + 1))
+  for unlisted in SHA256SUMS.sig SHA256SUMS.mldsa.sig; do
+    [ ! -f "$release/$unlisted" ] || count=$((count + 1))
+  done
   found=$(cd "$release" && count_below . && echo "$there")
   [ "$count" = "$found" ] || refuse_listing "" "files and links: $found, packed: $count"
 }

@@ -27,6 +27,7 @@ export const pipeline = {
   writeDossier: lazily(async () => (await import('./pipeline/dossier.ts')).writeDossier),
   writeReport: lazily(async () => (await import('./pipeline/report.ts')).writeReport),
   signFile: lazily(async () => (await import('./pipeline/sign.ts')).signFile),
+  verifyFile: lazily(async () => (await import('./pipeline/sign.ts')).verifyFile),
   fetchBundle: lazily(async () => (await import('./pipeline/sources.ts')).fetchBundle),
   mirrorBundle: lazily(async () => (await import('./pipeline/sources.ts')).mirrorBundle),
   tryBundle: lazily(async () => (await import('./pipeline/try.ts')).tryBundle),
@@ -35,7 +36,6 @@ export const pipeline = {
   readVex: lazily(async () => (await import('./pack/inspect.ts')).readVex),
   generateKeys: lazily(async () => (await import('./pack/keys.ts')).generateKeys),
   whyInFile: lazily(async () => (await import('./pack/why.ts')).whyInTarball),
-  verifyFile: lazily(async () => (await import('./pack/verify.ts')).verifyTarball),
 };
 
 export type Pipeline = typeof pipeline;

@@ -79,21 +79,21 @@ export const OPTIONS = {
     help: 'days that what --upgrade takes must have been on the index (default: 7)',
   },
   sign: {
-    kind: 'value',
+    kind: 'values',
     metavar: 'KEY',
     completes: 'file',
-    help: 'sign the tarball with this private key (ECDSA on P-256 or P-384 in PEM)',
+    help: 'sign the tarball with this private key (ECDSA on P-256 or P-384, or ML-DSA, in PEM); once for each kind',
   },
   'with-sources': {
     kind: 'flag',
     help: 'also write an escrow archive: tarball, sources, wheels and ksbundle, for a rebuild with no network',
   },
   key: {
-    kind: 'value',
+    kind: 'values',
     letter: 'k',
     metavar: 'KEY',
     completes: 'file',
-    help: 'PEM file of an ECDSA key on P-256 or P-384: the private one to sign, the public one or its certificate to verify',
+    help: 'PEM file of an ECDSA (P-256, P-384) or ML-DSA key: the private one to sign, the public one to verify; once for each kind',
   },
   trust: {
     kind: 'flag',

@@ -7,8 +7,16 @@ export type { Part } from './manifest-schema.ts';
 export const MANIFEST_FILE = 'manifest.json';
 export const CHECKSUMS_FILE = 'SHA256SUMS';
 
+/** What a release can be signed with: the kinds of keys, and how the names of their signatures end. */
+export const SIGNATURE_SUFFIXES = { ecdsa: '.sig', 'ml-dsa': '.mldsa.sig' } as const;
+export type KeyKind = keyof typeof SIGNATURE_SUFFIXES;
+/** In the order of signatures. */
+export const KEY_KINDS: readonly KeyKind[] = ['ecdsa', 'ml-dsa'];
+
 /** The signature of the checksums, in a signed release. It is no part of what it signs, so neither of them lists it. */
-export const SIGNATURE_FILE = 'SHA256SUMS.sig';
+export function signatureFile(kind: KeyKind): string {
+  return `${CHECKSUMS_FILE}${SIGNATURE_SUFFIXES[kind]}`;
+}
 
 /** The bill of materials, made of the manifest's other facts. */
 export const SBOM_FILE = 'sbom.cdx.json';

@@ -17,8 +17,8 @@ export interface RecipeSummary {
 export interface BuildResult {
   /** Absolute path of the tarball. */
   readonly tarball: string;
-  /** Absolute path of the tarball's signature, if it was signed. */
-  readonly signature?: string;
+  /** Absolute paths of the tarball's signatures, if it was signed. */
+  readonly signatures?: readonly string[];
   /** Absolute path of the escrow archive, if one was asked for. */
   readonly escrow?: string;
   /** True if nothing had to be done. */
@@ -97,10 +97,10 @@ export interface SignResult {
   readonly file: string;
   /** Digest of the signed tarball. */
   readonly sha256: Sha256;
-  /** Absolute path of the signature of the whole file, beside it. */
-  readonly signature: string;
-  /** Digest of the public key in DER. */
-  readonly key: Sha256;
+  /** Absolute paths of the signatures of the whole file, beside it, one for each key. */
+  readonly signatures: readonly string[];
+  /** Digests of the public keys in DER, in the same order. */
+  readonly keys: readonly Sha256[];
 }
 
 /** What is known of a signature: `unchecked` if no key was given to check it with. */
@@ -113,8 +113,8 @@ export interface VerifyResult {
   readonly releaseId: Sha256;
   readonly filesChecked: number;
   readonly signature: SignatureState;
-  /** Digest of the key that made the signature; there only if that was checked. */
-  readonly key?: Sha256;
+  /** Digests of the keys whose signatures were checked, each of them valid. */
+  readonly keys: readonly Sha256[];
   /** Bytes that were read, the archive's padding and trailing bytes included. */
   readonly bytes: number;
 }
@@ -138,10 +138,10 @@ export interface ApplyResult {
   readonly sha256: Sha256;
   /** Bytes. */
   readonly size: number;
-  /** Absolute path of the signature of the whole file, if the delta brought it. */
-  readonly signature?: string;
-  /** Digest of the key that made the signature; there only if that was checked. */
-  readonly key?: Sha256;
+  /** Absolute paths of the signatures of the whole file that the delta brought. */
+  readonly signatures: readonly string[];
+  /** Digests of the keys whose signatures were checked, each of them valid. */
+  readonly keys: readonly Sha256[];
 }
 
 export interface InspectedPart {

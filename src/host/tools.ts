@@ -139,6 +139,14 @@ export const ZSTD: HostTool = {
   packages: same('zstd'),
 };
 
+/** What signs and verifies with keys of ML-DSA, which came with 3.5. */
+export const OPENSSL: HostTool = {
+  name: 'openssl',
+  why: 'to sign and to verify with ML-DSA keys',
+  version: { parameters: ['version'], pattern: /OpenSSL (\d+(?:\.\d+)+)/, minimum: '3.5.0' },
+  packages: same('openssl'),
+};
+
 /**
  * The one list of the host's programs that a build may use. The build's closed PATH holds exactly these and the
  * toolchain; whatever a recipe calls beyond them fails everywhere alike.

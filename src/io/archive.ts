@@ -1,8 +1,9 @@
 export { gzipMembers, readGzipMembers } from './archive/gzip.ts';
 export {
-  hashWithoutLeadingFile,
-  readLeadingFile,
-  replaceLeadingFile,
+  hashWithoutLeadingFiles,
+  lengthOf,
+  readLeadingFiles,
+  replaceLeadingFiles,
   type LeadingFile,
 } from './archive/leading-file.ts';
 export { packTree } from './archive/pack.ts';

@@ -1,6 +1,5 @@
-import { sign, verify } from 'node:crypto';
 import { z } from 'zod';
-import type { Key } from './keys.ts';
+import type { SigningKey, VerifyingKey } from './keys.ts';
 import { parseProvenance, type Provenance } from './provenance.ts';
 
 /** What a DSSE envelope of an in-toto statement says that it holds. */
@@ -11,15 +10,14 @@ export function envelopeFile(tarball: string): string {
   return `${tarball}.intoto.jsonl`;
 }
 
-/** Puts provenance into a signed DSSE envelope, version 1, on a line of its own. */
-export function sealProvenance(provenance: Provenance, key: Key): string {
+/** Puts provenance into a DSSE envelope, version 1, with a signature of each key, on a line of its own. */
+export async function sealProvenance(provenance: Provenance, keys: readonly SigningKey[]): Promise<string> {
   const payload = Buffer.from(JSON.stringify(provenance));
-  const signature = sign(key.digest, preAuthentication(payload), key.object);
-  return `${JSON.stringify({
-    payloadType: PAYLOAD_TYPE,
-    payload: payload.toString('base64'),
-    signatures: [{ keyid: key.id, sig: signature.toString('base64') }],
-  })}\n`;
+  const signed = preAuthentication(payload);
+  const signatures = await Promise.all(
+    keys.map(async (key) => ({ keyid: key.id, sig: (await key.sign(signed)).toString('base64') })),
+  );
+  return `${JSON.stringify({ payloadType: PAYLOAD_TYPE, payload: payload.toString('base64'), signatures })}\n`;
 }
 
 const envelope = z.object({
@@ -29,14 +27,19 @@ const envelope = z.object({
 });
 
 /** The provenance in an envelope; undefined unless it is one that the owner of the key signed. */
-export function openEnvelope(text: string, key: Key): Provenance | undefined {
+export async function openEnvelope(text: string, key: VerifyingKey): Promise<Provenance | undefined> {
+  const opened = parseEnvelope(text);
+  if (opened === undefined) return undefined;
+  const payload = Buffer.from(opened.payload, 'base64');
+  const signed = preAuthentication(payload);
+  for (const { sig } of opened.signatures)
+    if (await key.verify(signed, Buffer.from(sig, 'base64'))) return parseProvenance(payload.toString());
+  return undefined;
+}
+
+function parseEnvelope(text: string): z.infer<typeof envelope> | undefined {
   try {
-    const { payload, signatures } = envelope.parse(JSON.parse(text));
-    const bytes = Buffer.from(payload, 'base64');
-    const signed = signatures.some(({ sig }) =>
-      verify(key.digest, preAuthentication(bytes), key.object, Buffer.from(sig, 'base64')),
-    );
-    return signed ? parseProvenance(bytes.toString()) : undefined;
+    return envelope.parse(JSON.parse(text));
   } catch {
     return undefined;
   }

@@ -4,7 +4,7 @@ import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { CHECKSUMS_FILE, MANIFEST_FILE, type Manifest, type Part } from '../domain/manifest.ts';
 import type { InspectedPart, InspectResult, SbomFormat } from '../domain/results.ts';
-import { findContent, readLeadingFile } from '../io/archive.ts';
+import { findContent, lengthOf, readLeadingFiles } from '../io/archive.ts';
 import { hashBytes, hashFile } from '../io/files.ts';
 import { parseManifest } from './manifest.ts';
 import { notARelease } from './not-a-release.ts';
@@ -26,7 +26,7 @@ export async function readManifestFromTarball(file: string): Promise<Manifest> {
 export interface TarballIdentity {
   /** Digest of the file as it is. */
   readonly tarball: Sha256;
-  /** Digest of the file without the signature that leads it. */
+  /** Digest of the file without the signatures that lead it. */
   readonly unsigned: Sha256;
   /** Digest of the release's checksums. */
   readonly releaseId: Sha256;
@@ -35,15 +35,15 @@ export interface TarballIdentity {
 
 /** Digests of a release tarball. Throws `KSB_NOT_A_RELEASE` if it has no checksums, and what `findContent` throws. */
 export async function identifyTarball(file: string): Promise<TarballIdentity> {
-  const leading = await readLeadingFile(file);
+  const leading = await readLeadingFiles(file);
   const checksums = await findContent(file, (name) => name.split('/').slice(1).join('/') === CHECKSUMS_FILE);
   if (checksums === undefined) throw notARelease(file, `it has no ${CHECKSUMS_FILE}`);
   const tarball = await hashFile(file);
   return {
     tarball,
-    unsigned: leading === undefined ? tarball : await hashFile(file, leading.length),
+    unsigned: leading.length === 0 ? tarball : await hashFile(file, lengthOf(leading)),
     releaseId: hashBytes(checksums),
-    signature: leading === undefined ? 'none' : 'unchecked',
+    signature: leading.length === 0 ? 'none' : 'unchecked',
   };
 }
 

@@ -3,31 +3,54 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
+  createSign,
+  createVerify,
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256, type Sha256 } from '../domain/digest.ts';
 import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
+import type { KeyKind } from '../domain/manifest.ts';
 import type { KeyCurve, KeygenResult } from '../domain/results.ts';
+import {
+  derOf,
+  holdsMlDsa,
+  isReadable,
+  mlDsaSigner,
+  mlDsaVerifier,
+  publicOf,
+  type FindOpenssl,
+} from './ml-dsa.ts';
 
 /**
  * NIST's curves for keys, as OpenSSL names them, and the digest that a key on each signs: one as strong as the curve (FIPS 186-5). Every OpenSSL
  * since 1.0 signs and verifies with them.
  */
-const CURVES: Readonly<Record<KeyCurve, { readonly name: string; readonly digest: Key['digest'] }>> = {
+const CURVES: Readonly<Record<KeyCurve, { readonly name: string; readonly digest: string }>> = {
   'p-256': { name: 'prime256v1', digest: 'sha256' },
   'p-384': { name: 'secp384r1', digest: 'sha384' },
 };
 
-/** A private or a public key, and the name that people know the pair by. */
-export interface Key {
-  readonly object: KeyObject;
-  /** Digest of the public key in DER (SubjectPublicKeyInfo). */
+/** What is signed: bytes, or those of a file. */
+export type Signable = Buffer | { readonly file: string };
+
+/** What both halves of a pair of keys tell. */
+interface Key {
+  readonly kind: KeyKind;
+  /** Digest of the public key in DER (SubjectPublicKeyInfo): the name that people know the pair by. */
   readonly id: Sha256;
-  /** What is signed of a text. */
-  readonly digest: 'sha256' | 'sha384';
+}
+
+export interface SigningKey extends Key {
+  readonly sign: (content: Signable) => Promise<Buffer>;
+}
+
+export interface VerifyingKey extends Key {
+  /** Whether the owner of the key made the signature. */
+  readonly verify: (content: Signable, signature: Buffer) => Promise<boolean>;
 }
 
 export interface NewKey extends PrivateKeyFile {
@@ -77,10 +100,14 @@ async function writeNewFile(file: string, content: string | Buffer, mode: number
 }
 
 /**
- * Reads a private key to sign with: ECDSA on P-256 or P-384 in PEM, as `ksbundle keygen` or OpenSSL writes it, maybe encrypted.
- * Throws `KSB_KEY_EXPOSED` for a file that others may read, `KSB_KEY_INVALID` for anything that cannot sign.
+ * Reads a private key to sign with: ECDSA on P-256 or P-384, or ML-DSA, in PEM, as `ksbundle keygen` or OpenSSL writes it, maybe
+ * encrypted. Throws `KSB_KEY_EXPOSED` for a file that others may read, `KSB_KEY_INVALID` for anything that cannot sign, and
+ * `KSB_HOST_TOOL_MISSING` for ML-DSA where there is no OpenSSL that knows it.
  */
-export async function readSigningKey({ file, passphraseFile }: PrivateKeyFile): Promise<Key> {
+export async function readSigningKey(
+  { file, passphraseFile }: PrivateKeyFile,
+  openssl: FindOpenssl,
+): Promise<SigningKey> {
   const pem = await readSecret(file);
   const encrypted = /^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/mu.test(pem);
   if (encrypted && passphraseFile === undefined) {
@@ -89,24 +116,48 @@ export async function readSigningKey({ file, passphraseFile }: PrivateKeyFile): 
     });
   }
   const passphrase = encrypted && passphraseFile !== undefined ? await readPassphrase(passphraseFile) : '';
-  let object: KeyObject;
-  try {
-    object = createPrivateKey({ key: pem, format: 'pem', passphrase });
-  } catch {
-    // What OpenSSL says is left out: it is about its own insides, and about a secret.
-    throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a private key`, {
-      why: encrypted ? 'the passphrase is wrong, or the file is damaged' : 'it holds no private key in PEM',
-      hint: 'make one: ksbundle keygen FILE',
-    });
+  const object = parsePrivateKey(pem, passphrase);
+  if (object !== undefined && !isMlDsa(object)) {
+    const digest = digestOf(object, file);
+    const sign = async (content: Signable): Promise<Buffer> =>
+      (await feed(content, createSign(digest))).sign(object);
+    return { kind: 'ecdsa', id: idOf(createPublicKey(object)), sign };
   }
-  return { object, digest: digestOf(object, file), id: idOf(createPublicKey(object)) };
+  // What an encrypted key is, only OpenSSL tells: without one, it is most likely the passphrase that is wrong.
+  const isPlain = holdsMlDsa(pem);
+  const tool = isPlain ? await openssl() : encrypted ? await openssl().catch(() => undefined) : undefined;
+  const publicPem = tool === undefined ? undefined : await publicOf(tool, { pem, passphrase });
+  if (tool !== undefined && publicPem !== undefined)
+    return { kind: 'ml-dsa', id: idOfDer(derOf(publicPem)), sign: mlDsaSigner(tool, { pem, passphrase }) };
+  const unknown = tool === undefined ? ', or it is an ML-DSA key, which wants OpenSSL 3.5' : '';
+  // What OpenSSL says is left out: it is about its own insides, and about a secret.
+  throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a private key`, {
+    why: encrypted
+      ? `the passphrase is wrong, or the file is damaged${unknown}`
+      : 'it holds no private key in PEM',
+    hint: 'make one: ksbundle keygen FILE',
+  });
+}
+
+function parsePrivateKey(pem: string, passphrase: string): KeyObject | undefined {
+  try {
+    return createPrivateKey({ key: pem, format: 'pem', passphrase });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether Node's own OpenSSL knows a key to be of ML-DSA. */
+function isMlDsa({ asymmetricKeyType }: KeyObject): boolean {
+  return String(asymmetricKeyType).startsWith('ml-dsa');
 }
 
 /**
- * Reads a public key to verify with: ECDSA on P-256 or P-384 in PEM, or an X.509 certificate for one. Throws `KSB_KEY_EXPIRED` for a
- * certificate that is not valid now by this host's clock, and `KSB_KEY_INVALID` for anything else, a private key too.
+ * Reads a public key to verify with: ECDSA on P-256 or P-384 in PEM, or an X.509 certificate for one; or ML-DSA in PEM. Throws
+ * `KSB_KEY_EXPIRED` for a certificate that is not valid now by this host's clock, `KSB_KEY_INVALID` for anything else, a private
+ * key too, and `KSB_HOST_TOOL_MISSING` for ML-DSA where there is no OpenSSL that knows it.
  */
-export async function readVerifyingKey(file: string): Promise<Key> {
+export async function readVerifyingKey(file: string, openssl: FindOpenssl): Promise<VerifyingKey> {
   const pem = await readText(file);
   if (pem.includes('PRIVATE KEY-----')) {
     throw keyError('KSB_KEY_INVALID', `${file} is a private key`, {
@@ -114,8 +165,27 @@ export async function readVerifyingKey(file: string): Promise<Key> {
       hint: `extract the public key: openssl pkey -in ${file} -pubout`,
     });
   }
+  if (holdsMlDsa(pem)) {
+    const tool = await openssl();
+    if (!(await isReadable(tool, pem))) throw notPublic(file);
+    return { kind: 'ml-dsa', id: idOfDer(derOf(pem)), verify: mlDsaVerifier(tool, pem) };
+  }
   const object = parsePublicKey(pem, file);
-  return { object, digest: digestOf(object, file), id: idOf(object) };
+  const digest = digestOf(object, file);
+  const verify = async (content: Signable, signature: Buffer): Promise<boolean> =>
+    (await feed(content, createVerify(digest))).verify(object, signature);
+  return { kind: 'ecdsa', id: idOf(object), verify };
+}
+
+async function feed<T extends { readonly update: (chunk: Buffer) => unknown }>(
+  content: Signable,
+  target: T,
+): Promise<T> {
+  if (Buffer.isBuffer(content)) target.update(content);
+  else
+    for await (const chunk of createReadStream(content.file, { highWaterMark: 1 << 20 }))
+      target.update(chunk as Buffer);
+  return target;
 }
 
 function parsePublicKey(pem: string, file: string): KeyObject {
@@ -126,11 +196,15 @@ function parsePublicKey(pem: string, file: string): KeyObject {
     return certificate.publicKey;
   } catch (error) {
     if (error instanceof KsbundleError) throw error;
-    throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a public key`, {
-      why: 'it contains no public key and no certificate in PEM',
-      hint: 'use the .pub file that ksbundle keygen wrote',
-    });
+    throw notPublic(file);
   }
+}
+
+function notPublic(file: string): KsbundleError {
+  return keyError('KSB_KEY_INVALID', `${file} cannot be read as a public key`, {
+    why: 'it contains no public key in PEM, and no certificate for an ECDSA key',
+    hint: 'use the .pub file that ksbundle keygen wrote',
+  });
 }
 
 function requireValidity({ validFrom, validTo }: X509Certificate, file: string): void {
@@ -145,22 +219,26 @@ function requireValidity({ validFrom, validTo }: X509Certificate, file: string):
   });
 }
 
-function digestOf(object: KeyObject, file: string): Key['digest'] {
+function digestOf(object: KeyObject, file: string): string {
   const name = object.asymmetricKeyDetails?.namedCurve;
   const curve = Object.values(CURVES).find((each) => each.name === name);
   if (curve !== undefined) return curve.digest;
-  throw keyError('KSB_KEY_INVALID', `${file} is no ECDSA key on the curve P-256 or P-384`, {
-    why: `it is ${[object.asymmetricKeyType, name].filter((word) => word !== undefined).join(' on ')}`,
-    hint: 'make one: ksbundle keygen FILE',
-  });
+  throw keyError(
+    'KSB_KEY_INVALID',
+    `${file} is no ECDSA key on the curve P-256 or P-384, and no ML-DSA key`,
+    {
+      why: `it is ${[object.asymmetricKeyType, name].filter((word) => word !== undefined).join(' on ')}`,
+      hint: 'make one: ksbundle keygen FILE',
+    },
+  );
 }
 
 function idOf(publicKey: KeyObject): Sha256 {
-  return sha256(
-    createHash('sha256')
-      .update(publicKey.export({ format: 'der', type: 'spki' }))
-      .digest('hex'),
-  );
+  return idOfDer(publicKey.export({ format: 'der', type: 'spki' }));
+}
+
+function idOfDer(der: Buffer): Sha256 {
+  return sha256(createHash('sha256').update(der).digest('hex'));
 }
 
 async function readPassphrase(file: string): Promise<string> {

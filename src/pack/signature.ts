@@ -1,34 +1,45 @@
-import { createSign, createVerify, sign, verify } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
-import { CHECKSUMS_FILE, SIGNATURE_FILE } from '../domain/manifest.ts';
+import {
+  CHECKSUMS_FILE,
+  KEY_KINDS,
+  signatureFile,
+  SIGNATURE_SUFFIXES,
+  type KeyKind,
+} from '../domain/manifest.ts';
 import type { SignResult } from '../domain/results.ts';
-import { findContent, replaceLeadingFile } from '../io/archive.ts';
+import { findContent, replaceLeadingFiles } from '../io/archive.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { envelopeFile, openEnvelope, sealProvenance } from './envelope.ts';
-import type { Key } from './keys.ts';
+import type { SigningKey, VerifyingKey } from './keys.ts';
 import { notARelease } from './not-a-release.ts';
 import { parseProvenance, provenanceFile, type Provenance } from './provenance.ts';
 
 /*
- * Two signatures, both ECDSA over the key's digest in DER, as `openssl dgst -sha256 -verify` (`-sha384` for P-384) takes them. That of the checksums travels
- * inside, for the release once it is unpacked; that of the file lies beside it, for who has not unpacked it yet.
+ * Each key makes two signatures, both as `openssl` takes them: ECDSA over the key's digest in DER, ML-DSA over the whole text. That
+ * of the checksums travels inside, for the release once it is unpacked; that of the file lies beside it, for who has not
+ * unpacked it yet.
  */
 
-/** Where the signature of a whole tarball lies. */
-export function detachedSignature(file: string): string {
-  return `${file}.sig`;
+/** Where the signature of a whole file lies that a key of this kind made. */
+export function detachedSignature(file: string, kind: KeyKind = 'ecdsa'): string {
+  return `${file}${SIGNATURE_SUFFIXES[kind]}`;
+}
+
+/** Everything that signs a tarball from beside it. */
+export function allSignatures(file: string): readonly string[] {
+  return [...KEY_KINDS.map((kind) => detachedSignature(file, kind)), envelopeFile(file)];
 }
 
 /**
- * Signs a release tarball in place, anew if it was signed before; what follows the signature keeps its bytes. Provenance that
- * lies beside it is signed with it. The caller has made sure that the release is sound. Throws `KSB_NOT_A_RELEASE`,
+ * Signs a release tarball in place with keys of different kinds, anew if it was signed before; what follows the signatures keeps its
+ * bytes. Provenance that lies beside it is signed with it. The caller has made sure that the release is sound. Throws
+ * `KSB_NOT_A_RELEASE`, `KSB_RELEASE_TOO_OLD` for ML-DSA and a release whose installer takes its signature for a file that was added,
  * `KSB_PROVENANCE_INVALID` for provenance of another release, and `KSB_DISK_FULL`.
  */
-export async function signTarball(file: string, key: Key): Promise<SignResult> {
+export async function signTarball(file: string, keys: readonly SigningKey[]): Promise<SignResult> {
   let release = '';
   const checksums = await findContent(file, (name) => {
     const [top = '', ...rest] = name.split('/');
@@ -36,29 +47,47 @@ export async function signTarball(file: string, key: Key): Promise<SignResult> {
     return rest.join('/') === CHECKSUMS_FILE;
   });
   if (checksums === undefined) throw notARelease(file, `it has no ${CHECKSUMS_FILE}`);
-  const signature = detachedSignature(file);
+  if (keys.some(({ kind }) => kind === 'ml-dsa')) await requireKnown(file, signatureFile('ml-dsa'));
   const provenance = await readProvenance(file, checksums);
+  const leading = [];
+  for (const key of keys)
+    leading.push({ path: `${release}/${signatureFile(key.kind)}`, content: await key.sign(checksums) });
   // First of all: between the writes none must be there that does not fit.
-  for (const stale of [signature, envelopeFile(file)]) await rm(stale, { force: true });
-  const sha256 = await replaceLeadingFile(file, {
-    path: `${release}/${SIGNATURE_FILE}`,
-    content: sign(key.digest, checksums, key.object),
-  });
-  await signDetached(file, key);
+  for (const stale of allSignatures(file)) await rm(stale, { force: true });
+  const sha256 = await replaceLeadingFiles(file, leading);
+  const signatures = await signDetached(file, keys);
   if (provenance !== undefined) {
     const subject = [...provenance.subject, { name: `signed/${path.basename(file)}`, digest: { sha256 } }];
-    await writeFileAtomically(envelopeFile(file), sealProvenance({ ...provenance, subject }, key));
+    await writeFileAtomically(envelopeFile(file), await sealProvenance({ ...provenance, subject }, keys));
   }
-  return { file: path.resolve(file), sha256, signature: path.resolve(signature), key: key.id };
+  return { file: path.resolve(file), sha256, signatures, keys: keys.map(({ id }) => id) };
 }
 
-/** Signs the bytes of any file; the signature goes beside it. Returns its path. */
-export async function signDetached(file: string, key: Key): Promise<string> {
-  const signature = detachedSignature(file);
-  const signer = createSign(key.digest);
-  await feed(file, signer);
-  await writeFileAtomically(signature, signer.sign(key.object));
-  return signature;
+/** Signs the bytes of any file; the signatures go beside it. Returns their absolute paths. */
+export async function signDetached(file: string, keys: readonly SigningKey[]): Promise<string[]> {
+  const signatures = [];
+  for (const key of keys) {
+    const signature = detachedSignature(file, key.kind);
+    await writeFileAtomically(signature, await key.sign({ file }));
+    signatures.push(path.resolve(signature));
+  }
+  return signatures;
+}
+
+/** Throws unless the release's own bootstrap.sh knows a signature by its name: otherwise it would refuse to run with it. */
+async function requireKnown(file: string, signature: string): Promise<void> {
+  const bootstrap = await findContent(
+    file,
+    (name) => name.split('/').slice(1).join('/') === 'init/bootstrap.sh',
+  );
+  if (bootstrap?.includes(signature) !== false) return;
+  throw new KsbundleError({
+    code: 'KSB_RELEASE_TOO_OLD',
+    exitCode: ExitCode.usage,
+    message: `${path.basename(file)} cannot be signed with ML-DSA`,
+    why: `its bootstrap.sh is of an older ksbundle, and would take ${signature} for a file that was added`,
+    hint: 'build the release anew, or sign it with the other key alone',
+  });
 }
 
 /** The provenance beside a tarball, if there is one. */
@@ -78,68 +107,64 @@ async function readProvenance(file: string, checksums: Buffer): Promise<Provenan
 }
 
 export interface SignedTarball {
-  readonly key: Key;
   readonly checksums: Buffer;
-  /** What leads the tarball, if anything. */
-  readonly signature: Buffer | undefined;
+  /** The signatures of the checksums that lead the tarball. */
+  readonly signatures: ReadonlyMap<KeyKind, Buffer>;
 }
 
 /**
  * Makes sure that the owner of the key signed the checksums, and what lies beside the tarball: the signature of the file, and
- * provenance, which must be of this release. Throws
- * `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`.
+ * provenance, which must be of this release. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`.
  */
 export async function requireSignatures(
   file: string,
-  { key, checksums, signature }: SignedTarball,
+  key: VerifyingKey,
+  { checksums, signatures }: SignedTarball,
 ): Promise<void> {
   const name = path.basename(file);
+  const signature = signatures.get(key.kind);
   if (signature === undefined) {
     throw new KsbundleError({
       code: 'KSB_UNSIGNED',
       exitCode: ExitCode.integrity,
-      message: `${name} is not signed`,
+      message:
+        signatures.size === 0 ? `${name} is not signed` : `${name} has no signature of this kind of key`,
+      why: `it contains no ${signatureFile(key.kind)}`,
       hint: 'get the signed tarball; or, if you trust this one, sign it: ksbundle sign FILE --key KEY',
     });
   }
-  if (!verify(key.digest, checksums, key.object, signature)) throw invalid(name, key);
+  if (!(await key.verify(checksums, signature))) throw invalid(name, key);
   await checkDetached(file, key);
   const envelope = await ifThere(readFile(envelopeFile(file), 'utf8'));
   if (envelope === undefined) return;
   const releaseId = hashBytes(checksums);
-  const provenance = openEnvelope(envelope, key);
+  const provenance = await openEnvelope(envelope, key);
   if (provenance?.subject.some(({ digest }) => digest.sha256 === releaseId) !== true)
     throw invalid(path.basename(envelopeFile(file)), key);
 }
 
 /** Makes sure that the owner of the key signed the bytes of any file. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. */
-export async function requireDetachedSignature(file: string, key: Key): Promise<void> {
+export async function requireDetachedSignature(file: string, key: VerifyingKey): Promise<void> {
   if (await checkDetached(file, key)) return;
   throw new KsbundleError({
     code: 'KSB_UNSIGNED',
     exitCode: ExitCode.integrity,
     message: `${path.basename(file)} is not signed`,
-    why: `its signature would be beside it, in ${path.basename(detachedSignature(file))}`,
+    why: `its signature would be beside it, in ${path.basename(detachedSignature(file, key.kind))}`,
     hint: 'get the signature from the same source as the file',
   });
 }
 
 /** False if no signature lies beside the file; throws `KSB_SIGNATURE_INVALID` for one that is not the key owner's. */
-async function checkDetached(file: string, key: Key): Promise<boolean> {
-  const detached = await ifThere(readFile(detachedSignature(file)));
+async function checkDetached(file: string, key: VerifyingKey): Promise<boolean> {
+  const signature = detachedSignature(file, key.kind);
+  const detached = await ifThere(readFile(signature));
   if (detached === undefined) return false;
-  const verifier = createVerify(key.digest);
-  await feed(file, verifier);
-  if (!verifier.verify(key.object, detached)) throw invalid(path.basename(detachedSignature(file)), key);
+  if (!(await key.verify({ file }, detached))) throw invalid(path.basename(signature), key);
   return true;
 }
 
-async function feed(file: string, target: { readonly update: (chunk: Buffer) => unknown }): Promise<void> {
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
-    target.update(chunk as Buffer);
-}
-
-function invalid(name: string, { id }: Key): KsbundleError {
+function invalid(name: string, { id }: VerifyingKey): KsbundleError {
   return new KsbundleError({
     code: 'KSB_SIGNATURE_INVALID',
     exitCode: ExitCode.integrity,

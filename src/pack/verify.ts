@@ -5,16 +5,18 @@ import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import {
   CHECKSUMS_FILE,
   MANIFEST_FILE,
-  SIGNATURE_FILE,
+  KEY_KINDS,
+  signatureFile,
+  type KeyKind,
   type Manifest,
   type ManifestFile,
   type ManifestLink,
 } from '../domain/manifest.ts';
 import type { VerifyResult } from '../domain/results.ts';
-import { readLeadingFile, visitReleaseTarball, type LeadingFile, type ReleaseEntry } from '../io/archive.ts';
+import { readLeadingFiles, visitReleaseTarball, type LeadingFile, type ReleaseEntry } from '../io/archive.ts';
 import { hashBytes } from '../io/files.ts';
 import { parseChecksums } from '../domain/checksums.ts';
-import { readVerifyingKey } from './keys.ts';
+import type { VerifyingKey } from './keys.ts';
 import { parseManifest, whyNotPackable } from './manifest.ts';
 import { requireSignatures } from './signature.ts';
 
@@ -38,22 +40,24 @@ interface Content {
 }
 
 export interface VerifyOptions {
-  /** Absolute path of the public key that must have signed the release; a signature is not looked at without one. */
-  readonly key?: string | undefined;
+  /** Keys that must have signed the release, each of them; no signature is looked at without one. */
+  readonly keys?: readonly VerifyingKey[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Checks a release tarball, every byte of it: against the checksums and the manifest inside, and that nothing else is
- * there; with a key, also that its owner signed the checksums, and the file as a whole if its signature lies beside
+ * there; with keys, also that their owners signed the checksums, and the file as a whole if its signature lies beside
  * it. Throws `KSB_VERIFY_FAILED` naming every file that is changed, missing or extra, `KSB_ARCHIVE_DAMAGED`
- * where the archive itself is broken, `KSB_UNSIGNED`, `KSB_SIGNATURE_INVALID`, and what reading a key throws. Without a key
+ * where the archive itself is broken, `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. Without a key
  * it cannot tell a release that somebody made anew as a whole.
  */
-export async function verifyTarball(file: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const key = options.key === undefined ? undefined : await readVerifyingKey(options.key);
-  const leading = await readLeadingFile(file);
-  const content = await readContent(file, leading, options.signal);
+export async function verifyTarball(
+  file: string,
+  { keys = [], signal }: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const leading = await readLeadingFiles(file);
+  const content = await readContent(file, leading, signal);
   const manifest = parseManifest(content.manifest.toString());
   const checksums = parseChecksums(content.checksums.toString());
   const problems = [...content.problems];
@@ -63,27 +67,34 @@ export async function verifyTarball(file: string, options: VerifyOptions = {}): 
   if (checksums === undefined)
     problems.push({ code: 'checksums', message: `${CHECKSUMS_FILE} is missing or damaged` });
   else problems.push(...compareChecksums(content.entries, checksums));
-  if (leading !== undefined && leading.path !== `${content.release}/${SIGNATURE_FILE}`)
-    problems.push({ code: 'extra', message: `${leading.path} is not part of the release` });
+  const signatures = new Map<KeyKind, Buffer>();
+  for (const { path: place, content: signature } of leading) {
+    // Each once, in their order.
+    const kind = KEY_KINDS.slice(signatures.size).find(
+      (each) => place === `${content.release}/${signatureFile(each)}`,
+    );
+    if (kind === undefined || signatures.has(kind))
+      problems.push({ code: 'extra', message: `${place} is not part of the release` });
+    else signatures.set(kind, signature);
+  }
   if (problems.length > 0) throw failed(file, problems);
-  if (key !== undefined)
-    await requireSignatures(file, { key, checksums: content.checksums, signature: leading?.content });
+  for (const key of keys) await requireSignatures(file, key, { checksums: content.checksums, signatures });
   const filesChecked = [...content.entries.values()].filter(({ kind }) => kind !== 'directory').length;
-  const unchecked = leading === undefined ? 'none' : 'unchecked';
+  const unchecked = leading.length === 0 ? 'none' : 'unchecked';
   return {
     file: path.resolve(file),
     release: content.release,
     releaseId: hashBytes(content.checksums),
     filesChecked,
-    signature: key === undefined ? unchecked : 'valid',
-    ...(key === undefined ? {} : { key: key.id }),
+    signature: keys.length === 0 ? unchecked : 'valid',
+    keys: keys.map(({ id }) => id),
     bytes: content.bytes,
   };
 }
 
 async function readContent(
   file: string,
-  leading: LeadingFile | undefined,
+  leading: readonly LeadingFile[],
   signal: AbortSignal | undefined,
 ): Promise<Content> {
   const entries = new Map<string, Found>();

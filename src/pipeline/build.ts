@@ -15,23 +15,22 @@ import { explainDiskFull } from '../io/disk.ts';
 import { hashFile, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { withLock } from '../io/lock.ts';
-import { readSigningKey, type PrivateKeyFile } from '../pack/keys.ts';
-import { envelopeFile } from '../pack/envelope.ts';
 import { placeInRecipe } from '../recipe/locate.ts';
 import { provenanceFile } from '../pack/provenance.ts';
-import { detachedSignature, signDetached, signTarball } from '../pack/signature.ts';
+import { allSignatures, signDetached, signTarball } from '../pack/signature.ts';
 import { formatTimeline, timelineFile } from '../pack/timeline.ts';
 import type { Context } from './context.ts';
 import { escrowFile, writeEscrow } from './escrow.ts';
+import { readSigningKeys, type SigningKeyFiles } from './keys.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
 import { makeRelease } from './release.ts';
 import { componentsOf } from './recipes.ts';
 import { buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
 
 export interface BuildOptions {
-  /** Private key that the tarball is signed with. */
-  readonly sign?: PrivateKeyFile | undefined;
-  /** Whether an escrow archive goes beside the tarball, signed with the same key. */
+  /** Private keys that the tarball is signed with. */
+  readonly sign?: SigningKeyFiles | undefined;
+  /** Whether an escrow archive goes beside the tarball, signed with the same keys. */
   readonly withSources?: boolean | undefined;
 }
 
@@ -45,7 +44,7 @@ export async function buildBundle(
   const { emit } = recorder;
   const context: Context = { ...rest, fetch: { ...rest.fetch, emit }, emit };
   // Before all that work: a key that cannot sign.
-  const key = options.sign === undefined ? undefined : await readSigningKey(options.sign);
+  const signingKeys = await readSigningKeys(options.sign ?? { files: [] });
   const loaded = await loadLockedBundle(context, name);
   const artifacts = await buildComponents({
     ...buildOptions(context, loaded),
@@ -62,8 +61,7 @@ export async function buildBundle(
   );
   // Signatures of what lay there before.
   const escrow = escrowFile(target);
-  for (const stale of [target, escrow].map(detachedSignature)) await rm(stale, { force: true });
-  await rm(envelopeFile(target), { force: true });
+  for (const stale of [target, escrow].flatMap(allSignatures)) await rm(stale, { force: true });
   await deliver(context.store.pathOf(tarball), target, tarball);
   await deliver(context.store.pathOf(provenance), provenanceFile(target), provenance);
   const tasks = recorder.tasks();
@@ -74,18 +72,18 @@ export async function buildBundle(
         throw explainDiskFull(error, target);
       },
     );
-  const signed = key === undefined ? undefined : await signTarball(target, key);
+  const signed = signingKeys.length === 0 ? undefined : await signTarball(target, signingKeys);
   if (options.withSources === true) {
     const unsigned = { tarball: context.store.pathOf(tarball), name: path.basename(target) };
     await writeEscrow(context, { loaded, ...unsigned, target: escrow });
-    if (key !== undefined) await signDetached(escrow, key);
+    await signDetached(escrow, signingKeys);
   }
   return {
     tarball: target,
     ...(options.withSources === true ? { escrow } : {}),
     reused,
     audit,
-    ...(signed === undefined ? {} : { signature: signed.signature }),
+    ...(signed === undefined ? {} : { signatures: signed.signatures }),
   };
 }
 

@@ -5,7 +5,8 @@ import { findHostTools } from '../host/find.ts';
 import { ZSTD } from '../host/tools.ts';
 import type { Confinement } from '../io/confinement.ts';
 import { withTemporaryDirectory } from '../io/files.ts';
-import { applyDelta, type ApplyOptions } from '../pack/delta/apply.ts';
+import { applyDelta } from '../pack/delta/apply.ts';
+import { readVerifyingKeys } from './keys.ts';
 import { makeDelta, type Destination } from '../pack/delta/make.ts';
 import { confine } from './confinement.ts';
 
@@ -27,16 +28,22 @@ export async function deltaFiles(
   }));
 }
 
-/** Makes the new tarball of an old one and a delta, with the host's zstd. Throws what `applyDelta` does. */
+/** Makes the new tarball of an old one and a delta, with the host's zstd. Throws what `readVerifyingKeys` and `applyDelta` do. */
 export async function applyFile(
   oldFile: string,
   delta: string,
-  options: Omit<ApplyOptions, 'confinement'> & Reporting,
+  {
+    keys: files,
+    ...options
+  }: Omit<Destination, 'confinement'> & Reporting & { readonly keys: readonly string[] },
 ): Promise<ApplyResult> {
   await findHostTools({ tools: [ZSTD], signal: options.signal });
+  const keys = await readVerifyingKeys(files);
   return asTask(options, { task: 'apply', title: 'apply' }, async () => ({
     outcome: 'done',
-    value: await shutIn(options, (confinement) => applyDelta(oldFile, delta, { ...options, confinement })),
+    value: await shutIn(options, (confinement) =>
+      applyDelta(oldFile, delta, { ...options, keys, confinement }),
+    ),
   }));
 }
 

@@ -7,26 +7,25 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Manifest } from '../domain/manifest.ts';
 import { parsePlatform } from '../domain/platform.ts';
 import type { BuildResult, RebuildResult } from '../domain/results.ts';
-import { hashWithoutLeadingFile, unpackArchive } from '../io/archive.ts';
+import { hashWithoutLeadingFiles, unpackArchive } from '../io/archive.ts';
 import { copyFile, hashFile, removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
-import { envelopeFile } from '../pack/envelope.ts';
 import { readManifestFromTarball } from '../pack/inspect.ts';
 import { compareBuilders, parseProvenance, provenanceFile } from '../pack/provenance.ts';
-import { readVerifyingKey } from '../pack/keys.ts';
-import { detachedSignature, requireDetachedSignature } from '../pack/signature.ts';
+import { allSignatures, requireDetachedSignature } from '../pack/signature.ts';
 import { verifyTarball } from '../pack/verify.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import { buildBundle } from './build.ts';
 import { openContext, type Context } from './context.ts';
 import { isEscrow, openEscrow } from './escrow.ts';
 import { explainFiles } from './explain-files.ts';
+import { readVerifyingKeys } from './keys.ts';
 
 export interface RebuildOptions {
   /** Directory that the rebuilt tarball is left in; it goes away again unless told. */
   readonly out?: string | undefined;
-  /** Absolute path of the public key that must have signed `file`. */
-  readonly key?: string | undefined;
+  /** Absolute paths of the public keys that must have signed `file`, each of them. */
+  readonly keys?: readonly string[];
   /** Whether the recipes inside may do whatever this account may, whoever wrote them. */
   readonly trust?: boolean | undefined;
 }
@@ -43,7 +42,7 @@ export async function rebuildFile(
   file: string,
   options: RebuildOptions = {},
 ): Promise<RebuildResult> {
-  if (options.key === undefined && options.trust !== true) throw untrusted(file);
+  if ((options.keys ?? []).length === 0 && options.trust !== true) throw untrusted(file);
   refuseToReplace(file, options.out);
   const parent = path.join(context.cacheDirectory, 'work');
   await mkdir(parent, { recursive: true });
@@ -71,11 +70,11 @@ async function rebuildIn(
   const file = await carryAway(given, path.join(directory, 'given'));
   const isArchive = await isEscrow(file);
   // What is signed of an escrow archive is the archive; the tarball in it never is.
-  if (isArchive && options.key !== undefined)
-    await requireDetachedSignature(file, await readVerifyingKey(options.key));
+  const keys = await readVerifyingKeys(options.keys ?? []);
+  if (isArchive) for (const key of keys) await requireDetachedSignature(file, key);
   const escrow = isArchive ? await openEscrow(file, path.join(directory, 'escrow'), signal) : undefined;
   const tarball = escrow?.tarball ?? file;
-  const { release } = await verifyTarball(tarball, { key: isArchive ? undefined : options.key, signal });
+  const { release } = await verifyTarball(tarball, { keys: isArchive ? [] : keys, signal });
   const manifest = await readManifestFromTarball(tarball);
   const original = path.join(directory, 'original');
   await unpackArchive(tarball, original, { strip: 1, signal });
@@ -88,8 +87,8 @@ async function rebuildIn(
     trust: options.trust === true,
   });
 
-  const sha256 = await hashWithoutLeadingFile(tarball);
-  const rebuiltSha256 = await hashWithoutLeadingFile(built.tarball);
+  const sha256 = await hashWithoutLeadingFiles(tarball);
+  const rebuiltSha256 = await hashWithoutLeadingFiles(built.tarball);
   const { parts, files } = compareReleases(manifest, await readManifestFromTarball(built.tarball));
   const beside = path.join(path.dirname(given), path.basename(isArchive ? tarball : given));
   const [before, after] = await Promise.all([beside, built.tarball].map(readProvenance));
@@ -113,8 +112,8 @@ async function carryAway(file: string, directory: string): Promise<string> {
   await mkdir(directory);
   const target = path.join(directory, path.basename(file));
   await copyFile(file, target);
-  for (const beside of [detachedSignature, envelopeFile])
-    await ifThere(copyFile(beside(file), beside(target)));
+  for (const beside of allSignatures(file))
+    await ifThere(copyFile(beside, path.join(directory, path.basename(beside))));
   return target;
 }
 

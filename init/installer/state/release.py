@@ -19,8 +19,8 @@ CHECKSUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
 #: The script that compares the bytes of all files with the checksums. It cannot vouch for itself.
 SCRIPT = "init/bootstrap.sh"
-#: Signs the checksums, so that they cannot list it; bootstrap.sh checks it where --require-signature is given.
-SIGNATURE = "SHA256SUMS.sig"
+#: Sign the checksums, so that they cannot list them; bootstrap.sh checks one where --require-signature is given.
+SIGNATURES = {"SHA256SUMS.sig", "SHA256SUMS.mldsa.sig"}
 #: Where an instance lies unless told otherwise; it is no part of the release.
 DEFAULT_INSTANCE = "instance"
 #: Symbolic link in the release to where its own instance went: while a rollback is under way, and after an upgrade.
@@ -125,7 +125,7 @@ class Release:
             ("its bytes were changed", {SCRIPT} if script and digest(script) != packed.get(SCRIPT) else set()),
         )
         problems = [_damaged(sorted(paths), why) for why, paths in groups if paths]
-        extra = sorted(set(found) - expected - {SIGNATURE})
+        extra = sorted(set(found) - expected - SIGNATURES)
         if extra:
             problems.append(self._describe_extra(extra))
         if problems:

@@ -1,6 +1,6 @@
 import type { RunCommand } from '../command.ts';
 import { chooseBundle } from './bundle-choice.ts';
-import { pathOption } from './path-option.ts';
+import { pathOption, pathsOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
   const { positionals, flags, open } = call;
@@ -11,11 +11,8 @@ export const run: RunCommand = async (call) => {
     const plan = await pipeline.planBuild(context, bundle);
     return { data: { bundle, plan }, lines: plan };
   }
-  const file = pathOption(call, 'sign');
-  const passphraseFile = pathOption(call, 'passphrase-file');
-  const sign = file === undefined ? undefined : { file, passphraseFile };
   const result = await pipeline.buildBundle(context, bundle, {
-    sign,
+    sign: { files: pathsOption(call, 'sign'), passphraseFile: pathOption(call, 'passphrase-file') },
     withSources: flags['with-sources'] === true,
   });
   const { tarball, escrow } = result;

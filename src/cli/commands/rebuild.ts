@@ -3,13 +3,13 @@ import type { BuilderDifference, ExplainedFile, RebuildResult } from '../../doma
 import type { RunCommand } from '../command.ts';
 import { countChanges, describeChanges } from './changes.ts';
 import { withInputFile } from './input-file.ts';
-import { pathOption } from './path-option.ts';
+import { pathOption, pathsOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
   const { pipeline, context } = await call.open();
   const options = {
     out: pathOption(call, 'out'),
-    key: pathOption(call, 'key'),
+    keys: pathsOption(call, 'key'),
     trust: call.flags.trust === true,
   };
   const result = await withInputFile(call, (file) => pipeline.rebuildFile(context, file, options));

@@ -1,11 +1,11 @@
 import type { RunCommand } from '../command.ts';
 import { usageError } from '../usage-error.ts';
 import { withInputFile } from './input-file.ts';
-import { pathOption } from './path-option.ts';
+import { pathOption, pathsOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
-  const key = pathOption(call, 'key');
-  if (key === undefined)
+  const files = pathsOption(call, 'key');
+  if (files.length === 0)
     throw usageError(
       'KSB_MISSING_ARGUMENT',
       'ksbundle sign needs --key KEY',
@@ -15,7 +15,7 @@ export const run: RunCommand = async (call) => {
     throw usageError('KSB_BAD_VALUE', 'ksbundle sign signs a file in place; standard input is none');
   const passphraseFile = pathOption(call, 'passphrase-file');
   const result = await withInputFile(call, (file) =>
-    call.pipeline.signFile(file, { key: { file: key, passphraseFile }, signal: call.signal }),
+    call.pipeline.signFile(file, { files, passphraseFile, signal: call.signal }),
   );
-  return { data: result, lines: [result.file, result.signature] };
+  return { data: result, lines: [result.file, ...result.signatures] };
 };

@@ -2,10 +2,10 @@ import type { VerifyResult } from '../../domain/results.ts';
 import type { RunCommand } from '../command.ts';
 import { formatBytes } from '../../domain/quantities.ts';
 import { withInputFile } from './input-file.ts';
-import { pathOption } from './path-option.ts';
+import { pathsOption } from './path-option.ts';
 
 export const run: RunCommand = async (call) => {
-  const options = { key: pathOption(call, 'key'), signal: call.signal };
+  const options = { keys: pathsOption(call, 'key'), signal: call.signal };
   const result = await withInputFile(call, (file) => call.pipeline.verifyFile(file, options));
   return {
     data: result,
@@ -17,10 +17,10 @@ export const run: RunCommand = async (call) => {
   };
 };
 
-function describeSignature({ signature, key }: VerifyResult): string {
+function describeSignature({ signature, keys }: VerifyResult): string {
   switch (signature) {
     case 'valid':
-      return `valid, of the key sha256:${key ?? ''}`;
+      return `valid, of the key ${keys.map((key) => `sha256:${key}`).join(' and the key ')}`;
     case 'unchecked':
       return 'there, but not checked: give --key PUBLIC_KEY';
     case 'none':

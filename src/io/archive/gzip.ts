@@ -122,15 +122,17 @@ export function storedMember(content: Uint8Array): Buffer {
   return Buffer.concat([HEADER, block, content, trailerOf(content)]);
 }
 
-/** The content of the member that a file begins with, if that is byte for byte one of `storedMember`. */
-export async function readStoredMember(file: string): Promise<Buffer | undefined> {
+/** The content of the member that begins at the byte `start` of a file, if that is byte for byte one of `storedMember`. */
+export async function readStoredMember(file: string, start: number): Promise<Buffer | undefined> {
   const handle = await open(file);
   try {
     const overhead = HEADER.length + STORED_HEADER_SIZE + TRAILER_SIZE;
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(STORED_SIZE + overhead));
-    const start = HEADER.length + STORED_HEADER_SIZE;
-    if (bytesRead < overhead) return undefined;
-    const content = buffer.subarray(start, start + buffer.readUInt16LE(HEADER.length + 1));
+    const largest = STORED_SIZE + overhead;
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(largest), 0, largest, start);
+    const begin = HEADER.length + STORED_HEADER_SIZE;
+    // Compressed members, the payload's, begin otherwise.
+    if (bytesRead < overhead || buffer[HEADER.length] !== 1) return undefined;
+    const content = buffer.subarray(begin, begin + buffer.readUInt16LE(HEADER.length + 1));
     const member = storedMember(content);
     return buffer.subarray(0, bytesRead).subarray(0, member.length).equals(member) ? content : undefined;
   } finally {

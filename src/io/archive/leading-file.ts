@@ -11,8 +11,8 @@ import { encodeTarHeader, TAR_END, tarPadding } from './tar-header.ts';
 import { readTar } from './tar-reader.ts';
 
 /**
- * A small file that leads a tarball in a gzip member of its own. It can be put there, replaced and taken off without
- * touching a byte of what follows, which is a whole tarball by itself; tar sees one archive.
+ * A small file that leads a tarball in a gzip member of its own, alone or after others. All of them can be put there, replaced and
+ * taken off without touching a byte of what follows, which is a whole tarball by itself; tar sees one archive.
  */
 export interface LeadingFile {
   /** Its name in the tar. */
@@ -35,18 +35,18 @@ function encodeLeadingFile({ path, content }: Omit<LeadingFile, 'length'>): Buff
 }
 
 /**
- * Puts a file at the head of a tarball, in place of the one that leads it now. The tarball is as before or whole, also
+ * Puts files at the head of a tarball, in place of those that lead it now. The tarball is as before or whole, also
  * after a crash. Returns the digest of its new bytes. Throws `KSB_DISK_FULL`.
  */
-export async function replaceLeadingFile(
+export async function replaceLeadingFiles(
   file: string,
-  leading: Omit<LeadingFile, 'length'>,
+  leading: readonly Omit<LeadingFile, 'length'>[],
 ): Promise<Sha256> {
-  const present = await readLeadingFile(file);
+  const start = lengthOf(await readLeadingFiles(file));
   const temporary = `${file}.${process.pid}.tmp`;
   const content = async function* (): AsyncGenerator<Buffer> {
-    yield encodeLeadingFile(leading);
-    yield* createReadStream(file, { start: present?.length ?? 0, highWaterMark: 1 << 20 });
+    yield* leading.map(encodeLeadingFile);
+    yield* createReadStream(file, { start, highWaterMark: 1 << 20 });
   };
   try {
     const digest = await writeHashed(temporary, content());
@@ -58,14 +58,28 @@ export async function replaceLeadingFile(
   }
 }
 
-/** Digest of a tarball without the file that leads it, if one does. */
-export async function hashWithoutLeadingFile(file: string): Promise<Sha256> {
-  return hashFile(file, (await readLeadingFile(file))?.length);
+/** Digest of a tarball without the files that lead it, if any do. */
+export async function hashWithoutLeadingFiles(file: string): Promise<Sha256> {
+  return hashFile(file, lengthOf(await readLeadingFiles(file)));
 }
 
-/** The file that leads a tarball; undefined unless it is there byte for byte as `encodeLeadingFile` writes it. */
-export async function readLeadingFile(file: string): Promise<LeadingFile | undefined> {
-  const member = await readStoredMember(file);
+/** Bytes of the tarball that leading files take. */
+export function lengthOf(leading: readonly LeadingFile[]): number {
+  return leading.reduce((total, { length }) => total + length, 0);
+}
+
+/** The files that lead a tarball, in order: those that are there byte for byte as `encodeLeadingFile` writes them. */
+export async function readLeadingFiles(file: string): Promise<readonly LeadingFile[]> {
+  const found: LeadingFile[] = [];
+  for (;;) {
+    const next = await readLeadingFile(file, lengthOf(found));
+    if (next === undefined) return found;
+    found.push(next);
+  }
+}
+
+async function readLeadingFile(file: string, start: number): Promise<LeadingFile | undefined> {
+  const member = await readStoredMember(file, start);
   if (member === undefined) return undefined;
   const found: Omit<LeadingFile, 'length'>[] = [];
   await readTar(piecesOf([member, TAR_END]), file, async ({ path, content }) => {

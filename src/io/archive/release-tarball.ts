@@ -5,12 +5,12 @@ import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { readBytes } from './byte-reader.ts';
 import { damagedArchive } from './entry.ts';
 import { readGzipMembers } from './gzip.ts';
-import type { LeadingFile } from './leading-file.ts';
+import { lengthOf, type LeadingFile } from './leading-file.ts';
 import { readTarHeader, TAR_END, tarPadding, type TarEntry } from './tar-header.ts';
 
 export interface VisitReleaseOptions {
-  /** The file that leads the tarball, which is not visited. */
-  readonly leading?: LeadingFile | undefined;
+  /** The files that lead the tarball, which are not visited. */
+  readonly leading: readonly LeadingFile[];
 }
 
 /** An entry of a release tarball; its content may be read once, and only until the visitor returns. */
@@ -28,7 +28,7 @@ export async function visitReleaseTarball(
   visit: (entry: ReleaseEntry) => Promise<void>,
 ): Promise<number> {
   const name = path.basename(file);
-  const tar = readBytes(readGzipMembers(file, name, leading?.length));
+  const tar = readBytes(readGzipMembers(file, name, lengthOf(leading)));
   const requireNext = async (bytes: Buffer, what: string): Promise<void> => {
     if (!(await tar.take(bytes.length)).equals(bytes)) throw damagedArchive(name, `${what} is not as packed`);
   };

@@ -3,33 +3,35 @@ import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256, type Sha256 } from '../../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
+import { KEY_KINDS } from '../../domain/manifest.ts';
 import type { ApplyResult } from '../../domain/results.ts';
 import { explainDiskFull } from '../../io/disk.ts';
 import { writeHashed } from '../../io/hashed.ts';
 import { ifThere } from '../../io/if-there.ts';
 import { withScratchDirectory } from '../../io/scratch-directory.ts';
 import { decodePatch } from '../../io/zstd-patch.ts';
+import type { VerifyingKey } from '../keys.ts';
 import { detachedSignature } from '../signature.ts';
 import { verifyTarball } from '../verify.ts';
-import { readHeader, type DeltaHeader } from './header.ts';
+import { readHeader, SIGNATURE_FIELDS, type DeltaHeader } from './header.ts';
 import type { Destination } from './make.ts';
 import { extractTar, tarballOf } from './tarball.ts';
 
 export interface ApplyOptions extends Destination {
-  /** Absolute path of the public key that must have signed the new release; not looked at unless told. */
-  readonly key?: string | undefined;
+  /** Keys that must have signed the new release, each of them; no signature is looked at without one. */
+  readonly keys?: readonly VerifyingKey[];
 }
 
 /**
- * Makes the new tarball of the old one and a delta, and its `.sig` where the delta brings it. It appears whole, with the digest that
+ * Makes the new tarball of the old one and a delta, and its signatures where the delta brings them. It appears whole, with the digest that
  * the delta declares, or not at all. Throws `KSB_NOT_A_DELTA`, `KSB_DELTA_WRONG_BASE`, `KSB_ARCHIVE_DAMAGED` for a delta
- * or an old tarball that is not as it was made, `KSB_DELTA_OTHER_ZLIB`, `KSB_HOST_TOOL_MISSING`, `KSB_DISK_FULL`, and with a key
+ * or an old tarball that is not as it was made, `KSB_DELTA_OTHER_ZLIB`, `KSB_HOST_TOOL_MISSING`, `KSB_DISK_FULL`, and with keys
  * what `verifyTarball` throws.
  */
 export async function applyDelta(
   oldFile: string,
   delta: string,
-  { directory, file, key, confinement, signal }: ApplyOptions,
+  { directory, file, keys = [], confinement, signal }: ApplyOptions,
 ): Promise<ApplyResult> {
   const header = await readHeader(delta);
   const { release } = header.to;
@@ -49,16 +51,16 @@ export async function applyDelta(
       signal,
     });
     await writeTarball(made, tar, { header, delta });
-    const verified = key === undefined ? undefined : await verifyTarball(made, { key, signal });
-    const signature = await putInPlace(made, target);
+    if (keys.length > 0) await verifyTarball(made, { keys, signal });
+    const signatures = await putInPlace(made, target);
     const { size } = await stat(target);
     return {
       file: target,
       release,
       sha256: header.to.sha256,
       size,
-      ...(signature ? { signature: detachedSignature(target) } : {}),
-      ...(verified?.key === undefined ? {} : { key: verified.key }),
+      signatures,
+      keys: keys.map(({ id }) => id),
     };
   }).catch((error: unknown) => {
     throw explainDiskFull(error, target);
@@ -83,17 +85,25 @@ async function writeTarball(
   const contents = sha256(inner.digest('hex'));
   if (contents !== to.tarSha256) throw damagedDelta(delta, to.tarSha256, contents);
   if (made !== to.sha256) throw otherBytes(to.sha256, made, gzip.zlib);
-  if (to.signature !== undefined)
-    await writeFile(detachedSignature(file), Buffer.from(to.signature, 'base64'));
+  for (const kind of KEY_KINDS) {
+    const signature = to[SIGNATURE_FIELDS[kind]];
+    if (signature !== undefined)
+      await writeFile(detachedSignature(file, kind), Buffer.from(signature, 'base64'));
+  }
 }
 
-/** Gives a tarball and its signature their names. True if there was a signature. */
-async function putInPlace(made: string, target: string): Promise<boolean> {
+/** Gives a tarball and its signatures their names. Returns the signatures'. */
+async function putInPlace(made: string, target: string): Promise<string[]> {
   // First of all: between the renames none must be there that does not fit.
-  await rm(detachedSignature(target), { force: true });
+  for (const kind of KEY_KINDS) await rm(detachedSignature(target, kind), { force: true });
   await rename(made, target);
-  const signature = rename(detachedSignature(made), detachedSignature(target)).then(() => true);
-  return (await ifThere(signature)) === true;
+  const signatures = [];
+  for (const kind of KEY_KINDS) {
+    const signature = detachedSignature(target, kind);
+    const renamed = rename(detachedSignature(made, kind), signature).then(() => signature);
+    if ((await ifThere(renamed)) !== undefined) signatures.push(signature);
+  }
+  return signatures;
 }
 
 function digestLines(expected: Sha256, actual: Sha256): readonly string[] {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Sha256 } from '../../domain/digest.ts';
 import { digestSchema } from '../../domain/digest-schema.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
+import type { KeyKind } from '../../domain/manifest.ts';
 import { hashBytes } from '../../io/files.ts';
 
 /*
@@ -25,14 +26,21 @@ export interface DeltaHeader {
   readonly to: DeltaSide & {
     /** Of the tarball, its signature included. */
     readonly sha256: Sha256;
-    /** gzip member that leads the tarball and holds its signature, in base64. */
+    /** gzip members that lead the tarball and hold its signatures, in base64. */
     readonly leading?: string;
     /** Signature of the tarball as a whole, in base64; what lies beside it as `.sig`. */
     readonly signature?: string;
+    /** The same of what lies beside it as `.mldsa.sig`. */
+    readonly mlDsaSignature?: string;
   };
   /** What the tar of the new release was compressed with. */
   readonly gzip: { readonly level: number; readonly zlib: string };
 }
+
+/** Where a header has the signature that a key of each kind made. */
+export const SIGNATURE_FIELDS = { ecdsa: 'signature', 'ml-dsa': 'mlDsaSignature' } as const;
+
+export type SignatureField = (typeof SIGNATURE_FIELDS)[KeyKind];
 
 const MAGIC = 0x184d2a50;
 const PREFIX_SIZE = 8;
@@ -50,7 +58,12 @@ const side = z.strictObject({
 const schema = z.strictObject({
   format: z.literal(1),
   from: side,
-  to: side.extend({ sha256: digestSchema, leading: z.base64().optional(), signature: z.base64().optional() }),
+  to: side.extend({
+    sha256: digestSchema,
+    leading: z.base64().optional(),
+    signature: z.base64().optional(),
+    mlDsaSignature: z.base64().optional(),
+  }),
   gzip: z.strictObject({ level: z.int().min(1).max(9), zlib: z.string() }),
 });
 

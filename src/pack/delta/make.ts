@@ -4,6 +4,7 @@ import { readFile, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256, type Sha256 } from '../../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
+import { KEY_KINDS } from '../../domain/manifest.ts';
 import type { DeltaResult } from '../../domain/results.ts';
 import type { Confinement } from '../../io/confinement.ts';
 import { explainDiskFull } from '../../io/disk.ts';
@@ -14,7 +15,7 @@ import { withScratchDirectory } from '../../io/scratch-directory.ts';
 import { encodePatch } from '../../io/zstd-patch.ts';
 import { RELEASE_LEVEL } from '../pack-release.ts';
 import { detachedSignature } from '../signature.ts';
-import { encodeHeader, type DeltaHeader } from './header.ts';
+import { encodeHeader, SIGNATURE_FIELDS, type DeltaHeader, type SignatureField } from './header.ts';
 import { extractTar, tarballOf } from './tarball.ts';
 
 export interface Destination {
@@ -43,7 +44,7 @@ export async function makeDelta(
     const { leading: _, ...from } = await extractTar(oldFile, inWork('old.tar'), signal);
     const { leading, ...to } = await extractTar(newFile, inWork('new.tar'), signal);
     const digest = await requireReproducible(newFile, { leading, tar: inWork('new.tar') });
-    const signature = await ifThere(readFile(detachedSignature(newFile), 'base64'));
+    const signatures = await readSignatures(newFile);
     const header: DeltaHeader = {
       format: 1,
       from,
@@ -51,7 +52,7 @@ export async function makeDelta(
         ...to,
         sha256: digest,
         ...(leading.length === 0 ? {} : { leading: leading.toString('base64') }),
-        ...(signature === undefined ? {} : { signature }),
+        ...signatures,
       },
       gzip: { level: RELEASE_LEVEL, zlib: process.versions.zlib },
     };
@@ -69,6 +70,16 @@ export async function makeDelta(
   }).catch((error: unknown) => {
     throw explainDiskFull(error, file ?? directory);
   });
+}
+
+/** What lies beside a tarball, as the header's fields. */
+async function readSignatures(file: string): Promise<Partial<Record<SignatureField, string>>> {
+  const found: Partial<Record<SignatureField, string>> = {};
+  for (const kind of KEY_KINDS) {
+    const signature = await ifThere(readFile(detachedSignature(file, kind), 'base64'));
+    if (signature !== undefined) found[SIGNATURE_FIELDS[kind]] = signature;
+  }
+  return found;
 }
 
 async function* deltaBytes(header: DeltaHeader, patch: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -3,11 +3,11 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256 } from '../../domain/digest.ts';
-import { gzipMembers, readGzipMembers, readLeadingFile } from '../../io/archive.ts';
+import { gzipMembers, lengthOf, readGzipMembers, readLeadingFiles } from '../../io/archive.ts';
 import type { DeltaSide } from './header.ts';
 
 export interface ExtractedTar extends DeltaSide {
-  /** The bytes of the tarball that hold its signature; none if it is not signed. */
+  /** The bytes of the tarball that hold its signatures; none if it is not signed. */
   readonly leading: Buffer;
 }
 
@@ -23,7 +23,7 @@ export async function extractTar(
   target: string,
   signal: AbortSignal | undefined,
 ): Promise<ExtractedTar> {
-  const length = (await readLeadingFile(file))?.length ?? 0;
+  const length = lengthOf(await readLeadingFiles(file));
   const hash = createHash('sha256');
   let release: string | undefined;
   let tarSize = 0;

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { SOURCE_DATE_EPOCH } from '../../../src/domain/layout.ts';
-import { SIGNATURE_FILE } from '../../../src/domain/manifest.ts';
-import { readLeadingFile } from '../../../src/io/archive.ts';
+import { signatureFile } from '../../../src/domain/manifest.ts';
+import { readLeadingFiles } from '../../../src/io/archive.ts';
 import { gzipMembers, storedMember } from '../../../src/io/archive/gzip.ts';
 import { encodeTarHeader, tarPadding } from '../../../src/io/archive/tar-header.ts';
 
@@ -27,7 +27,7 @@ const BLOCK = 512;
 
 /** Takes a signed tarball apart. Throws if it is not signed. */
 export async function openTarball(file: string): Promise<Opened> {
-  const leading = await readLeadingFile(file);
+  const [leading] = await readLeadingFiles(file);
   if (leading === undefined) throw new Error(`${file} is not signed`);
   const bytes = await readFile(file);
   const tar = await promisify(gunzip)(bytes.subarray(leading.length));
@@ -62,7 +62,7 @@ export async function closeTarball({ leading, pieces }: Opened): Promise<Buffer>
 
 /** The gzip member with a signature. */
 export function leadingMember(release: string, signature: Buffer): Buffer {
-  return storedMember(filePiece(release, SIGNATURE_FILE, { content: signature }).bytes);
+  return storedMember(filePiece(release, signatureFile('ecdsa'), { content: signature }).bytes);
 }
 
 /** The piece of a file with this content. */

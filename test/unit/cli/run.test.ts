@@ -330,6 +330,7 @@ describe('a file', () => {
       releaseId: sha256('0'.repeat(64)),
       filesChecked: 1,
       signature: 'none',
+      keys: [],
       bytes: 2,
     }),
   };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -258,6 +259,35 @@ class BootstrapTest(support.DirectoryTest):
         sums.write_bytes(sums.read_bytes() + b"\n")
         self.refused(4, "not signed with this key", "install", "--require-signature", public)
         self.refused(4, "not signed with this key", "install", "--require-signature", certificate)
+
+    def test_a_second_signature_is_verified_by_an_openssl_that_knows_it_and_else_refused(self) -> None:
+        self.sign()
+        sums = self.release / "SHA256SUMS"
+        signature = self.release / "SHA256SUMS.mldsa.sig"
+        signature.write_bytes(b"not yet one")
+        public = self.directory / "ml-dsa.pub"
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+        self.under_every_shell(check, "install")
+        known = subprocess.run(["openssl", "list", "-signature-algorithms"], capture_output=True, check=False).stdout
+        if b"ML-DSA" not in known:
+            # How every public key of ML-DSA-65 begins; nothing here can make a whole one.
+            start = base64.b64encode(bytes.fromhex("308207b2300b0609608648016503040312038207a100") + bytes(1952))
+            lines = [start[index : index + 64].decode() for index in range(0, len(start), 64)]
+            public.write_text("\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""]))
+            self.refused(3, "cannot verify ML-DSA", "install", "--require-signature", str(public))
+            return
+        key = str(self.directory / "ml-dsa")
+        self.openssl("genpkey", "-algorithm", "ML-DSA-65", "-out", key)
+        self.openssl("pkey", "-in", key, "-pubout", "-out", str(public))
+        self.openssl("pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", str(sums), "-out", str(signature))
+        self.under_every_shell(check, "install", "--require-signature", str(public))
+        sums.write_bytes(sums.read_bytes() + b"\n")
+        self.refused(4, "not signed with this key", "install", "--require-signature", str(public))
+        signature.unlink()
+        self.refused(4, "not signed with ML-DSA", "install", "--require-signature", str(public))
 
     def refused(self, code: int, text: str, *arguments: str) -> None:
         def check(result: subprocess.CompletedProcess[str]) -> None:

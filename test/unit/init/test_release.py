@@ -38,9 +38,12 @@ class ReleaseTest(support.DirectoryTest):
         for name in ("manifest.json", "SHA256SUMS", "init/bundle.json"):
             self.assertEqual((self.directory / name).read_text(), (support.GOLDEN / name).read_text())
 
-    def test_a_signature_is_no_extra_file(self) -> None:
-        (self.directory / "SHA256SUMS.sig").write_bytes(b"signed")
+    def test_signatures_are_no_extra_files(self) -> None:
+        for name in ("SHA256SUMS.sig", "SHA256SUMS.mldsa.sig"):
+            (self.directory / name).write_bytes(b"signed")
         self.assertEqual(self.check(), [])
+        (self.directory / "SHA256SUMS.other.sig").write_bytes(b"signed")
+        self.assertEqual(self.check(), ["they are not part of the release: SHA256SUMS.other.sig"])
 
     def test_added_missing_and_changed_files_are_named_at_once(self) -> None:
         (self.directory / "bin" / "extra").write_text("x")

@@ -9,7 +9,7 @@ import { run } from '../../../src/io/process.ts';
 import { applyDelta } from '../../../src/pack/delta/apply.ts';
 import { encodeHeader, readHeader, type DeltaHeader } from '../../../src/pack/delta/header.ts';
 import { makeDelta } from '../../../src/pack/delta/make.ts';
-import { generateKeys } from '../../../src/pack/keys.ts';
+import { generateKeys, readVerifyingKey, type VerifyingKey } from '../../../src/pack/keys.ts';
 import { applyFile, deltaFiles } from '../../../src/pipeline/delta.ts';
 import { signFile } from '../../../src/pipeline/sign.ts';
 import { temporaryDirectory } from '../../support/archives.ts';
@@ -46,6 +46,10 @@ async function refuse(
   return code;
 }
 
+async function publicKey(key: string): Promise<VerifyingKey> {
+  return readVerifyingKey(`${key}.pub`, async () => Promise.reject(new Error('no program is wanted')));
+}
+
 describe('a delta', () => {
   it('makes the new tarball of the old one, byte for byte', async () => {
     const { from, to, delta } = await makePair();
@@ -57,6 +61,8 @@ describe('a delta', () => {
       release: NAME,
       sha256: await hashFile(to),
       size: (await readFile(to)).length,
+      signatures: [],
+      keys: [],
     });
     expect((await readFile(result.file)).equals(await readFile(to))).toBe(true);
     expect(await readdir(out)).toEqual([`${NAME}.tar.gz`]);
@@ -76,20 +82,23 @@ describe('a delta', () => {
     const [ours, theirs] = [path.join(directory, 'ours.key'), path.join(directory, 'theirs.key')];
     for (const file of [ours, theirs]) await generateKeys({ file });
     const unsigned = await readFile(from);
-    await signFile(from, { key: { file: theirs } });
-    await signFile(to, { key: { file: ours } });
+    await signFile(from, { files: [theirs] });
+    await signFile(to, { files: [ours] });
     const file = path.join(directory, 'new.delta');
     await makeDelta(from, to, { confinement: UNCONFINED, directory, file });
     await writeFile(from, unsigned);
     const options = { directory, file: path.join(directory, 'made.tar.gz') };
-    const made = await applyDelta(from, file, { confinement: UNCONFINED, ...options, key: `${ours}.pub` });
-    expect(made).toMatchObject({ sha256: await hashFile(to), signature: `${made.file}.sig` });
-    expect(made.key).toMatch(/^[0-9a-f]{64}$/u);
+    const made = await applyDelta(from, file, {
+      confinement: UNCONFINED,
+      ...options,
+      keys: [await publicKey(ours)],
+    });
+    expect(made).toMatchObject({ sha256: await hashFile(to), signatures: [`${made.file}.sig`] });
+    expect(made.keys).toEqual([(await publicKey(ours)).id]);
     expect(await readFile(`${made.file}.sig`)).toEqual(await readFile(`${to}.sig`));
     await rm(made.file);
-    const refused = await factsOf(
-      applyDelta(from, file, { confinement: UNCONFINED, ...options, key: `${theirs}.pub` }),
-    );
+    const keys = [await publicKey(theirs)];
+    const refused = await factsOf(applyDelta(from, file, { confinement: UNCONFINED, ...options, keys }));
     expect(refused).toMatchObject({ code: 'KSB_SIGNATURE_INVALID', exitCode: 4 });
     expect(await readdir(directory)).not.toContain('made.tar.gz');
   });
@@ -108,7 +117,7 @@ describe('a delta', () => {
 
   it('needs zstd, and a new one, and says so before it writes anything', async () => {
     const { from, to, delta, directory } = await makePair();
-    const options = { directory, emit: () => undefined, signal: new AbortController().signal };
+    const options = { directory, keys: [], emit: () => undefined, signal: new AbortController().signal };
     const programs = await temporaryDirectory();
     const refused = async (): Promise<unknown> => {
       const applying = await factsOf(applyFile(from, delta, options));

@@ -106,6 +106,7 @@ describe('verifyTarball', () => {
       releaseId: await hashFile(path.join(release, 'SHA256SUMS')),
       filesChecked: 8,
       signature: 'none',
+      keys: [],
       bytes: packed.size,
     });
   });

@@ -2,18 +2,28 @@ import { generateKeyPairSync } from 'node:crypto';
 import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
-import { packTree, readLeadingFile, replaceLeadingFile, unpackArchive } from '../../../src/io/archive.ts';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { packTree, readLeadingFiles, replaceLeadingFiles, unpackArchive } from '../../../src/io/archive.ts';
 import { hashFile } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
 import { identifyTarball } from '../../../src/pack/inspect.ts';
-import { generateKeys, readSigningKey, readVerifyingKey } from '../../../src/pack/keys.ts';
+import {
+  generateKeys,
+  readSigningKey,
+  readVerifyingKey,
+  type PrivateKeyFile,
+} from '../../../src/pack/keys.ts';
 import { packRelease } from '../../../src/pack/pack-release.ts';
 import { verifyTarball } from '../../../src/pack/verify.ts';
-import { signFile } from '../../../src/pipeline/sign.ts';
+import { signFile, verifyFile } from '../../../src/pipeline/sign.ts';
 import { temporaryDirectory } from '../../support/archives.ts';
 import { factsOf } from '../../support/errors.ts';
 import { NAME, packDemo, type PackedDemo } from '../../support/packed-release.ts';
+
+/** Keys that Node reads need no OpenSSL of the host's. */
+const noOpenssl = async (): Promise<string> => Promise.reject(new Error('no program is wanted'));
+const signingKey = (key: PrivateKeyFile) => readSigningKey(key, noOpenssl);
+const verifyingKey = (file: string) => readVerifyingKey(file, noOpenssl);
 
 interface Signed extends PackedDemo {
   readonly key: string;
@@ -28,7 +38,7 @@ async function signDemo(): Promise<Signed> {
   const payload = await readFile(tarball);
   const key = path.join(packing.directory, 'release.key');
   await generateKeys({ file: key });
-  await signFile(tarball, { key: { file: key } });
+  await signFile(tarball, { files: [key] });
   return { ...packing, key, tarball, payload };
 }
 
@@ -57,7 +67,7 @@ describe('a signed tarball', () => {
     const { tarball } = packed;
     const key = path.join(directory, 'release.key');
     await generateKeys({ file: key, curve: 'p-384' });
-    await signFile(tarball, { key: { file: key } });
+    await signFile(tarball, { files: [key] });
     const check = ['dgst', '-sha384', '-verify', `${key}.pub`, '-signature'];
     expect(await openssl(directory, ...check, `${tarball}.sig`, tarball)).toBe('Verified OK');
     const target = await temporaryDirectory();
@@ -65,12 +75,12 @@ describe('a signed tarball', () => {
     expect(await openssl(path.join(target, NAME), ...check, 'SHA256SUMS.sig', 'SHA256SUMS')).toBe(
       'Verified OK',
     );
-    expect(await verifyTarball(tarball, { key: `${key}.pub` })).toMatchObject({ signature: 'valid' });
+    expect(await verifyFile(tarball, { keys: [`${key}.pub`] })).toMatchObject({ signature: 'valid' });
     expect(await openssl(directory, 'pkey', '-in', key, '-noout', '-text')).toContain('secp384r1');
 
     const other = path.join(directory, 'other.key');
     await generateKeys({ file: other });
-    expect(await factsOf(verifyTarball(tarball, { key: `${other}.pub` }))).toMatchObject({
+    expect(await factsOf(verifyFile(tarball, { keys: [`${other}.pub`] }))).toMatchObject({
       code: 'KSB_SIGNATURE_INVALID',
     });
   });
@@ -81,12 +91,15 @@ describe('a signed tarball', () => {
     expect(first.subarray(-payload.length).equals(payload)).toBe(true);
     const other = path.join(directory, 'other.key');
     await generateKeys({ file: other });
-    const result = await signFile(tarball, { key: { file: other } });
+    const result = await signFile(tarball, { files: [other] });
     const second = await readFile(tarball);
     expect(second.subarray(-payload.length).equals(payload)).toBe(true);
-    expect(result).toMatchObject({ file: tarball, key: (await readSigningKey({ file: other })).id });
-    expect(await verifyTarball(tarball, { key: `${other}.pub` })).toMatchObject({ signature: 'valid' });
-    expect(await factsOf(verifyTarball(tarball, { key: `${key}.pub` }))).toMatchObject({
+    expect(result).toMatchObject({
+      file: tarball,
+      keys: [(await signingKey({ file: other })).id],
+    });
+    expect(await verifyFile(tarball, { keys: [`${other}.pub`] })).toMatchObject({ signature: 'valid' });
+    expect(await factsOf(verifyFile(tarball, { keys: [`${key}.pub`] }))).toMatchObject({
       code: 'KSB_SIGNATURE_INVALID',
       exitCode: 4,
     });
@@ -108,18 +121,18 @@ describe('a signed tarball', () => {
       signature: 'unchecked',
       filesChecked: 8,
     });
-    const { id } = await readVerifyingKey(`${key}.pub`);
-    expect(await verifyTarball(tarball, { key: `${key}.pub` })).toMatchObject({
+    const { id } = await verifyingKey(`${key}.pub`);
+    expect(await verifyFile(tarball, { keys: [`${key}.pub`] })).toMatchObject({
       releaseId,
       signature: 'valid',
-      key: id,
+      keys: [id],
     });
   });
 
   it('is refused where a key is given and no signature is there', async () => {
     const { tarball, key, payload } = await signDemo();
     await writeFile(tarball, payload);
-    expect(await factsOf(verifyTarball(tarball, { key: `${key}.pub` }))).toMatchObject({
+    expect(await factsOf(verifyFile(tarball, { keys: [`${key}.pub`] }))).toMatchObject({
       code: 'KSB_UNSIGNED',
       exitCode: 4,
     });
@@ -130,7 +143,7 @@ describe('a signed tarball', () => {
     await writeFile(path.join(release, 'README'), 'other\n');
     await packTree(release, tarball, { prefix: NAME, gzip: 6 });
     const before = await readFile(tarball);
-    expect(await factsOf(signFile(tarball, { key: { file: key } }))).toMatchObject({
+    expect(await factsOf(signFile(tarball, { files: [key] }))).toMatchObject({
       code: 'KSB_VERIFY_FAILED',
     });
     expect((await readFile(tarball)).equals(before)).toBe(true);
@@ -146,26 +159,26 @@ describe('an altered tarball', () => {
     const altered = await alter(await readFile(signed.tarball), signed);
     await writeFile(signed.tarball, altered);
     await rm(`${signed.tarball}.sig`);
-    const { code, exitCode } = await factsOf(verifyTarball(signed.tarball, { key: `${signed.key}.pub` }));
+    const { code, exitCode } = await factsOf(verifyFile(signed.tarball, { keys: [`${signed.key}.pub`] }));
     return { code, exitCode };
   }
 
   /** Somebody packs another release, whole in itself, and puts the signature of the first at its head. */
   const forged = (change: (release: string) => Promise<unknown>) => async (_: Buffer, signed: Signed) => {
-    const leading = await readLeadingFile(signed.tarball);
-    if (leading === undefined) throw new Error('not signed');
+    const leading = await readLeadingFiles(signed.tarball);
+    expect(leading).toHaveLength(1);
     await change(signed.release);
     const { tarball } = await packRelease({ ...signed.options, directory: signed.release });
-    await replaceLeadingFile(tarball, leading);
+    await replaceLeadingFiles(tarball, leading);
     return readFile(tarball);
   };
   /** The same with manifest and checksums of the first. */
   const patched = (change: (release: string) => Promise<unknown>) => async (_: Buffer, signed: Signed) => {
-    const leading = await readLeadingFile(signed.tarball);
-    if (leading === undefined) throw new Error('not signed');
+    const leading = await readLeadingFiles(signed.tarball);
+    expect(leading).toHaveLength(1);
     await change(signed.release);
     await packTree(signed.release, signed.tarball, { prefix: NAME, gzip: 6 });
-    await replaceLeadingFile(signed.tarball, leading);
+    await replaceLeadingFiles(signed.tarball, leading);
     return readFile(signed.tarball);
   };
   const inFile =
@@ -228,7 +241,7 @@ describe('an altered tarball', () => {
         const altered = Buffer.from(bytes);
         altered[offset] = (altered[offset] ?? 0) ^ 1;
         await writeFile(tarball, altered);
-        const { exitCode } = await factsOf(verifyTarball(tarball, { key: `${key}.pub` }));
+        const { exitCode } = await factsOf(verifyFile(tarball, { keys: [`${key}.pub`] }));
         expect(exitCode, `byte ${offset}`).toBe(4);
       }
     },
@@ -238,7 +251,7 @@ describe('an altered tarball', () => {
     const { tarball, key } = await signDemo();
     const other = await signDemo();
     await writeFile(`${tarball}.sig`, await readFile(`${other.tarball}.sig`));
-    expect(await factsOf(verifyTarball(tarball, { key: `${key}.pub` }))).toMatchObject({
+    expect(await factsOf(verifyFile(tarball, { keys: [`${key}.pub`] }))).toMatchObject({
       code: 'KSB_SIGNATURE_INVALID',
       message: expect.stringContaining('.tar.gz.sig') as unknown,
     });
@@ -258,7 +271,7 @@ describe('provenance', () => {
     const { payload, payloadType, signatures } = await envelopeOf(signed);
     const bytes = Buffer.from(payload, 'base64');
     const statement = JSON.parse(bytes.toString()) as { readonly subject: readonly object[] };
-    const { releaseId } = await verifyTarball(signed.tarball, { key: `${signed.key}.pub` });
+    const { releaseId } = await verifyFile(signed.tarball, { keys: [`${signed.key}.pub`] });
     expect(statement.subject).toMatchObject([
       { name: `${NAME}.tar.gz`, digest: { sha256: signed.packed.sha256 } },
       { name: `${NAME}.tar` },
@@ -283,15 +296,15 @@ describe('provenance', () => {
       JSON.stringify({ ...envelope, payload: Buffer.from(statement).toString('base64') }),
     );
     const refused = { code: 'KSB_SIGNATURE_INVALID', exitCode: 4 };
-    expect(await factsOf(verifyTarball(signed.tarball, { key: `${signed.key}.pub` }))).toMatchObject(refused);
+    expect(await factsOf(verifyFile(signed.tarball, { keys: [`${signed.key}.pub`] }))).toMatchObject(refused);
     await writeFile(file, 'nothing');
-    expect(await factsOf(verifyTarball(signed.tarball, { key: `${signed.key}.pub` }))).toMatchObject(refused);
+    expect(await factsOf(verifyFile(signed.tarball, { keys: [`${signed.key}.pub`] }))).toMatchObject(refused);
     const plain = `${signed.tarball}.intoto.json`;
     await writeFile(
       plain,
       (await readFile(plain, 'utf8')).replaceAll(/"[0-9a-f]{64}"/g, `"${'0'.repeat(64)}"`),
     );
-    expect(await factsOf(signFile(signed.tarball, { key: { file: signed.key } }))).toMatchObject({
+    expect(await factsOf(signFile(signed.tarball, { files: [signed.key] }))).toMatchObject({
       code: 'KSB_PROVENANCE_INVALID',
       exitCode: 4,
     });
@@ -303,8 +316,8 @@ describe('keys', () => {
     const file = path.join(await temporaryDirectory(), 'a.key');
     const { key } = await generateKeys({ file });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect((await readSigningKey({ file })).id).toBe(key);
-    expect((await readVerifyingKey(`${file}.pub`)).id).toBe(key);
+    expect((await signingKey({ file })).id).toBe(key);
+    expect((await verifyingKey(`${file}.pub`)).id).toBe(key);
     const before = await readFile(file);
     expect(await factsOf(generateKeys({ file }))).toMatchObject({ code: 'KSB_KEY_EXISTS', exitCode: 2 });
     await rm(`${file}.pub`);
@@ -328,11 +341,11 @@ describe('keys', () => {
     await writeFile(passphraseFile, 'correct horse\n', { mode: 0o600 });
     await generateKeys({ file, passphraseFile });
     expect(await readFile(file, 'utf8')).toContain('BEGIN ENCRYPTED PRIVATE KEY');
-    expect(await readSigningKey({ file, passphraseFile })).toBeDefined();
-    expect(await factsOf(readSigningKey({ file }))).toMatchObject({ code: 'KSB_KEY_ENCRYPTED' });
+    expect(await signingKey({ file, passphraseFile })).toBeDefined();
+    expect(await factsOf(signingKey({ file }))).toMatchObject({ code: 'KSB_KEY_ENCRYPTED' });
     const wrong = path.join(directory, 'wrong');
     await writeFile(wrong, 'staple\n', { mode: 0o600 });
-    const facts = await factsOf(readSigningKey({ file, passphraseFile: wrong }));
+    const facts = await factsOf(signingKey({ file, passphraseFile: wrong }));
     expect(facts).toMatchObject({ code: 'KSB_KEY_INVALID', exitCode: 2 });
     expect(JSON.stringify(facts)).not.toContain('staple');
   });
@@ -343,7 +356,7 @@ describe('keys', () => {
     await openssl(directory, 'pkcs8', '-topk8', '-nocrypt', '-in', 'sec1.key', '-out', 'pkcs8.key');
     for (const name of ['sec1.key', 'pkcs8.key']) await chmod(path.join(directory, name), 0o600);
     const [sec1, pkcs8] = await Promise.all(
-      ['sec1.key', 'pkcs8.key'].map((name) => readSigningKey({ file: path.join(directory, name) })),
+      ['sec1.key', 'pkcs8.key'].map((name) => signingKey({ file: path.join(directory, name) })),
     );
     expect(sec1?.id).toBe(pkcs8?.id);
   });
@@ -352,7 +365,55 @@ describe('keys', () => {
     const file = path.join(await temporaryDirectory(), 'a.key');
     await generateKeys({ file });
     await chmod(file, mode);
-    expect(await factsOf(readSigningKey({ file }))).toMatchObject({ code: 'KSB_KEY_EXPOSED', exitCode: 2 });
+    expect(await factsOf(signingKey({ file }))).toMatchObject({ code: 'KSB_KEY_EXPOSED', exitCode: 2 });
+  });
+
+  it('of ML-DSA want an openssl that knows it, and say so before anything is read or signed', async () => {
+    const { directory, tarball, key } = await signDemo();
+    // How a public key of ML-DSA-65 begins, and as long as one; and the same of a private key.
+    const pem = (label: string, start: string, length: number): string =>
+      [
+        `-----BEGIN ${label}-----`,
+        ...(Buffer.concat([Buffer.from(start, 'hex'), Buffer.alloc(length)])
+          .toString('base64')
+          .match(/.{1,64}/gu) ?? []),
+        `-----END ${label}-----\n`,
+      ].join('\n');
+    const [publicKey, privateKey] = [path.join(directory, 'second.pub'), path.join(directory, 'second.key')];
+    await writeFile(publicKey, pem('PUBLIC KEY', '308207b2300b0609608648016503040312038207a100', 1952));
+    const start = '30820ffe020100300b060960864801650304031204820fea';
+    await writeFile(privateKey, pem('PRIVATE KEY', start, 4074), { mode: 0o600 });
+    const programs = await temporaryDirectory();
+    vi.stubEnv('PATH', programs);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const before = await hashFile(tarball);
+    const missing = { code: 'KSB_HOST_TOOL_MISSING', exitCode: 3 };
+    const refused = async (): Promise<unknown[]> => [
+      await factsOf(verifyFile(tarball, { keys: [`${key}.pub`, publicKey] })),
+      await factsOf(signFile(tarball, { files: [key, privateKey] })),
+    ];
+    expect(await refused()).toMatchObject([missing, missing]);
+    // What Debian 12 has.
+    const banner = 'OpenSSL 3.0.19 27 Jan 2026 (Library: OpenSSL 3.0.19 27 Jan 2026)';
+    await writeFile(path.join(programs, 'openssl'), `#!/bin/sh\necho '${banner}'\n`, { mode: 0o755 });
+    const problems = [
+      { message: expect.stringContaining('openssl is 3.0.19, and 3.5.0 or newer') as unknown },
+    ];
+    expect(await refused()).toMatchObject([
+      { ...missing, problems },
+      { ...missing, problems },
+    ]);
+    expect(await hashFile(tarball)).toBe(before);
+  });
+
+  it('of one kind are not given twice to sign with', async () => {
+    const { directory, tarball, key } = await signDemo();
+    const other = path.join(directory, 'other.key');
+    await generateKeys({ file: other });
+    expect(await factsOf(signFile(tarball, { files: [key, other] }))).toMatchObject({
+      code: 'KSB_KEY_TWICE',
+      exitCode: 2,
+    });
   });
 
   it('in a certificate verifies while that is valid, and proves nothing before or after', async () => {
@@ -364,11 +425,14 @@ describe('keys', () => {
       expect(issued.exitCode, issued.stderr).toBe(0);
     };
     await certify('now');
-    const { id } = await readSigningKey({ file: key });
-    expect(await verifyTarball(tarball, { key: certificate })).toMatchObject({ signature: 'valid', key: id });
+    const { id } = await signingKey({ file: key });
+    expect(await verifyFile(tarball, { keys: [certificate] })).toMatchObject({
+      signature: 'valid',
+      keys: [id],
+    });
     for (const at of ['-3 days', '+2 days']) {
       await certify(at);
-      expect(await factsOf(verifyTarball(tarball, { key: certificate }))).toMatchObject({
+      expect(await factsOf(verifyFile(tarball, { keys: [certificate] }))).toMatchObject({
         code: 'KSB_KEY_EXPIRED',
         exitCode: 4,
       });
@@ -386,21 +450,21 @@ describe('keys', () => {
     for (const { privateKey, publicKey } of pairs) {
       await writeFile(file, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
       await writeFile(`${file}.pub`, publicKey.export({ format: 'pem', type: 'spki' }));
-      for (const read of [() => readSigningKey({ file }), () => readVerifyingKey(`${file}.pub`)]) {
+      for (const read of [() => signingKey({ file }), () => verifyingKey(`${file}.pub`)]) {
         expect(await factsOf(read())).toMatchObject({
           code: 'KSB_KEY_INVALID',
           message: expect.stringContaining('P-256') as unknown,
         });
       }
     }
-    expect(await factsOf(readVerifyingKey(file))).toMatchObject({
+    expect(await factsOf(verifyingKey(file))).toMatchObject({
       message: expect.stringContaining('is a private key') as unknown,
     });
     await writeFile(file, 'no key at all');
     for (const read of [
-      () => readSigningKey({ file }),
-      () => readVerifyingKey(file),
-      () => readSigningKey({ file: `${file}.gone` }),
+      () => signingKey({ file }),
+      () => verifyingKey(file),
+      () => signingKey({ file: `${file}.gone` }),
     ]) {
       expect(await factsOf(read())).toMatchObject({ code: 'KSB_KEY_INVALID', exitCode: 2 });
     }

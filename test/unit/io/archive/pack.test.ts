@@ -150,7 +150,7 @@ describe('visitReleaseTarball', () => {
     const file = path.join(directory, 'root.tgz');
     const { size } = await packTree(root, file, { gzip: 6 });
     const names: string[] = [];
-    const bytes = await visitReleaseTarball(file, {}, async (entry) => {
+    const bytes = await visitReleaseTarball(file, { leading: [] }, async (entry) => {
       names.push(entry.path.replace(/\/$/u, ''));
       for await (const _ of entry.content) void _;
     });
@@ -205,7 +205,7 @@ describe('visitReleaseTarball', () => {
     await writeFile(file, await collectContent(gzipMembers([altered], 6)));
     const visited = visitReleaseTarball(
       file,
-      {},
+      { leading: [] },
       async ({ content }) => void (await collectContent(content)),
     );
     expect(await factsOf(visited)).toMatchObject({ code: 'KSB_ARCHIVE_DAMAGED', exitCode: 4 });

@@ -1,0 +1,111 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { withTemporaryDirectory } from '../io/files.ts';
+import { run } from '../io/process.ts';
+import type { Signable, SigningKey, VerifyingKey } from './keys.ts';
+
+/*
+ * ML-DSA (FIPS 204) as the program of OpenSSL 3.5 and later signs and verifies it, over whole texts (`pkeyutl -rawin`), with no
+ * context. Node's own OpenSSL knows it only from Node 24 on.
+ */
+
+/** Absolute path of an `openssl` that knows ML-DSA. Throws `KSB_HOST_TOOL_MISSING`. */
+export type FindOpenssl = () => Promise<string>;
+
+/** The start of an AlgorithmIdentifier of ML-DSA in DER, without the byte that tells the strength: 2.16.840.1.101.3.4.3.17 to 19. */
+const ALGORITHM = Buffer.from('300b06096086480165030403', 'hex');
+/** Before it come no more than the headers of SubjectPublicKeyInfo or PrivateKeyInfo. */
+const LARGEST_START = 16;
+
+/** Whether a PEM text holds an ML-DSA key that is not encrypted: what it is stands at the start of its DER. */
+export function holdsMlDsa(pem: string): boolean {
+  const start = derOf(pem).subarray(0, LARGEST_START + ALGORITHM.length);
+  return start.includes(ALGORITHM);
+}
+
+/** What the first block of a PEM text holds. */
+export function derOf(pem: string): Buffer {
+  const [, body = ''] = /-----BEGIN [^-]*-----([\sA-Za-z0-9+/=]*)-----END /u.exec(pem) ?? [];
+  return Buffer.from(body, 'base64');
+}
+
+/** The public key of a private one, in PEM; undefined if OpenSSL cannot read it as a key of ML-DSA. */
+export async function publicOf(
+  openssl: string,
+  { pem, passphrase }: { readonly pem: string; readonly passphrase: string },
+): Promise<string | undefined> {
+  const { exitCode, stdout } = await runOpenssl(openssl, ['pkey', '-in', '/dev/stdin', '-pubout'], {
+    pem,
+    passphrase,
+  });
+  return exitCode === 0 && holdsMlDsa(stdout) ? stdout : undefined;
+}
+
+/** Whether OpenSSL can read a public key. */
+export async function isReadable(openssl: string, pem: string): Promise<boolean> {
+  return (
+    (await runOpenssl(openssl, ['pkey', '-pubin', '-in', '/dev/stdin', '-noout'], { pem })).exitCode === 0
+  );
+}
+
+export function mlDsaSigner(
+  openssl: string,
+  secret: { readonly pem: string; readonly passphrase: string },
+): SigningKey['sign'] {
+  return (content) =>
+    withFileOf(content, async (file, directory) => {
+      const signature = path.join(directory, 'signature');
+      const { exitCode, stderr } = await runOpenssl(
+        openssl,
+        ['pkeyutl', '-sign', '-rawin', '-inkey', '/dev/stdin', '-in', file, '-out', signature],
+        secret,
+      );
+      if (exitCode !== 0) throw new Error(`openssl pkeyutl -sign failed: ${stderr}`);
+      return readFile(signature);
+    });
+}
+
+export function mlDsaVerifier(openssl: string, pem: string): VerifyingKey['verify'] {
+  return (content, signature) =>
+    withFileOf(content, async (file, directory) => {
+      const given = path.join(directory, 'signature');
+      await writeFile(given, signature);
+      const { exitCode } = await runOpenssl(
+        openssl,
+        ['pkeyutl', '-verify', '-rawin', '-pubin', '-inkey', '/dev/stdin', '-in', file, '-sigfile', given],
+        { pem },
+      );
+      return exitCode === 0;
+    });
+}
+
+/** Gives what is signed as a file, with a directory for what belongs to it. */
+async function withFileOf<T>(
+  content: Signable,
+  work: (file: string, directory: string) => Promise<T>,
+): Promise<T> {
+  return withTemporaryDirectory(tmpdir(), async (directory) => {
+    if (!Buffer.isBuffer(content)) return work(content.file, directory);
+    const file = path.join(directory, 'content');
+    await writeFile(file, content);
+    return work(file, directory);
+  });
+}
+
+/**
+ * Keys go in through a pipe, passphrases through the environment: neither is written anywhere, or stands in argv. The pipe is a
+ * shell's: what Node gives a program as its standard input is a socket, which `/dev/stdin` cannot open.
+ */
+function runOpenssl(
+  openssl: string,
+  parameters: readonly string[],
+  { pem, passphrase = '' }: { readonly pem: string; readonly passphrase?: string },
+): ReturnType<typeof run> {
+  const asked = parameters.includes('-pubin') ? [] : ['-passin', 'env:KSBUNDLE_PASSPHRASE'];
+  return run(['sh', '-c', 'cat | "$@"', 'sh', openssl, ...parameters, ...asked], {
+    input: pem,
+    environment: { LC_ALL: 'C', KSBUNDLE_PASSPHRASE: passphrase },
+    extendEnvironment: true,
+  });
+}

@@ -1,0 +1,43 @@
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { KEY_KINDS } from '../domain/manifest.ts';
+import { findHostTools } from '../host/find.ts';
+import { OPENSSL } from '../host/tools.ts';
+import { readSigningKey, readVerifyingKey, type SigningKey, type VerifyingKey } from '../pack/keys.ts';
+
+/** Private keys to sign with. */
+export interface SigningKeyFiles {
+  /** Absolute paths, of keys of different kinds. */
+  readonly files: readonly string[];
+  /** File whose first line decrypts those of them that are encrypted. */
+  readonly passphraseFile?: string | undefined;
+}
+
+/**
+ * Reads keys to sign with, ECDSA before ML-DSA, as signatures are ordered. Throws what `readSigningKey` does, and `KSB_KEY_TWICE` for
+ * two keys of one kind.
+ */
+export async function readSigningKeys({ files, passphraseFile }: SigningKeyFiles): Promise<SigningKey[]> {
+  const keys: SigningKey[] = [];
+  for (const file of files) keys.push(await readSigningKey({ file, passphraseFile }, findOpenssl));
+  const kinds = keys.map(({ kind }) => kind);
+  if (new Set(kinds).size < kinds.length) {
+    throw new KsbundleError({
+      code: 'KSB_KEY_TWICE',
+      exitCode: ExitCode.usage,
+      message: 'there are two keys of the same kind to sign with',
+      why: 'a release has one signature of each kind: ECDSA, and ML-DSA',
+      hint: 'give one key of each kind',
+    });
+  }
+  return keys.toSorted((a, b) => KEY_KINDS.indexOf(a.kind) - KEY_KINDS.indexOf(b.kind));
+}
+
+/** Reads public keys to verify with. Throws what `readVerifyingKey` does. */
+export async function readVerifyingKeys(files: readonly string[]): Promise<VerifyingKey[]> {
+  return Promise.all(files.map((file) => readVerifyingKey(file, findOpenssl)));
+}
+
+async function findOpenssl(): Promise<string> {
+  const [openssl] = await findHostTools({ tools: [OPENSSL] });
+  return openssl?.path ?? OPENSSL.name;
+}
