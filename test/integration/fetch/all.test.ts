@@ -115,7 +115,7 @@ test('a machine that knows no Python index is told so before the first byte, wit
     facts: {
       code: 'KSB_NO_PYTHON_INDEX',
       exitCode: 3,
-      message: '2 files come from a Python index, and this machine names none',
+      message: '2 files come from a Python index, and none is configured on this machine',
       hint: expect.stringMatching(/python3-pip.*KSBUNDLE_PYTHON_INDEX/u),
     },
   });
