@@ -11,7 +11,7 @@ from ..engine import lifecycle
 from ..engine.plan import asked
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, check_all, problems_of
-from ..state import archive, files, former, lock, receipt
+from ..state import archive, files, former, lock, receipt, trees
 from ..state.instance import Instance
 from ..state.journal import SWITCH, Journal
 from ..state.move import Move, leave_word, recorded_move, rename, why_not_renamed
@@ -89,6 +89,7 @@ def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) 
 
 def _check_release(move: Move, recorded: receipt.Receipt) -> None:
     former.check(move.old, recorded.bundle, move.source)
+    former.check_left(move.current)
     if move.old.id != recorded.previous["id"]:
         why = "its files are not those that the upgrade came from"
         raise Failure(Exit.PREFLIGHT, Problem("that is another release", where=move.old.root, why=why))
@@ -185,7 +186,7 @@ def put_back(session: Session, move: Move, saved: str) -> None:
 
 
 def drop_copies(session: Session) -> None:
-    """Removes what is left of databases that were to be upgraded."""
+    """Removes what is left of databases that were to be upgraded, whatever the service's account made of it."""
     for database in session.product.DATABASES:
         for ending in ("", *session.product.SIDECARS):
-            files.remove(session.instance.path(database + UPGRADING) + ending)
+            trees.remove(session.instance.path(database + UPGRADING) + ending, lenient=True)

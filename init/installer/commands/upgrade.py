@@ -1,8 +1,9 @@
 """The `upgrade` command: takes over the instance of another release, which serves again if anything fails.
 
-What this release makes of the data is tried with a copy first. Then the old release is stopped, its state saved, and
+What this release makes of the data is tried with a copy first. Then the service is stopped, its state saved, and
 another copy of its database brought up to date, where that is needed. Up to there nothing of it is changed. Then the
-switch: the instance moves to this release and is installed like any other that was moved.
+switch: the instance moves to this release and is installed like any other that was moved. All of that is done by this
+release's own code; the old release runs only to serve again.
 """
 
 from __future__ import annotations
@@ -13,20 +14,18 @@ from typing import NoReturn
 
 from .. import report
 from ..bundle.api import UPGRADING, Site
+from ..engine import lifecycle
 from ..engine.apply import apply
 from ..engine.plan import asked, make_plan
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, problems_of
-from ..state import files, former, lock, receipt
-from ..state.journal import SWITCH, Journal
+from ..state import files, former, lock
+from ..state.journal import SWITCH
 from ..state.move import Move, leave_word, recorded_move, rename
 from ..state.release import Release, find_release
 from . import backup, install
 from .rollback import FALL_BACK, drop_copies, put_back
 from .upgrade_check import check, find_move, target_site
-
-#: Seconds between two attempts to stop a release whose lock somebody holds.
-_PAUSE = 0.2
 
 
 def upgrade(session: Session, origin: str) -> None:
@@ -75,42 +74,19 @@ def _upgrade(session: Session, move: Move) -> None:
         journal.begin("upgrade", asked(session), resume=resume, **move.facts)
         try:
             migrates = _rehearse(session, site)
-        except Exception as error:
-            held.close()
-            _serve_on(session, move, error)
-        journal.step("stop")
-    stopped = time.monotonic()
-    try:
-        with report.step("stop"):
-            _stop(move)
-        with lock.exclusive(move.source.lock, patience=lock.PATIENCE):
-            _check_unchanged(session)
+            journal.step("stop")
+            stopped = time.monotonic()
+            lifecycle.take_down(session, site)
             saved = backup.take(session, site, "upgrade")
             if migrates:
                 journal.step("upgrade the data")
                 with report.step("upgrade the data"):
                     _upgrade_copies(session, site)
             journal.step(SWITCH, backup=saved)
-    except Exception as error:
-        if isinstance(error, Failure) and error.exit_code is Exit.LOCKED:
-            # The instance is somebody else's now, and so is its journal: nothing of it is touched.
-            raise
-        _serve_on(session, move, error)
+        except Exception as error:
+            held.close()
+            _serve_on(session, move, error)
     _switch(session, move, saved, stopped)
-
-
-def _stop(move: Move) -> None:
-    """Stops the old release by its own command, which knows how it runs and takes the lock."""
-    end = time.monotonic() + lock.PATIENCE
-    while True:
-        try:
-            former.run(move.old, "stop", move.source)
-            return
-        except Failure as failure:
-            if failure.exit_code is not Exit.LOCKED or time.monotonic() >= end:
-                raise
-        # The service still serves, and whoever holds the lock needs the processor.
-        time.sleep(_PAUSE)
 
 
 def _rehearse(session: Session, site: Site) -> bool:
@@ -137,16 +113,6 @@ def _upgrade_copies(session: Session, site: Site) -> bool:
         session.product.upgrade_data(site, copy)
         changed = changed or files.digest_file(copy) != before
     return changed
-
-
-def _check_unchanged(session: Session) -> None:
-    """Between two locks somebody else may have been here."""
-    now = Journal(session.instance.journal).unfinished()
-    ours = now is not None and now.operation == "upgrade" and receipt.read(session.instance.receipt) == session.receipt
-    if ours and not session.processes():
-        return
-    what = "another bootstrap has worked on the instance meanwhile"
-    raise Failure(Exit.LOCKED, Problem(what, where=session.instance.root, hint="run the command again"))
 
 
 def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from .. import report
 from ..answers.answers import PREFIX
 from ..errors import Exit, Failure, Problem
-from . import files
+from . import files, receipt, trees
 from .instance import Instance
 from .release import Release
 
@@ -21,13 +21,16 @@ def command_line(release: Release, command: str, instance: Instance) -> list[str
 
 
 def run(release: Release, command: str, instance: Instance) -> None:
-    """Runs a command of that release on the instance. Raises INTEGRITY if root would run what another user may change;
-    and, with what the command said last, LOCKED if another bootstrap is at work there, and NEEDS_PERSON if it fails
-    otherwise.
+    """Runs a command of the release that the instance is of, as its receipt says. Raises INTEGRITY if the release is
+    another one, or if root would run what another user may change; PREFLIGHT if the service's account left there what
+    could lead it astray; and, with what the command said last, LOCKED if another bootstrap is at work there, and
+    NEEDS_PERSON if it fails otherwise.
 
     It takes the instance's lock itself, so the lock must be free.
     """
     _check_rights(release, instance)
+    _check_identity(release, instance)
+    check_left(instance)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     result = subprocess.run(
         ["/bin/sh", *command_line(release, command, instance)],
@@ -54,6 +57,49 @@ def run(release: Release, command: str, instance: Instance) -> None:
 def _check_rights(release: Release, instance: Instance) -> None:
     if os.geteuid() == 0:
         release.check_rights(instance.root)
+
+
+def _check_identity(release: Release, instance: Instance) -> None:
+    """The script compares the rest with the checksums, whose digest is the id; it cannot vouch for itself."""
+    recorded = receipt.read(instance.receipt)
+    wanted = recorded.release_id if recorded is not None else ""
+    if release.is_listed and release.id == wanted:
+        script = release.checksums().get("/".join(_BOOTSTRAP))
+        if files.digest_file(release.path(*_BOOTSTRAP)) == script:
+            return
+        why = "its bootstrap.sh was changed"
+    else:
+        why = "its files are not those that the instance was installed by"
+    raise Failure(
+        Exit.INTEGRITY,
+        Problem(
+            "that is not the release of the instance",
+            where=release.root,
+            why=why,
+            hint="unpack the tarball of that release there, into an empty directory",
+        ),
+    )
+
+
+def check_left(instance: Instance) -> None:
+    """Raises PREFLIGHT for what the service's account may have put in the way of another release, whose code may
+    follow it: this one's does not. Sockets and pipes in `run` are the daemons' own."""
+    if os.geteuid() != 0:
+        return
+    own = f"{instance.run}/"
+    found = trees.planted(instance.root)
+    planted = [entry.at.path for entry in found if not (entry.is_special and entry.at.path.startswith(own))]
+    if planted:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                "links or pipes stand among the service's files",
+                where=planted[0],
+                why="the former release, which runs as root, might follow them or wait for them",
+                details=planted[1:20],
+                hint="remove them; if nobody here made them, the service's account may be in other hands",
+            ),
+        )
 
 
 def check(release: Release, name: str, instance: Instance) -> None:

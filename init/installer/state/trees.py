@@ -74,6 +74,12 @@ def _visit(at: Place, depth: int) -> Iterator[Found]:
         os.close(descriptor)
 
 
+def planted(path: str) -> list[Found]:
+    """What lies below a directory where others than root may have put it, and is no file with one name: it may lead
+    elsewhere, or be waited for."""
+    return [entry for entry in below(path) if entry.at.guarded and not entry.is_plain]
+
+
 def adopt(path: str, owner: Owner) -> None:
     """Gives `owner` the regular files below a directory that are root's and have no other name."""
     with boundary.place(path) as at:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import unittest
 from collections.abc import Callable
 
@@ -25,14 +27,32 @@ class FormerTest(support.DirectoryTest):
         support.seal(root)
         self.root = root
         self.release = Release(str(root))
-        self.instance = Instance(str(root / "own"))
-        (root / "own").mkdir()
-        os.chown(root / "own", 12345, 12345)
+        self.own = self.directory / "own"
+        self.instance = Instance(str(self.own))
+        (self.own / "log").mkdir(parents=True)
+        os.chown(self.own / "log", 12345, 12345)
+        self.record(self.release.id)
+
+    def record(self, release_id: str) -> None:
+        """Writes the receipt of an instance of that release."""
+        of = {"id": release_id, "path": str(self.root)}
+        facts = {"bundle": "demo", "version": "1", "release": of, "instance": str(self.own)}
+        document = {"format": 1, **facts, "answers": {}, "files": {}, "state": {}}
+        (self.own / "receipt.json").write_text(json.dumps(document))
+
+    def refused(self, exit_code: Exit) -> str:
+        """Why the release's command is not run."""
+        with self.assertRaises(Failure) as raised:
+            former.run(self.release, "install", self.instance)
+        self.assertEqual(raised.exception.exit_code, exit_code)
+        self.assertFalse(self.ran.exists())
+        (problem,) = raised.exception.problems
+        return f"{problem.what}: {problem.why}: {problem.where}"
 
     def test_root_runs_what_is_its_own_whoever_the_instance_belongs_to(self) -> None:
         former.check(self.release, "demo", self.instance)
         with quiet():
-            former.run(self.release, "stop", self.instance)
+            former.run(self.release, "start", self.instance)
         self.assertTrue(self.ran.exists())
 
     def test_root_runs_nothing_that_another_user_could_have_written(self) -> None:
@@ -42,7 +62,7 @@ class FormerTest(support.DirectoryTest):
                 act: Callable[[], None]
                 for act in (
                     lambda: former.check(self.release, "demo", self.instance),
-                    lambda: former.run(self.release, "stop", self.instance),
+                    lambda: former.run(self.release, "start", self.instance),
                 ):
                     with self.assertRaises(Failure) as raised:
                         act()
@@ -50,6 +70,40 @@ class FormerTest(support.DirectoryTest):
                     self.assertIn("another user may change", raised.exception.problems[0].what)
             os.chown(place, 0, 0)
         self.assertFalse(self.ran.exists())
+
+    def test_root_runs_no_other_release_than_that_of_the_instance(self) -> None:
+        self.record("0" * 64)
+        self.assertIn("not those that the instance was installed by", self.refused(Exit.INTEGRITY))
+        (self.own / "receipt.json").unlink()
+        self.assertIn("not those that the instance was installed by", self.refused(Exit.INTEGRITY))
+        self.record(self.release.id)
+        (self.root / "init" / "bootstrap.sh").write_text(f"exec touch '{self.ran}'\n")
+        self.assertIn("its bootstrap.sh was changed", self.refused(Exit.INTEGRITY))
+        (self.root / "SHA256SUMS").unlink()
+        self.assertIn("that is not the release of the instance", self.refused(Exit.INTEGRITY))
+
+    def test_the_account_leaves_nothing_in_its_way(self) -> None:
+        """Whose code may be that of a release that followed links there."""
+        log, canary = self.own / "log" / "a.log", self.directory / "canary"
+        canary.write_text("root's")
+        for plant in (
+            lambda: log.symlink_to(canary),
+            lambda: os.link(canary, log),
+            lambda: os.mkfifo(log),
+        ):
+            plant()
+            self.assertIn(str(log), self.refused(Exit.PREFLIGHT))
+            log.unlink()
+        log.write_text("a log")
+        run = self.own / "run"
+        run.mkdir()
+        os.chown(run, 12345, 12345)
+        os.mkfifo(run / "control")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(os.path.relpath(run / "socket"))
+            with quiet():
+                former.run(self.release, "install", self.instance)
+        self.assertTrue(self.ran.exists())
 
 
 if __name__ == "__main__":

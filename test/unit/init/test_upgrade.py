@@ -8,7 +8,6 @@ import shutil
 import threading
 import unittest
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -37,8 +36,6 @@ class UpgradeTest(test_install.InstallTest):
         self.set_version(self.new, "2", upgradeFrom="1")
         self.addCleanup(lambda: end(find_processes(str(self.old / "instance" / "run"))))
         self.commands: list[str] = []
-        self.before: dict[str, Callable[[], None]] = {}
-        self.after: dict[str, Callable[[], None]] = {}
         for patch in (mock.patch.object(former, "run", self.run_former), mock.patch.object(lock, "PATIENCE", 1)):
             patch.start()
             self.addCleanup(patch.stop)
@@ -80,12 +77,10 @@ class UpgradeTest(test_install.InstallTest):
         self.assertIn(("rename " + str(self.old / "instance") + " to", str(self.new / "instance")), steps)
 
     def run_former(self, release: Release, command: str, instance: Instance) -> None:
-        """Stands for `former.run`; `before` and `after` are what others do just then."""
+        """Stands for `former.run`."""
         self.commands.append(command)
-        self.before.pop(command, lambda: None)()
         session = self.of(Path(release.root), command, "--instance", instance.root)
-        {"stop": control.stop, "start": control.start, "install": install.install}[command](session)
-        self.after.pop(command, lambda: None)()
+        {"start": control.start, "install": install.install}[command](session)
 
     def upgrade(self) -> None:
         self.commands.clear()
@@ -122,7 +117,7 @@ class UpgradeTest(test_install.InstallTest):
 
     def test_there_and_back(self) -> None:
         self.upgrade()
-        self.assertEqual(self.commands, ["stop"])
+        self.assertEqual(self.commands, [])
         self.assertTrue(self.serves(self.new))
         self.assertFalse((self.old / "instance").exists())
         recorded = receipt.read(str(self.new / "instance" / "receipt.json"))
@@ -172,41 +167,30 @@ class UpgradeTest(test_install.InstallTest):
             ["the host refused: no backup", "ready failed", "the disk is full", "this release does not come up again"],
         )
 
-    def test_a_moment_of_somebody_elses_work_is_waited_for(self) -> None:
-        ends: list[Callable[[], None]] = []
-        waits = []
-
-        def end() -> None:
-            waits.append(len(ends))
-            ends[-1]()
-
-        self.before["stop"] = self.after["stop"] = partial(self.hold_lock, ends)
-        with mock.patch.object(lock, "PATIENCE", 60), support.waiting(end, lock, upgrade):
-            self.upgrade()
-        self.assertEqual(waits, [1, 2])
-        self.assertTrue(self.serves(self.new))
-
     def test_somebody_elses_work_is_left_to_them(self) -> None:
-        for at in (self.before, self.after):
-            ends: list[Callable[[], None]] = []
-            at["stop"] = partial(self.hold_lock, ends)
-            self.assertIn("another bootstrap is working on this instance", self.refused(Exit.LOCKED))
-            self.assertEqual(set(self.commands), {"stop"})
-            self.assertEqual(self.serves(self.old), at is self.before)
-            ends[0]()
+        ends: list[Callable[[], None]] = []
+        self.hold_lock(ends)
+        self.assertIn("another bootstrap is working on this instance", self.refused(Exit.LOCKED))
+        self.assertEqual(self.commands, [])
+        self.assertTrue(self.serves(self.old))
+        ends[0]()
         self.upgrade()
         self.assertTrue(self.serves(self.new))
 
-    def test_what_somebody_else_has_done_meanwhile_is_kept(self) -> None:
-        def install_other_host() -> None:
-            with quiet():
-                install.install(self.of(self.old, "install", "--host", "10.0.0.2"))
+    def test_nobody_else_works_on_the_instance_while_it_is_stopped_and_saved(self) -> None:
+        refused = []
 
-        self.after["stop"] = install_other_host
-        self.assertIn("another bootstrap has worked on the instance meanwhile", self.refused(Exit.LOCKED))
+        def take(session: Session, *_: object) -> str:
+            with self.assertRaises(Failure) as caught:
+                install.install(self.of(self.old, "install", "--host", "10.0.0.2"))
+            refused.append((caught.exception.exit_code, self.serves(self.old)))
+            raise OSError(28, "full", "/backups")
+
+        with mock.patch.object(backup, "take", side_effect=take):
+            self.refused(Exit.ROLLED_BACK)
+        self.assertEqual(refused, [(Exit.LOCKED, False)])
+        self.assertEqual(self.commands, ["start"])
         self.assertTrue(self.serves(self.old))
-        self.upgrade()
-        self.assertIn("host=10.0.0.2", (self.new / "instance" / "etc" / "conf").read_text())
 
     def test_versions_that_cannot_be_upgraded_are_refused_before_anything_is_touched(self) -> None:
         for version, word in (("1.9", "directly"), ("3.1", "newer")):
