@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
 
 from .. import report
+from ..answers.answers import INTERRUPTED, Source
 from ..bundle.api import Site, directories, make_directories
 from ..engine import lifecycle, preflight
 from ..engine.apply import apply
-from ..engine.plan import asked, make_plan
+from ..engine.plan import asked, make_plan, remembered, transient
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, problems_of
 from ..state import archive, files, receipt, trees
@@ -35,13 +37,13 @@ def restore(session: Session, file: str) -> None:
     previous = session.receipt.previous if session.receipt else {}
     found = session
     if session.receipt is None:
-        session = session.following(recorded, given=session.given)
+        session = _taking_over(session, saved, recorded)
     site = install.ready_site(session)
     with found.exclusive():
         with report.step("preflight"):
             install.preflight_all(session, site)
             preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))
-        _restore(session, site, saved, previous)
+        _restore(session, site, saved, recorded, previous)
     install.summarize(session, site)
 
 
@@ -71,13 +73,40 @@ def _check_origin(session: Session, saved: Archive, recorded: Receipt) -> None:
         raise Failure(Exit.PREFLIGHT, replace(problem, where=saved.path))
 
 
-def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str, str]) -> None:
+def _taking_over(session: Session, saved: Archive, recorded: Receipt) -> Session:
+    """The session with the backup's answers where neither this run nor one that was cut off was given others. Raises
+    PREFLIGHT for those that are about the host: who made the backup could name another's key in them, or an account."""
+    told = {name: texts for name, texts in recorded.answers.items() if name not in transient(session)}
+    given = [*session.given]
+    if session.unfinished is not None:
+        given.append(Source(INTERRUPTED, session.unfinished.answers))
+    known = {name for source in given for name in source.texts}
+    paths = {name for name, declaration in session.declared.items() if declaration.type == "path"}
+    unknown = sorted((set(told) & {*paths, "user"}) - known)
+    if unknown:
+        words = [word for name in unknown for text in told[name] for word in (f"--{name}", text)]
+        problem = Problem(
+            "the backup names files or an account of the host that it was made on",
+            where=saved.path,
+            why=f"whoever made it could name any, and root would use them: {shlex.join(words)}",
+            hint="give those that you mean with this command: --NAME VALUE, or --NAME= for none",
+        )
+        raise Failure(Exit.PREFLIGHT, problem)
+    return session.following(replace(recorded, answers=told, account={}), given=given)
+
+
+def _believed(session: Session, recorded: Receipt, previous: Mapping[str, str]) -> Receipt:
+    """The backup's receipt as it may lie in the instance: what it says of the world outside is a stranger's word."""
+    return replace(recorded, answers=remembered(session), account={}, previous=previous, unknown={})
+
+
+def _restore(session: Session, site: Site, saved: Archive, recorded: Receipt, previous: Mapping[str, str]) -> None:
     start = time.monotonic()
     journal, unfinished = session.journal, session.unfinished
     if unfinished is not None and unfinished.switched:
         report.note(f"  finishing restore of {unfinished.began}, cut off at: {unfinished.last_step}")
         present = unfinished.steps[SWITCH]["backup"]
-        # The receipt that lies there now may be the backup's: what it says of another release is a stranger's word.
+        # The receipt may be gone already.
         previous = unfinished.facts.get("previous", {})
     else:
         resume = session.command_line("restore", saved.path)
@@ -87,12 +116,14 @@ def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str
             present = backup.take(session, site, "restore")
     journal.step("unpack", file=saved.path)
     stage(session, site, saved)
+    believed = _believed(session, recorded, previous)
+    receipt.write(session.instance.path(_STAGING, archive.RECEIPT), believed, site.account.readable)
     journal.step(SWITCH, backup=present)
     try:
         stopped = time.monotonic()
         lifecycle.take_down(session, site)
         exchange(session, site, saved)
-        up = _bring_up(session, site, saved, previous=previous)
+        up = _bring_up(session, site, believed, previous=previous)
     except Exception as error:
         _undo(session, site, present, error)
     journal.end()
@@ -101,12 +132,11 @@ def _restore(session: Session, site: Site, saved: Archive, previous: Mapping[str
         report.note(f"  what was there before is in {session.instance.path(present)}")
 
 
-def _bring_up(session: Session, site: Site, saved: Archive, *, previous: Mapping[str, str] | None = None) -> float:
+def _bring_up(session: Session, site: Site, recorded: Receipt, *, previous: Mapping[str, str] | None = None) -> float:
     """The rest is an install over what lies there now; returns the moment from which the service answered."""
     session = session.at(session.instance)
     # The files have their owners already, whoever had them where the backup was made.
-    former = replace(receipt.parse(saved.receipt, saved.path), account={})
-    session = replace(session, receipt=former)
+    session = replace(session, receipt=replace(recorded, account={}))
     return apply(session, site, make_plan(session, site, previous=previous))
 
 
@@ -123,8 +153,9 @@ def _undo(session: Session, site: Site, present: str, error: Exception) -> NoRet
         before = archive.read(path)
         stage(session, site, before)
         exchange(session, site, before)
-        earlier = session.following(receipt.parse(before.receipt, path), given=())
-        _bring_up(earlier, replace(site, answers=earlier.answers), before)
+        recorded = receipt.parse(before.receipt, path)
+        earlier = session.following(recorded, given=())
+        _bring_up(earlier, replace(site, answers=earlier.answers), recorded)
         session.journal.abandon()
     except Exception as second:
         problem = Problem(

@@ -94,15 +94,16 @@ def _former_owner(former: Receipt | None, site: Site) -> Owner | None:
 
 def remembered(session: Session) -> dict[str, list[str]]:
     """The answers that the next run will know."""
-    return answers.given(session.answers, _transient(session))
+    return answers.given(session.answers, transient(session))
 
 
 def asked(session: Session) -> dict[str, list[str]]:
     """The answers that the next run will know if this one is cut off."""
-    return answers.asked(session.answers, _transient(session))
+    return answers.asked(session.answers, transient(session))
 
 
-def _transient(session: Session) -> set[str]:
+def transient(session: Session) -> set[str]:
+    """Answers that count for one run only."""
     return {"instance", "create-user", *session.product.TRANSIENT}
 
 

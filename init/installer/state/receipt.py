@@ -112,9 +112,15 @@ def _check(document: Mapping[str, Any]) -> None:
             raise ValueError(f"{path} is no file that is rendered")
     if document.get("previous"):
         check_name(document["previous"].get("backup"))
+    if not all(_is_texts(texts) for texts in dict(document["answers"]).values()):
+        raise ValueError("its answers are not what bootstrap writes")
     account = document.get("account", {})
     if account and not all(isinstance(account[key], int) and account[key] > 0 for key in ("uid", "gid")):
         raise ValueError("the account that it names cannot be a service's")
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _parse(document: Mapping[str, Any]) -> Receipt:

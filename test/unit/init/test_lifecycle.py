@@ -9,7 +9,9 @@ import os
 import unittest
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
+import support
 import test_install
 from fake_product import end
 from installer.bundle.api import Site
@@ -64,6 +66,45 @@ class LifecycleTest(test_install.InstallTest):
         self.addCleanup(lambda: end(find_processes(str(other / "run"))))
         self.assertEqual((other / "etc" / "conf").read_text(), f"host=10.0.0.2\nroot={other}\n")
         self.assertEqual((other / "data").read_text(), "10.0.0.2")
+
+    def test_what_a_backup_says_of_its_host_is_not_believed(self) -> None:
+        """Who made it could name a key of this host's: root would give the service a copy."""
+        self.declare({"name": "key", "type": "path", "help": "A file"})
+        self.install("--host", "10.0.0.1", "--key", "/etc/theirs")
+        saved = self.backup()
+        other = ["--instance", str(self.directory / "other")]
+        self.addCleanup(lambda: end(find_processes(str(self.directory / "other" / "run"))))
+        with self.assertRaises(Failure) as caught:
+            self.restore(saved, *other)
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        self.assertIn("--key /etc/theirs", caught.exception.problems[0].why)
+        self.assertFalse((self.directory / "other").exists())
+        self.restore(saved, *other, "--key=/etc/ours")
+        self.assertEqual(self.answers(self.directory / "other"), {"host": ["10.0.0.1"], "key": ["/etc/ours"]})
+        self.restore(saved, *other, "--key=")
+        self.assertEqual(self.answers(self.directory / "other"), {"host": ["10.0.0.1"]})
+
+    def test_a_receipt_of_a_backup_never_lies_in_an_instance(self) -> None:
+        self.declare({"name": "key", "type": "path", "help": "A file"})
+        self.install("--host", "10.0.0.1", "--key", "/etc/theirs")
+        saved = self.backup(str(self.directory))
+        self.install("--host", "10.0.0.2", "--key=")
+        cut = mock.patch.object(restore, "_bring_up", side_effect=test_install.Cut)
+        with cut, self.assertRaises(test_install.Cut):
+            self.restore(saved)
+        self.assertEqual(self.answers(self.instance), {"host": ["10.0.0.2"]})
+        self.restore(saved)
+        self.assertEqual(self.answers(self.instance), {"host": ["10.0.0.2"]})
+
+    def declare(self, *more: dict[str, str]) -> None:
+        """Has the bundle take more answers."""
+        path = self.root / "init" / "bundle.json"
+        bundle = json.loads(path.read_text())
+        path.write_text(json.dumps({**bundle, "answers": [*bundle["answers"], *more]}))
+        support.seal(self.root)
+
+    def answers(self, instance: Path) -> dict[str, list[str]]:
+        return dict(json.loads((instance / "receipt.json").read_text())["answers"])
 
     def test_what_was_there_serves_again_if_the_backup_does_not(self) -> None:
         self.install("--host", "10.0.0.1")
