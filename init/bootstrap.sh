@@ -336,11 +336,30 @@ look() (
   LC_ALL=C find . \( -name . -path ./instance "$@"
 )
 
+# Sets `outside` to the user that all have as whom a user namespace does not know, if nobody in it is that one: whose such
+# a file is stands outside of the container, and could change what is in it anyway. Else to root. mksh counts to 2^31.
+find_outside() {
+  outside=0
+  # The kernel gives this file out once, and some shells read byte by byte.
+  overflow=$(cat /proc/sys/kernel/overflowuid 2>/dev/null)
+  case $overflow in '' | *[!0-9]*) return 0 ;; esac
+  [ -r /proc/self/uid_map ] || return 0
+  # shellcheck disable=SC2034 # Who they are beyond does not matter.
+  while read -r first beyond count; do
+    case $first:$count in
+      *:?????????*) return 0 ;;
+      ?????????*:*) continue ;;
+    esac
+    [ "$overflow" -lt "$first" ] || [ "$((overflow - first))" -ge "$count" ] || return 0
+  done </proc/self/uid_map
+  outside=$overflow
+}
+
 # Runs find on what no release may hold, with these actions: names of which a list of lines could make those of other
 # files; and, where root is to run it, whatever another user could change. Modes of links mean nothing.
 look_for_faults() {
   if [ "$root" = yes ]; then
-    look \( -name '*[[:cntrl:]]*' -o ! -user 0 -o ! -type l \( -perm -020 -o -perm -002 \) \) "$@"
+    look \( -name '*[[:cntrl:]]*' -o ! -user 0 ! -user "$outside" -o ! -type l \( -perm -020 -o -perm -002 \) \) "$@"
   else
     look -name '*[[:cntrl:]]*' "$@"
   fi
@@ -370,7 +389,7 @@ check_above() {
     set -- "$@" "${directory:-/}"
   done
   # Whoever may write to a sticky directory cannot exchange what is another's in it.
-  odd=$(LC_ALL=C find "$@" -prune \( ! -user 0 -o ! -perm -1000 \( -perm -020 -o -perm -002 \) \) -exec ls -ld {} +)
+  odd=$(LC_ALL=C find "$@" -prune \( ! -user 0 ! -user "$outside" -o ! -perm -1000 \( -perm -020 -o -perm -002 \) \) -exec ls -ld {} +)
   [ -z "$odd" ] || refuse_foreign "another user may exchange the release, and root would run it" \
     "move the release to a place where root alone may write: mv $(quote "$release") /opt/; or close the directories: chown 0:0, chmod go-w" \
     "$odd"
@@ -536,6 +555,7 @@ main() {
   case ${1-} in
     stop | status | show-config | maintain) check=no ;;
   esac
+  find_outside
   check_above
   [ "$require" = no ] || check_signature
   if [ "$require" = no ] && [ "$check" = no ]; then

@@ -13,6 +13,7 @@ from ..host.account import Account
 from ..host.accounts import account_name
 from ..state import files
 from ..state.instance import Instance
+from ..state.ownership import loose_above
 from . import lifecycle
 
 #: Free bytes that a new instance needs: its database, logs of the first days, and a margin.
@@ -33,6 +34,7 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
         *clock.check(),
         *limits.check(product.APPETITE, limits=not lifecycle.wants_systemd(site)),
         *_check_target(site),
+        *_check_above(site),
         *_check_owner(former),
         *site.account.faults,
         *_check_account(site),
@@ -114,6 +116,23 @@ def _check_target(site: Site) -> Iterator[Problem]:
             where=base,
             why=f"{space.f_favail} free, {FREE_INODES} needed",
             hint="remove some files, or choose another place with --instance",
+        )
+
+
+def _check_above(site: Site) -> Iterator[Problem]:
+    """Root would read, and do, what somebody else put in the instance's place."""
+    if os.geteuid() != 0:
+        return
+    # An operator may have made a link to where it shall lie: both ways have to be root's.
+    ways = dict.fromkeys((site.instance.root, os.path.realpath(site.instance.root)))
+    loose = dict.fromkeys(line for way in ways for line in loose_above(way))
+    if loose:
+        yield Problem(
+            "another user may exchange the instance",
+            where=site.instance.root,
+            why="directories above it belong to another user, or others may write there",
+            details=list(loose),
+            hint="choose a place where root alone may write, such as /srv, with --instance; or run as that user",
         )
 
 

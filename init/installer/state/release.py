@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Exit, Failure, Problem
 from .files import digest, is_directory, read
+from .ownership import describe, is_foreign, loose_above
 
 CHECKSUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
@@ -136,14 +137,8 @@ class Release:
         it would be that user's. Where root runs it on a host with `find`, bootstrap.sh has looked before."""
         skipped = self._skipped(instance)
         inside = [(self.root, _Found(os.lstat(self.root))), *_walk_all(self.root, skipped)]
-        foreign = [_describe_rights(path, found.status) for path, found in inside if _is_foreign(found.status)]
-        above = [(path, os.lstat(path)) for path in _above(self.root)]
-        # Whoever may write to a sticky directory cannot exchange what is another's in it.
-        loose = [
-            _describe_rights(path, status)
-            for path, status in above
-            if _is_foreign(status) and (status.st_uid not in (0, os.geteuid()) or not status.st_mode & stat.S_ISVTX)
-        ]
+        foreign = [describe(path, found.status) for path, found in inside if is_foreign(found.status)]
+        loose = loose_above(self.root)
         problems = []
         if foreign:
             problems.append(
@@ -236,28 +231,6 @@ def _walk_all(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(path)
                 yield path, _Found(entry.stat(follow_symlinks=False), os.readlink(entry.path) if is_link else "")
-
-
-def _above(path: str) -> Iterator[str]:
-    while path != os.path.dirname(path):
-        path = os.path.dirname(path)
-        yield path
-
-
-def _is_foreign(status: os.stat_result) -> bool:
-    """Whether a user other than root and this one owns it or may write to it. The own group of a user who is not root
-    counts as that user: many hosts give each user one."""
-    mode = status.st_mode
-    if status.st_uid not in (0, os.geteuid()):
-        return True
-    if stat.S_ISLNK(mode):
-        return False
-    own_group = os.geteuid() != 0 and status.st_gid == os.getegid()
-    return bool(mode & (stat.S_IWOTH if own_group else stat.S_IWOTH | stat.S_IWGRP))
-
-
-def _describe_rights(path: str, status: os.stat_result) -> str:
-    return f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid} {path}"
 
 
 def _differs(entry: Mapping[str, Any], found: _Found) -> bool:

@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import unittest
 import unittest.mock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -96,6 +97,19 @@ def waiting(act: Callable[[], None], *modules: ModuleType) -> Iterator[None]:
         for module in modules:
             patched.enter_context(unittest.mock.patch.object(module, "time", clock))
         yield
+
+
+def in_container(users: str, command: Sequence[str]) -> int:
+    """Exit code of a command that is run by root of a user namespace with these users, as uid_map has them."""
+    own, null = os.readlink("/proc/self/ns/user"), subprocess.DEVNULL
+    waiting = ["unshare", "--user", "sh", "-c", 'read -r _ && exec "$@"', "sh", *command]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=null, stderr=null) as child:
+        while os.readlink(f"/proc/{child.pid}/ns/user") == own:
+            time.sleep(0.01)
+        for name, ranges in (("uid_map", users), ("gid_map", "0 0 1")):
+            Path(f"/proc/{child.pid}/{name}").write_text(ranges)
+        child.communicate(b"\n")
+    return child.returncode
 
 
 class DirectoryTest(unittest.TestCase):

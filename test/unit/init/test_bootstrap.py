@@ -440,6 +440,30 @@ class BootstrapTest(support.DirectoryTest):
                 self.assertEqual("another user may exchange the release" in result.stderr, code == 4)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_a_container_does_not_know_is_nobodys_in_it(self) -> None:
+        """A release that is mounted into a rootless container has an owner there whom no user of it can be."""
+
+        everything = (self.directory, self.release, *self.release.rglob("*"))
+        for path in everything:
+            os.chown(path, 12345, 0, follow_symlinks=False)
+        for shell in support.SHELLS:
+            for users, code in (("0 0 1", 0), ("0 0 12345", 0), ("0 0 70000", 4), ("0 0 4294967295", 4)):
+                with self.subTest(shell=shell, users=users):
+                    self.assertEqual(self.in_container(users, shell), code)
+        for path in everything:
+            os.chown(path, 200_000, 0, follow_symlinks=False)
+        # To the container, this user is like its own nobody.
+        self.assertEqual(self.in_container("0 0 70000", ["dash"]), 4)
+        self.assertEqual(self.in_container("0 0 1", ["dash"]), 0)
+        (self.release / "data").chmod(0o666)
+        self.assertEqual(self.in_container("0 0 1", ["dash"]), 4)
+
+    def in_container(self, users: str, shell: Sequence[str]) -> int:
+        if shutil.which(shell[0]) is None:
+            self.skipTest(f"{shell[0]} is not installed")
+        return support.in_container(users, [*shell, self.script, "status"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_an_ordinary_user_may_run_what_another_owns(self) -> None:
         self.need("dash")
         python = self.release / "bin" / "python3"

@@ -108,9 +108,11 @@ ALLOWED: dict[str, dict[str, str]] = {
     "installer/engine/place.py": {"os.path.samefile": _NAMES_ONLY},
     "installer/engine/preflight.py": {
         "os.access": "asked as the service's account, or of directories above the instance",
+        "os.path.realpath": _NAMES_ONLY,
         "os.stat": _NAMES_ONLY,
         "os.statvfs": _NAMES_ONLY,
     },
+    "installer/state/ownership.py": {"open": _PROC, "os.lstat": _NAMES_ONLY},
     "installer/host/processes.py": {"open": _PROC, "os.stat": _PROC, "os.readlink": _PROC, "os.listdir": _PROC}
     | {"os.kill": "a process whose owner was looked at"},
     "installer/state/release.py": dict.fromkeys(

@@ -88,6 +88,22 @@ class PreflightTest(support.DirectoryTest):
         self.assertEqual(self.whats(str(other)), ["the directory is not empty and holds no instance"])
 
     @AS_ROOT
+    def test_a_directory_by_which_another_user_may_exchange_the_instance(self) -> None:
+        home = self.directory / "home"
+        home.mkdir()
+        link = self.directory / "link"
+        (home / "new").mkdir()
+        link.symlink_to(home / "new")
+        for mode, owner, expected in ((0o755, 0, 0), (0o1777, 0, 0), (0o777, 0, 1), (0o775, 0, 1), (0o755, 12345, 1)):
+            os.chown(home, owner, 0)
+            home.chmod(mode)
+            for place in (home / "instance", home / "not" / "yet", link):
+                found = self.problems(str(place))
+                self.assertEqual([one.what for one in found], ["another user may exchange the instance"] * expected)
+                named = [line.partition(" /")[2] for one in found for line in one.details]
+                self.assertEqual(named, [str(home)[1:]] * expected)
+
+    @AS_ROOT
     def test_a_directory_that_is_closed_to_the_account(self) -> None:
         self.root.chmod(0o700)
         (found,) = self.problems()

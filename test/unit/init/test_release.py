@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 import unittest
 
 import support
@@ -159,6 +160,18 @@ class ReleaseTest(support.DirectoryTest):
             os.chown(self.directory, owner, 0)
             self.directory.chmod(mode)
             self.assertEqual(self.foreign(str(release)), [str(self.directory)] if is_named else [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_what_a_container_does_not_know_is_nobodys_in_it(self) -> None:
+        check = (
+            "import sys; sys.path.insert(0, sys.argv[1]); from installer.state.release import Release\n"
+            "try: Release(sys.argv[2]).check_rights()\nexcept Exception: sys.exit(4)"
+        )
+        command = [sys.executable, "-B", "-c", check, str(support.INIT), str(self.directory)]
+        for path in (self.directory, *self.directory.rglob("*")):
+            os.chown(path, 12345, 0, follow_symlinks=False)
+        for users, code in (("0 0 1", 0), ("0 0 12345", 0), ("0 0 70000", 4), ("0 0 4294967295", 4)):
+            self.assertEqual(support.in_container(users, command), code, users)
 
     def test_a_checksum_list_that_sha256sum_would_forgive_is_refused(self) -> None:
         text = self.sums.read_text()
