@@ -13,6 +13,9 @@ from installer.kit.http_client import SECONDS, Answer
 
 from . import settings
 
+#: What `probe` says begins so if a server answers.
+ANSWERS = "it answers"
+
 
 def request(
     site: Site, method: str, url: str, *, body: Any = None, token: str | None = None, seconds: float = SECONDS
@@ -40,4 +43,4 @@ def probe(site: Site, listener: Listener, *, seconds: float = SECONDS) -> str:
         status = request(site, "GET", listener_url(site, listener), seconds=seconds).status
     except OSError as error:
         return str(getattr(error, "reason", None) or error)
-    return "" if status == 200 else f"it answers {status}"
+    return "" if status == 200 else f"{ANSWERS} {status}"

@@ -23,6 +23,8 @@ CACHE_SIZE = 64
 #: the import of Keystone alone can take a minute.
 IDLE_SECONDS = 60
 LONGEST_START = 900
+#: The same where a server is there that answers, though not what Keystone does: what it lacks does not come by waiting.
+REFUSING_SECONDS = 10
 #: Seconds in which a service that runs answers whether it is Keystone.
 PATIENCE = 10
 
@@ -45,14 +47,16 @@ def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
 def wait_ready(site: Site) -> None:
     """Returns when Keystone answers on every listener. Raises NEEDS_PERSON with the logs' last lines if not."""
     server = servers.of(site)
-    patience = processes.Patience(IDLE_SECONDS, LONGEST_START)
+    silent = processes.Patience(IDLE_SECONDS, LONGEST_START)
+    refusing = processes.Patience(REFUSING_SECONDS, LONGEST_START)
     for listener in addresses.listeners(site):
         while True:
             why = client.probe(site, listener)
             if not why:
                 break
             found = [each for each in processes.find_processes(site.instance.run) if each.daemon == server.NAME]
-            if not found or "500" in why or patience.is_over(found):
+            over = [silent.is_over(found), refusing.is_over(found) and why.startswith(client.ANSWERS)]
+            if not found or "500" in why or any(over):
                 raise _not_ready(site, why if found else f"{server.NAME} ended")
             time.sleep(0.05)
 

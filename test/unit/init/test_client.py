@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import sys
 import threading
 import time
 import unittest
+import unittest.mock
 from collections.abc import Iterator
 from typing import Any
 
 import keystone_site
+from installer.errors import Failure
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -53,6 +56,43 @@ class ClientTest(keystone_site.KeystoneSiteTest):
                 self.assertRaises(OSError),
             ):
                 self.client.request(self.site(), "GET", url, seconds=0.5)
+
+    def test_a_start_is_given_up_soon_where_a_server_refuses_and_later_where_none_answers(self) -> None:
+        daemons: Any = sys.modules["bundle_product.daemons"]
+        refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+        (self.instance / "run" / "httpd").mkdir(parents=True)
+        idle = subprocess.Popen(["sh", "-c", "read -r _"], stdin=subprocess.PIPE, cwd=self.instance / "run" / "httpd")
+        with idle, socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+
+            def serve() -> None:
+                with contextlib.suppress(OSError):
+                    while True:
+                        connection, _ = server.accept()
+                        with connection:
+                            connection.recv(65536)
+                            connection.sendall(refusal)
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            site = self.site(host=["127.0.0.1"], port=[str(port)])
+            for server_is_there, idle_seconds, refusing_seconds, why in (
+                (True, 3600, 0.3, "it answers 503"),
+                (False, 0.3, 3600, "Connection refused"),
+            ):
+                if not server_is_there:
+                    server.shutdown(socket.SHUT_RDWR)
+                    server.close()
+                    thread.join()
+                with (
+                    unittest.mock.patch.object(daemons, "IDLE_SECONDS", idle_seconds),
+                    unittest.mock.patch.object(daemons, "REFUSING_SECONDS", refusing_seconds),
+                    self.assertRaises(Failure) as caught,
+                ):
+                    self.product.wait_ready(site)
+                self.assertIn(why, caught.exception.problems[0].why)
+            assert idle.stdin is not None
+            idle.stdin.close()
 
     def test_an_answer_leads_nowhere_else(self) -> None:
         with self.answering(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n") as url:

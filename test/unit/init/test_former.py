@@ -7,6 +7,7 @@ import os
 import socket
 import unittest
 from collections.abc import Callable
+from collections.abc import Callable
 
 import support
 from installer.errors import Exit, Failure
@@ -86,11 +87,12 @@ class FormerTest(support.DirectoryTest):
         """Whose code may be that of a release that followed links there."""
         log, canary = self.own / "log" / "a.log", self.directory / "canary"
         canary.write_text("root's")
-        for plant in (
+        plants: tuple[Callable[[], None], ...] = (
             lambda: log.symlink_to(canary),
             lambda: os.link(canary, log),
             lambda: os.mkfifo(log),
-        ):
+        )
+        for plant in plants:
             plant()
             self.assertIn(str(log), self.refused(Exit.PREFLIGHT))
             log.unlink()
