@@ -7,7 +7,6 @@ import os
 import socket
 import unittest
 from collections.abc import Callable
-from collections.abc import Callable
 
 import support
 from installer.errors import Exit, Failure
