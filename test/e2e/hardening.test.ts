@@ -153,7 +153,7 @@ time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/
       const data = path.join(machine.root, site.instance, 'data');
       const image = path.join(machine.root, 'var/tmp/disk');
       const make =
-        'rm -f "$1" && mke2fs -q -t ext4 -O ^has_journal -d "$0" "$1" 16M && losetup --find --show "$1"';
+        'rm -f "$1" && mke2fs -q -t ext4 -O ^has_journal -d "$0" "$1" 16M >/dev/null && losetup --find --show "$1"';
       const device = await onHost(make, data, image);
       const number = device.replace(/\D/g, '');
       try {
