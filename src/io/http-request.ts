@@ -150,7 +150,7 @@ function codeOf(error: Error): { readonly code?: string } {
 
 function redirected(request: Request, location: string | undefined): Request {
   if (location === undefined || !URL.canParse(location, request.url.href)) {
-    throw new HttpFault({ why: 'redirected without a Location', transient: false });
+    throw new HttpFault({ why: 'redirected to nowhere', transient: false });
   }
   const url = new URL(location, request.url);
   const allowed = request.url.protocol === 'https:' ? ['https:'] : ['http:', 'https:'];
