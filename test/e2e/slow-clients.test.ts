@@ -192,7 +192,7 @@ describe.skipIf(lacking !== undefined)(
           });
           expect(answer).toContain('"href": "http://id.example/v3/"');
           const log = await machine.execute(['tail', '-1', `${site.instance}/${ACCESS_LOGS[server]}`]);
-          expect(log.stdout).toMatch(/^127\.0\.0\.1 .* "203\.0\.113\.7"$/);
+          expect(log.stdout).toMatch(/^(?:::ffff:)?127\.0\.0\.1 .* "203\.0\.113\.7"$/);
         });
 
         it('answers who closes its half of the connection behind a request', async () => {
