@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SigningKey, VerifyingKey } from './keys.ts';
+import type { SigningKey, VerifyingKey } from './key.ts';
 import { parseProvenance, type Provenance } from './provenance.ts';
 
 /** What a DSSE envelope of an in-toto statement says that it holds. */

@@ -13,7 +13,6 @@ import { open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256, type Sha256 } from '../domain/digest.ts';
 import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
-import type { KeyKind } from '../domain/manifest.ts';
 import type { KeyCurve, KeygenResult } from '../domain/results.ts';
 import {
   derOf,
@@ -24,6 +23,7 @@ import {
   publicOf,
   type FindOpenssl,
 } from './ml-dsa.ts';
+import type { Signable, SigningKey, VerifyingKey } from './key.ts';
 
 /**
  * NIST's curves for keys, as OpenSSL names them, and the digest that a key on each signs: one as strong as the curve (FIPS 186-5). Every OpenSSL
@@ -33,25 +33,6 @@ const CURVES: Readonly<Record<KeyCurve, { readonly name: string; readonly digest
   'p-256': { name: 'prime256v1', digest: 'sha256' },
   'p-384': { name: 'secp384r1', digest: 'sha384' },
 };
-
-/** What is signed: bytes, or those of a file. */
-export type Signable = Buffer | { readonly file: string };
-
-/** What both halves of a pair of keys tell. */
-interface Key {
-  readonly kind: KeyKind;
-  /** Digest of the public key in DER (SubjectPublicKeyInfo): the name that people know the pair by. */
-  readonly id: Sha256;
-}
-
-export interface SigningKey extends Key {
-  readonly sign: (content: Signable) => Promise<Buffer>;
-}
-
-export interface VerifyingKey extends Key {
-  /** Whether the owner of the key made the signature. */
-  readonly verify: (content: Signable, signature: Buffer) => Promise<boolean>;
-}
 
 export interface NewKey extends PrivateKeyFile {
   readonly curve?: KeyCurve | undefined;

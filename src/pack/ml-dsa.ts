@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { withTemporaryDirectory } from '../io/files.ts';
 import { run } from '../io/process.ts';
-import type { Signable, SigningKey, VerifyingKey } from './keys.ts';
+import type { Signable, SigningKey, VerifyingKey } from './key.ts';
 
 /*
  * ML-DSA (FIPS 204) as the program of OpenSSL 3.5 and later signs and verifies it, over whole texts (`pkeyutl -rawin`), with no

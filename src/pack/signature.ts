@@ -13,7 +13,7 @@ import { findContent, replaceLeadingFiles } from '../io/archive.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { envelopeFile, openEnvelope, sealProvenance } from './envelope.ts';
-import type { SigningKey, VerifyingKey } from './keys.ts';
+import type { SigningKey, VerifyingKey } from './key.ts';
 import { notARelease } from './not-a-release.ts';
 import { parseProvenance, provenanceFile, type Provenance } from './provenance.ts';
 

@@ -16,7 +16,7 @@ import type { VerifyResult } from '../domain/results.ts';
 import { readLeadingFiles, visitReleaseTarball, type LeadingFile, type ReleaseEntry } from '../io/archive.ts';
 import { hashBytes } from '../io/files.ts';
 import { parseChecksums } from '../domain/checksums.ts';
-import type { VerifyingKey } from './keys.ts';
+import type { VerifyingKey } from './key.ts';
 import { parseManifest, whyNotPackable } from './manifest.ts';
 import { requireSignatures } from './signature.ts';
 

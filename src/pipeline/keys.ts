@@ -2,7 +2,8 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { KEY_KINDS } from '../domain/manifest.ts';
 import { findHostTools } from '../host/find.ts';
 import { OPENSSL } from '../host/tools.ts';
-import { readSigningKey, readVerifyingKey, type SigningKey, type VerifyingKey } from '../pack/keys.ts';
+import type { SigningKey, VerifyingKey } from '../pack/key.ts';
+import { readSigningKey, readVerifyingKey } from '../pack/keys.ts';
 
 /** Private keys to sign with. */
 export interface SigningKeyFiles {

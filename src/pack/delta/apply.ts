@@ -10,7 +10,7 @@ import { writeHashed } from '../../io/hashed.ts';
 import { ifThere } from '../../io/if-there.ts';
 import { withScratchDirectory } from '../../io/scratch-directory.ts';
 import { decodePatch } from '../../io/zstd-patch.ts';
-import type { VerifyingKey } from '../keys.ts';
+import type { VerifyingKey } from '../key.ts';
 import { detachedSignature } from '../signature.ts';
 import { verifyTarball } from '../verify.ts';
 import { readHeader, SIGNATURE_FIELDS, type DeltaHeader } from './header.ts';
