@@ -62,6 +62,26 @@ describe.skipIf(!there)('the compiler wrapper', () => {
     );
   });
 
+  it.each(['-print-search-dirs', '--print-file-name=crti.o', '-print-resource-dir'])(
+    'tells of itself what %s asks, and nothing else',
+    async (question) => {
+      const { exitCode, stdout, stderr } = await cc([question]);
+      expect([exitCode, stderr]).toEqual([0, '']);
+      expect(stdout).not.toBe('');
+    },
+  );
+
+  it('names the programs of the closed PATH, not those of the host', async () => {
+    expect(await cc(['-print-prog-name=ld'])).toMatchObject({ exitCode: 0, stdout: 'ld', stderr: '' });
+  });
+
+  it('tells its version', async () => {
+    const { exitCode, stderr } = await cc(['-v']);
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/^clang version/u);
+    expect(stderr).not.toContain('invalid');
+  });
+
   it('fails if one of several fails', async () => {
     const { exitCode, stderr } = await cc(['-MM', 'absent.c', 'one.c']);
     expect(exitCode).not.toBe(0);
