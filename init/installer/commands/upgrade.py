@@ -20,6 +20,7 @@ from ..engine.plan import asked, make_plan
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, problems_of
 from ..state import files, former, lock
+from ..state.fingerprint import fingerprint
 from ..state.journal import SWITCH
 from ..state.move import Move, leave_word, recorded_move, rename
 from ..state.release import Release, find_release
@@ -109,9 +110,9 @@ def _upgrade_copies(session: Session, site: Site) -> bool:
     for database in map(session.instance.path, session.product.DATABASES):
         copy = database + UPGRADING
         session.product.copy_data(site, database, copy)
-        before = files.digest_file(copy)
+        before = fingerprint(copy)
         session.product.upgrade_data(site, copy)
-        changed = changed or files.digest_file(copy) != before
+        changed = changed or fingerprint(copy) != before
     return changed
 
 
