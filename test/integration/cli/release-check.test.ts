@@ -37,9 +37,12 @@ describe('npm run release-check', () => {
     record: OsvRecord,
     { tarball, options = [] }: { readonly tarball?: string; readonly options?: readonly string[] } = {},
   ): Promise<Ran> {
-    const database = path.join(await temporaryDirectory(), 'record.json');
+    const directory = await temporaryDirectory();
+    const database = path.join(directory, 'record.json');
     await writeFile(database, JSON.stringify(record));
-    return runProgram(['sh', SCRIPT, tarball ?? (await packSound()), database, ...options]);
+    return runProgram(['sh', SCRIPT, tarball ?? (await packSound()), database, ...options], {
+      environment: { KSBUNDLE_CACHE: path.join(directory, 'cache') },
+    });
   }
 
   it('ends with 0 where nothing that is known is open, and says as of when', async () => {
