@@ -14,25 +14,33 @@ from installer.host.account import service_environment
 PATIENCE = 180
 
 
-def check(site: Site, name: str, where: str, command: Sequence[str]) -> None:
-    """Runs `command` in the instance's `run`. Raises NEEDS_PERSON, with what it says, if it fails.
+def check(site: Site, daemon: str, name: str, where: str, command: Sequence[str]) -> None:
+    """Runs `command` where the daemon works. Raises NEEDS_PERSON, with what it says, if it fails.
 
     `where` is the configuration of the program `name`, relative to the instance.
     """
+    confine, place = site.account.confine(), os.path.join(site.instance.run, daemon)
+
+    def prepare() -> None:
+        """As the account, which may have put another directory there."""
+        confine()
+        os.chdir(place)
+
     try:
         result = subprocess.run(
             command,
-            cwd=site.instance.run,
             env=dict(service_environment(site.release, site.instance.temporary)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            preexec_fn=site.account.confine(),
+            preexec_fn=prepare,
             timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired as error:
         raise _refused(site, name, where, f"it was not read within {PATIENCE} s", []) from error
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _refused(site, name, where, f"it cannot be run in {place}", []) from error
     if result.returncode != 0:
         details = (result.stderr or result.stdout).splitlines()[-8:]
         raise _refused(site, name, where, f"{os.path.basename(command[0])} ended with {result.returncode}", details)

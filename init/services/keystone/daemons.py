@@ -35,9 +35,9 @@ def daemons(site: Site) -> list[Daemon]:
 
 def check_configuration(site: Site) -> None:
     server = servers.of(site)
-    acceptance.check(site, server.NAME, server.CONFIG, server.check_command(site))
+    acceptance.check(site, server.NAME, server.NAME, server.CONFIG, server.check_command(site))
     if configuration.is_edited(site):
-        acceptance.check(site, "Keystone", settings.CONFIG, configuration.check_command(site))
+        acceptance.check(site, server.NAME, "Keystone", settings.CONFIG, configuration.check_command(site))
 
 
 def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:

@@ -72,7 +72,7 @@ def _router(site: Site, address: str) -> str:
 def daemon(site: Site) -> Daemon:
     return Daemon(
         name=NAME,
-        argv=_command(site, f"../../{CONFIG}"),
+        argv=_command(site),
         log=site.instance.path(LOGS[0]),
         network=True,
         low_ports=addresses.has_low_ports(site),
@@ -83,14 +83,13 @@ def daemon(site: Site) -> Daemon:
     )
 
 
-def _command(site: Site, configuration: str) -> list[str]:
-    """`configuration` is relative to where it is started."""
-    return [site.release.path("bin", "uwsgi"), "--ini", configuration]
+def _command(site: Site) -> list[str]:
+    return [site.release.path("bin", "uwsgi"), "--ini", f"../../{CONFIG}"]
 
 
 def check_command(site: Site) -> list[str]:
     """uWSGI reads its files before it prints its version, and ends at what it does not know. It looks at no value."""
-    return [*_command(site, f"../{CONFIG}"), "--version"]
+    return [*_command(site), "--version"]
 
 
 def reload(site: Site, daemon: Process, changed: Collection[str]) -> bool:
