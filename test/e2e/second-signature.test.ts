@@ -40,7 +40,8 @@ describe.skipIf(lacking !== undefined)(
       directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-second-signature-'));
       environment = { PATH: `${await newOpenssl(path.join(directory, 'bin'))}:${process.env['PATH'] ?? ''}` };
       signed = inHere(path.basename(tarball()));
-      await copyFile(tarball(), signed);
+      for (const suffix of ['', '.intoto.json'])
+        await copyFile(`${tarball()}${suffix}`, `${signed}${suffix}`);
       await ok(['keygen', inHere('release.key')]);
       const [generate = '', publish = '', sign = ''] = keysCommand.trim().split('\n');
       const made = await run(['sh', '-ec', `${generate}\n${publish}`], { directory, environment });
