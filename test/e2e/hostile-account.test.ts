@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { accomplish, releaseIn, type Command, type ReleaseAge } from './support/cell.ts';
+import { accomplish, releaseIn, type ReleaseAge } from './support/cell.ts';
 import { CELL, startCell, type Machine } from './support/machine.ts';
 import { openWorkshop } from './support/recording.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
@@ -8,7 +8,9 @@ import { shell } from './support/succeed.ts';
 
 /** What the account puts in the place of a path. */
 const KINDS = ['link', 'hard link', 'fifo', 'directory', 'huge file'] as const;
-type Kind = (typeof KINDS)[number];
+/** Another one for each path; in all five of them together, each path has had each kind. */
+const MIXED = ['mixed 0', 'mixed 1', 'mixed 2', 'mixed 3', 'mixed 4'] as const;
+type Kind = (typeof KINDS)[number] | (typeof MIXED)[number];
 
 /** A command of bootstrap.sh, and the copy of an instance that it starts from. */
 interface Scene {
@@ -20,9 +22,9 @@ interface Scene {
   readonly running?: boolean;
 }
 
-/** As hostile-cases.py takes it. */
+/** As hostile/cases.py takes it. */
 interface Case extends Scene {
-  /** `static`: the paths, relative to the instance, are exchanged beforehand. Otherwise see hostile-account.py. */
+  /** `static`: the paths, relative to the instance, are exchanged beforehand. Otherwise see hostile/account.py. */
   readonly how: 'static' | 'told' | 'loop' | 'locks' | 'impostors' | 'trace';
   readonly kind?: Kind;
   readonly paths?: readonly string[];
@@ -34,21 +36,31 @@ interface Case extends Scene {
   readonly usual?: number;
   /** How it may end; any way unless told. */
   readonly exitCodes?: readonly number[];
+  /** Through bootstrap.sh, which checks every byte of the release first, and not from where that ends. */
+  readonly script?: boolean;
+  /** Where the command stops, it is run again without an enemy at what it names, until it stops at nothing. */
+  readonly peel?: boolean;
+  /** How it ends without an enemy; 0 unless told. */
+  readonly normal?: number | null;
 }
 
 interface Verdict {
   readonly faults: readonly string[];
+  /** How often the command was run. */
+  readonly attempts: number;
   readonly exitCode: number | null;
   readonly said: string;
   readonly seconds: number;
 }
 
 /** What an undisturbed run names in directories that the account may write. */
-interface Trace extends Omit<Verdict, 'faults'> {
+interface Trace extends Omit<Verdict, 'faults' | 'attempts'> {
   readonly paths: readonly string[];
+  /** Those of them that are directories at the beginning. */
+  readonly directories: readonly string[];
 }
 
-const DRIVER = path.join(import.meta.dirname, 'support', 'hostile-cases.py');
+const DRIVER = path.join(import.meta.dirname, 'support', 'hostile', 'cases.py');
 const PRISTINE = '/mnt/pristine';
 /** Seconds that a start may take; one that the account spoils is given up after a minute in which nothing is done. */
 const WAIT = 120;
@@ -57,7 +69,9 @@ const SAVED = path.join(CELL.site, 'saved.tar.gz');
 const INSTALL = ['install', '--processes', '1'];
 
 const present = (...argv: readonly string[]): Scene => ({ argv, pristine: 'present', of: 'present' });
-const running = (...argv: readonly string[]): Scene => ({ ...present(...argv), running: true });
+const running = (scene: Scene): Scene => ({ ...scene, running: true });
+/** The same with uWSGI in the place of httpd. */
+const onUwsgi = (scene: Scene): Scene => ({ ...scene, pristine: 'uwsgi' });
 
 /** They end soon: the service does not run, and is not started. */
 const QUICK: readonly Scene[] = [
@@ -83,126 +97,153 @@ const MOVING = (): readonly Scene[] => [
   { argv: ['rollback'], pristine: 'upgraded', of: 'present' },
 ];
 const RUNNING: readonly Scene[] = [
-  running('status'),
-  running('backup'),
-  running('maintain'),
-  running('install', '--host', 'localhost'),
-  running('stop'),
-  running('uninstall'),
+  ...['status', 'backup', 'maintain', 'stop', 'uninstall'].map((word) => running(present(word))),
+  running(present('install', '--host', 'localhost')),
 ];
+const UWSGI: readonly Scene[] = [
+  present('start'),
+  present('install', '--port', '5001'),
+  running(present('status')),
+  running(present('maintain')),
+  running(present('restart')),
+  running(present('stop')),
+].map(onUwsgi);
 
 const lacking = await whyNoMachines(['strace']);
 
 describe.skipIf(lacking !== undefined)(
   `root, while the service's account is its enemy${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
-    let cell: Machine;
+    /** The cases are shared out among them. */
+    let cells: readonly Machine[];
 
     beforeAll(async () => {
       const workshop = await openWorkshop();
-      cell = await startCell({ releases: workshop.releases, size: '400m' });
-      const make = async (name: string, of: ReleaseAge, ...commands: readonly Command[]): Promise<void> => {
-        for (const command of commands) await accomplish(cell, command);
-        await accomplish(cell, { of, parameters: ['stop'] });
-        await shell(cell, 'mkdir -p "$1" && cp -a "$0" "$1/$2"', instanceOf(of), PRISTINE, name);
+      const releases = workshop.releases;
+      const start = async (): Promise<Machine> => {
+        const cell = await startCell({ releases, size: '400m' });
+        const make = async (
+          name: string,
+          of: ReleaseAge,
+          ...commands: readonly string[][]
+        ): Promise<void> => {
+          for (const parameters of [...commands, ['stop']]) await accomplish(cell, { of, parameters });
+          await shell(cell, 'mkdir -p "$1" && cp -a "$0" "$1/$2"', instanceOf(of), PRISTINE, name);
+        };
+        await make('present', 'present', INSTALL, ['backup', SAVED]);
+        await make('uwsgi', 'present', ['install', '--server', 'uwsgi']);
+        await shell(cell, 'rm -r "$0"', instanceOf('present'));
+        await make('former', 'former', INSTALL);
+        await make('upgraded', 'present', ['upgrade', '--from', releaseIn('former')]);
+        return cell;
       };
-      const command = (of: ReleaseAge, ...parameters: readonly string[]): Command => ({ of, parameters });
-      await make('present', 'present', command('present', ...INSTALL), command('present', 'backup', SAVED));
-      await shell(cell, 'rm -r "$0"', instanceOf('present'));
-      await make('former', 'former', command('former', ...INSTALL));
-      if (exhaustive) {
-        await make('upgraded', 'present', command('present', 'upgrade', '--from', releaseIn('former')));
-      }
+      cells = await Promise.all(Array.from({ length: exhaustive ? 2 : 1 }, start));
       return async () => {
-        await cell.destroy();
+        await Promise.all(cells.map((cell) => cell.destroy()));
         await workshop.remove();
       };
     });
 
     const instanceOf = (age: ReleaseAge): string => path.join(releaseIn(age), 'instance');
-    /** Lets the driver work off the cases; what it answers, in order. */
+    /** Lets the drivers work off the cases; what they answer, in order. */
     const drive = async <T>(cases: readonly Case[]): Promise<readonly T[]> => {
+      const shares = await Promise.all(
+        cells.map((cell, first) =>
+          driveIn<T>(
+            cell,
+            cases.filter((_, index) => index % cells.length === first),
+          ),
+        ),
+      );
+      return cases.map((_, index) => {
+        const share = shares[index % cells.length] ?? [];
+        return share[Math.floor(index / cells.length)] ?? expect.fail('a case has no answer');
+      });
+    };
+    const driveIn = async <T>(cell: Machine, cases: readonly Case[]): Promise<readonly T[]> => {
       const release = releaseIn('present');
       const input = cases
         .map((one) => `${JSON.stringify({ ...one, release, instance: instanceOf(one.of) })}\n`)
         .join('');
       const argv = [`${release}/bin/python3`, '-I', '-B', DRIVER, CELL.site, PRISTINE];
-      const ran = await cell.execute(argv, { input, timeout: 3_600_000 });
+      const ran = await cell.execute(argv, { input, timeout: 3 * 3_600_000 });
       const answers = ran.stdout.split('\n').filter((line) => line !== '');
       if (answers.length !== cases.length) throw new Error(`the driver fails: ${ran.stderr}`);
       return answers.map((line) => JSON.parse(line) as T);
     };
     const faultsOf = async (cases: readonly Case[]): Promise<string[]> => {
       const verdicts = await drive<Verdict>(cases);
+      const runs = verdicts.reduce((sum, { attempts }) => sum + attempts, 0);
+      process.stderr.write(`${cases.length} cases, the command was run ${runs} times\n`);
       return verdicts.flatMap(({ faults }, index) => {
         const { argv = [], how = '', kind = '', paths = [] } = cases[index] ?? {};
         return faults.map((fault) => `${argv.join(' ')}, ${how} ${kind} ${paths.join(' ')}: ${fault}`);
       });
     };
-    /** Everything that the scenes name where the account could put something else, by scene. */
-    const traces = async (scenes: readonly Scene[]): Promise<ReadonlyMap<Scene, Trace>> => {
-      const found = await drive<Trace>(scenes.map((scene) => ({ ...scene, how: 'trace' })));
-      return new Map(
-        scenes.map((scene, index) => [scene, found[index] ?? expect.fail('a scene has no trace')]),
+    /** The scenes with each kind of exchange, for all paths that they name: first those of files, then of directories. */
+    const planted = async (scenes: readonly Scene[], kinds: readonly Kind[]): Promise<readonly Case[]> => {
+      const traces = await drive<Trace>(
+        scenes.map((scene) => ({ ...scene, how: 'trace', script: exhaustive })),
       );
-    };
-    /** The scenes with each kind of exchange, for each group of the paths that they name. */
-    const planted = async (
-      scenes: readonly Scene[],
-      groupOf: (name: string) => string,
-    ): Promise<readonly Case[]> => {
-      const cases: Case[] = [];
-      for (const [scene, { paths, seconds }] of await traces(scenes)) {
-        // A test that exchanges nothing must not pass.
+      return traces.flatMap(({ paths, directories, seconds, exitCode: normal }, index) => {
+        // What fails takes back what it did, which takes its time, too. A test that exchanges nothing must not pass.
         expect(paths.length).toBeGreaterThan(8);
-        for (const group of groupsOf(paths, groupOf)) {
-          for (const kind of KINDS)
-            cases.push({ ...scene, how: 'static', kind, paths: group, usual: seconds });
-        }
-      }
-      return cases;
+        const depth = (name: string): number => (directories.includes(name) ? name.split('/').length : 0);
+        const scene = scenes[index] ?? expect.fail('a trace has no scene');
+        return groupsOf(paths, depth).flatMap((group) =>
+          kinds.map((kind): Case => ({
+            ...scene,
+            how: 'static',
+            kind,
+            paths: group,
+            usual: 3 * seconds,
+            normal,
+            peel: true,
+          })),
+        );
+      });
     };
+    const all = (): readonly Scene[] => [...QUICK, ...STARTING, ...MOVING(), ...RUNNING, ...UWSGI];
+    const script = exhaustive;
+
+    it('does so with every command, from the first line of bootstrap.sh on', async () => {
+      const scenes = [...QUICK, ...STARTING, ...MOVING()];
+      const told = scenes.map((scene): Case => ({ ...scene, how: 'told', kind: 'mixed 1', usual: WAIT }));
+      const cases = [...(await planted(scenes, ['mixed 0'])), ...told];
+      expect(await faultsOf(cases.map((one) => ({ ...one, script: true, peel: exhaustive })))).toEqual([]);
+    });
 
     it('reads, writes, gives and shows nothing through what stands in the place of a path', async () => {
-      const scenes = exhaustive ? [...QUICK, ...STARTING, ...MOVING(), ...RUNNING] : QUICK.slice(0, 6);
-      const secrets = (name: string): string => (/^(?:keys|data)\//.test(name) ? 'secrets' : 'others');
-      const level = (name: string): string => `${secrets(name)} ${name.split('/').length}`;
-      expect(await faultsOf(await planted(scenes, exhaustive ? (name) => name : level))).toEqual([]);
+      const cases = await planted(exhaustive ? all() : QUICK.slice(0, 6), MIXED);
+      expect(await faultsOf(cases.map((one) => ({ ...one, script })))).toEqual([]);
     });
 
-    it('follows nothing that is exchanged the moment it looks', async () => {
-      const scenes = exhaustive ? [...QUICK, ...STARTING, ...MOVING(), ...RUNNING] : [...QUICK, ...STARTING];
-      const kinds = exhaustive ? KINDS : KINDS.slice(0, 1);
-      const hows = exhaustive ? (['told', 'loop'] as const) : (['told'] as const);
-      const cases = scenes.flatMap((scene) =>
-        kinds.flatMap((kind) => hows.map((how): Case => ({ ...scene, how, kind, usual: WAIT }))),
-      );
-      expect(await faultsOf(cases)).toEqual([]);
-    });
-
-    it('follows nothing that is exchanged after it has looked', async () => {
-      const scenes = exhaustive ? [...QUICK, ...STARTING, ...MOVING(), ...RUNNING] : STARTING.slice(1, 2);
-      const kinds = exhaustive ? KINDS : KINDS.slice(0, 1);
-      const often = exhaustive ? [1, 2, 3, 5, 8] : [1];
-      const cases = scenes.flatMap((scene) =>
-        kinds.flatMap((kind) =>
-          often.flatMap((after) =>
-            ['keys', 'data', 'log', 'run', 'tmp'].map((place): Case => ({
-              ...scene,
-              how: 'told',
-              kind,
-              after,
-              places: [place],
-              usual: WAIT,
-            })),
-          ),
-        ),
-      );
-      expect(await faultsOf(cases)).toEqual([]);
+    it('follows nothing that is exchanged the moment it looks, or after that, or all the time', async () => {
+      const told = (scene: Scene): Case => ({ ...scene, how: 'told', usual: WAIT, script });
+      const some = [
+        ...[...QUICK, ...STARTING, ...UWSGI].map((scene): Case => ({ ...told(scene), kind: 'link' })),
+        ...['keys', 'data', 'log', 'run', 'tmp'].map((place): Case => ({
+          ...told(present('restore', SAVED)),
+          kind: 'link',
+          after: 1,
+          places: [place],
+        })),
+      ];
+      // Each path is every kind, and looked at so many times before, though not all of both together.
+      const every = all().flatMap((scene) => [
+        ...MIXED.map((kind, index): Case => ({
+          ...told(scene),
+          kind,
+          after: [0, 1, 2, 3, 5][index] ?? 0,
+          peel: true,
+        })),
+        ...MIXED.map((kind): Case => ({ ...told(scene), how: 'loop', kind })),
+      ]);
+      expect(await faultsOf(exhaustive ? every : some)).toEqual([]);
     });
 
     it('writes no backup through a directory that is a link, and starts with none', async () => {
-      const cases = [...STARTING.slice(0, 2), ...(exhaustive ? [] : MOVING().slice(0, 1))].flatMap((scene) =>
+      const cases = [...STARTING.slice(0, 2), ...MOVING()].flatMap((scene) =>
         ['keys/fernet', 'log/keystone'].map((name): Case => ({
           ...scene,
           how: 'static',
@@ -215,7 +256,11 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it('waits for no lock that the account can hold, and signals no process but its own', async () => {
-      const scenes = [present('stop'), present('uninstall'), ...(exhaustive ? RUNNING : [])];
+      const scenes = [
+        present('stop'),
+        present('uninstall'),
+        ...(exhaustive ? [...RUNNING, ...UWSGI.filter(({ argv }) => argv[0] === 'stop')] : []),
+      ];
       const cases = scenes.flatMap((scene) =>
         (['locks', 'impostors'] as const).map((how): Case => ({ ...scene, how, usual: 10, exitCodes: [0] })),
       );
@@ -225,8 +270,8 @@ describe.skipIf(lacking !== undefined)(
 );
 
 /** The names, in groups. */
-function groupsOf(names: readonly string[], groupOf: (name: string) => string): readonly string[][] {
-  const groups = new Map<string, string[]>();
+function groupsOf(names: readonly string[], groupOf: (name: string) => number): readonly string[][] {
+  const groups = new Map<number, string[]>();
   for (const name of names) groups.set(groupOf(name), [...(groups.get(groupOf(name)) ?? []), name]);
   return [...groups.values()];
 }

@@ -2,7 +2,7 @@
 
 Arguments: the instance, the directory of the canaries, what it puts in the place of a path, and when: `told` by inotify
 that root looks there, or all the time (`loop`), or never, while it holds every lock that it can get (`locks`); then how
-often it lets root look at a path first, and the directories of the instance that it works in. Runs as the account; says
+often it lets root look at a path first, the directories of the instance that it works in, and the paths that it spares. Runs as the account; says
 `ready`, and goes on until it is killed. It uses what every account has, in directories of its own.
 """
 
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import json
 import os
 import select
 import struct
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -26,6 +28,7 @@ _EVENT = struct.Struct("iIII")
 #: Files that make reading a directory, and going through its files, last.
 FILLERS = 300
 _HUGE = 1 << 40
+KINDS = ("link", "hard link", "fifo", "directory", "huge file")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -40,6 +43,13 @@ def exchange(one: str, other: str) -> None:
             return
         except OSError:
             continue
+
+
+def kind_of(kind: str, name: str) -> str:
+    """What is put in the place of a path, relative to the instance. For `mixed N` that differs from path to path, and
+    each has each of them as N goes from 0 to 4."""
+    word, _, number = kind.partition(" ")
+    return KINDS[(zlib.crc32(name.encode()) + int(number)) % len(KINDS)] if word == "mixed" else kind
 
 
 def plant(path: str, kind: str, canary: str) -> None:
@@ -67,12 +77,14 @@ def own_paths(instance: str) -> Iterator[str]:
 
 
 class Attack:
-    def __init__(self, instance: str, canaries: str, kind: str, after: int, places: list[str]) -> None:
+    def __init__(
+        self, instance: str, canaries: str, kind: str, after: int, places: list[str], spared: list[str]
+    ) -> None:
         self.instance, self.canaries, self.kind, self.after = instance, canaries, kind, after
         self.places = [os.path.join(instance, place, "") for place in places]
+        self.spared = set(spared)
         self.seen: Counter[str] = Counter()
-        self.stash = os.path.join(instance, "tmp", "stash")
-        os.mkdir(self.stash)
+        self.stash = os.path.join(os.path.dirname(canaries), "stash")
         self.pairs: dict[str, str] = {}
         self.inotify = _libc.inotify_init1(os.O_CLOEXEC)
         self.watched: dict[int, str] = {}
@@ -81,8 +93,7 @@ class Attack:
                 with open(os.path.join(instance, directory, f"filler-{number}.log"), "w") as file:
                     file.write("x")
         for path in list(own_paths(instance)):
-            if not path.startswith(self.stash):
-                self.take(path)
+            self.take(path)
         for directory in {*map(os.path.dirname, self.pairs), *filter(os.path.isdir, self.pairs)}:
             number = _libc.inotify_add_watch(self.inotify, os.fsencode(directory), _TOLD)
             if number >= 0:
@@ -93,15 +104,19 @@ class Attack:
         name = os.path.basename(path)
         if self.places and not path.startswith(tuple(self.places)):
             return
+        relative = os.path.relpath(path, self.instance)
+        if relative in self.spared:
+            return
+        kind = kind_of(self.kind, relative)
         if path in self.pairs or (name.startswith("filler-") and not name.startswith("filler-7")):
             return
         other = os.path.join(self.stash, str(len(self.pairs)))
-        target = os.path.join(self.canaries, os.path.relpath(path, self.instance))
-        if self.kind == "hard link":
+        target = os.path.join(self.canaries, relative)
+        if kind == "hard link":
             # The kernel lets nobody make one to a file that is not theirs (fs.protected_hardlinks): to one of theirs.
             target = os.path.join(self.canaries, "theirs", "file")
         try:
-            plant(other, self.kind, target)
+            plant(other, kind, target)
         except OSError:
             return
         self.pairs[path] = other
@@ -152,13 +167,13 @@ def hold_locks(instance: str) -> list[int]:
 
 
 def main() -> None:
-    instance, canaries, kind, how, after, *places = sys.argv[1:]
+    instance, canaries, kind, how, after, places, spared = sys.argv[1:]
     if how == "locks":
         held = hold_locks(instance)
         print("ready", flush=True)
         select.select([], [], [])
         raise AssertionError(held)
-    attack = Attack(instance, canaries, kind, int(after), places)
+    attack = Attack(instance, canaries, kind, int(after), json.loads(places), json.loads(spared))
     print("ready", flush=True)
     if how == "told":
         attack.when_told()
