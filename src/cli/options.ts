@@ -171,7 +171,7 @@ export function optionSpec(name: OptionName): OptionSpec {
   return OPTIONS[name];
 }
 
-/** How the option is written in help and messages: `--no-color` for the one that is on unless told. */
+/** How the option is written in help and messages: `--no-color` for the one that is on by default. */
 export function optionText(name: OptionName): string {
   return name === 'color' ? '--no-color' : `--${name}`;
 }

@@ -49,7 +49,7 @@ export interface Patch {
   readonly file: string;
   readonly sha256: Sha256;
   readonly reason: string;
-  /** Source directory it is applied to, relative; `.` unless told. */
+  /** Source directory it is applied to, relative; `.` by default. */
   readonly into: string;
 }
 

@@ -33,9 +33,9 @@ export interface FetchOptions {
   readonly offline?: boolean;
   readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
-  /** Where proxies and indexes are read from; the process's own unless told. */
+  /** Where proxies and indexes are read from; the process's own by default. */
   readonly environment?: NodeJS.ProcessEnv;
-  /** Root of the file system that holds the host's configuration; `/` unless told. */
+  /** Root of the file system that holds the host's configuration; `/` by default. */
   readonly hostRoot?: string;
   readonly http?: Omit<HttpOptions, 'environment'>;
 }

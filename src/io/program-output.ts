@@ -5,7 +5,7 @@ import { findProgram } from './find-program.ts';
 import { readGrowingFile } from './growing-file.ts';
 
 export interface ProgramOutputOptions {
-  /** File that the program reads as its standard input; none unless told. */
+  /** File that the program reads as its standard input; none by default. */
   readonly input?: string;
   /** Completes the sentence "it is needed …". */
   readonly why: string;

@@ -5,7 +5,7 @@ import { readManifestFromTarball, releaseOf } from '../pack/inspect.ts';
 import { openLookUp, type LookUp } from './advisories.ts';
 
 export interface DiffOptions {
-  /** Where to look up which known vulnerabilities come and go; nowhere unless told. */
+  /** Where to look up which known vulnerabilities come and go; nowhere by default. */
   readonly lookUp?: LookUp | undefined;
   readonly signal: AbortSignal;
 }

@@ -22,7 +22,7 @@ import { explainFiles } from './explain-files.ts';
 import { readVerifyingKeys } from './keys.ts';
 
 export interface RebuildOptions {
-  /** Directory that the rebuilt tarball is left in; it goes away again unless told. */
+  /** Directory that the rebuilt tarball is left in; it goes away again by default. */
   readonly out?: string | undefined;
   /** Absolute paths of the public keys that must have signed `file`, each of them. */
   readonly keys?: readonly string[];

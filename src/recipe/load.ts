@@ -14,7 +14,7 @@ import { placeMistakes, sortProblems, describeUnreadable } from './problems.ts';
 import { resolveSet } from './resolve.ts';
 
 export interface LoadOptions {
-  /** Directory of the installers, in which those of the bundles must be; not looked at unless told. */
+  /** Directory of the installers, in which those of the bundles must be; not looked at by default. */
   readonly init?: string;
 }
 

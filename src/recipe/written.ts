@@ -16,7 +16,7 @@ const archive = z.strictObject({
     .describe('file name it is stored under in mirror directories; default: the end of the first URL'),
 });
 
-/** A source; `strip` is how many leading path components unpacking drops unless told. */
+/** A source; `strip` is how many leading path components unpacking drops by default. */
 function source(strip: number) {
   return z.strictObject({
     into: field.innerPath.default('.').describe('directory below the source directory it is unpacked to'),

@@ -30,17 +30,17 @@ interface Case extends Scene {
   readonly paths?: readonly string[];
   /** For `told`: how often root may look at a path before it is exchanged. */
   readonly after?: number;
-  /** For `told` and `loop`: the directories of the instance in which paths are exchanged; all of them unless told. */
+  /** For `told` and `loop`: the directories of the instance in which paths are exchanged; all of them by default. */
   readonly places?: readonly string[];
   /** Seconds that the command takes without an enemy. */
   readonly usual?: number;
-  /** How it may end; any way unless told. */
+  /** How it may end; any way by default. */
   readonly exitCodes?: readonly number[];
   /** Through bootstrap.sh, which checks every byte of the release first, and not from where that ends. */
   readonly script?: boolean;
   /** Where the command stops, it is run again without an enemy at what it names, until it stops at nothing. */
   readonly peel?: boolean;
-  /** How it ends without an enemy; 0 unless told. */
+  /** How it ends without an enemy; 0 by default. */
   readonly normal?: number | null;
 }
 

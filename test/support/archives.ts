@@ -38,7 +38,7 @@ export function makeTar(items: readonly TarItem[]): Buffer {
 export interface ZipItem {
   readonly path: string;
   readonly content?: string | Buffer;
-  /** Unix mode with file type; a plain file unless told. */
+  /** Unix mode with file type; a plain file by default. */
   readonly mode?: number;
   /** Overrides the CRC-32, to make a damaged one. */
   readonly crc?: number;

@@ -7,9 +7,9 @@ import { statInput, unreadableFile } from '../../io/input-file.ts';
 import type { Call } from '../command.ts';
 
 export interface InputOptions {
-  /** Whether a directory will do as well as a file; false unless told. */
+  /** Whether a directory will do as well as a file; false by default. */
   readonly directories?: boolean;
-  /** Which argument names it, counted from 0; the first unless told. */
+  /** Which argument names it, counted from 0; the first by default. */
   readonly position?: number;
 }
 

@@ -14,11 +14,11 @@ import { gzipMembers } from './gzip.ts';
 import { encodeTarHeader, TAR_END, tarPadding } from './tar-header.ts';
 
 export interface PackOptions {
-  /** Directory that all names are put below, itself an entry; none unless told. */
+  /** Directory that all names are put below, itself an entry; none by default. */
   readonly prefix?: string;
-  /** gzip level, 1 to 9; a plain tar unless told. */
+  /** gzip level, 1 to 9; a plain tar by default. */
   readonly gzip?: number;
-  /** Time stamp of every entry, seconds since the epoch; `SOURCE_DATE_EPOCH` unless told. */
+  /** Time stamp of every entry, seconds since the epoch; `SOURCE_DATE_EPOCH` by default. */
   readonly epoch?: number;
   readonly signal?: AbortSignal | undefined;
 }

@@ -22,7 +22,7 @@ interface VisitOptions {
 }
 
 export interface UnpackOptions extends VisitOptions {
-  /** Leading path components that are taken off every name; none unless told. */
+  /** Leading path components that are taken off every name; none by default. */
   readonly strip?: number;
 }
 

@@ -14,9 +14,9 @@ export async function listedFiles({ machine, release }: Site): Promise<string[]>
 /** A change of one bit at some place of a file of a release; an empty file gets a byte instead. */
 export interface Flip {
   readonly file: string;
-  /** From 0, the beginning, to 1, the end; the middle unless told. */
+  /** From 0, the beginning, to 1, the end; the middle by default. */
   readonly place?: number;
-  /** What is added to the byte bit by bit; unless told, what makes another case of a letter. */
+  /** What is added to the byte bit by bit; by default, what makes another case of a letter. */
   readonly mask?: number;
 }
 

@@ -12,7 +12,7 @@ export interface ExecuteOptions {
   /** Additions to a bare environment. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: string;
-  /** Milliseconds; five minutes unless told. */
+  /** Milliseconds; five minutes by default. */
   readonly timeout?: number;
   /** Program and arguments that run the command on the host's side, for example strace. */
   readonly wrapper?: readonly string[];

@@ -20,7 +20,7 @@ export interface Site {
 interface UnpackOptions {
   /** Program that unpacks, in the machine. */
   readonly tar?: readonly string[];
-  /** The host's path of a release's tarball; the bundle's unless told. */
+  /** The host's path of a release's tarball; the bundle's by default. */
   readonly from?: string;
 }
 

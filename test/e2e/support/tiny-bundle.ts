@@ -28,7 +28,7 @@ export interface TinyBundle {
 }
 
 export interface TinyPlan {
-  /** What the source archive of the component `note` holds; something harmless unless told. */
+  /** What the source archive of the component `note` holds; something harmless by default. */
   readonly archive?: readonly TarItem[];
   /** Shell script that is the first step of `note`. */
   readonly script?: string;
