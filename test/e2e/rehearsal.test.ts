@@ -57,7 +57,7 @@ it('a Python for another machine is passed over, aloud', async () => {
     mode: 0o755,
   });
   await rehearseInstall({ root, isForeign: true, confinement, emit });
-  expect(events).toMatchObject([{ type: 'warning', message: expect.stringContaining('not known') }]);
+  expect(events).toMatchObject([{ type: 'warning', message: expect.stringContaining('not tested') }]);
 });
 
 it('so does a package that does not load, or is not there', async () => {
