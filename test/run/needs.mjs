@@ -14,6 +14,7 @@ const PROGRAMS = {
   'diffoscope-minimal': ['diffoscope'],
   e2fsprogs: ['mke2fs'],
   faketime: ['faketime'],
+  fish: ['fish'],
   git: ['git'],
   gnupg: ['gpg'],
   gpgv: ['gpgv'],
@@ -33,6 +34,7 @@ const PROGRAMS = {
   'util-linux': ['unshare', 'nsenter', 'mount', 'setpriv'],
   'xz-utils': ['xz'],
   yash: ['yash'],
+  zsh: ['zsh'],
   zstd: ['zstd'],
 };
 
