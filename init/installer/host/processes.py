@@ -178,11 +178,11 @@ def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, 
             stderr=log,
             start_new_session=True,
             umask=UMASK,
-            preexec_fn=_prepare(account.confine(low_ports=daemon.low_ports), os.path.join(run, daemon.name)),
+            preexec_fn=entering(account.confine(low_ports=daemon.low_ports), os.path.join(run, daemon.name)),
         )
 
 
-def _prepare(confine: Callable[[], None], directory: str) -> Callable[[], None]:
+def entering(confine: Callable[[], None], directory: str) -> Callable[[], None]:
     """For a child process: as many open files as the host allows, up to OPEN_FILES; the account and its rights; then,
     as the account may have put another directory there, its place."""
 

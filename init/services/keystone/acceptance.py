@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
+from installer.host import processes
 from installer.host.account import service_environment
 
 #: Seconds in which a program reads its configuration: on a slow machine the import of Keystone alone can take a minute.
@@ -19,13 +20,7 @@ def check(site: Site, daemon: str, name: str, where: str, command: Sequence[str]
 
     `where` is the configuration of the program `name`, relative to the instance.
     """
-    confine, place = site.account.confine(), os.path.join(site.instance.run, daemon)
-
-    def prepare() -> None:
-        """As the account, which may have put another directory there."""
-        confine()
-        os.chdir(place)
-
+    place = os.path.join(site.instance.run, daemon)
     try:
         result = subprocess.run(
             command,
@@ -34,7 +29,7 @@ def check(site: Site, daemon: str, name: str, where: str, command: Sequence[str]
             capture_output=True,
             text=True,
             errors="replace",
-            preexec_fn=prepare,
+            preexec_fn=processes.entering(site.account.confine(), place),
             timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired as error:
