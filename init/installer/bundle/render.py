@@ -62,3 +62,9 @@ def render(template: str, values: Mapping[str, str]) -> str:
         return FILTERS[quoting](values[name]) if quoting else values[name]
 
     return _PLACEHOLDER.sub(fill, template)
+
+
+def render_file(path: str, values: Mapping[str, str]) -> str:
+    """The same of a template of the release that lies in a file."""
+    with open(path, encoding="utf-8") as file:
+        return render(file.read(), values)

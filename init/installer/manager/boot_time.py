@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from ..bundle.api import Site
-from ..bundle.render import render
 from ..errors import Problem
 from ..state import files
 from ..state.release import DEFAULT_INSTANCE
+from .template import fill
 
 #: Where scripts lie that start services.
 _SCRIPTS = "/etc/init.d/*"
@@ -25,7 +25,6 @@ _SCRIPTS = "/etc/init.d/*"
 _TABLES = ("/etc/crontab", "/etc/cron.d/*")
 #: What bootstrap is asked to do when the host boots, and every hour.
 _COMMANDS = ("start", "maintain")
-_TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 
 
 def bootstrap(site: Site) -> str:
@@ -94,10 +93,8 @@ def _escape(command: str) -> str:
 
 def render_openrc(site: Site) -> str:
     """A service of OpenRC."""
-    with open(os.path.join(_TEMPLATES, "openrc"), encoding="utf-8") as file:
-        template = file.read()
-    return render(
-        template,
+    return fill(
+        "openrc",
         {
             "bootstrap": bootstrap(site),
             "description": site.release.name,

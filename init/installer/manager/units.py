@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..bundle.api import RenderedFile, Site
-from ..bundle.render import quote_unit_argument, render
+from ..bundle.render import quote_unit_argument
 from ..host.processes import Daemon
 from ..state import files, receipt
 from ..state.instance import RUN, UNIT_DIRECTORY, UNIT_ENDINGS, Instance
 from ..state.receipt import Receipt
 from .sandbox import Needs, render_sandbox
+from .template import fill
 
 DIRECTORY = UNIT_DIRECTORY
 #: Where units of packages and of a running system lie; one of ours would hide theirs.
@@ -24,7 +25,6 @@ MAINTAIN_MEMORY = 2 << 30
 MAINTAIN_TASKS = 64
 
 _OWNER_LINE = "# Unit of the instance "
-_TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,13 @@ def _render_daemon(site: Site, daemon: Daemon, needs: Sequence[str]) -> str:
 
 
 def _render(site: Site, template: str, **values: str) -> str:
-    with open(os.path.join(_TEMPLATES, template), encoding="utf-8") as file:
-        text = file.read()
     common = {
         "description": f"{site.release.name}, {template.partition('.')[0]}",
         "instance": site.instance.root,
         "release": site.release.root,
         "target": wanted_names(site).target,
     }
-    return render(text, {**common, **values})
+    return fill(template, {**common, **values})
 
 
 def _command(argv: Sequence[str]) -> str:

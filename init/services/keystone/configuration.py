@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 
 from installer.bundle.api import Directory, RenderedFile, Site
-from installer.bundle.render import render
 from installer.kit import addresses, memcached, tls
 from installer.state import files
 
@@ -42,7 +40,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     values = _values(site)
 
     def rendered(path: str) -> RenderedFile:
-        content = fill(site, os.path.basename(path), values)
+        content = settings.fill(site, os.path.basename(path), values)
         return RenderedFile(path, content.encode(), 0o640, site.account.readable)
 
     return [
@@ -52,12 +50,6 @@ def rendered_files(site: Site) -> list[RenderedFile]:
         RenderedFile(settings.NAMES, _names(site).encode(), 0o640, site.account.readable),
         *tls.rendered_files(site),
     ]
-
-
-def fill(site: Site, template: str, values: Mapping[str, str]) -> str:
-    """A template of the release, filled."""
-    with open(site.release.path("init", "services", "keystone", "templates", template), encoding="utf-8") as file:
-        return render(file.read(), values)
 
 
 def _values(site: Site) -> dict[str, str]:

@@ -22,7 +22,7 @@ OPENRC_SERVICE = "openrc-service"
 
 def rendered_files(site: Site) -> list[RenderedFile]:
     """The service's files, then the operator's. None holds a secret, but the operator's are nobody else's business."""
-    own = [*_credentials(site), (NEXT_STEPS, configuration.fill(site, NEXT_STEPS, _values(site)))]
+    own = [*_credentials(site), (NEXT_STEPS, settings.fill(site, NEXT_STEPS, _values(site)))]
     if not lifecycle.wants_systemd(site):
         own.append((OPENRC_SERVICE, boot_time.render_openrc(site)))
     return [
@@ -33,11 +33,11 @@ def rendered_files(site: Site) -> list[RenderedFile]:
 
 def _credentials(site: Site) -> Iterator[tuple[str, str]]:
     facts = _facts(site)
-    clouds = configuration.fill(site, CLOUDS, facts)
+    clouds = settings.fill(site, CLOUDS, facts)
     for user in users.users(site):
         values = {**facts, **_identity(site, user)}
-        clouds += configuration.fill(site, "cloud.yaml", values)
-        yield user.openrc, configuration.fill(site, "openrc.sh", values)
+        clouds += settings.fill(site, "cloud.yaml", values)
+        yield user.openrc, settings.fill(site, "openrc.sh", values)
     yield CLOUDS, clouds
 
 
@@ -86,14 +86,14 @@ def _boot_time(site: Site) -> str:
     """How the service comes up with its host, and who looks after it."""
     name = site.values("service-name")[0]
     if lifecycle.wants_systemd(site):
-        return configuration.fill(site, "next-steps-systemd", {"name": name}).rstrip("\n")
+        return settings.fill(site, "next-steps-systemd", {"name": name}).rstrip("\n")
     values = {
         "cron": "\n".join(f"    {line}" for line in boot_time.cron_lines(site)),
         "name": name,
         "openrc_service": site.instance.path(OPENRC_SERVICE),
         "operator": _operator(site),
     }
-    return configuration.fill(site, "next-steps-boot", values).rstrip("\n")
+    return settings.fill(site, "next-steps-boot", values).rstrip("\n")
 
 
 def _operator(site: Site) -> str:

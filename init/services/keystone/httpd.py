@@ -70,18 +70,12 @@ def _proxies(site: Site) -> str:
 def _tls(site: Site) -> str:
     if not tls.has_tls(site):
         return "# Without TLS: no certificate was given."
-    with open(
-        site.release.path("init", "services", "keystone", "templates", "httpd-tls.conf"), encoding="utf-8"
-    ) as file:
-        text = render(
-            file.read(),
-            {
-                "certificate": site.instance.path(tls.CERTIFICATE),
-                "ciphers": tls.CIPHERS,
-                "key": site.instance.path(tls.KEY),
-            },
-        )
-    return text.rstrip("\n")
+    values = {
+        "certificate": site.instance.path(tls.CERTIFICATE),
+        "ciphers": tls.CIPHERS,
+        "key": site.instance.path(tls.KEY),
+    }
+    return settings.fill(site, "httpd-tls.conf", values).rstrip("\n")
 
 
 def daemon(site: Site) -> Daemon:

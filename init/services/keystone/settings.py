@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from installer.answers.values import join_host
 from installer.bundle.api import Site
+from installer.bundle.render import render_file
 from installer.host.limits import Appetite
 from installer.kit import addresses, memcached, tls
 
@@ -116,3 +117,8 @@ def key_rotation(site: Site) -> int:
 def max_active_keys(site: Site) -> int:
     """As many keys as tokens may still need, the staged one, and one for a rotation that comes early."""
     return math.ceil(LONGEST_TOKEN / (key_rotation(site) or 86400)) + 2
+
+
+def fill(site: Site, template: str, values: Mapping[str, str]) -> str:
+    """A template of Keystone's, filled."""
+    return render_file(site.release.path("init", "services", "keystone", "templates", template), values)

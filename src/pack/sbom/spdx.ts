@@ -38,15 +38,15 @@ export function formatSpdx(manifest: Manifest): string {
     ...(own.length === 0 ? {} : { hasExtractedLicensingInfos: own }),
     packages: [
       packageOf(
-        { ref: root, name: bundle, version: `${version}-${revision}`, license: license },
+        { ref: root, name: bundle, version: `${version}-${revision}`, license },
         {
           summary,
           primaryPackagePurpose: 'APPLICATION',
         },
       ),
-      ...items.map((item) => itemPackage(item, item.license)),
-      ...embedded.map((each) => embeddedPackage(each, each.license ?? NOBODY_SAID)),
-      packageOf({ ref: compiler, ...toolchain, license: toolchain.license }, {}),
+      ...items.map(itemPackage),
+      ...embedded.map(embeddedPackage),
+      packageOf({ ref: compiler, ...toolchain }, {}),
     ],
     relationships: [
       { spdxElementId: DOCUMENT, relationshipType: 'DESCRIBES', relatedSpdxElement: root },
@@ -89,7 +89,7 @@ function packageOf({ ref, name, version, license }: Package, more: object): obje
   };
 }
 
-function itemPackage({ part, name, version, kind, purl, cpe, archives }: Item, license: string): object {
+function itemPackage({ part, name, version, license, kind, purl, cpe, archives }: Item): object {
   const [archive] = archives;
   return packageOf(
     { ref: refOf(part), name, version, license },
@@ -106,7 +106,7 @@ function itemPackage({ part, name, version, kind, purl, cpe, archives }: Item, l
   );
 }
 
-function embeddedPackage({ ref, name, version, purl, cpe }: EmbeddedItem, license: string): object {
+function embeddedPackage({ ref, name, version, license = NOBODY_SAID, purl, cpe }: EmbeddedItem): object {
   return packageOf(
     { ref: refOf(ref), name, version, license },
     { externalRefs: externalRefs(purl, cpe), primaryPackagePurpose: 'LIBRARY' },

@@ -79,8 +79,9 @@ ALLOWED: dict[str, dict[str, str]] = {
         "open": "a backup that the operator names",
         "tarfile.open": "a stream that is open already",
     },
+    "installer/bundle/render.py": {"open": _RELEASE},
     "installer/commands/backup.py": {"os.access": "the directory that the operator names"},
-    "installer/manager/boot_time.py": {"open": _RELEASE, "glob.glob": "the host's settings"},
+    "installer/manager/boot_time.py": {"glob.glob": "the host's settings"},
     "installer/host/capability.py": {"open": _PROC},
     "installer/cli.py": {"os.path.realpath": _RELEASE},
     "installer/host/deputy.py": {"open": _PROC, "os.listdir": _PROC, "os.kill": "its own child"},
@@ -125,16 +126,14 @@ ALLOWED: dict[str, dict[str, str]] = {
     "installer/host/space.py": {"os.stat": "directories of the instance's own", "os.statvfs": "the same"},
     "installer/manager/systemd.py": {"os.path.isdir": "the host's settings"},
     "installer/commands/uninstall.py": {"os.path.realpath": _NAMES_ONLY, "os.path.islink": _NAMES_ONLY},
-    "installer/manager/units.py": {"open": _RELEASE, "os.path.islink": "the host's directory of units"},
+    "installer/manager/units.py": {"os.path.islink": "the host's directory of units"},
     "installer/commands/upgrade_check.py": {"os.path.realpath": _NAMES_ONLY},
     "services/keystone/boot.py": dict.fromkeys(
         ("open", "os.open", "os.listdir", "os.mkdir", "os.rename", "os.unlink", "os.path.exists"), _AS_ACCOUNT
     )
     | {"os.path.isdir": _AS_ACCOUNT, "shutil.rmtree": _AS_ACCOUNT, "shutil.copy2": _AS_ACCOUNT}
     | {"sqlite3.connect": _AS_ACCOUNT},
-    "services/keystone/configuration.py": {"open": _RELEASE},
     "services/keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
-    "services/keystone/httpd.py": {"open": _RELEASE},
     "installer/kit/secret_file.py": {"open": _OPERATOR, "os.open": _OPERATOR},
     "installer/kit/tls.py": {
         "os.path.exists": "a file that the operator names, or the release's list of authorities",
