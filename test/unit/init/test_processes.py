@@ -149,6 +149,9 @@ class ProcessTest(support.DirectoryTest):
 
     def test_a_daemon_deaf_to_term_is_killed(self) -> None:
         child = self.spawn("/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh")
+        # Before it is the program, the shell may not have come to the trap.
+        runs = processes.wait_until(lambda: [each.name for each in self.find()] == [self.program.name], 5)
+        self.assertTrue(runs)
         processes.stop(self.find(), seconds=0.2)
         self.assertEqual(child.wait(), -signal.SIGKILL)
 
