@@ -6,7 +6,7 @@ import json
 import os
 
 from installer.bundle.api import Directory, RenderedFile, Site
-from installer.kit import addresses, memcached, tls
+from installer.kit import addresses, memcached, tls, wsgi
 from installer.state import files
 
 from . import servers, settings
@@ -63,7 +63,7 @@ def _values(site: Site) -> dict[str, str]:
         "database": database_url(path(DATABASE)),
         "domains": path("etc", "domains"),
         "fernet_keys": path(FERNET_KEYS),
-        "hsts": str(settings.hsts(site)),
+        "hsts": str(wsgi.hsts(site)),
         "jws_private_keys": path("keys", "jws-private"),
         "jws_public_keys": path("keys", "jws-public"),
         "lockout": _lockout(site),
@@ -72,7 +72,7 @@ def _values(site: Site) -> dict[str, str]:
         "policy_file": path("etc", "policy.yaml"),
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
-        "processes": str(settings.processes(site)),
+        "processes": str(wsgi.processes(site)),
         "public_endpoint": _public_endpoint(site),
         "release": site.release.root,
         "sso_template": path("etc", "sso_callback_template.html"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -11,7 +10,7 @@ from installer.answers.values import join_host
 from installer.bundle.api import Site
 from installer.bundle.render import render_file
 from installer.host.limits import Appetite
-from installer.kit import addresses, memcached, tls
+from installer.kit import addresses, memcached, tls, wsgi
 
 #: Answers that count for one run: the password they name is the administrator's first one.
 TRANSIENT = ("admin-password-file",)
@@ -69,7 +68,7 @@ def urls(site: Site) -> list[str]:
 
 def derived(site: Site) -> Mapping[str, str]:
     """What answers come to that have no default."""
-    return {"public-url": public_url(site), "processes": str(processes(site))}
+    return {"public-url": public_url(site), "processes": str(wsgi.processes(site))}
 
 
 def public_name(site: Site) -> str:
@@ -88,25 +87,14 @@ def public_ports(site: Site) -> list[int]:
     return sorted({parts.port or standard, *(listener.port for listener in addresses.listeners(site))})
 
 
-def processes(site: Site) -> int:
-    """Processes beat threads, and beyond the number of processors they only cost memory."""
-    given = site.value("processes")
-    return int(given) if given is not None else max(2, min(8, len(os.sched_getaffinity(0))))
-
-
-def hsts(site: Site) -> int:
-    """Seconds for which browsers are told to use TLS alone; 0 for never, and where the service does not speak it."""
-    return int(site.values("hsts")[0]) if tls.has_tls(site) else 0
-
-
 def memory(site: Site) -> int:
     """The most bytes that the server may come to: in a reload there are twice as many processes for a while."""
-    return 2 * processes(site) * _PROCESS_MEMORY + _SERVER_MEMORY
+    return 2 * wsgi.processes(site) * _PROCESS_MEMORY + _SERVER_MEMORY
 
 
 def tasks(site: Site) -> int:
     """The most processes and threads that the server may come to."""
-    return 2 * processes(site) * _PROCESS_TASKS + _SERVER_TASKS
+    return 2 * wsgi.processes(site) * _PROCESS_TASKS + _SERVER_TASKS
 
 
 def key_rotation(site: Site) -> int:
