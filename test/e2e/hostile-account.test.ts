@@ -91,9 +91,11 @@ const STARTING: readonly Scene[] = [
   present('install', '--port', '5001'),
   present('restart'),
 ];
+/** Stands for the former release's directory. */
+const FORMER = '<former>';
 /** The former release's instance, and the present one's after an upgrade. */
-const MOVING = (): readonly Scene[] => [
-  { argv: ['upgrade', '--from', releaseIn('former')], pristine: 'former', of: 'former' },
+const MOVING: readonly Scene[] = [
+  { argv: ['upgrade', '--from', FORMER], pristine: 'former', of: 'former' },
   { argv: ['rollback'], pristine: 'upgraded', of: 'present' },
 ];
 const RUNNING: readonly Scene[] = [
@@ -108,6 +110,7 @@ const UWSGI: readonly Scene[] = [
   running(present('restart')),
   running(present('stop')),
 ].map(onUwsgi);
+const ALL: readonly Scene[] = [...QUICK, ...STARTING, ...MOVING, ...RUNNING, ...UWSGI];
 
 const lacking = await whyNoMachines(['strace']);
 
@@ -163,7 +166,13 @@ describe.skipIf(lacking !== undefined)(
     const driveIn = async <T>(cell: Machine, cases: readonly Case[]): Promise<readonly T[]> => {
       const release = releaseIn('present');
       const input = cases
-        .map((one) => `${JSON.stringify({ ...one, release, instance: instanceOf(one.of) })}\n`)
+        .map((one) => ({
+          ...one,
+          argv: one.argv.map((word) => (word === FORMER ? releaseIn('former') : word)),
+          release,
+          instance: instanceOf(one.of),
+        }))
+        .map((one) => `${JSON.stringify(one)}\n`)
         .join('');
       const argv = [`${release}/bin/python3`, '-I', '-B', DRIVER, CELL.site, PRISTINE];
       const ran = await cell.execute(argv, { input, timeout: 3 * 3_600_000 });
@@ -180,70 +189,73 @@ describe.skipIf(lacking !== undefined)(
         return faults.map((fault) => `${argv.join(' ')}, ${how} ${kind} ${paths.join(' ')}: ${fault}`);
       });
     };
-    /** The scenes with each kind of exchange, for all paths that they name: first those of files, then of directories. */
-    const planted = async (scenes: readonly Scene[], kinds: readonly Kind[]): Promise<readonly Case[]> => {
-      const traces = await drive<Trace>(
-        scenes.map((scene) => ({ ...scene, how: 'trace', script: exhaustive })),
-      );
-      return traces.flatMap(({ paths, directories, seconds, exitCode: normal }, index) => {
-        // What fails takes back what it did, which takes its time, too. A test that exchanges nothing must not pass.
-        expect(paths.length).toBeGreaterThan(8);
-        const depth = (name: string): number => (directories.includes(name) ? name.split('/').length : 0);
-        const scene = scenes[index] ?? expect.fail('a trace has no scene');
-        return groupsOf(paths, depth).flatMap((group) =>
-          kinds.map((kind): Case => ({
-            ...scene,
-            how: 'static',
-            kind,
-            paths: group,
-            usual: 3 * seconds,
-            normal,
-            peel: true,
-          })),
-        );
-      });
-    };
-    const all = (): readonly Scene[] => [...QUICK, ...STARTING, ...MOVING(), ...RUNNING, ...UWSGI];
-    const script = exhaustive;
-
-    it('does so with every command, from the first line of bootstrap.sh on', async () => {
-      const scenes = [...QUICK, ...STARTING, ...MOVING()];
-      const told = scenes.map((scene): Case => ({ ...scene, how: 'told', kind: 'mixed 1', usual: WAIT }));
-      const cases = [...(await planted(scenes, ['mixed 0'])), ...told];
-      expect(await faultsOf(cases.map((one) => ({ ...one, script: true, peel: exhaustive })))).toEqual([]);
-    });
-
-    it('reads, writes, gives and shows nothing through what stands in the place of a path', async () => {
-      const cases = await planted(exhaustive ? all() : QUICK.slice(0, 6), MIXED);
-      expect(await faultsOf(cases.map((one) => ({ ...one, script })))).toEqual([]);
-    });
-
-    it('follows nothing that is exchanged the moment it looks, or after that, or all the time', async () => {
-      const told = (scene: Scene): Case => ({ ...scene, how: 'told', usual: WAIT, script });
-      const some = [
-        ...[...QUICK, ...STARTING, ...UWSGI].map((scene): Case => ({ ...told(scene), kind: 'link' })),
-        ...['keys', 'data', 'log', 'run', 'tmp'].map((place): Case => ({
-          ...told(present('restore', SAVED)),
-          kind: 'link',
-          after: 1,
-          places: [place],
-        })),
-      ];
-      // Each path is every kind, and looked at so many times before, though not all of both together.
-      const every = all().flatMap((scene) => [
-        ...MIXED.map((kind, index): Case => ({
-          ...told(scene),
+    /** The scene with each kind of exchange, for all paths that it names: first those of files, then of directories. */
+    const planted = async (scene: Scene, kinds: readonly Kind[]): Promise<readonly Case[]> => {
+      const [trace] = await drive<Trace>([{ ...scene, how: 'trace', script: exhaustive }]);
+      const { paths, directories, seconds, exitCode: normal } = trace ?? expect.fail('there is no trace');
+      // A test that exchanges nothing must not pass.
+      expect(paths.length).toBeGreaterThan(8);
+      const depth = (name: string): number => (directories.includes(name) ? name.split('/').length : 0);
+      return groupsOf(paths, depth).flatMap((group) =>
+        kinds.map((kind): Case => ({
+          ...scene,
+          how: 'static',
           kind,
-          after: [0, 1, 2, 3, 5][index] ?? 0,
+          paths: group,
+          // What fails takes back what it did, which takes its time, too.
+          usual: 3 * seconds,
+          normal,
           peel: true,
         })),
-        ...MIXED.map((kind): Case => ({ ...told(scene), how: 'loop', kind })),
-      ]);
-      expect(await faultsOf(exhaustive ? every : some)).toEqual([]);
+      );
+    };
+    const script = exhaustive;
+
+    it.each(named([...QUICK, ...STARTING, ...MOVING]))(
+      '%s: does so from the first line of bootstrap.sh on',
+      async (_, scene) => {
+        const told: Case = { ...scene, how: 'told', kind: 'mixed 1', usual: WAIT };
+        const cases = [...(await planted(scene, ['mixed 0'])), told];
+        expect(await faultsOf(cases.map((one) => ({ ...one, script: true, peel: exhaustive })))).toEqual([]);
+      },
+    );
+
+    it.each(named(exhaustive ? ALL : QUICK.slice(0, 6)))(
+      '%s: reads, writes, gives and shows nothing through what stands in the place of a path',
+      async (_, scene) => {
+        const cases = await planted(scene, MIXED);
+        expect(await faultsOf(cases.map((one) => ({ ...one, script })))).toEqual([]);
+      },
+    );
+
+    it.each(named(exhaustive ? ALL : [...QUICK, ...STARTING, ...UWSGI]))(
+      '%s: follows nothing that is exchanged the moment it looks, or after that, or all the time',
+      async (_, scene) => {
+        const told: Case = { ...scene, how: 'told', kind: 'link', usual: WAIT, script };
+        // Each path is every kind, and looked at so many times before, though not all of both together.
+        const every = MIXED.flatMap((kind, index): readonly Case[] => [
+          { ...told, kind, after: [0, 1, 2, 3, 5][index] ?? 0, peel: true },
+          { ...told, kind, how: 'loop' },
+        ]);
+        expect(await faultsOf(exhaustive ? every : [told])).toEqual([]);
+      },
+    );
+
+    it('restores through nothing that is exchanged after it was looked at once', async () => {
+      const cases = ['keys', 'data', 'log', 'run', 'tmp'].map((place): Case => ({
+        ...present('restore', SAVED),
+        how: 'told',
+        kind: 'link',
+        usual: WAIT,
+        after: 1,
+        places: [place],
+        script,
+      }));
+      expect(await faultsOf(cases)).toEqual([]);
     });
 
     it('writes no backup through a directory that is a link, and starts with none', async () => {
-      const cases = [...STARTING.slice(0, 2), ...MOVING()].flatMap((scene) =>
+      const cases = [...STARTING.slice(0, 2), ...MOVING].flatMap((scene) =>
         ['keys/fernet', 'log/keystone'].map((name): Case => ({
           ...scene,
           how: 'static',
@@ -268,6 +280,14 @@ describe.skipIf(lacking !== undefined)(
     });
   },
 );
+
+/** Scenes with the names that their tests have. */
+function named(scenes: readonly Scene[]): readonly (readonly [name: string, scene: Scene])[] {
+  return scenes.map((scene) => {
+    const when = [scene.running ? 'running' : '', scene.pristine === 'uwsgi' ? 'uwsgi' : ''].filter(Boolean);
+    return [`${scene.argv.join(' ')}${when.length > 0 ? ` (${when.join(', ')})` : ''}`, scene];
+  });
+}
 
 /** The names, in groups. */
 function groupsOf(names: readonly string[], groupOf: (name: string) => number): readonly string[][] {

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from .. import report
 from ..bundle.api import Product, RenderedFile, Site, directories
-from ..errors import Exit, Failure, Problem
+from ..errors import Exit, Problem
 from ..host import capability, processes, space
 from ..host.processes import Daemon, Process
 from ..manager import systemd, units
@@ -178,18 +178,8 @@ def _check_files(session: Session, site: Site) -> None:
     own = [entry.path for entry in directories(session.product, site) if entry.owner == site.account.owner]
     roots = {path.partition("/")[0] for path in own} - {"run", "tmp"}
     below = (entry for name in sorted(roots) for entry in trees.below(site.instance.path(name)))
-    strange = [entry.at.path for entry in below if entry.is_special]
-    if strange:
-        raise Failure(
-            Exit.NEEDS_PERSON,
-            Problem(
-                "something that is no file stands among the service's files",
-                where=strange[0],
-                why="a daemon that opens it may wait for ever",
-                details=strange[1:20],
-                hint="remove it; if nobody here made it, the service's account may be in other hands",
-            ),
-        )
+    strange = [entry for entry in below if entry.is_special]
+    trees.refuse(strange, Exit.NEEDS_PERSON, "a daemon that opens it may wait for ever")
 
 
 def _may_listen(site: Site, daemon: Daemon, main: Process) -> bool:

@@ -88,18 +88,10 @@ def check_left(instance: Instance) -> None:
         return
     own = f"{instance.run}/"
     found = trees.planted(instance.root)
-    planted = [entry.at.path for entry in found if not (entry.is_special and entry.at.path.startswith(own))]
-    if planted:
-        raise Failure(
-            Exit.PREFLIGHT,
-            Problem(
-                "links or pipes stand among the service's files",
-                where=planted[0],
-                why="the former release, which runs as root, might follow them or wait for them",
-                details=planted[1:20],
-                hint="remove them; if nobody here made them, the service's account may be in other hands",
-            ),
-        )
+    planted = [entry for entry in found if not (entry.is_special and entry.at.path.startswith(own))]
+    trees.refuse(
+        planted, Exit.PREFLIGHT, "the former release, which runs as root, might follow a link or wait for a pipe"
+    )
 
 
 def check(release: Release, name: str, instance: Instance) -> None:

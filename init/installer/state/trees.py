@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from ..errors import Exit, Failure, Problem
 from . import boundary, files
 from .boundary import Place
 from .files import Owner
@@ -78,6 +79,21 @@ def planted(path: str) -> list[Found]:
     """What lies below a directory where others than root may have put it, and is no file with one name: it may lead
     elsewhere, or be waited for."""
     return [entry for entry in below(path) if entry.at.guarded and not entry.is_plain]
+
+
+def refuse(found: Sequence[Found], exit_code: Exit, why: str) -> None:
+    """Raises if anything was found that should not be there; `why` says what may come of it."""
+    if not found:
+        return
+    paths = [entry.at.path for entry in found]
+    problem = Problem(
+        "the service's files include a link, a pipe or the like",
+        where=paths[0],
+        why=why,
+        details=paths[1:20],
+        hint="remove it; if nobody here made it, an attacker may control the service's account",
+    )
+    raise Failure(exit_code, problem)
 
 
 def adopt(path: str, owner: Owner) -> None:
