@@ -6,8 +6,9 @@ import { CELL, type Machine } from './support/machine.ts';
 import { fillingPoints, spread, type Point } from './support/points.ts';
 import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
-import { INSTALL, OTHER_ANSWERS, SCENARIOS } from './support/scenarios.ts';
+import { installOf, otherAnswersOf, scenariosOf } from './support/scenarios.ts';
 import { shell } from './support/succeed.ts';
+import { KEYSTONE } from './support/tested-bundle.ts';
 
 const lacking = await whyNoMachines();
 const FILLER = '/mnt/own/filler';
@@ -37,7 +38,7 @@ const BROKEN: Disturbance = {
 
 /** A sync whose failure is one of the run: SQLite goes on where it was to sync a directory (unixSync of its os_unix.c). */
 function isMinded({ call, file }: Point): boolean {
-  return call === 'fsync' || (call === 'fdatasync' && path.basename(file).startsWith('keystone.db'));
+  return call === 'fsync' || (call === 'fdatasync' && path.basename(file).includes('.db'));
 }
 
 describe.skipIf(lacking !== undefined)(
@@ -46,11 +47,11 @@ describe.skipIf(lacking !== undefined)(
     let workshop: Workshop;
 
     beforeAll(async () => {
-      workshop = await openWorkshop();
+      workshop = await openWorkshop(KEYSTONE);
       return workshop.remove;
     });
 
-    const scenarios = SCENARIOS.filter(({ samples }) => exhaustive || samples > 1);
+    const scenarios = scenariosOf(KEYSTONE).filter(({ samples }) => exhaustive || samples > 1);
     describe.each(scenarios)('$name', (scenario) => {
       let recording: Recording;
 
@@ -73,7 +74,7 @@ describe.skipIf(lacking !== undefined)(
     it('keeps a restart from stopping what serves, until there is room', async () => {
       const restart = { of: 'present', parameters: ['restart'] } as const;
       await inCell({ releases: workshop.releases }, async (cell) => {
-        await accomplish(cell, INSTALL);
+        await accomplish(cell, installOf(KEYSTONE));
         const before = await cell.processes();
         await FULL.meanwhile?.(cell);
         const refused = await perform(cell, restart);
@@ -88,25 +89,25 @@ describe.skipIf(lacking !== undefined)(
 
     it('is refused before anything is written when it is too small, and the promised size is enough', async () => {
       await inCell({ releases: workshop.releases, size: '60m' }, async (cell) => {
-        const refused = await perform(cell, INSTALL);
+        const refused = await perform(cell, installOf(KEYSTONE));
         expect(refused.exitCode).toBe(3);
         expect(refused.stderr).toMatch(/the disk is too full[^]*64 MiB needed[^]*do: free some space/);
-        expect(await stateOf(cell, { fresh: true })).toEqual({});
+        expect(await stateOf(cell, { fresh: true, volatile: KEYSTONE.volatile })).toEqual({});
       });
       await inCell({ releases: workshop.releases, size: '65m' }, async (cell) => {
-        await accomplish(cell, INSTALL);
+        await accomplish(cell, installOf(KEYSTONE));
       });
     });
 
     it('is named when it is read-only, nothing is written, and what served before still does', async () => {
       await inCell({ releases: workshop.releases }, async (cell) => {
-        for (const command of [INSTALL, OTHER_ANSWERS]) {
-          const before = await stateOf(cell, { fresh: false });
+        for (const command of [installOf(KEYSTONE), otherAnswersOf(KEYSTONE)]) {
+          const before = await stateOf(cell, { fresh: false, volatile: KEYSTONE.volatile });
           await inSite(cell, COVER);
           const refused = await perform(cell, command);
           expect(refused.exitCode).toBe(3);
           expect(refused.stderr).toMatch(/the instance cannot be written[^]*its file system is read-only/);
-          expect(await stateOf(cell, { fresh: false })).toEqual(before);
+          expect(await stateOf(cell, { fresh: false, volatile: KEYSTONE.volatile })).toEqual(before);
           await inSite(cell, 'umount "$0"');
           await accomplish(cell, command);
         }

@@ -5,6 +5,7 @@ import { CELL, startCell, type Machine } from './support/machine.ts';
 import { openWorkshop } from './support/recording.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { shell } from './support/succeed.ts';
+import { KEYSTONE } from './support/tested-bundle.ts';
 
 /** What the account puts in the place of a path. */
 const KINDS = ['link', 'hard link', 'fifo', 'directory', 'huge file'] as const;
@@ -121,7 +122,7 @@ describe.skipIf(lacking !== undefined)(
     let cells: readonly Machine[];
 
     beforeAll(async () => {
-      const workshop = await openWorkshop();
+      const workshop = await openWorkshop(KEYSTONE);
       const releases = workshop.releases;
       const start = async (): Promise<Machine> => {
         const cell = await startCell({ releases, size: '400m' });

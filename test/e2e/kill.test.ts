@@ -1,9 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { disturbAll } from './support/interruption.ts';
-import { changingPoints, spread } from './support/points.ts';
+import { changingPoints, INSTALLER, spread } from './support/points.ts';
 import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
-import { SCENARIOS } from './support/scenarios.ts';
+import { scenariosOf } from './support/scenarios.ts';
+import { KEYSTONE } from './support/tested-bundle.ts';
 
 const lacking = await whyNoMachines();
 
@@ -16,11 +17,11 @@ describe.skipIf(lacking !== undefined)(
     let workshop: Workshop;
 
     beforeAll(async () => {
-      workshop = await openWorkshop();
+      workshop = await openWorkshop(KEYSTONE);
       return workshop.remove;
     });
 
-    describe.each(SCENARIOS)('$name', (scenario) => {
+    describe.each(scenariosOf(KEYSTONE))('$name', (scenario) => {
       let recording: Recording;
 
       beforeAll(async () => {
@@ -37,7 +38,7 @@ describe.skipIf(lacking !== undefined)(
 
       const signals = exhaustive || scenario.samples > 1 ? SIGNALS : [];
       it.each(signals)('ends with $exitCode after $signal, and the next run finishes it', async (end) => {
-        const points = changingPoints(recording.points).filter(({ caller }) => caller === 'installer');
+        const points = changingPoints(recording.points).filter(({ caller }) => caller === INSTALLER);
         const chosen = spread(points, exhaustive ? 8 : 1);
         const disturbance = { injection: `signal=${end.signal}`, exitCodes: [end.exitCode] };
         expect(await disturbAll(recording, chosen, disturbance)).toEqual([]);

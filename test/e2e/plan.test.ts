@@ -7,6 +7,7 @@ import { removeTree } from '../../src/io/files.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, unpack, type Site } from './support/site.ts';
+import { KEYSTONE, type Alteration } from './support/tested-bundle.ts';
 import { CHANGING, readChanges, straceInto, tracedOutput } from './support/trace.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
@@ -20,6 +21,13 @@ interface Planned {
   readonly steps: readonly { readonly do: string; readonly path: string }[];
   readonly problems: readonly unknown[];
 }
+
+/** Runs that follow one another, with what they change. */
+const runs: readonly Alteration[] = [
+  ['the first install', ['--host', ADDRESS]],
+  ['another address', ['--host', OTHER_ADDRESS]],
+  ...KEYSTONE.alterations,
+];
 
 const lacking = await whyNoMachines();
 
@@ -35,7 +43,8 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-traces-'));
       machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
-      site = { ...(await unpack(machine, '/srv/key stöne')), instance: INSTANCE };
+      const { present } = await KEYSTONE.tarballs();
+      site = { ...(await unpack(machine, '/srv/key stöne', { from: present })), instance: INSTANCE };
       return async () => {
         await machine.destroy();
         await removeTree(directory);
@@ -67,12 +76,7 @@ describe.skipIf(lacking !== undefined)(
     const written = ({ steps }: Planned): string[] =>
       steps.map((step) => step.path).filter((file) => file !== '');
 
-    it.each([
-      ['the first install', ['--host', ADDRESS]],
-      ['another address', ['--host', OTHER_ADDRESS]],
-      ['other answers', ['--region', 'South', '--port', '5001', '--demo']],
-      ['another server', ['--server', 'uwsgi']],
-    ])('contains all that is written by %s', async (_, parameters) => {
+    it.each(runs)('contains all that is written by %s', async (_, parameters) => {
       const planned = await plan(parameters);
       const installed = await traced(['install', ...parameters]);
       expect(installed.exitCode, installed.output).toBe(0);

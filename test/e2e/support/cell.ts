@@ -1,6 +1,5 @@
 import path from 'node:path';
 import type { RunResult } from '../../../src/io/process.ts';
-import { earlierTarball, releaseName, tarball } from './bundle.ts';
 import { CELL, startCell, type CellOptions, type Machine } from './machine.ts';
 
 const STATE = path.join(import.meta.dirname, 'instance-state.py');
@@ -26,7 +25,7 @@ export async function inCell<T>(options: CellOptions, use: (cell: Machine) => Pr
 
 /** Where a cell has a release; the instance is in its own directory. */
 export function releaseIn(age: ReleaseAge): string {
-  return path.join(CELL.site, releaseName(age === 'present' ? tarball() : earlierTarball()));
+  return path.join(CELL.site, age);
 }
 
 /**
@@ -60,9 +59,15 @@ export function inside(cell: Machine, file: string): string {
 /** Everything that was written in a cell, by path; see instance-state.py. */
 export type State = Readonly<Record<string, readonly unknown[]>>;
 
-/** `fresh`: an instance's keys and identifiers are of its own making, and are compared by their form alone. */
-export async function stateOf(cell: Machine, { fresh }: { readonly fresh: boolean }): Promise<State> {
-  const script = ['-I', '-B', STATE, CELL.written, ...(fresh ? ['fresh'] : [])];
+export interface StateOptions {
+  /** An instance's keys and identifiers are of its own making, and are compared by their form alone. */
+  readonly fresh: boolean;
+  /** Regular expression of the paths, in an instance, of files that daemons write as they run: those are left out. */
+  readonly volatile: string;
+}
+
+export async function stateOf(cell: Machine, { fresh, volatile }: StateOptions): Promise<State> {
+  const script = ['-I', '-B', STATE, CELL.written, volatile, ...(fresh ? ['fresh'] : [])];
   const told = await cell.execute([`${releaseIn('present')}/bin/python3`, ...script]);
   if (told.exitCode !== 0) throw new Error(`cannot read what was written: ${told.stderr}`);
   return JSON.parse(told.stdout) as State;

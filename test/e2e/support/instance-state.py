@@ -1,8 +1,9 @@
 """Prints what was written in a cell, without what differs from one run to the next, as one JSON object of facts by
 path.
 
-Arguments: the directory that holds it, and `fresh` where an instance's keys, identifiers and passwords were made by
-the run that is looked at, so that only their form can be compared.
+Arguments: the directory that holds it; a regular expression of paths in an instance that daemons write as they run;
+and `fresh` where an instance's keys, identifiers and passwords were made by the run that is looked at, so that only
+their form can be compared.
 """
 
 import hashlib
@@ -14,10 +15,8 @@ import stat
 import sys
 import tarfile
 
-root, fresh = sys.argv[1], "fresh" in sys.argv[2:]
+root, volatile, fresh = sys.argv[1], re.compile(sys.argv[2]), "fresh" in sys.argv[3:]
 
-#: What daemons write as they run.
-VOLATILE = re.compile(r"run/(?!memcached$).*|tmp/.*")
 TIMES = re.compile(r"'\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d:\d\d[.\d]*)?'|\b\d{16}\b")
 STAMP = re.compile(r"\d{8}T\d{6}Z|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 #: A run that was cut off may have made one more.
@@ -31,7 +30,7 @@ def main() -> None:
         for name in sorted(names + files):
             path = os.path.join(directory, name)
             relative = os.path.relpath(path, root)
-            if not VOLATILE.fullmatch(own_part(relative)):
+            if not volatile.fullmatch(own_part(relative)):
                 state[BACKUP.sub(r"TIME\2", relative)] = describe(path, own_part(relative))
     json.dump(state, sys.stdout, sort_keys=True, indent=0)
 

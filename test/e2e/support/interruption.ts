@@ -6,11 +6,10 @@ import type { RunResult } from '../../../src/io/process.ts';
 import { differences, inside, perform, releaseIn, type Command } from './cell.ts';
 import { readHealed, rememberHealed } from './healed.ts';
 import type { Machine } from './machine.ts';
-import { describePoint, INJECTED, injector, type Point } from './points.ts';
-import { performTraced, startFrom, stateAfter, type Recording } from './recording.ts';
+import { describePoint, INJECTED, injector, INSTALLER, type Point } from './points.ts';
+import { performTraced, servedPorts, startFrom, stateAfter, type Recording } from './recording.ts';
 import { exhaustive } from './requirements.ts';
-import type { Scenario } from './scenarios.ts';
-import { adminPassword, logIn, siteAt } from './site.ts';
+import { siteAt } from './site.ts';
 
 /** What happens to a run at a point, and how it must end. */
 export interface Disturbance {
@@ -38,23 +37,29 @@ async function disturbAndHeal(
 ): Promise<string[]> {
   const { scenario } = recording;
   const faults = await startFrom(recording, async (cell) => {
-    const token = await tokenIssuer(cell, scenario);
+    const serves = await observe(cell, recording);
     const running = performTraced(cell, scenario.command, injector(point, disturbance.injection));
     if (disturbance.meanwhile !== undefined) await whileStopped(cell, running, disturbance.meanwhile);
     const { ended, said } = await running;
     const found = [...howItEnded(ended, point, disturbance), ...whatItSaid(ended, said, disturbance)];
     if (found.length > 0) return [...found, said];
-    if (!(await token())) found.push('nobody serves');
+    if (!(await serves())) found.push('nobody serves');
     found.push(...(await whatStatusSays(cell)));
     await disturbance.afterwards?.(cell);
-    if (ended.exitCode === 0)
-      return [...found, ...differences(recording.state, await stateAfter(recording, cell))];
+    if (ended.exitCode === 0) return [...found, ...(await whatIsOther(recording, cell))];
     const again = await performAgain(cell, scenario.command, ended);
     if (again.exitCode !== 0) return [...found, `run again it ends with ${again.exitCode}: ${again.stderr}`];
-    found.push(...differences(recording.state, await stateAfter(recording, cell)));
-    return found;
+    return [...found, ...(await whatIsOther(recording, cell))];
   });
   return faults.map((fault) => `${describePoint(point)}: ${fault}`);
+}
+
+/** How the cell differs from what an undisturbed run leaves. */
+async function whatIsOther(recording: Recording, cell: Machine): Promise<string[]> {
+  const served = await servedPorts(recording, cell);
+  const ports =
+    served.join() === recording.served.join() ? [] : [`its data are served at ${served.join(', ')}`];
+  return [...ports, ...differences(recording.state, await stateAfter(recording, cell))];
 }
 
 /** Runs the command again; once more, where the disturbed run failed on its way back, which the first of both then goes to the end. */
@@ -90,7 +95,7 @@ function howItEnded(
   point: Point,
   { injection, exitCodes }: Disturbance,
 ): string[] {
-  const expected = point.caller === 'installer' || exitCodes.includes(0) ? exitCodes : [6, 7];
+  const expected = point.caller === INSTALLER || exitCodes.includes(0) ? exitCodes : [6, 7];
   const ended = exitCode === undefined ? injection === `signal=${signal}` : expected.includes(exitCode);
   return ended ? [] : [`it ended with ${exitCode ?? signal}`];
 }
@@ -99,20 +104,14 @@ function whatItSaid({ exitCode }: RunResult, said: string, { says }: Disturbance
   return says === undefined || exitCode === 0 || says.test(said) ? [] : [`it does not say ${says.source}`];
 }
 
-/**
- * What tells whether the administrator gets a token at one of the scenario's ports, in the time that a reload may
- * take.
- */
-async function tokenIssuer(cell: Machine, scenario: Scenario): Promise<() => Promise<boolean>> {
+/** What tells whether the instance serves at one of the scenario's ports, in the time that a reload may take. */
+async function observe(cell: Machine, { bundle, scenario }: Recording): Promise<() => Promise<boolean>> {
   const age = scenario.before.at(-1)?.of;
   if (age === undefined || scenario.ports.length === 0) return async () => true;
-  const password = await adminPassword(siteAt(cell, releaseIn(age)));
+  const servesAt = await bundle.observe(siteAt(cell, releaseIn(age)));
   return async () => {
     for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
-      for (const port of scenario.ports) {
-        const answer = await logIn(cell, `http://127.0.0.1:${port}/v3`, password).catch(() => undefined);
-        if (answer?.status === 201) return true;
-      }
+      for (const port of scenario.ports) if (await servesAt(port)) return true;
     }
     return false;
   };
@@ -140,7 +139,7 @@ export async function disturbAll(
   disturbance: Disturbance,
 ): Promise<string[]> {
   const nameOf = (point: Point): string =>
-    `${recording.scenario.name}, ${disturbance.injection}: ${describePoint(point)}`;
+    `${recording.bundle.name}, ${recording.scenario.name}, ${disturbance.injection}: ${describePoint(point)}`;
   const healed = await readHealed();
   let done = 0;
   const faults = await mapConcurrently(points, 2, async (point) => {

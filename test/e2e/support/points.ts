@@ -2,8 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CELL } from './machine.ts';
 
-/** Whose call it is: the installer's, or that of a process which it waits for. */
-export type Caller = 'installer' | 'boot.py' | "the former release's installer";
+/** Whose call it is: the installer's, the other release's, or that of a program of the bundle's which it waits for. */
+export type Caller = string;
+export const INSTALLER = 'installer';
+const FORMER_INSTALLER = "the former release's installer";
 
 /**
  * A system call that changes something on disk or among the processes. It is the `number`-th one of its name in its
@@ -38,29 +40,32 @@ export function recorder(directory: string): string[] {
 }
 
 /**
- * Every point of a run, in the order of its processes. A call that a process before has made as often with the same
+ * Every point of a run, in the order of its processes; `helpers` are programs by the end of their paths. A call that a process before has made as often with the same
  * path is left out: an injector, which counts for each process, would meet that one instead.
  */
-export async function readPoints(directory: string): Promise<Point[]> {
+export async function readPoints(directory: string, helpers: readonly string[]): Promise<Point[]> {
   const names = await readdir(directory);
   const ids = names.map((name) => Number(name.slice(PREFIX.length + 1))).sort((a, b) => a - b);
   const points: Point[] = [];
   const seen = new Set<string>();
   for (const id of ids) {
     const trace = await readFile(path.join(directory, `${PREFIX}.${id}`), 'utf8');
-    const caller = callerOf(trace, points.length === 0);
+    const caller = callerOf(trace, { helpers, isFirst: points.length === 0 });
     const found = caller === undefined ? [] : pointsOf(trace, caller);
     const key = ({ call, path: file, number }: Point): string => [call, file, number].join('\0');
-    points.push(...found.filter((point) => caller === 'installer' || !seen.has(key(point))));
+    points.push(...found.filter((point) => caller === INSTALLER || !seen.has(key(point))));
     for (const point of found) seen.add(key(point));
   }
   return points;
 }
 
-function callerOf(trace: string, isFirst: boolean): Caller | undefined {
+function callerOf(
+  trace: string,
+  { helpers, isFirst }: { readonly helpers: readonly string[]; readonly isFirst: boolean },
+): Caller | undefined {
   const executes = (program: string): boolean => trace.includes(`/${program}"`);
-  if (executes('init/installer')) return isFirst ? 'installer' : "the former release's installer";
-  return executes('init/services/keystone/boot.py') ? 'boot.py' : undefined;
+  if (executes('init/installer')) return isFirst ? INSTALLER : FORMER_INSTALLER;
+  return helpers.find(executes);
 }
 
 interface Call {
@@ -96,7 +101,7 @@ function pointsOf(trace: string, caller: Caller): Point[] {
     const onProcesses = ON_PROCESSES.includes(name);
     const file = onProcesses ? '' : writtenPath(call);
     const ofFile = count(`${name} ${file}`);
-    if (failed || (onProcesses ? caller !== 'installer' : file === '' || file.includes('/instance/log/')))
+    if (failed || (onProcesses ? caller !== INSTALLER : file === '' || file.includes('/instance/log/')))
       return [];
     const number =
       onProcesses || DATED.test(file) ? { number: ofAll, path: '' } : { number: ofFile, path: file };
@@ -117,15 +122,15 @@ function writtenPath({ name, parameters }: Call): string {
 /** Files that get their name when they are whole; the next run begins them anew. */
 const TEMPORARY = /\.(ksb-)?tmp$/;
 /** Databases that nobody reads after a cut: the next run removes them before it makes others. */
-const UNNAMED = /keystone\.db\.(new|upgrading)|\/tmp\/|\/restoring\//;
+const UNNAMED = /\.db\.(new|upgrading)|\/tmp\/|\/restoring\//;
 
 /** Points of which each leaves what the next run removes, or takes back, first: whatever is in it. */
 const ALIKE: readonly ((point: Point) => boolean)[] = [
   // SQLite's writes into a database that has no name yet.
   ({ caller, call, file }) =>
-    (call === 'pwrite64' || (call === 'unlink' && caller === 'boot.py')) && UNNAMED.test(file),
+    (call === 'pwrite64' || (call === 'unlink' && caller !== INSTALLER)) && UNNAMED.test(file),
   // What SQLite writes down of a database before it changes that.
-  ({ call, file }) => call === 'pwrite64' && file.endsWith('/data/keystone.db-journal'),
+  ({ call, file }) => call === 'pwrite64' && file.endsWith('.db-journal'),
   // What is unpacked from a backup, until it gets its name in the instance.
   ({ call, file }) => file.includes('/restoring/') && (call !== 'rename' || TEMPORARY.test(file)),
 ];
@@ -179,7 +184,7 @@ export function injector({ caller, call, number, path: file }: Point, injection:
     rule,
   ]);
   // Not with --seccomp-bpf: signals that are injected get lost there.
-  const forks = caller === 'installer' ? [] : ['-D', '-f'];
+  const forks = caller === INSTALLER ? [] : ['-D', '-f'];
   const filter = file === '' ? [] : ['-P', file];
   return ['strace', '-o', INJECTED, ...forks, ...filter, ...rules];
 }

@@ -1,16 +1,30 @@
-import { chmod, mkdtemp, mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdtemp, mkdir, readFile, rename } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { removeTree } from '../../../src/io/files.ts';
 import { run, type RunResult } from '../../../src/io/process.ts';
-import { earlierTarball, tarball } from './bundle.ts';
-import { accomplish, inCell, inside, perform, stateOf, type Command, type State } from './cell.ts';
+import {
+  accomplish,
+  inCell,
+  inside,
+  perform,
+  releaseIn,
+  stateOf,
+  type Command,
+  type ReleaseAge,
+  type State,
+} from './cell.ts';
+import { releaseName } from './bundle.ts';
 import { CELL, type Machine } from './machine.ts';
 import { readPoints, recorder, type Point } from './points.ts';
 import type { Scenario } from './scenarios.ts';
+import { siteAt } from './site.ts';
+import type { TestedBundle } from './tested-bundle.ts';
 
-/** The bundle and the version before it, unpacked side by side on the host, and what was made with them in cells. */
+/** A bundle and the version before it, unpacked side by side on the host, and what was made with them in cells. */
 export interface Workshop {
+  readonly bundle: TestedBundle;
+  /** Holds a release of each age, named by it. */
   readonly releases: string;
   /** Copies of what sequences of commands write. */
   readonly images: Map<string, string>;
@@ -18,20 +32,23 @@ export interface Workshop {
   readonly remove: () => Promise<void>;
 }
 
-export async function openWorkshop(): Promise<Workshop> {
+export async function openWorkshop(bundle: TestedBundle): Promise<Workshop> {
+  const tarballs = await bundle.tarballs();
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-workshop-'));
   const releases = path.join(directory, 'releases');
   await mkdir(releases);
   await chmod(directory, 0o755);
-  for (const archive of [tarball(), earlierTarball()]) {
-    const unpacked = await run(['tar', '-xzf', archive, '-C', releases]);
-    if (unpacked.exitCode !== 0) throw new Error(`cannot unpack ${archive}: ${unpacked.stderr}`);
+  for (const age of ['present', 'former'] as const satisfies ReleaseAge[]) {
+    const unpacked = await run(['tar', '-xzf', tarballs[age], '-C', releases]);
+    if (unpacked.exitCode !== 0) throw new Error(`cannot unpack ${tarballs[age]}: ${unpacked.stderr}`);
+    await rename(path.join(releases, releaseName(tarballs[age])), path.join(releases, age));
   }
-  return { releases, images: new Map(), directory, remove: () => removeTree(directory) };
+  return { bundle, releases, images: new Map(), directory, remove: () => removeTree(directory) };
 }
 
 /** What a scenario begins with. */
 export interface Start {
+  readonly bundle: TestedBundle;
   readonly releases: string;
   /** Directory with what was written in a cell before; undefined where that is nothing. */
   readonly image: string | undefined;
@@ -43,6 +60,8 @@ export interface Recording extends Start {
   readonly scenario: Scenario;
   readonly points: readonly Point[];
   readonly state: State;
+  /** Ports where the bundle's data are served afterwards. */
+  readonly served: readonly number[];
 }
 
 const TRACES = '/mnt/traces';
@@ -62,19 +81,33 @@ export async function performTraced(
 /** Runs the scenario to its end and finds every point at which it could be disturbed. */
 export async function record(scenario: Scenario, workshop: Workshop): Promise<Recording> {
   const { command, before } = scenario;
-  const start = { releases: workshop.releases, image: await makeImage(workshop, before), before };
+  const { bundle, releases } = workshop;
+  const start = { bundle, releases, image: await makeImage(workshop, before), before };
   return startFrom(start, async (cell) => {
     await cell.execute(['mkdir', TRACES]);
     const { ended, said } = await performTraced(cell, command, recorder(TRACES));
     if (ended.exitCode !== 0) throw new Error(`${scenario.name} failed:\n${said}`);
-    const points = await readPoints(inside(cell, TRACES));
-    return { ...start, scenario, points, state: await stateAfter(start, cell) };
+    const points = await readPoints(inside(cell, TRACES), bundle.helpers);
+    const served = await servedPorts(start, cell);
+    return { ...start, scenario, points, state: await stateAfter(start, cell), served };
   });
 }
 
+/** The ports where a cell's instances serve their data. */
+export async function servedPorts({ bundle }: Start, cell: Machine): Promise<readonly number[]> {
+  const ports: number[] = [];
+  for (const age of ['present', 'former'] as const) {
+    const site = siteAt(cell, releaseIn(age));
+    const servesAt = await bundle.observe(site).catch(() => undefined);
+    for (const port of [bundle.port, bundle.otherPort])
+      if (!ports.includes(port) && (await servesAt?.(port))) ports.push(port);
+  }
+  return ports;
+}
+
 /** What was written in a cell; a first install makes keys and identifiers of its own. */
-export async function stateAfter({ before }: Start, cell: Machine): Promise<State> {
-  return stateOf(cell, { fresh: before.length === 0 });
+export async function stateAfter({ bundle, before }: Start, cell: Machine): Promise<State> {
+  return stateOf(cell, { fresh: before.length === 0, volatile: bundle.volatile });
 }
 
 /** A copy of what the commands write; made once, from the one that all but the last of them make. */
@@ -85,10 +118,12 @@ async function makeImage(workshop: Workshop, commands: readonly Command[]): Prom
   const made = workshop.images.get(key);
   if (made !== undefined) return made;
   const before = commands.slice(0, -1);
-  const start = { releases: workshop.releases, image: await makeImage(workshop, before), before };
+  const { bundle, releases } = workshop;
+  const start = { bundle, releases, image: await makeImage(workshop, before), before };
   const image = path.join(workshop.directory, `image-${workshop.images.size}`);
   await startFrom(start, async (cell) => {
     await accomplish(cell, last);
+    if (before.length === 0) await bundle.fill?.(siteAt(cell, releaseIn(last.of)));
     await accomplish(cell, { of: last.of, parameters: ['stop'] });
     const copied = await run(['cp', '-a', inside(cell, CELL.written), image]);
     if (copied.exitCode !== 0) throw new Error(copied.stderr);
