@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -10,6 +10,8 @@ import { ROOT } from './support/cli.ts';
 it("the installer's unit tests pass on the bundle's own Python, with what was packed of the installer", async () => {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-units-'));
   onTestFinished(() => removeTree(directory));
+  // Servers that the tests start run as another account where root runs the tests.
+  await chmod(directory, 0o755);
   const unpacked = await run(['tar', '-xzf', tarball(), '-C', directory]);
   expect(unpacked).toMatchObject({ exitCode: 0 });
   const release = path.join(directory, releaseName());

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -68,3 +69,8 @@ def render_file(path: str, values: Mapping[str, str]) -> str:
     """The same of a template of the release that lies in a file."""
     with open(path, encoding="utf-8") as file:
         return render(file.read(), values)
+
+
+def fill(module: str, template: str, values: Mapping[str, str]) -> str:
+    """The same of one in `templates/` beside a module, which gives its own `__file__`."""
+    return render_file(os.path.join(os.path.dirname(module), "templates", template), values)

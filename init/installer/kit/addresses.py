@@ -1,9 +1,9 @@
-"""Where a service listens and by which name clients know it: the answers `host`, `port` and `trusted-proxy`."""
+"""Where services listen and by which name clients know them: the answers `host` and `trusted-proxy`, and ports."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..answers.values import split_host_port
 from ..bundle.api import Site
@@ -16,10 +16,11 @@ def host(site: Site) -> str:
     return site.values("host")[0]
 
 
-def listeners(site: Site) -> list[Listener]:
-    """A port alone is open on every address, except where the host is a loopback one: then only there."""
+def listeners(site: Site, answer: str = "port") -> list[Listener]:
+    """Those of an answer. A port alone is open on every address, except where the host is a loopback one: then only
+    there."""
     found = []
-    for value in site.values("port"):
+    for value in site.values(answer):
         address, port = split_host_port(value)
         found.append(Listener(address or _default_address(host(site)), port))
     return found
@@ -31,18 +32,13 @@ def _default_address(advertised: str) -> str:
     return network.LOOPBACK if advertised == "localhost" else advertised
 
 
-def has_low_ports(site: Site) -> bool:
-    """Whether a port below 1024 is asked for, for which a process needs a capability."""
-    return any(listener.port < 1024 for listener in listeners(site))
-
-
 def proxies(site: Site) -> list[str]:
     """Addresses and networks whose word about their clients counts."""
     return list(site.values("trusted-proxy"))
 
 
-def check(site: Site) -> Iterator[Problem]:
-    """What keeps the answers from being used together."""
+def check(site: Site, listeners: Sequence[Listener]) -> Iterator[Problem]:
+    """What keeps the answers from being used together. The listeners are those of all services."""
     for proxy in proxies(site):
         try:
             ipaddress.ip_network(proxy, strict=False)
@@ -52,9 +48,8 @@ def check(site: Site) -> Iterator[Problem]:
                 where=proxy,
                 hint="give its address, or a network such as 10.0.0.0/8 or fd00::/8",
             )
-    found = listeners(site)
-    for index, listener in enumerate(found):
-        if any(listener.overlaps(other) for other in found[:index]):
+    for index, listener in enumerate(listeners):
+        if any(listener.overlaps(other) for other in listeners[:index]):
             yield Problem(f"port {listener.port} is given twice", hint="give each address and port once")
 
 

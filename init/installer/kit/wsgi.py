@@ -1,14 +1,31 @@
-"""Web applications of an instance: what a server has to know of one to run it."""
+"""Web applications of an instance: what a server has to know of one to run it, and the files that every one needs."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from ..bundle.api import Site
+from ..bundle.api import RenderedFile, Site
+from ..bundle.render import fill
+from ..errors import Problem
 from ..host.network import Listener
-from . import tls
+from . import addresses, tls
+from .proofs import Request
+
+#: What a path of a release must not contain where it has web applications, since no quoting helps, and why. See
+#: PYTHONHOME in Python's documentation.
+_VARIABLE = {r"\$\{": "httpd's configuration takes that for a variable"}
+_UNUSABLE_IN_RELEASE = {**_VARIABLE, ":": "the path of Python's own library would end there"}
+
+#: Bytes of memory, and processes and threads, that a server may come to besides those of its applications.
+_SERVER_MEMORY = 1 << 30
+_SERVER_TASKS = 4096
+#: Threads that a process of an application may come to, ten times as many as one was seen to have.
+_PROCESS_TASKS = 64
 
 
 @dataclass(frozen=True)
@@ -18,7 +35,7 @@ class Application:
     #: Its service.
     name: str
     listeners: Sequence[Listener]
-    #: Where clients find it: scheme, host and maybe a port.
+    #: Where clients find it: scheme, host and maybe a port; a path does not matter here.
     url: str
     #: `module:callable`, for which a WSGI script is rendered.
     application: str = ""
@@ -39,10 +56,18 @@ class Application:
     files: Sequence[str] = ()
     #: Logs of its own making.
     logs: Sequence[str] = ()
+    #: Where it is told by which names clients may call it; see modules/ksbundle_door.py.
+    names: str = ""
+    #: What shows that it is up.
+    ready: Request = field(default_factory=Request)
 
     @property
     def script_path(self) -> str:
         return self.script or f"etc/{self.name}.wsgi"
+
+    @property
+    def names_path(self) -> str:
+        return self.names or f"etc/{self.name}-names.json"
 
 
 def processes(site: Site) -> int:
@@ -54,3 +79,86 @@ def processes(site: Site) -> int:
 def hsts(site: Site) -> int:
     """Seconds for which browsers are told to use TLS alone; 0 for never, and where the service does not speak it."""
     return int(site.values("hsts")[0]) if tls.has_tls(site) else 0
+
+
+def memory(applications: Sequence[Application]) -> int:
+    """The most bytes that their server may come to: in a reload there are twice as many processes for a while."""
+    return 2 * sum(each.processes * each.process_memory for each in applications) + _SERVER_MEMORY
+
+
+def tasks(applications: Sequence[Application]) -> int:
+    """The most processes and threads that their server may come to."""
+    return 2 * sum(each.processes for each in applications) * _PROCESS_TASKS + _SERVER_TASKS
+
+
+def has_low_ports(applications: Sequence[Application]) -> bool:
+    """Whether a port below 1024 is asked for, for which a process needs a capability."""
+    return any(listener.port < 1024 for each in applications for listener in each.listeners)
+
+
+def read_files(applications: Sequence[Application]) -> list[str]:
+    """What processes of applications read when they start."""
+    return [path for each in applications for path in (*each.files, each.script_path)]
+
+
+def logs(applications: Sequence[Application]) -> list[str]:
+    """What applications write themselves."""
+    return [path for each in applications for path in each.logs]
+
+
+def check_paths(site: Site) -> Iterator[Problem]:
+    """What keeps servers and applications from being used where the release and the instance lie."""
+    yield from check_path("release", site.release.root, _UNUSABLE_IN_RELEASE)
+    yield from check_path("instance", site.instance.root, _VARIABLE)
+
+
+def check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[Problem]:
+    """`unusable`: patterns that must not be in it, each with the reason."""
+    hint = "move the release" if what == "release" else "choose another place with --instance"
+    for pattern, why in unusable.items():
+        found = re.search(pattern, path)
+        if found:
+            yield Problem(f"the {what}'s path contains {found[0]}", where=path, why=why, hint=hint)
+
+
+def rendered_files(site: Site, applications: Sequence[Application]) -> Iterator[RenderedFile]:
+    """What applications read, whichever server runs them."""
+    for each in applications:
+        if each.application:
+            yield _readable(site, each.script_path, _script(site, each))
+        yield _readable(site, each.names_path, _names(site, each))
+
+
+def _readable(site: Site, path: str, text: str) -> RenderedFile:
+    return RenderedFile(path, text.encode(), 0o640, site.account.readable)
+
+
+def _script(site: Site, application: Application) -> str:
+    module, _, name = application.application.partition(":")
+    values = {
+        "callable": name or "application",
+        "environment": repr(dict(application.environment)),
+        "hsts": str(hsts(site)),
+        "module": module,
+        "modules": modules(site),
+        "names": site.instance.path(application.names_path),
+        "proxies": repr(addresses.proxies(site)),
+    }
+    return fill(__file__, "application.wsgi", values)
+
+
+def modules(site: Site) -> str:
+    """Directory of what WSGI scripts import of the kit."""
+    return site.release.path("init", "installer", "kit", "modules")
+
+
+def _names(site: Site, application: Application) -> str:
+    """Read anew when it changes, so that another address needs no new start."""
+    parts = urlsplit(application.url)
+    standard = 443 if parts.scheme == "https" else 80
+    names = {
+        "url": application.url,
+        "names": sorted({parts.hostname or "", addresses.host(site), "localhost"}),
+        "ports": sorted({parts.port or standard, *(listener.port for listener in application.listeners)}),
+    }
+    return f"{json.dumps(names, indent=2)}\n"

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from ..bundle.api import Site
+from ..bundle.render import fill
 from ..errors import Problem
 from ..state import files
 from ..state.release import DEFAULT_INSTANCE
-from .template import fill
 
 #: Where scripts lie that start services.
 _SCRIPTS = "/etc/init.d/*"
@@ -94,6 +94,7 @@ def _escape(command: str) -> str:
 def render_openrc(site: Site) -> str:
     """A service of OpenRC."""
     return fill(
+        __file__,
         "openrc",
         {
             "bootstrap": bootstrap(site),

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..bundle.api import RenderedFile, Site
-from ..bundle.render import quote_unit_argument
+from ..bundle.render import fill, quote_unit_argument
 from ..host.processes import Daemon
 from ..state import files, receipt
 from ..state.instance import RUN, UNIT_DIRECTORY, UNIT_ENDINGS, Instance
 from ..state.receipt import Receipt
 from .sandbox import Needs, render_sandbox
-from .template import fill
 
 DIRECTORY = UNIT_DIRECTORY
 #: Where units of packages and of a running system lie; one of ours would hide theirs.
@@ -106,7 +105,7 @@ def _render(site: Site, template: str, **values: str) -> str:
         "release": site.release.root,
         "target": wanted_names(site).target,
     }
-    return fill(template, {**common, **values})
+    return fill(__file__, template, {**common, **values})
 
 
 def _command(argv: Sequence[str]) -> str:

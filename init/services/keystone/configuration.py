@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 from installer.bundle.api import Directory, RenderedFile, Site
-from installer.kit import addresses, memcached, tls, wsgi
+from installer.kit import addresses, memcached, servers, tls, wsgi
 from installer.state import files
 
-from . import servers, settings
+from . import settings
 
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
 FERNET_KEYS = "keys/fernet"
@@ -31,7 +30,7 @@ def directories(site: Site) -> list[Directory]:
         Directory("log/keystone", 0o750, own),
         Directory("run", 0o750, own),
         Directory("tmp", 0o700, own),
-        *servers.of(site).directories(site),
+        *servers.directories(site, settings.applications(site)),
     ]
 
 
@@ -45,9 +44,8 @@ def rendered_files(site: Site) -> list[RenderedFile]:
 
     return [
         rendered(settings.CONFIG),
-        rendered(servers.of(site).CONFIG),
         rendered(settings.WSGI),
-        RenderedFile(settings.NAMES, _names(site).encode(), 0o640, site.account.readable),
+        *servers.rendered_files(site, settings.applications(site)),
         *tls.rendered_files(site),
     ]
 
@@ -55,7 +53,6 @@ def rendered_files(site: Site) -> list[RenderedFile]:
 def _values(site: Site) -> dict[str, str]:
     path = site.instance.path
     return {
-        **servers.of(site).values(site),
         "cache_socket": path(memcached.SOCKET),
         "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
@@ -70,15 +67,13 @@ def _values(site: Site) -> dict[str, str]:
         "log_file": path(settings.KEYSTONE_LOG),
         "policy_directory": path("etc", "policy.d"),
         "policy_file": path("etc", "policy.yaml"),
+        "modules": wsgi.modules(site),
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
-        "processes": str(wsgi.processes(site)),
         "public_endpoint": _public_endpoint(site),
-        "release": site.release.root,
         "sso_template": path("etc", "sso_callback_template.html"),
         "temporary": site.instance.temporary,
         "trusted_proxies": repr(addresses.proxies(site)),
-        "wsgi": path(settings.WSGI),
     }
 
 
@@ -102,21 +97,11 @@ def database_url(path: str) -> str:
     return f"sqlite:///{path}?timeout=30"
 
 
-def _names(site: Site) -> str:
-    """Read anew when it changes, so that another address needs no new start."""
-    names = {
-        "url": settings.public_url(site)[: -len("/v3")],
-        "names": settings.public_names(site),
-        "ports": settings.public_ports(site),
-    }
-    return f"{json.dumps(names, indent=2)}\n"
-
-
 def _public_endpoint(site: Site) -> str:
     """Links in answers follow the address that a client used, one of this host, unless the operator gives a URL."""
     if site.value("public-url") is None:
         return "# public_endpoint follows the address a client used"
-    return f"public_endpoint = {settings.public_url(site)[: -len('/v3')].replace('$', '$$')}"
+    return f"public_endpoint = {settings.base_url(site).replace('$', '$$')}"
 
 
 def _lockout(site: Site) -> str:

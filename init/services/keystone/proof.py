@@ -9,7 +9,7 @@ from installer import report
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import network
-from installer.kit import addresses, tls
+from installer.kit import addresses, tls, web
 from installer.kit.http_client import Answer
 
 from . import password, settings, users
@@ -48,7 +48,7 @@ def _reachable(site: Site) -> tuple[str, str]:
         request(site, "GET", url)
         return url, f" at {url}"
     except OSError as error:
-        name = settings.public_name(site)
+        name = web.name_of(url)
         if network.is_local(name):
             why = str(getattr(error, "reason", error))
             raise _failed(url, "the advertised address does not answer", why) from error

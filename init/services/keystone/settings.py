@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-from installer.answers.values import join_host
 from installer.bundle.api import Site
 from installer.bundle.render import render_file
 from installer.host.limits import Appetite
-from installer.kit import addresses, memcached, tls, wsgi
+from installer.kit import addresses, memcached, web, wsgi
+from installer.kit.proofs import Request
+from installer.kit.wsgi import Application
 
 #: Answers that count for one run: the password they name is the administrator's first one.
 TRANSIENT = ("admin-password-file",)
@@ -20,7 +20,7 @@ LONGEST_TOKEN = 3600 + 172800
 
 CONFIG = "etc/keystone.conf"
 WSGI = "etc/keystone.wsgi"
-#: By which names clients may call the service; see door.py.
+#: By which names clients may call the service.
 NAMES = "etc/names.json"
 #: What every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
@@ -37,14 +37,6 @@ APPETITE = Appetite(
     relief="run again with --processes 1",
 )
 
-#: Bytes of memory that a process of Keystone's may come to, three times what one was seen to take; and those that the
-#: server's other processes may.
-_PROCESS_MEMORY = 448 << 20
-_SERVER_MEMORY = 1 << 30
-#: Threads that a process of Keystone's may come to, ten times as many as it has; and those of the server's others.
-_PROCESS_TASKS = 64
-_SERVER_TASKS = 4096
-
 
 def region(site: Site) -> str:
     return site.values("region")[0]
@@ -52,18 +44,18 @@ def region(site: Site) -> str:
 
 def public_url(site: Site) -> str:
     """The URL of the identity service in the catalog; it ends with /v3."""
-    given = site.value("public-url")
-    if given is None:
-        scheme = "https" if tls.has_tls(site) else "http"
-        return f"{scheme}://{join_host(addresses.host(site))}:{addresses.listeners(site)[0].port}/v3"
-    return given if given.endswith("/v3") else f"{given}/v3"
+    url = web.public_url(site, addresses.listeners(site), site.value("public-url"))
+    return url if url.endswith("/v3") else f"{url}/v3"
+
+
+def base_url(site: Site) -> str:
+    """The same without /v3."""
+    return public_url(site)[: -len("/v3")]
 
 
 def urls(site: Site) -> list[str]:
     """The advertised URL, and where this host reaches each listener."""
-    scheme = "https" if tls.has_tls(site) else "http"
-    own = (f"{scheme}://{join_host(listener.reachable)}:{listener.port}/v3" for listener in addresses.listeners(site))
-    return list(dict.fromkeys([public_url(site), *own]))
+    return [f"{url}/v3" for url in web.urls(site, addresses.listeners(site), base_url(site))]
 
 
 def derived(site: Site) -> Mapping[str, str]:
@@ -71,30 +63,27 @@ def derived(site: Site) -> Mapping[str, str]:
     return {"public-url": public_url(site), "processes": str(wsgi.processes(site))}
 
 
-def public_name(site: Site) -> str:
-    """The address or name in the advertised URL."""
-    return urlsplit(public_url(site)).hostname or ""
-
-
-def public_names(site: Site) -> list[str]:
-    """Names and addresses by which clients may call the service, besides addresses of this host."""
-    return sorted({public_name(site), addresses.host(site), "localhost"})
-
-
-def public_ports(site: Site) -> list[int]:
-    parts = urlsplit(public_url(site))
-    standard = 443 if parts.scheme == "https" else 80
-    return sorted({parts.port or standard, *(listener.port for listener in addresses.listeners(site))})
-
-
-def memory(site: Site) -> int:
-    """The most bytes that the server may come to: in a reload there are twice as many processes for a while."""
-    return 2 * wsgi.processes(site) * _PROCESS_MEMORY + _SERVER_MEMORY
-
-
-def tasks(site: Site) -> int:
-    """The most processes and threads that the server may come to."""
-    return 2 * wsgi.processes(site) * _PROCESS_TASKS + _SERVER_TASKS
+def applications(site: Site) -> list[Application]:
+    """Keystone, as its server has to know it."""
+    return [
+        Application(
+            name="keystone",
+            listeners=addresses.listeners(site),
+            url=base_url(site),
+            script=WSGI,
+            preload="ksbundle_keystone.preload",
+            processes=wsgi.processes(site),
+            # Three times what one was seen to take.
+            process_memory=448 << 20,
+            # Keystone's own limit.
+            body_limit=114688,
+            errors="json",
+            files=[CONFIG],
+            logs=[KEYSTONE_LOG],
+            names=NAMES,
+            ready=Request("/v3", status=200),
+        )
+    ]
 
 
 def key_rotation(site: Site) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 import keystone_site
 from installer.errors import Failure
+from installer.kit import readiness
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -58,7 +59,6 @@ class ClientTest(keystone_site.KeystoneSiteTest):
                 self.client.request(self.site(), "GET", url, seconds=0.5)
 
     def test_a_start_is_given_up_soon_where_a_server_refuses_and_later_where_none_answers(self) -> None:
-        daemons: Any = sys.modules["bundle_product.daemons"]
         refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
         (self.instance / "run" / "httpd").mkdir(parents=True)
         idle = subprocess.Popen(["sh", "-c", "read -r _"], stdin=subprocess.PIPE, cwd=self.instance / "run" / "httpd")
@@ -85,8 +85,8 @@ class ClientTest(keystone_site.KeystoneSiteTest):
                     server.close()
                     thread.join()
                 with (
-                    unittest.mock.patch.object(daemons, "IDLE_SECONDS", idle_seconds),
-                    unittest.mock.patch.object(daemons, "REFUSING_SECONDS", refusing_seconds),
+                    unittest.mock.patch.object(readiness, "IDLE_SECONDS", idle_seconds),
+                    unittest.mock.patch.object(readiness, "REFUSING_SECONDS", refusing_seconds),
                     self.assertRaises(Failure) as caught,
                 ):
                     self.product.wait_ready(site)

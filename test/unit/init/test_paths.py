@@ -140,7 +140,9 @@ ALLOWED: dict[str, dict[str, str]] = {
         "context.load_cert_chain": "copies that lie on no disk",
         "context.load_verify_locations": "content, or the release's list of authorities",
     },
-    "services/keystone/uwsgi.py": {"open": _PROC, "os.open": _AS_ACCOUNT},
+    "installer/kit/modules/ksbundle_door.py": {"open": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT},
+    "installer/kit/readiness.py": {"os.open": _AS_ACCOUNT},
+    "installer/kit/uwsgi.py": {"open": _PROC, "os.open": _AS_ACCOUNT},
 }
 
 

@@ -4,12 +4,16 @@ import sys
 
 sys.argv = ["keystone", "--config-file", @{config|python}, "--config-dir", @{config_directory|python}]
 
+sys.path.append(@{modules|python})
+
+import ksbundle_door
 import ksbundle_keystone
 
 with ksbundle_keystone.loading():
     from keystone.wsgi.api import application
 
-from ksbundle_keystone import door, responses
+from ksbundle_keystone import bodies, responses
 
-application = door.guard(application, names_file=@{names|python}, proxies=@{trusted_proxies})
-application = responses.complete(application, hsts=@{hsts})
+application = responses.complete(bodies.check(application))
+application = ksbundle_door.guard(
+    application, names_file=@{names|python}, proxies=@{trusted_proxies}, hsts=@{hsts})

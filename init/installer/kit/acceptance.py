@@ -6,12 +6,13 @@ import os
 import subprocess
 from collections.abc import Sequence
 
-from installer.bundle.api import Site
-from installer.errors import Exit, Failure, Problem
-from installer.host import processes
-from installer.host.account import service_environment
+from ..bundle.api import Site
+from ..errors import Exit, Failure, Problem
+from ..host import processes
+from ..host.account import service_environment
 
-#: Seconds in which a program reads its configuration: on a slow machine the import of Keystone alone can take a minute.
+#: Seconds in which a program reads its configuration: on a slow machine the import of an application alone can take
+#: a minute.
 PATIENCE = 180
 
 

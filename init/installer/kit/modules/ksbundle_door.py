@@ -1,16 +1,13 @@
-"""What every request passes on its way to Keystone, under either server.
+"""What every request passes on its way to a web application, under either server.
 
 Who a client is, and by which name it came, is what the connection says. Headers that say otherwise count where the
-operator named the address that sends them, and nowhere else: they would reach links and logs. JSON that is nested
-deeper than Python's parser can go is refused, and an exception that Keystone does not catch is answered.
+operator named the address that sends them, and nowhere else: they would reach links and logs.
 """
 
 from __future__ import annotations
 
-import io
 import ipaddress
 import json
-import logging
 import os
 import re
 import socket
@@ -24,9 +21,6 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: Levels of arrays and objects in a body; Keystone's own schemas know ten.
-DEEPEST = 100
-_JSON = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _FORWARDED = re.compile(r"HTTP_(FORWARDED|X_FORWARDED_.*|X_REAL_IP)")
 
@@ -65,8 +59,9 @@ class Names:
         self._read = status.st_ino, status.st_mtime_ns
 
 
-def guard(application: Application, *, names_file: str, proxies: Sequence[str]) -> Application:
-    """The application behind the door. `names_file` is that of Names; proxies are addresses and networks."""
+def guard(application: Application, *, names_file: str, proxies: Sequence[str], hsts: int = 0) -> Application:
+    """The application behind the door. `names_file` is that of Names; proxies are addresses and networks; `hsts` are
+    the seconds for which browsers are told to use TLS alone (RFC 6797), 0 for never."""
     names = Names(names_file)
     trusted = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
 
@@ -82,16 +77,16 @@ def guard(application: Application, *, names_file: str, proxies: Sequence[str]) 
             environ["wsgi.url_scheme"] = names.public.scheme
         for name in [name for name in environ if _FORWARDED.fullmatch(name)]:
             del environ[name]
-        try:
-            if _is_too_deep(environ):
-                return _answer(start_response, 400, "Bad Request", "The body is nested too deeply.")
-            return application(environ, start_response)
-        except Exception:
-            logging.getLogger(__name__).exception("Keystone did not answer a request")
-            message = "An unexpected error prevented the server from fulfilling your request."
-            return _answer(start_response, 500, "Internal Server Error", message, sys.exc_info())
+        return application(environ, start_response if not hsts else _with_hsts(start_response, hsts))
 
     return guarded
+
+
+def _with_hsts(start_response: Callable[..., Any], seconds: int) -> Callable[..., Any]:
+    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        return start_response(status, [*headers, ("Strict-Transport-Security", f"max-age={seconds}")], *exc_info)
+
+    return start
 
 
 def _standard_port(scheme: str) -> str:
@@ -153,33 +148,3 @@ def _log_forwarded(client: str) -> None:
     server: Any = sys.modules.get("uwsgi")
     if server is not None:
         server.set_logvar("forwarded", client)
-
-
-def _is_too_deep(environ: Environ) -> bool:
-    """Reads the body, which the servers hold and limit, and leaves it to be read again."""
-    try:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return False
-    if length <= DEEPEST:
-        return False
-    body = environ["wsgi.input"].read(length)
-    environ["wsgi.input"] = io.BytesIO(body)
-    if body.count(b"[") + body.count(b"{") <= DEEPEST:
-        return False
-    depth = 0
-    for match in _JSON.finditer(body):
-        first = match[0][:1]
-        depth += 1 if first in b"[{" else -1 if first in b"]}" else 0
-        if depth > DEEPEST:
-            return True
-    return False
-
-
-def _answer(
-    start_response: Callable[..., Any], status: int, title: str, message: str, exc_info: Any = None
-) -> Iterable[bytes]:
-    body = json.dumps({"error": {"code": status, "message": message, "title": title}}).encode()
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    start_response(f"{status} {title}", headers, exc_info)
-    return [body]

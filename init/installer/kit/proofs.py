@@ -1,0 +1,111 @@
+"""Small proofs that a service works: what is asked at a listener, and what must come back."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..answers.values import join_host
+from ..bundle.api import Site
+from ..errors import Exit, Failure, Problem
+from ..host.network import Listener
+from . import tls, web
+from .http_client import SECONDS
+from .readiness import ANSWERS, MUTE
+
+#: Bytes of the longest answer that is read from a service that does not speak HTTP.
+LONGEST = 1 << 16
+
+
+class Proof(Protocol):
+    def __str__(self) -> str:
+        """What was proven, if nothing is wrong."""
+
+    def where(self, site: Site, listener: Listener) -> str:
+        """What is asked there."""
+
+    def fault(self, site: Site, listener: Listener, seconds: float) -> str:
+        """What is wrong with the answer; empty if nothing is. Begins as the words of `readiness` say."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request over HTTP."""
+
+    path: str = "/"
+    method: str = "GET"
+    #: Status of the answer; without one, any but that of a fault of the server's will do.
+    status: int | None = None
+    #: Text that the answer must hold.
+    body: str = ""
+
+    def __str__(self) -> str:
+        held = f" and holds {self.body!r}" if self.body else ""
+        return f"{self.method} {self.path} is answered with {self.status or 'no fault'}{held}"
+
+    def where(self, site: Site, listener: Listener) -> str:
+        return f"{web.listener_url(site, listener)}{self.path}"
+
+    def fault(self, site: Site, listener: Listener, seconds: float) -> str:
+        try:
+            answer = web.request(site, self.method, self.where(site, listener), seconds=seconds)
+        except OSError as error:
+            return str(getattr(error, "reason", None) or error)
+        right = answer.status < 500 if self.status is None else answer.status == self.status
+        if not right:
+            return f"{ANSWERS} {answer.status}"
+        return "" if self.body.encode() in answer.body else f"{ANSWERS} without the text {self.body!r}"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What is sent over TCP, and text that must come back. Nothing of both: the connection is taken."""
+
+    send: str = ""
+    expect: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.send!r} is answered with {self.expect!r}" if self.expect else "connections are taken"
+
+    def where(self, _site: Site, listener: Listener) -> str:
+        return f"{join_host(listener.reachable)}:{listener.port}"
+
+    def fault(self, _site: Site, listener: Listener, seconds: float) -> str:
+        end, wanted, told = time.monotonic() + seconds, self.expect.encode(), b""
+        try:
+            with socket.create_connection((listener.reachable, listener.port), seconds) as connection:
+                connection.sendall(self.send.encode())
+                while wanted not in told:
+                    connection.settimeout(max(0.001, end - time.monotonic()))
+                    piece = connection.recv(LONGEST)
+                    told += piece
+                    if not piece or len(told) > LONGEST:
+                        return f"{ANSWERS} {told[:200]!r}, without {self.expect!r}"
+        except TimeoutError:
+            return f"{MUTE} came within {seconds:g} s"
+        except OSError as error:
+            return str(error.strerror or error)
+        return ""
+
+
+def prove(site: Site, listeners: Sequence[Listener], proofs: Sequence[Proof]) -> list[str]:
+    """Tries all of them at every listener. Returns what was proven; raises VERIFICATION with what was not."""
+    for listener in listeners:
+        for proof in proofs:
+            why = proof.fault(site, listener, SECONDS)
+            if why:
+                raise Failure(
+                    Exit.VERIFICATION,
+                    Problem(
+                        "the service does not answer as it should",
+                        where=proof.where(site, listener),
+                        why=why,
+                        hint="look into the instance's log directory",
+                    ),
+                )
+        if tls.has_tls(site) and any(isinstance(proof, Request) for proof in proofs):
+            tls.check_served(site, listener)
+    return list(map(str, proofs))

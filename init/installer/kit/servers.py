@@ -1,0 +1,92 @@
+"""The servers that run web applications, as the answer `server` says: one httpd for all of an instance, or a uWSGI
+each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Protocol
+
+from ..bundle.api import Directory, RenderedFile, Site
+from ..host.processes import Daemon, Process
+from . import acceptance, wsgi
+from .httpd import Httpd
+from .readiness import Awaited, Logs
+from .uwsgi import Uwsgi
+from .wsgi import Application
+
+
+class Server(Protocol):
+    @property
+    def name(self) -> str:
+        """Of its daemon."""
+
+    @property
+    def config(self) -> str:
+        """Its rendered configuration, relative to the instance."""
+
+    @property
+    def logs(self) -> Logs: ...
+
+    @property
+    def applications(self) -> Sequence[Application]:
+        """Those that it runs."""
+
+    def directories(self) -> list[Directory]: ...
+
+    def rendered(self) -> RenderedFile: ...
+
+    def daemon(self) -> Daemon: ...
+
+    def check_command(self) -> list[str]:
+        """What reads its configuration and does nothing else."""
+
+    def reload(self, process: Process, changed: Collection[str]) -> bool:
+        """See `Product.reload`."""
+
+
+def of(site: Site, applications: Sequence[Application]) -> Sequence[Server]:
+    if not applications:
+        return []
+    if site.values("server")[0] == "mod_wsgi":
+        return [Httpd(site, applications)]
+    if len(applications) == 1:
+        return [Uwsgi(site, applications[0])]
+    return [Uwsgi(site, each, f"uwsgi-{each.name}") for each in applications]
+
+
+def directories(site: Site, applications: Sequence[Application]) -> list[Directory]:
+    return [directory for server in of(site, applications) for directory in server.directories()]
+
+
+def rendered_files(site: Site, applications: Sequence[Application]) -> list[RenderedFile]:
+    """The servers' files, and what each application has to have; see `wsgi.rendered_files`."""
+    servers = [server.rendered() for server in of(site, applications)]
+    return [*servers, *wsgi.rendered_files(site, applications)]
+
+
+def daemons(site: Site, applications: Sequence[Application]) -> list[Daemon]:
+    return [server.daemon() for server in of(site, applications)]
+
+
+def check_configuration(site: Site, applications: Sequence[Application]) -> None:
+    """Raises NEEDS_PERSON if a server does not accept its configuration."""
+    for server in of(site, applications):
+        acceptance.check(site, server.name, server.name, server.config, server.check_command())
+
+
+def reload(site: Site, applications: Sequence[Application], process: Process, changed: Collection[str]) -> bool:
+    """Whether a running server, the daemon of the process, has taken its changed files."""
+    servers = {server.name: server for server in of(site, applications)}
+    return process.daemon in servers and servers[process.daemon].reload(process, changed)
+
+
+def awaited(site: Site, applications: Sequence[Application]) -> list[Awaited]:
+    """What shows that the applications are up: each answers at each of its listeners."""
+    return [
+        Awaited(each.ready.where(site, listener), server.name, server.logs, partial(each.ready.fault, site, listener))
+        for server in of(site, applications)
+        for each in server.applications
+        for listener in each.listeners
+    ]

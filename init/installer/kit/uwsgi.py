@@ -1,0 +1,151 @@
+"""uWSGI: a router that speaks HTTP with clients, and the processes that run a web application: one for each of them.
+
+Its configuration holds no path but relative ones: in values it would take `%` and `$(` for its own, and it cuts a
+path that is not ASCII.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ..answers.values import join_host
+from ..bundle.api import Directory, RenderedFile, Site
+from ..bundle.render import fill
+from ..host import network, processes
+from ..host.network import Listener
+from ..host.processes import Daemon, Process
+from . import addresses, tls, wsgi
+from .readiness import Logs
+from .wsgi import Application
+
+#: What the master is told through its pipe: end and renew one process after the other.
+_RELOAD_IN_TURN = b"c"
+#: Seconds until new processes have taken over from the old ones.
+GRACE = 60
+#: An exception of Python's, or a call to the kernel that failed, such as `mkfifo()`.
+_FAULT = re.compile(r"^((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|[\w()/]*\w\(\): .*)")
+
+
+@dataclass(frozen=True)
+class Uwsgi:
+    """See `servers.Server`."""
+
+    site: Site
+    application: Application
+    name: str = "uwsgi"
+
+    @property
+    def applications(self) -> Sequence[Application]:
+        return [self.application]
+
+    @property
+    def config(self) -> str:
+        return f"etc/{self.name}.ini"
+
+    @property
+    def logs(self) -> Logs:
+        return Logs(f"log/{self.name}-start.log", f"log/{self.name}/error.log", "*** Starting uWSGI", _FAULT)
+
+    def directories(self) -> list[Directory]:
+        return [Directory(f"log/{self.name}", 0o750, self.site.account.owner)]
+
+    def rendered(self) -> RenderedFile:
+        application = self.application
+        values = {
+            "body_limit": str(application.body_limit),
+            # What a trusted proxy says of its client; see modules/ksbundle_door.py.
+            "forwarded": ' "%(forwarded)"' if addresses.proxies(self.site) else "",
+            "listen": "\n".join(_listen(self.site, listener) for listener in application.listeners),
+            "name": self.name,
+            "preload": f"shared-import = {application.preload}" if application.preload else "# Nothing is loaded.",
+            "processes": str(application.processes),
+            "script": application.script_path,
+        }
+        content = fill(__file__, "uwsgi.ini", values)
+        return RenderedFile(self.config, content.encode(), 0o640, self.site.account.readable)
+
+    def daemon(self) -> Daemon:
+        return Daemon(
+            name=self.name,
+            argv=self._command(),
+            log=self.site.instance.path(self.logs.starting),
+            network=True,
+            low_ports=wsgi.has_low_ports(self.applications),
+            files=[self.config, *wsgi.read_files(self.applications), tls.CERTIFICATE, tls.KEY],
+            logs=[self.logs.serving, f"log/{self.name}/access.log", *wsgi.logs(self.applications)],
+            memory=wsgi.memory(self.applications),
+            tasks=wsgi.tasks(self.applications),
+        )
+
+    def _command(self) -> list[str]:
+        return [self.site.release.path("bin", "uwsgi"), "--ini", f"../../{self.config}"]
+
+    def check_command(self) -> list[str]:
+        """uWSGI reads its files before it prints its version, and ends at what it does not know. It looks at no
+        value."""
+        return [*self._command(), "--version"]
+
+    def reload(self, process: Process, changed: Collection[str]) -> bool:
+        """The application's files are taken by one process after the other, and no request is lost. uWSGI's own, and
+        the certificate, need a new router: requests under way are cut, new ones wait.
+
+        A port that is in the way of a former one needs a new start.
+        """
+        held = network.sockets_of(process.pid)
+        if any(new.overlaps(old) and new != old for new in self.application.listeners for old in held):
+            return False
+        former = processes.find_workers(process)
+        if {self.config, tls.CERTIFICATE, tls.KEY} & set(changed):
+            processes.send(process, signal.SIGHUP)
+        else:
+            # Neither the router nor the processes that uWSGI forks for itself read the application's files.
+            former = [worker for worker in former if _is_worker(worker)]
+            pipe = self.site.instance.path("run", self.name, "control")
+            self.site.account.run(_tell_master, pipe, _RELOAD_IN_TURN)
+        return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)
+
+
+def _listen(site: Site, listener: Listener) -> str:
+    if listener.host:
+        return _router(site, f"{join_host(listener.host)}:{listener.port}")
+    # Decided when it starts, by the host's kernel: an IPv6 socket takes IPv4 too.
+    return "\n".join(
+        [
+            "if-exists = /proc/net/if_inet6",
+            _router(site, f"[::]:{listener.port}"),
+            "endif =",
+            "if-not-exists = /proc/net/if_inet6",
+            _router(site, f"0.0.0.0:{listener.port}"),
+            "endif =",
+        ]
+    )
+
+
+def _router(site: Site, address: str) -> str:
+    if not tls.has_tls(site):
+        return f"http = {address}"
+    return f"https2 = addr={address},cert=../../{tls.CERTIFICATE},key=../../{tls.KEY},ciphers={tls.CIPHERS}"
+
+
+def _is_worker(process: Process) -> bool:
+    """uWSGI tells its kinds of processes apart by their titles; see `auto-procname` in its template."""
+    try:
+        with open(f"/proc/{process.pid}/cmdline", "rb") as file:
+            return file.read().startswith(b"uWSGI worker")
+    except OSError:
+        return False
+
+
+def _tell_master(pipe: str, letter: bytes) -> None:
+    """Tells the master what to do. Runs as the service's account, which may have put something else in its place."""
+    descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            os.write(descriptor, letter)
+    finally:
+        os.close(descriptor)

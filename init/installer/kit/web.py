@@ -1,0 +1,68 @@
+"""What services that speak HTTP share: their URLs, asking them, and what is unusual with both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..answers.values import join_host
+from ..bundle.api import Site
+from ..errors import Problem
+from ..host.network import Listener
+from . import addresses, http_client, tls
+from .http_client import SECONDS, Answer
+
+
+def scheme(site: Site) -> str:
+    return "https" if tls.has_tls(site) else "http"
+
+
+def listener_url(site: Site, listener: Listener) -> str:
+    """Where the listener is found from this host."""
+    return f"{scheme(site)}://{join_host(listener.reachable)}:{listener.port}"
+
+
+def public_url(site: Site, listeners: Sequence[Listener], given: str | None = None) -> str:
+    """Where clients find a service: the URL that the operator gives, else the host's name and the first port."""
+    return given or f"{scheme(site)}://{join_host(addresses.host(site))}:{listeners[0].port}"
+
+
+def urls(site: Site, listeners: Sequence[Listener], public: str) -> list[str]:
+    """The URL for clients, and where this host finds each listener."""
+    return list(dict.fromkeys([public, *(listener_url(site, listener) for listener in listeners)]))
+
+
+def name_of(url: str) -> str:
+    """The address or name in a URL."""
+    return urlsplit(url).hostname or ""
+
+
+def request(
+    site: Site,
+    method: str,
+    url: str,
+    *,
+    body: Any = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    seconds: float = SECONDS,
+    in_front: bool = False,
+) -> Answer:
+    """See `http_client.request`. `in_front`: the URL is of something that stands in front of the instance."""
+    own = tls.has_tls(site) and not in_front
+    context = tls.own_context(site) if own else tls.public_context(site) if url.startswith("https:") else None
+    return http_client.request(method, url, body=body, headers=headers, context=context, seconds=seconds)
+
+
+def warn(site: Site, public: Iterable[str]) -> Iterator[Problem]:
+    """What is unusual with the URLs by which clients find the services of an instance."""
+    for name in dict.fromkeys(map(name_of, public)):
+        yield from tls.warn(site, name)
+        yield from addresses.warn(name)
+    if site.values("hsts")[0] != "0" and not tls.has_tls(site):
+        yield Problem(
+            "hsts has no effect",
+            why="the service does not speak TLS itself; whoever does sets Strict-Transport-Security",
+            hint="give --tls-cert and --tls-key, or --hsts= to take it back",
+        )

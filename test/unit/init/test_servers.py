@@ -1,0 +1,244 @@
+"""Two web applications of one instance: under one httpd, or a uWSGI each. The servers are a release's own, where these
+tests run on one (KSBUNDLE_TEST_INIT)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import unittest
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import support
+from installer.answers import answers, own
+from installer.answers.answers import Source
+from installer.bundle.api import Site
+from installer.errors import Failure
+from installer.host import processes
+from installer.host.account import Account, service_environment
+from installer.host.network import Listener
+from installer.kit import proofs, readiness, servers, web
+from installer.kit.proofs import Request
+from installer.kit.wsgi import Application
+from installer.state import files
+from installer.state.instance import Instance
+from installer.state.release import Release
+
+#: Answers what is asked: its process's environment, its URL and its body's length.
+APPLICATION = """
+import json, os
+def {name}(environ, start_response):
+    length = len(environ["wsgi.input"].read())
+    seen = {{"greeting": os.environ.get("GREETING"), "host": environ["HTTP_HOST"], "length": length}}
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(seen).encode()]
+"""
+SCRIPT = """
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"the second one"]
+"""
+ANSWERS: list[dict[str, Any]] = [
+    {"name": "host", "type": "host", "default": "127.0.0.1"},
+    {"name": "server", "type": "choice", "choices": ["mod_wsgi", "uwsgi"], "default": "mod_wsgi"},
+    {"name": "processes", "type": "integer"},
+    {"name": "trusted-proxy", "type": "string", "repeatable": True},
+    {"name": "tls-cert", "type": "path"},
+    {"name": "tls-key", "type": "path"},
+    {"name": "public-url", "type": "url"},
+    {"name": "hsts", "type": "integer", "default": "0"},
+]
+RELEASE = support.INIT.parent
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody has."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+class ServersTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.root = self.directory / "inst änce %d"
+        self.root.mkdir()
+        bundle = {
+            "name": "two",
+            "answers": [{"help": "", "repeatable": False, "secret": False, **one} for one in ANSWERS],
+        }
+        support.set_bundle(self.directory / "facts", **bundle)
+        self.declared = own.declarations(Release(str(self.directory / "facts")).bundle)
+        self.ports = free_ports(3)
+
+    def site(self, **texts: list[str]) -> Site:
+        given = Source("flag", {name.replace("_", "-"): values for name, values in texts.items()})
+        user = 65534 if os.geteuid() == 0 else os.geteuid()
+        account = Account("svc", user, 65534 if user == 65534 else os.getegid(), os.geteuid() == 0)
+        return Site(Release(str(RELEASE)), Instance(str(self.root)), account, answers.resolve(self.declared, [given]))
+
+    def applications(self, site: Site) -> list[Application]:
+        one, two, three = (Listener("127.0.0.1", port) for port in self.ports)
+        greeting = {"GREETING": 'grüß "Gott" %d $(x) \'n'}
+        return [
+            Application(
+                "first",
+                [one, three],
+                web.public_url(site, [one]),
+                application="ksb_one:answer",
+                environment=greeting,
+                body_limit=1000,
+                errors="json",
+            ),
+            Application("second", [two], web.public_url(site, [two]), script="etc/own.wsgi", body_limit=5000),
+        ]
+
+    def names(self, site: Site, count: int = 2) -> dict[str, list[str]]:
+        some = self.applications(site)[:count]
+        return {
+            "daemons": [daemon.name for daemon in servers.daemons(site, some)],
+            "files": [file.path for file in servers.rendered_files(site, some)],
+            "directories": [directory.path for directory in servers.directories(site, some)],
+        }
+
+    def test_one_httpd_runs_all_and_each_has_a_uwsgi(self) -> None:
+        own = ["etc/first.wsgi", "etc/first-names.json"]
+        names = ["etc/second-names.json"]
+        expected = {"daemons": ["httpd"], "files": ["etc/httpd.conf", *own, *names], "directories": []}
+        self.assertEqual(self.names(self.site()), expected)
+        uwsgi = self.site(server=["uwsgi"])
+        both = ["uwsgi-first", "uwsgi-second"]
+        expected = {
+            "daemons": both,
+            "files": [*(f"etc/{name}.ini" for name in both), *own, *names],
+            "directories": [f"log/{name}" for name in both],
+        }
+        self.assertEqual(self.names(uwsgi), expected)
+        one = {"daemons": ["uwsgi"], "files": ["etc/uwsgi.ini", *own], "directories": ["log/uwsgi"]}
+        self.assertEqual(self.names(uwsgi, 1), one)
+        self.assertEqual(self.names(uwsgi, 0), {"daemons": [], "files": [], "directories": []})
+
+    def test_a_daemon_reads_what_its_applications_read(self) -> None:
+        (httpd,) = servers.daemons(self.site(), self.applications(self.site()))
+        self.assertLessEqual({"etc/httpd.conf", "etc/first.wsgi", "etc/own.wsgi"}, set(httpd.files))
+        site = self.site(server=["uwsgi"])
+        first, second = servers.daemons(site, self.applications(site))
+        self.assertNotIn("etc/own.wsgi", first.files)
+        self.assertNotIn("etc/first.wsgi", second.files)
+        self.assertGreater(httpd.memory or 0, first.memory or 0)
+
+    def test_another_host_changes_nothing_that_a_daemon_reads(self) -> None:
+        for server in ("mod_wsgi", "uwsgi"):
+            sites = [self.site(server=[server], host=[host]) for host in ("10.0.0.1", "10.0.0.2")]
+            first, second = (
+                {f.path: f.content for f in servers.rendered_files(s, self.applications(s))} for s in sites
+            )
+            changed = {path for path in first if first[path] != second[path]}
+            self.assertEqual(changed, {"etc/first-names.json", "etc/second-names.json"})
+
+    def test_addresses_are_httpds_words_for_them(self) -> None:
+        site = self.site()
+        listeners = [Listener("", 80), Listener("::1", 81), Listener("10.0.0.1", 82)]
+        text = servers.of(site, [Application("a", listeners, "http://a")])[0].rendered().content.decode()
+        self.assertIn("\nListen 80\nListen [::1]:81\nListen 10.0.0.1:82\n", text)
+        self.assertIn("\n<VirtualHost *:80 [::1]:81 10.0.0.1:82>\n", text)
+
+    def test_errors_look_as_an_application_says(self) -> None:
+        text = servers.of(self.site(), self.applications(self.site()))[0].rendered().content.decode()
+        first, second = text.split("<VirtualHost ")[1:]
+        self.assertIn("ErrorDocument 413 '{", first)
+        self.assertNotIn("ErrorDocument", second)
+
+    def prepare(self, site: Site) -> list[Application]:
+        """Writes the instance, as an install does; skips the test where there is no release."""
+        if not (RELEASE / "bin" / "httpd").exists():
+            self.skipTest("no release: KSBUNDLE_TEST_INIT names the init/ of none")
+        some = self.applications(site)
+        places = [f"run/{daemon.name}" for daemon in servers.daemons(site, some)]
+        modules = self.root / "etc" / "python"
+        own = [directory.path for directory in servers.directories(site, some)]
+        for name in ("etc", "log", "run", "tmp", *own, *places, "etc/python"):
+            (self.root / name).mkdir(exist_ok=True)
+        (modules / "ksb_one.py").write_text(APPLICATION.format(name="answer"))
+        (self.root / "etc" / "own.wsgi").write_text(SCRIPT)
+        for file in servers.rendered_files(site, some):
+            # A release has applications where its Python finds them.
+            content = file.content.replace(
+                b"import os\nimport sys\n", f"import os, sys\nsys.path.append({str(modules)!r})\n".encode()
+            )
+            files.write_atomically(site.instance.path(file.path), content, file.mode, file.owner)
+        if site.account.switch:
+            for path in (self.root, *self.root.rglob("*")):
+                shutil.chown(path, site.account.uid, site.account.gid)
+        return some
+
+    @contextmanager
+    def running(self, site: Site) -> Iterator[list[Application]]:
+        some = self.prepare(site)
+        children = []
+        try:
+            for daemon in servers.daemons(site, some):
+                environment = service_environment(site.release, site.instance.temporary)
+                children.append(processes.spawn(daemon, site.instance.run, site.account, environment))
+            readiness.wait_ready(site, servers.awaited(site, some))
+            yield some
+        finally:
+            processes.stop(processes.find_processes(site.instance.run))
+            for child in children:
+                child.wait()
+
+    def test_each_answers_at_its_own_ports_under_either_server(self) -> None:
+        for server in ("mod_wsgi", "uwsgi"):
+            with self.subTest(server=server), self.running(self.site(server=[server])) as (first, second):
+                site = self.site(server=[server])
+                servers.check_configuration(site, [first, second])
+                proved = proofs.prove(site, first.listeners, [Request("/x", status=200, body='"length": 0')])
+                self.assertEqual(len(proved), 1)
+                proofs.prove(site, second.listeners, [Request("/", status=200, body="the second one")])
+                for listener in first.listeners:
+                    answer = web.request(site, "GET", f"{web.listener_url(site, listener)}/")
+                    seen = json.loads(answer.body)
+                    self.assertEqual(seen["greeting"], first.environment["GREETING"])
+                    self.assertEqual(seen["host"], f"127.0.0.1:{listener.port}")
+                self.assertEqual(readiness.check_serving(site, servers.awaited(site, [first, second])), [])
+                statuses = [self.post(site, each, 3000).status for each in (first, second)]
+                self.assertEqual(statuses, [413, 200])
+                answers = [self.post(site, each, 9000) for each in (first, second)]
+                kinds = [(answer.status, answer.headers["Content-Type"].partition(";")[0]) for answer in answers]
+                self.assertEqual(kinds[0], (413, "application/json"))
+                self.assertEqual(kinds[1][0], 413)
+
+    def post(self, site: Site, application: Application, length: int) -> Any:
+        url = f"{web.listener_url(site, application.listeners[0])}/"
+        return web.request(site, "POST", url, body="x" * length)
+
+    def test_one_that_fails_is_told_with_its_fault(self) -> None:
+        for server in ("mod_wsgi", "uwsgi"):
+            site = self.site(server=[server])
+            with self.subTest(server=server), self.running(site) as some:
+                (self.root / "etc" / "own.wsgi").write_text("raise LookupError('nobody catches this')\n")
+                for process in [each for each in processes.find_processes(site.instance.run) if each.is_main]:
+                    servers.reload(site, some, process, ["etc/own.wsgi"])
+                with self.assertRaises(Failure) as caught:
+                    readiness.wait_ready(site, servers.awaited(site, some))
+                (problem,) = caught.exception.problems
+                self.assertIn("nobody catches this", "\n".join(problem.details))
+
+    def test_a_configuration_that_a_server_does_not_know_is_refused(self) -> None:
+        for server, config in (("mod_wsgi", "httpd.conf"), ("uwsgi", "uwsgi-second.ini")):
+            site = self.site(server=[server])
+            with self.subTest(server=server):
+                some = self.prepare(site)
+                servers.check_configuration(site, some)
+                with (self.root / "etc" / config).open("a") as file:
+                    file.write("Nonsense = true\n")
+                with self.assertRaises(Failure) as caught:
+                    servers.check_configuration(site, some)
+                self.assertIn(config, caught.exception.problems[0].where)
+
+
+if __name__ == "__main__":
+    unittest.main()
