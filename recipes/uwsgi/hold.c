@@ -1,5 +1,5 @@
 /*
- * Holds each request until it is whole, and each answer, so that a process of Keystone's never waits for a client.
+ * Holds each request until it is whole, and each answer, so that a process of the application's never waits for a client.
  *
  * A session goes through stages: the head of its request, its body, waiting for the answer, sending it. What a client
  * sends has a deadline that its bytes put off a little, not its patience. The router refuses what is no HTTP itself, with an answer.
@@ -77,9 +77,11 @@ static void hold_refuse(struct corerouter_peer *main_peer, int status, const cha
 	char body[512], head[512];
 	hold_leave_queue((struct http_session *) main_peer->session);
 	uwsgi_log("[uwsgi-http] %s: %d %s: %s\n", main_peer->session->client_address, status, title, message);
-	int length = snprintf(body, sizeof(body), "{\"error\": {\"code\": %d, \"message\": \"%s\", \"title\": \"%s\"}}\n", status, message, title);
-	int size = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n",
-		status, title, length, status == 503 ? "Retry-After: 5\r\n" : "");
+	int length = uhttp.hold_html
+		? snprintf(body, sizeof(body), "<!DOCTYPE html>\n<title>%d %s</title>\n<h1>%s</h1>\n<p>%s</p>\n", status, title, title, message)
+		: snprintf(body, sizeof(body), "{\"error\": {\"code\": %d, \"message\": \"%s\", \"title\": \"%s\"}}\n", status, message, title);
+	int size = snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n",
+		status, title, uhttp.hold_html ? "text/html; charset=utf-8" : "application/json", length, status == 503 ? "Retry-After: 5\r\n" : "");
 	struct uwsgi_buffer *answer = uwsgi_buffer_new(size + length);
 	if (uwsgi_buffer_append(answer, head, size) || uwsgi_buffer_append(answer, body, length)) exit(1);
 	hold_enter(main_peer, REFUSING, LEAVE_SECONDS * 5);

@@ -58,6 +58,7 @@ class Uwsgi:
         application = self.application
         values = {
             "body_limit": str(application.body_limit),
+            "errors": "http-hold-html = true\n" if application.errors == "html" else "",
             # What a trusted proxy says of its client; see modules/ksbundle_door.py.
             "forwarded": ' "%(forwarded)"' if addresses.proxies(self.site) else "",
             "listen": "\n".join(_listen(self.site, listener) for listener in application.listeners),

@@ -1,0 +1,53 @@
+"""An instance with the answers that the kit reads, for tests of what services share."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack
+from typing import Any
+
+import support
+from installer.answers import answers, own
+from installer.answers.answers import Source
+from installer.bundle.api import Site
+from installer.host.account import Account
+from installer.state.instance import Instance
+from installer.state.release import Release
+
+ANSWERS: list[dict[str, Any]] = [
+    {"name": "host", "type": "host", "default": "127.0.0.1"},
+    {"name": "server", "type": "choice", "choices": ["mod_wsgi", "uwsgi"], "default": "mod_wsgi"},
+    {"name": "processes", "type": "integer"},
+    {"name": "trusted-proxy", "type": "string", "repeatable": True},
+    {"name": "tls-cert", "type": "path"},
+    {"name": "tls-key", "type": "path"},
+    {"name": "public-url", "type": "url"},
+    {"name": "hsts", "type": "integer", "default": "0"},
+]
+#: That of the installer that is tested. It may be the repository, which has no programs.
+RELEASE = support.INIT.parent
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody has."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+class KitSiteTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.root = self.directory / "inst änce %d"
+        self.root.mkdir()
+        entries = [{"help": "", "repeatable": False, "secret": False, **answer} for answer in ANSWERS]
+        support.set_bundle(self.directory / "facts", name="two", answers=entries)
+        self.declared = own.declarations(Release(str(self.directory / "facts")).bundle)
+
+    def site(self, **texts: list[str]) -> Site:
+        """Where root runs the tests, services run as nobody: httpd refuses to be root."""
+        given = Source("flag", {name.replace("_", "-"): values for name, values in texts.items()})
+        root = os.geteuid() == 0
+        account = Account("svc", *((65534, 65534) if root else (os.geteuid(), os.getegid())), root)
+        return Site(Release(str(RELEASE)), Instance(str(self.root)), account, answers.resolve(self.declared, [given]))
