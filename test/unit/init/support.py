@@ -126,3 +126,13 @@ class DirectoryTest(unittest.TestCase):
         self.directory = Path(temporary.name).resolve()
         # Where root runs the tests, the service's account has to get in.
         self.directory.chmod(0o755)
+
+    def make_certificate(self, name: str, subject: str, extension: str, *, days: int = 90) -> None:
+        """Writes NAME.pem and NAME.key into the directory."""
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key"]
+        facts = ["-days", str(days), "-subj", subject, "-addext", extension]
+        self.openssl("req", "-x509", *key, *facts, "-out", f"{name}.pem")
+
+    def openssl(self, *argv: str) -> None:
+        self.need("openssl")
+        subprocess.run(["openssl", *argv], cwd=self.directory, check=True, capture_output=True)

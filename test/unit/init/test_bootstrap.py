@@ -42,10 +42,6 @@ class BootstrapTest(support.DirectoryTest):
         support.seal(self.release)
         self.script = str(self.release / "init" / "bootstrap.sh")
 
-    def openssl(self, *arguments: str) -> None:
-        self.need("openssl")
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
     def bootstrap(
         self, shell: Sequence[str], *arguments: str, script: str = "", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:

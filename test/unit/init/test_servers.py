@@ -3,6 +3,7 @@ tests run on one (KSBUNDLE_TEST_INIT)."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import unittest
@@ -16,7 +17,7 @@ from installer.errors import Failure
 from installer.host import processes
 from installer.host.account import service_environment
 from installer.host.network import Listener
-from installer.kit import proofs, readiness, servers, web
+from installer.kit import proofs, readiness, servers, tls, web
 from installer.kit.proofs import Request
 from installer.kit.wsgi import Application
 from installer.state import files
@@ -122,12 +123,12 @@ class ServersTest(kit_site.KitSiteTest):
         some = self.applications(site)
         places = [f"run/{daemon.name}" for daemon in servers.daemons(site, some)]
         modules = self.root / "etc" / "python"
-        own = [directory.path for directory in servers.directories(site, some)]
-        for name in ("etc", "log", "run", "tmp", *own, *places, "etc/python"):
+        own = [directory.path for directory in (*servers.directories(site, some), *tls.directories(site))]
+        for name in ("etc", "keys", "log", "run", "tmp", *own, *places, "etc/python"):
             (self.root / name).mkdir(exist_ok=True)
         (modules / "ksb_one.py").write_text(APPLICATION.format(name="answer"))
         (self.root / "etc" / "own.wsgi").write_text(SCRIPT)
-        for file in servers.rendered_files(site, some):
+        for file in (*servers.rendered_files(site, some), *tls.rendered_files(site)):
             # A release has applications where its Python finds them.
             content = file.content.replace(
                 b"import os\nimport sys\n", f"import os, sys\nsys.path.append({str(modules)!r})\n".encode()
@@ -154,9 +155,11 @@ class ServersTest(kit_site.KitSiteTest):
                 child.wait()
 
     def test_each_answers_at_its_own_ports_under_either_server(self) -> None:
-        for server in ("mod_wsgi", "uwsgi"):
-            with self.subTest(server=server), self.running(self.site(server=[server])) as (first, second):
-                site = self.site(server=[server])
+        self.make_certificate("own", "/CN=own", "subjectAltName=IP:127.0.0.1")
+        certificate = {"tls_cert": [str(self.directory / "own.pem")], "tls_key": [str(self.directory / "own.key")]}
+        for server, speaks in itertools.product(("mod_wsgi", "uwsgi"), ({}, {**certificate, "hsts": ["9"]})):
+            site = self.site(server=[server], **speaks)
+            with self.subTest(server=server, tls=bool(speaks)), self.running(site) as (first, second):
                 servers.check_configuration(site, [first, second])
                 proved = proofs.prove(site, first.listeners, [Request("/x", status=200, body='"length": 0')])
                 self.assertEqual(len(proved), 1)
@@ -166,6 +169,7 @@ class ServersTest(kit_site.KitSiteTest):
                     seen = json.loads(answer.body)
                     self.assertEqual(seen["greeting"], first.environment["GREETING"])
                     self.assertEqual(seen["host"], f"127.0.0.1:{listener.port}")
+                    self.assertEqual("Strict-Transport-Security" in answer.headers, bool(speaks))
                 self.assertEqual(readiness.check_serving(site, servers.awaited(site, [first, second])), [])
                 statuses = [self.post(site, each, 3000).status for each in (first, second)]
                 self.assertEqual(statuses, [413, 200])

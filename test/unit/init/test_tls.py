@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import unittest
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
     def setUp(self) -> None:
         super().setUp()
         (self.instance / "keys" / "tls").mkdir(parents=True)
-        self.make("one", "/CN=one", "subjectAltName=IP:127.0.0.1,DNS:id.example")
-
-    def make(self, name: str, subject: str, extension: str, *, days: int = 90) -> None:
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key"]
-        facts = ["-days", str(days), "-subj", subject, "-addext", extension]
-        self.openssl("req", "-x509", *key, *facts, "-out", f"{name}.pem")
-
-    def openssl(self, *argv: str) -> None:
-        self.need("openssl")
-        subprocess.run(["openssl", *argv], cwd=self.directory, check=True, capture_output=True)
+        self.make_certificate("one", "/CN=one", "subjectAltName=IP:127.0.0.1,DNS:id.example")
 
     def path(self, name: str) -> Path:
         return self.directory / name
@@ -78,7 +68,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(found["keys/tls/key.pem"].content, self.path("one.key").read_bytes())
 
     def test_what_cannot_be_used_is_refused(self) -> None:
-        self.make("two", "/CN=two", "subjectAltName=DNS:id.example")
+        self.make_certificate("two", "/CN=two", "subjectAltName=DNS:id.example")
         self.path("text").write_text("no PEM")
         self.path("damaged.pem").write_bytes(self.path("one.pem").read_bytes().replace(b"MI", b"MM"))
         self.openssl("pkcs8", "-topk8", "-in", "one.key", "-passout", "pass:x", "-out", "locked.key")
@@ -111,7 +101,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         self.openssl("ca", *request, *dates, "-notext", "-out", f"{name}.pem")
 
     def test_what_is_unusual_is_worth_a_word(self) -> None:
-        self.make("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
+        self.make_certificate("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
         self.assertEqual(self.warned(self.with_tls("soon.pem", "soon.key")), ["the certificate ends in 4 days"])
         self.assertEqual(self.warned(self.with_tls(host=["localhost"])), ["the certificate is not for localhost"])
         self.path("one.key").chmod(0o644)
@@ -130,7 +120,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(found("one.pem"), ([], []))
         self.make_ended("old")
         self.assertEqual(found("old.pem"), (["certificate has expired"], []))
-        self.make("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
+        self.make_certificate("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
         key.write_bytes(self.path("soon.key").read_bytes())
         self.assertEqual(found("soon.pem"), ([], ["the certificate ends in 4 days"]))
         copy.unlink()
@@ -147,7 +137,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
 
     def test_a_renewed_file_replaces_the_copy(self) -> None:
         before = self.copies(self.remembered())
-        self.make("one", "/CN=one", "subjectAltName=IP:127.0.0.1")
+        self.make_certificate("one", "/CN=one", "subjectAltName=IP:127.0.0.1")
         self.assertNotEqual(self.copies(self.remembered()), before)
 
 
