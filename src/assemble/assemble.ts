@@ -6,12 +6,12 @@ import { compileGlobs } from '../domain/glob.ts';
 import { refuseIdleGlobs, type IdleGlob, type PlaceOf } from '../domain/idle-globs.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { InstalledWheel, Part } from '../domain/manifest.ts';
-import { SERVICES_DIRECTORY } from '../domain/layout.ts';
 import type { Emit } from '../domain/events.ts';
 import type { Bundle } from '../domain/recipe.ts';
-import { copyFile, listTree, withTemporaryDirectory } from '../io/files.ts';
+import { listTree, withTemporaryDirectory } from '../io/files.ts';
 import { installComponent, unpackComponent, type BuiltComponent } from './component.ts';
 import { COMMON_DROPS } from './drops.ts';
+import { installInstaller } from './installer.ts';
 import { checkLaunchers, formatLauncher } from './launcher.ts';
 import { formatReadme } from './readme.ts';
 import { createReleaseTree, type ReleaseTree } from './release-tree.ts';
@@ -80,7 +80,12 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
     await refuseIdleGlobs(idle, options.placeOf);
     for (const unpacked of unpackedWheels) wheels.push(await installWheel(tree, { ...unpacked, site }));
     warnOfUndecided(options, unpackedWheels);
-    await installInstaller(tree, { ...options, site, temporary: path.join(temporary, 'init') });
+    await installInstaller(tree, {
+      bundle,
+      init: options.init,
+      site,
+      temporary: path.join(temporary, 'init'),
+    });
   });
   await installLaunchers(tree, bundle, site);
   await tree.write('README', formatReadme(bundle), { part: 'bundle' });
@@ -128,37 +133,6 @@ async function installLaunchers(tree: ReleaseTree, bundle: Bundle, site: string)
     await tree.write(`bin/${launcher.name}`, formatLauncher(launcher), { part: 'bundle', executable: true });
   }
 }
-
-interface InstallerOptions extends AssembleOptions {
-  readonly site: string;
-  readonly temporary: string;
-}
-
-/**
- * Copies the installer: its entry, the general package, and the bundle's own directory, whose
- * `site-packages/` goes to where Python finds it. Tells it the bundle's facts in `init/bundle.json`.
- */
-async function installInstaller(tree: ReleaseTree, options: InstallerOptions): Promise<void> {
-  const { bundle, init, site, temporary } = options;
-  const own = `${SERVICES_DIRECTORY}/${bundle.init}/`;
-  const modules = `${own}site-packages/`;
-  for (const { path: file, kind } of await listTree(init)) {
-    const ours = file === ENTRY || file.startsWith(INSTALLER) || file.startsWith(own);
-    if (kind !== 'file' || !ours) continue;
-    const copy = path.join(temporary, file);
-    await copyFile(path.join(init, file), copy);
-    const target = file.startsWith(modules) ? `${site}/${file.slice(modules.length)}` : `init/${file}`;
-    await tree.place(copy, target, 'bundle');
-  }
-  const { family, version, revision, upgradeFrom, answers, support } = bundle;
-  const supported = support.end === undefined ? {} : { supportEnd: support.end };
-  const facts = { name: family, version, revision, upgradeFrom, ...supported, init: bundle.init, answers };
-  await tree.write('init/bundle.json', `${JSON.stringify(facts, null, 2)}\n`, { part: 'bundle' });
-}
-
-/** What of `init/` every bundle ships: the script that people run, and the package it hands over to. */
-const ENTRY = 'bootstrap.sh';
-const INSTALLER = 'installer/';
 
 async function removeEmptyDirectories(root: string): Promise<void> {
   const directories = (await listTree(root))

@@ -17,22 +17,23 @@ export interface RecoveredProject {
 const WRITTEN = 'init/bundle.json';
 const BYTE_CODE = '/__pycache__/';
 
-const facts = z.object({ init: z.string().refine((name) => isInnerPath(name) && !name.includes('/')) });
+const name = z.string().refine((text) => isInnerPath(text) && !text.includes('/'));
+const facts = z.object({ services: z.array(z.object({ name })).min(1) });
 
 /**
  * Puts the project that a release was made from together again in `directory`: recipes and lockfile as they were, and
  * `init/`, the installer, which a release has in two places. Files alone come along, no links. Undefined if the release
- * does not carry its recipes, or does not say by a plain name which installer is its own.
+ * does not carry its recipes, or does not name its services in a plain way.
  */
 export async function recoverProject(
   release: string,
   { manifest, directory }: { readonly manifest: Manifest; readonly directory: string },
 ): Promise<RecoveredProject | undefined> {
-  const init = await readInit(path.join(release, WRITTEN));
-  if (init === undefined) return undefined;
+  const service = await readService(path.join(release, WRITTEN));
+  if (service === undefined) return undefined;
   const sources = manifest.files.flatMap((file) => {
     if (file.part !== 'bundle' || !('size' in file)) return [];
-    const source = sourceOf(file.path, init);
+    const source = sourceOf(file.path, service);
     return source === undefined ? [] : [{ file: file.path, source }];
   });
   if (!sources.some(({ source }) => source.startsWith('recipes/'))) return undefined;
@@ -41,21 +42,23 @@ export async function recoverProject(
   return { recipes: path.join(directory, 'recipes'), lockfiles: path.join(directory, 'lockfiles') };
 }
 
-async function readInit(file: string): Promise<string | undefined> {
+/** The service that modules go back to: which one they came from decides nothing. */
+async function readService(file: string): Promise<string | undefined> {
   try {
-    return facts.safeParse(JSON.parse((await ifThere(readFile(file, 'utf8'))) ?? 'null')).data?.init;
+    const written: unknown = JSON.parse((await ifThere(readFile(file, 'utf8'))) ?? 'null');
+    return facts.safeParse(written).data?.services.at(-1)?.name;
   } catch {
     return undefined;
   }
 }
 
 /** Where in the project a file of the release comes from; undefined for what is made. */
-function sourceOf(file: string, init: string): InnerPath | undefined {
-  const source = placeOf(file, init);
+function sourceOf(file: string, service: string): InnerPath | undefined {
+  const source = placeOf(file, service);
   return source !== undefined && isInnerPath(source) ? source : undefined;
 }
 
-function placeOf(file: string, init: string): string | undefined {
+function placeOf(file: string, service: string): string | undefined {
   for (const [from, to] of [
     [RECIPES_DIRECTORY, 'recipes'],
     [LOCKFILES_DIRECTORY, 'lockfiles'],
@@ -64,6 +67,6 @@ function placeOf(file: string, init: string): string | undefined {
   }
   if (file === WRITTEN || file.includes(BYTE_CODE)) return undefined;
   const [, module] = /^lib\/python[\d.]+\/site-packages\/(.+)$/u.exec(file) ?? [];
-  if (module !== undefined) return `init/${SERVICES_DIRECTORY}/${init}/site-packages/${module}`;
+  if (module !== undefined) return `init/${SERVICES_DIRECTORY}/${service}/site-packages/${module}`;
   return file.startsWith('init/') ? file : undefined;
 }

@@ -6,15 +6,20 @@ export type Edges = (name: string) => readonly string[];
  * the order depends on the graph alone. A cycle is cut where it closes: look for one with `findCycles` first.
  */
 export function dependencyOrder(names: Iterable<string>, edges: Edges): string[] {
+  return dependenciesFirst([...names].sort(), (name) => [...edges(name)].sort());
+}
+
+/** The same with nodes that may stand in any order in that in which they are named. */
+export function dependenciesFirst(names: Iterable<string>, edges: Edges): string[] {
   const order = new Set<string>();
   const entered = new Set<string>();
   const visit = (name: string): void => {
     if (entered.has(name)) return;
     entered.add(name);
-    for (const dependency of [...edges(name)].sort()) visit(dependency);
+    for (const dependency of edges(name)) visit(dependency);
     order.add(name);
   };
-  for (const name of [...names].sort()) visit(name);
+  for (const name of names) visit(name);
   return [...order];
 }
 

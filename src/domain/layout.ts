@@ -20,5 +20,11 @@ export const LOCKFILES_DIRECTORY = 'share/ksbundle/lockfiles';
 /** Time stamp of everything that is built and packed: 2026-01-01T00:00:00Z, in seconds since the epoch. */
 export const SOURCE_DATE_EPOCH = 1767225600;
 
-/** Where bundles' own parts of the installer lie below `init/`, in a project as in a release: a directory each. */
+/** Where services lie below `init/`, in a project as in a release: a directory each. */
 export const SERVICES_DIRECTORY = 'services';
+
+/** Directory of a service that holds the templates of its files. */
+export const TEMPLATES_DIRECTORY = 'templates';
+
+/** Where answers that several services may have are declared, below `init/`. */
+export const KIT_ANSWERS = 'installer/kit/answers.toml';

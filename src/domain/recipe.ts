@@ -1,6 +1,7 @@
 import type { Statement } from './advisories/vex.ts';
 import type { Sha256 } from './digest.ts';
 import type { Architecture } from './platform.ts';
+import type { Answer, Service } from './service.ts';
 
 /** One place where a file may be fetched. URLs name upstream projects and indexes, never a host's mirror. */
 export type ArchiveUrl =
@@ -172,37 +173,17 @@ export interface RecipeOrigin {
   readonly sha256: Sha256;
 }
 
-/** A value that the person who installs may give; see docs/recipes.md for the types. */
-export interface Answer {
-  readonly name: string;
-  readonly type: AnswerType;
-  /** Default as text; absent where there is none or bootstrap derives it. */
-  readonly default?: string;
-  readonly help: string;
-  /** Placeholder in help text, for example `HOST`. */
-  readonly metavar?: string;
-  /** Regular expression the whole value must match. */
-  readonly rule?: string;
-  /** What the rule wants, in words, for the error message. */
-  readonly ruleHelp?: string;
-  readonly choices?: readonly string[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly repeatable: boolean;
-  readonly secret: boolean;
+/** A service with what only the builder knows of it. */
+export interface ServiceRecipe {
+  readonly service: Service;
+  /** Absolute path of the directory that its files are in. */
+  readonly directory: string;
+  /** Its own, and those that its listeners stand for; some replace answers of the kit. */
+  readonly answers: readonly Answer[];
+  /** What a try shows of it: a word for it, and the command line for sh that prints it. */
+  readonly tries: readonly { readonly name: string; readonly run: string }[];
+  readonly origin: RecipeOrigin;
 }
-
-export const ANSWER_TYPES = [
-  'string',
-  'host',
-  'host-port',
-  'integer',
-  'choice',
-  'path',
-  'url',
-  'boolean',
-] as const;
-export type AnswerType = (typeof ANSWER_TYPES)[number];
 
 /** A pin that departs from the constraints, why, and how it was found to work. */
 export interface Override {
@@ -254,9 +235,10 @@ export interface Bundle {
   readonly components: readonly string[];
   readonly python: BundlePython;
   readonly support: Support;
+  /** Those that it runs, each after the ones that it needs. */
+  readonly services: readonly ServiceRecipe[];
+  /** What the person who installs may give: the services' answers and the kit's. */
   readonly answers: readonly Answer[];
-  /** What a try shows of the running service: a word for it, and the command line for sh that prints it. */
-  readonly tries: readonly { readonly name: string; readonly run: string }[];
   /** Globs of release paths that do not ship. */
   readonly drop: readonly string[];
   readonly exceptions: readonly AuditException[];
@@ -264,8 +246,6 @@ export interface Bundle {
   readonly embeds: readonly (DeclaredEmbed & { readonly carrier: string; readonly carrierVersion: string })[];
   /** What is known of published vulnerabilities in its components and distributions, by name, or in something `embedded` there. */
   readonly statements: readonly (Statement & { readonly part: string; readonly embedded?: string })[];
-  /** Directory below `init/services/` of the repository whose files are the bundle's installer and templates. */
-  readonly init: string;
   readonly origin: RecipeOrigin;
 }
 
@@ -295,6 +275,7 @@ export interface BundlePython {
 export interface RecipeSet {
   readonly components: ReadonlyMap<string, Component>;
   readonly bundles: ReadonlyMap<string, Bundle>;
+  readonly services: ReadonlyMap<string, ServiceRecipe>;
   readonly toolchain: Toolchain;
   readonly tools: ReadonlyMap<string, Tool>;
 }

@@ -16,10 +16,9 @@ import { withTemporaryDirectory } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { parseManifest } from '../pack/manifest.ts';
 import { notARelease } from '../pack/not-a-release.ts';
-import { loadRecipes } from '../recipe/load.ts';
 import { openLookUp, type LookUp } from './advisories.ts';
 import type { Context } from './context.ts';
-import { componentsOf, type LoadedBundle } from './recipes.ts';
+import { componentsOf, loadRecipeSet, type LoadedBundle } from './recipes.ts';
 
 /** Audits a release directory as the recipes of its bundle describe it. */
 export async function auditRelease(
@@ -94,7 +93,7 @@ async function auditDirectory(
   const platform = parsePlatform(manifest?.platform ?? '') ?? context.platform;
   if (manifest === undefined)
     return auditTree(directory, auditOptions(context, { components: [], platform }));
-  const set = await loadRecipes(context.recipesDirectory, platform);
+  const set = await loadRecipeSet({ ...context, platform });
   const versions = [...set.bundles.values()].filter(({ family }) => family === manifest.bundle);
   const bundle = versions.find(({ version }) => version === manifest.version) ?? versions[0];
   const components = manifest.components.flatMap(({ name }) => set.components.get(name) ?? []);

@@ -14,12 +14,12 @@ import { readManifestFromTarball } from '../pack/inspect.ts';
 import { compareBuilders, parseProvenance, provenanceFile } from '../pack/provenance.ts';
 import { allSignatures, requireDetachedSignature } from '../pack/signature.ts';
 import { verifyTarball } from '../pack/verify.ts';
-import { loadRecipes } from '../recipe/load.ts';
 import { buildBundle } from './build.ts';
 import { openContext, type Context } from './context.ts';
 import { isEscrow, openEscrow } from './escrow.ts';
 import { explainFiles } from './explain-files.ts';
 import { readVerifyingKeys } from './keys.ts';
+import { loadRecipeSet } from './recipes.ts';
 
 export interface RebuildOptions {
   /** Directory that the rebuilt tarball is left in; it goes away again by default. */
@@ -147,7 +147,7 @@ async function buildAgain(
   });
   const { level, why } = await own.confinement();
   if (level !== 'full' && !trust) throw notShutIn(manifest, why);
-  const { bundles } = await loadRecipes(project.recipes, platform);
+  const { bundles } = await loadRecipeSet(own);
   const bundle = [...bundles.values()].find(
     ({ family, version, revision }) =>
       family === manifest.bundle && version === manifest.version && revision === manifest.revision,

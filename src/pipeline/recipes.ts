@@ -21,9 +21,14 @@ export function componentsOf({ bundle, set }: LoadedBundle): readonly Component[
   return names.flatMap((name) => set.components.get(name) ?? []);
 }
 
+/** Loads all recipes of the context's project; throws what `loadRecipes` does. */
+export function loadRecipeSet(context: Context): Promise<RecipeSet> {
+  return loadRecipes({ recipes: context.recipesDirectory, init: context.initDirectory }, context.platform);
+}
+
 /** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` does. */
 export async function loadBundle(context: Context, name: string): Promise<LoadedBundle> {
-  const set = await loadRecipes(context.recipesDirectory, context.platform, { init: context.initDirectory });
+  const set = await loadRecipeSet(context);
   const bundle = set.bundles.get(name);
   if (bundle !== undefined) return { bundle, set };
   const known = [...set.bundles.keys()];
@@ -41,7 +46,7 @@ export async function loadBundle(context: Context, name: string): Promise<Loaded
 
 /** Everything that the recipe directory offers: bundles first, then components and tools, each by name. */
 export async function listRecipes(context: Context): Promise<readonly RecipeSummary[]> {
-  const set = await loadRecipes(context.recipesDirectory, context.platform, { init: context.initDirectory });
+  const set = await loadRecipeSet(context);
   const byName = (a: RecipeSummary, b: RecipeSummary): number => (a.name < b.name ? -1 : 1);
   return [set.bundles.values(), set.components.values(), [set.toolchain, ...set.tools.values()]].flatMap(
     (recipes) => [...recipes].map(summarize).sort(byName),

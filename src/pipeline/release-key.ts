@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { installerFiles } from '../assemble/installer.ts';
 import type { Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import { formatPlatform } from '../domain/platform.ts';
-import { hashBytes, hashTree } from '../io/files.ts';
+import { hashBytes, hashFile } from '../io/files.ts';
 import { codeDigest } from './code.ts';
 import type { Context } from './context.ts';
 import { recipeFiles } from './recipe-files.ts';
@@ -37,6 +38,7 @@ export async function releaseKey(
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<ReleaseKey> {
   const { bundle } = loaded;
+  const installer = await installerFiles(bundle, context.initDirectory);
   const digest = hashBytes(
     JSON.stringify([
       formatPlatform(context.platform),
@@ -44,7 +46,7 @@ export async function releaseKey(
       recipeFiles(loaded).map(({ file, sha256 }) => [file, sha256]),
       loaded.lockOrigin.sha256,
       componentsOf(loaded).map(({ name }) => [name, artifacts.get(name)?.sha256]),
-      await hashTree(context.initDirectory),
+      await Promise.all(installer.map(async ({ from, to }) => [to, await hashFile(from)])),
       await codeDigest(),
     ]),
   );

@@ -45,7 +45,7 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
       JSON.parse(await runInstalled([bootstrap, 'status', '--json'], speak)),
     ).urls;
     const shown: TryResult['shown'][number][] = [];
-    for (const { name: title, run: command } of bundle.tries) {
+    for (const { name: title, run: command } of bundle.services.flatMap(({ tries }) => tries)) {
       const argv = ['env', `RELEASE=${release}`, `INSTANCE=${instance}`, 'sh', '-c', command];
       shown.push({ name: title, text: (await runInstalled(argv, speak)).trim() });
     }

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { hasControlCharacter } from '../domain/inner-path.ts';
-import type { AnswerType } from '../domain/recipe.ts';
+import type { AnswerType } from '../domain/service.ts';
 
 const LABEL = '(?!-)[A-Za-z0-9_-]{1,63}(?<!-)';
 const NAME = new RegExp(`^(?=.{1,254}$)(?=.{1,253}\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`);
@@ -66,6 +66,11 @@ function withoutBrackets(text: string): string {
 
 function isPort(text: string): boolean {
   return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535;
+}
+
+/** The port of a value of the type `host-port`; undefined for what is none. */
+export function splitPort(text: string): string | undefined {
+  return isHostPort(text) ? String(Number(text.slice(text.lastIndexOf(':') + 1))) : undefined;
 }
 
 function isHostPort(text: string): boolean {

@@ -4,7 +4,7 @@ import { findVariables, STEP_VARIABLES } from '../domain/variables.ts';
 import { checkEmbeds } from './check-embeds.ts';
 import { checkStatements } from './check-statements.ts';
 import { findDuplicates } from './duplicates.ts';
-import { formatKey, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
+import { formatKey, listStrings, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyComponent, PartlyPrebuilt } from './partly.ts';
 import { FILE_NAME, urlFile, parseArchiveUrl } from './syntax.ts';
 
@@ -212,12 +212,4 @@ function findUnknownVariables(recipe: PartlyComponent, own: ReadonlySet<string>)
         })),
     ),
   );
-}
-
-/** The strings in a string, a list or a table, each with its path. */
-function listStrings(value: unknown, path: KeyPath): [string, KeyPath][] {
-  if (typeof value === 'string') return [[value, path]];
-  if (Array.isArray(value)) return value.flatMap((element, index) => listStrings(element, [...path, index]));
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, child]) => listStrings(child, [...path, key]));
 }

@@ -1,6 +1,6 @@
 import { findCycles } from '../domain/graph.ts';
 import { nearest } from '../domain/nearest.ts';
-import type { PartlyBundle, PartlyComponent, PartlyPrebuilt } from './partly.ts';
+import type { PartlyBundle, PartlyComponent, PartlyPrebuilt, PartlyService } from './partly.ts';
 import type { Document } from './document.ts';
 import { quote, suggest, type KeyPath, type Mistake } from './mistake.ts';
 
@@ -14,6 +14,7 @@ interface Sound<Kind, Recipe> {
 export type SoundComponent = Sound<'component', PartlyComponent>;
 export type SoundPrebuilt = Sound<'toolchain' | 'tool', PartlyPrebuilt>;
 export type SoundBundle = Sound<'bundle', PartlyBundle>;
+export type SoundService = Sound<'service', PartlyService>;
 export type SoundRecipe = SoundComponent | SoundPrebuilt | SoundBundle;
 
 /**
@@ -31,7 +32,8 @@ export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly s
   ];
 }
 
-function checkNames(recipes: readonly SoundRecipe[]): Mistake[] {
+/** Each has the name of its directory. */
+export function checkNames(recipes: readonly (SoundRecipe | SoundService)[]): Mistake[] {
   return recipes.flatMap(({ document, recipe: { name } }): Mistake[] => {
     if (name === undefined || name === document.name) return [];
     const message = `the name is ${quote(name)}, but the recipe lies in the directory ${quote(document.name)}`;

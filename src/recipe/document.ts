@@ -29,40 +29,61 @@ export interface Unreadable {
   readonly place: Place;
 }
 
-const FILE_NAMES = ['bundle.toml', 'recipe.toml'];
+export interface ReadDocuments {
+  readonly documents: readonly Document[];
+  readonly unreadable: readonly Unreadable[];
+}
+
+const RECIPES = { files: ['bundle.toml', 'recipe.toml'], lacks: 'neither recipe.toml nor bundle.toml' };
+const SERVICES = { files: ['service.toml'], lacks: 'no service.toml' };
 
 /**
  * Reads every `<name>/recipe.toml` and `<name>/bundle.toml` of a directory, in the order of names; hidden and empty
  * directories are passed over. Throws if there is no directory.
  */
-export async function readDocuments(root: string): Promise<(Document | Unreadable)[]> {
+export function readDocuments(root: string): Promise<ReadDocuments> {
+  return readAll(root, RECIPES);
+}
+
+/** The same of every `<name>/service.toml`. */
+export function readServices(root: string): Promise<ReadDocuments> {
+  return readAll(root, SERVICES);
+}
+
+async function readAll(root: string, expected: typeof RECIPES): Promise<ReadDocuments> {
   const entries = await readdir(root, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
   const documents = await Promise.all(
     names
       .map((entry) => entry.name)
       .sort()
-      .map((name) => readDirectory(name, path.join(root, name))),
+      .map((name) => readDirectory(name, path.join(root, name), expected)),
   );
-  return documents.flat();
+  const all = documents.flat();
+  return {
+    documents: all.filter((each): each is Document => 'kind' in each),
+    unreadable: all.filter((each): each is Unreadable => !('kind' in each)),
+  };
 }
 
-async function readDirectory(name: string, directory: string): Promise<(Document | Unreadable)[]> {
+async function readDirectory(
+  name: string,
+  directory: string,
+  { files: known, lacks }: typeof RECIPES,
+): Promise<(Document | Unreadable)[]> {
   const there = (await readdir(directory)).sort();
-  const files = FILE_NAMES.filter((file) => there.includes(file));
+  const files = known.filter((file) => there.includes(file));
   if (files.length > 0)
     return Promise.all(files.map((file) => readDocument(name, path.join(directory, file))));
   if (there.length === 0) return [];
-  const misnamed = there.find((file) => nearest(file, FILE_NAMES) !== undefined);
+  const misnamed = there.find((file) => nearest(file, known) !== undefined);
   return [
     {
       name,
       code: 'no-recipe',
-      message: 'the directory holds neither recipe.toml nor bundle.toml',
+      message: `the directory holds ${lacks}`,
       place: { file: directory },
-      ...(misnamed === undefined
-        ? {}
-        : { hint: `rename ${misnamed} to ${nearest(misnamed, FILE_NAMES) ?? ''}` }),
+      ...(misnamed === undefined ? {} : { hint: `rename ${misnamed} to ${nearest(misnamed, known) ?? ''}` }),
     },
   ];
 }
@@ -92,7 +113,8 @@ async function readDocument(name: string, file: string): Promise<Document | Unre
 }
 
 function kindOf(file: string, value: Readonly<Record<string, unknown>>): RecipeKind {
-  if (path.basename(file) === 'bundle.toml') return 'bundle';
+  const base = path.basename(file, '.toml');
+  if (base === 'bundle' || base === 'service') return base;
   const { kind } = value;
   return kind === 'toolchain' || kind === 'tool' ? kind : 'component';
 }

@@ -30,7 +30,7 @@ interface TextForm {
 }
 
 /** A schema for strings of one form; it reports the form's code and, as the hint, the value that was probably meant. */
-function text({ code, expected, accepts, correct }: TextForm): z.ZodString {
+export function text({ code, expected, accepts, correct }: TextForm): z.ZodString {
   const fits = accepts instanceof RegExp ? (value: string) => accepts.test(value) : accepts;
   const schema = z.string().check((context) => {
     const value = context.value;
@@ -185,6 +185,11 @@ export const innerPath = text({
   expected: 'a relative path without "." and ".." parts, such as "srclib/apr"',
   accepts: (value) => value === '.' || isInnerPath(value),
 });
+
+/** Whether a text names something in an instance, in a plain way. */
+export function isInstancePath(value: string): boolean {
+  return isInnerPath(value) && /^[\w.+@-]+(?:\/[\w.+@-]+)*$/.test(value);
+}
 
 export const glob = text({
   code: 'bad-glob',

@@ -3,7 +3,7 @@ import { nearest } from '../domain/nearest.ts';
 import type { Document } from './document.ts';
 import { formatKey, formatTable, quote, quoteList, suggest, type Fault, type KeyPath } from './mistake.ts';
 import { describeSchema, describeValue, keysOf, schemaAt, valueAt } from './schema-walk.ts';
-import { schemas } from './written.ts';
+import { schemas, type RecipeKind } from './written.ts';
 
 export function keyPath(issue: z.core.$ZodIssue): KeyPath {
   return issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
@@ -25,7 +25,24 @@ export function describeIssue(issue: z.core.$ZodIssue, document: Document): Faul
 }
 
 /** Keys as recipes had them before 1.0, and what they are called now. */
-const RENAMED: Readonly<Record<string, string>> = { packing: 'archive', locations: 'urls', product: 'part' };
+const RENAMED: Readonly<Record<string, string>> = {
+  packing: 'archive',
+  locations: 'urls',
+  product: 'part',
+  init: 'services',
+};
+
+/** Tables that bundles had before 1.0; services have them now. */
+const MOVED: ReadonlySet<string> = new Set(['answer', 'try']);
+
+function hintForUnknown(key: string, known: readonly string[], document: Document): string | undefined {
+  const renamed = Object.hasOwn(RENAMED, key) ? RENAMED[key] : undefined;
+  if (renamed !== undefined && known.includes(renamed))
+    return `${quote(key)} is called ${quote(renamed)} now`;
+  if (document.kind === 'bundle' && MOVED.has(key))
+    return `[[${key}]] is a table of services now: write it in init/services/NAME/service.toml`;
+  return undefined;
+}
 
 function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: Document): Fault[] {
   const root = schemas[document.kind];
@@ -35,11 +52,11 @@ function describeUnknownKeys(keys: readonly string[], path: KeyPath, document: D
   return keys.map((key) => ({
     code: 'unknown-key',
     message: `unknown key ${quote(key)} in ${formatTable(path)}; valid keys: ${known.sort().join(', ')}`,
-    hint: Object.hasOwn(RENAMED, key)
-      ? `${quote(key)} is called ${quote(RENAMED[key] ?? '')} now`
-      : top.includes(key)
+    hint:
+      hintForUnknown(key, known, document) ??
+      (top.includes(key)
         ? `${quote(key)} is a key of the recipe itself: write it above the first [table]`
-        : suggest(nearest(key, known)),
+        : suggest(nearest(key, known))),
     path: [...path, key],
     at: 'key',
   }));
@@ -74,17 +91,25 @@ function describeMissing(path: KeyPath, schema: z.ZodType | undefined): Fault {
 }
 
 function describeKind(value: unknown, document: Document): Fault {
-  const known = document.kind === 'bundle' ? ['bundle'] : ['component', 'toolchain', 'tool'];
-  const elsewhere = document.kind === 'bundle' ? ['component', 'toolchain', 'tool'] : ['bundle'];
+  const file = fileOf(document.kind);
+  const known = KINDS.filter((kind) => fileOf(kind) === file);
+  const other = KINDS.find((kind) => kind === value);
   return {
     code: 'bad-kind',
     message: `kind: expected ${known.map(quote).join(' or ')}, not ${describeValue(value)}`,
-    hint: elsewhere.some((kind) => kind === value)
-      ? `${describeValue(value)} is written in ${document.kind === 'bundle' ? 'recipe.toml' : 'bundle.toml'}`
-      : suggestNearest(value, known),
+    hint:
+      other === undefined
+        ? suggestNearest(value, known)
+        : `${describeValue(value)} is written in ${fileOf(other)}`,
     path: ['kind'],
     at: 'value',
   };
+}
+
+const KINDS: readonly RecipeKind[] = ['component', 'toolchain', 'tool', 'bundle', 'service'];
+
+function fileOf(kind: RecipeKind): string {
+  return kind === 'bundle' || kind === 'service' ? `${kind}.toml` : 'recipe.toml';
 }
 
 function describeWrong(

@@ -4,55 +4,62 @@ import type { Platform } from '../domain/platform.ts';
 import type { RecipeSet } from '../domain/recipe.ts';
 import { checkBundle } from './check-bundle.ts';
 import { checkComponent, checkPrebuilt } from './check-component.ts';
-import { checkFiles, checkInstaller, type NamedFile } from './check-files.ts';
+import { checkFiles, type NamedFile } from './check-files.ts';
 import { checkOverrides } from './check-overrides.ts';
+import { checkServices } from './check-services.ts';
 import { checkSet, type SoundRecipe } from './check-set.ts';
-import { readDocuments, type Document, type Unreadable } from './document.ts';
+import { readDocuments, type Document, type ReadDocuments } from './document.ts';
 import { checkForm } from './form.ts';
+import { loadServices } from './load-services.ts';
 import type { Fault, Mistake } from './mistake.ts';
 import { placeMistakes, sortProblems, describeUnreadable } from './problems.ts';
 import { resolveSet } from './resolve.ts';
 
-export interface LoadOptions {
-  /** Directory of the installers, in which those of the bundles must be; not looked at by default. */
-  readonly init?: string;
+/** Where the parts of a project lie. */
+export interface ProjectDirectories {
+  readonly recipes: string;
+  /** The installer's directory, with the services in it. */
+  readonly init: string;
 }
 
 /**
- * Loads all recipes of a directory, `<name>/recipe.toml` and `<name>/bundle.toml`, and resolves them for a platform.
- * Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` that carries every mistake as a problem, or with
- * `KSB_RECIPES_MISSING` if there is no such directory.
+ * Loads all recipes of a project, `<name>/recipe.toml` and `<name>/bundle.toml`, and its services, and resolves them for a
+ * platform. Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` that carries every mistake as a problem, or with
+ * `KSB_RECIPES_MISSING` if there is no directory of recipes.
  */
-export async function loadRecipes(
-  directory: string,
-  platform: Platform,
-  { init }: LoadOptions = {},
-): Promise<RecipeSet> {
-  const root = path.resolve(directory);
-  const { documents, unreadable } = await read(root);
-  const checked = await Promise.all(documents.map((document) => checkDocument(document, init)));
+export async function loadRecipes(project: ProjectDirectories, platform: Platform): Promise<RecipeSet> {
+  const root = path.resolve(project.recipes);
+  const init = path.resolve(project.init);
+  const { documents, unreadable } = await readRecipes(root);
+  const services = await loadServices(init);
+  const checked = await Promise.all(documents.map(checkDocument));
+  const sound = checked.map((each) => each.sound);
+  const bundles = sound.filter((each) => each.kind === 'bundle');
   const mistakes = [
     ...checked.flatMap(({ mistakes: own }) => own),
     ...checkSet(
-      checked.map(({ sound }) => sound),
+      sound,
       unreadable.map(({ name }) => name),
     ),
+    ...services.mistakes,
+    ...checkServices(
+      services.sound,
+      bundles,
+      services.unreadable.map(({ name }) => name),
+    ),
   ];
-  const problems = sortProblems([...unreadable.map(describeUnreadable), ...(await placeMistakes(mistakes))]);
+  const problems = sortProblems([
+    ...[...unreadable, ...services.unreadable].map(describeUnreadable),
+    ...(await placeMistakes(mistakes)),
+  ]);
   if (problems.length > 0) throw invalid(problems);
   if (!documents.some(({ kind }) => kind === 'toolchain')) throw withoutToolchain(root);
-  return resolveSet(documents, platform);
+  return resolveSet(documents, { platform, services: services.documents, kit: services.kit });
 }
 
-async function read(
-  root: string,
-): Promise<{ readonly documents: Document[]; readonly unreadable: Unreadable[] }> {
+async function readRecipes(root: string): Promise<ReadDocuments> {
   try {
-    const all = await readDocuments(root);
-    return {
-      documents: all.filter((each) => 'kind' in each),
-      unreadable: all.filter((each): each is Unreadable => !('kind' in each)),
-    };
+    return await readDocuments(root);
   } catch (error) {
     if (!isErrnoException(error, 'ENOENT') && !isErrnoException(error, 'ENOTDIR')) throw error;
     throw new KsbundleError({
@@ -66,7 +73,6 @@ async function read(
 
 async function checkDocument(
   document: Document,
-  init: string | undefined,
 ): Promise<{ readonly sound: SoundRecipe; readonly mistakes: Mistake[] }> {
   const form = checkForm(document);
   // The form check has taken out every value of another form than the schema's, so this is what the rest is.
@@ -75,7 +81,6 @@ async function checkDocument(
     ...form.faults,
     ...checkInside(sound),
     ...(await checkFiles(document, listFiles(sound))),
-    ...(sound.kind === 'bundle' && init !== undefined ? await checkInstaller(sound.recipe, init) : []),
     ...(sound.kind === 'bundle' ? await checkOverrides(document, sound.recipe) : []),
   ];
   return { sound, mistakes: faults.map((fault) => ({ ...fault, document })) };

@@ -1,3 +1,4 @@
+import type { Place } from '../domain/errors.ts';
 import type { Document } from './document.ts';
 
 /** Keys and indexes from a document's root to a value. */
@@ -14,6 +15,8 @@ export interface Fault {
   readonly at: 'key' | 'value';
   /** Text within the value that is at fault, for a closer place. */
   readonly within?: string;
+  /** Where it is at fault, if that is in another file. */
+  readonly place?: Place;
 }
 
 export interface Mistake extends Fault {
@@ -42,4 +45,12 @@ export function quoteList(texts: Iterable<string>): string {
 /** "did you mean …?" for the hint of a mistake, if there is something to suggest. */
 export function suggest(text: string | undefined): string | undefined {
   return text === undefined ? undefined : `did you mean ${quote(text)}?`;
+}
+
+/** The strings in a string, a list or a table, each with its path. */
+export function listStrings(value: unknown, path: KeyPath): [string, KeyPath][] {
+  if (typeof value === 'string') return [[value, path]];
+  if (Array.isArray(value)) return value.flatMap((element, index) => listStrings(element, [...path, index]));
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, child]) => listStrings(child, [...path, key]));
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { bundleSchema, componentSchema, toolchainSchema, toolSchema } from './written.ts';
+import type { serviceSchema } from './written-service.ts';
 
 /**
  * A recipe whose values all have the right form. Any may be absent; one that is there as `undefined` was written in
@@ -14,3 +15,4 @@ export type Partly<T> = T extends readonly (infer Element)[]
 export type PartlyBundle = Partly<z.input<typeof bundleSchema>>;
 export type PartlyComponent = Partly<z.input<typeof componentSchema>>;
 export type PartlyPrebuilt = Partly<z.input<typeof toolchainSchema | typeof toolSchema>>;
+export type PartlyService = Partly<z.input<typeof serviceSchema>>;

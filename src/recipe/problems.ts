@@ -15,11 +15,12 @@ export async function placeMistakes(mistakes: readonly Mistake[]): Promise<Probl
       const locate = await createLocator(document);
       const file = displayPath(document.file);
       return own.map((mistake): Problem => {
-        const { code, message, hint } = mistake;
+        const { code, message, hint, place } = mistake;
         return {
           code,
           message,
-          place: { file, ...locate(mistake) },
+          place:
+            place === undefined ? { file, ...locate(mistake) } : { ...place, file: displayPath(place.file) },
           ...(hint === undefined ? {} : { hint }),
         };
       });

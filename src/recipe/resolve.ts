@@ -3,7 +3,6 @@ import path from 'node:path';
 import type { Statement } from '../domain/advisories/vex.ts';
 import type { Platform } from '../domain/platform.ts';
 import type {
-  Answer,
   Archive,
   ArchiveUrl,
   AuditException,
@@ -23,7 +22,9 @@ import type {
 import { substituteVariables } from '../domain/variables.ts';
 import { hashFile, hashTree } from '../io/files.ts';
 import type { Document } from './document.ts';
+import { answersOf, inOrder, resolveService } from './resolve-service.ts';
 import { urlFile, parseArchiveUrl } from './syntax.ts';
+import type { KitAnswers } from './written-service.ts';
 import {
   bundleSchema,
   componentSchema,
@@ -42,7 +43,18 @@ import {
  * Checked recipes → what the stages work with. Nothing here reports mistakes of recipes: by now there are none.
  */
 
-export async function resolveSet(documents: readonly Document[], platform: Platform): Promise<RecipeSet> {
+export interface ResolveOptions {
+  readonly platform: Platform;
+  readonly services: readonly Document[];
+  readonly kit: KitAnswers;
+}
+
+export async function resolveSet(
+  documents: readonly Document[],
+  { platform, services: documented, kit }: ResolveOptions,
+): Promise<RecipeSet> {
+  const resolved = await Promise.all(documented.map(resolveService));
+  const services = new Map(resolved.map((each) => [each.service.name, each]));
   const components: Component[] = [];
   const bundles: Bundle[] = [];
   const toolchains: Toolchain[] = [];
@@ -51,7 +63,10 @@ export async function resolveSet(documents: readonly Document[], platform: Platf
     if (document.kind === 'component') {
       components.push(await resolveComponent(componentSchema.parse(document.value), document, platform));
     } else if (document.kind === 'bundle') {
-      bundles.push(...(await resolveBundle(bundleSchema.parse(document.value), document)));
+      const bundle = bundleSchema.parse(document.value);
+      const run = inOrder(bundle.services, services);
+      const installed = { services: run, answers: answersOf(run, kit) };
+      bundles.push(...(await resolveBundle(bundle, { document, installed })));
     } else if (document.kind === 'toolchain') {
       const written = toolchainSchema.parse(document.value);
       toolchains.push({ kind: 'toolchain', ...(await resolvePrebuilt(written, document)) });
@@ -61,7 +76,13 @@ export async function resolveSet(documents: readonly Document[], platform: Platf
   }
   const [toolchain] = toolchains;
   if (toolchain === undefined) throw new TypeError('resolveSet: no toolchain');
-  return { components: byName(components), bundles: byName(bundles), toolchain, tools: byName(tools) };
+  return {
+    components: byName(components),
+    bundles: byName(bundles),
+    services,
+    toolchain,
+    tools: byName(tools),
+  };
 }
 
 function byName<Recipe extends { readonly name: string }>(
@@ -119,10 +140,20 @@ async function resolvePrebuilt(
   };
 }
 
+interface BundleSurroundings {
+  readonly document: Document;
+  /** What its releases install. */
+  readonly installed: Pick<Bundle, 'services' | 'answers'>;
+}
+
 /** The bundle and its earlier versions. */
-async function resolveBundle(written: WrittenBundle, document: Document): Promise<Bundle[]> {
+async function resolveBundle(
+  written: WrittenBundle,
+  { document, installed }: BundleSurroundings,
+): Promise<Bundle[]> {
   const versions = [written, ...written.earlier.map((earlier) => earlierVersion(written, earlier))];
-  return Promise.all(versions.map((version) => resolveVersion(version, written.name, document)));
+  const resolved = versions.map((version) => resolveVersion(version, written.name, document));
+  return (await Promise.all(resolved)).map((version) => ({ ...version, ...installed }));
 }
 
 /** The recipe as if it were one of the earlier version alone. */
@@ -135,7 +166,11 @@ function earlierVersion(newest: WrittenBundle, earlier: WrittenBundle['earlier']
   return { ...newest, name, version, revision, 'upgrade-from': earlier['upgrade-from'], python, support };
 }
 
-async function resolveVersion(written: WrittenBundle, family: string, document: Document): Promise<Bundle> {
+async function resolveVersion(
+  written: WrittenBundle,
+  family: string,
+  document: Document,
+): Promise<Omit<Bundle, 'services' | 'answers'>> {
   const { python } = written;
   const constraints = path.join(document.directory, python.constraints);
   return {
@@ -160,8 +195,6 @@ async function resolveVersion(written: WrittenBundle, family: string, document: 
       precompile: python.precompile,
     },
     support: resolveSupport(written.support),
-    answers: written.answer.map(resolveAnswer),
-    tries: written.try,
     drop: written.drop,
     exceptions: written.exception.map(resolveException),
     embeds: written.embeds.map(({ carrier, 'carrier-version': carrierVersion, ...embed }) => ({
@@ -174,7 +207,6 @@ async function resolveVersion(written: WrittenBundle, family: string, document: 
       ...(embedded === undefined ? {} : { embedded }),
       ...resolveStatement(stated),
     })),
-    init: written.init,
     origin: originOf(document),
   };
 }
@@ -255,29 +287,6 @@ function resolveSupport({ 'disclosure-policy': policy, ...written }: WrittenBund
   return Object.fromEntries(
     Object.entries({ ...written, disclosurePolicy: policy }).filter(([, value]) => value !== undefined),
   );
-}
-
-function resolveAnswer(written: WrittenBundle['answer'][number]): Answer {
-  const {
-    default: value,
-    'rule-help': ruleHelp,
-    metavar,
-    rule,
-    choices,
-    minimum,
-    maximum,
-    ...rest
-  } = written;
-  return {
-    ...rest,
-    ...(value === undefined ? {} : { default: String(value) }),
-    ...(metavar === undefined ? {} : { metavar }),
-    ...(rule === undefined ? {} : { rule }),
-    ...(ruleHelp === undefined ? {} : { ruleHelp }),
-    ...(choices === undefined ? {} : { choices }),
-    ...(minimum === undefined ? {} : { minimum }),
-    ...(maximum === undefined ? {} : { maximum }),
-  };
 }
 
 function mapValues(

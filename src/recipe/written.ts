@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ANSWER_TYPES } from '../domain/recipe.ts';
 import * as field from './fields.ts';
 import { embedded, statement, support, supportEnd, wheelLicense } from './written-facts.ts';
+import { serviceSchema } from './written-service.ts';
 
 /*
  * Recipes as people write them: TOML with kebab-case keys, and defaults where a key may be left out. The descriptions
@@ -176,21 +176,6 @@ const upgradeFrom = field.version
   .optional()
   .describe('lowest version whose instance a release can take over; default: its own');
 
-const answer = z.strictObject({
-  name: field.kebabName.describe('name: --name on the command line, KSB_NAME in the environment'),
-  type: z.enum(ANSWER_TYPES).describe('type of the value'),
-  default: z.union([z.string(), z.int(), z.boolean()]).optional().describe('value if none is given'),
-  help: field.sentence.describe('what it is for'),
-  metavar: field.metavar.optional().describe('placeholder in help text, such as HOST'),
-  rule: field.pattern.optional().describe('regular expression that the whole value must match'),
-  'rule-help': field.sentence.optional().describe('what the rule wants, in words'),
-  choices: z.array(z.string().min(1)).min(1).optional().describe('the values of a choice'),
-  minimum: z.int().optional().describe('smallest integer allowed'),
-  maximum: z.int().optional().describe('largest integer allowed'),
-  repeatable: z.boolean().default(false).describe('may be given several times'),
-  secret: z.boolean().default(false).describe('never shown, logged or kept in the receipt'),
-});
-
 const earlier = z.strictObject({
   name: field.recipeName.describe('name that it is built by, such as "hello-1"'),
   version: field.version.describe('its version'),
@@ -213,9 +198,10 @@ export const bundleSchema = z
       .array(field.recipeName)
       .min(1)
       .describe('components that it consists of; their inputs ship too'),
-    init: field.fileName.describe(
-      "directory below init/services/ with the bundle's own part of the installer",
-    ),
+    services: z
+      .array(field.kebabName)
+      .min(1)
+      .describe('services that an instance runs, each a directory below init/services/'),
     python: z
       .strictObject({
         interpreter: field.recipeName.describe('component that is the interpreter'),
@@ -264,16 +250,6 @@ export const bundleSchema = z
       })
       .describe('the Python part'),
     support,
-    answer: z.array(answer).default([]).describe('values that the person who installs may give'),
-    try: z
-      .array(
-        z.strictObject({
-          name: field.kebabName.describe('what it is, in a word'),
-          run: field.sentence.describe('command line for sh, with $RELEASE and $INSTANCE, that prints it'),
-        }),
-      )
-      .default([])
-      .describe('what `ksbundle try` shows of the running service'),
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
     embeds: z
@@ -315,5 +291,6 @@ export const schemas = {
   toolchain: toolchainSchema,
   tool: toolSchema,
   bundle: bundleSchema,
+  service: serviceSchema,
 } as const;
 export type RecipeKind = keyof typeof schemas;

@@ -10,10 +10,11 @@ import { run, type RunResult } from '../../src/io/process.ts';
 import { packageRoot } from '../../src/io/package-info.ts';
 import { loadRecipes } from '../../src/recipe/load.ts';
 import { buildArchitecture } from '../../src/pipeline/sources.ts';
+import { projectAt } from '../support/projects.ts';
 
 const platform = parsePlatform(DEFAULT_PLATFORM);
 if (platform === undefined) throw new TypeError(DEFAULT_PLATFORM);
-const { toolchain } = await loadRecipes(path.join(packageRoot(), 'recipes'), platform);
+const { toolchain } = await loadRecipes(projectAt(packageRoot()), platform);
 const base = process.env['KSBUNDLE_CACHE'] ?? path.join(os.homedir(), '.cache', 'ksbundle');
 const root = path.join(base, 'toolchains', toolchainKey(toolchain, buildArchitecture()));
 

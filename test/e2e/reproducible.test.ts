@@ -6,6 +6,7 @@ import { buildGraph, reusedArtifact, type Artifact } from '../../src/build/plan.
 import { DEFAULT_PLATFORM, parsePlatform } from '../../src/domain/platform.ts';
 import { hashFile, removeTree } from '../../src/io/files.ts';
 import { loadRecipes } from '../../src/recipe/load.ts';
+import { projectAt } from '../support/projects.ts';
 import { openStore } from '../../src/store/open.ts';
 import { makeAnotherWorld } from './support/another-world.ts';
 import { tarball } from './support/bundle.ts';
@@ -102,7 +103,7 @@ async function shareArtifacts(directory: string, choose: (component: string) => 
   const [from, to] = [await openStore(cache, () => undefined), await openStore(directory, () => undefined)];
   const platform = parsePlatform(DEFAULT_PLATFORM);
   if (platform === undefined) throw new TypeError(DEFAULT_PLATFORM);
-  const set = await loadRecipes(path.join(ROOT, 'recipes'), platform);
+  const set = await loadRecipes(projectAt(ROOT), platform);
   const bundle = set.bundles.get('keystone');
   if (bundle === undefined) throw new TypeError('no bundle');
   const names = [bundle.python.interpreter, ...bundle.components];

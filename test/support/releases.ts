@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { sha256 } from '../../src/domain/digest.ts';
-import type { Bundle, Component } from '../../src/domain/recipe.ts';
+import type { Bundle, Component, ServiceRecipe } from '../../src/domain/recipe.ts';
 import { packTree } from '../../src/io/archive.ts';
 import { writeTree, type TreeContent } from './archives.ts';
 
@@ -49,13 +49,12 @@ export function makeBundle(
     summary: 'a bundle for tests',
     components: ['cpython'],
     support: {},
+    services: [makeService('demo')],
     answers: [],
-    tries: [],
     drop: [],
     exceptions: [],
     embeds: [],
     statements: [],
-    init: 'demo',
     origin,
     ...rest,
     python: {
@@ -70,6 +69,29 @@ export function makeBundle(
       precompile: [],
       ...python,
     },
+  };
+}
+
+/** A service that does nothing; `directory` is where its files are. */
+export function makeService(name: string, directory = `/services/${name}`): ServiceRecipe {
+  return {
+    service: {
+      name,
+      summary: `${name}, for tests`,
+      hooks: false,
+      listeners: [],
+      directories: [],
+      files: [],
+      daemons: [],
+      secrets: [],
+      proofs: [],
+      needs: [],
+      provides: {},
+    },
+    directory,
+    answers: [],
+    tries: [],
+    origin,
   };
 }
 

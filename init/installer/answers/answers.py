@@ -1,4 +1,4 @@
-"""Answers: the values an operator gives. What may be given is declared once, in the bundle's recipe or in own.py.
+"""Answers: the values an operator gives. What may be given is declared once, by services, the kit or own.py.
 
 Precedence: flag, `KSB_*` environment, answers file, receipt, default.
 """
@@ -27,7 +27,7 @@ INTERRUPTED = "interrupted run"
 
 @dataclass(frozen=True)
 class Declaration:
-    """One `[[answer]]` of the recipe."""
+    """One `[[answer]]`, as `init/bundle.json` has it."""
 
     name: str
     type: str

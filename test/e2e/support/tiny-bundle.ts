@@ -10,6 +10,7 @@ import { lockfilePath, writeLockfile } from '../../../src/lock/lockfile.ts';
 import { loadRecipes } from '../../../src/recipe/load.ts';
 import { buildElf } from '../../fixtures/elf-builder.ts';
 import { makeTar, type TarItem } from '../../support/archives.ts';
+import { projectAt } from '../../support/projects.ts';
 
 /** A project with recipes that build in a moment: a compiler and an interpreter that only pretend, and two components. */
 export interface TinyBundle {
@@ -89,9 +90,11 @@ export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
   await write('recipes/tiny/bundle.toml', BUNDLE);
   await write('recipes/tiny/constraints.txt', '');
   await write('init/bootstrap.sh', '#!/bin/sh\n');
+  await write('init/installer/__main__.py', '"""Installs nothing."""\n');
+  await write('init/services/tiny/service.toml', SERVICE);
   await write('init/services/tiny/__init__.py', '"""Nothing to install."""\n');
 
-  const lockfile = await lockTinyBundle(at('recipes'), at('lockfiles'));
+  const lockfile = await lockTinyBundle(directory, at('lockfiles'));
   const options = ['--recipes', at('recipes'), '--lockfiles', at('lockfiles'), '--cache', cache];
   const out = at('out');
   return {
@@ -107,10 +110,10 @@ export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
 }
 
 /** Writes the lockfile anew; its path. */
-async function lockTinyBundle(recipes: string, lockfiles: string): Promise<string> {
+async function lockTinyBundle(project: string, lockfiles: string): Promise<string> {
   const platform = parsePlatform(DEFAULT_PLATFORM);
   if (platform === undefined) throw new TypeError(DEFAULT_PLATFORM);
-  const set = await loadRecipes(recipes, platform);
+  const set = await loadRecipes(projectAt(project), platform);
   const bundle = set.bundles.get('tiny');
   if (bundle === undefined) throw new TypeError('no bundle');
   const file = lockfilePath(lockfiles, bundle.name, platform);
@@ -186,9 +189,14 @@ version = "1.0.0"
 license = "MIT"
 summary = "Two files"
 components = ["note", "pretender"]
-init = "tiny"
+services = ["tiny"]
 
 [python]
 interpreter = "pretender"
 constraints = "constraints.txt"
+`;
+
+const SERVICE = `kind = "service"
+name = "tiny"
+summary = "Nothing"
 `;

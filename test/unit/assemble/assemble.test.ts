@@ -6,7 +6,7 @@ import type { Event } from '../../../src/domain/events.ts';
 import type { Bundle } from '../../../src/domain/recipe.ts';
 import { listTree } from '../../../src/io/files.ts';
 import { temporaryDirectory, writeTree } from '../../support/archives.ts';
-import { makeArtifact, makeBundle, makeComponent } from '../../support/releases.ts';
+import { makeArtifact, makeBundle, makeComponent, makeService } from '../../support/releases.ts';
 import { makeWheel } from '../../support/wheels.ts';
 
 const SITE = 'lib/python3.13/site-packages';
@@ -17,8 +17,19 @@ async function options(changes: Partial<AssembleOptions> = {}): Promise<Assemble
   const cpython = makeComponent('cpython', { version: '3.13.15', drop: ['lib/python3.13/idlelib/**'] });
   const libraries = makeComponent('libraries', { ship: ['lib/*.so*'] });
   const linked = makeComponent('linked', { ship: [] });
+  const init = await writeTree(path.join(directory, 'init'), {
+    'bootstrap.sh': { program: '#!/bin/sh\n' },
+    'installer/__init__.py': '',
+    'installer/__pycache__/__init__.cpython-313.pyc': '',
+    'services/demo/templates/app.conf': 'template',
+    'services/demo/site-packages/demo_hooks/__init__.py': 'hooks',
+    'services/other/hooks.py': '',
+    'services/more/hooks.py': '',
+  });
+  const services = ['demo', 'more'].map((name) => makeService(name, path.join(init, 'services', name)));
   return {
     bundle: makeBundle({
+      services,
       drop: ['etc/**'],
       python: { launchers: [{ name: 'tool', entryPoint: 'app.cli:main' }] },
     }),
@@ -67,13 +78,7 @@ async function options(changes: Partial<AssembleOptions> = {}): Promise<Assemble
       }),
       await makeWheel(directory, { name: 'more', files: { 'shared/__init__.py': '', 'shared/more.py': '' } }),
     ],
-    init: await writeTree(path.join(directory, 'init'), {
-      'bootstrap.sh': { program: '#!/bin/sh\n' },
-      'installer/__init__.py': '',
-      'services/demo/templates/app.conf': 'template',
-      'services/demo/site-packages/demo_hooks/__init__.py': 'hooks',
-      'another-bundle/__init__.py': '',
-    }),
+    init,
     placeOf: ({ file }, keys) => Promise.resolve({ file: [file, ...keys].join(' ') }),
     emit: () => {},
     directory: path.join(directory, 'release'),
@@ -96,6 +101,7 @@ describe('assembleRelease', () => {
       'init/bundle.json',
       'init/installer/__init__.py',
       'init/services/demo/templates/app.conf',
+      'init/services/more/hooks.py',
       'lib/liba.so.1',
       'lib/python3.13/os.py',
       `${SITE}/app-1.0.dist-info/INSTALLER`,
@@ -134,7 +140,13 @@ describe('assembleRelease', () => {
       await readFile(path.join(chosen.directory, 'init/bundle.json'), 'utf8'),
     );
     const identity = { name: 'demo', version: '1.0', revision: 1, upgradeFrom: '1.0' };
-    expect(facts).toEqual({ ...identity, init: 'demo', answers: [] });
+    const { services } = chosen.bundle;
+    expect(facts).toEqual({
+      ...identity,
+      init: 'more',
+      services: services.map(({ service }) => service),
+      answers: [],
+    });
   });
 
   it('refuses an artifact without licence, and one that ships a clash, naming both owners', async () => {
@@ -189,8 +201,10 @@ describe('assembleRelease', () => {
   });
 
   it('refuses a launcher whose entry point no distribution offers, and names the nearest', async () => {
-    const bundle = makeBundle({ python: { launchers: [{ name: 'tool', entryPoint: 'app.cli:mian' }] } });
-    await expect(assembleRelease(await options({ bundle }))).rejects.toMatchObject({
+    const chosen = await options();
+    const launchers = [{ name: 'tool', entryPoint: 'app.cli:mian' }];
+    const bundle = { ...chosen.bundle, python: { ...chosen.bundle.python, launchers } };
+    await expect(assembleRelease({ ...chosen, bundle })).rejects.toMatchObject({
       facts: { code: 'KSB_ENTRY_POINT_UNKNOWN', problems: [{ hint: 'did you mean app.cli:main?' }] },
     });
   });

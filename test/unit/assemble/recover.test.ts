@@ -24,7 +24,7 @@ function manifestOf(files: readonly string[]): Manifest {
 }
 
 const SOUND: TreeContent = {
-  'init/bundle.json': '{ "init": "demo" }',
+  'init/bundle.json': '{ "services": [{ "name": "demo" }] }',
   'init/services/demo/templates/a.conf': 'a',
   'lib/python3.13/site-packages/demo/module.py': 'm',
   'share/ksbundle/recipes/demo/bundle.toml': 'b',
@@ -53,9 +53,12 @@ describe('recoverProject', () => {
   });
 
   it.each(['"../../../x"', '"/tmp/x"', '"demo/../../.."', '".."', '"a\\nb"', '""', '3', 'null'])(
-    'writes nothing for a release whose installer is called %s',
-    async (init) => {
-      const { top, project } = await recover({ ...SOUND, 'init/bundle.json': `{ "init": ${init} }` });
+    'writes nothing for a release whose service is called %s',
+    async (name) => {
+      const { top, project } = await recover({
+        ...SOUND,
+        'init/bundle.json': `{ "services": [{ "name": ${name} }] }`,
+      });
       expect(project).toBeUndefined();
       expect(await readdir(path.join(top, 'deep/enough'))).toEqual(['release']);
       expect(await readdir(top)).toEqual(['deep']);

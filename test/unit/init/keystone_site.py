@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import shutil
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,8 @@ from installer.host.account import Account
 from installer.state.instance import Instance
 from installer.state.release import Release
 
-
-def declared_answers() -> list[dict[str, Any]]:
-    """What the bundle's recipe declares, as the build writes it into the release: with names in camel case."""
-    with (support.REPOSITORY / "recipes" / "keystone" / "bundle.toml").open("rb") as file:
-        table = tomllib.load(file)["answer"]
-    return [
-        {re.sub("-(.)", lambda match: match[1].upper(), key): value for key, value in entry.items()} for entry in table
-    ]
-
-
-ANSWERS = declared_answers()
+#: What the build writes into `init/bundle.json`.
+BUNDLE: dict[str, Any] = json.loads((support.REPOSITORY / "test/fixtures/bundles/keystone.json").read_text())
 HOSTILE = "key stöne & 'x' |\"y\" $1 %d"
 
 
@@ -36,7 +26,7 @@ class KeystoneSiteTest(support.DirectoryTest):
         super().setUp()
         root = self.directory / HOSTILE
         shutil.copytree(support.INIT, root / "init", ignore=shutil.ignore_patterns("__pycache__"))
-        support.set_bundle(root, name="keystone", init="keystone", answers=ANSWERS)
+        support.set_bundle(root, **BUNDLE)
         self.release = Release(str(root))
         self.product: Any = load_product(self.release)
         self.instance = Path(root) / "instance"

@@ -36,7 +36,7 @@ class OwnAnswersTest(unittest.TestCase):
         self.assertEqual(set(re.findall(r"^  '([a-z-]+)',$", listed, re.MULTILINE)), taken)
 
     def test_keystone_declares_none_of_them(self) -> None:
-        declared = {entry["name"] for entry in keystone_site.ANSWERS}
+        declared = {entry["name"] for entry in keystone_site.BUNDLE["answers"]}
         self.assertEqual(declared & set(own.declarations({**BUNDLE, "answers": []})), set())
 
 

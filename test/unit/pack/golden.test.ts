@@ -1,17 +1,22 @@
-import { chmod, cp, lstat, readFile, readlink, rm } from 'node:fs/promises';
+import { chmod, cp, lstat, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
 import { expect, it } from 'vitest';
 import { assembleRelease } from '../../../src/assemble/assemble.ts';
+import { formatFacts } from '../../../src/assemble/installer.ts';
 import { listTree } from '../../../src/io/files.ts';
 import { packRelease } from '../../../src/pack/pack-release.ts';
+import { loadRecipes } from '../../../src/recipe/load.ts';
 import { temporaryDirectory, writeTree } from '../../support/archives.ts';
 import { FACTS } from '../../support/packed-release.ts';
-import { makeArtifact, makeBundle, makeComponent } from '../../support/releases.ts';
+import { projectAt } from '../../support/projects.ts';
+import { makeArtifact, makeBundle, makeComponent, makeService } from '../../support/releases.ts';
 import { makeWheel } from '../../support/wheels.ts';
 
+const ROOT = path.join(import.meta.dirname, '../../..');
+
 /** The release that the tests of the installer start from: `test/unit/init/support.py`. */
-const GOLDEN = path.join(import.meta.dirname, '../../fixtures/golden');
+const GOLDEN = path.join(ROOT, 'test/fixtures/golden');
 
 /** Each key that a declared answer may have is used. */
 const ANSWERS = [
@@ -59,8 +64,14 @@ const ANSWERS = [
 async function packGolden(): Promise<string> {
   const directory = await temporaryDirectory();
   const cpython = makeComponent('cpython', { version: '3.13.15', ship: ['bin/**'] });
+  const init = await writeTree(path.join(directory, 'init'), {
+    'bootstrap.sh': { program: '#!/bin/sh\n' },
+    'installer/__main__.py': 'print("the installer")\n',
+    'services/demo/__init__.py': '"""Serves nothing."""\n',
+  });
   const { parts } = await assembleRelease({
     bundle: makeBundle({
+      services: [makeService('demo', path.join(init, 'services/demo'))],
       answers: ANSWERS,
       upgradeFrom: '0.9',
       support: { end: '2199-12-31' },
@@ -87,11 +98,7 @@ async function packGolden(): Promise<string> {
         },
       }),
     ],
-    init: await writeTree(path.join(directory, 'init'), {
-      'bootstrap.sh': { program: '#!/bin/sh\n' },
-      'installer/__main__.py': 'print("the installer")\n',
-      'services/demo/__init__.py': '"""Serves nothing."""\n',
-    }),
+    init,
     placeOf: ({ file }) => Promise.resolve({ file }),
     emit: () => {},
     directory: path.join(directory, 'release'),
@@ -114,6 +121,17 @@ async function contentOf(directory: string): Promise<Record<string, string>> {
   }
   return content;
 }
+
+/** What the installer is told of `keystone`, for its tests. */
+const KEYSTONE = path.join(ROOT, 'test/fixtures/bundles/keystone.json');
+
+it('what the installer is told of keystone is in a fixture; npm run golden renews it', async () => {
+  const { bundles } = await loadRecipes(projectAt(ROOT), { arch: 'x86_64', floor: { major: 2, minor: 17 } });
+  const bundle = bundles.get('keystone');
+  if (bundle === undefined) throw new TypeError('no bundle keystone');
+  if (process.env['KSBUNDLE_TEST_GOLDEN'] === 'renew') await writeFile(KEYSTONE, formatFacts(bundle));
+  expect(await readFile(KEYSTONE, 'utf8')).toBe(formatFacts(bundle));
+});
 
 it('the golden release is what is assembled and packed today; npm run golden renews it', async () => {
   const release = await packGolden();

@@ -9,7 +9,8 @@ import { checkLock } from '../../../src/lock/check.ts';
 import { lockfilePath, readLockfile } from '../../../src/lock/lockfile.ts';
 import { recipeFiles } from '../../../src/pipeline/recipe-files.ts';
 import type { LoadedBundle } from '../../../src/pipeline/recipes.ts';
-import { loadRecipes } from '../../../src/recipe/load.ts';
+import { loadRecipes, type ProjectDirectories } from '../../../src/recipe/load.ts';
+import { projectAt } from '../../support/projects.ts';
 
 const REPOSITORY = path.join(import.meta.dirname, '../../..');
 
@@ -20,8 +21,8 @@ function definitely<T>(value: T | undefined): T {
 
 const platform = definitely(parsePlatform(DEFAULT_PLATFORM));
 
-async function loadBundle(recipes: string, name: string): Promise<LoadedBundle> {
-  const set = await loadRecipes(recipes, platform);
+async function loadBundle(project: ProjectDirectories, name: string): Promise<LoadedBundle> {
+  const set = await loadRecipes(project, platform);
   return { set, bundle: definitely(set.bundles.get(name)) };
 }
 
@@ -33,12 +34,12 @@ async function temporaryDirectory(): Promise<string> {
 
 test.each(['keystone', 'keystone-29'])('a release of %s carries all that its lock needs', async (name) => {
   const root = await temporaryDirectory();
-  const built = await loadBundle(path.join(REPOSITORY, 'recipes'), name);
+  const built = await loadBundle(projectAt(REPOSITORY), name);
   const lockfile = lockfilePath(path.join(REPOSITORY, 'lockfiles'), name, platform);
   const parts = await installRecipes({ root, recipes: recipeFiles(built), lockfile, parts: new Map() });
 
   const carried = path.join(root, 'share/ksbundle');
-  const loaded = await loadBundle(path.join(carried, 'recipes'), name);
+  const loaded = await loadBundle({ ...projectAt(REPOSITORY), recipes: path.join(carried, 'recipes') }, name);
   const lock = await readLockfile(lockfilePath(path.join(carried, 'lockfiles'), name, platform));
   expect(checkLock(lock, { ...loaded, platform })).toEqual([]);
   expect([...loaded.set.tools.keys()]).toEqual([...built.set.tools.keys()]);

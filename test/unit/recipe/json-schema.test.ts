@@ -7,7 +7,7 @@ const ROOT = path.join(import.meta.dirname, '../../..');
 
 /* `npm run schema` writes the files anew. */
 describe('the JSON Schemas in docs/schema are those of the code', () => {
-  it.each(['component', 'toolchain', 'tool', 'bundle'] as const)('%s', async (kind) => {
+  it.each(['component', 'toolchain', 'tool', 'bundle', 'service'] as const)('%s', async (kind) => {
     const json = await format(JSON.stringify(createJsonSchema(kind)), { parser: 'json', printWidth: 110 });
     await expect(json).toMatchFileSnapshot(path.join(ROOT, `docs/schema/${kind}.schema.json`));
   });

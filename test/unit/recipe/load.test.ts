@@ -6,6 +6,7 @@ import { ARCHITECTURES, type Platform } from '../../../src/domain/platform.ts';
 import type { RecipeSet } from '../../../src/domain/recipe.ts';
 import { hashFile } from '../../../src/io/files.ts';
 import { loadRecipes } from '../../../src/recipe/load.ts';
+import { projectAt } from '../../support/projects.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 const SOUND = path.join(ROOT, 'test/fixtures/recipes/sound');
@@ -22,7 +23,7 @@ function component(set: RecipeSet, name: string) {
 
 describe("the repository's own recipes", () => {
   it.each(ARCHITECTURES)('load for %s', async (arch) => {
-    const set = await loadRecipes(path.join(ROOT, 'recipes'), platform(arch));
+    const set = await loadRecipes(projectAt(ROOT), platform(arch));
     expect(set.bundles.has('keystone')).toBe(true);
     expect(set.toolchain.name).toBe('zig');
   });
@@ -30,9 +31,15 @@ describe("the repository's own recipes", () => {
 
 describe('a recipe that uses every key', () => {
   it('keeps every value', async () => {
-    const set = await loadRecipes(SOUND, platform('x86_64'));
+    const set = await loadRecipes(projectAt(SOUND), platform('x86_64'));
     const shown = JSON.stringify(
-      { ...set, components: [...set.components], bundles: [...set.bundles], tools: [...set.tools] },
+      {
+        ...set,
+        components: [...set.components],
+        bundles: [...set.bundles],
+        services: [...set.services],
+        tools: [...set.tools],
+      },
       null,
       2,
     ).replaceAll(SOUND, '<recipes>');
@@ -40,8 +47,8 @@ describe('a recipe that uses every key', () => {
   });
 
   it('has its steps and environment for the architecture', async () => {
-    const native = component(await loadRecipes(SOUND, platform('x86_64')), 'full');
-    const crossed = component(await loadRecipes(SOUND, platform('aarch64')), 'full');
+    const native = component(await loadRecipes(projectAt(SOUND), platform('x86_64')), 'full');
+    const crossed = component(await loadRecipes(projectAt(SOUND), platform('aarch64')), 'full');
     expect(native.environment).toEqual({ CFLAGS: '-O3', LANG: 'C' });
     expect(crossed.environment).toEqual({ CFLAGS: '-O2 ', LANG: 'C' });
     expect(native.steps[0]?.command).toEqual({
@@ -52,7 +59,7 @@ describe('a recipe that uses every key', () => {
   });
 
   it("leaves the shell's own variables alone", async () => {
-    const { steps } = component(await loadRecipes(SOUND, platform('aarch64')), 'full');
+    const { steps } = component(await loadRecipes(projectAt(SOUND), platform('aarch64')), 'full');
     expect(steps[1]?.command).toMatchObject({
       script: expect.stringContaining('"$file" "$${file}" "$${host}"'),
     });
@@ -60,37 +67,37 @@ describe('a recipe that uses every key', () => {
 });
 
 describe('the digest of a directory beside a recipe', () => {
-  let recipes: string;
+  let project: string;
+  const at = (file: string): string => path.join(project, 'recipes', file);
 
   beforeEach(async () => {
-    recipes = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
-    await cp(SOUND, recipes, { recursive: true });
+    project = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
+    await cp(SOUND, project, { recursive: true });
   });
-  afterEach(() => rm(recipes, { recursive: true }));
+  afterEach(() => rm(project, { recursive: true }));
 
   const digest = async (): Promise<string | undefined> =>
-    component(await loadRecipes(recipes, platform('x86_64')), 'full').files[0]?.sha256;
+    component(await loadRecipes(projectAt(project), platform('x86_64')), 'full').files[0]?.sha256;
 
   it('does not depend on where the directory lies or who may read it', async () => {
-    await chmod(path.join(recipes, 'full/config/b'), 0o600);
-    const original = component(await loadRecipes(SOUND, platform('x86_64')), 'full').files[0]?.sha256;
+    await chmod(at('full/config/b'), 0o600);
+    const original = component(await loadRecipes(projectAt(SOUND), platform('x86_64')), 'full').files[0]
+      ?.sha256;
     expect(await digest()).toBe(original);
   });
 
   it('changes with a byte, and with a name', async () => {
     const before = await digest();
-    await writeFile(path.join(recipes, 'full/config/b'), 'c\n');
+    await writeFile(at('full/config/b'), 'c\n');
     const changed = await digest();
-    await rm(path.join(recipes, 'full/config/b'));
-    await writeFile(path.join(recipes, 'full/config/c'), 'c\n');
+    await rm(at('full/config/b'));
+    await writeFile(at('full/config/c'), 'c\n');
     expect(new Set([before, changed, await digest()]).size).toBe(3);
   });
 
   it('of a patch and of constraints is that of their bytes', async () => {
-    const set = await loadRecipes(recipes, platform('x86_64'));
-    expect(component(set, 'full').patches[0]?.sha256).toBe(
-      await hashFile(path.join(recipes, 'full/fix.patch')),
-    );
+    const set = await loadRecipes(projectAt(project), platform('x86_64'));
+    expect(component(set, 'full').patches[0]?.sha256).toBe(await hashFile(at('full/fix.patch')));
     const constraints = set.bundles.get('product')?.python.constraints;
     expect(await readFile(constraints ?? '', 'utf8')).toBe('greenlet===3.5.5\n');
   });
@@ -98,49 +105,24 @@ describe('the digest of a directory beside a recipe', () => {
 
 describe('a directory of recipes', () => {
   it('may hold files, hidden and empty directories', async () => {
-    const recipes = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
+    const project = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
     try {
-      await cp(SOUND, recipes, { recursive: true });
-      await writeFile(path.join(recipes, 'README.md'), '');
-      await mkdir(path.join(recipes, 'empty'));
-      await mkdir(path.join(recipes, '.cache/x'), { recursive: true });
-      expect((await loadRecipes(recipes, platform('x86_64'))).components.size).toBe(2);
+      await cp(SOUND, project, { recursive: true });
+      const at = (file: string): string => path.join(project, 'recipes', file);
+      await writeFile(at('README.md'), '');
+      await mkdir(at('empty'));
+      await mkdir(at('.cache/x'), { recursive: true });
+      expect((await loadRecipes(projectAt(project), platform('x86_64'))).components.size).toBe(2);
     } finally {
-      await rm(recipes, { recursive: true });
-    }
-  });
-
-  it('is wrong where a bundle has no installer, and nothing is fetched or built', async () => {
-    const init = await mkdtemp(path.join(tmpdir(), 'ksbundle-init-'));
-    try {
-      await mkdir(path.join(init, 'services/prodduct/templates'), { recursive: true });
-      await writeFile(path.join(init, 'services/prodduct/__init__.py'), '');
-      const error = loadRecipes(SOUND, platform('x86_64'), { init });
-      await expect(error).rejects.toMatchObject({
-        facts: {
-          code: 'KSB_RECIPE_INVALID',
-          exitCode: 2,
-          problems: [
-            {
-              code: 'missing-installer',
-              place: { line: expect.any(Number) },
-              hint: expect.stringContaining('prodduct'),
-            },
-          ],
-        },
-      });
-      await cp(path.join(init, 'services/prodduct'), path.join(init, 'services/product'), {
-        recursive: true,
-      });
-      expect((await loadRecipes(SOUND, platform('x86_64'), { init })).bundles.size).toBeGreaterThan(0);
-    } finally {
-      await rm(init, { recursive: true });
+      await rm(project, { recursive: true });
     }
   });
 
   it('that is not there is told apart from wrong recipes', async () => {
     const missing = path.join(SOUND, 'nowhere');
-    await expect(loadRecipes(missing, platform('x86_64'))).rejects.toMatchObject({
+    await expect(
+      loadRecipes({ ...projectAt(SOUND), recipes: missing }, platform('x86_64')),
+    ).rejects.toMatchObject({
       facts: { code: 'KSB_RECIPES_MISSING', exitCode: 2, message: expect.stringContaining(missing) },
     });
   });

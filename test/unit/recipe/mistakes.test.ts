@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatPlace, KsbundleError, type Problem } from '../../../src/domain/errors.ts';
 import { loadRecipes } from '../../../src/recipe/load.ts';
+import { fixtureProject } from '../../support/projects.ts';
 
 /* One directory of recipes per mistake; `expected.txt` in each holds what people are told. */
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/recipes');
@@ -13,7 +14,7 @@ const mistakes = readdirSync(FIXTURES).filter((name) => name !== 'sound');
 describe('every mistake is told with its place', () => {
   it.each(mistakes)('%s', async (mistake) => {
     const directory = path.join(FIXTURES, mistake);
-    const error = await loadRecipes(directory, PLATFORM).catch((cause: unknown) => cause);
+    const error = await loadRecipes(fixtureProject(mistake), PLATFORM).catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(KsbundleError);
     if (!(error instanceof KsbundleError)) return;
     const { code, exitCode, message, problems = [], hint } = error.facts;

@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { DEFAULT_PLATFORM, parsePlatform } from '../../../src/domain/platform.ts';
 import type { ArchiveUrl, Source } from '../../../src/domain/recipe.ts';
 import { loadRecipes } from '../../../src/recipe/load.ts';
+import { projectAt } from '../../support/projects.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
   page = await readFile(path.join(ROOT, 'docs/sources.md'), 'utf8');
   const platform = parsePlatform(DEFAULT_PLATFORM);
   if (platform === undefined) throw new TypeError(`not a platform: ${DEFAULT_PLATFORM}`);
-  const { components, toolchain } = await loadRecipes(path.join(ROOT, 'recipes'), platform);
+  const { components, toolchain } = await loadRecipes(projectAt(ROOT), platform);
   sources = [
     ...[...components.values()].flatMap((component) => component.sources),
     ...Object.values(toolchain.sources),

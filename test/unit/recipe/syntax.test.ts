@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ANSWER_TYPES } from '../../../src/domain/recipe.ts';
+import { ANSWER_TYPES } from '../../../src/domain/service.ts';
 import { matchesRule, mismatchOfType } from '../../../src/recipe/answer-values.ts';
 import { isLicense } from '../../../src/domain/license.ts';
 import { correctLicense } from '../../../src/recipe/licenses.ts';

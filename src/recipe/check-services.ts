@@ -1,0 +1,124 @@
+import { findCycles } from '../domain/graph.ts';
+import { nearest } from '../domain/nearest.ts';
+import type { SoundBundle, SoundService } from './check-set.ts';
+import { contestedClaims, listClaims } from './claims.ts';
+import { quote, suggest, type Mistake } from './mistake.ts';
+
+/**
+ * What must agree between services, and between them and the bundles that run them. `unreadable` are the names of
+ * services that are there but cannot be read, to which references are fine.
+ */
+export function checkServices(
+  services: readonly SoundService[],
+  bundles: readonly SoundBundle[],
+  unreadable: readonly string[],
+): Mistake[] {
+  const known = new Map(services.map((service) => [service.document.name, service]));
+  const names = new Set([...known.keys(), ...unreadable]);
+  return [
+    ...checkNeeds(services, names),
+    ...checkCycles(known),
+    ...bundles.flatMap((bundle) => [
+      ...checkListed(bundle, names),
+      ...checkTogether(bundle, known),
+      ...checkComplete(bundle, known),
+    ]),
+  ];
+}
+
+function unknownService(name: string, known: ReadonlySet<string>) {
+  return {
+    code: 'unknown-service',
+    message: `there is no service ${quote(name)}`,
+    hint: suggest(nearest(name, known)) ?? `make init/services/${name}/service.toml`,
+  };
+}
+
+function checkListed({ document, recipe }: SoundBundle, known: ReadonlySet<string>): Mistake[] {
+  return (recipe.services ?? []).flatMap((name, index): Mistake[] =>
+    name === undefined || known.has(name)
+      ? []
+      : [{ document, ...unknownService(name, known), path: ['services', index], at: 'value' }],
+  );
+}
+
+function checkNeeds(services: readonly SoundService[], known: ReadonlySet<string>): Mistake[] {
+  return services.flatMap(({ document, recipe }) =>
+    (recipe.needs ?? []).flatMap((need, index): Mistake[] =>
+      need?.service === undefined || known.has(need.service)
+        ? []
+        : [
+            {
+              document,
+              ...unknownService(need.service, known),
+              path: ['needs', index, 'service'],
+              at: 'value',
+            },
+          ],
+    ),
+  );
+}
+
+function needsOf(service: SoundService | undefined): string[] {
+  return (service?.recipe.needs ?? []).flatMap((need) => need?.service ?? []);
+}
+
+function checkCycles(known: ReadonlyMap<string, SoundService>): Mistake[] {
+  return findCycles(known.keys(), (name) => needsOf(known.get(name))).flatMap((cycle): Mistake[] => {
+    const [first = '', second = ''] = cycle;
+    const service = known.get(first);
+    if (service === undefined) return [];
+    const at = (service.recipe.needs ?? []).findIndex((need) => need?.service === second);
+    const message = `services need each other: ${cycle.join(' -> ')}`;
+    const hint = 'take one of these needs out';
+    return [
+      {
+        document: service.document,
+        code: 'cycle',
+        message,
+        hint,
+        path: ['needs', at, 'service'],
+        at: 'value',
+      },
+    ];
+  });
+}
+
+/** What a service of the bundle needs is in the bundle, too. */
+function checkComplete(
+  { document, recipe: { services = [] } }: SoundBundle,
+  known: ReadonlyMap<string, SoundService>,
+): Mistake[] {
+  return services.flatMap((name, index) =>
+    needsOf(known.get(name ?? '')).flatMap((need): Mistake[] =>
+      services.includes(need) || !known.has(need)
+        ? []
+        : [
+            {
+              document,
+              code: 'missing-service',
+              message: `the service ${quote(name ?? '')} needs the service ${quote(need)}, which the bundle does not run`,
+              hint: `add ${quote(need)} to services`,
+              path: ['services', index],
+              at: 'value',
+            },
+          ],
+    ),
+  );
+}
+
+/** No service of a bundle has what one before it has. */
+function checkTogether(
+  { document: bundle, recipe }: SoundBundle,
+  known: ReadonlyMap<string, SoundService>,
+): Mistake[] {
+  const run = [...new Set(recipe.services)].flatMap((name) => known.get(name ?? '') ?? []);
+  return run.flatMap(({ document, recipe: own }, index) =>
+    run.slice(0, index).flatMap((other) =>
+      contestedClaims(listClaims(own), listClaims(other.recipe), {
+        service: other.document.name,
+        bundle: bundle.name,
+      }).map((fault) => ({ ...fault, document })),
+    ),
+  );
+}

@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { nearest } from '../domain/nearest.ts';
+import { TEMPLATES_DIRECTORY } from '../domain/layout.ts';
+import { TEMPLATE_FILTERS } from '../domain/service.ts';
+import { findVariables } from '../domain/variables.ts';
+import { listTree } from '../io/files.ts';
+import { ifThere } from '../io/if-there.ts';
+import type { Document } from './document.ts';
+import { formatKey, listStrings, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
+import type { PartlyService } from './partly.ts';
+import { DATA, type Values } from './service-values.ts';
+
+/** Faults for `${…}` in a service's recipe that have no value, or one that must not be shown. */
+export function checkReferences(recipe: PartlyService, { names, secret }: Values): Fault[] {
+  const { daemon = [], wsgi, data, proof, provides } = recipe;
+  const places: readonly [unknown, KeyPath, ReadonlySet<string>][] = [
+    ...daemon.flatMap((each, index) =>
+      (['run', 'check', 'environment'] as const).map((key): [unknown, KeyPath, ReadonlySet<string>] => [
+        each?.[key],
+        ['daemon', index, key],
+        names,
+      ]),
+    ),
+    [wsgi?.environment, ['wsgi', 'environment'], names],
+    [data?.prepare, ['data', 'prepare'], names],
+    [data?.upgrade, ['data', 'upgrade'], new Set([...names, DATA])],
+    [proof, ['proof'], names],
+    [provides, ['provides'], names],
+  ];
+  return places.flatMap(([value, at, known]) =>
+    listStrings(value, at).flatMap(([text, own]) =>
+      findVariables(text).flatMap((name): Fault[] => {
+        const fault = { path: own, at: 'value', within: `\${${name}}` } as const;
+        if (!known.has(name))
+          return [{ ...fault, ...unknown(`${formatKey(own)}: \${${name}}`, name, known) }];
+        if (!secret.has(name)) return [];
+        const message = `${formatKey(own)}: \${${name}} is secret, and others can see it here`;
+        return [
+          { ...fault, code: 'shown-secret', message, hint: 'put it into a [[file]] with secret = true' },
+        ];
+      }),
+    ),
+  );
+}
+
+/**
+ * Faults for `@{…}` in the templates of a service's files that have no value, or a secret one in a file that is shown;
+ * and for templates that are not there. A service with `hooks` gives plain names values of its own.
+ */
+export async function checkTemplates(
+  document: Document,
+  recipe: PartlyService,
+  { names, secret, hooks }: Values & { readonly hooks: boolean },
+): Promise<Fault[]> {
+  const directory = path.join(document.directory, TEMPLATES_DIRECTORY);
+  const checked = (recipe.file ?? []).map(async (file, index): Promise<Fault[]> => {
+    const template =
+      file?.template ?? (file?.path === undefined ? undefined : path.posix.basename(file.path));
+    if (file === undefined || template === undefined) return [];
+    const source = path.join(directory, template);
+    const text = await readText(source);
+    const fault = {
+      path: ['file', index, file.template === undefined ? 'path' : 'template'],
+      at: 'value',
+    } as const;
+    if (text === undefined) {
+      const there = (await listTree(directory).catch(() => [])).map((entry) => entry.path);
+      const message = `there is no template ${quote(template)} in ${TEMPLATES_DIRECTORY}/`;
+      return [{ ...fault, code: 'missing-template', message, hint: suggest(nearest(template, there)) }];
+    }
+    return findPlaceholders(text).flatMap(({ placeholder, name, filter, line, column }): Fault[] => {
+      const place = { file: source, line, column };
+      const isOwn = hooks && /^[a-z][a-z0-9_]*$/.test(name);
+      if (filter !== undefined && !TEMPLATE_FILTERS.includes(filter)) {
+        const message = `unknown filter ${quote(filter)} in ${placeholder}; known: ${TEMPLATE_FILTERS.join(', ')}`;
+        const hint = suggest(nearest(filter, TEMPLATE_FILTERS));
+        return [{ ...fault, place, code: 'unknown-filter', message, hint }];
+      }
+      if (!names.has(name) && !isOwn) return [{ ...fault, place, ...unknown(placeholder, name, names) }];
+      if (!secret.has(name) || file.secret === true) return [];
+      const message = `${placeholder} is secret, and ${quote(file.path ?? '')} is a file that is shown`;
+      return [{ ...fault, place, code: 'shown-secret', message, hint: 'add secret = true to its [[file]]' }];
+    });
+  });
+  return (await Promise.all(checked)).flat();
+}
+
+function unknown(
+  written: string,
+  name: string,
+  known: ReadonlySet<string>,
+): Pick<Fault, 'code' | 'message' | 'hint'> {
+  return {
+    code: 'unknown-value',
+    message: `${written} has no value; known: ${[...known].sort().join(', ')}`,
+    hint: suggest(nearest(name, known)),
+  };
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  try {
+    return await ifThere(readFile(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+interface Placeholder {
+  readonly placeholder: string;
+  readonly name: string;
+  readonly filter: string | undefined;
+  readonly line: number;
+  readonly column: number;
+}
+
+function findPlaceholders(text: string): Placeholder[] {
+  return text.split('\n').flatMap((line, index) =>
+    [...line.matchAll(/@\{([^{}|]*)(?:\|([^{}]*))?\}/g)].map((match) => ({
+      placeholder: match[0],
+      name: match[1] ?? '',
+      filter: match[2],
+      line: index + 1,
+      column: match.index + 1,
+    })),
+  );
+}

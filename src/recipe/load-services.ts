@@ -1,0 +1,54 @@
+import path from 'node:path';
+import { SERVICES_DIRECTORY } from '../domain/layout.ts';
+import { ifThere } from '../io/if-there.ts';
+import { checkService } from './check-service.ts';
+import { checkNames, type SoundService } from './check-set.ts';
+import { checkReferences, checkTemplates } from './check-values.ts';
+import { readServices, type ReadDocuments } from './document.ts';
+import { checkForm } from './form.ts';
+import { readKitAnswers } from './kit-answers.ts';
+import type { Mistake } from './mistake.ts';
+import { hasHooks } from './resolve-service.ts';
+import { valuesOf } from './service-values.ts';
+import type { KitAnswers } from './written-service.ts';
+
+export interface CheckedServices extends ReadDocuments {
+  readonly kit: KitAnswers;
+  readonly sound: readonly SoundService[];
+  readonly mistakes: readonly Mistake[];
+}
+
+/** The services of a project, and what is wrong within each. */
+export async function loadServices(init: string): Promise<CheckedServices> {
+  const directory = path.join(init, SERVICES_DIRECTORY);
+  const { documents, unreadable } = (await ifThere(readServices(directory))) ?? NONE;
+  const kit = await readKitAnswers(init);
+  const forms = documents.map((document) => ({ document, form: checkForm(document) }));
+  // The form check has taken out every value of another form than the schema's, so this is what the rest is.
+  const sound = forms.map(
+    ({ document, form }) => ({ kind: 'service', document, recipe: form.sound }) as SoundService,
+  );
+  const provided = new Map(
+    sound.map(({ document, recipe }) => [document.name, Object.keys(recipe.provides ?? {})]),
+  );
+  const mistakes = forms.map(async ({ document, form }, index): Promise<Mistake[]> => {
+    const recipe = sound[index]?.recipe ?? {};
+    const values = valuesOf(recipe, kit, (name) => provided.get(name));
+    const faults = [
+      ...form.faults,
+      ...checkService(recipe),
+      ...checkReferences(recipe, values),
+      ...(await checkTemplates(document, recipe, { ...values, hooks: await hasHooks(document) })),
+    ];
+    return faults.map((fault) => ({ ...fault, document }));
+  });
+  return {
+    documents,
+    unreadable,
+    kit,
+    sound,
+    mistakes: [...(await Promise.all(mistakes)).flat(), ...checkNames(sound)],
+  };
+}
+
+const NONE: ReadDocuments = { documents: [], unreadable: [] };

@@ -1,0 +1,63 @@
+import { KIT_PARTS, type KitPart } from '../domain/service.ts';
+import type { PartlyService } from './partly.ts';
+import { protocolOf } from './service-defaults.ts';
+import type { KitAnswers } from './written-service.ts';
+
+/** What `${…}` in a service's recipe and `@{…}` in its templates may name. */
+export interface Values {
+  readonly names: ReadonlySet<string>;
+  /** Those among them that must not be shown. */
+  readonly secret: ReadonlySet<string>;
+}
+
+/** Where the copies of the data lie while they are upgraded; only the command that does it may name it. */
+export const DATA = 'data';
+
+const GENERAL = ['account', 'instance', 'name', 'release', 'temporary'];
+
+/** `provided` are the keys of what other services provide, by service; undefined for one that cannot be read. */
+export function valuesOf(
+  recipe: PartlyService,
+  kit: KitAnswers,
+  provided: (service: string) => readonly string[] | undefined,
+): Values {
+  const { listener = [], answer = [], secret = [], needs = [] } = recipe;
+  const parts = kitParts(recipe);
+  const answers = [
+    ...kit.filter((each) => parts.includes(each.for)),
+    ...answer.flatMap((each) => each ?? []),
+    ...listener.flatMap((each) =>
+      [each?.answer, each?.['public-url']].flatMap((name) => (name === undefined ? [] : [{ name }])),
+    ),
+  ];
+  const names = [
+    ...GENERAL,
+    ...answers.map(({ name }) => `answers.${name}`),
+    ...listener.flatMap((each) =>
+      each?.answer === undefined
+        ? []
+        : ['host', 'port', ...(protocolOf(each, recipe) === 'http' ? ['url'] : [])].map(
+            (key) => `listeners.${each.answer}.${key}`,
+          ),
+    ),
+    ...secret.flatMap((each) => (each?.path === undefined ? [] : [`secrets.${each.path}`])),
+    ...needs.flatMap((each) =>
+      each?.service === undefined
+        ? []
+        : (provided(each.service) ?? []).map((key) => `needs.${each.service}.${key}`),
+    ),
+  ];
+  const hidden = answer.flatMap((each) => (each?.secret === true ? [`answers.${each.name}`] : []));
+  return { names: new Set(names), secret: new Set(hidden) };
+}
+
+/** What of the kit a service uses. */
+export function kitParts(recipe: PartlyService): readonly KitPart[] {
+  const listeners = (recipe.listener ?? []).flatMap((each) => each ?? []);
+  const uses = {
+    listener: listeners.length > 0,
+    http: listeners.some((each) => protocolOf(each, recipe) === 'http'),
+    wsgi: recipe.wsgi !== undefined,
+  };
+  return KIT_PARTS.filter((part) => uses[part]);
+}

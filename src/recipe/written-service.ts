@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import { ANSWER_TYPES, ERROR_FORMS, FILE_READERS, KIT_PARTS, PROTOCOLS, SIGNALS } from '../domain/service.ts';
+import * as field from './fields.ts';
+
+/*
+ * Services as people write them: `init/services/NAME/service.toml`. Strings that end up in command lines, environments
+ * and the like may contain `${…}` values.
+ */
+
+const instancePath = field.text({
+  code: 'bad-path',
+  expected: 'a path in the instance, such as "etc/hello.conf"',
+  accepts: field.isInstancePath,
+});
+
+const command = z.array(z.string().min(1)).min(1);
+
+const paths = z.array(instancePath).default([]);
+
+export const answer = z.strictObject({
+  name: field.kebabName.describe('name: --name on the command line, KSB_NAME in the environment'),
+  type: z.enum(ANSWER_TYPES).describe('type of the value'),
+  default: z.union([z.string(), z.int(), z.boolean()]).optional().describe('value if none is given'),
+  help: field.sentence.describe('what it is for'),
+  metavar: field.metavar.optional().describe('placeholder in help text, such as HOST'),
+  rule: field.pattern.optional().describe('regular expression that the whole value must match'),
+  'rule-help': field.sentence.optional().describe('what the rule wants, in words'),
+  choices: z.array(z.string().min(1)).min(1).optional().describe('the values of a choice'),
+  minimum: z.int().optional().describe('smallest integer allowed'),
+  maximum: z.int().optional().describe('largest integer allowed'),
+  repeatable: z.boolean().default(false).describe('may be given several times'),
+  secret: z.boolean().default(false).describe('never shown, logged or kept in the receipt'),
+});
+
+const listener = z.strictObject({
+  answer: field.kebabName.describe('name of the answer, of type host-port, that says where to listen'),
+  default: z.string().describe('PORT or HOST:PORT if none is given'),
+  help: field.sentence.optional().describe('what it is for; default: a sentence that fits any port'),
+  protocol: z
+    .enum(PROTOCOLS)
+    .optional()
+    .describe('what is spoken there; default: http with a [wsgi] table, else tcp'),
+  repeatable: z
+    .boolean()
+    .optional()
+    .describe('may be given several times; default: true with a [wsgi] table, else false'),
+  'public-url': field.kebabName
+    .optional()
+    .describe('name of the answer, of type url, that says where clients find it if that is elsewhere'),
+});
+
+const directory = z.strictObject({
+  path: instancePath.describe('directory of the instance, beyond etc, data, keys, log, run and tmp'),
+  mode: field
+    .text({
+      code: 'bad-mode',
+      expected: 'a mode such as "0750", without access for all',
+      accepts: /^0[0-7]{2}0$/,
+    })
+    .default('0750')
+    .describe('its mode'),
+  writable: z.boolean().default(false).describe('whether the service may write to it'),
+});
+
+const file = z.strictObject({
+  path: instancePath.describe('file of the instance'),
+  template: field.innerPath
+    .optional()
+    .describe(
+      "template in the service's templates/ that it is rendered from; default: the base name of path",
+    ),
+  secret: z.boolean().default(false).describe('its content is never shown'),
+  for: z.enum(FILE_READERS).default('service').describe('who may read it: the service, or who installs'),
+});
+
+const wsgi = z.strictObject({
+  application: field.entryPoint.optional().describe('module:object of the application'),
+  script: instancePath.optional().describe("one of the service's files that is a WSGI script, in its place"),
+  preload: field.moduleName.optional().describe('module that uWSGI imports before it starts processes'),
+  environment: field.environment.default({}).describe('environment of the application'),
+  'body-limit': z
+    .int()
+    .min(0)
+    .default(1024 * 1024)
+    .describe('largest body of a request, in bytes'),
+  errors: z.enum(ERROR_FORMS).default('html').describe("how the server's own errors look"),
+  'process-memory': z.int().min(1).default(256).describe('most memory of one process, in MiB'),
+  logs: paths.describe('logs that the application itself writes'),
+});
+
+const daemon = z.strictObject({
+  name: field.kebabName.optional().describe("its name in the instance; default: the service's"),
+  run: command.describe('program, as a path in the release, and its arguments'),
+  reload: z
+    .enum(SIGNALS)
+    .optional()
+    .describe('signal at which it reads its files again; without one it is started anew'),
+  files: z
+    .array(instancePath)
+    .optional()
+    .describe("the service's files that it reads; default: all that the service may read"),
+  check: command.optional().describe('the same for a command that reads its configuration and ends'),
+  ready: z
+    .strictObject({
+      listener: field.kebabName.optional().describe('answer of the listener that it opens'),
+      socket: instancePath.optional().describe('socket that it makes'),
+      file: instancePath.optional().describe('file that it makes'),
+    })
+    .optional()
+    .describe('what shows that it has started'),
+  environment: field.environment.default({}).describe('its environment'),
+  memory: z.int().min(1).optional().describe('most memory, in MiB'),
+  tasks: z.int().min(1).optional().describe('most processes and threads'),
+  logs: paths.describe('logs that it writes itself'),
+});
+
+const data = z.strictObject({
+  sqlite: paths.describe('databases of SQLite'),
+  directories: paths.describe('directories that are copied while the service stands still'),
+  prepare: command
+    .optional()
+    .describe('program, as a path in the release, that makes the data; run again it changes nothing'),
+  upgrade: command
+    .optional()
+    .describe(
+      'program, as a path in the release, that brings a copy of the data, in ${data}, to this version',
+    ),
+});
+
+const secret = z.strictObject({
+  path: instancePath.describe('file of the instance that holds it'),
+  bytes: z.int().min(16).max(1024).describe('how many random bytes; the file has them as hexadecimal digits'),
+});
+
+const proof = z.strictObject({
+  listener: field.kebabName
+    .optional()
+    .describe('answer of the listener that it is tried on; default: every one of its protocol'),
+  request: field
+    .text({ code: 'bad-request', expected: 'a request such as "GET /health"', accepts: /^[A-Z]+ \/\S*$/ })
+    .optional()
+    .describe('HTTP request that is sent'),
+  status: z.int().min(100).max(599).optional().describe('status of the answer'),
+  body: z.string().min(1).optional().describe('text that the body of the answer holds'),
+  send: z.string().min(1).optional().describe('what is sent to a listener that speaks no HTTP'),
+  expect: z.string().min(1).optional().describe('text that comes back'),
+});
+
+const attempt = z.strictObject({
+  name: field.kebabName.describe('what it is, in a word'),
+  run: field.sentence.describe('command line for sh, with $RELEASE and $INSTANCE, that prints it'),
+});
+
+export const serviceSchema = z
+  .strictObject({
+    kind: z.literal('service').default('service').describe('kind of recipe'),
+    name: field.kebabName.describe('name, the same as that of its directory'),
+    summary: field.sentence.describe('what it is, in one line'),
+    answer: z.array(answer).default([]).describe('values that the person who installs may give'),
+    listener: z.array(listener).default([]).describe('where it listens'),
+    directory: z.array(directory).default([]).describe('directories of the instance'),
+    file: z.array(file).default([]).describe('files of the instance that are rendered from templates'),
+    wsgi: wsgi.optional().describe('application of Python that the kit runs'),
+    daemon: z.array(daemon).default([]).describe('programs of the release that run with the instance'),
+    data: data.optional().describe('what it keeps'),
+    secret: z.array(secret).default([]).describe('random secrets that are made once'),
+    proof: z.array(proof).default([]).describe('what shows that it works'),
+    needs: z
+      .array(z.strictObject({ service: field.kebabName.describe('name of the service') }))
+      .default([])
+      .describe('services that must run before it'),
+    provides: z
+      .record(field.kebabName, z.string())
+      .default({})
+      .describe('values that services which need it use as ${needs.NAME.KEY}'),
+    try: z.array(attempt).default([]).describe('what `ksbundle try` shows of the running service'),
+  })
+  .describe('A ksbundle service: something that an instance runs, and that an operator knows by name');
+
+export const kitAnswersSchema = z.strictObject({
+  answer: z.array(answer.extend({ for: z.enum(KIT_PARTS) })),
+});
+
+export type WrittenService = z.output<typeof serviceSchema>;
+export type WrittenAnswer = z.output<typeof answer>;
+export type KitAnswers = z.output<typeof kitAnswersSchema>['answer'];
