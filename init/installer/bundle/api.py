@@ -24,9 +24,7 @@ from ..state.files import Owner
 from ..state.instance import RUN, Instance
 from ..state.journal import Journal
 from ..state.release import DEFAULT_INSTANCE, Release
-
-#: Ending of the name of a database's copy while it is brought to another version.
-UPGRADING = ".upgrading"
+from .store import Store
 
 
 @dataclass(frozen=True)
@@ -80,10 +78,6 @@ class Product(Protocol):
     #: Files and directories of the instance, relative to it, that are made once and cannot be rendered again: keys and
     #: passwords. They go into backups as they are, and stay when the service is uninstalled.
     SECRETS: Sequence[str]
-    #: The database's files, relative to the instance. Nothing but `copy_data` may read them while the service runs.
-    DATABASES: Sequence[str]
-    #: Endings of the files that a database in use keeps beside it.
-    SIDECARS: Sequence[str]
     #: What it asks of its host.
     APPETITE: Appetite
     #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
@@ -120,12 +114,12 @@ class Product(Protocol):
     def prepare(self, site: Site, journal: Journal) -> None:
         """Makes keys and database on the first run. Either they are complete afterwards, or it is as if not begun."""
 
-    def copy_data(self, site: Site, source: str, target: str) -> None:
-        """Makes `target` a consistent copy of the database `source`, while the service may be writing. It belongs to
-        the service's account, lies where that account may write, and lasts through a crash."""
+    def stores(self, site: Site) -> Sequence[Store]:
+        """What keeps the data that `prepare` makes but `SECRETS`, in the order in which they are saved."""
 
-    def upgrade_data(self, site: Site, database: str) -> None:
-        """Brings a database of an earlier version to what this release needs. It is a copy that nobody uses yet."""
+    def upgrade_data(self, site: Site) -> None:
+        """Brings the data, which may be of an earlier version, to what this release needs: the copies that all stores
+        have made. Nobody uses them yet. What needs nothing is left as it is, byte for byte."""
 
     def state(self, site: Site) -> Mapping[str, Any]:
         """What must be known of this run by the next one."""
@@ -152,7 +146,7 @@ class Product(Protocol):
         it. Cut off, it is done again."""
 
     def check_data(self, site: Site) -> list[Problem]:
-        """What is wrong with keys, database and certificate on disk."""
+        """What is wrong on disk with what no store keeps: keys and certificate."""
 
     def expiring(self, site: Site) -> list[Problem]:
         """What will be wrong with them soon."""

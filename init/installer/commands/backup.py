@@ -23,7 +23,7 @@ from ..state.trees import Found
 
 #: How many of those that bootstrap made by itself are kept.
 KEPT = 5
-#: Bytes that all files of a backup but databases may have: they are keys, passwords and settings, held in memory.
+#: Bytes that all files of a backup but data may have: they are keys, passwords and settings, held in memory.
 LARGEST = 128 << 20
 
 _AUTOMATIC = re.compile(r".*-before-[a-z]+(?:-[0-9]+)?\.tar\.gz")
@@ -64,10 +64,9 @@ def take(session: Session, site: Site, reason: str) -> str:
 
 
 def space_needed(session: Session) -> int:
-    """Bytes that a backup may take while it is written: a copy of the database, and the file."""
-    databases = [session.instance.path(name) for name in session.product.DATABASES]
-    found = [status for status in map(files.status, databases) if status is not None]
-    return 2 * sum(status.st_size for status in found) + (1 << 20)
+    """Bytes that a backup may take while it is written: what the stores write, and the file."""
+    sizes = [store.size() for store in session.stores()]
+    return sum(size.dump + size.content for size in sizes) + (1 << 20)
 
 
 def _operators_path(session: Session, recorded: Receipt, file: str | None) -> str:
@@ -151,7 +150,7 @@ def write(session: Session, site: Site, path: str) -> None:
     files.ensure_directory(copies, 0o700, site.account.owner)
     preflight.check_space(copies, space_needed(session))
     try:
-        sources = [*_plain_files(session, recorded), *_databases(session, site, copies)]
+        sources = [*_plain_files(session, recorded), *_data(session, site, copies)]
         facts = {
             "bundle": recorded.bundle,
             "version": recorded.version,
@@ -165,25 +164,11 @@ def write(session: Session, site: Site, path: str) -> None:
         trees.remove(copies, lenient=True)
 
 
-def _databases(session: Session, site: Site, copies: str) -> Iterator[Source]:
-    for name in session.product.DATABASES:
-        database = session.instance.path(name)
-        if not files.exists(database):
-            raise _no_database(session, database)
-        copy = os.path.join(copies, os.path.basename(name))
-        session.product.copy_data(site, database, copy)
-        with files.opened(database) as file:
-            rights = _rights(os.fstat(file.fileno()))
-        yield Source(name, rights, file=copy)
-
-
-def _no_database(session: Session, path: str) -> Failure:
-    what = "there is no backup without the database, and it is not there"
-    why = "no install has made it yet, or somebody removed it"
-    hint = (
-        f"run {session.command_line('install')}, which makes a new one, or restore a backup, which brings back its own"
-    )
-    return Failure(Exit.PREFLIGHT, Problem(what, where=path, why=why, hint=hint))
+def _data(session: Session, site: Site, copies: str) -> Iterator[Source]:
+    for number, store in enumerate(session.product.stores(site)):
+        target = os.path.join(copies, str(number))
+        files.ensure_directory(target, 0o700, site.account.owner)
+        yield from store.dump(target)
 
 
 def _rights(status: os.stat_result) -> int:
@@ -200,7 +185,7 @@ def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
             rights, content = _rights(os.fstat(file.fileno())), files.read_whole(file, path)
         left -= len(content)
         if left < 0:
-            raise OSError(errno.EFBIG, f"all files of a backup but databases are larger than {LARGEST >> 20} MiB", path)
+            raise OSError(errno.EFBIG, f"all files of a backup but data are larger than {LARGEST >> 20} MiB", path)
         yield Source(os.path.relpath(path, instance.root), rights, content=content)
 
 

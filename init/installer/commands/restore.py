@@ -12,6 +12,7 @@ from typing import NoReturn
 from .. import report
 from ..answers.answers import INTERRUPTED, Source
 from ..bundle.api import Site, directories, make_directories
+from ..bundle.store import names_of
 from ..engine import lifecycle, preflight
 from ..engine.apply import apply
 from ..engine.plan import asked, make_plan, remembered, transient
@@ -194,10 +195,12 @@ def exchange(session: Session, site: Site, saved: Archive) -> None:
     """
     instance = session.instance
     staging = instance.path(_STAGING)
-    for database in session.product.DATABASES:
-        for ending in session.product.SIDECARS:
-            files.remove(instance.path(database) + ending)
-    for path in sorted(saved.entries, key=lambda path: path == archive.RECEIPT):
+    left = set(saved.entries)
+    for store in session.stores():
+        own = names_of(store, left)
+        store.load(staging, own)
+        left.difference_update(own)
+    for path in sorted(left, key=lambda path: (path == archive.RECEIPT, path)):
         files.move(os.path.join(staging, path), instance.path(path))
         files.sync_directory(os.path.dirname(instance.path(path)))
     rendered = {file.path for file in session.product.rendered_files(site)}

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from .. import report
-from ..bundle.api import UPGRADING, Site
+from ..bundle.api import Site
 from ..engine import lifecycle
 from ..engine.plan import asked
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, check_all, problems_of
-from ..state import archive, files, former, lock, receipt, trees
+from ..state import archive, files, former, lock, receipt
 from ..state.instance import Instance
 from ..state.journal import SWITCH, Journal
 from ..state.move import Move, leave_word, recorded_move, rename, why_not_renamed
@@ -186,7 +186,6 @@ def put_back(session: Session, move: Move, saved: str) -> None:
 
 
 def drop_copies(session: Session) -> None:
-    """Removes what is left of databases that were to be upgraded, whatever the service's account made of it."""
-    for database in session.product.DATABASES:
-        for ending in ("", *session.product.SIDECARS):
-            trees.remove(session.instance.path(database + UPGRADING) + ending, lenient=True)
+    """Removes what is left of data that were to be upgraded, whatever the service's account made of it."""
+    for store in session.stores():
+        store.discard()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .. import report
-from ..bundle.api import UPGRADING, Site, directories
+from ..bundle.api import Site, directories
 from ..engine import lifecycle
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem
@@ -192,14 +192,13 @@ def _remove_root(root: str) -> bool:
 def _data(session: Session) -> Iterator[str]:
     """What the product keeps that cannot be made again, wherever in the instance it does."""
     instance, product = session.instance, session.product
-    for database in product.DATABASES:
-        for name in (database, database + UPGRADING):
-            yield from (instance.path(name) + ending for ending in ("", *product.SIDECARS))
+    for store in session.stores():
+        yield from map(instance.path, store.paths)
     yield from map(instance.path, product.SECRETS)
 
 
 def _doomed(session: Session) -> Iterator[str]:
-    """What only --purge removes, the database first: without it the rest is nothing that install would go on from."""
+    """What only --purge removes, the data first: without them the rest is nothing that install would go on from."""
     instance = session.instance
     yield from _data(session)
     yield instance.log

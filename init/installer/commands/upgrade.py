@@ -1,7 +1,7 @@
 """The `upgrade` command: takes over the instance of another release, which serves again if anything fails.
 
 What this release makes of the data is tried with a copy first. Then the service is stopped, its state saved, and
-another copy of its database brought up to date, where that is needed. Up to there nothing of it is changed. Then the
+other copies of its data brought up to date, where that is needed. Up to there nothing of it is changed. Then the
 switch: the instance moves to this release and is installed like any other that was moved. All of that is done by this
 release's own code; the old release runs only to serve again.
 """
@@ -13,14 +13,13 @@ from contextlib import ExitStack, suppress
 from typing import NoReturn
 
 from .. import report
-from ..bundle.api import UPGRADING, Site
+from ..bundle.api import Site
 from ..engine import lifecycle
 from ..engine.apply import apply
 from ..engine.plan import asked, make_plan
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, problems_of
-from ..state import files, former, lock
-from ..state.fingerprint import fingerprint
+from ..state import former, lock
 from ..state.journal import SWITCH
 from ..state.move import Move, leave_word, recorded_move, rename
 from ..state.release import Release, find_release
@@ -105,15 +104,16 @@ def _rehearse(session: Session, site: Site) -> bool:
 
 
 def _upgrade_copies(session: Session, site: Site) -> bool:
-    """Makes an upgraded copy beside each database. Returns whether one of them is more than a copy."""
-    changed = False
-    for database in map(session.instance.path, session.product.DATABASES):
-        copy = database + UPGRADING
-        session.product.copy_data(site, database, copy)
-        before = fingerprint(copy)
-        session.product.upgrade_data(site, copy)
-        changed = changed or fingerprint(copy) != before
-    return changed
+    """Makes upgraded copies of the data. Returns whether there are any: of what is as it was no copy is left."""
+    stores = session.product.stores(site)
+    for store in stores:
+        store.copy()
+    before = [store.fingerprint() for store in stores]
+    session.product.upgrade_data(site)
+    same = [store for store, was in zip(stores, before, strict=True) if store.fingerprint() == was]
+    for store in same:
+        store.discard()
+    return len(same) < len(stores)
 
 
 def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
@@ -160,9 +160,8 @@ def _switch(session: Session, move: Move, saved: str, stopped: float | None = No
 
 
 def _serve(session: Session, move: Move, saved: str) -> float:
-    for database in map(session.instance.path, session.product.DATABASES):
-        if files.is_taken(database + UPGRADING):
-            files.rename(database + UPGRADING, database)
+    for store in session.stores():
+        store.adopt()
     old = {"release": move.old.root, "id": move.old.id, "version": move.old.bundle["version"]}
     site = session.site()
     plan = make_plan(session, site, previous={**old, "instance": move.source.root, "backup": saved})

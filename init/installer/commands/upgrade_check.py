@@ -36,9 +36,14 @@ def check(session: Session, move: Move) -> None:
         lambda: _check_jump(session, move.old),
         lambda: _check_instance(session, move),
         lambda: _check_place(move),
-        lambda: preflight.check_space(move.source.root, 2 * backup.space_needed(session)),
+        lambda: preflight.check_space(move.source.root, _space_needed(session)),
         lambda: install.preflight_all(session, target_site(session, move)),
     )
+
+
+def _space_needed(session: Session) -> int:
+    """Bytes that a backup takes, and copies of the data with what is written beside them while they are upgraded."""
+    return backup.space_needed(session) + 2 * sum(store.size().copy for store in session.stores()) + (1 << 20)
 
 
 def _check_jump(session: Session, old: Release) -> None:

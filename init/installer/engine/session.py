@@ -13,6 +13,7 @@ from ..answers import answers, own
 from ..answers.answers import Answers, Declaration, Source
 from ..answers.arguments import Arguments
 from ..bundle.api import Product, Site
+from ..bundle.store import Store
 from ..errors import Exit, Failure, Problem
 from ..host.accounts import account_name, find_account
 from ..host.processes import Process, find_processes
@@ -66,6 +67,10 @@ class Session:
         create = self.answers["create-user"].values == ("true",)
         account = find_account(user, former=former, create=create, custom=self.release.bundle["name"])
         return Site(self.release, self.instance, account, self.answers)
+
+    def stores(self) -> Sequence[Store]:
+        """What keeps the instance's data, for what can be known of them with any account."""
+        return self.product.stores(self.candidate())
 
     def processes(self) -> list[Process]:
         """What runs of the instance, also of daemons that its answers no longer name."""

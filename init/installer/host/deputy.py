@@ -28,6 +28,7 @@ PATIENCE = 15.0
 #: Bytes that a child may tell.
 _LARGEST = 128 << 20
 _INTERVAL = 0.5
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -61,9 +62,10 @@ def run(become: Callable[[], None], function: Callable[..., Value], arguments: S
     """What `function(*arguments)` returns, plain data of JSON, or raises, a Failure or an OSError, in a child that has
     called `become`. Raises NEEDS_PERSON if the child is stuck."""
     reader, writer = os.pipe()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
-        _work(writer, become, lambda: function(*arguments))
+        _work(writer, parent, become, lambda: function(*arguments))
     os.close(writer)
     try:
         answer = json.loads(_listen(reader, child))
@@ -89,7 +91,7 @@ def _listen(reader: int, child: int) -> bytes:
             raise _stopped(f"it did nothing for {PATIENCE:.0f} s")
 
 
-def _work(writer: int, become: Callable[[], None], act: Callable[[], Any]) -> NoReturn:
+def _work(writer: int, parent: int, become: Callable[[], None], act: Callable[[], Any]) -> NoReturn:
     """Never returns, whatever happens: there must be no second installer."""
     answer: dict[str, Any]
     try:
@@ -97,7 +99,12 @@ def _work(writer: int, become: Callable[[], None], act: Callable[[], Any]) -> No
             signal.signal(number, signal.SIG_DFL)
         _close_all_but(writer)
         become()
-        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        # An installer that is killed leaves nobody behind who writes.
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
         answer = {"value": act()}
     except Failure as failure:
         answer = {"failure": failure.exit_code, "problems": [vars(problem) for problem in failure.problems]}

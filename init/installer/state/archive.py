@@ -42,9 +42,11 @@ class Source:
     mode: int
     content: bytes = b""
     file: str = ""
+    #: Whose file it may be under several names; see `files.opened`.
+    linked_by: int | None = None
 
     def open(self) -> AbstractContextManager[BufferedReader | BytesIO]:
-        return files.opened(self.file) if self.file else BytesIO(self.content)
+        return files.opened(self.file, linked_by=self.linked_by) if self.file else BytesIO(self.content)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Archive:
 
 
 def write(stream: BinaryIO, facts: Mapping[str, Any], sources: Sequence[Source]) -> None:
-    """Writes an archive. The sources must not change meanwhile."""
+    """Writes an archive. Raises NEEDS_PERSON if a source changes meanwhile."""
     entries = [_entry(source) for source in sources]
     document = {**facts, "format": FORMAT, "files": [vars(entry) for entry in entries]}
     manifest = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
@@ -80,19 +82,41 @@ def write(stream: BinaryIO, facts: Mapping[str, Any], sources: Sequence[Source])
         gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=1, filename="", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for source in [Source(MANIFEST, 0o600, manifest), *sources]:
+        _add(tar, Entry(MANIFEST, 0o600, len(manifest), files.digest(manifest)), BytesIO(manifest))
+        for source, entry in zip(sources, entries, strict=True):
             with source.open() as content:
-                member = tarfile.TarInfo(source.path)
-                member.size = content.seek(0, os.SEEK_END)
-                member.mode = source.mode
-                content.seek(0)
-                tar.addfile(member, content)
+                _add(tar, entry, content)
 
 
 def _entry(source: Source) -> Entry:
     with source.open() as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
         return Entry(source.path, source.mode, content.seek(0, os.SEEK_END), digest)
+
+
+def _add(tar: tarfile.TarFile, entry: Entry, content: BufferedReader | BytesIO) -> None:
+    member = tarfile.TarInfo(entry.path)
+    member.size, member.mode = entry.size, entry.mode
+    hashed = _Hashed(content)
+    tar.addfile(member, hashed)
+    if hashed.digest.hexdigest() != entry.sha256:
+        hint = "run the command again; if the service writes to it all the time, stop the service before"
+        problem = Problem("a file has changed while it was saved", where=entry.path, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, problem)
+
+
+class _Hashed:
+    """A file that knows the digest of what was read of it."""
+
+    def __init__(self, content: BufferedReader | BytesIO) -> None:
+        self._content = content
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = 0, /) -> bytes:
+        # What has become shorter has another digest then.
+        piece = self._content.read(size).ljust(size, b"\0")
+        self.digest.update(piece)
+        return piece
 
 
 def read(path: str) -> Archive:
@@ -115,7 +139,13 @@ def extract(archive: Archive, directory: str, owner_of: Callable[[str], Owner | 
             _make_parents(directory, entry.path)
             target = os.path.join(directory, entry.path)
             with files.replacing(target, entry.mode & ~_OPEN, owner_of(entry.path)) as file:
-                file.writelines(pieces)
+                for piece in pieces:
+                    # Holes come back as holes: a file of them may be larger than the disk.
+                    if piece.count(0) == len(piece):
+                        file.seek(len(piece), os.SEEK_CUR)
+                    else:
+                        file.write(piece)
+                file.truncate()
 
 
 def _make_parents(directory: str, path: str) -> None:

@@ -43,30 +43,31 @@ def digest_file(path: str) -> str:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[BufferedReader]:
-    """The file, to be read. Where others than root may put anything, root reads regular files with one name only."""
-    with naming(path), os.fdopen(open_plain(path), "rb") as file:
+def opened(path: str, *, linked_by: int | None = None) -> Iterator[BufferedReader]:
+    """The file, to be read. Where others than root may put anything, root reads regular files with one name only; or
+    with several if the file is that user's, who could read it under any name."""
+    with naming(path), os.fdopen(open_plain(path, linked_by=linked_by), "rb") as file:
         yield file
 
 
-def open_plain(path: str, flags: int = os.O_RDONLY) -> int:
+def open_plain(path: str, flags: int = os.O_RDONLY, *, linked_by: int | None = None) -> int:
     """A descriptor of a file that is there. Raises Refused where root must not rely on it."""
     with boundary.place(path, follow=True) as at:
         descriptor = at.open(flags)
         try:
             if at.guarded:
-                check_plain(path, os.fstat(descriptor))
+                check_plain(path, os.fstat(descriptor), linked_by)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
 
-def check_plain(path: str, status: os.stat_result) -> None:
+def check_plain(path: str, status: os.stat_result, linked_by: int | None = None) -> None:
     """Raises Refused for what somebody else than root may have made of a file."""
     if not stat.S_ISREG(status.st_mode):
         raise boundary.refuse(path, "something that is no regular file stands there")
-    if status.st_nlink != 1:
+    if status.st_nlink != 1 and status.st_uid != linked_by:
         raise boundary.refuse(path, "the file has a second name, and stands")
 
 

@@ -22,7 +22,7 @@ def fingerprint(path: str) -> str:
     with files.opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         digest.update(f"{size}\n".encode())
-        for start, end in _extents(file.fileno(), size):
+        for start, end in extents(file.fileno(), size):
             digest.update(f"{start} {end}\n".encode())
             file.seek(start)
             for offset in range(start, end, _CHUNK):
@@ -30,7 +30,7 @@ def fingerprint(path: str) -> str:
     return digest.hexdigest()
 
 
-def _extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+def extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
     """Where the data lie below `size`: start and end of each extent."""
     end = 0
     while end < size:

@@ -29,6 +29,10 @@ class Found:
         return stat.S_ISDIR(self.status.st_mode)
 
     @property
+    def is_file(self) -> bool:
+        return stat.S_ISREG(self.status.st_mode)
+
+    @property
     def is_special(self) -> bool:
         """Whether it is a pipe, a socket or a device."""
         mode = self.status.st_mode
@@ -37,7 +41,7 @@ class Found:
     @property
     def is_plain(self) -> bool:
         """Whether it is a regular file, and has no other name if somebody else than root may have given it this one."""
-        return stat.S_ISREG(self.status.st_mode) and (self.status.st_nlink == 1 or not self.at.guarded)
+        return self.is_file and (self.status.st_nlink == 1 or not self.at.guarded)
 
 
 def below(path: str) -> list[Found]:

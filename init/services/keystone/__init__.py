@@ -4,14 +4,13 @@ Its functions are those of `installer.bundle.api.Product`.
 """
 
 from installer.kit.addresses import listeners
-from installer.kit.sqlite import SIDECARS
 from installer.kit.tls import expiring
 
 from .catalog import migration, state
 from .checks import check_answers, warn
 from .configuration import directories
 from .daemons import UNPLACED, check_configuration, check_serving, daemons, reload, wait_ready
-from .data import DATABASES, SECRETS, check_data, copy_data, is_prepared, prepare, unmade, upgrade_data
+from .data import SECRETS, check_data, is_prepared, prepare, stores, unmade, upgrade_data
 from .handover import rendered_files, summary
 from .proof import prove
 from .rotation import maintain
@@ -19,16 +18,13 @@ from .settings import APPETITE, TRANSIENT, derived, urls
 
 __all__ = [
     "APPETITE",
-    "DATABASES",
     "SECRETS",
-    "SIDECARS",
     "TRANSIENT",
     "UNPLACED",
     "check_answers",
     "check_configuration",
     "check_data",
     "check_serving",
-    "copy_data",
     "daemons",
     "derived",
     "directories",
@@ -42,6 +38,7 @@ __all__ = [
     "reload",
     "rendered_files",
     "state",
+    "stores",
     "summary",
     "unmade",
     "upgrade_data",

@@ -1,4 +1,4 @@
-"""First boot, changes of the catalog, copies of the database and their upgrade, by Keystone's own code in one process.
+"""First boot, changes of the catalog and the database's upgrade, by Keystone's own code in one process.
 
 Run as the service's account: `python3 -I -B boot.py`, with two lines of JSON on standard input; see data.py. The first
 says what to do, and has Keystone loaded with its configuration; the second says with what, and has it done. No data are
@@ -14,11 +14,9 @@ import json
 import math
 import os
 import shutil
-import sqlite3
 import sys
 import threading
 import traceback
-import urllib.parse
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -34,8 +32,7 @@ def main() -> None:
     request = json.loads(_read_line())
     act = _ACTIONS[request["action"]]
     try:
-        if act is not _copy:
-            _load(request)
+        _load(request)
         facts = json.loads(_read_line())
         threading.Thread(target=_end_with_installer, daemon=True).start()
         act({**request, **facts})
@@ -121,22 +118,6 @@ def _sync_schema(conf: Any, request: dict[str, Any], new: str) -> None:
 
     migrations.allow_percent()
     upgrades.offline_sync_database_to_version()
-
-
-def _copy(request: dict[str, Any]) -> None:
-    """A consistent copy of a database in use; what a killed writer left is rolled back by opening it."""
-    source, target = request["source"], request["target"]
-    _remove(target)
-    # Writers wait for the copy up to their own timeout; it takes as long as reading the file does. It waits for them in
-    # turn, but for less than the installer waits for a sign of life.
-    address = f"file:{urllib.parse.quote(source)}?mode=rw"
-    with (
-        contextlib.closing(sqlite3.connect(address, uri=True, timeout=15)) as one,
-        contextlib.closing(sqlite3.connect(target)) as other,
-    ):
-        one.backup(other)
-    _sync(target)
-    _sync(os.path.dirname(target))
 
 
 def _upgrade(request: dict[str, Any]) -> None:
@@ -312,7 +293,6 @@ def _update(request: dict[str, Any]) -> None:
 _ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "create": _create,
     "update": _update,
-    "copy": _copy,
     "upgrade": _upgrade,
     "rotate": _rotate,
 }

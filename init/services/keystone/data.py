@@ -18,7 +18,8 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host.account import service_environment
 from installer.host.deputy import Progress
-from installer.kit import sqlite, tls
+from installer.kit import tls
+from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 from installer.state.journal import Journal
 
@@ -26,8 +27,7 @@ from . import configuration, password, settings, users
 
 _KEYS = (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS)
 SECRETS = ("keys", *(user.password_file for user in users.USERS))
-DATABASES = (configuration.DATABASE,)
-#: Seconds without progress after which boot.py is ended; a copy waits for other writers for less.
+#: Seconds without progress after which boot.py is ended.
 PATIENCE = 18.0
 _LONGEST_OUTPUT = 1 << 20
 
@@ -52,17 +52,18 @@ def prepare(site: Site, journal: Journal) -> None:
     secret = password.first(site)
     journal.step("create keys and database")
     run_boot(site, "create", password=secret, demo=demo(site), exempt=users.ADMIN.name)
-    problems = check_data(site)
+    problems = [*check_data(site), *(problem for store in stores(site) for problem in store.check())]
     if problems:
         raise Failure(Exit.NEEDS_PERSON, *problems)
 
 
-def copy_data(site: Site, source: str, target: str) -> None:
-    run_boot(site, "copy", source=source, target=target)
+def stores(site: Site) -> list[Sqlite]:
+    return [Sqlite(site, configuration.DATABASE)]
 
 
-def upgrade_data(site: Site, database: str) -> None:
-    run_boot(site, "upgrade", new=database)
+def upgrade_data(site: Site) -> None:
+    (database,) = stores(site)
+    run_boot(site, "upgrade", new=database.upgrading)
 
 
 def demo(site: Site) -> Mapping[str, str] | None:
@@ -162,7 +163,7 @@ def _failed(site: Site, action: str, why: str, output: bytes) -> Failure:
 
 
 def check_data(site: Site) -> list[Problem]:
-    return [*_check_keys(site), *sqlite.check(site, configuration.DATABASE), *tls.check_copies(site)]
+    return [*_check_keys(site), *tls.check_copies(site)]
 
 
 def _check_keys(site: Site) -> Iterator[Problem]:

@@ -2,9 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CELL } from './machine.ts';
 
-/** Whose call it is: the installer's, the other release's, or that of a program of the bundle's which it waits for. */
+/** Whose call it is: the installer's, the other release's, that of a program of the bundle's which it waits for, or of a deputy: its child that is the account. */
 export type Caller = string;
 export const INSTALLER = 'installer';
+const DEPUTY = 'deputy';
 const FORMER_INSTALLER = "the former release's installer";
 
 /**
@@ -65,7 +66,8 @@ function callerOf(
 ): Caller | undefined {
   const executes = (program: string): boolean => trace.includes(`/${program}"`);
   if (executes('init/installer')) return isFirst ? INSTALLER : FORMER_INSTALLER;
-  return helpers.find(executes);
+  const helper = helpers.find(executes);
+  return helper ?? (trace.includes('execve(') ? undefined : DEPUTY);
 }
 
 interface Call {
@@ -122,7 +124,7 @@ function writtenPath({ name, parameters }: Call): string {
 /** Files that get their name when they are whole; the next run begins them anew. */
 const TEMPORARY = /\.(ksb-)?tmp$/;
 /** Databases that nobody reads after a cut: the next run removes them before it makes others. */
-const UNNAMED = /\.db\.(new|upgrading)|\/tmp\/|\/restoring\//;
+const UNNAMED = /\.db\.new|\/\.upgrading\/|\/tmp\/|\/restoring\//;
 
 /** Points of which each leaves what the next run removes, or takes back, first: whatever is in it. */
 const ALIKE: readonly ((point: Point) => boolean)[] = [

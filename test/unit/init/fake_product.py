@@ -1,23 +1,27 @@
-"""A product for tests of the installer: one real daemon that serves nothing, one file, data that is one more file."""
+"""A product for tests of the installer: one real daemon that serves nothing, one file, a directory of data."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from installer.bundle.api import Directory, RenderedFile, Site
+from installer.bundle import api
+from installer.bundle.api import RenderedFile, Site
+from installer.bundle.store import Store
 from installer.errors import Exit, Failure, Problem
 from installer.host.limits import Appetite
 from installer.host.network import Listener
 from installer.host.processes import Daemon, Process
+from installer.kit.data.directory import Directory
 from installer.state import files
 from installer.state.journal import Journal
 
 TRANSIENT = ("once",)
+#: The data: the host that the service is proven for.
+DATA = "data/kept/host"
 DAEMON = "ksbsleeper"
 
 
@@ -26,8 +30,6 @@ class FakeProduct:
 
     TRANSIENT: Collection[str] = TRANSIENT
     SECRETS: Sequence[str] = ("keys", "password")
-    DATABASES: Sequence[str] = ("data",)
-    SIDECARS: Sequence[str] = ("-journal",)
     UNPLACED: Collection[str] = ()
     APPETITE = Appetite(open_files=64, tasks=16, memory=1 << 20, relief="stop something else")
 
@@ -55,8 +57,8 @@ class FakeProduct:
     def derived(self, site: Site) -> Mapping[str, str]:
         return {}
 
-    def directories(self, site: Site) -> list[Directory]:
-        return [Directory(name, 0o750, site.account.owner) for name in ("etc", "keys", "run", "log", "tmp")]
+    def directories(self, site: Site) -> list[api.Directory]:
+        return [api.Directory(name, 0o750, site.account.owner) for name in ("etc", "keys", "data", "run", "log", "tmp")]
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         content = f"host={site.value('host')}\nroot={site.instance.root}\n"
@@ -69,20 +71,24 @@ class FakeProduct:
         ]
 
     def is_prepared(self, site: Site) -> bool:
-        return os.path.exists(site.instance.path("data"))
+        return os.path.exists(site.instance.path(DATA))
 
     def unmade(self, site: Site) -> Sequence[str]:
-        return [] if self.is_prepared(site) else ["data"]
+        return [] if self.is_prepared(site) else [DATA]
 
     def prepare(self, site: Site, journal: Journal) -> None:
         self._did("prepare")
-        files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)
+        self._write(site)
 
-    def copy_data(self, site: Site, source: str, target: str) -> None:
-        self._did("copy")
-        shutil.copyfile(source, target)
+    def _write(self, site: Site) -> None:
+        content = (site.value("host") or "").encode()
+        files.ensure_directory(os.path.dirname(site.instance.path(DATA)), 0o700, site.account.owner)
+        files.write_atomically(site.instance.path(DATA), content, 0o600, site.account.owner)
 
-    def upgrade_data(self, site: Site, database: str) -> None:
+    def stores(self, site: Site) -> Sequence[Store]:
+        return [Directory(site, os.path.dirname(DATA))]
+
+    def upgrade_data(self, site: Site) -> None:
         self._did("upgrade")
 
     def state(self, site: Site) -> Mapping[str, Any]:
@@ -91,7 +97,7 @@ class FakeProduct:
     @contextmanager
     def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
         yield lambda: self._did("migrate")
-        files.write_atomically(site.instance.path("data"), (site.value("host") or "").encode(), 0o600)
+        self._write(site)
 
     def check_configuration(self, site: Site) -> None:
         self._did("check")
@@ -105,7 +111,7 @@ class FakeProduct:
 
     def prove(self, site: Site) -> list[str]:
         self._did("prove")
-        with open(site.instance.path("data"), encoding="utf-8") as data:
+        with open(site.instance.path(DATA), encoding="utf-8") as data:
             if data.read() != site.value("host"):
                 raise Failure(Exit.VERIFICATION, Problem("the data is of another host"))
         return ["proven"]

@@ -14,7 +14,8 @@ from typing import Any
 import keystone_site
 import support
 from installer.host import space
-from installer.kit import sqlite
+from installer.kit.data import sqlite
+from installer.kit.data.sqlite import Sqlite
 from installer.manager import unit_faults
 from installer.manager.systemd import Unit
 from installer.manager.units import Names
@@ -105,7 +106,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         connection.close()
 
     def faults(self) -> list[tuple[str, str]]:
-        return [(problem.what, problem.why) for problem in sqlite.check(self.site(), "data/keystone.db")]
+        return [(problem.what, problem.why) for problem in Sqlite(self.site(), "data/keystone.db").check()]
 
     def test_a_sound_one_is_left_as_it_is(self) -> None:
         self.make()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import test_install
-from fake_product import end
+from fake_product import DATA, end
 from installer.commands import backup, control, maintain, restore, uninstall
 from installer.commands.uninstall import Wish
 from installer.engine import diagnosis
@@ -167,7 +167,7 @@ class HostileAccountTest(test_install.InstallTest):
     def test_a_restore_writes_nothing_through_a_link(self) -> None:
         self.plant(self.instance / "keys" / "fernet", "link to a directory")
         self.assertIsNotNone(self.ends("restore"))
-        self.assertEqual((self.instance / "data").read_text(), "10.0.0.1")
+        self.assertEqual((self.instance / DATA).read_text(), "10.0.0.1")
 
     def test_a_name_that_no_archive_may_hold_is_left_out_and_told(self) -> None:
         (self.instance / "keys" / "a\nb").write_text("key")
@@ -249,7 +249,7 @@ class HostileAccountTest(test_install.InstallTest):
 
     def test_hostile_archives_are_refused(self) -> None:
         saved = archive.read(str(self.saved))
-        good = dict.fromkeys(("etc/conf", "data"), b"x")
+        good = dict.fromkeys(("etc/conf", DATA), b"x")
         for name in (
             "../x",
             "/etc/x",

@@ -241,9 +241,8 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.path_problems(instance="a$ $1 $$ %s:b;c,d", release="a? \\$b $HOME %s;c,d"), [])
 
     def test_missing_empty_and_open_keys_are_found(self) -> None:
-        for name in ("keys/fernet", "keys/credential", "data"):
+        for name in ("keys/fernet", "keys/credential"):
             (self.instance / name).mkdir(parents=True, mode=0o700)
-        (self.instance / "data" / "keystone.db").write_bytes(b"SQLite format 3\0")
         keys = [self.instance / "keys" / name / key for name in ("fernet", "credential") for key in "01"]
         for key in keys:
             key.write_text("k")

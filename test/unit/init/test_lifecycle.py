@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import unittest
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from unittest import mock
 
 import support
 import test_install
-from fake_product import end
+from fake_product import DATA, end
 from installer.bundle.api import Site
 from installer.commands import backup, restore, uninstall
 from installer.commands.uninstall import Wish
@@ -49,11 +50,11 @@ class LifecycleTest(test_install.InstallTest):
         self.assertEqual(saved.stat().st_mode & 0o777, 0o600)
         own.write_text("changed")
         (own.parent / "later").write_text("x")
-        (self.instance / "data").write_text("10.0.0.9")
+        (self.instance / DATA).write_text("10.0.0.9")
         self.restore(saved)
         self.assertEqual(own.read_text(), "mine")
         self.assertFalse((own.parent / "later").exists())
-        self.assertEqual((self.instance / "data").read_text(), "10.0.0.1")
+        self.assertEqual((self.instance / DATA).read_text(), "10.0.0.1")
         self.assertEqual(len(self.automatic()), 1)
         self.install()
         self.assertEqual(self.product.calls, ["prove"])
@@ -65,7 +66,7 @@ class LifecycleTest(test_install.InstallTest):
         self.restore(saved, "--instance", str(other), "--host", "10.0.0.2")
         self.addCleanup(lambda: end(find_processes(str(other / "run"))))
         self.assertEqual((other / "etc" / "conf").read_text(), f"host=10.0.0.2\nroot={other}\n")
-        self.assertEqual((other / "data").read_text(), "10.0.0.2")
+        self.assertEqual((other / DATA).read_text(), "10.0.0.2")
 
     def test_what_a_backup_says_of_its_host_is_not_believed(self) -> None:
         """Who made it could name a key of this host's: root would give the service a copy."""
@@ -110,7 +111,7 @@ class LifecycleTest(test_install.InstallTest):
         self.install("--host", "10.0.0.1")
         saved = self.backup()
         self.install("--host", "10.0.0.2")
-        saved_data = (self.instance / "data").read_text()
+        saved_data = (self.instance / DATA).read_text()
         failures = iter([True])
         check = self.product.check_configuration
 
@@ -123,7 +124,7 @@ class LifecycleTest(test_install.InstallTest):
         with self.assertRaises(Failure) as caught:
             self.restore(saved)
         self.assertEqual(caught.exception.exit_code, Exit.ROLLED_BACK)
-        self.assertEqual((self.instance / "data").read_text(), saved_data)
+        self.assertEqual((self.instance / DATA).read_text(), saved_data)
         self.install()
         self.assertEqual(self.product.calls, ["prove"])
 
@@ -142,12 +143,12 @@ class LifecycleTest(test_install.InstallTest):
 
     def test_a_backup_without_a_database_says_so_and_what_to_do(self) -> None:
         self.install()
-        (self.instance / "data").unlink()
+        shutil.rmtree((self.instance / DATA).parent)
         with self.assertRaises(Failure) as caught:
             self.backup(str(self.directory))
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
         (problem,) = caught.exception.problems
-        self.assertEqual(problem.where, str(self.instance / "data"))
+        self.assertEqual(problem.where, str((self.instance / DATA).parent))
         self.assertRegex(problem.hint, "install.*restore")
         self.assertEqual(list(self.directory.glob("*.gz*")), [])
 

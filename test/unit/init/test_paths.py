@@ -128,11 +128,16 @@ ALLOWED: dict[str, dict[str, str]] = {
     "installer/commands/uninstall.py": {"os.path.realpath": _NAMES_ONLY, "os.path.islink": _NAMES_ONLY},
     "installer/manager/units.py": {"os.path.islink": "the host's directory of units"},
     "installer/commands/upgrade_check.py": {"os.path.realpath": _NAMES_ONLY},
+    "installer/kit/data/sqlite.py": {"os.open": _AS_ACCOUNT, "os.fchmod": _AS_ACCOUNT, "sqlite3.connect": _AS_ACCOUNT},
+    "installer/kit/data/tree_copy.py": dict.fromkeys(
+        ("os.access", "os.fchmod", "os.link", "os.listdir", "os.lstat", "os.mkdir", "os.open", "os.readlink"),
+        _AS_ACCOUNT,
+    )
+    | dict.fromkeys(("os.symlink", "os.utime", "os.walk"), _AS_ACCOUNT),
     "services/keystone/boot.py": dict.fromkeys(
         ("open", "os.open", "os.listdir", "os.mkdir", "os.rename", "os.unlink", "os.path.exists"), _AS_ACCOUNT
     )
-    | {"os.path.isdir": _AS_ACCOUNT, "shutil.rmtree": _AS_ACCOUNT, "shutil.copy2": _AS_ACCOUNT}
-    | {"sqlite3.connect": _AS_ACCOUNT},
+    | {"os.path.isdir": _AS_ACCOUNT, "shutil.rmtree": _AS_ACCOUNT, "shutil.copy2": _AS_ACCOUNT},
     "services/keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
     "installer/kit/secret_file.py": {"open": _OPERATOR, "os.open": _OPERATOR},
     "installer/kit/tls.py": {

@@ -1,0 +1,63 @@
+"""What stores whose data are files of the instance share: where the copies lie that an upgrade works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ...bundle.api import Site
+from ...bundle.store import DATA, UPGRADING
+from ...errors import Exit, Failure, Problem
+from ...state import files, trees
+
+
+def place_of(path: str) -> str:
+    """Where the copy of a file or directory lies; both are relative to the instance."""
+    inside = path.removeprefix(f"{DATA}/")
+    if inside == path:
+        raise ValueError(f"{path} does not lie below {DATA}/")
+    return os.path.join(UPGRADING, inside)
+
+
+def missing(site: Site, path: str) -> Failure:
+    """For data that are to be saved and are not there."""
+    install, restore = site.command_line("install"), site.command_line("restore", "FILE")
+    return Failure(
+        Exit.PREFLIGHT,
+        Problem(
+            f"there is no backup without {path}, and it is not there",
+            where=site.instance.path(path),
+            why="no install has made it yet, or somebody removed it",
+            hint=f"run {install}, which makes a new one, or {restore}, which brings back the one of a backup",
+        ),
+    )
+
+
+def make_room(site: Site, path: str) -> str:
+    """Where the copy of `path` is to lie, absolute, with the directories above it."""
+    place = site.instance.path(place_of(path))
+    make_directory(site, os.path.dirname(place))
+    return place
+
+
+def make_directory(site: Site, path: str) -> None:
+    """Makes a directory of the service's account, and those above, where there is none, whatever else stands there."""
+    if files.is_directory(path):
+        return
+    make_directory(site, os.path.dirname(path))
+    files.remove(path)
+    files.ensure_directory(path, 0o700, site.account.owner)
+
+
+def discard(site: Site, path: str, endings: Sequence[str] = ("",)) -> None:
+    """Removes the copy of `path` and what lies beside it under its name with these endings, and the directories above
+    that are empty then."""
+    place = place_of(path)
+    for ending in endings:
+        trees.remove(site.instance.path(place + ending), lenient=True)
+    while place != UPGRADING:
+        place = os.path.dirname(place)
+        # It may hold other copies, or not be there.
+        with suppress(OSError):
+            files.remove_directory(site.instance.path(place))
