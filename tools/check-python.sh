@@ -10,13 +10,13 @@ if [ "$(cat .venv/versions 2>/dev/null)" != "$ruff $mypy" ]; then
   echo "$ruff $mypy" >.venv/versions
 fi
 
-.venv/bin/ruff check init src test/unit/init test/support/validators
-.venv/bin/ruff format --check init src test/unit/init test/support/validators
+.venv/bin/ruff check init src templates test/unit/init test/support/validators
+.venv/bin/ruff format --check init src templates test/unit/init test/support/validators
 
 # Where modules are looked for: the installer's, those that services put into the release's Python, and the tests' own.
 MYPYPATH=init:test/unit/init
-for directory in init/services/*/site-packages; do
+for directory in init/services/*/site-packages templates/*/init/services/*/site-packages; do
   if [ -d "$directory" ]; then MYPYPATH=$MYPYPATH:$directory; fi
 done
 export MYPYPATH
-.venv/bin/mypy init test/unit/init src/assemble/byte_code.py
+.venv/bin/mypy init templates/*/init/services/*/site-packages/*.py test/unit/init src/assemble/byte_code.py

@@ -1,23 +1,41 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, isErrnoException, KsbundleError, type Place, type Problem } from '../domain/errors.ts';
+import { PROJECT_FILE } from '../domain/project.ts';
+import { ifThere } from '../io/if-there.ts';
 import { configHome, type Environment } from './environment.ts';
 import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
 import { nearestHint } from './usage-error.ts';
 
-const PROJECT_FILE = 'ksbundle.toml';
+export interface ConfigurationFiles {
+  /** The project's settings over the user's. */
+  readonly settings: ReadonlyMap<SettingKey, RawValue>;
+  /** Directory of the project's file, if there is one. */
+  readonly project: string | undefined;
+}
 
-/** The settings of the project's file over those of the user's file. Both may be missing. */
+/** Reads the project's file and the user's. Both may be missing. Recipes that lie beside the project's file are the project's. */
 export async function readConfigurationFiles(sources: {
   readonly environment: Environment;
   readonly directory: string;
-}): Promise<ReadonlyMap<SettingKey, RawValue>> {
+}): Promise<ConfigurationFiles> {
   const user = await readIfThere(userFile(sources.environment));
-  const project = await findProjectFile(sources.directory);
-  return new Map([
-    ...(user === undefined ? [] : await parse(user)),
-    ...(project === undefined ? [] : await parse(project)),
-  ]);
+  const file = await findProjectFile(sources.directory);
+  const project = file === undefined ? undefined : path.dirname(file.file);
+  return {
+    settings: new Map([
+      ...(user === undefined ? [] : await parse(user)),
+      ...(project !== undefined && (await isDirectory(path.join(project, 'recipes')))
+        ? [['recipes', { value: 'recipes', origin: project, base: project }] as const]
+        : []),
+      ...(file === undefined ? [] : await parse(file)),
+    ]),
+    project,
+  };
+}
+
+async function isDirectory(directory: string): Promise<boolean> {
+  return (await ifThere(stat(directory)))?.isDirectory() === true;
 }
 
 interface TextFile {

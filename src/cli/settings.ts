@@ -19,6 +19,8 @@ export interface Settings {
   readonly cache: string;
   readonly recipes: string;
   readonly lockfiles: string;
+  /** Directory of the project that the working directory is in. */
+  readonly project: string | undefined;
 }
 
 export interface SettingSources {
@@ -30,7 +32,7 @@ export interface SettingSources {
 
 /** Weighs flags over `KSBUNDLE_*` over the project's file over the user's file over the defaults. */
 export async function readSettings(sources: SettingSources): Promise<Settings> {
-  const files = await readConfigurationFiles(sources);
+  const { settings: files, project } = await readConfigurationFiles(sources);
   const raw = (key: SettingKey): RawValue | undefined =>
     flagValue(sources, key) ?? environmentValue(sources, key) ?? files.get(key);
   const directoryOf = (key: SettingKey, fallback: string): string => {
@@ -47,6 +49,7 @@ export async function readSettings(sources: SettingSources): Promise<Settings> {
     cache: directoryOf('cache', path.join(cacheHome(sources.environment), 'ksbundle')),
     recipes,
     lockfiles: directoryOf('lockfiles', path.join(path.dirname(recipes), 'lockfiles')),
+    project,
   };
 }
 

@@ -22,9 +22,3 @@ export const SOURCE_DATE_EPOCH = 1767225600;
 
 /** Where services lie below `init/`, in a project as in a release: a directory each. */
 export const SERVICES_DIRECTORY = 'services';
-
-/** Directory of a service that holds the templates of its files. */
-export const TEMPLATES_DIRECTORY = 'templates';
-
-/** Where answers that several services may have are declared, below `init/`. */
-export const KIT_ANSWERS = 'installer/kit/answers.toml';

@@ -271,8 +271,19 @@ export interface BundlePython {
   readonly precompile: readonly string[];
 }
 
-/** All recipes of a directory, resolved for one platform and checked against each other. */
+/** Recipes and the services beside them: a project's, or below it those that came with ksbundle, the base. */
+export interface Layer {
+  readonly name: 'project' | 'base';
+  /** Absolute path of the directory of recipes. */
+  readonly recipes: string;
+  /** Absolute path of the directory with the services and, in the lowest layer, the installer. */
+  readonly init: string;
+}
+
+/** All recipes that count together, resolved for one platform and checked against each other. */
 export interface RecipeSet {
+  /** Where they come from, the upper one first; the installer is that of the last. */
+  readonly layers: readonly Layer[];
   readonly components: ReadonlyMap<string, Component>;
   readonly bundles: ReadonlyMap<string, Bundle>;
   readonly services: ReadonlyMap<string, ServiceRecipe>;

@@ -2,16 +2,31 @@ import type { VulnerabilityChanges } from './advisories/comparison.ts';
 import type { AuditReport } from './audit.ts';
 import type { Sha256 } from './digest.ts';
 import type { Part } from './manifest.ts';
+import type { Layer } from './recipe.ts';
 
-/** What a recipe directory offers, for `ksbundle recipes`. */
+/** What recipes and services offer, for `ksbundle recipes`. */
 export interface RecipeSummary {
-  readonly kind: 'bundle' | 'component' | 'toolchain' | 'tool';
+  readonly kind: 'bundle' | 'service' | 'component' | 'toolchain' | 'tool';
   readonly name: string;
   /** Of a bundle: what its releases are called; another name than its own is that of a later version. */
   readonly family?: string;
-  readonly version: string;
-  readonly license: string;
+  /** None of a service, which is of the bundle's version. */
+  readonly version?: string;
+  readonly license?: string;
   readonly summary: string;
+  readonly layer: Layer['name'];
+  /** There if it takes the place of something of the same name in a layer below. */
+  readonly replaces?: boolean;
+}
+
+/** What `ksbundle new` writes. */
+export type NewKind = 'bundle' | 'component' | 'service';
+
+export interface NewResult {
+  readonly kind: NewKind;
+  readonly name: string;
+  /** Absolute paths. */
+  readonly written: readonly string[];
 }
 
 export interface BuildResult {

@@ -96,13 +96,13 @@ function reportTo({ emit }: FetchContext, file: string): Pick<Obtaining, 'onProg
   };
 }
 
-interface Failures {
+export interface Failures {
   /** Why, by place. */
   readonly failures: ReadonlyMap<string, string>;
   readonly offline: boolean;
 }
 
-function notFetched(file: string, { failures, offline }: Failures): KsbundleError {
+export function notFetched(file: string, { failures, offline }: Failures): KsbundleError {
   return new KsbundleError({
     code: offline ? 'KSB_OFFLINE' : 'KSB_FETCH_FAILED',
     exitCode: ExitCode.failed,

@@ -45,6 +45,7 @@ export async function choose(
   built: ReadonlyMap<string, Component>,
 ): Promise<{ readonly pins: readonly Pin[]; readonly wheels: readonly WheelFile[] }> {
   const { age, previous, bundle } = options;
+  if (bundle.python.requirements.length === 0 && built.size === 0) return { pins: [], wheels: [] };
   const locked = new Map(previous?.wheels.map((wheel) => [wheel.name, wheel]));
   const skipped: SkippedVersion[] = [];
   let bounds = NO_BOUNDS;

@@ -6,8 +6,8 @@ import { run, type RunResult } from '../io/process.ts';
 
 /** How uv is run. */
 export interface Uv {
-  /** Absolute path of the executable. */
-  readonly executable: string;
+  /** Absolute path of the executable; asked for if there is something to resolve. */
+  readonly executable: () => Promise<string>;
   /** Directory it may keep downloaded metadata in; deleting it is always safe. */
   readonly cacheDirectory: string;
   /** Base addresses of simple indexes (PEP 503), the main one first; without any uv's own default and variables hold. */
@@ -145,7 +145,7 @@ async function compile(
   flags: readonly string[],
 ): Promise<{ readonly text: string } | { readonly failure: RunResult }> {
   const argv = [
-    uv.executable,
+    await uv.executable(),
     'pip',
     'compile',
     '--quiet',

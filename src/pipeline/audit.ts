@@ -18,7 +18,7 @@ import { parseManifest } from '../pack/manifest.ts';
 import { notARelease } from '../pack/not-a-release.ts';
 import { openLookUp, type LookUp } from './advisories.ts';
 import type { Context } from './context.ts';
-import { componentsOf, loadRecipeSet, type LoadedBundle } from './recipes.ts';
+import { BASE, componentsOf, loadRecipeSet, type LoadedBundle } from './recipes.ts';
 
 /** Audits a release directory as the recipes of its bundle describe it. */
 export async function auditRelease(
@@ -146,6 +146,7 @@ function forbiddenBytes(context: Context): readonly ForbiddenBytes[] {
   return [
     { label: 'cache directory', directory: context.cacheDirectory },
     { label: 'recipes directory', directory: context.recipesDirectory },
+    { label: "directory of ksbundle's recipes", directory: BASE.recipes },
     ...(home.split('/').length > 2 ? [{ label: 'home directory', directory: `${home}/` }] : []),
   ].map(({ label, directory }) => ({ label, bytes: Buffer.from(directory) }));
 }

@@ -27,8 +27,6 @@ export interface ContextOptions {
 export interface Context extends ContextOptions {
   readonly store: Store;
   readonly fetch: FetchContext;
-  /** Directory of the installer that ships, beside the recipes. */
-  readonly initDirectory: string;
   /** How far programs that a build runs are shut in; found out, and said where it is not all the way, once. */
   readonly confinement: () => Promise<Confinement>;
 }
@@ -41,7 +39,6 @@ export async function openContext(options: ContextOptions): Promise<Context> {
     ...options,
     store,
     fetch: await createFetchContext({ store, mirrors, offline, emit, signal }),
-    initDirectory: path.join(path.dirname(options.recipesDirectory), 'init'),
     confinement: once(() =>
       confine({ root: path.join(options.cacheDirectory, 'work', 'root'), emit, signal }),
     ),

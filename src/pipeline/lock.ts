@@ -56,7 +56,7 @@ export async function lockBundle(context: Context, name: string, options: LockOp
   const lockfile = await resolveLock({
     ...loaded,
     uv: {
-      executable: await prepareUv(context, loaded.set),
+      executable: () => prepareUv(context, loaded.set),
       cacheDirectory: path.join(context.cacheDirectory, 'uv'),
       offline: context.offline,
       ...(indexes === undefined ? {} : { indexes }),

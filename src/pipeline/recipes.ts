@@ -1,8 +1,9 @@
+import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { dependencyOrder } from '../domain/graph.ts';
 import { nearest } from '../domain/nearest.ts';
-import type { Bundle, Component, RecipeSet, Tool, Toolchain } from '../domain/recipe.ts';
-import type { RecipeSummary } from '../domain/results.ts';
+import type { Bundle, Component, RecipeSet } from '../domain/recipe.ts';
+import { packageRoot } from '../io/package-info.ts';
 import { loadRecipes } from '../recipe/load.ts';
 import type { Context } from './context.ts';
 
@@ -21,9 +22,23 @@ export function componentsOf({ bundle, set }: LoadedBundle): readonly Component[
   return names.flatMap((name) => set.components.get(name) ?? []);
 }
 
-/** Loads all recipes of the context's project; throws what `loadRecipes` does. */
+/** Loads all recipes of the context's project, and what came with ksbundle below; throws what `loadRecipes` does. */
 export function loadRecipeSet(context: Context): Promise<RecipeSet> {
-  return loadRecipes({ recipes: context.recipesDirectory, init: context.initDirectory }, context.platform);
+  const recipes = context.recipesDirectory;
+  return loadRecipes({ recipes, init: initBeside(recipes), base: BASE }, context.platform);
+}
+
+/** The directory of the services that go with recipes. */
+export function initBeside(recipes: string): string {
+  return path.join(path.dirname(recipes), 'init');
+}
+
+/** What came with ksbundle. */
+export const BASE = { recipes: path.join(packageRoot(), 'recipes'), init: path.join(packageRoot(), 'init') };
+
+/** The directory of the installer that ships. */
+export function installerOf({ set }: LoadedBundle): string {
+  return set.layers.at(-1)?.init ?? BASE.init;
 }
 
 /** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` does. */
@@ -42,19 +57,4 @@ export async function loadBundle(context: Context, name: string): Promise<Loaded
       : `the bundles are: ${known.join(', ')}`,
     hint: guess === undefined ? 'list what can be built: ksbundle recipes' : `did you mean "${guess}"?`,
   });
-}
-
-/** Everything that the recipe directory offers: bundles first, then components and tools, each by name. */
-export async function listRecipes(context: Context): Promise<readonly RecipeSummary[]> {
-  const set = await loadRecipeSet(context);
-  const byName = (a: RecipeSummary, b: RecipeSummary): number => (a.name < b.name ? -1 : 1);
-  return [set.bundles.values(), set.components.values(), [set.toolchain, ...set.tools.values()]].flatMap(
-    (recipes) => [...recipes].map(summarize).sort(byName),
-  );
-}
-
-function summarize(recipe: Bundle | Component | Toolchain | Tool): RecipeSummary {
-  const { kind, name, version, license, summary } = recipe;
-  const family = recipe.kind === 'bundle' ? { family: recipe.family } : {};
-  return { kind, name, ...family, version, license, summary };
 }

@@ -10,7 +10,7 @@ import { codeDigest } from './code.ts';
 import type { Context } from './context.ts';
 import { recipeFiles } from './recipe-files.ts';
 import type { MadeRelease } from './release.ts';
-import { componentsOf } from './recipes.ts';
+import { componentsOf, installerOf } from './recipes.ts';
 import type { LockedBundle } from './sources.ts';
 
 /** A release as the store has it. */
@@ -38,7 +38,7 @@ export async function releaseKey(
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<ReleaseKey> {
   const { bundle } = loaded;
-  const installer = await installerFiles(bundle, context.initDirectory);
+  const installer = await installerFiles(bundle, installerOf(loaded));
   const digest = hashBytes(
     JSON.stringify([
       formatPlatform(context.platform),

@@ -25,7 +25,7 @@ import { linkedEmbeds, mergeEmbeds, publishedEmbeds } from './embeds.ts';
 import { materialsOf } from './materials.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
-import { componentsOf } from './recipes.ts';
+import { componentsOf, installerOf } from './recipes.ts';
 import { buildArchitecture, type LockedBundle } from './sources.ts';
 
 export interface MadeRelease {
@@ -60,7 +60,7 @@ export async function makeRelease(
       bundle,
       components,
       wheels: loaded.lockfile.wheels.map((wheel, index) => ({ wheel, file: fetched[index]?.path ?? '' })),
-      init: context.initDirectory,
+      init: installerOf(loaded),
       placeOf: ({ file }, keys) => placeInRecipe(file, keys),
       emit,
       directory,

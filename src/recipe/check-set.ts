@@ -17,15 +17,20 @@ export type SoundBundle = Sound<'bundle', PartlyBundle>;
 export type SoundService = Sound<'service', PartlyService>;
 export type SoundRecipe = SoundComponent | SoundPrebuilt | SoundBundle;
 
-/**
- * What must agree between recipes: names, references and their graph, the one toolchain.
- * `unreadable` are the names of recipes that are there but cannot be read, to which references are fine.
- */
-export function checkSet(recipes: readonly SoundRecipe[], unreadable: readonly string[]): Mistake[] {
+/** Names of recipes that are not among those that are checked. */
+export interface Elsewhere {
+  /** There, but not to be read: references to them are fine. */
+  readonly unreadable: readonly string[];
+  /** Of the base, which does not count where recipes have a toolchain of their own. */
+  readonly leftOut: readonly string[];
+}
+
+/** What must agree between recipes: names, references and their graph, the one toolchain. */
+export function checkSet(recipes: readonly SoundRecipe[], elsewhere: Elsewhere): Mistake[] {
   return [
     ...checkNames(recipes),
     ...checkBundleNames(recipes),
-    ...checkReferences(recipes, unreadable),
+    ...checkReferences(recipes, elsewhere),
     ...checkCycles(recipes.filter((recipe) => recipe.kind === 'component')),
     ...checkDistributions(recipes.filter((recipe) => recipe.kind === 'component')),
     ...checkToolchains(recipes.filter(({ kind }) => kind === 'toolchain')),
@@ -82,7 +87,7 @@ function namesOf(names: readonly (string | undefined)[] | undefined, path: KeyPa
   return (names ?? []).map((name, index) => ({ name, path: [...path, index] }));
 }
 
-function checkReferences(recipes: readonly SoundRecipe[], unreadable: readonly string[]): Mistake[] {
+function checkReferences(recipes: readonly SoundRecipe[], { unreadable, leftOut }: Elsewhere): Mistake[] {
   const kinds = new Map(recipes.map(({ kind, document }) => [document.name, kind]));
   const components = [...kinds].flatMap(([name, kind]) => (kind === 'component' ? [name] : []));
   const known = new Set([...components, ...unreadable]);
@@ -98,7 +103,9 @@ function checkReferences(recipes: readonly SoundRecipe[], unreadable: readonly s
             kind === undefined
               ? `there is no component ${quote(name)}`
               : `${quote(name)} is a ${kind}, not a component`,
-          hint: suggest(nearest(name, known)),
+          hint: leftOut.includes(name)
+            ? `ksbundle's own does not count beside a toolchain of the project: copy its recipe`
+            : suggest(nearest(name, known)),
           path,
           at: 'value',
         },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { nearest } from '../domain/nearest.ts';
-import { TEMPLATES_DIRECTORY } from '../domain/layout.ts';
+import { TEMPLATES_DIRECTORY } from '../domain/project.ts';
 import { TEMPLATE_FILTERS } from '../domain/service.ts';
 import { findVariables } from '../domain/variables.ts';
 import { listTree } from '../io/files.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'toml';
-import { KIT_ANSWERS } from '../domain/layout.ts';
+import { KIT_ANSWERS } from '../domain/project.ts';
 import { ifThere } from '../io/if-there.ts';
 import { kitAnswersSchema, type KitAnswers } from './written-service.ts';
 

@@ -1,12 +1,11 @@
-import path from 'node:path';
-import { SERVICES_DIRECTORY } from '../domain/layout.ts';
-import { ifThere } from '../io/if-there.ts';
+import type { Layer } from '../domain/recipe.ts';
 import { checkService } from './check-service.ts';
 import { checkNames, type SoundService } from './check-set.ts';
 import { checkReferences, checkTemplates } from './check-values.ts';
-import { readServices, type ReadDocuments } from './document.ts';
+import type { ReadDocuments } from './document.ts';
 import { checkForm } from './form.ts';
 import { readKitAnswers } from './kit-answers.ts';
+import { readServiceLayers } from './layers.ts';
 import type { Mistake } from './mistake.ts';
 import { hasHooks } from './resolve-service.ts';
 import { valuesOf } from './service-values.ts';
@@ -18,11 +17,10 @@ export interface CheckedServices extends ReadDocuments {
   readonly mistakes: readonly Mistake[];
 }
 
-/** The services of a project, and what is wrong within each. */
-export async function loadServices(init: string): Promise<CheckedServices> {
-  const directory = path.join(init, SERVICES_DIRECTORY);
-  const { documents, unreadable } = (await ifThere(readServices(directory))) ?? NONE;
-  const kit = await readKitAnswers(init);
+/** The services of all layers, and what is wrong within each; the kit is that of the lowest. */
+export async function loadServices(layers: readonly Layer[]): Promise<CheckedServices> {
+  const { documents, unreadable } = await readServiceLayers(layers);
+  const kit = await readKitAnswers(layers.at(-1)?.init ?? '');
   const forms = documents.map((document) => ({ document, form: checkForm(document) }));
   // The form check has taken out every value of another form than the schema's, so this is what the rest is.
   const sound = forms.map(
@@ -50,5 +48,3 @@ export async function loadServices(init: string): Promise<CheckedServices> {
     mistakes: [...(await Promise.all(mistakes)).flat(), ...checkNames(sound)],
   };
 }
-
-const NONE: ReadDocuments = { documents: [], unreadable: [] };

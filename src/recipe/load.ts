@@ -1,15 +1,16 @@
 import path from 'node:path';
-import { ExitCode, isErrnoException, KsbundleError, type Problem } from '../domain/errors.ts';
+import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
 import type { Platform } from '../domain/platform.ts';
-import type { RecipeSet } from '../domain/recipe.ts';
+import type { Layer, RecipeSet } from '../domain/recipe.ts';
 import { checkBundle } from './check-bundle.ts';
 import { checkComponent, checkPrebuilt } from './check-component.ts';
 import { checkFiles, type NamedFile } from './check-files.ts';
 import { checkOverrides } from './check-overrides.ts';
 import { checkServices } from './check-services.ts';
 import { checkSet, type SoundRecipe } from './check-set.ts';
-import { readDocuments, type Document, type ReadDocuments } from './document.ts';
+import type { Document } from './document.ts';
 import { checkForm } from './form.ts';
+import { checkInstallers, readLayers } from './layers.ts';
 import { loadServices } from './load-services.ts';
 import type { Fault, Mistake } from './mistake.ts';
 import { placeMistakes, sortProblems, describeUnreadable } from './problems.ts';
@@ -18,29 +19,32 @@ import { resolveSet } from './resolve.ts';
 /** Where the parts of a project lie. */
 export interface ProjectDirectories {
   readonly recipes: string;
-  /** The installer's directory, with the services in it. */
+  /** The directory with the services. */
   readonly init: string;
+  /** What counts below, unless the recipes have a toolchain of their own; nothing by default. */
+  readonly base?: Omit<ProjectDirectories, 'base'>;
 }
 
 /**
- * Loads all recipes of a project, `<name>/recipe.toml` and `<name>/bundle.toml`, and its services, and resolves them for a
- * platform. Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` that carries every mistake as a problem, or with
- * `KSB_RECIPES_MISSING` if there is no directory of recipes.
+ * Loads all recipes of a project, `<name>/recipe.toml` and `<name>/bundle.toml`, and its services, with those of the base below, and
+ * resolves them for a platform. Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` that carries every mistake as a problem, or
+ * with `KSB_RECIPES_MISSING` if there is no directory of recipes.
  */
-export async function loadRecipes(project: ProjectDirectories, platform: Platform): Promise<RecipeSet> {
-  const root = path.resolve(project.recipes);
-  const init = path.resolve(project.init);
-  const { documents, unreadable } = await readRecipes(root);
-  const services = await loadServices(init);
+export async function loadRecipes(
+  { base, ...project }: ProjectDirectories,
+  platform: Platform,
+): Promise<RecipeSet> {
+  const { layers, documents, unreadable, leftOut } = await readLayers(
+    layer('project', project),
+    base === undefined ? undefined : layer('base', base),
+  );
+  const services = await loadServices(layers);
   const checked = await Promise.all(documents.map(checkDocument));
   const sound = checked.map((each) => each.sound);
   const bundles = sound.filter((each) => each.kind === 'bundle');
   const mistakes = [
     ...checked.flatMap(({ mistakes: own }) => own),
-    ...checkSet(
-      sound,
-      unreadable.map(({ name }) => name),
-    ),
+    ...checkSet(sound, { unreadable: unreadable.map(({ name }) => name), leftOut }),
     ...services.mistakes,
     ...checkServices(
       services.sound,
@@ -51,24 +55,16 @@ export async function loadRecipes(project: ProjectDirectories, platform: Platfor
   const problems = sortProblems([
     ...[...unreadable, ...services.unreadable].map(describeUnreadable),
     ...(await placeMistakes(mistakes)),
+    ...(await checkInstallers(layers)),
   ]);
   if (problems.length > 0) throw invalid(problems);
-  if (!documents.some(({ kind }) => kind === 'toolchain')) throw withoutToolchain(root);
-  return resolveSet(documents, { platform, services: services.documents, kit: services.kit });
+  if (!documents.some(({ kind }) => kind === 'toolchain')) throw withoutToolchain(layers);
+  const resolved = await resolveSet(documents, { platform, services: services.documents, kit: services.kit });
+  return { layers, ...resolved };
 }
 
-async function readRecipes(root: string): Promise<ReadDocuments> {
-  try {
-    return await readDocuments(root);
-  } catch (error) {
-    if (!isErrnoException(error, 'ENOENT') && !isErrnoException(error, 'ENOTDIR')) throw error;
-    throw new KsbundleError({
-      code: 'KSB_RECIPES_MISSING',
-      exitCode: ExitCode.usage,
-      message: `there is no directory of recipes at ${root}`,
-      cause: error,
-    });
-  }
+function layer(name: Layer['name'], { recipes, init }: ProjectDirectories): Layer {
+  return { name, recipes: path.resolve(recipes), init: path.resolve(init) };
 }
 
 async function checkDocument(
@@ -129,11 +125,12 @@ function invalid(problems: readonly Problem[]): KsbundleError {
   });
 }
 
-function withoutToolchain(root: string): KsbundleError {
+function withoutToolchain(layers: readonly Layer[]): KsbundleError {
+  const directories = layers.map(({ recipes }) => recipes).join(' and ');
   return new KsbundleError({
     code: 'KSB_RECIPE_INVALID',
     exitCode: ExitCode.usage,
-    message: `none of the recipes in ${root} is a toolchain`,
+    message: `none of the recipes in ${directories} is a toolchain`,
     why: 'every component is built with the one compiler that the recipes pin',
     hint: 'add a recipe.toml with kind = "toolchain"',
   });

@@ -52,7 +52,7 @@ export interface ResolveOptions {
 export async function resolveSet(
   documents: readonly Document[],
   { platform, services: documented, kit }: ResolveOptions,
-): Promise<RecipeSet> {
+): Promise<Omit<RecipeSet, 'layers'>> {
   const resolved = await Promise.all(documented.map(resolveService));
   const services = new Map(resolved.map((each) => [each.service.name, each]));
   const components: Component[] = [];

@@ -1,8 +1,38 @@
 import type { CommandSpec } from '../command.ts';
-import { BUNDLE, FETCH_OPTIONS, FILE, RECIPE_OPTIONS } from './shared.ts';
+import { BUNDLE, FETCH_OPTIONS, FILE, NAME, RECIPE_OPTIONS } from './shared.ts';
 
 /** Commands that make tarballs, or what they are made of. */
 export const BUILDING: readonly CommandSpec[] = [
+  {
+    name: 'new bundle',
+    summary: 'write a bundle that builds as it is: recipe, service, application, lockfile',
+    positionals: [NAME],
+    options: RECIPE_OPTIONS,
+    examples: [{ command: 'new bundle hello', does: 'in an empty directory: a project, to build and try' }],
+    load: () => import('../commands/new-bundle.ts'),
+  },
+  {
+    name: 'new component',
+    summary: 'write a recipe of software that is built from source',
+    positionals: [NAME],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'url'],
+    examples: [
+      { command: 'new component greeter', does: 'a recipe and a small C program, which it builds' },
+      {
+        command: 'new component zlib-ng --url https://example.org/zlib-ng-2.2.4.tar.gz',
+        does: 'a recipe of that archive, pinned by its digest',
+      },
+    ],
+    load: () => import('../commands/new-component.ts'),
+  },
+  {
+    name: 'new service',
+    summary: 'write what an instance of a bundle runs',
+    positionals: [NAME],
+    options: RECIPE_OPTIONS,
+    examples: [{ command: 'new service hello', does: 'a service for the "services" of a bundle' }],
+    load: () => import('../commands/new-service.ts'),
+  },
   {
     name: 'build',
     summary: 'build a bundle and print the path of its tarball',

@@ -12,6 +12,11 @@ export const FILE: PositionalSpec = {
   help: 'tarball, or - for standard input',
   completes: 'file',
 };
+export const NAME: PositionalSpec = {
+  name: 'NAME',
+  required: true,
+  help: 'lower-case words joined by "-", such as my-shop',
+};
 
 export const RECIPE_OPTIONS: readonly OptionName[] = ['platform', 'recipes', 'lockfiles', 'cache'];
 export const FETCH_OPTIONS: readonly OptionName[] = ['offline', 'mirror', 'jobs'];

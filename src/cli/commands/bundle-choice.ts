@@ -2,10 +2,12 @@ import type { RecipeSummary } from '../../domain/results.ts';
 import type { Opened } from '../command.ts';
 import { usageError } from '../usage-error.ts';
 
-/** The bundle that was named, whether it exists or not, or the newest version of the only one there is. */
+/** The bundle that was named, whether it exists or not, or the newest version of the only one there is, in the project if it has any. */
 export async function chooseBundle(opened: Opened, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
-  const bundles = (await listBundles(opened)).filter((each) => each.name === each.family).map(nameOf);
+  const all = (await listBundles(opened)).filter((each) => each.name === each.family);
+  const own = all.filter(({ layer }) => layer === 'project');
+  const bundles = (own.length > 0 ? own : all).map(nameOf);
   const [only, ...others] = bundles;
   if (only !== undefined && others.length === 0) return only;
   throw usageError(

@@ -6,6 +6,14 @@ export const run: RunCommand = async ({ open }) => {
   const recipes = await pipeline.listRecipes(context);
   return {
     data: { recipes },
-    lines: alignColumns(recipes.map(({ kind, name, version, summary }) => [kind, name, version, summary])),
+    lines: alignColumns(
+      recipes.map(({ kind, name, version = '', layer, replaces = false, summary }) => [
+        kind,
+        name,
+        version,
+        replaces ? `${layer}, replaces base` : layer,
+        summary,
+      ]),
+    ),
   };
 };

@@ -12,6 +12,8 @@ export interface Ran {
 
 export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
+  /** Working directory; the tests' own by default. */
+  readonly directory?: string;
   /** Called when the process is there, with a function that resolves when standard error has the text. */
   readonly during?: (child: ChildProcess, saw: (text: string) => Promise<void>) => Promise<void>;
 }
@@ -22,6 +24,7 @@ export async function runProgram(argv: readonly string[], options: RunOptions = 
   const child = spawn(program, parameters, {
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...options.environment },
     stdio: 'pipe',
+    cwd: options.directory,
   });
   // A program that ended before it read anything.
   child.stdin.on('error', () => undefined);

@@ -84,7 +84,7 @@ async function optionsOf({
   return {
     ...target,
     uv: {
-      executable: 'executable' in UV ? UV.executable : '',
+      executable: () => Promise.resolve('executable' in UV ? UV.executable : ''),
       cacheDirectory: path.join(ROOT, 'cache'),
       indexes: indexes ?? [index.url],
     },
@@ -474,7 +474,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
 
   it('tells a uv that cannot be started', async () => {
     const options = await optionsOf({});
-    const uv = { ...options.uv, executable: path.join(directory, 'none') };
+    const uv = { ...options.uv, executable: () => Promise.resolve(path.join(directory, 'none')) };
     await expect(resolveLock({ ...options, uv })).rejects.toMatchObject({
       facts: { code: 'KSB_LOCK_UV', exitCode: 1 },
     });

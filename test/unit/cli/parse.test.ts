@@ -89,7 +89,7 @@ describe('help', () => {
 describe('a command line that makes no sense', () => {
   it.each([
     ['bild', 'KSB_UNKNOWN_COMMAND', 'did you mean build?'],
-    ['frobnicate', 'KSB_UNKNOWN_COMMAND', 'valid: build, try, rebuild'],
+    ['frobnicate', 'KSB_UNKNOWN_COMMAND', 'valid: new, build, try, rebuild'],
     ['cache', 'KSB_MISSING_ARGUMENT', undefined],
     ['cache pth', 'KSB_UNKNOWN_COMMAND', 'did you mean path?'],
     ['build --job 3', 'KSB_UNKNOWN_OPTION', 'did you mean --jobs?'],

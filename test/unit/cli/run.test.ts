@@ -72,6 +72,7 @@ const recipe = {
   version: '30.0.0',
   license: 'Apache-2.0',
   summary: 'Identity',
+  layer: 'base',
 } as const;
 
 describe('build', () => {

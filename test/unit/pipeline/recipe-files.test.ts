@@ -6,6 +6,7 @@ import { installRecipes } from '../../../src/assemble/recipes.ts';
 import { DEFAULT_PLATFORM, parsePlatform } from '../../../src/domain/platform.ts';
 import { hashBytes, listTree, removeTree } from '../../../src/io/files.ts';
 import { checkLock } from '../../../src/lock/check.ts';
+import { recipeInputs } from '../../../src/lock/inputs.ts';
 import { lockfilePath, readLockfile } from '../../../src/lock/lockfile.ts';
 import { recipeFiles } from '../../../src/pipeline/recipe-files.ts';
 import type { LoadedBundle } from '../../../src/pipeline/recipes.ts';
@@ -67,4 +68,28 @@ test('a directory that a recipe names comes whole', async () => {
     'share/ksbundle/lockfiles/one.json',
     'share/ksbundle/recipes/one/extra/deep/script',
   ]);
+});
+
+test('a release of a project carries what it used of the base, and stands alone with it', async () => {
+  const base = projectAt(REPOSITORY);
+  const own = projectAt(await temporaryDirectory());
+  const expat = await readFile(path.join(base.recipes, 'expat/recipe.toml'), 'utf8');
+  await mkdir(path.join(own.recipes, 'expat'), { recursive: true });
+  await writeFile(
+    path.join(own.recipes, 'expat/recipe.toml'),
+    expat.replace('summary = "', 'summary = "Our '),
+  );
+  await writeFile(path.join(own.recipes, 'expat/expat_config.h'), '/* ours */\n');
+  const built = await loadBundle({ ...own, base }, 'keystone');
+  expect(built.set.layers).toHaveLength(2);
+
+  const root = await temporaryDirectory();
+  const lockfile = lockfilePath(path.join(REPOSITORY, 'lockfiles'), 'keystone', platform);
+  await installRecipes({ root, recipes: recipeFiles(built), lockfile, parts: new Map() });
+  const recipes = path.join(root, 'share/ksbundle/recipes');
+  const loaded = await loadBundle({ recipes, init: base.init, base: projectAt('/nowhere') }, 'keystone');
+  expect(loaded.set.layers).toHaveLength(1);
+  expect(loaded.set.components.get('expat')?.summary).toMatch(/^Our /);
+  expect(loaded.set.components.get('expat')?.files).toMatchObject([{ sha256: hashBytes('/* ours */\n') }]);
+  expect(recipeInputs({ ...loaded, platform })).toEqual(recipeInputs({ ...built, platform }));
 });
