@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { compareBytes } from '../domain/compare-bytes.ts';
 import { mapConcurrently } from '../domain/concurrently.ts';
@@ -8,7 +8,7 @@ import type { WheelFile } from '../domain/lock.ts';
 import type { InstalledWheel, Part } from '../domain/manifest.ts';
 import type { Emit } from '../domain/events.ts';
 import type { Bundle } from '../domain/recipe.ts';
-import { listTree, withTemporaryDirectory } from '../io/files.ts';
+import { removeEmptyDirectories, withTemporaryDirectory } from '../io/files.ts';
 import { installComponent, unpackComponent, type BuiltComponent } from './component.ts';
 import { COMMON_DROPS } from './drops.ts';
 import { installInstaller } from './installer.ts';
@@ -131,15 +131,5 @@ async function installLaunchers(tree: ReleaseTree, bundle: Bundle, site: string)
   checkLaunchers(launchers, offered);
   for (const launcher of launchers) {
     await tree.write(`bin/${launcher.name}`, formatLauncher(launcher), { part: 'bundle', executable: true });
-  }
-}
-
-async function removeEmptyDirectories(root: string): Promise<void> {
-  const directories = (await listTree(root))
-    .filter(({ kind }) => kind === 'directory')
-    .map((entry) => entry.path);
-  for (const directory of directories.toReversed()) {
-    const absolute = path.join(root, directory);
-    if ((await readdir(absolute)).length === 0) await rmdir(absolute);
   }
 }

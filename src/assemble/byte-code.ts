@@ -4,6 +4,7 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
 import type { Part } from '../domain/manifest.ts';
 import { runConfined, type Confinement } from '../io/confinement.ts';
+import { IMPORTED_BY_NAME, reducePython, type NeededModules } from './reduce-python.ts';
 
 export interface ByteCodeOptions {
   /** Program that is a CPython of the release's version: the release's own, or in a cross build one of this machine. */
@@ -16,6 +17,10 @@ export interface ByteCodeOptions {
   readonly modules: readonly string[];
   /** Release path of a directory of programs that are compiled, too, with what their modules import. */
   readonly programs: string;
+  /**
+   * Globs of what stays of Python's own library although nobody imports it, where the rest of what nobody imports goes; without them all stays.
+   */
+  readonly keep?: readonly string[] | undefined;
   /** Part by release path, of all files so far. */
   readonly parts: ReadonlyMap<string, Part>;
   /** How far Python is shut in, which is one that was just built. */
@@ -43,7 +48,7 @@ const STARTUP_MODULES: readonly string[] = [
  * Writes byte code for `programs` and everything that they and `modules` import, and for nothing else: compiled files are a third of a
  * release that has them all. They are never compared with their sources (`unchecked-hash`, PEP 552), because a release
  * does not change; those of programs, which few files make up, are (`checked-hash`). Their bytes depend on source,
- * release path and the version of Python only. Returns the parts with the new files added. Throws `KSB_BYTE_CODE_FAILED`.
+ * release path and the version of Python only. Returns the parts of what is there then. Throws `KSB_BYTE_CODE_FAILED`.
  */
 export async function compileByteCode(options: ByteCodeOptions): Promise<ReadonlyMap<string, Part>> {
   const { python, root, site, modules, programs, parts, signal } = options;
@@ -54,6 +59,7 @@ export async function compileByteCode(options: ByteCodeOptions): Promise<Readonl
     path: [library, site],
     modules: [...modules, ...STARTUP_MODULES],
     programs,
+    by_name: options.keep === undefined ? null : IMPORTED_BY_NAME,
   };
   const command = {
     argv: [python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', await readFile(SCRIPT, 'utf8')],
@@ -66,14 +72,18 @@ export async function compileByteCode(options: ByteCodeOptions): Promise<Readonl
   const result = await runConfined(options.confinement, command, { input, signal });
   signal?.throwIfAborted();
   if (result.exitCode !== 0) throw failed(python, result.stderr, result.failedToStart);
-  const { written, missing } = JSON.parse(result.stdout) as {
+  const { written, missing, needed } = JSON.parse(result.stdout) as {
     readonly written: readonly (readonly [source: string, target: string])[];
     readonly missing: readonly string[];
+    readonly needed: NeededModules;
   };
   const unknown = modules.filter((name) => missing.includes(name));
   if (unknown.length > 0) throw failed(python, `no such module: ${unknown.join(', ')}`);
   const added = written.map(([source, target]) => [target, parts.get(source) ?? 'bundle'] as const);
-  return new Map<string, Part>([...parts, ...added]);
+  const all = new Map<string, Part>([...parts, ...added]);
+  return options.keep === undefined
+    ? all
+    : reducePython({ root, library, needed, keep: options.keep, parts: all });
 }
 
 function failed(python: string, output: string, failedToStart?: string): KsbundleError {

@@ -4,7 +4,8 @@ Any CPython of the release's minor version runs it, because it only reads and co
 one JSON document from standard input and prints one.
 
 The closure is the static one: what the modules import when they are loaded, not what their functions import later. It is the
-same on every machine and for every architecture, unlike what an import of the modules would show.
+same on every machine and for every architecture, unlike what an import of the modules would show. What may be needed at all, which
+functions import, too, is told beside it.
 """
 
 import ast
@@ -55,14 +56,14 @@ class Release:
                 if file.endswith(".py"):
                     yield os.path.relpath(os.path.join(place, file), self.root)
 
-    def imports_of(self, name: str, file: str) -> Iterator[str]:
-        """Names that a module imports when it is loaded, and what may be a module or just a name in one."""
+    def imports_of(self, name: str, file: str, late: bool = False) -> Iterator[str]:
+        """Names that a module imports when it is loaded, or `late` ones, too, and what may be a module or just a name in one."""
         with open(os.path.join(self.root, file), "rb") as source:
             tree = ast.parse(source.read(), file)
-        return imports(name if file.endswith("/__init__.py") else name.rpartition(".")[0], tree.body)
+        return imports(name if file.endswith("/__init__.py") else name.rpartition(".")[0], tree.body, late)
 
-    def closure(self, names: Iterable[str]) -> tuple[Found, list[str]]:
-        """Path by name of every module that names need, parents included, and the names that lead to no module."""
+    def closure(self, names: Iterable[str], late: bool = False) -> tuple[Found, list[str], set[str]]:
+        """Path by name of every module that names need, parents included; the names that lead to no module; and all names."""
         found: Found = {}
         missing: list[str] = []
         pending: list[str] = []
@@ -82,28 +83,28 @@ class Release:
             file = self.locate(name)
             if file:
                 found[name] = file
-                pending += self.imports_of(name, file)
-        return found, missing
+                pending += self.imports_of(name, file, late)
+        return found, missing, seen
 
 
-def loaded(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements that run when a module is loaded: none of functions, none for type checkers."""
+def loaded(body: Iterable[ast.stmt], late: bool) -> Iterator[ast.stmt]:
+    """Statements that run when a module is loaded: none of functions but for `late` ones, none for type checkers."""
     for node in body:
         yield node
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
             continue
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from loaded(node.orelse)
+            yield from loaded(node.orelse, late)
             continue
         for field in ("body", "orelse", "finalbody"):
-            yield from loaded(getattr(node, field, []))
-        for handler in getattr(node, "handlers", []):
-            yield from loaded(handler.body)
+            yield from loaded(getattr(node, field, []), late)
+        for branch in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]:
+            yield from loaded(branch.body, late)
 
 
-def imports(package: str, body: Iterable[ast.stmt]) -> Iterator[str]:
+def imports(package: str, body: Iterable[ast.stmt], late: bool) -> Iterator[str]:
     """What the statements of a module in `package` import."""
-    for node in loaded(body):
+    for node in loaded(body, late):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name
@@ -136,9 +137,16 @@ def main() -> None:
     root = request["root"]
     release = Release(root, request["path"])
     programs = list(release.sources(request["programs"]))
-    # What they import of each other is not found below their release paths, and need not be.
-    needed = [name for file in programs for name in release.imports_of(file[:-3].replace("/", "."), file)]
-    found, missing = release.closure([*request["modules"], *needed])
+
+    def imported(late: bool) -> Iterator[str]:
+        # What programs import of each other is not found below their release paths, and need not be.
+        return (name for file in programs for name in release.imports_of(file[:-3].replace("/", "."), file, late))
+
+    found, missing, _ = release.closure([*request["modules"], *imported(late=False)])
+    # It takes a while for all of a large release.
+    by_name = request["by_name"]
+    wanted = [] if by_name is None else [*request["modules"], *by_name, *imported(late=True)]
+    late, _, names = release.closure(wanted, late=True)
     # What is written is part of the release, whatever the umask of who builds it.
     os.umask(0o022)
     modes = py_compile.PycInvalidationMode
@@ -147,7 +155,8 @@ def main() -> None:
         [file, compile_file(root, file, modes.CHECKED_HASH if file in programs else modes.UNCHECKED_HASH)]
         for file in sorted({*found.values(), *programs})
     ]
-    json.dump({"written": written, "missing": missing}, sys.stdout)
+    needed = {"files": sorted(late.values()), "names": sorted(names)}
+    json.dump({"written": written, "missing": missing, "needed": needed}, sys.stdout)
 
 
 main()

@@ -254,8 +254,11 @@ export interface BundlePython {
   readonly interpreter: string;
   /** PEP 508 requirements. */
   readonly requirements: readonly string[];
-  /** Absolute path of the constraints file. */
-  readonly constraints: string;
+  /** Whether of the interpreter only what the installer needs ships: the bundle has no Python of its own. */
+  readonly reduced: boolean;
+  /** Absolute path of the constraints file, if there is one. */
+  readonly constraints?: string;
+  /** Of the file's bytes, or of none. */
   readonly constraintsSha256: Sha256;
   readonly overrides: readonly Override[];
   /** Distributions that are pulled in but not shipped, with the reason. */

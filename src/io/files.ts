@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdtemp, open, readdir, readlink, rename, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, open, readdir, readlink, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import fse from 'fs-extra';
 import { compareBytes } from '../domain/compare-bytes.ts';
@@ -110,6 +110,17 @@ export async function withTemporaryDirectory<T>(
     return await work(directory);
   } finally {
     await removeTree(directory);
+  }
+}
+
+/** Removes all directories below `root` that have nothing in them but such. */
+export async function removeEmptyDirectories(root: string): Promise<void> {
+  const directories = (await listTree(root))
+    .filter(({ kind }) => kind === 'directory')
+    .map((entry) => entry.path);
+  for (const directory of directories.toReversed()) {
+    const absolute = path.join(root, directory);
+    if ((await readdir(absolute)).length === 0) await rmdir(absolute);
   }
 }
 

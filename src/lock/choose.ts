@@ -101,7 +101,8 @@ async function runUv(
   options: ResolveOptions & { readonly bounds: AgeBounds },
   built: ReadonlyMap<string, Component>,
 ): Promise<Chosen> {
-  const constraints = await readFile(options.bundle.python.constraints, 'utf8');
+  const { constraints: file } = options.bundle.python;
+  const constraints = file === undefined ? '' : await readFile(file, 'utf8');
   const resolution = describeResolution(options, constraints, built);
   const fail = (failure: Parameters<typeof uvError>[0]): never => {
     options.uv.signal?.throwIfAborted();

@@ -153,7 +153,7 @@ function pinsOf(mentioned: ReadonlySet<string>, { target, constraints }: Failure
   const pinned = constraints.split('\n').flatMap((line, index) => {
     const name = requirementName(line);
     if (name === undefined || !mentioned.has(name) || overridden.has(name)) return [];
-    return [`${path.basename(python.constraints)}:${index + 1} pins ${line.trim()}`];
+    return [`${path.basename(python.constraints ?? '')}:${index + 1} pins ${line.trim()}`];
   });
   return [
     ...pinned,

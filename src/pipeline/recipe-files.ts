@@ -11,10 +11,9 @@ export function recipeFiles(loaded: LoadedBundle): readonly RecipeFile[] {
   const { bundle, set } = loaded;
   const components = componentsOf(loaded);
   const versions = [...set.bundles.values()].filter(({ family }) => family === bundle.family);
-  const constraints = versions.map(({ python }) => ({
-    path: python.constraints,
-    sha256: python.constraintsSha256,
-  }));
+  const constraints = versions.flatMap(({ python }) =>
+    python.constraints === undefined ? [] : [{ path: python.constraints, sha256: python.constraintsSha256 }],
+  );
   const files = [
     ...describe(bundle.origin, constraints),
     ...[set.toolchain, ...set.tools.values()].flatMap((tool) => describe(tool.origin, tool.files)),

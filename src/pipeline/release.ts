@@ -77,6 +77,7 @@ export async function makeRelease(
       site: assembled.site,
       modules: bundle.python.precompile,
       programs: 'init',
+      keep: bundle.python.reduced ? namedByRecipe(components, bundle.python.interpreter) : undefined,
       parts: assembled.parts,
       confinement: await context.confinement(),
       signal,
@@ -135,6 +136,16 @@ export async function makeRelease(
     const provenance = await context.store.addFile(packed.provenance);
     return { tarball, provenance, audit, time: performance.now() - start };
   });
+}
+
+/** What an interpreter's recipe says of its files holds for one of which only what is needed ships, too. */
+function namedByRecipe(
+  components: readonly { readonly component: Component }[],
+  interpreter: string,
+): readonly string[] {
+  const { expect = [], exceptions = [] } =
+    components.find(({ component }) => component.name === interpreter)?.component ?? {};
+  return [...expect, ...exceptions.flatMap(({ paths }) => paths)];
 }
 
 function builtComponents(

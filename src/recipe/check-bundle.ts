@@ -27,6 +27,7 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
     ...checkStatements(recipe.vex),
     ...checkInterpreter(recipe),
     ...checkVersions(recipe),
+    ...checkRequirements(recipe),
   ];
 }
 
@@ -46,6 +47,19 @@ function checkVersions(recipe: PartlyBundle): Fault[] {
       ['earlier'],
       'version',
     ),
+  ];
+}
+
+/** Earlier versions differ in what Python they require. */
+function checkRequirements(recipe: PartlyBundle): Fault[] {
+  if (recipe.earlier === undefined || Object.hasOwn(recipe, 'python')) return [];
+  return [
+    {
+      code: 'bad-earlier',
+      message: 'earlier versions differ in their Python requirements, and the bundle has no [python]',
+      path: ['earlier'],
+      at: 'key',
+    },
   ];
 }
 

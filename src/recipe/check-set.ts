@@ -1,5 +1,6 @@
 import { findCycles } from '../domain/graph.ts';
 import { nearest } from '../domain/nearest.ts';
+import { INSTALLER_PYTHON } from '../domain/project.ts';
 import type { PartlyBundle, PartlyComponent, PartlyPrebuilt, PartlyService } from './partly.ts';
 import type { Document } from './document.ts';
 import { quote, suggest, type KeyPath, type Mistake } from './mistake.ts';
@@ -79,7 +80,9 @@ function listReferences({ kind, recipe }: SoundRecipe): Reference[] {
   const { components, python } = recipe;
   return [
     ...namesOf(components, ['components']),
-    { name: python?.interpreter, path: ['python', 'interpreter'] },
+    Object.hasOwn(recipe, 'python')
+      ? { name: python?.interpreter, path: ['python', 'interpreter'] }
+      : { name: INSTALLER_PYTHON, path: [] },
   ];
 }
 

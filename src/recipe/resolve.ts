@@ -7,6 +7,7 @@ import type {
   ArchiveUrl,
   AuditException,
   Bundle,
+  BundlePython,
   Component,
   DeclaredEmbed,
   Patch,
@@ -19,8 +20,9 @@ import type {
   Tool,
   Toolchain,
 } from '../domain/recipe.ts';
+import { INSTALLER_PYTHON } from '../domain/project.ts';
 import { substituteVariables } from '../domain/variables.ts';
-import { hashFile, hashTree } from '../io/files.ts';
+import { hashBytes, hashFile, hashTree } from '../io/files.ts';
 import type { Document } from './document.ts';
 import { answersOf, inOrder, resolveService } from './resolve-service.ts';
 import { urlFile, parseArchiveUrl } from './syntax.ts';
@@ -158,8 +160,13 @@ async function resolveBundle(
 
 /** The recipe as if it were one of the earlier version alone. */
 function earlierVersion(newest: WrittenBundle, earlier: WrittenBundle['earlier'][number]): WrittenBundle {
-  const { name, version, revision, requirements, constraints = newest.python.constraints } = earlier;
-  const python = { ...newest.python, requirements, constraints };
+  const { name, version, revision, requirements } = earlier;
+  const constraints = earlier.constraints ?? newest.python?.constraints;
+  const python = newest.python && {
+    ...newest.python,
+    requirements,
+    ...(constraints === undefined ? {} : { constraints }),
+  };
   const { end: _, ...rest } = newest.support;
   const end = earlier['support-end'];
   const support = { ...rest, ...(end === undefined ? {} : { end }) };
@@ -171,8 +178,6 @@ async function resolveVersion(
   family: string,
   document: Document,
 ): Promise<Omit<Bundle, 'services' | 'answers'>> {
-  const { python } = written;
-  const constraints = path.join(document.directory, python.constraints);
   return {
     kind: 'bundle',
     ...resolveIdentity(written),
@@ -180,20 +185,7 @@ async function resolveVersion(
     revision: written.revision,
     upgradeFrom: written['upgrade-from'] ?? written.version,
     components: written.components,
-    python: {
-      interpreter: python.interpreter,
-      requirements: python.requirements,
-      constraints,
-      constraintsSha256: await hashFile(constraints),
-      overrides: python.override,
-      excludes: python.exclude,
-      licenses: python.license,
-      launchers: python.launcher.map((launcher) => ({
-        name: launcher.name,
-        entryPoint: launcher['entry-point'],
-      })),
-      precompile: python.precompile,
-    },
+    python: await resolvePython(written.python, document.directory),
     support: resolveSupport(written.support),
     drop: written.drop,
     exceptions: written.exception.map(resolveException),
@@ -208,6 +200,34 @@ async function resolveVersion(
       ...resolveStatement(stated),
     })),
     origin: originOf(document),
+  };
+}
+
+async function resolvePython(written: WrittenBundle['python'], directory: string): Promise<BundlePython> {
+  const python = written ?? {
+    interpreter: INSTALLER_PYTHON,
+    requirements: [],
+    override: [],
+    exclude: [],
+    license: [],
+    launcher: [],
+    precompile: [],
+  };
+  const file = python.constraints === undefined ? undefined : path.join(directory, python.constraints);
+  return {
+    reduced: written === undefined,
+    interpreter: python.interpreter,
+    requirements: python.requirements,
+    ...(file === undefined ? {} : { constraints: file }),
+    constraintsSha256: file === undefined ? hashBytes('') : await hashFile(file),
+    overrides: python.override,
+    excludes: python.exclude,
+    licenses: python.license,
+    launchers: python.launcher.map((launcher) => ({
+      name: launcher.name,
+      entryPoint: launcher['entry-point'],
+    })),
+    precompile: python.precompile,
   };
 }
 

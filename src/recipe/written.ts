@@ -205,7 +205,9 @@ export const bundleSchema = z
     python: z
       .strictObject({
         interpreter: field.recipeName.describe('component that is the interpreter'),
-        constraints: field.innerPath.describe('pip constraints file beside the recipe'),
+        constraints: field.innerPath
+          .optional()
+          .describe('pip constraints file beside the recipe; default: none'),
         requirements: z.array(field.requirement).default([]).describe('PEP 508 requirements'),
         override: z
           .array(
@@ -248,7 +250,8 @@ export const bundleSchema = z
             'modules (package.* for a package with all below it) that ship, with all they import, as byte code too',
           ),
       })
-      .describe('the Python part'),
+      .optional()
+      .describe('the Python part; without it, what the installer needs of Python ships and no more'),
     support,
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),

@@ -58,6 +58,7 @@ export function makeBundle(
     origin,
     ...rest,
     python: {
+      reduced: false,
       interpreter: 'cpython',
       requirements: [],
       constraints: '/constraints.txt',

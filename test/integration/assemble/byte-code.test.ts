@@ -6,7 +6,7 @@ import type { Part } from '../../../src/domain/manifest.ts';
 import { UNCONFINED } from '../../../src/io/confinement.ts';
 import { hashFile, listTree } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
-import { temporaryDirectory, writeTree } from '../../support/archives.ts';
+import { temporaryDirectory, writeTree, type TreeContent } from '../../support/archives.ts';
 
 const facts = await run([
   'python3',
@@ -59,15 +59,18 @@ VALUES = "a" in {"a", "b", "c", "d"}
 async function compile(
   name: string,
   modules: readonly string[],
+  reduction: { readonly content?: TreeContent; readonly keep?: readonly string[] } = {},
 ): Promise<{ root: string; files: string[]; parts: ReadonlyMap<string, Part> }> {
-  const root = await writeTree(path.join(await temporaryDirectory(), name), CONTENT);
-  const before = new Map<string, Part>(Object.keys(CONTENT).map((file) => [file, 'wheel:app']));
+  const content = { ...CONTENT, ...reduction.content };
+  const root = await writeTree(path.join(await temporaryDirectory(), name), content);
+  const before = new Map<string, Part>(Object.keys(content).map((file) => [file, 'wheel:app']));
   const parts = await compileByteCode({
     python,
     root,
     site: SITE,
     modules,
     programs: 'init',
+    keep: reduction.keep,
     parts: before,
     confinement: UNCONFINED,
   });
@@ -112,6 +115,34 @@ describe('compileByteCode', () => {
       // PEP 552: hash-based, and checked against the source or not.
       expect(bytes.readUInt32LE(4), file).toBe(file.startsWith('init/') ? 3 : 1);
     }
+  });
+
+  it('takes out of the library what nobody imports, not even late, where it is told so', async () => {
+    const library = `lib/python${version}`;
+    const content = {
+      'init/services/program/late.py':
+        'def f():\n    match 1:\n        case 1:\n            import late_module, _native\n',
+      [`${library}/late_module.py`]: 'import _strange.nothing\n',
+      [`${library}/traceback.py`]: '',
+      [`${library}/unused/__init__.py`]: '',
+      [`${library}/unused/part.py`]: '',
+      [`${library}/lib-dynload/_native.abi3-x86_64.so`]: '',
+      [`${library}/lib-dynload/_foreign.abi3-x86_64.so`]: '',
+      [`${library}/record.txt`]: '',
+      [`${library}/notes.txt`]: '',
+    };
+    const { root, parts } = await compile('release', [], { content, keep: [`${library}/rec*.txt`] });
+    const left = (await listTree(path.join(root, library))).map((entry) => entry.path);
+    expect(left.filter((file) => !file.startsWith('site-packages'))).toEqual([
+      'late_module.py',
+      'lib-dynload',
+      'lib-dynload/_native.abi3-x86_64.so',
+      'record.txt',
+      'traceback.py',
+    ]);
+    expect(left).toContain('site-packages/app/unused.py');
+    const there = (await listTree(root)).filter(({ kind }) => kind === 'file').map((entry) => entry.path);
+    expect([...parts.keys()].toSorted()).toEqual(there);
   });
 
   it('names a module that is not there, and an interpreter that is not', async () => {

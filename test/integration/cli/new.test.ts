@@ -47,7 +47,6 @@ describe('new bundle', () => {
       'ksbundle.toml',
       'lockfiles/my-shop.x86_64-linux-gnu.2.17.json',
       'recipes/my-shop/bundle.toml',
-      'recipes/my-shop/constraints.txt',
     ]);
     for (const file of made) expect(written).toContain(`wrote  ${file}\n`);
     for (const file of made) expect(await readFile(path.join(project, file), 'utf8')).not.toMatch(/\bhello/);

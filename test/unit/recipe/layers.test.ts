@@ -2,6 +2,7 @@ import { cp, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Platform } from '../../../src/domain/platform.ts';
+import { hashBytes } from '../../../src/io/files.ts';
 import { loadRecipes } from '../../../src/recipe/load.ts';
 import { fixtureProject, projectAt } from '../../support/projects.ts';
 import { temporaryDirectory, writeTree, type TreeContent } from '../../support/archives.ts';
@@ -59,6 +60,25 @@ describe('a project above the base', () => {
     expect([...set.services.keys()]).toEqual(expect.arrayContaining(['back', 'front', 'product']));
     expect(set.toolchain.name).toBe('zig');
     expect(set.bundles.get('product')?.services.map(({ service }) => service.name)).toContain('front');
+  });
+
+  it('may have a bundle without Python, which ships of the base what the installer needs', async () => {
+    const set = await load({
+      'recipes/cpython/recipe.toml': recipe('cpython'),
+      'recipes/server/bundle.toml': `name = "server"
+version = "1.0"
+license = "MIT"
+summary = "A server in C"
+components = ["small"]
+services = ["product"]
+`,
+    });
+    expect(set.bundles.get('server')?.python).toMatchObject({
+      reduced: true,
+      interpreter: 'cpython',
+      requirements: [],
+      constraintsSha256: hashBytes(''),
+    });
   });
 
   it('replaces what has the same name below, whole', async () => {
