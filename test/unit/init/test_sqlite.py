@@ -18,6 +18,7 @@ import store_site
 from installer.errors import Exit, Failure
 from installer.kit.data import sqlite
 from installer.kit.data.sqlite import SIDECARS, Sqlite
+from installer.state.files import Owner
 
 #: Has a program go on as the service's account, with what only root can load here.
 _DROP = """
@@ -156,7 +157,7 @@ class SqliteTest(store_site.StoreTest):
                     Path(f"{self.path}{ending}").write_bytes(b"former")
                 self.store.adopt()
                 self.assertEqual(self.rows(self.path)[0], 3)
-                self.assertEqual(store_site.owners(self.data), {store_site.Owner(self.account.uid, self.account.gid)})
+                self.assertEqual(store_site.owners(self.data), {Owner(self.account.uid, self.account.gid)})
                 self.assertEqual([path.name for path in self.data.iterdir()], ["one.db"])
                 self.store.adopt()
                 self.assertEqual(self.rows(self.path)[0], 3)
