@@ -13,6 +13,7 @@ import { installComponent, unpackComponent, type BuiltComponent } from './compon
 import { COMMON_DROPS } from './drops.ts';
 import { installInstaller } from './installer.ts';
 import { checkLaunchers, formatLauncher } from './launcher.ts';
+import { requirePrograms } from './programs.ts';
 import { formatReadme } from './readme.ts';
 import { createReleaseTree, type ReleaseTree } from './release-tree.ts';
 import { installWheel, type WheelInstallation } from './wheel/install-wheel.ts';
@@ -88,6 +89,7 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
     });
   });
   await installLaunchers(tree, bundle, site);
+  await requirePrograms(bundle.services, { files: new Set(tree.parts.keys()), site }, options.placeOf);
   await tree.write('README', formatReadme(bundle), { part: 'bundle' });
   tree.finish();
   await removeEmptyDirectories(directory);

@@ -1,5 +1,6 @@
 import semver from 'semver';
-import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
+import type { KsbundleError, Problem } from '../domain/errors.ts';
+import { hostToolMissing } from '../domain/host-tool-missing.ts';
 import { findProgram } from '../io/find-program.ts';
 import { run } from '../io/process.ts';
 import { installCommands, packageManagerOf, readOsRelease } from './package-manager.ts';
@@ -128,9 +129,7 @@ function missingTools(
   const elsewhere = problems.some(({ code }) => code === 'tool-too-old')
     ? '; where that brings none that is new enough, put one into a directory of its own, and that first into PATH'
     : '';
-  return new KsbundleError({
-    code: 'KSB_HOST_TOOL_MISSING',
-    exitCode: ExitCode.hostTool,
+  return hostToolMissing({
     message:
       problems.length === 1
         ? 'a program that this needs is missing on this machine'

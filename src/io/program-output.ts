@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import type { KsbundleError } from '../domain/errors.ts';
+import { hostToolMissing } from '../domain/host-tool-missing.ts';
 import { directoriesOf, type Confinement } from './confinement.ts';
 import { findProgram } from './find-program.ts';
 import { readGrowingFile } from './growing-file.ts';
@@ -101,9 +102,7 @@ function fullDisk(reason: string): Error | undefined {
 }
 
 function missingProgram(program: string, why: string): KsbundleError {
-  return new KsbundleError({
-    code: 'KSB_HOST_TOOL_MISSING',
-    exitCode: ExitCode.hostTool,
+  return hostToolMissing({
     message: `${program} is not installed; it is needed ${why}`,
     hint: `install the package that brings ${program}`,
   });

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { normalizeDistribution, requirementName } from '../domain/distribution.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { hostToolMissing } from '../domain/host-tool-missing.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import { redactUrl } from '../domain/url.ts';
 import type { RunResult } from '../io/process.ts';
@@ -34,9 +35,7 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
   }
   if (text.includes('No solution found when resolving dependencies')) return conflict(text, context);
   if (text.includes('No interpreter found')) {
-    return new KsbundleError({
-      code: 'KSB_HOST_TOOL_MISSING',
-      exitCode: ExitCode.hostTool,
+    return hostToolMissing({
       message: 'there is no Python on this host; uv needs any Python 3 to evaluate markers',
       hint: 'install python3 (apt install python3, dnf install python3, zypper install python3)',
     });

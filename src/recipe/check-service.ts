@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { INSTANCE_DIRECTORIES, type Listener } from '../domain/service.ts';
 import { isInnerPath } from '../domain/inner-path.ts';
 import { nearest } from '../domain/nearest.ts';
@@ -52,7 +53,8 @@ function checkListeners(recipe: PartlyService): Fault[] {
     });
     const faults: Fault[] = [];
     const mismatch = each?.default === undefined ? undefined : mismatchOfType('host-port', each.default);
-    if (mismatch !== undefined) faults.push(wrong('default', `the default is not ${mismatch}`));
+    if (mismatch !== undefined)
+      faults.push(wrong('default', `the default ${quote(each?.default ?? '')} is not ${mismatch}`));
     if (each?.['public-url'] !== undefined && protocolOf(each, recipe) === 'tcp')
       faults.push(wrong('public-url', 'only a listener of protocol = "http" has a URL'));
     for (const [key, type] of [
@@ -97,7 +99,7 @@ function checkWsgi(recipe: PartlyService): Fault[] {
       : [
           {
             code: 'missing-listener',
-            message: '[wsgi] needs a [[listener]] that it answers on, and the service has none',
+            message: '[wsgi] needs a [[listener]] of protocol = "http", and the service has none',
             path: ['wsgi'],
             at: 'key',
           } as const,
@@ -245,7 +247,10 @@ function checkPrograms({ daemon = [], data }: PartlyService): Fault[] {
   ];
   return programs.flatMap(([program, path]): Fault[] => {
     if (program === undefined || isInnerPath(program)) return [];
-    const inner = program.replace(/^(?:\$\{release\})?\/+/, '');
+    const release = '${release}/';
+    const inner = program.startsWith(release)
+      ? program.slice(release.length)
+      : `bin/${posix.basename(program)}`;
     return [
       {
         code: 'bad-path',

@@ -72,25 +72,38 @@ export async function checkTemplates(
     return findPlaceholders(text).flatMap(({ placeholder, name, filter, line, column }): Fault[] => {
       const place = { file: source, line, column };
       const isOwn = hooks && /^[a-z][a-z0-9_]*$/.test(name);
-      if (filter !== undefined && !TEMPLATE_FILTERS.includes(filter)) {
-        const message = `unknown filter ${quote(filter)} in ${placeholder}; known: ${TEMPLATE_FILTERS.join(', ')}`;
-        const hint = suggest(nearest(filter, TEMPLATE_FILTERS));
-        return [{ ...fault, place, code: 'unknown-filter', message, hint }];
-      }
-      if (!names.has(name) && !isOwn) return [{ ...fault, place, ...unknown(placeholder, name, names) }];
-      if (!secret.has(name) || file.secret === true) return [];
-      const message = `${placeholder} is secret, and ${quote(file.path ?? '')} is a file that is shown`;
-      return [{ ...fault, place, code: 'shown-secret', message, hint: 'add secret = true to its [[file]]' }];
+      return [
+        ...(filter === undefined ? [] : unknownFilter(filter, placeholder)),
+        ...(names.has(name) || isOwn ? [] : [unknown(placeholder, name, names)]),
+        ...(secret.has(name) && file.secret !== true
+          ? [
+              {
+                code: 'shown-secret',
+                message: `${placeholder} is secret, and ${quote(file.path ?? '')} is a file that is shown`,
+                hint: 'add secret = true to its [[file]]',
+              },
+            ]
+          : []),
+      ].map((found) => ({ ...fault, place, ...found }));
     });
   });
   return (await Promise.all(checked)).flat();
 }
 
-function unknown(
-  written: string,
-  name: string,
-  known: ReadonlySet<string>,
-): Pick<Fault, 'code' | 'message' | 'hint'> {
+type Finding = Pick<Fault, 'code' | 'message' | 'hint'>;
+
+function unknownFilter(filter: string, placeholder: string): Finding[] {
+  if (TEMPLATE_FILTERS.includes(filter)) return [];
+  return [
+    {
+      code: 'unknown-filter',
+      message: `unknown filter ${quote(filter)} in ${placeholder}; known: ${TEMPLATE_FILTERS.join(', ')}`,
+      hint: suggest(nearest(filter, TEMPLATE_FILTERS)),
+    },
+  ];
+}
+
+function unknown(written: string, name: string, known: ReadonlySet<string>): Finding {
   return {
     code: 'unknown-value',
     message: `${written} has no value; known: ${[...known].sort().join(', ')}`,

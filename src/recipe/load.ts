@@ -57,7 +57,10 @@ export async function loadRecipes(
     ...(await placeMistakes(mistakes)),
     ...(await checkInstallers(layers)),
   ]);
-  if (problems.length > 0) throw invalid(problems);
+  if (problems.length > 0) {
+    const written = mistakes.map(({ document }) => (document.kind === 'service' ? 'service' : 'recipe'));
+    throw invalid(problems, pagesOf([...written, ...services.unreadable.map(() => 'service' as const)]));
+  }
   if (!documents.some(({ kind }) => kind === 'toolchain')) throw withoutToolchain(layers);
   const resolved = await resolveSet(documents, { platform, services: services.documents, kit: services.kit });
   return { layers, ...resolved };
@@ -113,16 +116,24 @@ function listFiles({ kind, recipe }: SoundRecipe): NamedFile[] {
   return [...files, ...patches];
 }
 
-function invalid(problems: readonly Problem[]): KsbundleError {
+function invalid(problems: readonly Problem[], hint: string): KsbundleError {
   const files = new Set(problems.map(({ place }) => place?.file)).size;
   const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
   return new KsbundleError({
     code: 'KSB_RECIPE_INVALID',
     exitCode: ExitCode.usage,
     message: `${count(problems.length, 'mistake')} in ${count(files, 'recipe')}`,
-    hint: 'docs/recipes.md describes every key',
+    hint,
     problems,
   });
+}
+
+/** The pages that describe the keys at fault. */
+function pagesOf(atFault: readonly ('recipe' | 'service')[]): string {
+  if (!atFault.includes('service')) return 'docs/recipes.md describes every key';
+  return atFault.includes('recipe')
+    ? 'docs/recipes.md and docs/services.md describe every key'
+    : 'docs/services.md describes every key';
 }
 
 function withoutToolchain(layers: readonly Layer[]): KsbundleError {

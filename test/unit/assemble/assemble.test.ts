@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { assembleRelease, type AssembleOptions } from '../../../src/assemble/assemble.ts';
 import type { Event } from '../../../src/domain/events.ts';
 import type { Bundle } from '../../../src/domain/recipe.ts';
+import type { Service } from '../../../src/domain/service.ts';
 import { listTree } from '../../../src/io/files.ts';
 import { temporaryDirectory, writeTree } from '../../support/archives.ts';
 import { makeArtifact, makeBundle, makeComponent, makeService } from '../../support/releases.ts';
@@ -207,6 +208,44 @@ describe('assembleRelease', () => {
     await expect(assembleRelease({ ...chosen, bundle })).rejects.toMatchObject({
       facts: { code: 'KSB_ENTRY_POINT_UNKNOWN', problems: [{ hint: 'did you mean app.cli:main?' }] },
     });
+  });
+});
+
+it('names every program and module that a service needs and that does not ship, with its place', async () => {
+  const chosen = await options();
+  const [demo] = chosen.bundle.services;
+  if (demo === undefined) throw new TypeError('no service');
+  const facts = { environment: {}, logs: [] };
+  const wsgi = { ...facts, bodyLimit: 1, errors: 'html', processMemory: 1 } as const;
+  const service: Service = {
+    ...demo.service,
+    daemons: [
+      { ...facts, name: 'demo', run: ['bin/tool', 'x'], check: ['sbin/python3', 'x'], files: [] },
+      { ...facts, name: 'other', run: ['bin/tol'], files: [] },
+    ],
+    data: { sqlite: [], directories: [], prepare: ['bin/migrate'], upgrade: ['bin/python3'] },
+    wsgi: { ...wsgi, application: 'app.cli:main', preload: 'app.clli' },
+  };
+  const bundle = { ...chosen.bundle, services: [{ ...demo, service }] };
+  await expect(assembleRelease({ ...chosen, bundle })).rejects.toMatchObject({
+    facts: {
+      code: 'KSB_RECIPE_INVALID',
+      exitCode: 2,
+      problems: [
+        ['daemon 0 check 0', 'sbin/python3', 'did you mean bin/python3?'],
+        ['daemon 1 run 0', 'bin/tol', 'did you mean bin/tool?'],
+        ['data prepare 0', 'bin/migrate', 'component'],
+        ['wsgi', 'bin/httpd', 'component'],
+        ['wsgi', 'modules/mod_wsgi.so', 'component'],
+        ['wsgi', 'bin/uwsgi', 'component'],
+        ['wsgi preload', 'app/clli.py', `did you mean ${SITE}/app/cli.py?`],
+      ].map(([keys, file, hint]) => ({
+        code: 'does-not-ship',
+        message: expect.stringContaining(`${file}, and`),
+        place: { file: expect.stringMatching(new RegExp(` ${keys}$`)) },
+        hint: expect.stringContaining(hint ?? ''),
+      })),
+    },
   });
 });
 

@@ -36,6 +36,7 @@ const CANNOT = [
   'build/tools.ts',
   'domain/digest.ts',
   'domain/errors.ts',
+  'domain/host-tool-missing.ts',
   'domain/inner-path.ts',
   'io/archive.ts',
   'io/archive/byte-reader.ts',
