@@ -13,6 +13,9 @@ export type KitPart = (typeof KIT_PARTS)[number];
 /** How a template quotes a value, as in `@{release|shell}`; `init/installer/bundle/render.py` has them. */
 export const TEMPLATE_FILTERS: readonly string[] = ['httpd', 'oslo', 'python', 'shell', 'unitword', 'yaml'];
 
+/** Names in an instance that are the installer's own business; `init/installer/state/instance.py` has them. */
+export const RESERVED_NAMES: readonly string[] = ['backups', 'journal', 'lock', 'receipt.json', 'restoring'];
+
 /** Directories that every instance has. */
 export const INSTANCE_DIRECTORIES = ['etc', 'data', 'keys', 'log', 'run', 'tmp'] as const;
 

@@ -4,7 +4,7 @@ import { isInnerPath } from '../domain/inner-path.ts';
 import { nearest } from '../domain/nearest.ts';
 import { mismatchOfType } from './answer-values.ts';
 import { checkAnswers } from './check-answers.ts';
-import { listClaims, repeatedClaims } from './claims.ts';
+import { listClaims, repeatedClaims, reservedClaims } from './claims.ts';
 import { findDuplicates } from './duplicates.ts';
 import { formatKey, formatTable, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyService } from './partly.ts';
@@ -12,6 +12,7 @@ import { protocolOf } from './service-defaults.ts';
 
 /** What must agree within one service: what its tables name of each other, and what stands once. */
 export function checkService(recipe: PartlyService): Fault[] {
+  const claims = listClaims(recipe);
   return [
     ...checkAnswers(recipe),
     ...checkListeners(recipe),
@@ -21,7 +22,8 @@ export function checkService(recipe: PartlyService): Fault[] {
     ...checkProofs(recipe),
     ...checkData(recipe),
     ...checkPrograms(recipe),
-    ...repeatedClaims(listClaims(recipe)),
+    ...repeatedClaims(claims),
+    ...reservedClaims(claims),
     ...findDuplicates(
       recipe.listener?.map((each) => each?.answer),
       ['listener'],

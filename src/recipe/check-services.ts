@@ -113,12 +113,11 @@ function checkTogether(
   known: ReadonlyMap<string, SoundService>,
 ): Mistake[] {
   const run = [...new Set(recipe.services)].flatMap((name) => known.get(name ?? '') ?? []);
-  return run.flatMap(({ document, recipe: own }, index) =>
-    run.slice(0, index).flatMap((other) =>
-      contestedClaims(listClaims(own), listClaims(other.recipe), {
-        service: other.document.name,
-        bundle: bundle.name,
-      }).map((fault) => ({ ...fault, document })),
-    ),
+  const claims = run.map(({ document, recipe: own }) => [document.name, listClaims(own)] as const);
+  return run.flatMap(({ document }, index) =>
+    contestedClaims(claims[index]?.[1] ?? [], new Map(claims.slice(0, index)), bundle.name).map((fault) => ({
+      ...fault,
+      document,
+    })),
   );
 }

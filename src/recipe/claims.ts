@@ -1,3 +1,4 @@
+import { RESERVED_NAMES } from '../domain/service.ts';
 import { splitPort } from './answer-values.ts';
 import { quote, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyService } from './partly.ts';
@@ -8,6 +9,8 @@ export interface Claim {
   readonly value: string;
   /** Key that it is claimed by. */
   readonly path: KeyPath;
+  /** Whether it is the kit's, which serves several services with it. */
+  readonly isShared?: boolean;
 }
 
 /** What a service has for itself in an instance. */
@@ -40,7 +43,31 @@ export function listClaims(recipe: PartlyService): Claim[] {
       (data?.[key] ?? []).map((each, at) => ['data', each, ['data', key, at]] as const),
     ),
   ];
-  return found.flatMap(([what, value, path]) => (value === undefined ? [] : [{ what, value, path }]));
+  return [
+    ...found.flatMap(([what, value, path]) => (value === undefined ? [] : [{ what, value, path }])),
+    ...kitClaims(recipe),
+  ];
+}
+
+/** What the kit has for an application of Python: servers, their configuration, and the application's script. */
+function kitClaims({ name, wsgi }: PartlyService): Claim[] {
+  if (wsgi === undefined) return [];
+  const shared = [
+    ['path', 'etc/httpd.conf'],
+    ['path', 'etc/uwsgi.ini'],
+    ['daemon', 'httpd'],
+    ['daemon', 'uwsgi'],
+  ] as const;
+  const own = [
+    ['path', `etc/uwsgi-${name}.ini`],
+    ['path', `etc/${name}-names.json`],
+    ...(Object.hasOwn(wsgi, 'script') ? [] : [['path', `etc/${name}.wsgi`] as const]),
+    ['daemon', `uwsgi-${name}`],
+  ] as const;
+  return [
+    ...shared.map(([what, value]) => ({ what, value, path: ['wsgi'], isShared: true })),
+    ...own.map(([what, value]) => ({ what, value, path: ['wsgi'] })),
+  ];
 }
 
 /** A fault for each path, port and daemon that one service claims twice; its answers may replace one another. */
@@ -53,17 +80,26 @@ export function repeatedClaims(all: readonly Claim[]): Fault[] {
   });
 }
 
-/** A fault for each claim that another service of the same bundle makes, too. */
-export function contestedClaims(
-  own: readonly Claim[],
-  other: readonly Claim[],
-  between: { readonly service: string; readonly bundle: string },
-): Fault[] {
+/** A fault for each path that is the installer's own. */
+export function reservedClaims(all: readonly Claim[]): Fault[] {
+  return all
+    .filter(({ what, value }) => what === 'path' && RESERVED_NAMES.includes(value.split('/')[0] ?? ''))
+    .map((claim) => clash(claim, `${quote(claim.value)} is the installer's own`));
+}
+
+/** What a service claims in an instance, by the service's name. */
+export type ClaimsByService = ReadonlyMap<string, readonly Claim[]>;
+
+/** A fault for each claim that one of the `others` in the same bundle makes, too. */
+export function contestedClaims(own: readonly Claim[], others: ClaimsByService, bundle: string): Fault[] {
   return own.flatMap((claim) => {
-    const earlier = other.find((each) => isSame(claim, each));
-    if (earlier === undefined) return [];
-    const message = `the service ${quote(between.service)} has ${describe(earlier)}, and the bundle ${quote(between.bundle)} runs both`;
-    return [clash(claim, message)];
+    for (const [service, claims] of others) {
+      const earlier = claims.find((each) => isSame(claim, each));
+      if (earlier === undefined) continue;
+      const message = `the service ${quote(service)} has ${describe(earlier)}, and the bundle ${quote(bundle)} runs both`;
+      return [clash(claim, message)];
+    }
+    return [];
   });
 }
 
@@ -77,7 +113,7 @@ function describe({ what, value }: Claim): string {
 
 /** Data may not lie in other data either: each is copied by itself. */
 function isSame(one: Claim, other: Claim): boolean {
-  if (one.what !== other.what) return false;
+  if (one.what !== other.what || (one.isShared === true && other.isShared === true)) return false;
   const within = (inner: string, outer: string): boolean => inner.startsWith(`${outer}/`);
   return (
     one.value === other.value ||
