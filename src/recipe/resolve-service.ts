@@ -187,15 +187,17 @@ function compileProof(proof: WrittenService['proof'][number]): Proof {
   throw new TypeError('compileProof: neither a request nor something to send');
 }
 
-/** Those that are declared, and those that something lies in; each after the one that it lies in. */
+/**
+ * Those that are declared, and those that something lies in; each after the one that it lies in. A directory of data is not
+ * among them: it is made with the data, and one that is lost is not made again.
+ */
 function directoriesOf(written: WrittenService): ServiceDirectory[] {
   const { directory, file, secret, data, daemon, wsgi } = written;
   const logs = [...daemon.flatMap((each) => each.logs), ...(wsgi?.logs ?? [])];
-  const writable = [...secret.map((each) => each.path), ...(data?.sqlite ?? [])].flatMap(parentsOf);
-  const kept = (data?.directories ?? []).flatMap((each) => [...parentsOf(each), each]);
+  const kept = [...secret.map((each) => each.path), ...(data?.sqlite ?? []), ...(data?.directories ?? [])];
   const all = [
     ...directory,
-    ...[...writable, ...kept].map((each) => ({ path: each, mode: '0700', writable: true })),
+    ...kept.flatMap(parentsOf).map((each) => ({ path: each, mode: '0700', writable: true })),
     ...logs.flatMap(parentsOf).map((each) => ({ path: each, mode: '0750', writable: true })),
     ...file
       .flatMap((each) => parentsOf(each.path))
