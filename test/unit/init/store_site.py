@@ -17,6 +17,14 @@ from installer.state.files import Owner
 from installer.state.instance import Instance
 from installer.state.release import Release
 
+#: Has a program go on as the service's account, with what only root can load here. Its arguments are a path and the
+#: account's numbers.
+DROP = """
+import os, sqlite3, sys
+if os.geteuid() == 0:
+    os.setgroups([]), os.setgid(int(sys.argv[3])), os.setuid(int(sys.argv[2]))
+"""
+
 
 class StoreTest(support.DirectoryTest):
     def setUp(self) -> None:
@@ -39,6 +47,10 @@ class StoreTest(support.DirectoryTest):
     def give(self, path: Path) -> None:
         if self.account.switch:
             os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+
+    @property
+    def account_ids(self) -> list[str]:
+        return [str(self.account.uid), str(self.account.gid)]
 
     def dump(self, store: Store) -> list[Source]:
         return list(store.dump(str(self.own_directory(f"dump{len(list(self.instance.iterdir()))}"))))

@@ -20,12 +20,6 @@ from installer.kit.data import sqlite
 from installer.kit.data.sqlite import SIDECARS, Sqlite
 from installer.state.files import Owner
 
-#: Has a program go on as the service's account, with what only root can load here.
-_DROP = """
-import os, sqlite3, sys
-if os.geteuid() == 0:
-    os.setgroups([]), os.setgid(int(sys.argv[3])), os.setuid(int(sys.argv[2]))
-"""
 #: Writes pairs of equal numbers, each pair in a transaction, until it is killed. A small cache has it write within
 #: transactions, too.
 _WRITER = """
@@ -75,8 +69,7 @@ class SqliteTest(store_site.StoreTest):
         self.give(self.path)
 
     def argv(self, program: str, path: str, *arguments: str) -> list[str]:
-        account = [str(self.account.uid), str(self.account.gid)]
-        return [sys.executable, "-c", _DROP + program, path, *account, *arguments]
+        return [sys.executable, "-c", store_site.DROP + program, path, *self.account_ids, *arguments]
 
     @contextmanager
     def running(self, program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:

@@ -134,23 +134,26 @@ def _copy(source: str, target: str) -> None:
             raise TimeoutError
 
     with _explaining(source), _connected(source) as one, _connected(target) as other:
-        one.backup(other, progress=watch, sleep=0.1)
+        # Short sleeps, so that it gets a turn between writers that leave none to each other.
+        one.backup(other, progress=watch, sleep=0.005)
     _sync(target)
 
 
 def _settle(database: str) -> None:
     """Writes into the database what programs that used it left beside it. Runs as the service's account."""
-    with _explaining(database), _connected(database) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with _explaining(database), _connected(database, patience=COPY_PATIENCE) as connection:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise TimeoutError
     _sync(database)
 
 
 @contextlib.contextmanager
-def _connected(database: str) -> Iterator[sqlite3.Connection]:
+def _connected(database: str, patience: float = 0) -> Iterator[sqlite3.Connection]:
     import sqlite3
 
     address = f"file:{urllib.parse.quote(database)}?mode=rw"
-    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=1)) as connection:
+    with contextlib.closing(sqlite3.connect(address, uri=True, timeout=patience)) as connection:
         yield connection
 
 
