@@ -49,6 +49,11 @@ class Store(Protocol):
         them, in the order in which a purge removes them. Names of dumped files are among them or lie below; those of
         two stores do not. Only the store may read or write there while the service runs."""
 
+    @property
+    def bulky(self) -> bool:
+        """Whether backups that nobody asked for leave the data out, so that going back leaves them alone: they are too
+        many to be saved before each change, no upgrade changes them, and either release can use the other's."""
+
     def size(self) -> Size:
         """Needs neither the service nor its account. What is not there has no size."""
 

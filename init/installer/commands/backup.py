@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from .. import report
 from ..bundle.api import Site, make_directories
+from ..bundle.store import Store
 from ..engine import preflight
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem
@@ -42,8 +43,9 @@ def backup(session: Session, file: str | None) -> None:
     report.out(path)
 
 
-def take(session: Session, site: Site, reason: str) -> str:
-    """Makes a backup before something is done to the data; returns its path, relative to the instance.
+def take(session: Session, site: Site, reason: str, *, whole: bool = False) -> str:
+    """Makes a backup before something is done to the data; returns its path, relative to the instance. Only a `whole`
+    one holds bulky data; see `Store`.
 
     The oldest of its kind are removed, never the one that the last upgrade can be taken back with, nor the one from
     before a change that has not come to its end, however often that is tried again. The journal is begun already.
@@ -54,7 +56,7 @@ def take(session: Session, site: Site, reason: str) -> str:
     _make_directory(instance)
     with report.step("back up") as remark:
         path = _unused(instance.backups, f"{_name(recorded)}-before-{reason}")
-        write(session, site, path)
+        write(session, site, path, whole=whole)
         remark(path)
     relative = os.path.relpath(path, instance.root)
     first = unfinished.backup if unfinished is not None else ""
@@ -63,9 +65,9 @@ def take(session: Session, site: Site, reason: str) -> str:
     return relative
 
 
-def space_needed(session: Session) -> int:
+def space_needed(session: Session, *, whole: bool = True) -> int:
     """Bytes that a backup may take while it is written: what the stores write, and the file."""
-    sizes = [store.size() for store in session.stores()]
+    sizes = [store.size() for store in session.stores() if whole or not store.bulky]
     return sum(size.dump + size.content for size in sizes) + (1 << 20)
 
 
@@ -141,22 +143,25 @@ def _age(path: str) -> tuple[bool, float]:
     return clock.is_ahead(made), -made
 
 
-def write(session: Session, site: Site, path: str) -> None:
-    """Writes a backup to `path`, whole or not at all."""
+def write(session: Session, site: Site, path: str, *, whole: bool = True) -> None:
+    """Writes a backup to `path`, with bulky data if it is `whole`. No file has that name before it is complete."""
     recorded = session.receipt or session.installed()
     make_directories(session.product, site)
     copies = os.path.join(session.instance.temporary, "backup")
     trees.remove(copies, lenient=True)
     files.ensure_directory(copies, 0o700, site.account.owner)
-    preflight.check_space(copies, space_needed(session))
+    preflight.check_space(copies, space_needed(session, whole=whole))
+    stores = session.product.stores(site)
+    saved = [store for store in stores if whole or not store.bulky]
     try:
-        sources = [*_plain_files(session, recorded), *_data(session, site, copies)]
+        sources = [*_plain_files(session, recorded), *_data(site, saved, copies)]
         facts = {
             "bundle": recorded.bundle,
             "version": recorded.version,
             "release": {"id": recorded.release_id, "path": recorded.release_path},
             "instance": recorded.instance_path,
             "created": timestamp(),
+            archive.WITHOUT: [store.paths[0] for store in stores if store not in saved],
         }
         with files.replacing(path, 0o600) as stream:
             archive.write(stream, facts, sources)
@@ -164,8 +169,8 @@ def write(session: Session, site: Site, path: str) -> None:
         trees.remove(copies, lenient=True)
 
 
-def _data(session: Session, site: Site, copies: str) -> Iterator[Source]:
-    for number, store in enumerate(session.product.stores(site)):
+def _data(site: Site, stores: Iterable[Store], copies: str) -> Iterator[Source]:
+    for number, store in enumerate(stores):
         target = os.path.join(copies, str(number))
         files.ensure_directory(target, 0o700, site.account.owner)
         yield from store.dump(target)

@@ -114,7 +114,7 @@ def _restore(session: Session, site: Site, saved: Archive, recorded: Receipt, pr
         journal.begin("restore", asked(session), resume=resume, previous=dict(previous))
         present = ""
         if session.receipt is not None and session.product.is_prepared(site):
-            present = backup.take(session, site, "restore")
+            present = backup.take(session, site, "restore", whole=True)
     journal.step("unpack", file=saved.path)
     stage(session, site, saved)
     believed = _believed(session, recorded, previous)
@@ -198,8 +198,11 @@ def exchange(session: Session, site: Site, saved: Archive) -> None:
     left = set(saved.entries)
     for store in session.stores():
         own = names_of(store, left)
-        store.load(staging, own)
         left.difference_update(own)
+        if store.paths[0] in saved.without:
+            report.note(f"  {instance.path(store.paths[0])} stays as it is, the backup is without it")
+        else:
+            store.load(staging, own)
     for path in sorted(left, key=lambda path: (path == archive.RECEIPT, path)):
         files.move(os.path.join(staging, path), instance.path(path))
         files.sync_directory(os.path.dirname(instance.path(path)))

@@ -43,7 +43,9 @@ def check(session: Session, move: Move) -> None:
 
 def _space_needed(session: Session) -> int:
     """Bytes that a backup takes, and copies of the data with what is written beside them while they are upgraded."""
-    return backup.space_needed(session) + 2 * sum(store.size().copy for store in session.stores()) + (1 << 20)
+    return (
+        backup.space_needed(session, whole=False) + 2 * sum(store.size().copy for store in session.stores()) + (1 << 20)
+    )
 
 
 def _check_jump(session: Session, old: Release) -> None:

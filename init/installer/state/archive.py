@@ -26,6 +26,8 @@ from .instance import OWN_NAMES, check_name
 FORMAT = 1
 MANIFEST = "manifest.json"
 RECEIPT = "receipt.json"
+#: The fact that names data of the instance which were not saved.
+WITHOUT = "without"
 _PIECE = 1 << 20
 #: No list of an instance's files comes near; it keeps a damaged size from filling the memory.
 _LONGEST_MANIFEST = 16 << 20
@@ -65,6 +67,12 @@ class Archive:
     facts: Mapping[str, Any]
     entries: Mapping[str, Entry]
     receipt: bytes
+
+    @property
+    def without(self) -> Sequence[object]:
+        """Data of the instance that were not saved."""
+        found = self.facts.get(WITHOUT)
+        return found if isinstance(found, list) else ()
 
     @property
     def size(self) -> int:

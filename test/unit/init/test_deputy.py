@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pwd
 import signal
+import subprocess
+import sys
 import time
 import unittest
 import unittest.mock
@@ -54,6 +56,23 @@ class DeputyTest(support.DirectoryTest):
         self.assertEqual(caught.exception.problems[0].details, ["one"])
         with self.assertRaises(RuntimeError):
             ACCOUNT.run(int, "no number")
+
+    def test_it_ends_with_the_installer(self) -> None:
+        """Else two of them would write the same copy."""
+        program = (
+            "import os, sys, time; sys.path.insert(0, sys.argv[1])\n"
+            "from installer.host.account import Account\n"
+            "def work(): print(os.getpid(), flush=True); [sum(range(9999)) for _ in iter(int, 1)]\n"
+            f"Account('nobody', {ACCOUNT.uid}, {ACCOUNT.gid}, switch=True).run(work)"
+        )
+        argv = [sys.executable, "-c", program, str(support.INIT)]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as parent:
+            child = int(parent.stdout.readline() if parent.stdout else 0)
+            parent.kill()
+        deadline = time.monotonic() + 10
+        while os.path.exists(f"/proc/{child}/exe") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertFalse(os.path.exists(f"/proc/{child}/exe"))
 
     def test_what_it_cannot_reach_is_not_there_for_it(self) -> None:
         self.directory.chmod(0o700)

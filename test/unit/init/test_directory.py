@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import store_site
-import support
 from installer import report
 from installer.errors import Exit, Failure
 from installer.kit.data import tree_copy
@@ -366,25 +365,6 @@ class DirectoryTest(store_site.StoreTest):
         with self.assertRaises(Failure) as caught:
             self.store.copy()
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
-
-    def test_its_child_ends_with_the_installer(self) -> None:
-        """Else two of them would write the same copy."""
-        if os.geteuid() != 0:
-            self.skipTest("only root has children that are the account")
-        program = (
-            "import os, sys, time; sys.path.insert(0, sys.argv[1])\n"
-            "from installer.host.account import Account\n"
-            "def work(): print(os.getpid(), flush=True); [sum(range(9999)) for _ in iter(int, 1)]\n"
-            f"Account('nobody', {self.account.uid}, {self.account.gid}, switch=True).run(work)"
-        )
-        argv = [sys.executable, "-c", program, str(support.INIT)]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as parent:
-            child = int(parent.stdout.readline() if parent.stdout else 0)
-            parent.kill()
-        deadline = time.monotonic() + 10
-        while os.path.exists(f"/proc/{child}/exe") and time.monotonic() < deadline:
-            time.sleep(0.02)
-        self.assertFalse(os.path.exists(f"/proc/{child}/exe"))
 
 
 if __name__ == "__main__":

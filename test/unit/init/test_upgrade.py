@@ -7,19 +7,22 @@ import json
 import shutil
 import threading
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
 import support
 import test_install
 from fake_product import end
+from installer.bundle.api import Site
+from installer.bundle.store import Store
 from installer.commands import backup, control, install, rollback, show, status, upgrade
 from installer.engine.session import Session
 from installer.errors import Exit, Failure
 from installer.host import clock, space
 from installer.host.processes import find_processes
-from installer.state import former, lock, move, receipt
+from installer.kit.data.directory import Directory
+from installer.state import archive, former, lock, move, receipt
 from installer.state.instance import Instance
 from installer.state.release import LEFT, Release
 from test_install import quiet
@@ -132,6 +135,39 @@ class UpgradeTest(test_install.InstallTest):
         self.assertTrue(self.serves(self.old))
         self.assertFalse((self.new / "instance").exists())
 
+    def test_bulky_data_are_not_saved_before_an_upgrade_and_stay_on_the_way_back(self) -> None:
+        images = self.old / "instance" / "data" / "images"
+        shutil.copytree(images.parent / "kept", images)
+        for name in ("one", "two"):
+            (images / name).write_text(name)
+        for path in (images, *images.iterdir()):
+            shutil.chown(path, images.parent.stat().st_uid)
+        kept = self.product.stores
+
+        def stores(site: Site) -> Sequence[Store]:
+            return [*kept(site), Directory(site, "data/images", upgraded=False, bulky=True)]
+
+        self.product.stores = stores  # type: ignore[method-assign]
+        before = facts(images / "one")
+        self.upgrade()
+        images = self.new / "instance" / "data" / "images"
+        self.assertEqual(facts(images / "one"), before)
+        recorded = receipt.read(str(self.new / "instance" / "receipt.json"))
+        assert recorded is not None
+        saved = archive.read(str(self.new / "instance" / recorded.previous["backup"]))
+        self.assertEqual(saved.without, ["data/images"])
+        self.assertIn("data/kept/host", saved.entries)
+        self.assertEqual([name for name in saved.entries if name.startswith("data/images")], [])
+        with quiet() as output:
+            backup.backup(self.of(self.new, "backup"), None)
+        self.assertIn("data/images/two", archive.read(output.getvalue().strip()).entries)
+        (images / "two").unlink()
+        with quiet():
+            rollback.rollback(self.of(self.new, "rollback"))
+        images = self.old / "instance" / "data" / "images"
+        self.assertEqual(facts(images / "one"), before)
+        self.assertFalse((images / "two").exists())
+
     def test_a_step_that_fails_before_the_switch_leaves_the_old_release_serving(self) -> None:
         self.product.failing.add("upgrade")
         self.assertEqual(self.refused(Exit.ROLLED_BACK)[0], "upgrade failed")
@@ -220,6 +256,11 @@ class UpgradeTest(test_install.InstallTest):
         self.assertIn("different file systems", move.why_not_renamed(here, Instance("/proc/instance")))
         (self.directory / "link").symlink_to(self.old / "instance")
         self.assertIn("symbolic link", move.why_not_renamed(Instance(str(self.directory / "link")), there))
+
+
+def facts(path: Path) -> tuple[int, int]:
+    """Other ones where the file was written or made anew."""
+    return path.stat().st_ino, path.stat().st_ctime_ns
 
 
 def load_tests(_loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str | None) -> unittest.TestSuite:

@@ -33,6 +33,7 @@ class Directory:
     path: str
     #: Whether the service's upgrade may change files there. If not, no copy is ever made.
     upgraded: bool = True
+    bulky: bool = False
 
     @property
     def paths(self) -> Sequence[str]:

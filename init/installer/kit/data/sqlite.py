@@ -55,6 +55,10 @@ class Sqlite:
         return [path + ending for path in (self.path, copies.place_of(self.path)) for ending in _FILE]
 
     @property
+    def bulky(self) -> bool:
+        return False
+
+    @property
     def upgrading(self) -> str:
         """Absolute path of the copy that an upgrade works on."""
         return self.site.instance.path(copies.place_of(self.path))
