@@ -40,7 +40,8 @@ class Store(Protocol):
     that is the account, or goes through `state`'s guarded ways: the account may have put anything there.
 
     Every method may be cut off at any moment, and is then called again. The host's refusals come as OSError, whatever
-    else is wrong as a Failure with what to do.
+    else is wrong as a Failure with what to do. All daemons of the instance may be down, and are where it says so; a
+    store whose server is one of them runs that for the time of a call.
     """
 
     @property
@@ -64,17 +65,17 @@ class Store(Protocol):
     def dump(self, target: str) -> Sequence[Source]:
         """The data as files for a backup, consistent in themselves, while the service may be writing.
 
-        `target` is an empty directory of the service's account, for what has to be written; its rest is removed when
-        the backup is made. A server's own tool writes one file there. A file that is returned may also be one of the
-        data's own if the service does not write to it any more. Raises PREFLIGHT where there are no data to dump.
+        `target` is an empty directory of the service's account, for what has to be written; the installer removes it
+        when the backup is made. A server's own tool writes one file there. A file that is returned may also be one of
+        the data's own if the service does not write to it any more. Raises PREFLIGHT where there are no data to dump.
         """
 
     def load(self, source: str, names: Collection[str]) -> None:
         """Makes the data what was dumped. The files lie below `source`, a directory of the installer's own that nobody
         else can enter, under these names, which a stranger may have chosen; they may be taken away from there.
 
-        The service is down; a server that keeps the data runs. Each file, or table, is the former or the new one at
-        any moment. All are new when this returns; cut off, it is called again with all files in place.
+        The service is down. Each file, or table, is the former or the new one at any moment. All are new when this
+        returns; cut off, it is called again with all files in place.
         """
 
     def copy(self) -> None:
@@ -87,8 +88,8 @@ class Store(Protocol):
         will find it, so what an upgrade that is over left half done in it is brought to its end."""
 
     def adopt(self) -> None:
-        """Gives the copy the place of the data, in one step if the host has one; nothing where there is no copy. The
-        service is down. Cut off, it is finished by the next call, whatever was done by then."""
+        """Gives the copy the place of the data; does nothing where there is no copy. The service is down: there may be
+        no data for a moment. Cut off, it is finished by the next call, whatever was done by then."""
 
     def discard(self) -> None:
         """Removes the copy, or what is left of one that was cut off, and whatever somebody put in its place. That
