@@ -165,11 +165,11 @@ find_python() {
 # nothing may vouch for itself. What this finds is true of this script only if it, too, was verified before it ran.
 check_signature() {
   if [ ! -r "$public_key" ] || [ -d "$public_key" ]; then
-    complain "cannot read the public key '$public_key'" "" "give --require-signature the .pub file, or the certificate, of who signs your releases"
+    complain "cannot read the public key '$public_key'" "" "give --require-signature the .pub file, or the certificate, of whoever signs your releases"
     exit 2
   fi
   if ! command -v openssl >/dev/null 2>&1; then
-    complain "the program openssl is missing" "--require-signature verifies with the host's own" "install openssl, or verify the tarball where there is one, as docs/verification.md says"
+    complain "the program openssl is missing" "--require-signature uses the host's openssl" "install openssl, or verify the tarball on a machine that has it, as docs/verification.md says"
     exit 3
   fi
   if is_mldsa; then
@@ -186,7 +186,7 @@ check_signature() {
   fi
   # Keys on P-256 sign SHA-256, those on P-384 SHA-384.
   if signed_digest sha256 || signed_digest sha384; then return; fi
-  refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not fit SHA256SUMS and $public_key" ""
+  refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not match SHA256SUMS and $public_key" ""
 }
 
 # Whether $public_key is of ML-DSA: the name of the algorithm is in the first line of base64, also for an openssl that does not know it.
@@ -202,8 +202,8 @@ check_mldsa() {
   case $(host_openssl list -signature-algorithms) in
     *ML-DSA*) ;;
     *)
-      complain "this host's openssl cannot verify ML-DSA" "'$public_key' is a key of ML-DSA, which OpenSSL knows since 3.5; this is $(host_openssl version)" \
-        "give --require-signature the ECDSA key of who signs your releases, or verify the tarball where there is a newer openssl, as docs/verification.md says"
+      complain "this host's openssl cannot verify ML-DSA" "'$public_key' is an ML-DSA key, which takes OpenSSL 3.5 or later; this is $(host_openssl version)" \
+        "give --require-signature the ECDSA key of whoever signs your releases, or verify the tarball on a machine with a newer openssl, as docs/verification.md says"
       exit 3
       ;;
   esac
@@ -212,7 +212,7 @@ check_mldsa() {
   fi
   host_openssl pkeyutl -verify -rawin -pubin -inkey "$public_key" -in "$release/SHA256SUMS" \
     -sigfile "$release/SHA256SUMS.mldsa.sig" >/dev/null && return
-  refuse_signature "the release was not signed with this key" "SHA256SUMS.mldsa.sig does not fit SHA256SUMS and $public_key" ""
+  refuse_signature "the release was not signed with this key" "SHA256SUMS.mldsa.sig does not match SHA256SUMS and $public_key" ""
 }
 
 # Whether the signature is that of $public_key over the digest of this name.
@@ -278,7 +278,7 @@ json_strings() {
 }
 
 refuse_signature() {
-  refuse "$1" "$2" "do not run it; get the release again from who signed it" "$3"
+  refuse "$1" "$2" "do not run it; get the release again from whoever signed it" "$3"
 }
 
 # The first lines of the input.
@@ -367,15 +367,15 @@ look_for_faults() {
 
 check_faults() {
   has find || return 0
-  odd=$(look_for_faults -print) || refuse "the release cannot be looked through" "find failed" "unpack the tarball again" ""
+  odd=$(look_for_faults -print) || refuse "cannot search the release" "find failed" "unpack the tarball again" ""
   [ -n "$odd" ] || return 0
   odd=$(look -name '*[[:cntrl:]]*' -print)
-  [ -z "$odd" ] || refuse "the release holds names with control characters" "nothing was packed under such a name" \
+  [ -z "$odd" ] || refuse "the release contains names with control characters" "nothing was packed under such a name" \
     "unpack the tarball again, into a new directory" "$odd"
   mend="chown -R root: $(quote "$release") && chmod -R go-w $(quote "$release")"
   [ ! -e "$release/instance" ] || mend="cd $(quote "$release") && find . -path ./instance -prune -o -exec chown -h 0:0 {} + && find . -path ./instance -prune -o ! -type l -exec chmod go-w {} +"
-  refuse_foreign "another user may change the release, and root would run it" \
-    "unpack the tarball again as root, into a new directory; or, if you trust who could have changed it, $mend" \
+  refuse_foreign "another user can change the release, and root would run it" \
+    "unpack the tarball again as root, into a new directory; or, if you trust whoever could have changed it, $mend" \
     "$(look_for_faults -exec ls -ld {} +)"
 }
 
@@ -390,13 +390,13 @@ check_above() {
   done
   # Whoever may write to a sticky directory cannot exchange what is another's in it.
   odd=$(LC_ALL=C find "$@" -prune \( ! -user 0 ! -user "$outside" -o ! -perm -1000 \( -perm -020 -o -perm -002 \) \) -exec ls -ld {} +)
-  [ -z "$odd" ] || refuse_foreign "another user may exchange the release, and root would run it" \
-    "move the release to a place where root alone may write: mv $(quote "$release") /opt/; or close the directories: chown 0:0, chmod go-w" \
+  [ -z "$odd" ] || refuse_foreign "another user can exchange the release, and root would run it" \
+    "move the release to a place where only root can write: mv $(quote "$release") /opt/; or close the directories: chown 0:0, chmod go-w" \
     "$odd"
 }
 
 refuse_foreign() {
-  refuse "$1" "these belong to another user, or others may write there:" "$2" "$3"
+  refuse "$1" "they belong to another user, or others can write to them:" "$2" "$3"
 }
 
 # What checksums and manifest say is there: files by name, links with what they name.
@@ -435,7 +435,7 @@ check_listing() {
 }
 
 refuse_listing() {
-  refuse "the release is not as it was packed" "${2:-these were added, taken away or changed, if not SHA256SUMS was:}" \
+  refuse "the release is not as it was packed" "${2:-these were added, removed or changed, or SHA256SUMS was:}" \
     "unpack the tarball again, into a new directory: over this one, what was added would stay" "$1"
 }
 
@@ -489,10 +489,10 @@ check_machine() {
     complain "/proc is not mounted" "programs of the release find their libraries through it" "mount -t proc proc /proc"
     exit 3
   fi
-  hint="use a release for this machine, on a file system that allows programs"
+  hint="use a release for this machine, on a file system that allows execution"
   case $noise in
     *'surrogates not allowed'*)
-      why="the path of the release is not UTF-8, and Python loads no library from such a one"
+      why="the path of the release is not UTF-8, and Python cannot load libraries from it"
       hint="move the release"
       noise=
       ;;

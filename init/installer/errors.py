@@ -73,7 +73,7 @@ def problems_of(error: Exception) -> Sequence[Problem]:
     if isinstance(error, OSError):
         return [_host_problem(error)]
     lines = "".join(traceback.format_exception(error)).splitlines()
-    return [Problem("bootstrap has a fault", details=lines, hint="please report these lines")]
+    return [Problem("internal error in bootstrap.sh", details=lines, hint="please report these lines")]
 
 
 def _host_problem(error: OSError) -> Problem:
@@ -81,5 +81,5 @@ def _host_problem(error: OSError) -> Problem:
     return Problem(
         "the disk is full" if full else f"the host refused: {error.strerror or error}",
         where=str(error.filename or ""),
-        hint=f"{'free some space' if full else 'remove the cause'} and run the command again: it goes on from here",
+        hint=f"{'free some space' if full else 'remove the cause'}, then run the command again: it resumes",
     )

@@ -146,7 +146,7 @@ describe.skipIf(lacking !== undefined)(
 
     it('4: integrity, where another user may change what root would run, by every command, until what it says is done', async () => {
       await act('chmod 777 "$0/init/installer" && chown 1000 "$0/bin"');
-      const said = 'another user may change the release';
+      const said = 'another user can change the release';
       for (const command of ['verify', 'install', 'status', 'maintain', 'stop']) {
         const refused = await bootstrap(site, [command]);
         expect(refused).toMatchObject({ exitCode: 4, stderr: expect.stringContaining(said) });

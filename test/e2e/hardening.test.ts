@@ -217,7 +217,7 @@ time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/
     const refusal = (said: RegExp): unknown => ({
       exitCode: 7,
       stderr: expect.stringMatching(
-        new RegExp(`does not accept its configuration[^]*${said.source}[^]*what runs was not stopped`),
+        new RegExp(`does not accept its configuration[^]*${said.source}[^]*nothing was stopped`),
       ),
       untouched: true,
     });

@@ -106,7 +106,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
     await machine.execute(['rm', setting]);
     const failed = await bootstrap(site, ['restore', '/media/wrong.tar.gz']);
     expect(failed).toMatchObject({ exitCode: 6 });
-    expect(failed.stderr).toContain('what was there before serves again');
+    expect(failed.stderr).toContain('the former state serves again');
     expect(await exists(inMachine(setting))).toBe(false);
     await expectToServe();
   });

@@ -132,7 +132,7 @@ http.server.ThreadingHTTPServer(("", 5000), http.server.BaseHTTPRequestHandler).
       expect(failed).toMatchObject({ exitCode: 7 });
       expect(failed.stderr).toMatch(/^ {2}\| .*nowhere/m);
       const unfinished = await status();
-      expect(unfinished.problems[0]?.what).toMatch(/^install of .* was cut off$/);
+      expect(unfinished.problems[0]?.what).toMatch(/^install of .* was interrupted$/);
       await shell('rm "$0"; mv "$1.away" "$1"', ...files);
       await install(site, ['install']);
       expect(await status()).toMatchObject({ ok: true });

@@ -208,7 +208,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       await succeed(['systemctl', 'disable', 'ksbundle-keystone.target']);
       const disabled = await bootstrap(site, ['status']);
       expect(disabled).toMatchObject({ exitCode: 8 });
-      expect(disabled.stderr).toContain('error: the service is not started when the host is');
+      expect(disabled.stderr).toContain('error: the service does not start at boot');
       await succeed(['systemctl', 'enable', 'ksbundle-keystone.target']);
 
       const impatient = '/etc/systemd/system/ksbundle-keystone-httpd.service.d';

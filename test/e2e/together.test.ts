@@ -34,7 +34,7 @@ describe.skipIf(lacking !== undefined)(
     const inInstance = (name: string): string => path.join(machine.root, INSTANCE, name);
     const expectLocked = (result: RunResult | undefined): void => {
       expect(result).toMatchObject({ exitCode: 5 });
-      expect(result?.stderr).toMatch(/another bootstrap (?:is working|has worked) on (?:this|the) instance/);
+      expect(result?.stderr).toMatch(/another bootstrap (?:is working on this|has changed the) instance/);
     };
     /** The one result that is a success, and the others. */
     const sort = (results: readonly RunResult[]): [RunResult[], RunResult[]] => [

@@ -177,7 +177,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     await expectToServe(site);
     const staged = `${site.instance}/keys/fernet/0`;
     expect(await machine.execute(['touch', '-d', '2 days ago', staged])).toMatchObject({ exitCode: 0 });
-    expect((await bootstrap(site, ['maintain'])).stdout).toContain('rotated the keys');
+    expect((await bootstrap(site, ['maintain'])).stdout).toContain('rotated the token keys');
     await expectToServe(site);
     expect(await bootstrap(site, ['restart'])).toMatchObject({ exitCode: 0 });
     await expectToServe(site);

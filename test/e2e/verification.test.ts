@@ -233,7 +233,7 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it.each([
-      ["a directory in it is another user's", `chown 1000 ${releaseName()}/lib`, './lib'],
+      ['a directory in it belongs to another user', `chown 1000 ${releaseName()}/lib`, './lib'],
       ['a file in it is open to a group', `chmod 664 ${releaseName()}/README`, './README'],
       ['it lies where anybody may exchange it', 'chmod 777 .', GAP],
     ])('is not run by root where %s, with Debian or busybox', async (_, change, named) => {

@@ -133,12 +133,12 @@ describe.skipIf(lacking !== undefined)(
           const { exitCode, stderr } = await bootstrapAlone(service, command);
           expect([exitCode, stderr.match(/^error: .*/gm)]).toEqual([
             8,
-            ['error: the instance was made at a time that is yet to come'],
+            ['error: the instance was made at a time in the future'],
           ]);
         }
         const again = await bootstrapAlone(service, 'install');
         expect([again.exitCode, again.stderr]).toEqual([0, expect.stringContaining('nothing to change')]);
-        expect(again.stderr).toContain('warning: the instance was made at a time that is yet to come');
+        expect(again.stderr).toContain('warning: the instance was made at a time in the future');
         expect((await logIn(service, token)).validated).toEqual([200]);
         await setClock(vm, '2049-01-02 UTC');
         const then = await bootstrapAlone(service, 'status');

@@ -184,7 +184,7 @@ def unknown_variables(declared: Mapping[str, Declaration], environment: Mapping[
     """Variables that look like answers and are none: a typing error would go unnoticed otherwise."""
     known = {declaration.variable for declaration in declared.values()}
     strange = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-    return [Problem(f"{name} in the environment is no answer", hint=suggest(name, known)) for name in strange]
+    return [Problem(f"{name} in the environment is not an answer", hint=suggest(name, known)) for name in strange]
 
 
 def from_file(declared: Mapping[str, Declaration], path: str) -> Source:

@@ -59,7 +59,7 @@ COMMANDS: Mapping[str, Command] = {
     for command in (
         Command(
             "install",
-            "Configure and start the service, or bring it to other answers (the default)",
+            "Configure and start the service, or apply other answers (the default)",
             answers=True,
             examples=(
                 "--host 192.168.1.103",
@@ -68,14 +68,14 @@ COMMANDS: Mapping[str, Command] = {
         ),
         Command(
             "plan",
-            "Print what install, or upgrade, would write and run; write nothing",
+            "Print what install or upgrade would write and run; change nothing",
             answers=True,
-            options=(Option("from", "Plan an upgrade from this release, which serves now", "RELEASE"), _JSON),
+            options=(Option("from", "Plan an upgrade from this release, the one that serves now", "RELEASE"), _JSON),
             examples=("plan --host 192.168.1.103", "plan --from /opt/{bundle}-OLD"),
         ),
         Command(
             "verify",
-            "Check the release, the instance's files and the live service",
+            "Check the release, the instance's files and the running service",
             options=(_JSON,),
             checks_release=False,
             examples=("verify", "verify --instance /srv/{bundle} --json"),
@@ -85,20 +85,20 @@ COMMANDS: Mapping[str, Command] = {
         Command("restart", "Stop the service and start it again", examples=("restart",)),
         Command(
             "status",
-            "Say what runs and what is wrong",
+            "Show what runs and what is wrong",
             options=(_JSON,),
             checks_release=False,
             examples=("status", "status --json"),
         ),
         Command(
             "maintain",
-            "Rotate keys and logs that are due, while the service runs; a timer's or cron's job for every hour",
+            "Rotate keys and logs that are due, while the service runs; for a timer or cron, every hour",
             checks_release=False,
             examples=("maintain", "maintain --instance /srv/{bundle}"),
         ),
         Command(
             "upgrade",
-            "Take over the instance of another release, with its data and keys; if that fails, it serves again",
+            "Take over another release's instance, with data and keys; if that fails, that release serves again",
             answers=True,
             options=(Option("from", "The release that serves now", "RELEASE", required=True),),
             examples=(
@@ -108,36 +108,36 @@ COMMANDS: Mapping[str, Command] = {
         ),
         Command(
             "rollback",
-            "Go back to the release and the data before the last upgrade",
+            "Go back to the release and the data from before the last upgrade",
             examples=("rollback", "rollback --instance /srv/{bundle}"),
         ),
         Command(
             "backup",
             "Write database, keys and configuration to one file, while the service runs",
-            operand=Operand("FILE", "File or directory to write to; in the instance's backups unless given"),
+            operand=Operand("FILE", "File or directory to write to; the instance's backups by default"),
             examples=("backup", "backup /media/usb/", "backup /srv/backups/{bundle}.tar.gz --instance /srv/{bundle}"),
         ),
         Command(
             "restore",
-            "Bring back what a backup holds, also on another host or in another place",
+            "Restore a backup, also on another host or in another place",
             answers=True,
             operand=Operand("FILE", "A file that backup wrote", required=True),
             examples=("restore instance/backups/FILE", "restore /media/usb/FILE --host 192.168.1.104"),
         ),
         Command(
             "uninstall",
-            "Remove what install made; data, keys, passwords and backups stay",
+            "Remove what install created; data, keys, passwords and backups stay",
             options=(
                 Option("purge", "Remove data, keys, passwords, logs and backups too, after a last backup"),
-                Option("remove-user", "With --purge: remove the service's account too, if bootstrap made it"),
-                Option("yes", "Agree to --purge"),
+                Option("remove-user", "With --purge: also remove the service's account, if bootstrap created it"),
+                Option("yes", "Confirm --purge"),
             ),
-            operand=Operand("FILE", "Where the last backup goes; beside the release or the instance unless given"),
+            operand=Operand("FILE", "Where the last backup goes; beside the release or the instance by default"),
             examples=("uninstall", "uninstall --purge --yes", "uninstall --purge --yes /srv/backups/"),
         ),
         Command(
             "show-config",
-            "Print every answer, its value and where it came from",
+            "Print every answer, its value and its source",
             answers=True,
             options=(_JSON,),
             checks_release=False,

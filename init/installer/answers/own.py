@@ -22,7 +22,7 @@ def _own(bundle: str) -> tuple[Declaration, ...]:
             name="instance",
             type="path",
             metavar="DIRECTORY",
-            help="Directory of the instance; instance in the release's directory unless given",
+            help="Directory of the instance; by default instance in the release's directory",
         ),
         Declaration(
             name="user",
@@ -30,14 +30,14 @@ def _own(bundle: str) -> tuple[Declaration, ...]:
             rule="[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}",
             rule_help="the name of an account",
             metavar="ACCOUNT",
-            help=f"Account the service runs as, where root installs; {bundle} if it exists, else nobody",
+            help=f"Account that the service runs as, if root installs; {bundle} if it exists, else nobody",
         ),
         Declaration(
             name="create-user",
             type="boolean",
             default="false",
             metavar="USER",
-            help="Make that account if it does not exist, where root installs",
+            help="Create that account if it does not exist; needs root",
         ),
         Declaration(
             name="service",
@@ -54,6 +54,6 @@ def _own(bundle: str) -> tuple[Declaration, ...]:
             rule="[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
             rule_help="up to 64 letters, digits, dots, dashes and underscores",
             metavar="NAME",
-            help="Name of the units that systemd gets",
+            help="Name of the systemd units",
         ),
     )

@@ -67,8 +67,8 @@ def _options(command: Command, declared: Mapping[str, Declaration]) -> str:
     rows += [(_usage(entry), _describe(entry)) for entry in accepted(command, declared)]
     if command.answers:
         rows.append((f"{ANSWERS_FILE.flag} {ANSWERS_FILE.metavar}", ANSWERS_FILE.help))
-    rows.append(("--require-signature KEY.pub", "First of all, refuse a release that this key did not sign"))
-    rows += [("-h, --help", "Show this help"), ("-V, --version", "Show which release this is")]
+    rows.append(("--require-signature KEY.pub", "Refuse a release that this key did not sign, before anything else"))
+    rows += [("-h, --help", "Show this help"), ("-V, --version", "Show the release")]
     return "Options:\n" + "\n".join(_row(left, right) for left, right in rows) + "\n"
 
 

@@ -41,7 +41,7 @@ def _host(text: str) -> str:
     if address is None:
         return _name(text)
     if address.is_unspecified:
-        raise ValueError("clients cannot connect to the unspecified address; give one of this host's own")
+        raise ValueError("clients cannot connect to the unspecified address; give one of this host's addresses")
     return str(address)
 
 
@@ -58,7 +58,7 @@ def _name(text: str) -> str:
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address that `text` is, an IPv6 address with or without brackets; None if it is none."""
     if "%" in text:
-        raise ValueError("an address with a zone is one on this host alone")
+        raise ValueError("an address with a zone is valid only on this host")
     if not text.startswith("["):
         return parse_address(text)
     address = parse_address(text[1:-1]) if text.endswith("]") else None
@@ -84,7 +84,7 @@ def _host_port(text: str) -> str:
     if not host:
         return _port(port)
     if ":" in host and not host.startswith("["):
-        raise ValueError("an IPv6 address stands in brackets: [::1]:8080")
+        raise ValueError("put an IPv6 address in brackets: [::1]:8080")
     address = _address(host)
     return f"{join_host(str(address) if address else _name(host))}:{_port(port)}"
 
@@ -110,10 +110,10 @@ def _url(text: str) -> str:
     if not re.match("https?://", text, re.IGNORECASE):
         raise ValueError("it must be a URL that begins with http:// or https://")
     if "@" in text.split("/")[2] or re.search("[?#]", text):
-        raise ValueError("it must have no user, query or fragment")
+        raise ValueError("it must not have a user, query or fragment")
     parts = _URL.fullmatch(text)
     if parts is None:
-        raise ValueError("it holds characters that have to be percent-encoded in a URL")
+        raise ValueError("it contains characters that must be percent-encoded in a URL")
     _host(parts["host"])
     if parts["port"] is not None:
         _port(parts["port"])

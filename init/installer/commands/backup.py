@@ -102,17 +102,17 @@ def _check_target(session: Session, path: str) -> None:
         (
             why
             for wrong, why in (
-                (files.is_taken(path), "there is a file of that name, and no backup replaces another"),
+                (files.is_taken(path), "a file of that name exists, and a backup never replaces a file"),
                 (not files.is_directory(directory), "there is no such directory"),
-                (not os.access(directory, os.W_OK | os.X_OK), "the directory is not writable for this user"),
-                (inside, "it lies in the release, which never changes"),
+                (not os.access(directory, os.W_OK | os.X_OK), "this user cannot write to the directory"),
+                (inside, "it is in the release, which never changes"),
             )
             if wrong
         ),
         None,
     )
     if why is not None:
-        problem = Problem("no backup can be written there", where=path, why=why, hint="name another file")
+        problem = Problem("cannot write a backup there", where=path, why=why, hint="name another file")
         raise Failure(Exit.PREFLIGHT, problem)
 
 
@@ -190,7 +190,7 @@ def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
             rights, content = _rights(os.fstat(file.fileno())), files.read_whole(file, path)
         left -= len(content)
         if left < 0:
-            raise OSError(errno.EFBIG, f"all files of a backup but data are larger than {LARGEST >> 20} MiB", path)
+            raise OSError(errno.EFBIG, f"without the data, the files are larger than {LARGEST >> 20} MiB", path)
         yield Source(os.path.relpath(path, instance.root), rights, content=content)
 
 
@@ -213,10 +213,10 @@ def warn_of_skipped(session: Session) -> None:
     if found:
         report.warn(
             Problem(
-                "something is not in the backup",
-                why="only regular files with one plain name are, the rest may be the work of the service's account",
+                "some files are not in the backup",
+                why="only regular files with one plain name are; the service's account may have made the others",
                 details=sorted(found),
-                hint="put the files themselves there, or save what the links lead to by yourself",
+                hint="put the files themselves there, or back up the targets of the links yourself",
             )
         )
 

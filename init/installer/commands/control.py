@@ -41,7 +41,7 @@ def _check_startable(session: Session, site: Site) -> None:
     try:
         check_all(lambda: _check_room(session, site), lambda: session.product.check_configuration(site))
     except Failure as failure:
-        why = "it would not come up again; what runs was not stopped"
+        why = "it would not start again; nothing was stopped"
         raise Failure(failure.exit_code, *failure.problems, Problem("not restarted", why=why)) from failure
 
 

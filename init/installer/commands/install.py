@@ -42,7 +42,7 @@ def _install(session: Session, site: Site) -> None:
     plan = make_plan(session, site)
     unfinished = session.unfinished
     if unfinished is not None:
-        report.note(f"  finishing {unfinished.operation} of {unfinished.began}, cut off at: {unfinished.last_step}")
+        report.note(f"  finishing {unfinished.operation} of {unfinished.began}, interrupted at: {unfinished.last_step}")
     if is_idle(session, site, plan):
         name_edits(plan)
         with report.step("prove") as remark:
@@ -94,7 +94,7 @@ def _make_account(session: Session, site: Site) -> Site:
     """The site with an account that exists."""
     if site.account.exists:
         return site
-    with report.step("make the account") as remark:
+    with report.step("create the account") as remark:
         make_account(site.account)
         remark(site.account.name)
     return session.site()

@@ -89,8 +89,8 @@ def _taking_over(session: Session, saved: Archive, recorded: Receipt) -> Session
         problem = Problem(
             "the backup names files or an account of the host that it was made on",
             where=saved.path,
-            why=f"whoever made it could name any, and root would use them: {shlex.join(words)}",
-            hint="give those that you mean with this command: --NAME VALUE, or --NAME= for none",
+            why=f"whoever made it could name any file or account, and root would use it: {shlex.join(words)}",
+            hint="give the ones that you want with this command: --NAME VALUE, or --NAME= for none",
         )
         raise Failure(Exit.PREFLIGHT, problem)
     return session.following(replace(recorded, answers=told, account={}), given=given)
@@ -105,7 +105,7 @@ def _restore(session: Session, site: Site, saved: Archive, recorded: Receipt, pr
     start = time.monotonic()
     journal, unfinished = session.journal, session.unfinished
     if unfinished is not None and unfinished.switched:
-        report.note(f"  finishing restore of {unfinished.began}, cut off at: {unfinished.last_step}")
+        report.note(f"  finishing restore of {unfinished.began}, interrupted at: {unfinished.last_step}")
         present = unfinished.steps[SWITCH]["backup"]
         # The receipt may be gone already.
         previous = unfinished.facts.get("previous", {})
@@ -148,7 +148,7 @@ def _undo(session: Session, site: Site, present: str, error: Exception) -> NoRet
         hint = f"remove the cause and run {session.command_line('restore', 'FILE')} again; nothing serves until then"
         raise Failure(Exit.NEEDS_PERSON, *problems, Problem("the backup is not restored", hint=hint)) from error
     path = session.instance.path(present)
-    report.note("  the service does not come up with the backup; what was there before is put back")
+    report.note("  the service does not start with the backup; restoring the former state")
     try:
         lifecycle.take_down(session, site)
         before = archive.read(path)
@@ -160,12 +160,12 @@ def _undo(session: Session, site: Site, present: str, error: Exception) -> NoRet
         session.journal.abandon()
     except Exception as second:
         problem = Problem(
-            "what was there before could not be put back: nothing serves",
+            "the former state could not be restored: nothing serves",
             where=path,
             hint=f"remove the cause and run {session.command_line('restore', path)}",
         )
         raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
-    serves = Problem("the backup was not restored; what was there before serves again", where=session.instance.root)
+    serves = Problem("the backup was not restored; the former state serves again", where=session.instance.root)
     raise Failure(Exit.ROLLED_BACK, *problems, serves) from error
 
 

@@ -26,7 +26,7 @@ def rollback(session: Session) -> None:
     session.settled("rollback", "upgrade")
     unfinished = session.unfinished
     if unfinished is not None and unfinished.switched:
-        report.note(f"  finishing {unfinished.operation} of {unfinished.began}, cut off at: {unfinished.last_step}")
+        report.note(f"  finishing {unfinished.operation} of {unfinished.began}, interrupted at: {unfinished.last_step}")
         saved = unfinished.steps.get(FALL_BACK, unfinished.steps[SWITCH])["backup"]
         _go_back(session, recorded_move(unfinished.facts), saved)
         return
@@ -47,10 +47,10 @@ def _previous_move(session: Session, recorded: receipt.Receipt) -> Move:
         raise Failure(
             Exit.PREFLIGHT,
             Problem(
-                "there is nothing to go back to",
+                "there is no release to go back to",
                 where=session.instance.root,
                 why="the instance was never upgraded",
-                hint=f"{session.command_line('restore', 'FILE')} brings back a backup",
+                hint=f"{session.command_line('restore', 'FILE')} restores a backup",
             ),
         )
     old = Release(previous["release"])
@@ -135,15 +135,15 @@ def _leave(session: Session, move: Move, saved: str) -> None:
 def _serve_on(session: Session, site: Site, error: Exception) -> NoReturn:
     """Nothing was changed yet: this release only has to be started. Always raises."""
     problems = problems_of(error)
-    report.note("  the rollback failed before it changed anything; this release goes on")
+    report.note("  the rollback failed before it changed anything; this release keeps serving")
     try:
         lifecycle.bring_up(session, site)
     except Exception as second:
         hint = f"remove the cause and run {session.command_line('start')}; nothing serves until then"
-        problem = Problem("this release does not come up again", where=session.release.root, hint=hint)
+        problem = Problem("this release does not start again", where=session.release.root, hint=hint)
         raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
     session.journal.abandon()
-    why = Problem("not rolled back; this release serves on", where=session.release.root)
+    why = Problem("not rolled back; this release keeps serving", where=session.release.root)
     raise Failure(Exit.ROLLED_BACK, *problems, why) from error
 
 
@@ -159,7 +159,7 @@ def _hand_over(session: Session, move: Move) -> None:
         former.run(move.old, "install", move.source)
     except Failure as failure:
         hint = f"remove the cause and run {move.old_install}; nothing serves until then"
-        problem = Problem("the data is back, but the former release does not come up", where=move.old.root, hint=hint)
+        problem = Problem("the data is restored, but the former release does not start", where=move.old.root, hint=hint)
         raise Failure(Exit.NEEDS_PERSON, *failure.problems, problem) from failure
     files.remove(session.release.path(LEFT))
 

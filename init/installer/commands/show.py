@@ -108,7 +108,7 @@ def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> It
     former = session.receipt.files if session.receipt else {}
     yield from (_Step("remove", site.instance.path(name)) for name in unused_directories(session, site, former))
     if steps.prepares:
-        yield _Step("make keys, database, administrator and catalog")
+        yield _Step("create keys, database, administrator and catalog")
     yield from unmade
     if steps.migrates:
         yield _Step("update the data")

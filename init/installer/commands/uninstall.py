@@ -28,7 +28,7 @@ class Wish:
     yes: bool = False
     #: Whether the service's account goes too.
     account: bool = False
-    #: Where the last backup goes; beside the release or the instance unless given.
+    #: Where the last backup goes; beside the release or the instance by default.
     file: str | None = None
 
     @property
@@ -51,7 +51,9 @@ def uninstall(session: Session, wish: Wish) -> None:
         if wish.file is not None:
             raise Failure(Exit.USAGE, Problem("FILE is for the last backup of --purge", hint="leave it out"))
         if wish.account:
-            raise Failure(Exit.USAGE, Problem("--remove-user goes with --purge", hint="what stays belongs to the user"))
+            raise Failure(
+                Exit.USAGE, Problem("--remove-user requires --purge", hint="the files that stay belong to that account")
+            )
         session.settled()
     # The account may be gone where a purge goes on that was cut off.
     site = session.candidate() if _purging(session) else session.site()
@@ -68,7 +70,7 @@ def uninstall(session: Session, wish: Wish) -> None:
 def _check_account(session: Session, wish: Wish) -> None:
     account = session.receipt.account if session.receipt else {}
     if wish.account and not account.get("made"):
-        what = f"bootstrap did not make the account {account.get('name', 'of the service')}"
+        what = f"bootstrap did not create the account {account.get('name', 'of the service')}"
         raise Failure(Exit.PREFLIGHT, Problem(what, where=session.instance.root, hint="leave --remove-user out"))
 
 
@@ -219,7 +221,7 @@ def _last_backup(session: Session, site: Site, wish: Wish) -> str | None:
         return begun
     path = backup.resolve_target(session, session.receipt, wanted)
     if path.startswith(f"{session.instance.root}/"):
-        raise Failure(Exit.PREFLIGHT, Problem("the last backup must lie outside the instance", where=path))
+        raise Failure(Exit.PREFLIGHT, Problem("the last backup must be outside the instance", where=path))
     return path
 
 
@@ -242,7 +244,7 @@ def _name_what_is_left(session: Session, wish: Wish) -> None:
     left = files.names(root)
     if wish.purge:
         why = "bootstrap did not make it"
-        report.warn(Problem("something is left", where=root, why=why, details=left, hint="remove it by hand"))
+        report.warn(Problem("some files are left", where=root, why=why, details=left, hint="remove them by hand"))
         return
     report.note(f"  kept in {root}: {', '.join(left)}")
     report.note(f"  it serves again after: {session.command_line('install')}")

@@ -36,7 +36,7 @@ def upgrade(session: Session, origin: str) -> None:
         move = recorded_move(unfinished.facts)
         if move.old.root != old.root:
             session.settled()
-        report.note(f"  finishing upgrade of {unfinished.began}, cut off at: {unfinished.last_step}")
+        report.note(f"  finishing upgrade of {unfinished.began}, interrupted at: {unfinished.last_step}")
         saved = unfinished.steps[SWITCH]["backup"]
         if FALL_BACK in unfinished.steps:
             _fall_back(session, move, saved, None)
@@ -119,7 +119,7 @@ def _upgrade_copies(session: Session, site: Site) -> bool:
 def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
     """Nothing was changed yet: the old release serves still, or only has to be started. Always raises."""
     problems = problems_of(error)
-    report.note("  the upgrade failed before it changed anything; the former release goes on")
+    report.note("  the upgrade failed before it changed anything; the former release keeps serving")
     drop_copies(session)
     session.journal.abandon()
     readable = session.site().account.readable
@@ -129,13 +129,13 @@ def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
         former.run(move.old, "start", move.source)
     except Failure as second:
         hint = f"remove the cause and run {move.old_install}; nothing serves until then"
-        problem = Problem("the former release does not come up", where=move.old.root, hint=hint)
+        problem = Problem("the former release does not start", where=move.old.root, hint=hint)
         raise Failure(Exit.NEEDS_PERSON, *problems, *second.problems, problem) from error
     raise Failure(Exit.ROLLED_BACK, *problems, _serves(move)) from error
 
 
 def _serves(move: Move) -> Problem:
-    why = "nothing of it was lost"
+    why = "nothing was lost"
     return Problem("not upgraded: the former release serves again", where=move.old.root, why=why)
 
 
@@ -172,7 +172,7 @@ def _serve(session: Session, move: Move, saved: str) -> float:
 
 def _fall_back(session: Session, move: Move, saved: str, error: Exception | None) -> NoReturn:
     """Makes it the old release's instance again, with the data from before. Always raises."""
-    problems = problems_of(error) if error else [Problem("the upgrade had failed and was taken back")]
+    problems = problems_of(error) if error else [Problem("the upgrade had failed and was undone")]
     report.note("  the upgrade failed; the former release gets its data and its instance back")
     try:
         put_back(session, move, saved)
@@ -181,6 +181,6 @@ def _fall_back(session: Session, move: Move, saved: str, error: Exception | None
         again = session.command_line("upgrade", "--from", move.old.root)
         where = move.current.root
         hint = f"remove the cause and run {again if move.renames and where == move.target.root else move.old_install}"
-        problem = Problem("the former release does not serve again: nothing does", where=where, hint=hint)
+        problem = Problem("the former release does not serve either: nothing serves", where=where, hint=hint)
         raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
     raise Failure(Exit.ROLLED_BACK, *problems, _serves(move)) from error

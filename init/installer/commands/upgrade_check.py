@@ -54,7 +54,7 @@ def _check_jump(session: Session, old: Release) -> None:
     version = old.bundle["version"]
     problem = None
     if old.id == session.release.id:
-        problem = Problem("that is this very release", where=old.root, hint="name the one that serves now")
+        problem = Problem("that is this release itself", where=old.root, hint="name the release that serves now")
     elif compare_versions(version, new["version"]) > 0:
         problem = Problem(
             f"{version} is newer than this release, {new['version']}",
@@ -80,13 +80,13 @@ def _check_instance(session: Session, move: Move) -> None:
             Problem(
                 "this release has an instance of its own",
                 where=session.instance.root,
-                hint="uninstall it or move it away; the instance of the former release comes to its place",
+                hint="uninstall it or move it away; the former release's instance takes its place",
             ),
         )
     recorded = session.installed()
     unfinished = session.unfinished
     if unfinished is not None and unfinished.operation != "upgrade":
-        what = f"{unfinished.operation} of {unfinished.began} was cut off"
+        what = f"{unfinished.operation} of {unfinished.began} was interrupted"
         hint = f"finish it first: {move.old_install}"
         raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, hint=hint))
     if (recorded.release_id, recorded.release_path) != (move.old.id, move.old.root):

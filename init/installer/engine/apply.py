@@ -44,7 +44,7 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
         with _room(session, plan) as give_room:
             _write(journal, site, plan)
             if plan.prepares:
-                with report.step("make keys and database"):
+                with report.step("create keys and database"):
                     journal.step("prepare")
                     product.prepare(site, journal)
             with _reverting(session, site, plan, give_room), report.step("start") as remark:
@@ -77,9 +77,9 @@ def name_edits(plan: Plan) -> None:
             report.warn(
                 Problem(
                     f"{change.path} was edited by hand and has to change",
-                    why="the answers changed what it must say",
+                    why="the new answers change its content",
                     hint=f"your version is kept as {change.path}{changes.EDITED_SUFFIX}; "
-                    "settings of your own belong into the .d directory beside it",
+                    "put your own settings in the .d directory beside it",
                 )
             )
 

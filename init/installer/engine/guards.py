@@ -54,7 +54,7 @@ def advise(site: Site, listeners: Sequence[Listener], scripts: Sequence[str] = (
     return [
         Advice(
             "selinux",
-            "SELinux: systemd may start the programs, and a relabelling keeps that; ports need no rule",
+            "SELinux: lets systemd start the programs, also after a relabelling; ports need no rule",
             selinux_commands(site),
         ),
         Advice(
@@ -65,7 +65,7 @@ def advise(site: Site, listeners: Sequence[Listener], scripts: Sequence[str] = (
         Advice("apparmor", "AppArmor: nothing to do; its profiles name programs by path, and none names these"),
         Advice(
             "fapolicyd",
-            "fapolicyd: the release is trusted; repeat this after an upgrade",
+            "fapolicyd: trusts the release; repeat this after an upgrade",
             fapolicyd_commands(site, scripts),
         ),
         *_firewall(listeners),
@@ -131,10 +131,10 @@ def _firewall(listeners: Sequence[Listener]) -> list[Advice]:
     return [
         Advice(
             "firewalld",
-            "firewalld: clients reach the service, in the default zone",
+            "firewalld: lets clients reach the service, in the default zone",
             [f"firewall-cmd --permanent {opened}", "firewall-cmd --reload"],
         ),
-        Advice("ufw", "ufw: clients reach the service", [f"ufw allow {port}/tcp" for port in ports]),
+        Advice("ufw", "ufw: lets clients reach the service", [f"ufw allow {port}/tcp" for port in ports]),
         Advice(
             "nftables",
             "nftables, where it filters without firewalld or ufw, with the table and chain of your own rules; "
@@ -198,9 +198,9 @@ def warn(site: Site) -> list[Problem]:
         return []
     return [
         Problem(
-            "SELinux may keep systemd from starting the service",
+            "SELinux may prevent systemd from starting the service",
             where=site.release.root,
-            why="its files have the labels of the place they were unpacked in",
+            why="its files have the labels of the directory that they were unpacked in",
             details=selinux_commands(site) if _has("semanage") else chcon_commands(site),
             hint="if it does not start, run these commands as root, then bootstrap again",
         )

@@ -40,7 +40,7 @@ def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
     if not systemd.is_running():
         yield Problem("systemd does not run on this host", where=systemd.BOOTED, hint=hint)
     if os.geteuid() != 0:
-        yield Problem("only root can give systemd a service", hint=f"run bootstrap as root, or {hint}")
+        yield Problem("only root can add a service to systemd", hint=f"run bootstrap as root, or {hint}")
     name = site.values("service-name")[0]
     own = units.homes(site.instance, former)
     for file in rendered_files(site, product):

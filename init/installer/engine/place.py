@@ -27,7 +27,7 @@ def _describe_move(session: Session, former: str) -> Problem:
     instance, original = session.instance, Instance(former)
     copied = original.exists and not os.path.samefile(original.root, instance.root)
     if copied:
-        why, hint = f"its original is {former}", f"work on the original. To serve both: {_again(session)}, other ports"
+        why, hint = f"the original is {former}", f"work on the original. To serve both: {_again(session)}, other ports"
     else:
         why, hint = f"its files name {former}", _again(session)
     return Problem(f"the instance {'is a copy' if copied else 'was moved'}", where=instance.root, why=why, hint=hint)
@@ -38,7 +38,7 @@ def _check_release(session: Session) -> Iterator[Problem]:
     place = recorded.release_path
     if place == release.root:
         if not release.is_listed:
-            hint = "unpack the release anew into the same place"
+            hint = "unpack the release again into the same place"
             yield Problem("the release is damaged", where=place, why=f"its {CHECKSUMS} is gone", hint=hint)
         elif recorded.release_id != release.id:
             why = f"the instance was installed by {recorded.bundle} {recorded.version} with other files"
@@ -53,4 +53,4 @@ def _check_release(session: Session) -> Iterator[Problem]:
 
 
 def _again(session: Session) -> str:
-    return f"run {session.command_line('install')}: it renders the files anew and keeps data and keys"
+    return f"run {session.command_line('install')}: it renders the files again and keeps data and keys"

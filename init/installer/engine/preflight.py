@@ -62,7 +62,7 @@ def _check_paths(site: Site) -> Iterator[Problem]:
             yield Problem(
                 "a path is too long",
                 where=where,
-                why=f"{len(raw)} bytes; {LONGEST_PATH} may be, and {LONGEST_NAME} in each name",
+                why=f"{len(raw)} bytes; the limit is {LONGEST_PATH}, and {LONGEST_NAME} for each name",
                 hint=hint,
             )
 
@@ -76,7 +76,9 @@ def _check_owner(instance: Instance) -> Iterator[Problem]:
     if owner != os.geteuid():
         name = account_name(owner)
         why = f"it belongs to {name}, and bootstrap runs as {account_name(os.geteuid())}"
-        yield Problem("the instance is somebody else's", where=instance.root, why=why, hint=f"run bootstrap as {name}")
+        yield Problem(
+            "the instance belongs to another user", where=instance.root, why=why, hint=f"run bootstrap as {name}"
+        )
 
 
 def _check_target(site: Site) -> Iterator[Problem]:
@@ -98,7 +100,7 @@ def _check_target(site: Site) -> Iterator[Problem]:
         yield Problem(
             "the instance cannot be written",
             where=base,
-            why="it is not writable for this user" if not _is_read_only(base) else "its file system is read-only",
+            why="this user cannot write to it" if not _is_read_only(base) else "its file system is read-only",
             hint="choose another place with --instance, or run bootstrap as the instance's owner",
         )
     space = os.statvfs(base)
@@ -128,11 +130,11 @@ def _check_above(site: Site) -> Iterator[Problem]:
     loose = dict.fromkeys(line for way in ways for line in loose_above(way))
     if loose:
         yield Problem(
-            "another user may exchange the instance",
+            "another user can exchange the instance",
             where=site.instance.root,
-            why="directories above it belong to another user, or others may write there",
+            why="directories above it belong to another user, or others can write to them",
             details=list(loose),
-            hint="choose a place where root alone may write, such as /srv, with --instance; or run as that user",
+            hint="choose a place where only root can write, such as /srv, with --instance; or run as that user",
         )
 
 

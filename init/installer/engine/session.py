@@ -122,9 +122,9 @@ class Session:
         """The operation that was cut off, if there is one, and what finishes it."""
         if self.unfinished is not None:
             yield Problem(
-                f"{self.unfinished.operation} of {self.unfinished.began} was cut off",
+                f"{self.unfinished.operation} of {self.unfinished.began} was interrupted",
                 why=f"its last step was: {self.unfinished.last_step}",
-                hint=f"run {self.unfinished.resume or self.command_line('install')}; it goes on from there",
+                hint=f"run {self.unfinished.resume or self.command_line('install')}; it resumes where it stopped",
             )
 
     @contextmanager
@@ -133,7 +133,7 @@ class Session:
         what was read then is no longer true."""
         with lock.exclusive(self.instance.lock):
             if (_read(self.instance), _unfinished(self.instance)) != (self.receipt, self.unfinished):
-                what = "another bootstrap has worked on the instance meanwhile"
+                what = "another bootstrap has changed the instance in the meantime"
                 raise Failure(Exit.LOCKED, Problem(what, where=self.instance.root, hint="run the command again"))
             yield
 
@@ -156,10 +156,10 @@ class Session:
         raise Failure(
             Exit.PREFLIGHT,
             Problem(
-                f"{unfinished.operation} of {unfinished.began} was cut off while it exchanged the data",
+                f"{unfinished.operation} of {unfinished.began} was interrupted while it exchanged the data",
                 where=self.instance.root,
-                why="what lies there is neither the former state nor the new one",
-                hint=f"run {unfinished.resume}; it goes on from there",
+                why="the data is neither in its former state nor in the new one",
+                hint=f"run {unfinished.resume}; it resumes where it stopped",
             ),
         )
 
@@ -214,7 +214,9 @@ def _check_owner(instance: Instance) -> None:
         why, hint = f"mode {found.st_mode & 0o7777:04o}", f"chmod go-w {shlex.quote(instance.root)}"
     else:
         why, hint = f"it belongs to {name}, and bootstrap runs as root", f"run bootstrap as {name}"
-    raise Failure(Exit.PREFLIGHT, Problem("the instance is somebody else's", where=instance.root, why=why, hint=hint))
+    raise Failure(
+        Exit.PREFLIGHT, Problem("the instance belongs to another user", where=instance.root, why=why, hint=hint)
+    )
 
 
 def _read(instance: Instance) -> Receipt | None:

@@ -49,12 +49,12 @@ def find_account(user: str | None, *, custom: str, former: str | None = None, cr
 
 
 def _refuse_choice(name: str, user: str | None, create: bool) -> Iterable[Problem]:
-    why = f"bootstrap runs as {name}; only root can choose or make another account"
+    why = f"bootstrap runs as {name}; only root can choose or create another account"
     hint = "run bootstrap as root, or leave --user and --create-user out"
     if user is not None and user != name:
         yield Problem(f"cannot run the service as {user}", why=why, hint=hint)
     elif create and user is None:
-        yield Problem("cannot make an account", why=why, hint=hint)
+        yield Problem("cannot create an account", why=why, hint=hint)
 
 
 def _refuse_missing(account: Account, candidates: Iterable[str]) -> Iterable[Problem]:
@@ -62,13 +62,13 @@ def _refuse_missing(account: Account, candidates: Iterable[str]) -> Iterable[Pro
         yield Problem(
             f"there is no account {' or '.join(dict.fromkeys(candidates))}",
             where="/etc/passwd",
-            hint="add --create-user, which makes it, or name an account that exists with --user",
+            hint="add --create-user, which creates it, or name an existing account with --user",
         )
     elif not _commands(account.name):
         yield Problem(
-            f"cannot make the account {account.name}",
+            f"cannot create the account {account.name}",
             why="this host has neither useradd nor busybox adduser",
-            hint="make it by hand, then run again",
+            hint="create it by hand, then run the command again",
         )
 
 
@@ -102,7 +102,7 @@ def _quote(word: str) -> str:
 def make_account(account: Account) -> None:
     """Makes the account with the host's own tools. Raises NEEDS_PERSON with what they say."""
     for argv in _commands(account.name):
-        _run(argv, f"the account {account.name} could not be made", until=lambda: _exists(account.name))
+        _run(argv, f"the account {account.name} could not be created", until=lambda: _exists(account.name))
 
 
 def _run(argv: Sequence[str], failed: str, *, until: Callable[[], bool]) -> None:

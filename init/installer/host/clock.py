@@ -33,7 +33,7 @@ def check() -> Iterator[Problem]:
     if _is_lost():
         yield Problem(
             f"the clock says {_today()}",
-            why="what is valid for some time would end at the wrong one, and all at once when the clock is set right",
+            why="whatever has an expiry time would expire at the wrong one, all at once when the clock is corrected",
             hint="set the clock, with date -s or a time service",
         )
 
@@ -43,7 +43,7 @@ def warn() -> Iterator[Problem]:
     if time.time() > RELEASED + LONG:
         yield Problem(
             f"the clock says {_today()}, long after this release was made",
-            why="what the service writes before the clock is set right would be newer than all that comes later",
+            why="whatever the service writes before the clock is corrected would look newer than everything after it",
             hint="if that is not the time, stop here and set the clock, with date -s or a time service",
         )
 
@@ -53,12 +53,12 @@ def check_past(recorded: Receipt, where: str) -> Iterator[Problem]:
     lost the time now."""
     if not _is_lost() and recorded.installed and is_ahead(seconds(recorded.installed)):
         yield Problem(
-            "the instance was made at a time that is yet to come",
+            "the instance was made at a time in the future",
             where=where,
             why=f"it was installed at {recorded.installed}; its data count as newer than all that is written now, "
             "so that a changed password, for example, locks its user out",
-            hint="if the clock is right now, install anew (uninstall --purge --yes, then install), or restore a backup "
-            "of another time; change no password before",
+            hint="if the clock is right now, install again (uninstall --purge --yes, then install), or restore a "
+            "backup of another time; change no password before",
         )
 
 

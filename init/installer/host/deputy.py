@@ -86,7 +86,7 @@ def _listen(reader: int, child: int) -> bytes:
             if not piece:
                 return bytes(told) or b"{}"
             if len(told) > _LARGEST:
-                raise _stopped("what it found is too much to be told")
+                raise _stopped("it found too much to report")
         elif progress.is_stuck():
             raise _stopped(f"it did nothing for {PATIENCE:.0f} s")
 
@@ -142,8 +142,8 @@ def _understand(answer: Any) -> Any:
 
 def _stopped(why: str) -> Failure:
     problem = Problem(
-        "what belongs to the service's account could not be looked at",
-        why=f"the process that did so as that account was ended: {why}",
-        hint="look for pipes, locks and very large files among data, keys, log, run and tmp of the instance",
+        "the files of the service's account could not be read",
+        why=f"the process that read them as that account was ended: {why}",
+        hint="look for pipes, locks and very large files in data, keys, log, run and tmp of the instance",
     )
     return Failure(Exit.NEEDS_PERSON, problem)

@@ -27,7 +27,7 @@ def check(appetite: Appetite, *, limits: bool) -> Iterator[Problem]:
     """What is wrong with the host. `limits`: whether daemons inherit those of this process."""
     if not os.path.exists("/proc/self/stat"):
         yield Problem(
-            "/proc is not mounted", why="the service's processes are found there", hint="mount -t proc proc /proc"
+            "/proc is not mounted", why="the service's processes are found in it", hint="mount -t proc proc /proc"
         )
     if limits:
         yield from _check_limits(appetite)
@@ -42,7 +42,7 @@ def _check_limits(appetite: Appetite) -> Iterator[Problem]:
             yield Problem(
                 f"too few {name} are allowed",
                 why=f"{allowed}; the service may need {needed}",
-                hint=f"ulimit {option} {needed}, where needed by root; then run bootstrap from the same shell",
+                hint=f"ulimit {option} {needed}, as root if necessary; then run bootstrap from the same shell",
             )
 
 
@@ -52,7 +52,7 @@ def warn(appetite: Appetite) -> Iterator[Problem]:
     if memory is not None and memory < appetite.memory:
         yield Problem(
             f"this host has little memory: {memory >> 20} MiB",
-            why=f"the service is at ease with {appetite.memory >> 20} MiB and more",
+            why=f"the service needs {appetite.memory >> 20} MiB or more to run well",
             hint=f"if processes are killed, {appetite.relief}",
         )
 

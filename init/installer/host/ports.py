@@ -26,7 +26,7 @@ def check(listeners: Sequence[Listener], own: Collection[int]) -> Iterator[Probl
 
 
 _REASONS = {
-    errno.EADDRNOTAVAIL: "it is no address of this host",
+    errno.EADDRNOTAVAIL: "it is not an address of this host",
     errno.EAFNOSUPPORT: "this host's kernel has no IPv6",
 }
 
@@ -43,7 +43,7 @@ def _refusal(shown: str, error: OSError, owners: Sequence[int]) -> Problem:
         return Problem(
             f"may not listen on port {shown}",
             why="ports below 1024 need root",
-            hint="choose one from 1024 on with --port",
+            hint="choose 1024 or above with --port",
         )
     return Problem(
         f"cannot listen on {shown}",

@@ -51,7 +51,7 @@ def check(found: Sequence[Volume]) -> Iterator[Problem]:
     """File systems that take no more."""
     for volume in found:
         if volume.read_only:
-            yield Problem("the file system is read-only", where=volume.path, hint="look at dmesg; mount it anew")
+            yield Problem("the file system is read-only", where=volume.path, hint="look at dmesg, then remount it")
         elif _is_below(volume, FULL, FULL_FILES):
             yield _problem("the disk is full", volume)
 
@@ -82,4 +82,4 @@ def _is_below(volume: Volume, free: int, files: int) -> bool:
 def _problem(what: str, volume: Volume) -> Problem:
     files = "" if volume.files is None else f" and room for {volume.files} files"
     why = f"{volume.free / (1 << 20):.1f} MiB{files} left"
-    return Problem(what, where=volume.path, why=why, hint="free some space; old backups and archived logs may go first")
+    return Problem(what, where=volume.path, why=why, hint="free some space; start with old backups and archived logs")

@@ -44,7 +44,7 @@ def check(site: Site, listeners: Sequence[Listener]) -> Iterator[Problem]:
             ipaddress.ip_network(proxy, strict=False)
         except ValueError:
             yield Problem(
-                "a trusted proxy is no address",
+                "a trusted proxy is not an address",
                 where=proxy,
                 hint="give its address, or a network such as 10.0.0.0/8 or fd00::/8",
             )
@@ -58,12 +58,12 @@ def warn(name: str) -> Iterator[Problem]:
     if not network.resolves(name):
         yield Problem(
             f"{name} is a name that this host cannot resolve",
-            why="clients need to, and so does the proof of this install, which uses the service's own port instead",
+            why="clients must resolve it; this install proves itself at the service's own port instead",
             hint="add it to the name service, or to /etc/hosts",
         )
     elif not network.is_local(name):
         yield Problem(
-            f"{name} is no address of this host",
+            f"{name} is not an address of this host",
             why="clients need to reach it, through a proxy, NAT or a floating address for example",
-            hint="if that is not meant, run again with --host and an address of this host",
+            hint="if you did not intend that, run again with --host and an address of this host",
         )

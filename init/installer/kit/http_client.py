@@ -60,7 +60,7 @@ def _within(seconds: float) -> Iterator[None]:
     """Raises TimeoutError in the block when the time is over. A socket's own limit begins anew with every byte."""
 
     def end(*_: object) -> None:
-        raise TimeoutError(f"no whole answer came within {seconds:g} s")
+        raise TimeoutError(f"no complete answer came within {seconds:g} s")
 
     former = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)

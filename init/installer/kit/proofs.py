@@ -103,7 +103,7 @@ def prove(site: Site, listeners: Sequence[Listener], proofs: Sequence[Proof]) ->
                         "the service does not answer as it should",
                         where=proof.where(site, listener),
                         why=why,
-                        hint="look into the instance's log directory",
+                        hint="look in the instance's log directory",
                     ),
                 )
         if tls.has_tls(site) and any(isinstance(proof, Request) for proof in proofs):

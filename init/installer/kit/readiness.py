@@ -22,7 +22,7 @@ Probe = Callable[[float], str]
 #: What a probe says begins so if there is an answer, but another than it should be.
 ANSWERS = "it answers"
 #: And so if nothing whole came in time; see http_client.py.
-MUTE = "no whole answer"
+MUTE = "no complete answer"
 #: A start is given up when the daemons do nothing for so many seconds, or after LONGEST_START: on a slow machine
 #: the import of an application alone can take a minute.
 IDLE_SECONDS = 60

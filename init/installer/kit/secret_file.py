@@ -47,7 +47,7 @@ def _read(path: str) -> bytes:
                 return content
             content += piece or b""
         if len(content) <= LARGEST:
-            raise TimeoutError(errno.ETIMEDOUT, f"nobody wrote it to its end within {PATIENCE} s")
+            raise TimeoutError(errno.ETIMEDOUT, f"it was not complete within {PATIENCE} s")
     return content
 
 

@@ -90,7 +90,7 @@ def check_answers(site: Site) -> list[Problem]:
         return []
     if len(given) == 1:
         missing = "tls-key" if given == ["tls-cert"] else "tls-cert"
-        return [Problem(f"--{given[0]} is given without --{missing}", hint="TLS needs both; --tls-cert= takes it away")]
+        return [Problem(f"--{given[0]} is given without --{missing}", hint="TLS needs both; --tls-cert= removes it")]
     return _check_files(_source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY))
 
 
@@ -110,13 +110,13 @@ def _check_file(path: str, pattern: re.Pattern[bytes], what: str) -> Iterator[Pr
         yield Problem(f"the {what} cannot be read", where=path, why=error.strerror or "", hint=hint)
         return
     if not content:
-        yield Problem(f"the file holds no {what}", where=path, why="no PEM block of that kind is in it", hint=hint)
+        yield Problem(f"the file contains no {what}", where=path, why="it has no PEM block of that kind", hint=hint)
     elif b"ENCRYPTED" in content:
         yield Problem(
             f"the {what} is encrypted",
             where=path,
-            why="the service starts without a person who could type the passphrase",
-            hint="give it without one: openssl pkey -in KEY -out PLAIN-KEY",
+            why="nobody can type the passphrase when the service starts",
+            hint="remove the passphrase: openssl pkey -in KEY -out PLAIN-KEY",
         )
 
 
@@ -130,7 +130,7 @@ def _check_pair(certificate: str, key: str) -> Iterator[Problem]:
             "the key is not that of the certificate" if mismatch else "the certificate and the key cannot be used",
             where=f"{certificate}, {key}",
             why="" if mismatch else reason,
-            hint="the service's own certificate comes first in its file, then those that signed it",
+            hint="the service's own certificate must come first in its file, then those that signed it",
         )
         return
     try:
@@ -163,10 +163,10 @@ def _warn_of_end(certificate: str, shown: dict[str, Any]) -> Iterator[Problem]:
     left = ssl.cert_time_to_seconds(shown["notAfter"]) - time.time()
     if left < SOON:
         yield Problem(
-            f"the certificate ends in {int(left / 86400)} days",
+            f"the certificate expires in {int(left / 86400)} days",
             where=certificate,
             why=f"it is valid until {shown['notAfter']}",
-            hint="put the renewed one in its place and run install again",
+            hint="replace it with a renewed one and run install again",
         )
 
 
@@ -177,7 +177,7 @@ def warn(site: Site, name: str) -> Iterator[Problem]:
     certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
     rights = files.status(key)
     if rights is not None and rights.st_mode & 0o004:
-        yield Problem("the private key can be read by every user", where=key, hint=f"chmod o= {key}")
+        yield Problem("every user can read the private key", where=key, hint=f"chmod o= {key}")
     server = _server(certificate, key)
     shown = _shake_hands(server, _client(_trust(certificate)))
     yield from _warn_of_end(certificate, shown)
@@ -189,7 +189,7 @@ def warn(site: Site, name: str) -> Iterator[Problem]:
                 f"the certificate is not for {name}",
                 where=certificate,
                 why=f"it names {_names(shown)}; clients will refuse it",
-                hint="give --host one of its names, or have a certificate made for this one",
+                hint="give --host one of its names, or get a certificate for this one",
             )
     try:
         _shake_hands(server, _client(_trust(certificate), strict=True))
@@ -198,7 +198,7 @@ def warn(site: Site, name: str) -> Iterator[Problem]:
             "clients that check strictly refuse the certificate, those that run on Python 3.13 among them",
             where=certificate,
             why=error.verify_message,
-            hint="have one made with the extensions that RFC 5280 asks for",
+            hint="get one with the extensions that RFC 5280 requires",
         )
 
 
@@ -244,7 +244,7 @@ def check_served(site: Site, listener: Listener) -> None:
         raise Failure(
             Exit.VERIFICATION,
             Problem(
-                "the service shows another certificate than the instance's",
+                "the service presents a certificate other than the instance's",
                 where=f"{join_host(address)}:{listener.port}",
                 hint=f"run {site.command_line('restart')}",
             ),

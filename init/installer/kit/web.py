@@ -63,6 +63,6 @@ def warn(site: Site, public: Iterable[str]) -> Iterator[Problem]:
     if site.values("hsts")[0] != "0" and not tls.has_tls(site):
         yield Problem(
             "hsts has no effect",
-            why="the service does not speak TLS itself; whoever does sets Strict-Transport-Security",
-            hint="give --tls-cert and --tls-key, or --hsts= to take it back",
+            why="the service does not use TLS itself; whatever terminates TLS has to set Strict-Transport-Security",
+            hint="give --tls-cert and --tls-key, or --hsts= to remove it",
         )

@@ -18,8 +18,8 @@ from .proofs import Request
 
 #: What a path of a release must not contain where it has web applications, since no quoting helps, and why. See
 #: PYTHONHOME in Python's documentation.
-_VARIABLE = {r"\$\{": "httpd's configuration takes that for a variable"}
-_UNUSABLE_IN_RELEASE = {**_VARIABLE, ":": "the path of Python's own library would end there"}
+_VARIABLE = {r"\$\{": "httpd's configuration would treat it as a variable"}
+_UNUSABLE_IN_RELEASE = {**_VARIABLE, ":": "the path of Python's own library would end at it"}
 
 #: Bytes of memory, and processes and threads, that a server may come to besides those of its applications.
 _SERVER_MEMORY = 1 << 30

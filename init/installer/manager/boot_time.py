@@ -54,7 +54,7 @@ def left_behind(site: Site) -> Iterator[Problem]:
         if _runs(_read(path), wanted):
             name = quote(os.path.basename(path))
             hint = f"as root: rc-update -a del {name}; rm {quote(path)}"
-            yield Problem("a script still starts the instance with the host", where=path, hint=hint)
+            yield Problem("a script still starts the instance at boot", where=path, hint=hint)
     escaped = [_escape(line) for line in wanted]
     tables = {path: _read(path) for pattern in _TABLES for path in glob.glob(pattern)}
     tables["crontab -l"] = _own_table()

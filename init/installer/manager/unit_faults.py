@@ -12,7 +12,7 @@ from .units import Names
 _RESULTS = {
     "core-dump": "it crashed",
     "exit-code": "it ended with an error",
-    "oom-kill": "the kernel killed it for want of memory",
+    "oom-kill": "the kernel killed it because it was out of memory",
     "protocol": "it did not start as systemd expects",
     "resources": "systemd could not provide what it needs",
     "signal": "it was killed",
@@ -44,7 +44,7 @@ def check(names: Names, units: Mapping[str, Unit]) -> Iterator[Problem]:
     target, timer, maintain = (units.get(name) for name in (names.target, names.timer, names.maintain))
     if target is not None and target.enabled != "enabled":
         yield Problem(
-            "the service is not started when the host is",
+            "the service does not start at boot",
             where=target.name,
             why=f"the unit is {target.enabled or 'unknown'}",
             hint=f"systemctl enable {target.name}",
@@ -62,5 +62,5 @@ def check(names: Names, units: Mapping[str, Unit]) -> Iterator[Problem]:
         )
     outdated = sorted(unit.name for unit in units.values() if unit.outdated)
     if outdated:
-        hint = "systemctl daemon-reload, then restart what shall take the change"
+        hint = "systemctl daemon-reload, then restart the units that use the change"
         yield Problem("unit files changed since systemd read them", where=", ".join(outdated), hint=hint)

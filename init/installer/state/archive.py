@@ -198,7 +198,7 @@ def _read_manifest(tar: tarfile.TarFile) -> Mapping[str, Any]:
     member = tar.next()
     content = tar.extractfile(member) if member is not None and member.isreg() else None
     if member is None or content is None or member.name != MANIFEST or member.size > _LONGEST_MANIFEST:
-        raise ValueError("it does not begin with its list of files")
+        raise ValueError("it does not start with its list of files")
     facts: Mapping[str, Any] = json.loads(content.read())
     if facts["format"] > FORMAT:
         raise ValueError(f"its format {facts['format']} is newer than this installer's {FORMAT}")
@@ -209,7 +209,7 @@ def _members(tar: tarfile.TarFile) -> _Members:
     while (member := tar.next()) is not None:
         content = tar.extractfile(member) if member.isreg() else None
         if content is None:
-            raise ValueError(f"{member.name!r} is no regular file")
+            raise ValueError(f"{member.name!r} is not a regular file")
         yield member.name, content
 
 
@@ -217,7 +217,7 @@ def _parse_entries(facts: Mapping[str, Any]) -> dict[str, Entry]:
     rows = [Entry(row["path"], int(row["mode"]), int(row["size"]), row["sha256"]) for row in facts["files"]]
     for row in rows:
         if check_name(row.path).partition("/")[0] in OWN_NAMES:
-            raise ValueError(f"{row.path} is nothing that a backup holds")
+            raise ValueError(f"{row.path} is nothing that a backup contains")
         if row.mode & ~0o777:
             raise ValueError(f"{row.path} has a mode that no file of an instance has")
         if row.size < 0 or (row.path == RECEIPT and row.size > _LONGEST_RECEIPT):

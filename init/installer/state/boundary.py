@@ -32,7 +32,7 @@ class Refused(OSError):
 
 
 def refuse(path: str, why: str) -> Refused:
-    return Refused(errno.ELOOP, f"{why}, where others than root may put anything", path)
+    return Refused(errno.ELOOP, f"{why}; others than root can write there", path)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class _Way:
 
     def _follow(self, handle: int, status: os.stat_result) -> None:
         if self.guarded or (self.shared and status.st_uid != 0):
-            raise refuse(self._path, "a link stands in the way")
+            raise refuse(self._path, "a link is in the way")
         self._links += 1
         if self._links > _LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self._path)
@@ -198,7 +198,7 @@ def names(descriptor: int, path: str) -> list[str]:
     with os.scandir(descriptor) as entries:
         found = [entry.name for entry in islice(entries, _NAMES + 1)]
     if len(found) > _NAMES:
-        raise refuse(path, f"more than {_NAMES} files lie there")
+        raise refuse(path, f"more than {_NAMES} files are in it")
     return sorted(found)
 
 

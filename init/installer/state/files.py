@@ -66,9 +66,9 @@ def open_plain(path: str, flags: int = os.O_RDONLY, *, linked_by: int | None = N
 def check_plain(path: str, status: os.stat_result, linked_by: int | None = None) -> None:
     """Raises Refused for what somebody else than root may have made of a file."""
     if not stat.S_ISREG(status.st_mode):
-        raise boundary.refuse(path, "something that is no regular file stands there")
+        raise boundary.refuse(path, "it is not a regular file")
     if status.st_nlink != 1 and status.st_uid != linked_by:
-        raise boundary.refuse(path, "the file has a second name, and stands")
+        raise boundary.refuse(path, "the file has a second name")
 
 
 def read(path: str) -> bytes | None:
@@ -205,7 +205,7 @@ def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
             found = os.fstat(descriptor)
             if owner is not None and (found.st_uid, found.st_gid) != (owner.uid, owner.gid):
                 if at.guarded and found.st_uid not in (0, owner.uid):
-                    raise boundary.refuse(path, "somebody else's directory stands there")
+                    raise boundary.refuse(path, "another user's directory is there")
                 os.fchown(descriptor, owner.uid, owner.gid)
                 changed = True
             if changed or found.st_mode & 0o7777 != mode:
@@ -231,7 +231,7 @@ def _open_directory(at: Place) -> int:
         return os.open(at.name, os.O_RDONLY | os.O_DIRECTORY | boundary.SAFE, dir_fd=at.directory)
     except OSError as error:
         if at.guarded and error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise boundary.refuse(at.path, "something that is no directory stands there") from error
+            raise boundary.refuse(at.path, "it is not a directory") from error
         raise
 
 

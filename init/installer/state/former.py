@@ -69,7 +69,7 @@ def _check_identity(release: Release, instance: Instance) -> None:
             return
         why = "its bootstrap.sh was changed"
     else:
-        why = "its files are not those that the instance was installed by"
+        why = "its files are not those that the instance was installed from"
     raise Failure(
         Exit.INTEGRITY,
         Problem(
@@ -104,7 +104,7 @@ def check(release: Release, name: str, instance: Instance) -> None:
         problem = Problem("there is no release", where=release.root, why=str(error), hint=hint)
         raise Failure(Exit.PREFLIGHT, problem) from error
     if found != name:
-        problem = Problem(f"that is a release of {found}, not of {name}", where=release.root, hint=hint)
+        problem = Problem(f"that is a release of {found}, not {name}", where=release.root, hint=hint)
         raise Failure(Exit.PREFLIGHT, problem)
     _check_rights(release, instance)
     damaged = list(_damaged(release))
@@ -115,7 +115,7 @@ def check(release: Release, name: str, instance: Instance) -> None:
                 "the release is not as it was packed, and could not serve again",
                 where=release.root,
                 details=damaged[:20],
-                hint="unpack its tarball over it; the instance is not touched by that",
+                hint="unpack its tarball over it; that does not touch the instance",
             ),
         )
 

@@ -42,7 +42,7 @@ def appending(path: str, mode: int, owner: files.Owner | None, *, anew: bool = F
                 files.check_plain(path, found)
             if owner is not None and found.st_uid != owner.uid:
                 if found.st_uid != 0:
-                    raise boundary.refuse(path, "somebody else's file stands there")
+                    raise boundary.refuse(path, "another user's file is there")
                 os.fchown(descriptor, owner.uid, owner.gid)
                 os.fchmod(descriptor, mode)
             elif owner is None and found.st_size == 0:

@@ -91,7 +91,7 @@ class Journal:
         try:
             return _unfinished(files.read(self._path) or b"")
         except ValueError as error:
-            problem = Problem("the journal cannot be followed", where=self._path, why=str(error))
+            problem = Problem("the journal cannot be used", where=self._path, why=str(error))
             raise Failure(Exit.NEEDS_PERSON, problem) from error
 
     def _append(self, entry: Mapping[str, Any]) -> None:

@@ -62,14 +62,14 @@ def why_not_renamed(source: Instance, target: Instance) -> str:
     if os.path.islink(source.root):
         return "it is a symbolic link"
     if _mount(source.root) != _mount(here):
-        return "it is a file system of its own"
+        return "it is a separate file system"
     if not os.path.isdir(there):
         return f"{there} is gone"
     if _mount(here) != _mount(there):
         return "they are on different file systems"
     for directory in (here, there):
         if not os.access(directory, os.W_OK | os.X_OK):
-            return f"{directory} is not writable for this user"
+            return f"this user cannot write to {directory}"
     return ""
 
 

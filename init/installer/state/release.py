@@ -133,7 +133,7 @@ class Release:
             raise Failure(Exit.INTEGRITY, *problems)
 
     def check_rights(self, instance: str = "") -> None:
-        """Raises INTEGRITY if another user may change the release, or exchange it by a directory above it: what runs of
+        """Raises INTEGRITY if another user can change the release, or exchange it by a directory above it: what runs of
         it would be that user's. Where root runs it on a host with `find`, bootstrap.sh has looked before."""
         skipped = self._skipped(instance)
         inside = [(self.root, _Found(os.lstat(self.root))), *_walk_all(self.root, skipped)]
@@ -143,22 +143,22 @@ class Release:
         if foreign:
             problems.append(
                 Problem(
-                    "another user may change the release",
+                    "another user can change the release",
                     where=self.root,
-                    why="these belong to another user, or others may write there",
+                    why="they belong to another user, or others can write to them",
                     details=_some(foreign),
-                    hint=f"unpack the tarball again, into a new directory; or, if you trust who could have changed it, "
-                    f"{self._mend()}",
+                    hint=f"unpack the tarball again, into a new directory; or, if you trust whoever could have "
+                    f"changed it, {self._mend()}",
                 )
             )
         if loose:
             problems.append(
                 Problem(
-                    "another user may exchange the release",
+                    "another user can exchange the release",
                     where=self.root,
-                    why="directories above it belong to another user, or others may write there",
+                    why="directories above it belong to another user, or others can write to them",
                     details=loose,
-                    hint="move the release to a place where you, or root, alone may write, such as /opt; "
+                    hint="move the release to a place where only you, or root, can write, such as /opt; "
                     "or close the directories: chmod go-w",
                 )
             )
@@ -195,7 +195,7 @@ class Release:
 _MISSING = "they are missing"
 
 
-_UNPACK = "unpack the tarball again; the instance is not touched by that"
+_UNPACK = "unpack the tarball again; that does not touch the instance"
 #: Files that are named, at most.
 _NAMED = 20
 

@@ -24,8 +24,8 @@ def warn(release: Release) -> Iterator[Problem]:
     if days > AHEAD:
         return
     if days < 0:
-        what = f"{release.name} gets no security fixes since {stated}"
+        what = f"{release.name} has had no security fixes since {stated}"
     else:
         left = "1 day" if days == 1 else f"{days} days"
-        what = f"{release.name} gets security fixes until {stated} only, {left} from now"
-    yield Problem(what, why="its recipe states that day", hint="get a newer release and upgrade to it")
+        what = f"{release.name} gets security fixes only until {stated}, {left} from now"
+    yield Problem(what, why="its recipe states that date", hint="get a newer release and upgrade to it")

@@ -63,7 +63,7 @@ def below(path: str) -> list[Found]:
 def _visit(at: Place, depth: int) -> Iterator[Found]:
     """Everything below a directory, and what lies in another one before that. Descriptors are open until the next."""
     if depth > _DEEPEST:
-        raise boundary.refuse(at.path, f"more than {_DEEPEST} directories lie in each other")
+        raise boundary.refuse(at.path, f"more than {_DEEPEST} nested directories")
     flags = os.O_RDONLY | os.O_DIRECTORY | boundary.SAFE
     descriptor = os.open(at.name, flags, dir_fd=at.directory)
     try:

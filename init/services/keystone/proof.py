@@ -85,8 +85,8 @@ def _issue(site: Site, url: str, user: User) -> Answer | None:
         Problem(
             f"no token was issued: the password of {user.name} was changed",
             where=password.file(site, user),
-            why="the one in force is not in this file, and was not given",
-            hint="write the present password into this file",
+            why="the current password is not in this file, and was not given",
+            hint="write the current password to this file",
         )
     )
     return None
@@ -104,5 +104,5 @@ def _check_catalog(site: Site, url: str, issued: Answer) -> None:
 def _failed(url: str, what: str, why: str) -> Failure:
     return Failure(
         Exit.VERIFICATION,
-        Problem(what, where=url, why=why, hint="look into the instance's log directory"),
+        Problem(what, where=url, why=why, hint="look in the instance's log directory"),
     )

@@ -24,4 +24,4 @@ def maintain(site: Site) -> list[str]:
     if not interval or not clock.is_due(found.st_mtime, interval):
         return []
     data.run_boot(site, "rotate", interval=interval)
-    return ["rotated the keys of tokens"]
+    return ["rotated the token keys"]

@@ -68,7 +68,7 @@ async function performAgain(cell: Machine, command: Command, ended: RunResult): 
   const wentBack =
     ended.exitCode === 7 &&
     again.exitCode === 6 &&
-    again.stderr.includes('error: the upgrade had failed and was taken back');
+    again.stderr.includes('error: the upgrade had failed and was undone');
   return wentBack ? perform(cell, command) : again;
 }
 
@@ -125,7 +125,7 @@ async function whatStatusSays(cell: Machine): Promise<string[]> {
     const journal = await readFile(path.join(instance, 'journal'), 'utf8').catch(() => '');
     const begun = journal !== '' && !journal.trimEnd().endsWith('"event": "end"}');
     const status = await perform(cell, { of: age, parameters: ['status'] });
-    const named = status.stderr.includes('cut off');
+    const named = status.stderr.includes('was interrupted');
     if (named !== begun || (begun && status.exitCode === 0))
       return [`status ends with ${status.exitCode} and says: ${status.stderr}`];
   }

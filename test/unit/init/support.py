@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -26,6 +27,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 INIT = Path(os.environ.get("KSBUNDLE_TEST_INIT") or REPOSITORY / "init")
 #: A small release as ksbundle packs it; test/unit/pack/golden.test.ts writes it.
 GOLDEN = REPOSITORY / "test" / "fixtures" / "golden"
+#: A receipt with every key, as the installer writes it; test_receipt.py holds it, `npm run golden` renews it.
+GOLDEN_RECEIPT = REPOSITORY / "test" / "fixtures" / "receipt.json"
 MANIFEST = "manifest.json"
 CHECKSUMS = "SHA256SUMS"
 
@@ -46,6 +49,14 @@ def make_release(root: Path, **changes: Any) -> None:
     if changes:
         set_bundle(root, **changes)
         seal(root)
+
+
+def write_receipt(path: Path, **changes: Any) -> None:
+    """Writes the golden receipt, with these changes to it, as the installer does."""
+    from installer.state import receipt
+
+    golden = receipt.parse(GOLDEN_RECEIPT.read_bytes(), str(GOLDEN_RECEIPT))
+    receipt.write(str(path), dataclasses.replace(golden, **changes), None)
 
 
 def set_bundle(root: Path, **changes: Any) -> None:

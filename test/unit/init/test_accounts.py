@@ -56,7 +56,7 @@ class AccountsTest(support.DirectoryTest):
     @AS_ROOT
     def test_a_host_without_a_tool_is_told_so(self) -> None:
         with mock.patch.object(accounts, "_SEARCH", str(self.directory)):
-            self.assertEqual(self.whats(find(ABSENT, create=True)), [f"cannot make the account {ABSENT}"])
+            self.assertEqual(self.whats(find(ABSENT, create=True)), [f"cannot create the account {ABSENT}"])
 
     @AS_ROOT
     def test_root_is_refused(self) -> None:
@@ -66,7 +66,7 @@ class AccountsTest(support.DirectoryTest):
         with mock.patch("os.geteuid", return_value=1):
             self.assertEqual(self.whats(find(None)), [])
             self.assertEqual(self.whats(find("root")), ["cannot run the service as root"])
-            self.assertEqual(self.whats(find(None, create=True)), ["cannot make an account"])
+            self.assertEqual(self.whats(find(None, create=True)), ["cannot create an account"])
 
     @AS_ROOT
     def test_what_was_the_former_accounts_is_handed_over_and_nothing_else(self) -> None:

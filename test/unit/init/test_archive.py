@@ -109,7 +109,7 @@ class ArchiveTest(support.DirectoryTest):
                 member = tarfile.TarInfo("receipt.json")
                 member.type, member.linkname = kind, "/etc/passwd"
                 self.forge(["receipt.json"], partial(_add, member))
-                self.assertIn("no regular file", self.fails(Exit.INTEGRITY))
+                self.assertIn("is not a regular file", self.fails(Exit.INTEGRITY))
 
     def test_exactly_what_is_listed_has_to_be_there_once(self) -> None:
         receipt = tarfile.TarInfo("receipt.json")

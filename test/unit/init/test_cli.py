@@ -38,7 +38,7 @@ class ProgramTest(support.DirectoryTest):
         result = self.run_installer({}, "install")
         self.assertEqual((result.returncode, result.stdout), (Exit.INTERNAL, ""))
         self.assertIn("Traceback", result.stderr)
-        self.assertIn("bootstrap has a fault", result.stderr)
+        self.assertIn("internal error in bootstrap.sh", result.stderr)
 
     def test_streams_that_are_closed_take_nothing_and_give_their_numbers_to_no_file(self) -> None:
         for streams in ("2>&-", "<&- 2>&-", "<&- >&- 2>&-"):

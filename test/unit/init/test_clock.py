@@ -78,7 +78,7 @@ class InstanceTest(test_install.InstallTest):
         path.write_text(json.dumps({**json.loads(path.read_text()), "installed": later, "updated": later}))
         session = self.session("status")
         (found,) = diagnosis.find_faults(session, session.site())
-        self.assertEqual(found.what, "the instance was made at a time that is yet to come")
+        self.assertEqual(found.what, "the instance was made at a time in the future")
         self.assertIn(later, found.why)
         with mock.patch("installer.report.warn") as warn:
             self.install("--host", "10.0.0.1")
@@ -115,7 +115,7 @@ class RotationTest(keystone_site.KeystoneSiteTest):
         with mock.patch.object(sys.modules["bundle_product.data"], "run_boot") as run:
             self.assertEqual(self.product.maintain(site), [])
             age(staged, -YEARS)
-            self.assertEqual(self.product.maintain(site), ["rotated the keys of tokens"])
+            self.assertEqual(self.product.maintain(site), ["rotated the token keys"])
             self.assertEqual(self.product.maintain(self.site(key_rotation=["0"])), [])
         run.assert_called_once_with(site, "rotate", interval=86400)
 

@@ -55,7 +55,7 @@ class UnitFaultsTest(unittest.TestCase):
         for facts, word in (
             ({"active": "failed", "result": "exit-code", "restarts": 99}, "gave up after 99 more attempts; it ended"),
             ({"active": "failed", "result": "signal", "restart": "no"}, "killed; systemd does not start it again"),
-            ({"active": "activating", "sub": "auto-restart", "result": "oom-kill"}, "want of memory"),
+            ({"active": "activating", "sub": "auto-restart", "result": "oom-kill"}, "out of memory"),
             ({"active": "activating", "sub": "auto-restart-queued", "result": "exit-code"}, "again and again"),
             ({"active": "inactive", "sub": "dead"}, "somebody stopped it"),
             ({"load": "masked"}, "masked"),
@@ -72,7 +72,7 @@ class UnitFaultsTest(unittest.TestCase):
         maintain = self.unit("ks-maintain.service", active="inactive")
         self.assertEqual(self.whats(target, timer, maintain), [])
         disabled = self.unit("ks.target", enabled="disabled")
-        self.assertEqual(self.whats(disabled, timer, maintain), ["the service is not started when the host is"])
+        self.assertEqual(self.whats(disabled, timer, maintain), ["the service does not start at boot"])
         off = self.unit("ks-maintain.timer", active="inactive")
         self.assertEqual(self.whats(target, off, maintain), ["maintenance does not run"])
         stopped = self.unit("ks.target", enabled="enabled", active="inactive")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import unittest
@@ -35,10 +34,8 @@ class FormerTest(support.DirectoryTest):
 
     def record(self, release_id: str) -> None:
         """Writes the receipt of an instance of that release."""
-        of = {"id": release_id, "path": str(self.root)}
-        facts = {"bundle": "demo", "version": "1", "release": of, "instance": str(self.own)}
-        document = {"format": 1, **facts, "answers": {}, "files": {}, "state": {}}
-        (self.own / "receipt.json").write_text(json.dumps(document))
+        facts = {"release_id": release_id, "release_path": str(self.root), "instance_path": str(self.own)}
+        support.write_receipt(self.own / "receipt.json", **facts)
 
     def refused(self, exit_code: Exit) -> str:
         """Why the release's command is not run."""
@@ -67,15 +64,15 @@ class FormerTest(support.DirectoryTest):
                     with self.assertRaises(Failure) as raised:
                         act()
                     self.assertEqual(raised.exception.exit_code, Exit.INTEGRITY)
-                    self.assertIn("another user may change", raised.exception.problems[0].what)
+                    self.assertIn("another user can change", raised.exception.problems[0].what)
             os.chown(place, 0, 0)
         self.assertFalse(self.ran.exists())
 
     def test_root_runs_no_other_release_than_that_of_the_instance(self) -> None:
         self.record("0" * 64)
-        self.assertIn("not those that the instance was installed by", self.refused(Exit.INTEGRITY))
+        self.assertIn("not those that the instance was installed from", self.refused(Exit.INTEGRITY))
         (self.own / "receipt.json").unlink()
-        self.assertIn("not those that the instance was installed by", self.refused(Exit.INTEGRITY))
+        self.assertIn("not those that the instance was installed from", self.refused(Exit.INTEGRITY))
         self.record(self.release.id)
         (self.root / "init" / "bootstrap.sh").write_text(f"exec touch '{self.ran}'\n")
         self.assertIn("its bootstrap.sh was changed", self.refused(Exit.INTEGRITY))

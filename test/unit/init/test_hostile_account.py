@@ -174,7 +174,7 @@ class HostileAccountTest(test_install.InstallTest):
         target = self.directory / "odd.tar.gz"
         with contextlib.redirect_stderr(io.StringIO()) as told, contextlib.redirect_stdout(io.StringIO()):
             backup.backup(self.session("backup"), str(target))
-        self.assertIn("something is not in the backup", told.getvalue())
+        self.assertIn("some files are not in the backup", told.getvalue())
         archive.read(str(target))
 
     def test_the_account_looks_after_its_keys_and_logs_but_not_beside_root(self) -> None:

@@ -240,7 +240,7 @@ class InstallTest(support.DirectoryTest):
             with self.assertRaises(Failure) as caught:
                 status.status(self.session("status"), as_json=False)
             self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
-            self.assertRegex(caught.exception.problems[1].what, f"^{operation} of .* was cut off$")
+            self.assertRegex(caught.exception.problems[1].what, f"^{operation} of .* was interrupted$")
             self.install()
             with quiet():
                 uninstall.uninstall(self.session("uninstall"), uninstall.Wish())

@@ -105,7 +105,11 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         fifo = str(self.directory / "fifo")
         os.mkfifo(fifo)
         with unittest.mock.patch("installer.kit.secret_file.PATIENCE", 0.2):
-            for path, why in ((fifo, "nobody wrote it"), ("/dev/zero", "control character"), ("/dev/null", "empty")):
+            for path, why in (
+                (fifo, "it was not complete"),
+                ("/dev/zero", "control character"),
+                ("/dev/null", "empty"),
+            ):
                 (problem,) = self.product.check_answers(self.site(admin_password_file=[path]))
                 self.assertIn(why, problem.why)
 

@@ -99,7 +99,7 @@ class PreflightTest(support.DirectoryTest):
             home.chmod(mode)
             for place in (home / "instance", home / "not" / "yet", link):
                 found = self.problems(str(place))
-                self.assertEqual([one.what for one in found], ["another user may exchange the instance"] * expected)
+                self.assertEqual([one.what for one in found], ["another user can exchange the instance"] * expected)
                 named = [line.partition(" /")[2] for one in found for line in one.details]
                 self.assertEqual(named, [str(home)[1:]] * expected)
 
@@ -134,7 +134,7 @@ class PreflightTest(support.DirectoryTest):
         self.assertEqual(self.whats(), [])
         os.chown(instance, 1, 1)
         (found,) = self.problems()
-        self.assertEqual((found.what, found.hint), ("the instance is somebody else's", "run bootstrap as daemon"))
+        self.assertEqual((found.what, found.hint), ("the instance belongs to another user", "run bootstrap as daemon"))
 
     def test_too_little_space_and_too_few_inodes(self) -> None:
         real = os.statvfs(self.root)

@@ -81,7 +81,7 @@ class ReadinessTest(kit_site.KitSiteTest):
                 self.assertRaises(Failure) as caught,
             ):
                 readiness.wait_ready(self.site(), self.awaited(self.site(), proof, listener))
-            self.assertIn("no whole answer came within 0.2 s", caught.exception.problems[0].why)
+            self.assertIn("no complete answer came within 0.2 s", caught.exception.problems[0].why)
 
     def test_a_daemon_that_ended_is_waited_for_no_more(self) -> None:
         (self.root / "log" / "start.log").write_text("first\nlast words\n")

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import unittest
+import unittest.mock
 
 import support
 from installer.errors import Exit, Failure
@@ -17,6 +19,11 @@ RECEIPT = receipt.Receipt(
     answers={"host": ["a"]},
     files={"etc/x": {"sha256": "00", "mode": "0640"}},
     state={"url": "http://a"},
+    account={"name": "demo", "uid": 990, "gid": 990, "made": True},
+    installed="2026-11-21T12:37:38Z",
+    uninstalled="2026-11-22T12:37:38Z",
+    previous={"release": "/old", "instance": "/old/instance", "version": "0.9", "id": "cd", "backup": "backups/b"},
+    unknown={"of another version": []},
 )
 
 
@@ -24,6 +31,15 @@ class ReceiptTest(support.DirectoryTest):
     def setUp(self) -> None:
         super().setUp()
         self.path = self.directory / "receipt.json"
+
+    def test_the_golden_receipt_is_what_is_written_today(self) -> None:
+        with unittest.mock.patch.object(receipt, "timestamp", return_value="2026-11-22T12:37:38Z"):
+            receipt.write(str(self.path), RECEIPT, None)
+        if os.environ.get("KSBUNDLE_TEST_GOLDEN") == "renew":
+            support.GOLDEN_RECEIPT.write_bytes(self.path.read_bytes())
+        self.assertEqual(self.path.read_text(), support.GOLDEN_RECEIPT.read_text())
+        document = json.loads(self.path.read_text())
+        self.assertEqual(set(document) - set(RECEIPT.unknown), set(receipt._KNOWN))
 
     def test_what_is_written_is_read(self) -> None:
         receipt.write(str(self.path), RECEIPT, None)

@@ -24,10 +24,10 @@ class SupportPeriodTest(support.DirectoryTest):
     def test_the_end_is_told_ninety_days_before_and_from_then_on(self) -> None:
         self.assertEqual(self.warnings({"supportEnd": "2028-04-01"}), [])
         for day, text in (
-            ("2028-03-31", "demo 1.0-1 gets security fixes until 2028-03-31 only, 90 days from now"),
-            ("2028-01-02", "demo 1.0-1 gets security fixes until 2028-01-02 only, 1 day from now"),
-            ("2028-01-01", "demo 1.0-1 gets security fixes until 2028-01-01 only, 0 days from now"),
-            ("2027-12-31", "demo 1.0-1 gets no security fixes since 2027-12-31"),
+            ("2028-03-31", "demo 1.0-1 gets security fixes only until 2028-03-31, 90 days from now"),
+            ("2028-01-02", "demo 1.0-1 gets security fixes only until 2028-01-02, 1 day from now"),
+            ("2028-01-01", "demo 1.0-1 gets security fixes only until 2028-01-01, 0 days from now"),
+            ("2027-12-31", "demo 1.0-1 has had no security fixes since 2027-12-31"),
         ):
             with self.subTest(day=day):
                 self.assertEqual(self.warnings({"supportEnd": day}), [text])

@@ -76,7 +76,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.refused(self.with_tls("one.pem", "locked.key")), ["the private key is encrypted"])
         self.assertEqual(
             self.refused(self.with_tls("text", "missing")),
-            ["the file holds no certificate", "the private key cannot be read"],
+            ["the file contains no certificate", "the private key cannot be read"],
         )
         self.assertEqual(self.refused(self.with_tls("damaged.pem")), ["the certificate and the key cannot be used"])
         alone = self.site(tls_cert=[str(self.path("one.pem"))])
@@ -102,10 +102,10 @@ class TlsTest(keystone_site.KeystoneSiteTest):
 
     def test_what_is_unusual_is_worth_a_word(self) -> None:
         self.make_certificate("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
-        self.assertEqual(self.warned(self.with_tls("soon.pem", "soon.key")), ["the certificate ends in 4 days"])
+        self.assertEqual(self.warned(self.with_tls("soon.pem", "soon.key")), ["the certificate expires in 4 days"])
         self.assertEqual(self.warned(self.with_tls(host=["localhost"])), ["the certificate is not for localhost"])
         self.path("one.key").chmod(0o644)
-        self.assertEqual(self.warned(self.with_tls()), ["the private key can be read by every user"])
+        self.assertEqual(self.warned(self.with_tls()), ["every user can read the private key"])
 
     def test_copies_that_have_ended_that_soon_will_and_that_are_gone(self) -> None:
         site = self.with_tls()
@@ -122,7 +122,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(found("old.pem"), (["certificate has expired"], []))
         self.make_certificate("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
         key.write_bytes(self.path("soon.key").read_bytes())
-        self.assertEqual(found("soon.pem"), ([], ["the certificate ends in 4 days"]))
+        self.assertEqual(found("soon.pem"), ([], ["the certificate expires in 4 days"]))
         copy.unlink()
         self.assertEqual([problem.what for problem in tls.check_copies(site)], ["the certificate cannot be read"])
 

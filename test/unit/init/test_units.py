@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import unittest.mock
 from typing import Any
@@ -97,17 +96,8 @@ class UnitsTest(support.DirectoryTest):
         former, present = self.directory / "former", self.directory / "present"
         former.mkdir()
         present.mkdir()
-        document = {
-            "format": 1,
-            "bundle": "demo",
-            "version": "1",
-            "release": {"id": "1", "path": "/srv/ks"},
-            "instance": str(former),
-            "answers": {},
-            "files": {str(self.etc / "demo.target"): {"sha256": "1", "mode": "0644"}},
-            "state": {},
-        }
-        (present / "receipt.json").write_text(json.dumps(document))
+        files = {str(self.etc / "demo.target"): {"sha256": "1", "mode": "0644"}}
+        support.write_receipt(present / "receipt.json", instance_path=str(former), files=files)
         self.write(self.site(instance=str(former)))
         site = self.site(instance=str(present))
         recorded = receipt.read(site.instance.receipt)

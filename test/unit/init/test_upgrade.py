@@ -186,7 +186,7 @@ class UpgradeTest(test_install.InstallTest):
         with no_backup, self.assertRaises(Failure) as caught, quiet():
             rollback.rollback(self.of(self.new, "rollback"))
         self.assertEqual(caught.exception.exit_code, Exit.ROLLED_BACK)
-        self.assertIn("this release serves on", caught.exception.problems[-1].what)
+        self.assertIn("this release keeps serving", caught.exception.problems[-1].what)
         self.assertTrue(self.serves(self.new))
         self.assertIsNone(self.of(self.new, "status").unfinished)
 
@@ -200,7 +200,7 @@ class UpgradeTest(test_install.InstallTest):
         self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
         self.assertEqual(
             [problem.what for problem in caught.exception.problems],
-            ["the host refused: no backup", "ready failed", "the disk is full", "this release does not come up again"],
+            ["the host refused: no backup", "ready failed", "the disk is full", "this release does not start again"],
         )
 
     def test_somebody_elses_work_is_left_to_them(self) -> None:

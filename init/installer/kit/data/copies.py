@@ -26,10 +26,10 @@ def missing(site: Site, path: str) -> Failure:
     return Failure(
         Exit.PREFLIGHT,
         Problem(
-            f"there is no backup without {path}, and it is not there",
+            f"a backup needs {path}, which is missing",
             where=site.instance.path(path),
-            why="no install has made it yet, or somebody removed it",
-            hint=f"run {install}, which makes a new one, or {restore}, which brings back the one of a backup",
+            why="no install has created it yet, or somebody removed it",
+            hint=f"run {install}, which creates one, or {restore}, which restores the one in a backup",
         ),
     )
 

@@ -58,7 +58,7 @@ class Directory:
         try:
             if self.site.account.run(tree_copy.is_usable, self._place):
                 return []
-            why = f"{self.site.account.name} may not write there"
+            why = f"{self.site.account.name} cannot write there"
         except OSError as error:
             why = error.strerror or ""
         hint = f"correct that, or restore a backup: {self.site.command_line('restore', 'FILE')}"
@@ -69,9 +69,9 @@ class Directory:
             raise copies.missing(self.site, self.path)
         found = self.site.account.run(tree_copy.link, self._place, target)
         if found["others"]:
-            why = "only regular files with a plain name are"
-            hint = "save by yourself what the service needs of it"
-            report.warn(Problem("something is not in the backup", why=why, details=found["others"], hint=hint))
+            why = "only regular files with a plain name are saved"
+            hint = "back up yourself what the service needs of it"
+            report.warn(Problem("some files are not in the backup", why=why, details=found["others"], hint=hint))
         return [
             Source(
                 os.path.join(self.path, name),
@@ -105,8 +105,8 @@ class Directory:
         if not files.is_directory(self._place):
             raise copies.missing(self.site, self.path)
         if files.is_mount(self._place):
-            what = "a directory that is a file system of its own cannot be upgraded"
-            hint = "mount that file system elsewhere and keep the files in a directory of the instance meanwhile"
+            what = "a directory that is a separate file system cannot be upgraded"
+            hint = "mount that file system elsewhere, and keep the files in a directory of the instance meanwhile"
             raise Failure(Exit.PREFLIGHT, Problem(what, where=self._place, hint=hint))
         self.discard()
         self.site.account.run(tree_copy.copy, self._place, copies.make_room(self.site, self.path))

@@ -168,7 +168,7 @@ def _explaining(database: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, TimeoutError) as error:
-        hint = "remove the cause and run the command again: what was begun is begun anew"
+        hint = "remove the cause and run the command again: it starts over"
         why = str(error) or f"another program has kept it locked for {COPY_PATIENCE:.0f} s"
         problem = Problem("the database could not be copied", where=database, why=why, hint=hint)
         raise Failure(Exit.NEEDS_PERSON, problem) from error
@@ -197,7 +197,7 @@ def _check(site: Site, where: str) -> Iterator[Problem]:
         yield Problem("the database is damaged", where=where, why=why, hint=restore)
     if facts["uid"] != site.account.uid:
         hint = f"chown {site.account.name} {where}"
-        yield Problem("the service cannot write its database", where=where, why="it is another user's", hint=hint)
+        yield Problem("the service cannot write its database", where=where, why="it belongs to another user", hint=hint)
     elif facts["mode"] & 0o600 != 0o600:
         why = f"mode {facts['mode']:04o}"
         yield Problem("the service cannot write its database", where=where, why=why, hint=f"chmod u+rw {where}")
