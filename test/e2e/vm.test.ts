@@ -35,7 +35,7 @@ interface Guard {
   readonly check: string;
   /** The label of the service's processes. */
   readonly label: string;
-  /** Whether the clock leaps afterwards: with the guard that takes the least time. */
+  /** Whether bounds are exceeded and the clock leaps afterwards: with the guard that takes the least time. */
   readonly leaps: boolean;
 }
 
@@ -88,7 +88,7 @@ describe.skipIf(lacking !== undefined)(
       });
 
       it.concurrent.each([SELINUX, APPARMOR])(
-        '$name: serves through systemd (clock leaps: $leaps)',
+        '$name: serves through systemd (bounds are exceeded, the clock leaps: $leaps)',
         async (guard) => {
           const vm = await startVirtualMachine({ kernelParameters: guard.kernelParameters, payload });
           try {
@@ -105,6 +105,7 @@ describe.skipIf(lacking !== undefined)(
             await succeed(vm, `systemctl start ${UNITS}-maintain.service`);
             expect(await labels(vm)).toEqual(new Set([guard.label]));
             expect(await succeed(vm, `${guard.check} "${releaseIn(place)}"`)).toBe('');
+            if (guard.leaps) await exceedBounds(vm);
             if (guard.leaps) await surviveLeaps({ vm, release: releaseIn(place), units: UNITS });
             expect(await denials(vm, guard, before)).toEqual([]);
           } finally {
@@ -198,6 +199,20 @@ async function bootstrapIn(vm: VirtualMachine, place: string): Promise<string> {
 /** Those for the guard that bootstrap printed, each once. */
 function commandsIn(told: string, { command }: Guard): string[] {
   return [...new Set([...told.matchAll(command)].map(([, text = '']) => text))];
+}
+
+/** In the place of memcached: more processes are refused, who takes more memory is killed, and memcached goes on. */
+async function exceedBounds(vm: VirtualMachine): Promise<void> {
+  const unit = `${UNITS}-memcached.service`;
+  const inside = `sh -c 'echo $$ >/sys/fs/cgroup/system.slice/${unit}/cgroup.procs;`;
+  const properties = `systemctl show --property MainPID,NRestarts,ActiveState ${unit}`;
+  const before = await succeed(vm, properties);
+  expect(before).toContain('ActiveState=active');
+  const forked = await vm.execute(`${inside} for n in $(seq 100); do sleep 1000 & done' 2>&1; pkill sleep`);
+  expect(forked.stdout).toContain('Cannot fork');
+  const filled = await vm.execute(`${inside} exec tail /dev/zero'`);
+  expect(filled.exitCode, filled.stderr).toBe(137);
+  expect(await succeed(vm, properties)).toBe(before);
 }
 
 /** Of the service's processes. */
