@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from . import report
 from .answers import answers, arguments, own, usage
 from .answers.arguments import Arguments
-from .bundle.api import load_product
 from .commands import backup, control, install, maintain, restore, rollback, show, status, uninstall, upgrade, verify
 from .engine.session import Session, open_session
 from .errors import Exit, Failure, Interrupted, problems_of
+from .service import composition
 from .state.release import Release
 
 COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
@@ -76,7 +76,7 @@ def _run(argv: Sequence[str], release: Release) -> None:
     else:
         for problem in answers.unknown_variables(declared, os.environ):
             report.warn(problem)
-        session = open_session(release, load_product(release), parsed, os.environ)
+        session = open_session(release, composition.load(release), parsed, os.environ)
         if os.geteuid() == 0 and not all(map(shutil.which, ("find", "id"))):
             release.check_rights(session.instance.root)
         if parsed.command.checks_release:

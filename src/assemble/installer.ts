@@ -69,7 +69,6 @@ export function formatFacts({
     revision,
     upgradeFrom,
     ...supported,
-    init: services.at(-1)?.service.name,
     services: services.map(({ service }) => service),
     answers,
   };

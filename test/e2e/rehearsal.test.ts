@@ -61,11 +61,11 @@ it('a Python for another machine is passed over, aloud', async () => {
 });
 
 it('so does a package that does not load, or is not there', async () => {
-  await change('init/services/keystone/__init__.py', (text) => `${text}\nimport nonsense\n`);
+  await change('init/services/keystone/hooks.py', (text) => `${text}\nimport nonsense\n`);
   await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: { code: 'KSB_RELEASE_UNUSABLE' },
   });
-  await rm(path.join(root, 'init/services/keystone/__init__.py'));
+  await rm(path.join(root, 'init/services/keystone/hooks.py'));
   await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: { code: 'KSB_RELEASE_UNUSABLE' },
   });

@@ -1,17 +1,12 @@
-"""What a bundle's own package offers to the installer.
-
-The package lies in `init/<name>/` of the release, is named by `init/bundle.json`, and holds these functions.
-"""
+"""What a bundle offers to the installer: `Product`. The services of a release offer it together, see composition.py."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from ..answers.answers import Answers
 from ..errors import Problem
@@ -71,7 +66,7 @@ class RenderedFile:
 
 
 class Product(Protocol):
-    """The functions of a bundle's package."""
+    """What an instance serves."""
 
     #: Answers that count for one run and are not remembered.
     TRANSIENT: Collection[str]
@@ -168,17 +163,3 @@ def make_directories(product: Product, site: Site) -> None:
     """Makes what is missing of the instance's directories, and corrects modes and owners."""
     for directory in directories(product, site):
         files.ensure_directory(site.instance.path(directory.path), directory.mode, directory.owner)
-
-
-def load_product(release: Release) -> Product:
-    """The package that `init/bundle.json` names. Its name in the interpreter is `bundle_product`."""
-    directory = release.path("init", "services", release.bundle["init"])
-    spec = importlib.util.spec_from_file_location(
-        "bundle_product", os.path.join(directory, "__init__.py"), submodule_search_locations=[directory]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no package in {directory}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return cast(Product, module)

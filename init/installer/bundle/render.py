@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 
-_PLACEHOLDER = re.compile(r"@\{([a-z_]+)(?:\|([a-z]+))?\}")
+_PLACEHOLDER = re.compile(r"@\{([a-z][A-Za-z0-9_./-]*)(?:\|([a-z]+))?\}")
 
 
 def _httpd(text: str) -> str:

@@ -12,13 +12,14 @@ import time
 
 from .. import report
 from ..bundle.api import Site
-from ..engine import guards, preflight
+from ..engine import preflight
 from ..engine.apply import apply, name_edits
 from ..engine.plan import asked, is_idle, make_plan, needs_backup
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem
 from ..host import clock, limits
 from ..host.accounts import make_account
+from ..manager import guards
 from ..state import files
 from ..state.release import compare_versions
 from . import backup

@@ -22,19 +22,14 @@ from .session import Session
 _TRIAL = 64 << 10
 
 
-def wants_systemd(site: Site) -> bool:
-    """Whether the answers say that systemd runs the instance."""
-    return site.value("service") == "systemd"
-
-
 def rendered_files(site: Site, product: Product) -> list[RenderedFile]:
     """The unit files that the answers ask for, with absolute paths."""
-    return units.render_units(site, product.daemons(site)) if wants_systemd(site) else []
+    return units.render_units(site, product.daemons(site)) if units.wants_systemd(site) else []
 
 
 def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
     """What stands in the way of the answer `service`. `former` is the instance where it lies before it is moved."""
-    if not wants_systemd(site):
+    if not units.wants_systemd(site):
         return
     hint = "leave --service out; NEXT-STEPS says how to start the service at boot"
     if not systemd.is_running():

@@ -11,6 +11,7 @@ from ..errors import Exit, Failure, Problem
 from ..host import clock, limits, ports
 from ..host.account import Account
 from ..host.accounts import account_name
+from ..manager import units
 from ..state import files
 from ..state.instance import Instance
 from ..state.ownership import loose_above
@@ -32,7 +33,7 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
     problems = [
         *_check_paths(site),
         *clock.check(),
-        *limits.check(product.APPETITE, limits=not lifecycle.wants_systemd(site)),
+        *limits.check(product.APPETITE, limits=not units.wants_systemd(site)),
         *_check_target(site),
         *_check_above(site),
         *_check_owner(former),

@@ -20,7 +20,7 @@ import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..errors import Exit, Failure, Problem
 from ..state import files, held
@@ -54,6 +54,8 @@ class Daemon:
     #: The most bytes of memory, and processes and threads, that it may come to, far more than it needs; None for any.
     memory: int | None = None
     tasks: int | None = None
+    #: What its environment has beyond that of every daemon.
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from ..bundle.api import Site
 from ..errors import Exit, Failure, Problem
@@ -16,16 +17,24 @@ from ..host.account import service_environment
 PATIENCE = 180
 
 
-def check(site: Site, daemon: str, name: str, where: str, command: Sequence[str]) -> None:
+def check(
+    site: Site,
+    daemon: str,
+    name: str,
+    where: str,
+    command: Sequence[str],
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Runs `command` where the daemon works. Raises NEEDS_PERSON, with what it says, if it fails.
 
-    `where` is the configuration of the program `name`, relative to the instance.
+    `where` is the configuration of the program `name`, relative to the instance; `environment` is what the daemon's has
+    beyond that of every daemon.
     """
     place = os.path.join(site.instance.run, daemon)
     try:
         result = subprocess.run(
             command,
-            env=dict(service_environment(site.release, site.instance.temporary)),
+            env={**service_environment(site.release, site.instance.temporary), **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -34,7 +34,7 @@ def _default_address(advertised: str) -> str:
 
 def proxies(site: Site) -> list[str]:
     """Addresses and networks whose word about their clients counts."""
-    return list(site.values("trusted-proxy"))
+    return list(site.values("trusted-proxy")) if "trusted-proxy" in site.answers else []
 
 
 def check(site: Site, listeners: Sequence[Listener]) -> Iterator[Problem]:

@@ -44,7 +44,7 @@ _OTHER_NAME = (62, 64)
 
 def has_tls(site: Site) -> bool:
     """Whether the service itself speaks TLS."""
-    return site.value("tls-cert") is not None
+    return "tls-cert" in site.answers and site.value("tls-cert") is not None
 
 
 def directories(site: Site) -> list[Directory]:
@@ -85,7 +85,7 @@ def _blocks(pattern: re.Pattern[bytes], path: str) -> bytes:
 
 def check_answers(site: Site) -> list[Problem]:
     """What keeps the certificate and the key from being used."""
-    given = [name for name in ("tls-cert", "tls-key") if site.value(name) is not None]
+    given = [name for name in ("tls-cert", "tls-key") if name in site.answers and site.value(name) is not None]
     if not given:
         return []
     if len(given) == 1:

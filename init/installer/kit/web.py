@@ -60,7 +60,7 @@ def warn(site: Site, public: Iterable[str]) -> Iterator[Problem]:
     for name in dict.fromkeys(map(name_of, public)):
         yield from tls.warn(site, name)
         yield from addresses.warn(name)
-    if site.values("hsts")[0] != "0" and not tls.has_tls(site):
+    if "hsts" in site.answers and site.values("hsts")[0] != "0" and not tls.has_tls(site):
         yield Problem(
             "hsts has no effect",
             why="the service does not use TLS itself; whatever terminates TLS has to set Strict-Transport-Security",

@@ -73,7 +73,7 @@ class Direct:
         for path in daemon.leftovers:
             files.remove(path)
         site = self.site
-        environment = service_environment(site.release, site.instance.temporary)
+        environment = {**service_environment(site.release, site.instance.temporary), **daemon.environment}
         child = processes.spawn(daemon, site.instance.run, site.account, environment)
         # A daemon that cannot run at all ends at once; one that lives is watched by wait_ready.
         if processes.wait_until(lambda: child.poll() is not None, 0.05, interval=0.01):

@@ -6,8 +6,8 @@ Facts: systemd.exec(5). A systemd that is too old for a directive warns and goes
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..bundle.api import Site
 from ..bundle.render import quote_unit_line, quote_unit_word
@@ -27,6 +27,7 @@ class Needs:
     #: The most bytes of memory, and processes and threads, that they may come to. None: any number.
     memory: int | None = None
     tasks: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 #: Directives that hide places where a release or an instance may lie: those places, and what is said if one does.
@@ -73,7 +74,7 @@ def render_sandbox(site: Site, needs: Needs) -> str:
         f"User={site.account.name}",
         f"UMask={processes.UMASK:04o}",
         f"WorkingDirectory={quote_unit_line(site.instance.path(needs.place))}",
-        *_environment(site),
+        *_environment(site, needs),
         *(f"ReadWritePaths={quote_unit_word(site.instance.path(path))}" for path in needs.writes),
         *(f"{directive}={value}" for directive, value in _hidden(site)),
         f"CapabilityBoundingSet={capability}",
@@ -89,8 +90,8 @@ def render_sandbox(site: Site, needs: Needs) -> str:
     return "\n".join(lines)
 
 
-def _environment(site: Site) -> list[str]:
-    environment = service_environment(site.release, site.instance.temporary)
+def _environment(site: Site, needs: Needs) -> list[str]:
+    environment = {**service_environment(site.release, site.instance.temporary), **needs.environment}
     return [f"Environment={quote_unit_word(f'{name}={value}')}" for name, value in environment.items()]
 
 

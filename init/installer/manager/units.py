@@ -49,6 +49,11 @@ class Names:
         return f"{self.base}-{daemon.name}.service"
 
 
+def wants_systemd(site: Site) -> bool:
+    """Whether the answers say that systemd runs the instance."""
+    return site.value("service") == "systemd"
+
+
 def wanted_names(site: Site) -> Names:
     """As the answers have them."""
     return Names(site.values("service-name")[0])
@@ -93,6 +98,7 @@ def _render_daemon(site: Site, daemon: Daemon, needs: Sequence[str]) -> str:
                 low_ports=daemon.low_ports,
                 memory=daemon.memory,
                 tasks=daemon.tasks,
+                environment=daemon.environment,
             ),
         ),
     )

@@ -112,9 +112,8 @@ def _sync_schema(conf: Any, request: dict[str, Any], new: str) -> None:
     conf.set_override("sqlite_synchronous", False, "database")
     # The cache does not run yet.
     conf.set_override("enabled", False, "cache")
-    from ksbundle_keystone import migrations
-
     from keystone.common.sql import upgrades
+    from ksbundle_keystone import migrations
 
     migrations.allow_percent()
     upgrades.offline_sync_database_to_version()

@@ -1,11 +1,11 @@
-"""The files of an instance, rendered from the templates."""
+"""What Keystone's configuration says, and whether an operator has changed it."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 
-from installer.bundle.api import Directory, RenderedFile, Site
-from installer.kit import addresses, memcached, servers, tls, wsgi
+from installer.bundle.api import RenderedFile, Site
+from installer.kit import addresses, wsgi
 from installer.state import files
 
 from . import settings
@@ -16,44 +16,10 @@ CREDENTIAL_KEYS = "keys/credential"
 DATABASE = "data/keystone.db"
 
 
-def directories(site: Site) -> list[Directory]:
-    """What the service may only read is root's where root installs; what it writes is its own."""
-    readable, own = site.account.readable, site.account.owner
-    return [
-        Directory("etc", 0o750, readable),
-        Directory(CONFIG_DIRECTORY, 0o750, readable),
-        Directory("etc/domains", 0o750, readable),
-        Directory("keys", 0o700, own),
-        *tls.directories(site),
-        Directory("data", 0o700, own),
-        Directory("log", 0o750, own),
-        Directory("log/keystone", 0o750, own),
-        Directory("run", 0o750, own),
-        Directory("tmp", 0o700, own),
-        *servers.directories(site, settings.applications(site)),
-    ]
-
-
-def rendered_files(site: Site) -> list[RenderedFile]:
-    """What the service reads."""
-    values = _values(site)
-
-    def rendered(path: str) -> RenderedFile:
-        content = settings.fill(site, os.path.basename(path), values)
-        return RenderedFile(path, content.encode(), 0o640, site.account.readable)
-
-    return [
-        rendered(settings.CONFIG),
-        rendered(settings.WSGI),
-        *servers.rendered_files(site, settings.applications(site)),
-        *tls.rendered_files(site),
-    ]
-
-
-def _values(site: Site) -> dict[str, str]:
+def values(site: Site) -> dict[str, str]:
+    """What its templates ask for."""
     path = site.instance.path
     return {
-        "cache_socket": path(memcached.SOCKET),
         "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
         "credential_keys": path(CREDENTIAL_KEYS),
@@ -72,7 +38,6 @@ def _values(site: Site) -> dict[str, str]:
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": _public_endpoint(site),
         "sso_template": path("etc", "sso_callback_template.html"),
-        "temporary": site.instance.temporary,
         "trusted_proxies": repr(addresses.proxies(site)),
     }
 
@@ -83,13 +48,13 @@ def check_command(site: Site) -> list[str]:
     return [site.release.path("bin", "python3"), "-I", "-B", "-c", code, site.instance.path(settings.WSGI)]
 
 
-def is_edited(site: Site) -> bool:
-    """Whether Keystone is told anything that was not rendered."""
+def is_edited(site: Site, rendered: Sequence[RenderedFile]) -> bool:
+    """Whether Keystone is told anything but what is rendered."""
     directory = site.instance.path(CONFIG_DIRECTORY)
     if not files.is_directory(directory) or files.names(directory):
         return True
-    rendered = {file.path: file.content for file in rendered_files(site)}
-    return any(files.read(site.instance.path(name)) != rendered[name] for name in settings.KEYSTONE_FILES)
+    content = {file.path: file.content for file in rendered}
+    return any(files.read(site.instance.path(name)) != content[name] for name in settings.KEYSTONE_FILES)
 
 
 def database_url(path: str) -> str:

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host.account import service_environment
-from installer.host.deputy import Progress
-from installer.kit import tls
+from installer.kit import command
 from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 from installer.state.journal import Journal
@@ -26,10 +24,9 @@ from installer.state.journal import Journal
 from . import configuration, password, settings, users
 
 _KEYS = (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS)
-SECRETS = ("keys", *(user.password_file for user in users.USERS))
+SECRETS = [user.password_file for user in users.USERS]
 #: Seconds without progress after which boot.py is ended.
 PATIENCE = 18.0
-_LONGEST_OUTPUT = 1 << 20
 
 
 def is_prepared(site: Site) -> bool:
@@ -52,18 +49,13 @@ def prepare(site: Site, journal: Journal) -> None:
     secret = password.first(site)
     journal.step("create keys and database")
     run_boot(site, "create", password=secret, demo=demo(site), exempt=users.ADMIN.name)
-    problems = [*check_data(site), *(problem for store in stores(site) for problem in store.check())]
+    problems = [*check_data(site), *Sqlite(site, configuration.DATABASE).check()]
     if problems:
         raise Failure(Exit.NEEDS_PERSON, *problems)
 
 
-def stores(site: Site) -> list[Sqlite]:
-    return [Sqlite(site, configuration.DATABASE)]
-
-
 def upgrade_data(site: Site) -> None:
-    (database,) = stores(site)
-    run_boot(site, "upgrade", new=database.upgrading)
+    run_boot(site, "upgrade", new=Sqlite(site, configuration.DATABASE).upgrading)
 
 
 def demo(site: Site) -> Mapping[str, str] | None:
@@ -121,9 +113,12 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
 
     def act(**facts: Any) -> None:
         tell(facts)
-        output = _listen(site, action, child.pid, stdout)
+        try:
+            output = command.listen(child.pid, stdout, PATIENCE)
+        except command.CommandError as error:
+            raise _failed(site, action, error.why, error.details) from error
         if child.wait() != 0:
-            raise _failed(site, action, f"boot.py ended with {child.returncode}", output)
+            raise _failed(site, action, f"boot.py ended with {child.returncode}", command.last_lines(output))
 
     try:
         # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
@@ -134,36 +129,21 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
         child.wait()
 
 
-def _listen(site: Site, action: str, pid: int, stdout: IO[bytes]) -> bytes:
-    """What boot.py prints until it ends. Raises NEEDS_PERSON if it does nothing any more: it reads what the service's
-    account may have made, and root waits for nothing of that."""
-    output, progress = bytearray(), Progress(pid, PATIENCE)
-    while True:
-        if select.select([stdout], [], [], 0.5)[0]:
-            piece = os.read(stdout.fileno(), 1 << 16)
-            if not piece:
-                return bytes(output)
-            output += piece
-            del output[:-_LONGEST_OUTPUT]
-        elif progress.is_stuck():
-            raise _failed(site, action, f"boot.py did nothing for {PATIENCE:.0f} s", bytes(output))
-
-
-def _failed(site: Site, action: str, why: str, output: bytes) -> Failure:
+def _failed(site: Site, action: str, why: str, details: Sequence[str]) -> Failure:
     return Failure(
         Exit.NEEDS_PERSON,
         Problem(
             f"Keystone could not {action} the instance's data",
             where=site.instance.path("data"),
             why=why,
-            details=output.decode("utf-8", "replace").splitlines()[-8:],
+            details=details,
             hint="remove the cause and run the command again: what was begun is begun anew",
         ),
     )
 
 
 def check_data(site: Site) -> list[Problem]:
-    return [*_check_keys(site), *tls.check_copies(site)]
+    return list(_check_keys(site))
 
 
 def _check_keys(site: Site) -> Iterator[Problem]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from installer.bundle.api import Site
-from installer.bundle.render import render_file
 from installer.host.limits import Appetite
-from installer.kit import addresses, memcached, web, wsgi
-from installer.kit.proofs import Request
-from installer.kit.wsgi import Application
+from installer.kit import addresses, web
 
 #: Answers that count for one run: the password they name is the administrator's first one.
 TRANSIENT = ("admin-password-file",)
@@ -27,13 +23,14 @@ KEYSTONE_FILES = (CONFIG, WSGI)
 
 KEYSTONE_LOG = "log/keystone/keystone.log"
 
+#: Daemons of releases that started them all in one directory.
+UNPLACED = ("memcached", "httpd", "uwsgi")
+
 APPETITE = Appetite(
-    # memcached raises its own limit to that.
-    open_files=memcached.CONNECTIONS,
-    # 512 threads of one child of httpd, those of memcached, the processes of Keystone's; twice that under load and in a
-    # graceful restart.
-    tasks=1024,
-    memory=512 << 20,
+    open_files=1024,
+    # 512 threads of one child of httpd, the processes of Keystone's; twice that under load and in a graceful restart.
+    tasks=960,
+    memory=448 << 20,
     relief="run again with --processes 1",
 )
 
@@ -58,34 +55,6 @@ def urls(site: Site) -> list[str]:
     return [f"{url}/v3" for url in web.urls(site, addresses.listeners(site), base_url(site))]
 
 
-def derived(site: Site) -> Mapping[str, str]:
-    """What answers come to that have no default."""
-    return {"public-url": public_url(site), "processes": str(wsgi.processes(site))}
-
-
-def applications(site: Site) -> list[Application]:
-    """Keystone, as its server has to know it."""
-    return [
-        Application(
-            name="keystone",
-            listeners=addresses.listeners(site),
-            url=base_url(site),
-            script=WSGI,
-            preload="ksbundle_keystone.preload",
-            processes=wsgi.processes(site),
-            # Three times what one was seen to take.
-            process_memory=448 << 20,
-            # Keystone's own limit.
-            body_limit=114688,
-            errors="json",
-            files=[CONFIG],
-            logs=[KEYSTONE_LOG],
-            names=NAMES,
-            ready=Request("/v3", status=200),
-        )
-    ]
-
-
 def key_rotation(site: Site) -> int:
     """Seconds from one rotation of the keys of tokens to the next; 0 for never."""
     return int(site.values("key-rotation")[0]) * 3600
@@ -94,8 +63,3 @@ def key_rotation(site: Site) -> int:
 def max_active_keys(site: Site) -> int:
     """As many keys as tokens may still need, the staged one, and one for a rotation that comes early."""
     return math.ceil(LONGEST_TOKEN / (key_rotation(site) or 86400)) + 2
-
-
-def fill(site: Site, template: str, values: Mapping[str, str]) -> str:
-    """A template of Keystone's, filled."""
-    return render_file(site.release.path("init", "services", "keystone", "templates", template), values)

@@ -144,7 +144,6 @@ describe('assembleRelease', () => {
     const { services } = chosen.bundle;
     expect(facts).toEqual({
       ...identity,
-      init: 'more',
       services: services.map(({ service }) => service),
       answers: [],
     });

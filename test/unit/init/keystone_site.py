@@ -11,8 +11,9 @@ from typing import Any
 import support
 from installer.answers import answers, own
 from installer.answers.answers import Source
-from installer.bundle.api import Site, load_product
+from installer.bundle.api import Site
 from installer.host.account import Account
+from installer.service import composition
 from installer.state.instance import Instance
 from installer.state.release import Release
 
@@ -28,7 +29,7 @@ class KeystoneSiteTest(support.DirectoryTest):
         shutil.copytree(support.INIT, root / "init", ignore=shutil.ignore_patterns("__pycache__"))
         support.set_bundle(root, **BUNDLE)
         self.release = Release(str(root))
-        self.product: Any = load_product(self.release)
+        self.product: Any = composition.load(self.release)
         self.instance = Path(root) / "instance"
         self.instance.mkdir()
 

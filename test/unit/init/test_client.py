@@ -15,7 +15,7 @@ from typing import Any
 
 import keystone_site
 from installer.errors import Failure
-from installer.kit import readiness
+from installer.kit import readiness, servers
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -23,7 +23,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 class ClientTest(keystone_site.KeystoneSiteTest):
     def setUp(self) -> None:
         super().setUp()
-        self.client: Any = sys.modules["bundle_product.client"]
+        self.client: Any = sys.modules["ksbundle_services.keystone.client"]
 
     @contextlib.contextmanager
     def answering(self, first: bytes, again: bytes = b"", pause: float = 0) -> Iterator[str]:
@@ -59,6 +59,7 @@ class ClientTest(keystone_site.KeystoneSiteTest):
                 self.client.request(self.site(), "GET", url, seconds=0.5)
 
     def test_a_start_is_given_up_soon_where_a_server_refuses_and_later_where_none_answers(self) -> None:
+        *_, keystone = self.product.services
         refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
         (self.instance / "run" / "httpd").mkdir(parents=True)
         idle = subprocess.Popen(["sh", "-c", "read -r _"], stdin=subprocess.PIPE, cwd=self.instance / "run" / "httpd")
@@ -89,7 +90,7 @@ class ClientTest(keystone_site.KeystoneSiteTest):
                     unittest.mock.patch.object(readiness, "REFUSING_SECONDS", refusing_seconds),
                     self.assertRaises(Failure) as caught,
                 ):
-                    self.product.wait_ready(site)
+                    readiness.wait_ready(site, servers.awaited(site, [keystone.application(site)]))
                 self.assertIn(why, caught.exception.problems[0].why)
             assert idle.stdin is not None
             idle.stdin.close()

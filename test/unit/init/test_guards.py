@@ -11,11 +11,11 @@ from unittest import mock
 import support  # noqa: F401
 from installer.answers.answers import Answer
 from installer.bundle.api import Site
-from installer.engine import guards
-from installer.engine.guards import Advice
 from installer.errors import Problem
 from installer.host.account import Account
 from installer.host.network import Listener
+from installer.manager import guards
+from installer.manager.guards import Advice
 from installer.state.instance import Instance
 from installer.state.release import Release
 

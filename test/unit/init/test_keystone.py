@@ -65,17 +65,18 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         site = self.site()
         for directory in self.product.directories(site):
             (self.instance / directory.path).mkdir(parents=True, exist_ok=True)
-        for file in self.product.rendered_files(site):
+        rendered = self.product.rendered_files(site)
+        for file in rendered:
             (self.instance / file.path).write_bytes(file.content)
-        configuration = sys.modules["bundle_product.configuration"]
-        self.assertFalse(configuration.is_edited(site))
+        configuration = sys.modules["ksbundle_services.keystone.configuration"]
+        self.assertFalse(configuration.is_edited(site, rendered))
         config = self.instance / "etc" / "keystone.conf"
         config.write_text(config.read_text() + "[token]\nexpiration = 60\n")
-        self.assertTrue(configuration.is_edited(site))
+        self.assertTrue(configuration.is_edited(site, rendered))
         config.write_text(self.rendered("etc/keystone.conf", site))
-        self.assertFalse(configuration.is_edited(site))
+        self.assertFalse(configuration.is_edited(site, rendered))
         (self.instance / "etc" / "keystone.conf.d" / "mine.conf").touch()
-        self.assertTrue(configuration.is_edited(site))
+        self.assertTrue(configuration.is_edited(site, rendered))
 
     def test_keystones_configuration_gets_hostile_paths_whole(self) -> None:
         parser = configparser.RawConfigParser(strict=True)
@@ -99,7 +100,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.addCleanup(writer.join)
         self.assertEqual(self.product.check_answers(site), [])
         self.assertEqual(self.product.check_answers(site), [])
-        self.assertEqual(sys.modules["bundle_product.password"].given(site), "from a pipe")
+        self.assertEqual(sys.modules["ksbundle_services.keystone.password"].given(site), "from a pipe")
 
     def test_a_pipe_that_nobody_writes_and_a_file_without_end_are_refused(self) -> None:
         fifo = str(self.directory / "fifo")

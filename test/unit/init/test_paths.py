@@ -68,7 +68,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "os.path.exists": "programs of the host",
         "os.path.realpath": "programs of the host",
     },
-    "installer/engine/guards.py": {
+    "installer/manager/guards.py": {
         "open": _PROC,
         "os.path.exists": _PROC,
         "os.path.isdir": "the host's settings",

@@ -49,7 +49,7 @@ class PreflightTest(support.DirectoryTest):
         site = Site(Release(str(self.root)), place, self.account, {})
         product = Service(*listeners)
         try:
-            with mock.patch("installer.engine.lifecycle.wants_systemd", return_value=False):
+            with mock.patch("installer.manager.units.wants_systemd", return_value=False):
                 preflight.check(site, product, [], former=place)  # type: ignore[arg-type]
         except Failure as failure:
             return list(failure.problems)

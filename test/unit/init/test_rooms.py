@@ -19,6 +19,7 @@ ROOMS = (
     "bundle",
     "kit",
     "manager",
+    "service",
     "engine",
     "commands",
     "cli",

@@ -17,7 +17,7 @@ from ..bundle.api import Site
 from ..errors import Problem
 from ..host import network
 from ..host.network import Listener
-from . import lifecycle
+from . import units
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ _NEEDS: Mapping[str, Callable[[Site], bool]] = {
 
 def warn(site: Site) -> list[Problem]:
     """What may keep systemd from starting the service on this host, though nothing is wrong with the release."""
-    if not lifecycle.wants_systemd(site) or not _is_selinux_on() or not _needs_labels(site):
+    if not units.wants_systemd(site) or not _is_selinux_on() or not _needs_labels(site):
         return []
     return [
         Problem(

@@ -1,0 +1,130 @@
+"""Secrets and data that a service declares: made on the first run, looked after later."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..bundle.api import Site
+from ..bundle.store import DATA, UPGRADING, Store
+from ..errors import Exit, Failure, Problem
+from ..kit import command
+from ..kit.data.directory import Directory
+from ..kit.data.sqlite import Sqlite
+from ..state import files
+from ..state.journal import Journal
+from . import programs
+from .declaration import Declaration
+from .values import Values
+
+
+def _mark(declaration: Declaration) -> str:
+    """The file that says that the data were made, with the secrets. What is lost later is told, and not made anew."""
+    return f"keys/{declaration.name}.prepared"
+
+
+def missing(site: Site, declaration: Declaration) -> list[str]:
+    """What is yet to be made, relative to the instance."""
+    wanted = [secret.path for secret in declaration.secrets]
+    if declaration.data.prepare or declaration.data.directories:
+        wanted.append(_mark(declaration))
+    return [path for path in wanted if not files.exists(site.instance.path(path))]
+
+
+def unmade(site: Site, declaration: Declaration) -> list[str]:
+    """The same, with the data that are not there."""
+    left = missing(site, declaration)
+    kept = declaration.data
+    data = [*kept.directories, *(kept.sqlite if kept.prepare else ())] if _mark(declaration) in left else []
+    return [*(path for path in data if not files.exists(site.instance.path(path))), *left]
+
+
+def prepare(site: Site, declaration: Declaration, values: Values, journal: Journal) -> None:
+    for secret in declaration.secrets:
+        site.account.run(_make_secret, site.instance.path(secret.path), secret.bytes)
+    if not missing(site, declaration):
+        return
+    journal.step(f"prepare {declaration.name}")
+    for path in declaration.data.directories:
+        files.ensure_directory(site.instance.path(path), 0o700, site.account.owner)
+    if declaration.data.prepare:
+        _run(
+            site, declaration, "prepare", declaration.data.prepare, ChainMap({"data": site.instance.path(DATA)}, values)
+        )
+        lost = [problem for store in stores(site, declaration) for problem in store.check()]
+        if lost:
+            raise Failure(Exit.NEEDS_PERSON, *lost)
+    site.account.run(_make_mark, site.instance.path(_mark(declaration)))
+
+
+def stores(site: Site, declaration: Declaration) -> list[Store]:
+    kept = declaration.data
+    return [
+        *(Sqlite(site, path) for path in kept.sqlite),
+        *(Directory(site, path, upgraded=bool(kept.upgrade)) for path in kept.directories),
+    ]
+
+
+def upgrade(site: Site, declaration: Declaration, values: Values) -> None:
+    if declaration.data.upgrade:
+        copies = site.instance.path(UPGRADING)
+        _run(site, declaration, "upgrade", declaration.data.upgrade, ChainMap({"data": copies}, values))
+
+
+def _run(site: Site, declaration: Declaration, action: str, words: Sequence[str], values: Mapping[str, str]) -> None:
+    """Runs a program as the service's account, in the environment of the service's own."""
+    argv = programs.command(site, words, values)
+    own = {name: text for program in declaration.daemons for name, text in program.environment.items()}
+    own.update(declaration.wsgi.environment if declaration.wsgi else {})
+    try:
+        command.run(site, argv, {**programs.environment(own, values), "KSB_DATA": values["data"]})
+    except command.CommandError as error:
+        raise Failure(
+            Exit.NEEDS_PERSON,
+            Problem(
+                f"{declaration.name} could not {action} its data",
+                where=site.instance.path("data"),
+                why=error.why,
+                details=error.details,
+                hint="remove the cause and run the command again: what was begun is begun anew",
+            ),
+        ) from error
+
+
+def _make_secret(path: str, size: int) -> None:
+    """Runs as the service's account."""
+    if not files.exists(path):
+        files.write_atomically(path, f"{secrets.token_hex(size)}\n".encode(), 0o600)
+
+
+def _make_mark(path: str) -> None:
+    files.write_atomically(path, b"", 0o600)
+
+
+def check(site: Site, declaration: Declaration) -> list[Problem]:
+    """What keeps the service from using its secrets."""
+    return [problem for secret in declaration.secrets for problem in _check_secret(site, secret.path)]
+
+
+def _check_secret(site: Site, path: str) -> Iterator[Problem]:
+    where, hint = site.instance.path(path), "restore the instance's keys from a backup"
+    try:
+        facts = site.account.run(_look_at_secret, where)
+    except OSError as error:
+        yield Problem("a secret cannot be read", where=where, why=error.strerror or "", hint=hint)
+        return
+    if facts["size"] == 0:
+        yield Problem("a secret is empty", where=where, hint=hint)
+    if facts["mode"] & 0o077:
+        yield Problem("a secret is open to other users", where=where, hint=f"chmod go= {where}")
+
+
+def _look_at_secret(path: str) -> Mapping[str, Any]:
+    """Runs as the service's account."""
+    with files.opened(path) as file:
+        found = os.fstat(file.fileno())
+        return {"size": found.st_size, "mode": stat.S_IMODE(found.st_mode)}

@@ -1,0 +1,95 @@
+"""The names that a service's texts and templates use: `${…}` in its declaration, `@{…}` in its templates.
+
+    release instance name temporary account
+    answers.NAME          the values of an answer, a space between them; what it comes to where it was not given
+    listeners.ANSWER.host listeners.ANSWER.port listeners.ANSWER.url
+                          of its first value: what to bind, and where clients find it
+    secrets.PATH          the path of a secret's file
+    needs.SERVICE.KEY     what another service provides
+
+Others are those that the service's hooks add.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+from ..bundle.api import Site
+from ..host.network import Listener
+from .declaration import Declaration
+
+#: `$${x}` stands for a literal `${x}`.
+_REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
+#: What a program binds to listen on every address.
+EVERY_ADDRESS = "0.0.0.0"
+
+
+class Owner(Protocol):
+    """What names are worked out from: a service."""
+
+    declaration: Declaration
+
+    def listeners_of(self, site: Site, answer: str) -> list[Listener]: ...
+
+    def url_of(self, site: Site, answer: str) -> str: ...
+
+    def derived(self, site: Site) -> Mapping[str, str]: ...
+
+    def needed(self, site: Site, service: str, key: str) -> str: ...
+
+
+class Values(dict[str, str]):
+    """The values by name. Those with dots are worked out when they are asked for; KeyError for what nobody knows."""
+
+    def __init__(self, owner: Owner, site: Site, added: Mapping[str, str]) -> None:
+        super().__init__(
+            {
+                "release": site.release.root,
+                "instance": site.instance.root,
+                "name": owner.declaration.name,
+                "temporary": site.instance.temporary,
+                "account": site.account.name,
+                **added,
+            }
+        )
+        self._owner = owner
+        self._site = site
+
+    def __missing__(self, name: str) -> str:
+        kind, _, rest = name.partition(".")
+        if kind == "answers":
+            return self._answer(rest)
+        if kind == "secrets":
+            return self._site.instance.path(rest)
+        if kind == "needs":
+            return self._owner.needed(self._site, *_split(rest))
+        if kind == "listeners":
+            return self._listener(*_split(rest))
+        raise KeyError(name)
+
+    def _answer(self, name: str) -> str:
+        return " ".join(self._site.values(name)) or self._owner.derived(self._site).get(name, "")
+
+    def _listener(self, answer: str, fact: str) -> str:
+        if fact == "url":
+            return self._owner.url_of(self._site, answer)
+        first, *_ = self._owner.listeners_of(self._site, answer)
+        return {"host": first.host or EVERY_ADDRESS, "port": str(first.port)}[fact]
+
+
+def _split(rest: str) -> tuple[str, str]:
+    first, _, second = rest.partition(".")
+    return first, second
+
+
+def expand(text: str, values: Mapping[str, str]) -> str:
+    """The text with the values of its `${…}`."""
+    return _REFERENCE.sub(lambda match: match[0][1:] if match[0].startswith("$$") else values[match[1]], text)
+
+
+def refers(text: str, kind: str) -> bool:
+    """Whether the text uses a name that begins so."""
+    found = (match for match in _REFERENCE.finditer(text) if not match[0].startswith("$$"))
+    return any(match[1].startswith(f"{kind}.") for match in found)

@@ -1,0 +1,88 @@
+"""What Keystone does beyond its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from shlex import quote
+from typing import Any
+
+from installer.bundle.api import RenderedFile, Site
+from installer.errors import Problem
+from installer.kit import acceptance
+from installer.kit.proofs import Request
+from installer.kit.wsgi import Application
+from installer.service.service import Service
+from installer.state.journal import Journal
+
+from . import catalog, checks, configuration, data, handover, proof, rotation, settings, users
+
+
+class Hooks(Service):
+    title = "Keystone"
+    TRANSIENT = settings.TRANSIENT
+    SECRETS = data.SECRETS
+    UNPLACED = settings.UNPLACED
+    APPETITE = settings.APPETITE
+
+    def check_answers(self, site: Site) -> list[Problem]:
+        return checks.check_answers(site)
+
+    def url_of(self, site: Site, answer: str) -> str:
+        return settings.public_url(site)
+
+    def urls(self, site: Site) -> Sequence[str]:
+        return settings.urls(site)
+
+    def values(self, site: Site) -> Mapping[str, str]:
+        return configuration.values(site)
+
+    def rendered_files(self, site: Site) -> list[RenderedFile]:
+        return [*super().rendered_files(site), *handover.rendered_files(site)]
+
+    def application(self, site: Site) -> Application | None:
+        application = super().application(site)
+        ready = Request("/v3", status=200)
+        return application and replace(application, url=settings.base_url(site), names=settings.NAMES, ready=ready)
+
+    def check_configuration(self, site: Site) -> None:
+        """Keystone is loaded only where an operator changed something: that takes seconds."""
+        if configuration.is_edited(site, self.rendered_files(site)):
+            acceptance.check(site, "", "Keystone", settings.CONFIG, configuration.check_command(site))
+
+    def is_prepared(self, site: Site) -> bool:
+        return data.is_prepared(site)
+
+    def unmade(self, site: Site) -> Sequence[str]:
+        return data.unmade(site)
+
+    def prepare(self, site: Site, journal: Journal) -> None:
+        data.prepare(site, journal)
+
+    def upgrade_data(self, site: Site) -> None:
+        data.upgrade_data(site)
+
+    def state(self, site: Site) -> Mapping[str, Any]:
+        return catalog.state(site)
+
+    def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> AbstractContextManager[Callable[[], None]]:
+        return catalog.migration(site, former)
+
+    def check_data(self, site: Site) -> list[Problem]:
+        return data.check_data(site)
+
+    def prove(self, site: Site) -> list[str]:
+        return proof.prove(site)
+
+    def maintain(self, site: Site) -> list[str]:
+        return rotation.maintain(site)
+
+    def next_steps(self, site: Site) -> Sequence[str]:
+        return handover.next_steps(site)
+
+    def summary(self, site: Site) -> Sequence[str]:
+        return [
+            f"  credentials  . {quote(site.instance.path(users.ADMIN.openrc))}",
+            f"  try it       {quote(site.release.path('bin', 'openstack'))} token issue",
+        ]
