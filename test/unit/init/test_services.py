@@ -1,0 +1,248 @@
+"""The life of a bundle whose services are declarations alone: real files, real programs, the real engine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+import unittest
+from pathlib import Path
+
+import declared_bundle
+import kit_site
+import support
+from declared_bundle import STORE, WEB
+from fake_product import end
+from installer.answers import arguments, own
+from installer.commands import backup, install, restore, status, uninstall
+from installer.commands.uninstall import Wish
+from installer.engine.session import Session, open_session
+from installer.errors import Exit, Failure
+from installer.host.processes import Process, find_processes
+from installer.service import composition
+from installer.state.release import Release
+from test_install import quiet
+
+HOOKS = """
+from installer.service.service import Service
+from . import words
+
+class Hooks(Service):
+    title = words.TITLE
+
+    def next_steps(self, site):
+        return ["Read it\\n\\n    nc " + self.urls(site)[0]]
+
+    def values(self, site):
+        return {"greeting": words.TITLE}
+"""
+
+
+class ServicesTest(support.DirectoryTest):
+    def setUp(self) -> None:
+        super().setUp()
+        if declared_bundle.PYTHON is None:
+            self.skipTest("there is no Python that another account could run")
+        self.root = self.directory / "release"
+        declared_bundle.make_release(self.root)
+        (self.port,) = kit_site.free_ports(1)
+        self.addCleanup(lambda: end(self.running()))
+
+    @property
+    def instance(self) -> Path:
+        return self.root / "instance"
+
+    def running(self) -> list[Process]:
+        return find_processes(str(self.instance / "run"))
+
+    def pids(self) -> dict[str, int]:
+        return {process.daemon: process.pid for process in self.running()}
+
+    def session(self, *argv: str) -> Session:
+        release = Release(str(self.root))
+        return open_session(
+            release, composition.load(release), arguments.parse(argv, own.declarations(release.bundle)), {}
+        )
+
+    def install(self, *argv: str) -> str:
+        with quiet() as output:
+            install.install(self.session("install", f"--port={self.port}", *argv))
+        return output.getvalue()
+
+    def ask(self) -> str:
+        with socket.create_connection(("127.0.0.1", self.port), 5) as client:
+            client.sendall(b"PING\n")
+            return client.recv(100).decode()
+
+    def made_by(self, database: str) -> list[str]:
+        with contextlib.closing(sqlite3.connect(self.instance / database)) as opened:
+            return [name for (name,) in opened.execute("SELECT by FROM made ORDER BY by")]
+
+    def test_an_install_makes_starts_and_proves_all_of_it(self) -> None:
+        said = self.install()
+        self.assertEqual(self.ask(), "PONG Hello kept")
+        self.assertEqual(sorted(self.pids()), ["store", "web"])
+        self.assertIn(f"web serves tcp://127.0.0.1:{self.port}\n", said)
+        self.assertEqual(self.made_by("data/web.db"), ["prepare"])
+        modes = {
+            "keys/store": 0o600,
+            "etc/web": 0o750,
+            "etc/web/web.conf": 0o640,
+            "web.txt": 0o600,
+            "data/files": 0o700,
+        }
+        for path, mode in modes.items():
+            self.assertEqual((self.instance / path).stat().st_mode & 0o777, mode, path)
+        self.assertEqual((self.instance / "web.txt").read_text(), f"web at port {self.port}\n")
+        self.assertRegex((self.instance / "keys" / "store").read_text(), r"^[0-9a-f]{32}\n$")
+        self.assertEqual((self.instance / "log" / "web.log").read_text(), "serving\n")
+        steps = (self.instance / "NEXT-STEPS").read_text()
+        for line in (
+            f"web serves tcp://127.0.0.1:{self.port}",
+            f"    '{self.root}/init/bootstrap.sh' status\n",
+            " backup",
+            " uninstall --purge",
+        ):
+            self.assertIn(line, steps)
+        secret = self.instance / "keys" / "store"
+        for file in self.instance.rglob("*"):
+            if file.is_file() and file != secret:
+                self.assertNotIn(secret.read_bytes().strip(), file.read_bytes(), file)
+
+    def test_a_second_run_changes_nothing(self) -> None:
+        self.install()
+        before, pids = self.snapshot(), self.pids()
+        self.install()
+        self.assertEqual((self.snapshot(), self.pids()), (before, pids))
+
+    def snapshot(self) -> dict[str, tuple[int, int]]:
+        found = {path: path.lstat() for path in self.instance.rglob("*") if path.parts[-2:] != ("web.db",)}
+        return {str(path): (status.st_ino, status.st_mtime_ns) for path, status in found.items() if path.is_file()}
+
+    def test_a_file_is_taken_at_a_signal_and_a_command_line_by_a_new_start(self) -> None:
+        self.install()
+        first = self.pids()
+        self.install("--title", "Bye")
+        self.assertEqual(self.pids(), first)
+        self.assertEqual(self.ask(), "PONG Bye kept")
+        (self.port,) = kit_site.free_ports(1)
+        self.install()
+        second = self.pids()
+        self.assertEqual(second["store"], first["store"])
+        self.assertNotEqual(second["web"], first["web"])
+        self.assertEqual(self.ask(), "PONG Bye kept")
+
+    def test_what_a_daemon_does_not_accept_is_taken_back(self) -> None:
+        self.install()
+        with self.assertRaises(Failure) as caught:
+            self.install("--title", "refused")
+        self.assertEqual(caught.exception.exit_code, Exit.ROLLED_BACK)
+        self.assertIn("this title is refused", caught.exception.problems[0].details)
+        self.assertEqual(self.ask(), "PONG Hello kept")
+
+    def test_what_is_lost_is_told_and_not_made_anew(self) -> None:
+        self.install()
+        (self.instance / "data" / "web.db").unlink()
+        for path in (self.instance / "data" / "files").iterdir():
+            path.unlink()
+        (self.instance / "data" / "files").rmdir()
+        with quiet() as output, self.assertRaises(Failure) as caught:
+            status.status(self.session("status"), as_json=False)
+        told = [problem.where for problem in caught.exception.problems]
+        self.assertIn(str(self.instance / "data" / "web.db"), told, output.getvalue())
+        self.assertIn(str(self.instance / "data" / "files"), told)
+
+    def test_an_open_secret_is_told(self) -> None:
+        self.install()
+        (self.instance / "keys" / "store").chmod(0o644)
+        with quiet(), self.assertRaises(Failure) as caught:
+            status.status(self.session("status"), as_json=False)
+        self.assertEqual([problem.what for problem in caught.exception.problems], ["a secret is open to other users"])
+
+    def test_a_backup_brings_secrets_and_data_to_another_place(self) -> None:
+        self.install()
+        (self.instance / "data" / "files" / "mine").write_text("mine")
+        with quiet() as output:
+            backup.backup(self.session("backup"), None)
+        saved, secret = output.getvalue().strip(), (self.instance / "keys" / "store").read_text()
+        other, (port,) = self.directory / "other", kit_site.free_ports(1)
+        self.addCleanup(lambda: end(find_processes(str(other / "run"))))
+        with quiet():
+            restore.restore(self.session("restore", f"--instance={other}", f"--port={port}", saved), saved)
+        self.assertEqual((other / "keys" / "store").read_text(), secret)
+        self.assertEqual((other / "data" / "files" / "mine").read_text(), "mine")
+        with socket.create_connection(("127.0.0.1", port), 5) as client:
+            client.sendall(b"PING\n")
+            self.assertEqual(client.recv(100), b"PONG Hello kept")
+
+    def test_an_upgrade_works_on_copies(self) -> None:
+        self.install()
+        session = self.session("status")
+        site = session.site()
+        for store in session.product.stores(site):
+            store.copy()
+        session.product.upgrade_data(site)
+        self.assertEqual(self.made_by("data/.upgrading/web.db"), ["prepare", "upgrade"])
+        self.assertEqual(sorted(os.listdir(self.instance / "data/.upgrading/files")), ["prepare", "upgrade"])
+        self.assertEqual(self.made_by("data/web.db"), ["prepare"])
+
+    def test_a_program_that_fails_is_told_with_its_words_and_tried_again(self) -> None:
+        program = self.root / "bin" / "web-manage"
+        text = program.read_text()
+        program.write_text(text.replace("import os", "import os, sys; sys.exit('no room')\nimport os"))
+        support.seal(self.root)
+        with self.assertRaises(Failure) as caught:
+            self.install()
+        (problem,) = caught.exception.problems
+        self.assertEqual((problem.what, problem.details), ("web could not prepare its data", ["no room"]))
+        program.write_text(text)
+        support.seal(self.root)
+        self.install()
+        self.assertEqual(self.ask(), "PONG Hello kept")
+
+    def test_an_uninstall_leaves_what_was_made_and_a_purge_nothing(self) -> None:
+        self.install()
+        with quiet():
+            uninstall.uninstall(self.session("uninstall"), Wish())
+        self.assertEqual(self.running(), [])
+        self.assertTrue((self.instance / "keys" / "store").exists())
+        self.install()
+        self.assertEqual(self.made_by("data/web.db"), ["prepare"])
+        with quiet():
+            uninstall.uninstall(self.session("uninstall", "--purge", "--yes"), Wish(purge=True, yes=True))
+        self.assertFalse(self.instance.exists())
+
+    def test_hooks_say_what_a_declaration_cannot(self) -> None:
+        place = self.root / "init" / "services" / "web"
+        (place / "hooks.py").write_text(HOOKS)
+        (place / "words.py").write_text("TITLE = 'The Web'\n")
+        (place / "templates" / "web.txt").write_text("@{greeting}\n")
+        support.set_bundle(
+            self.root,
+            name="two",
+            version="1",
+            answers=declared_bundle.ANSWERS,
+            services=[STORE, {**WEB, "hooks": True}],
+        )
+        support.seal(self.root)
+        said = self.install()
+        self.assertIn(f"The Web serves tcp://127.0.0.1:{self.port}\n", said)
+        self.assertEqual((self.instance / "web.txt").read_text(), "The Web\n")
+        self.assertIn(
+            f"\nRead it\n\n    nc tcp://127.0.0.1:{self.port}\n\n\n", (self.instance / "NEXT-STEPS").read_text()
+        )
+        self.assertEqual(self.ask(), "PONG Hello kept")
+
+    def test_what_nobody_provides_is_a_fault_of_the_declaration(self) -> None:
+        web = json.loads(json.dumps(WEB).replace("needs.store", "needs.other"))
+        (self.root / "init/services/web/templates/web.conf").write_text("@{needs.other.socket}")
+        support.set_bundle(self.root, name="two", version="1", answers=declared_bundle.ANSWERS, services=[STORE, web])
+        support.seal(self.root)
+        with self.assertRaises(KeyError):
+            self.install()
+
+
+if __name__ == "__main__":
+    unittest.main()
