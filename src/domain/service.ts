@@ -11,7 +11,15 @@ export const KIT_PARTS = ['listener', 'http', 'wsgi'] as const;
 export type KitPart = (typeof KIT_PARTS)[number];
 
 /** How a template quotes a value, as in `@{release|shell}`; `init/installer/bundle/render.py` has them. */
-export const TEMPLATE_FILTERS: readonly string[] = ['httpd', 'oslo', 'python', 'shell', 'unitword', 'yaml'];
+export const TEMPLATE_FILTERS: readonly string[] = [
+  'httpd',
+  'oslo',
+  'python',
+  'quoted',
+  'shell',
+  'unitword',
+  'yaml',
+];
 
 /** Names in an instance that are the installer's own business; `init/installer/state/instance.py` has them. */
 export const RESERVED_NAMES: readonly string[] = ['backups', 'journal', 'lock', 'receipt.json', 'restoring'];

@@ -49,7 +49,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
   });
 
   it.each([
-    ['over another file', () => SAVED, 'no backup replaces another'],
+    ['over another file', () => SAVED, 'a backup never replaces a file'],
     ['into the release', () => `${site.release}/lib/saved.tar.gz`, 'which never changes'],
     ['where there is no directory', () => '/media/none/saved.tar.gz', 'no such directory'],
   ])('is not saved %s', async (_, file, reason) => {

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 _PLACEHOLDER = re.compile(r"@\{([a-z][A-Za-z0-9_./-]*)(?:\|([a-z]+))?\}")
 
 
-def _httpd(text: str) -> str:
-    """A quoted argument of an httpd directive; within quotes only `\\` and `"` are special."""
+def _quoted(text: str) -> str:
+    """An argument of an httpd directive, and of many others: within quotes only `\\` and `"` are special."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -46,9 +46,10 @@ def quote_unit_line(text: str) -> str:
 
 
 FILTERS: Mapping[str, Callable[[str], str]] = {
-    "httpd": _httpd,
+    "httpd": _quoted,
     "oslo": _oslo,
     "python": repr,
+    "quoted": _quoted,
     "shell": shlex.quote,
     "yaml": _yaml,
     "unitword": quote_unit_word,

@@ -292,7 +292,7 @@ class DirectoryTest(store_site.StoreTest):
         if os.geteuid() == 0:
             os.chown(self.path, 0, 0)
             self.path.chmod(0o755)
-            self.assertIn("may not write", self.store.check()[0].why)
+            self.assertIn("cannot write there", self.store.check()[0].why)
         shutil.rmtree(self.path)
         self.assertEqual(store_site.whats(self.store.check()), ["the service cannot use its data"])
         for act in (self.store.copy, lambda: self.dump(self.store)):

@@ -25,7 +25,8 @@ class RenderTest(unittest.TestCase):
         self.assertEqual(subprocess.check_output(["/bin/sh", "-c", script], encoding="utf-8"), HOSTILE)
 
     def test_httpd_quoting(self) -> None:
-        self.assertEqual(render("@{x|httpd}", {"x": 'a b"c\\d'}), '"a b\\"c\\\\d"')
+        for name in ("httpd", "quoted"):
+            self.assertEqual(render(f"@{{x|{name}}}", {"x": 'a b"c\\d'}), '"a b\\"c\\\\d"')
 
     def test_oslo_quoting(self) -> None:
         self.assertEqual(render("@{x|oslo}", {"x": "a$b$$"}), "a$$b$$$$")
