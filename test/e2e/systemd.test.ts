@@ -1,3 +1,5 @@
+import { copyFile } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { earlierTarball, tarball } from './support/bundle.ts';
@@ -6,12 +8,14 @@ import { send } from './support/http.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { adminPassword, bootstrap, install, issueToken, logIn, unpack, type Site } from './support/site.ts';
 import { startSystemdMachine, type SystemdMachine } from './support/systemd-machine.ts';
-import { succeed as succeedIn } from './support/succeed.ts';
+import { shell, succeed as succeedIn } from './support/succeed.ts';
 
 const lacking = await whyNoMachines(['systemd-nspawn']);
 const SUITES: readonly DebianSuite[] = exhaustive ? ['bullseye', 'bookworm', 'trixie'] : ['bookworm'];
 const URL = 'http://127.0.0.1:5000/v3';
 const DAEMONS = ['memcached', 'httpd'];
+const UNITS = DAEMONS.map((name) => `ksbundle-keystone-${name}`);
+const AS_ACCOUNT = ['setpriv', '--reuid=keystone', '--regid=keystone', '--clear-groups'];
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined).each(SUITES)(
@@ -193,6 +197,50 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(await systemctl('is-active', 'ksbundle-keystone-httpd')).toBe('active');
     });
 
+    it.each(exhaustive ? ['told', 'loop'] : ['loop'])(
+      'has nothing done outside by systemd or root for an account that exchanges its paths (%s)',
+      async (how) => {
+        await install(site, ['stop']);
+        const prepare = `cp -a "$0" /root/saved && mkdir -p /srv/outside/canaries /srv/outside/stash && cd "$0" &&
+          cp -a data keys log run tmp /srv/outside/canaries && cd /srv/outside && chown keystone stash &&
+          chown -R root:root canaries && chmod -R go= canaries`;
+        await shell(machine, prepare, site.instance);
+        const outside = (): Promise<string> =>
+          shell(machine, "find /srv/outside/canaries -printf '%P %U:%G %m %s %C@ %l\\n' | sort");
+        const canaries = await outside();
+        expect(canaries.split('\n').length).toBeGreaterThan(20);
+
+        const enemy = 'support/hostile/account.py';
+        await copyFile(path.join(import.meta.dirname, enemy), path.join(machine.root, 'srv/account.py'));
+        const python = [`${site.release}/bin/python3`, '-I', '-B', '/srv/account.py'];
+        const orders = [site.instance, '/srv/outside/canaries', 'link', how, '0', '[]', '[]'];
+        const hostile = machine.execute(
+          ['sh', '-c', 'exec "$0" "$@" >/run/enemy', ...AS_ACCOUNT, ...python, ...orders],
+          { timeout: 1_800_000 },
+        );
+        try {
+          await wait('the enemy', async () => (await succeed(['cat', '/run/enemy'])) === 'ready');
+          for (const command of ['start', 'status', 'restart', 'maintain', 'backup', 'stop']) {
+            const { exitCode, stderr } = await bootstrap(site, [command]);
+            expect(exitCode, stderr).not.toBe(1);
+            await machine.execute(['systemctl', 'restart', ...UNITS, 'ksbundle-keystone-maintain']);
+            // A directory that only root may enter is nobody's to work in.
+            expect(await shell(machine, 'find /proc/[0-9]*/cwd -lname "/srv/outside/*" 2>&- || :')).toBe('');
+          }
+        } finally {
+          await succeed(['pkill', '-KILL', '-f', '/srv/account.py']);
+        }
+        await hostile;
+        expect(await outside()).toBe(canaries);
+
+        await machine.execute(['systemctl', 'stop', ...UNITS]);
+        await succeed(['systemctl', 'reset-failed']);
+        await shell(machine, 'rm -r "$0" /srv/outside && mv /root/saved "$0"', site.instance);
+        await install(site, ['start']);
+        await expectToken();
+      },
+    );
+
     it('is not started past systemd when its units were removed', async () => {
       const unit = '/etc/systemd/system/ksbundle-keystone-httpd.service';
       await install(site, ['stop']);
@@ -246,9 +294,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     it('is brought back from a backup', async () => {
       const { stdout } = await install(site, ['backup']);
       await install(site, ['restore', stdout.trim()]);
-      expect(await systemctl('is-active', ...DAEMONS.map((name) => `ksbundle-keystone-${name}`))).toBe(
-        'active\nactive',
-      );
+      expect(await systemctl('is-active', ...UNITS)).toBe('active\nactive');
       expect(await validate()).toBe(200);
     });
 
