@@ -19,7 +19,7 @@ const HOST = '127.0.0.1';
 const statusSchema = z.object({ urls: z.array(z.string()) });
 
 /**
- * Builds a bundle if need be, unpacks it to a new temporary directory and boots it on a free loopback port with its own
+ * Builds a bundle if need be, unpacks it to a new temporary directory and boots it on free loopback ports with its own
  * installer. It goes on running: `stop` is how to end it. Throws `KSB_TRY_FAILED` with what the installer said.
  */
 export async function tryBundle(context: Context, name: string): Promise<TryResult> {
@@ -34,12 +34,11 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
     await unpackArchive(tarball, release, { strip: 1, signal: context.signal });
     const bootstrap = path.join(release, 'init', 'bootstrap.sh');
     const speak = { emit: context.emit, task: task.task, signal: context.signal };
-    const declared = new Set(bundle.answers.map((answer) => answer.name));
-    const place = { host: HOST, port: String(await findFreePort()) };
-    const given = Object.entries(place).flatMap(([answer, value]) =>
-      declared.has(answer) ? [`--${answer}`, value] : [],
-    );
-    await runInstalled([bootstrap, 'install', ...given], speak);
+    const listeners = bundle.services.flatMap(({ service }) => service.listeners);
+    const ports = await findFreePorts(listeners.length);
+    const given = listeners.flatMap(({ answer }, index) => [`--${answer}`, `${HOST}:${ports[index]}`]);
+    const host = bundle.answers.some(({ name: answer }) => answer === 'host') ? ['--host', HOST] : [];
+    await runInstalled([bootstrap, 'install', ...host, ...given], speak);
     const instance = path.join(release, 'instance');
     const urls = statusSchema.parse(
       JSON.parse(await runInstalled([bootstrap, 'status', '--json'], speak)),
@@ -53,17 +52,23 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
   });
 }
 
-/** A port that nothing listens on now; somebody else may take it before we do, and then the installer says so. */
-async function findFreePort(): Promise<number> {
+/** Ports that nothing listens on now; somebody else may take one before we do, and then the installer says so. */
+async function findFreePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, listen));
+  const addresses = servers.map((server) => server.address());
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return addresses.flatMap((address) =>
+    address === null || typeof address === 'string' ? [] : [address.port],
+  );
+}
+
+async function listen(): Promise<net.Server> {
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, HOST, resolve);
   });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
-  return address.port;
+  return server;
 }
 
 async function runInstalled(

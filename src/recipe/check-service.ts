@@ -10,8 +10,11 @@ import { formatKey, formatTable, quote, suggest, type Fault, type KeyPath } from
 import type { PartlyService } from './partly.ts';
 import { protocolOf } from './service-defaults.ts';
 
-/** What must agree within one service: what its tables name of each other, and what stands once. */
-export function checkService(recipe: PartlyService): Fault[] {
+/**
+ * What must agree within one service: what its tables name of each other, and what stands once. One with `hooks` may make its
+ * data by itself.
+ */
+export function checkService(recipe: PartlyService, { hooks }: { readonly hooks: boolean }): Fault[] {
   const claims = listClaims(recipe);
   return [
     ...checkAnswers(recipe),
@@ -21,6 +24,7 @@ export function checkService(recipe: PartlyService): Fault[] {
     ...checkDaemons(recipe),
     ...checkProofs(recipe),
     ...checkData(recipe),
+    ...(hooks ? [] : checkMaker(recipe)),
     ...checkPrograms(recipe),
     ...repeatedClaims(claims),
     ...reservedClaims(claims),
@@ -232,6 +236,19 @@ function checkData({ data }: PartlyService): Fault[] {
           ],
     ),
   );
+}
+
+/** Something makes the databases: one that only the first request makes would be missing until then. */
+function checkMaker({ data }: PartlyService): Fault[] {
+  if (data?.sqlite === undefined || data.sqlite.length === 0 || Object.hasOwn(data, 'prepare')) return [];
+  return [
+    {
+      code: 'missing-key',
+      message: '[data] lacks "prepare", the program that makes the databases of "sqlite"',
+      path: ['data', 'sqlite'],
+      at: 'key',
+    },
+  ];
 }
 
 /** Directory below `data/` for copies while they are brought to another version. */

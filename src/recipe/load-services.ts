@@ -31,12 +31,13 @@ export async function loadServices(layers: readonly Layer[]): Promise<CheckedSer
   );
   const mistakes = forms.map(async ({ document, form }, index): Promise<Mistake[]> => {
     const recipe = sound[index]?.recipe ?? {};
+    const hooks = await hasHooks(document);
     const values = valuesOf(recipe, kit, (name) => provided.get(name));
     const faults = [
       ...form.faults,
-      ...checkService(recipe),
+      ...checkService(recipe, { hooks }),
       ...checkReferences(recipe, values),
-      ...(await checkTemplates(document, recipe, { ...values, hooks: await hasHooks(document) })),
+      ...(await checkTemplates(document, recipe, { ...values, hooks })),
     ];
     return faults.map((fault) => ({ ...fault, document }));
   });
