@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { dependencyOrder, findCycles, transitiveDependencies } from '../../../src/domain/graph.ts';
+import {
+  dependenciesFirst,
+  dependencyOrder,
+  findCycles,
+  transitiveDependencies,
+} from '../../../src/domain/graph.ts';
 
 function edges(graph: Readonly<Record<string, readonly string[]>>) {
   return (name: string): readonly string[] => graph[name] ?? [];
@@ -21,6 +26,18 @@ describe('dependencyOrder', () => {
 
   it('ends on a cycle', () => {
     expect(dependencyOrder(['a'], edges({ a: ['b'], b: ['a'] }))).toEqual(['b', 'a']);
+  });
+});
+
+describe('dependenciesFirst', () => {
+  it('leaves in the order of the names what no dependency puts elsewhere', () => {
+    expect(dependenciesFirst(['zlib', 'httpd', 'expat'], DIAMOND)).toEqual([
+      'zlib',
+      'openssl',
+      'expat',
+      'apr',
+      'httpd',
+    ]);
   });
 });
 
