@@ -100,7 +100,13 @@ static ssize_t hold_drain(struct corerouter_peer *main_peer) {
 /* Whether the session goes on after its last byte was written. */
 int hold_takes_leave(struct corerouter_peer *main_peer) {
 	struct http_session *hr = (struct http_session *) main_peer->session;
-	if (hr->hold_stage != REFUSING) return 0;
+	if (hr->hold_stage != REFUSING) {
+		/* A client may have sent more behind its request, such as the end of its half of TLS: see hold_drain(). */
+		char buf[16384];
+		int i;
+		for (i = 0; i < 4 && read(main_peer->fd, buf, sizeof(buf)) == sizeof(buf); i++);
+		return 0;
+	}
 #ifdef UWSGI_SSL
 	if (hr->ssl) SSL_shutdown(hr->ssl);
 	main_peer->flush = NULL;

@@ -6,9 +6,11 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import socket
+import ssl
 import unittest
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import kit_site
@@ -180,6 +182,35 @@ class ServersTest(kit_site.KitSiteTest):
     def post(self, site: Site, application: Application, length: int) -> Any:
         url = f"{web.listener_url(site, application.listeners[0])}/"
         return web.request(site, "POST", url, body="x" * length)
+
+    def test_who_ends_its_half_of_tls_behind_a_request_is_answered(self) -> None:
+        self.make_certificate("own", "/CN=own", "subjectAltName=IP:127.0.0.1")
+        certificate = {"tls_cert": [str(self.directory / "own.pem")], "tls_key": [str(self.directory / "own.key")]}
+        for server in ("mod_wsgi", "uwsgi"):
+            site = self.site(server=[server], **certificate)
+            with self.subTest(server=server), self.running(site) as (_, second):
+                answers = {self.last_request(second.listeners[0].port) for _ in range(20)}
+                self.assertEqual(answers, {b"HTTP/1.1 200 OK"})
+
+    def last_request(self, port: int) -> bytes:
+        """The first line of the answer to a request that comes in one piece with the end of the client's half."""
+        told, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=str(self.directory / "own.pem"))
+        client = context.wrap_bio(told, said, server_hostname="127.0.0.1")
+        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+            while True:
+                try:
+                    client.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    connection.sendall(said.read())
+                    told.write(connection.recv(65536))
+            client.write(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            with suppress(ssl.SSLWantReadError):
+                client.unwrap()
+            connection.sendall(said.read())
+            told.write(b"".join(iter(lambda: connection.recv(65536), b"")))
+        return client.read(1000).partition(b"\r\n")[0]
 
     def test_one_that_fails_is_told_with_its_fault(self) -> None:
         for server in ("mod_wsgi", "uwsgi"):
