@@ -38,7 +38,9 @@ it('a sound release plans its defaults, and writes nothing', async () => {
 });
 
 it('a template that asks for what no answer gives ends the build with what the installer said', async () => {
-  await change('init/services/keystone/templates/keystone.conf', (text) => text.replaceAll('@{', '@{nowhere_'));
+  await change('init/services/keystone/templates/keystone.conf', (text) =>
+    text.replaceAll('@{', '@{nowhere_'),
+  );
   await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: {
       code: 'KSB_RELEASE_UNUSABLE',
