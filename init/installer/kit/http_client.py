@@ -18,6 +18,8 @@ from types import MappingProxyType
 from typing import IO, Any
 
 SECONDS = 30
+#: What is said begins so if nothing whole comes in time.
+MUTE = "no complete answer came"
 #: Bytes of the longest answer that is read.
 LONGEST = 8 << 20
 
@@ -60,7 +62,7 @@ def _within(seconds: float) -> Iterator[None]:
     """Raises TimeoutError in the block when the time is over. A socket's own limit begins anew with every byte."""
 
     def end(*_: object) -> None:
-        raise TimeoutError(f"no complete answer came within {seconds:g} s")
+        raise TimeoutError(f"{MUTE} within {seconds:g} s")
 
     former = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -13,8 +13,8 @@ from ..bundle.api import Site
 from ..errors import Exit, Failure, Problem
 from ..host.network import Listener
 from . import tls, web
-from .http_client import SECONDS
-from .readiness import ANSWERS, MUTE
+from .http_client import MUTE, SECONDS
+from .readiness import ANSWERS
 
 #: Bytes of the longest answer that is read from a service that does not speak HTTP.
 LONGEST = 1 << 16
@@ -85,7 +85,7 @@ class Exchange:
                     if not piece or len(told) > LONGEST:
                         return f"{ANSWERS} {told[:200]!r}, without {self.expect!r}"
         except TimeoutError:
-            return f"{MUTE} came within {seconds:g} s"
+            return f"{MUTE} within {seconds:g} s"
         except OSError as error:
             return str(error.strerror or error)
         return ""

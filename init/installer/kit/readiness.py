@@ -15,14 +15,13 @@ from ..errors import Exit, Failure, Problem
 from ..host import processes
 from ..state import files
 from ..state.files import tail
+from .http_client import MUTE
 
 #: Why something does not answer yet, asked for so many seconds at most; empty if it does.
 Probe = Callable[[float], str]
 
-#: What a probe says begins so if there is an answer, but another than it should be.
+#: What a probe says begins so if there is an answer, but another than it should be; with MUTE if nothing whole came.
 ANSWERS = "it answers"
-#: And so if nothing whole came in time; see http_client.py.
-MUTE = "no complete answer"
 #: A start is given up when the daemons do nothing for so many seconds, or after LONGEST_START: on a slow machine
 #: the import of an application alone can take a minute.
 IDLE_SECONDS = 60

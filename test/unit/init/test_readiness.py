@@ -17,6 +17,7 @@ from installer.bundle.api import Site
 from installer.errors import Failure
 from installer.host.network import Listener
 from installer.kit import proofs, readiness
+from installer.kit.http_client import MUTE
 from installer.kit.proofs import Exchange, Proof, Request
 from installer.kit.readiness import Awaited, Logs
 
@@ -81,7 +82,7 @@ class ReadinessTest(kit_site.KitSiteTest):
                 self.assertRaises(Failure) as caught,
             ):
                 readiness.wait_ready(self.site(), self.awaited(self.site(), proof, listener))
-            self.assertIn("no complete answer came within 0.2 s", caught.exception.problems[0].why)
+            self.assertIn(f"{MUTE} within 0.2 s", caught.exception.problems[0].why)
 
     def test_a_daemon_that_ended_is_waited_for_no_more(self) -> None:
         (self.root / "log" / "start.log").write_text("first\nlast words\n")
