@@ -138,12 +138,12 @@ class Service:
         declared = self.declaration.wsgi
         if declared is None:
             return None
-        answer = next(entry.answer for entry in self.declaration.listeners if entry.protocol == "http")
+        spoken = [entry for entry in self.declaration.listeners if entry.protocol == "http"]
         read = [file.path for file in self.declaration.files if file.reader == "service"]
         return Application(
             name=self.name,
-            listeners=self.listeners(site),
-            url=self.url_of(site, answer),
+            listeners=[each for entry in spoken for each in listening.listeners(site, entry)],
+            url=self.url_of(site, spoken[0].answer),
             application=declared.application,
             script=declared.script,
             environment=programs.environment(declared.environment, self.names(site)),

@@ -15,6 +15,7 @@ from installer.host.account import Account
 from installer.state.instance import Instance
 from installer.state.release import Release
 
+PORTS = {"one": "7001", "two": "7002", "raw": "7000"}
 ANSWERS: list[dict[str, Any]] = [
     {"name": "host", "type": "host", "default": "127.0.0.1"},
     {"name": "server", "type": "choice", "choices": ["mod_wsgi", "uwsgi"], "default": "mod_wsgi"},
@@ -23,6 +24,7 @@ ANSWERS: list[dict[str, Any]] = [
     {"name": "tls-cert", "type": "path"},
     {"name": "tls-key", "type": "path"},
     {"name": "public-url", "type": "url"},
+    *({"name": f"{name}-port", "type": "host-port", "default": port} for name, port in PORTS.items()),
     {"name": "hsts", "type": "integer", "default": "0"},
 ]
 #: That of the installer that is tested. It may be the repository, which has no programs.

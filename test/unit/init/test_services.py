@@ -8,6 +8,7 @@ import os
 import socket
 import sqlite3
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import declared_bundle
@@ -20,8 +21,11 @@ from installer.commands import backup, install, restore, status, uninstall
 from installer.commands.uninstall import Wish
 from installer.engine.session import Session, open_session
 from installer.errors import Exit, Failure
+from installer.host.network import Listener
 from installer.host.processes import Process, find_processes
-from installer.service import composition
+from installer.kit import command
+from installer.service import composition, declaration
+from installer.service.service import Service
 from installer.state.release import Release
 from test_install import quiet
 
@@ -202,6 +206,15 @@ class ServicesTest(support.DirectoryTest):
         self.install()
         self.assertEqual(self.ask(), "PONG Hello kept")
 
+    def test_a_program_that_does_nothing_is_ended(self) -> None:
+        program = self.root / "bin" / "web-manage"
+        program.write_text(program.read_text().replace("import os", "import time; time.sleep(60)\nimport os"))
+        support.seal(self.root)
+        with unittest.mock.patch.object(command, "PATIENCE", 1.0), self.assertRaises(Failure) as caught:
+            self.install()
+        self.assertEqual(caught.exception.problems[0].why, "it did nothing for 1 s")
+        self.assertEqual(self.running(), [])
+
     def test_an_uninstall_leaves_what_was_made_and_a_purge_nothing(self) -> None:
         self.install()
         with quiet():
@@ -242,6 +255,61 @@ class ServicesTest(support.DirectoryTest):
         support.seal(self.root)
         with self.assertRaises(KeyError):
             self.install()
+
+
+class WebApplicationsTest(kit_site.KitSiteTest):
+    def composed(self, *names: str) -> composition.Composition:
+        """Services that are web applications, each with a listener of its own and one that is not theirs to serve."""
+        services: dict[str, Service] = {}
+        for name in names:
+            table = {
+                "name": name,
+                "listeners": [
+                    {"answer": f"{name}-port", "protocol": "http", "publicUrl": "public-url"},
+                    {"answer": "raw-port", "protocol": "tcp"},
+                ],
+                "files": [{"path": f"etc/{name}.conf", "template": "x", "secret": False, "for": "service"}],
+                "wsgi": {
+                    "application": f"{name}.app:application",
+                    "environment": {"CONFIG": "${instance}/etc/${name}.conf", "URL": f"${{listeners.{name}-port.url}}"},
+                    "processMemory": 100,
+                    "bodyLimit": 10,
+                    "errors": "json",
+                    "logs": [f"log/{name}.log"],
+                },
+            }
+            services[name] = Service(declaration.parse(table), services)
+        return composition.Composition(list(services.values()))
+
+    def test_one_server_runs_all_or_each_has_its_own(self) -> None:
+        both = self.composed("one", "two")
+        (httpd,) = both.daemons(self.site())
+        self.assertEqual(httpd.name, "httpd")
+        self.assertLessEqual({"etc/one.conf", "etc/one.wsgi", "etc/two.conf", "etc/two.wsgi"}, set(httpd.files))
+        self.assertLessEqual({"log/one.log", "log/two.log"}, set(httpd.logs))
+        uwsgi = self.site(server=["uwsgi"])
+        self.assertEqual([daemon.name for daemon in both.daemons(uwsgi)], ["uwsgi-one", "uwsgi-two"])
+        self.assertEqual([daemon.name for daemon in self.composed("one").daemons(uwsgi)], ["uwsgi"])
+
+    def test_what_is_declared_is_what_the_server_is_told(self) -> None:
+        site = self.site(one_port=["10.0.0.9:8443"], public_url=["https://one.example"], processes=["3"])
+        (service,) = self.composed("one").services
+        application = service.application(site)
+        assert application is not None
+        self.assertEqual([str(each) for each in application.listeners], [str(Listener("10.0.0.9", 8443))])
+        self.assertEqual(application.environment, {"CONFIG": f"{self.root}/etc/one.conf", "URL": "https://one.example"})
+        self.assertEqual((application.processes, application.process_memory), (3, 100 << 20))
+        self.assertEqual((application.body_limit, application.errors), (10, "json"))
+        self.assertEqual(service.derived(site), {"public-url": "https://one.example", "processes": "3"})
+        self.assertEqual(
+            list(service.urls(site)), ["https://one.example", "tcp://127.0.0.1:7000", "http://10.0.0.9:8443"]
+        )
+        self.assertEqual(list(service.scripts(site)), ["etc/one.wsgi"])
+
+    def test_two_on_one_port_are_refused(self) -> None:
+        site = self.site(one_port=["7100"], two_port=["127.0.0.1:7100"])
+        told = [problem.what for problem in self.composed("one", "two").check_answers(site)]
+        self.assertIn("port 7100 is given twice", told)
 
 
 if __name__ == "__main__":
