@@ -39,7 +39,7 @@ class Composition:
     def __init__(self, services: Sequence[Service]) -> None:
         self.services = services
         self.TRANSIENT: Collection[str] = [name for service in services for name in service.TRANSIENT]
-        self.SECRETS: Sequence[str] = ["keys", *(path for service in services for path in service.SECRETS)]
+        self.SECRETS: Sequence[str] = ["keys", *_secrets(services)]
         self.UNPLACED: Collection[str] = [name for service in services for name in service.UNPLACED]
         self.APPETITE = _sum([service.APPETITE for service in services])
 
@@ -168,6 +168,13 @@ class Composition:
 
     def _each(self, ask: Callable[[Service], Sequence[Item]]) -> list[Item]:
         return list(itertools.chain.from_iterable(map(ask, self.services)))
+
+
+def _secrets(services: Sequence[Service]) -> Iterator[str]:
+    """Those that do not lie in `keys`."""
+    for service in services:
+        yield from service.SECRETS
+        yield from (secret.path for secret in service.declaration.secrets if not secret.path.startswith("keys/"))
 
 
 def _sum(appetites: Sequence[Appetite]) -> Appetite:

@@ -306,6 +306,11 @@ class WebApplicationsTest(kit_site.KitSiteTest):
         )
         self.assertEqual(list(service.scripts(site)), ["etc/one.wsgi"])
 
+    def test_secrets_are_saved_wherever_they_lie(self) -> None:
+        secrets = [{"path": path, "bytes": 16} for path in ("keys/one", "etc/one/key")]
+        service = Service(declaration.parse({"name": "one", "secrets": secrets}), {})
+        self.assertEqual(list(composition.Composition([service]).SECRETS), ["keys", "etc/one/key"])
+
     def test_two_on_one_port_are_refused(self) -> None:
         site = self.site(one_port=["7100"], two_port=["127.0.0.1:7100"])
         told = [problem.what for problem in self.composed("one", "two").check_answers(site)]
