@@ -22,22 +22,12 @@ def values(site: Site) -> dict[str, str]:
     return {
         "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
-        "credential_keys": path(CREDENTIAL_KEYS),
-        "database": database_url(path(DATABASE)),
-        "domains": path("etc", "domains"),
-        "fernet_keys": path(FERNET_KEYS),
         "hsts": str(wsgi.hsts(site)),
-        "jws_private_keys": path("keys", "jws-private"),
-        "jws_public_keys": path("keys", "jws-public"),
         "lockout": _lockout(site),
-        "log_file": path(settings.KEYSTONE_LOG),
-        "policy_directory": path("etc", "policy.d"),
-        "policy_file": path("etc", "policy.yaml"),
         "modules": wsgi.modules(site),
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": _public_endpoint(site),
-        "sso_template": path("etc", "sso_callback_template.html"),
         "trusted_proxies": repr(addresses.proxies(site)),
     }
 
@@ -55,11 +45,6 @@ def is_edited(site: Site, rendered: Sequence[RenderedFile]) -> bool:
         return True
     content = {file.path: file.content for file in rendered}
     return any(files.read(site.instance.path(name)) != content[name] for name in settings.KEYSTONE_FILES)
-
-
-def database_url(path: str) -> str:
-    """SQLAlchemy takes the path as it is, up to the question mark. A writer waits for others for up to 30 s."""
-    return f"sqlite:///{path}?timeout=30"
 
 
 def _public_endpoint(site: Site) -> str:

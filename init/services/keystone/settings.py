@@ -21,8 +21,6 @@ NAMES = "etc/names.json"
 #: What every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
 
-KEYSTONE_LOG = "log/keystone/keystone.log"
-
 #: Daemons of releases that started them all in one directory.
 UNPLACED = ("memcached", "httpd", "uwsgi")
 
