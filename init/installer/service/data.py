@@ -90,7 +90,7 @@ def _run(site: Site, declaration: Declaration, action: str, words: Sequence[str]
                 where=site.instance.path("data"),
                 why=error.why,
                 details=error.details,
-                hint="remove the cause and run the command again: what was begun is begun anew",
+                hint="remove the cause and run the command again: it starts over",
             ),
         ) from error
 
@@ -120,7 +120,7 @@ def _check_secret(site: Site, path: str) -> Iterator[Problem]:
     if facts["size"] == 0:
         yield Problem("a secret is empty", where=where, hint=hint)
     if facts["mode"] & 0o077:
-        yield Problem("a secret is open to other users", where=where, hint=f"chmod go= {where}")
+        yield Problem("other users can read a secret", where=where, hint=f"chmod go= {where}")
 
 
 def _look_at_secret(path: str) -> Mapping[str, Any]:

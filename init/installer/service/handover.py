@@ -76,6 +76,6 @@ def summary(site: Site, lines: Sequence[str], advice: Sequence[Advice]) -> list[
     return [
         *lines,
         f"  next steps   {site.instance.path(NEXT_STEPS)}",
-        *(["As root, so that this host's guards let it work:"] if needed else []),
+        *(["As root, so that this host's security policy and firewall allow it:"] if needed else []),
         *(f"  {line}" for line in guards.lines(needed)),
     ]

@@ -29,5 +29,5 @@ def warn(site: Site) -> Iterator[Problem]:
         custom = site.release.bundle["name"]
         yield Problem(
             "the service runs as nobody, an account it may share with others",
-            hint=f"run again with --create-user, which makes an account {custom} and gives it the instance",
+            hint=f"run again with --create-user, which creates an account {custom} and gives it the instance",
         )

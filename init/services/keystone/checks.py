@@ -12,9 +12,9 @@ from . import password
 #: argument, in which oslo.config substitutes although it reads the file by the path as it stands: see Template and
 #: _validate_cli_options in oslo_config/cfg.py.
 UNUSABLE = {
-    r"\?": "a database URL's parameters would begin there",
-    r"\\\$": "Keystone's configuration takes that for a quoted $",
-    r"(?i)(?<!\\)\$[a-z_]": "Keystone takes that for the name of a setting",
+    r"\?": "the parameters of a database URL would begin at it",
+    r"\\\$": "Keystone's configuration would treat it as a quoted $",
+    r"(?i)(?<!\\)\$[a-z_]": "Keystone would treat it as the name of a setting",
 }
 
 

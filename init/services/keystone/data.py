@@ -137,7 +137,7 @@ def _failed(site: Site, action: str, why: str, details: Sequence[str]) -> Failur
             where=site.instance.path("data"),
             why=why,
             details=details,
-            hint="remove the cause and run the command again: what was begun is begun anew",
+            hint="remove the cause and run the command again: it starts over",
         ),
     )
 
@@ -160,7 +160,7 @@ def _check_keys(site: Site) -> Iterator[Problem]:
         if "0" not in keys or len(keys) < 2 or any(key["size"] == 0 for key in keys.values()):
             yield Problem("keys are missing or empty", where=where, hint=hint)
         if any(mode & 0o077 for mode in (facts["mode"], *(key["mode"] for key in keys.values()))):
-            yield Problem("keys are open to other users", where=where, hint=f"chmod -R u=rwX,go= {where}")
+            yield Problem("other users can read the keys", where=where, hint=f"chmod -R u=rwX,go= {where}")
         foreign = [name for name, key in keys.items() if key["uid"] != site.account.uid]
         if foreign:
             yield Problem(

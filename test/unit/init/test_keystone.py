@@ -256,7 +256,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         keys[0].chmod(0o640)
         keys[2].write_text("")
         whats = [problem.what for problem in self.product.check_data(self.site())]
-        self.assertEqual(whats, ["keys are open to other users", "keys are missing or empty"])
+        self.assertEqual(whats, ["other users can read the keys", "keys are missing or empty"])
         keys[1].unlink()
         self.assertIn("keys are missing or empty", [problem.what for problem in self.product.check_data(self.site())])
 

@@ -163,7 +163,7 @@ class ServicesTest(support.DirectoryTest):
         (self.instance / "keys" / "store").chmod(0o644)
         with quiet(), self.assertRaises(Failure) as caught:
             status.status(self.session("status"), as_json=False)
-        self.assertEqual([problem.what for problem in caught.exception.problems], ["a secret is open to other users"])
+        self.assertEqual([problem.what for problem in caught.exception.problems], ["other users can read a secret"])
 
     def test_a_backup_brings_secrets_and_data_to_another_place(self) -> None:
         self.install()
