@@ -112,9 +112,12 @@ class Product(Protocol):
     def stores(self, site: Site) -> Sequence[Store]:
         """What keeps the data that `prepare` makes but `SECRETS`, in the order in which they are saved."""
 
+    def kept(self, site: Site) -> Sequence[Store]:
+        """Those among them that an instance of an earlier release may have: not those of a service that is new."""
+
     def upgrade_data(self, site: Site) -> None:
-        """Brings the data, which may be of an earlier version, to what this release needs: the copies that all stores
-        have made. Nobody uses them yet. What needs nothing is left as it is, byte for byte."""
+        """Brings the data, which may be of an earlier version, to what this release needs: the copies that all `kept`
+        stores have made. Nobody uses them yet. What needs nothing is left as it is, byte for byte."""
 
     def state(self, site: Site) -> Mapping[str, Any]:
         """What must be known of this run by the next one."""

@@ -151,7 +151,7 @@ def write(session: Session, site: Site, path: str, *, whole: bool = True) -> Non
     trees.remove(copies, lenient=True)
     files.ensure_directory(copies, 0o700, site.account.owner)
     preflight.check_space(copies, space_needed(session, whole=whole))
-    stores = session.product.stores(site)
+    stores = session.product.kept(site)
     saved = [store for store in stores if whole or not store.bulky]
     try:
         sources = [*_plain_files(session, recorded), *_data(site, saved, copies)]

@@ -105,7 +105,7 @@ def _rehearse(session: Session, site: Site) -> bool:
 
 def _upgrade_copies(session: Session, site: Site) -> bool:
     """Makes upgraded copies of the data. Returns whether there are any: of what is as it was no copy is left."""
-    stores = session.product.stores(site)
+    stores = session.product.kept(site)
     for store in stores:
         store.copy()
     before = [store.fingerprint() for store in stores]

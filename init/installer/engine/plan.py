@@ -59,8 +59,7 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
         prepares=prepares,
         # Data without a receipt is of an install that was cut off, maybe with other answers.
         migrates=bool(state)
-        and not prepares
-        and (former is None or any(dict(known) != dict(state) for known in session.states)),
+        and (not prepares if former is None else any(dict(known) != dict(state) for known in session.states)),
         moved=former is not None
         and (former.release_path, former.instance_path, former.release_id)
         != (site.release.root, site.instance.root, site.release.id),

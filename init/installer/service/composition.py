@@ -101,9 +101,13 @@ class Composition:
     def stores(self, site: Site) -> Sequence[Store]:
         return self._each(lambda service: service.stores(site))
 
+    def kept(self, site: Site) -> Sequence[Store]:
+        return self._each(lambda service: service.stores(site) if service.is_known(site) else ())
+
     def upgrade_data(self, site: Site) -> None:
         for service in self.services:
-            service.upgrade_data(site)
+            if service.is_known(site):
+                service.upgrade_data(site)
 
     def state(self, site: Site) -> Mapping[str, Any]:
         return {name: fact for service in self.services for name, fact in service.state(site).items()}

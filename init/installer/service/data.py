@@ -61,6 +61,12 @@ def prepare(site: Site, declaration: Declaration, values: Values, journal: Journ
     site.account.run(_make_mark, site.instance.path(_mark(declaration)))
 
 
+def has_trace(site: Site, declaration: Declaration) -> bool:
+    own = [*(file.path for file in declaration.files), *(secret.path for secret in declaration.secrets)]
+    traces = [*own, *declaration.data.sqlite, *declaration.data.directories, _mark(declaration)]
+    return any(files.exists(site.instance.path(path)) for path in traces)
+
+
 def stores(site: Site, declaration: Declaration) -> list[Store]:
     kept = declaration.data
     return [

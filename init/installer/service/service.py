@@ -191,6 +191,11 @@ class Service:
         """What keeps the data but secrets, in the order in which they are saved."""
         return data.stores(site, self.declaration)
 
+    def is_known(self, site: Site) -> bool:
+        """Whether there is a trace of it in the instance. There is none where a release has it and the former did not:
+        then there are no data to save or to upgrade."""
+        return data.has_trace(site, self.declaration)
+
     def upgrade_data(self, site: Site) -> None:
         """Brings the copies that all stores have made to what this release needs. Nobody uses them yet. What needs
         nothing is left as it is, byte for byte."""

@@ -131,8 +131,8 @@ open(os.path.join(place, "files", sys.argv[1]), "w").close()
 }
 
 
-def make_release(root: Path, *services: dict[str, Any]) -> None:
-    """A release of those services; of both, if none is given."""
+def make_release(root: Path) -> None:
+    """A release of both services."""
     support.make_release(root)
     for name, text in PROGRAMS.items():
         program = root / "bin" / name
@@ -142,5 +142,5 @@ def make_release(root: Path, *services: dict[str, Any]) -> None:
     templates.mkdir(parents=True)
     for name, text in TEMPLATES.items():
         (templates / name).write_text(text)
-    support.set_bundle(root, name="two", version="1", answers=ANSWERS, services=list(services) or [STORE, WEB])
+    support.set_bundle(root, name="two", version="1", answers=ANSWERS, services=[STORE, WEB])
     support.seal(root)

@@ -88,6 +88,9 @@ class FakeProduct:
     def stores(self, site: Site) -> Sequence[Store]:
         return [Directory(site, os.path.dirname(DATA))]
 
+    def kept(self, site: Site) -> Sequence[Store]:
+        return self.stores(site)
+
     def upgrade_data(self, site: Site) -> None:
         self._did("upgrade")
 

@@ -10,6 +10,7 @@ import sqlite3
 import unittest
 import unittest.mock
 from pathlib import Path
+from typing import Any
 
 import declared_bundle
 import kit_site
@@ -74,6 +75,12 @@ class ServicesTest(support.DirectoryTest):
         with quiet() as output:
             install.install(self.session("install", f"--port={self.port}", *argv))
         return output.getvalue()
+
+    def serve(self, *services: dict[str, Any]) -> None:
+        """Has the release list these services."""
+        answers = declared_bundle.ANSWERS
+        support.set_bundle(self.root, name="two", version="1", answers=answers, services=list(services))
+        support.seal(self.root)
 
     def ask(self) -> str:
         with socket.create_connection(("127.0.0.1", self.port), 5) as client:
@@ -192,6 +199,24 @@ class ServicesTest(support.DirectoryTest):
         self.assertEqual(sorted(os.listdir(self.instance / "data/.upgrading/files")), ["prepare", "upgrade"])
         self.assertEqual(self.made_by("data/web.db"), ["prepare"])
 
+    def test_a_service_that_a_release_adds_has_no_data_to_save_yet(self) -> None:
+        self.serve(STORE)
+        with quiet():
+            install.install(self.session("install"))
+        self.serve(STORE, WEB)
+        session = self.session("status")
+        site = session.site()
+        self.assertEqual(list(session.product.kept(site)), [])
+        session.product.upgrade_data(site)
+        with quiet():
+            backup.backup(session, None)
+        self.install()
+        self.assertEqual(self.ask(), "PONG Hello kept")
+        self.assertEqual(len(session.product.kept(site)), 2)
+        (self.instance / "data" / "web.db").unlink()
+        with quiet(), self.assertRaises(Failure):
+            backup.backup(self.session("backup"), None)
+
     def test_a_program_that_fails_is_told_with_its_words_and_tried_again(self) -> None:
         program = self.root / "bin" / "web-manage"
         text = program.read_text()
@@ -232,14 +257,7 @@ class ServicesTest(support.DirectoryTest):
         (place / "hooks.py").write_text(HOOKS)
         (place / "words.py").write_text("TITLE = 'The Web'\n")
         (place / "templates" / "web.txt").write_text("@{greeting}\n")
-        support.set_bundle(
-            self.root,
-            name="two",
-            version="1",
-            answers=declared_bundle.ANSWERS,
-            services=[STORE, {**WEB, "hooks": True}],
-        )
-        support.seal(self.root)
+        self.serve(STORE, {**WEB, "hooks": True})
         said = self.install()
         self.assertIn(f"The Web serves tcp://127.0.0.1:{self.port}\n", said)
         self.assertEqual((self.instance / "web.txt").read_text(), "The Web\n")
@@ -251,8 +269,7 @@ class ServicesTest(support.DirectoryTest):
     def test_what_nobody_provides_is_a_fault_of_the_declaration(self) -> None:
         web = json.loads(json.dumps(WEB).replace("needs.store", "needs.other"))
         (self.root / "init/services/web/templates/web.conf").write_text("@{needs.other.socket}")
-        support.set_bundle(self.root, name="two", version="1", answers=declared_bundle.ANSWERS, services=[STORE, web])
-        support.seal(self.root)
+        self.serve(STORE, web)
         with self.assertRaises(KeyError):
             self.install()
 
