@@ -116,7 +116,7 @@ const daemon = z.strictObject({
 
 const data = z.strictObject({
   sqlite: paths.describe('databases of SQLite'),
-  directories: paths.describe('directories that are copied while the service stands still'),
+  directories: paths.describe('directories of files, saved while the service runs'),
   prepare: command
     .optional()
     .describe('program, as a path in the release, that makes the data; run again it changes nothing'),

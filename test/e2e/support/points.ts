@@ -2,7 +2,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CELL } from './machine.ts';
 
-/** Whose call it is: the installer's, the other release's, that of a program of the bundle's which it waits for, or of a deputy: its child that is the account. */
+/**
+ * Whose call it is: the installer's, the other release's, that of a program of the bundle's which it waits for, or of a
+ * deputy: its child that is the account.
+ */
 export type Caller = string;
 export const INSTALLER = 'installer';
 const DEPUTY = 'deputy';
@@ -35,14 +38,15 @@ const PREFIX = 'trace';
 
 /** The command that runs another and writes down, in a file of `directory` for each process, what it changes. */
 export function recorder(directory: string): string[] {
-  const calls = ['execve', ...ON_FILES, ...ON_PROCESSES].join();
+  const calls = ['execve', 'prctl', ...ON_FILES, ...ON_PROCESSES].join();
   const target = path.join(directory, PREFIX);
   return ['strace', '-D', '-ff', '--seccomp-bpf', '-y', '-s', '256', '-o', target, '-e', `trace=${calls}`];
 }
 
 /**
- * Every point of a run, in the order of its processes; `helpers` are programs by the end of their paths. A call that a process before has made as often with the same
- * path is left out: an injector, which counts for each process, would meet that one instead.
+ * Every point of a run, in the order of its processes; `helpers` are programs by the end of their paths. A call that a
+ * process before has made as often with the same path is left out: an injector, which counts for each process, would
+ * meet that one instead.
  */
 export async function readPoints(directory: string, helpers: readonly string[]): Promise<Point[]> {
   const names = await readdir(directory);
@@ -67,7 +71,9 @@ function callerOf(
   const executes = (program: string): boolean => trace.includes(`/${program}"`);
   if (executes('init/installer')) return isFirst ? INSTALLER : FORMER_INSTALLER;
   const helper = helpers.find(executes);
-  return helper ?? (trace.includes('execve(') ? undefined : DEPUTY);
+  // A deputy executes nothing, and asks to end with the installer.
+  const isDeputy = !trace.includes('execve(') && trace.includes('PR_SET_PDEATHSIG');
+  return helper ?? (isDeputy ? DEPUTY : undefined);
 }
 
 interface Call {
