@@ -40,11 +40,8 @@ export async function resolveService(document: Document): Promise<ServiceRecipe>
 
 /** Whether a service has code of its own. */
 export async function hasHooks({ directory }: Document): Promise<boolean> {
-  const found = await Promise.all(HOOKS.map((file) => ifThere(stat(path.join(directory, file)))));
-  return found.some((file) => file !== undefined);
+  return (await ifThere(stat(path.join(directory, 'hooks.py')))) !== undefined;
 }
-
-const HOOKS = ['hooks.py', '__init__.py'];
 
 /** The named services, each after those that it needs and otherwise in the order that they are named in. */
 export function inOrder(

@@ -92,7 +92,6 @@ export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
   await write('init/bootstrap.sh', '#!/bin/sh\n');
   await write('init/installer/__main__.py', '"""Installs nothing."""\n');
   await write('init/services/tiny/service.toml', SERVICE);
-  await write('init/services/tiny/__init__.py', '"""Nothing to install."""\n');
 
   const lockfile = await lockTinyBundle(directory, at('lockfiles'));
   const options = ['--recipes', at('recipes'), '--lockfiles', at('lockfiles'), '--cache', cache];
