@@ -21,7 +21,10 @@ export async function measureCold({ root, cli }) {
   const { loadRecipes } = await import(path.join(root, 'dist/recipe/load.js'));
 
   const platform = parsePlatform(DEFAULT_PLATFORM);
-  const set = await loadRecipes(path.join(root, 'recipes'), platform);
+  const set = await loadRecipes(
+    { recipes: path.join(root, 'recipes'), init: path.join(root, 'init') },
+    platform,
+  );
   const bundle = set.bundles.get('keystone');
   const names = [bundle.python.interpreter, ...bundle.components];
   const [program, ...parameters] = cli;
