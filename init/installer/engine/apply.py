@@ -140,7 +140,7 @@ def _reverting(session: Session, site: Site, plan: Plan, give_room: Callable[[],
         former = _former_files(session, plan)
         if former is None:
             raise
-        report.note("  the service does not come up with the new configuration; the old one is put back")
+        report.note("  the service does not start with the new configuration; restoring the old one")
         try:
             give_room()
             with lifecycle.changing_units(plan.writes, undo=True):
