@@ -1,9 +1,10 @@
 """Processes of an instance: found, started, stopped.
 
-Every daemon is started in a directory of its own, `run/NAME` in the instance, and keeps it as its working directory.
-A process of the instance is known by that: its directory's parent is the inode of `run`, its directory's name is the
-daemon's. No pid file can be stale, a reused pid is never mistaken for a daemon, two daemons of one program are told
-apart, workers whose parent was killed are found too, and a moved instance finds the daemons it had at its old place.
+Every daemon is started in a directory of its own, `run/NAME` in the instance, and keeps it as its working directory,
+or changes to `data/NAME`, as databases do. A process of the instance is known by that: its directory's parent is the
+inode of `run` or `data`, its directory's name is the daemon's. No pid file can be stale, a reused pid is never mistaken
+for a daemon, two daemons of one program are told apart, workers whose parent was killed are found too, and a moved
+instance finds the daemons it had at its old place.
 An environment variable would not do: uWSGI, nginx and others write their titles over it.
 
 It must also belong to whom `run` belongs: names and places are free to anybody, root's processes have them too, and
@@ -80,7 +81,8 @@ class Process:
 
 
 def find_processes(run: str, *, unplaced: Collection[str] = (), former: str = "") -> list[Process]:
-    """Processes of the owner of `run` that work in a directory below it, by pid, each with the name of its daemon.
+    """Processes of the owner of `run` that work in a directory below it, or below the `data` beside it, by pid, each
+    with the name of its daemon.
 
     `unplaced` are the daemons that former releases started in `run` itself; they have the names of their programs.
     `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
@@ -89,9 +91,11 @@ def find_processes(run: str, *, unplaced: Collection[str] = (), former: str = ""
     wanted = files.status(run)
     if wanted is None:
         return []
+    data = os.path.join(os.path.dirname(run), _DATA)
+    parents = [(status.st_dev, status.st_ino) for status in (wanted, files.status(data)) if status is not None]
     found = []
     for pid in _pids():
-        place = _find_place(pid, (wanted.st_dev, wanted.st_ino), former)
+        place = _find_place(pid, parents, former)
         process = None if place is None else read_process(pid)
         if process is None or process.uid != wanted.st_uid:
             continue
@@ -101,18 +105,24 @@ def find_processes(run: str, *, unplaced: Collection[str] = (), former: str = ""
     return sorted(found, key=lambda process: process.pid)
 
 
-def _find_place(pid: int, run: tuple[int, int], former: str) -> str | None:
-    """The name of the directory in `run` that the process works in, empty for `run` itself; None if it is elsewhere."""
+#: Beside `run`: where a daemon may change to.
+_DATA = "data"
+
+
+def _find_place(pid: int, parents: Sequence[tuple[int, int]], former: str) -> str | None:
+    """The name of the directory in one of the parents that the process works in, empty for the first of them, which is
+    `run`; None if it is elsewhere."""
     directory = f"/proc/{pid}/cwd"
     try:
         path = os.readlink(directory)
         if former and path.endswith(_GONE):
             path = path.removesuffix(_GONE)
             parent, _, name = path.rpartition("/")
-            return "" if path == former else name if parent == former else None
-        if _inode(directory) == run:
+            gone = (former, os.path.join(os.path.dirname(former), _DATA))
+            return "" if path == former else name if parent in gone else None
+        if _inode(directory) == parents[0]:
             return ""
-        return os.path.basename(path) if _inode(f"{directory}/..") == run else None
+        return os.path.basename(path) if _inode(f"{directory}/..") in parents else None
     except OSError:
         return None
 

@@ -44,7 +44,7 @@ export function recorder(directory: string): string[] {
 }
 
 /**
- * Every point of a run, in the order of its processes; `helpers` are programs by the end of their paths. A call that a
+ * Every point of a run, in the order of its processes; `helpers` are programs by the end of an argument. A call that a
  * process before has made as often with the same path is left out: an injector, which counts for each process, would
  * meet that one instead.
  */
@@ -68,8 +68,8 @@ function callerOf(
   trace: string,
   { helpers, isFirst }: { readonly helpers: readonly string[]; readonly isFirst: boolean },
 ): Caller | undefined {
-  const executes = (program: string): boolean => trace.includes(`/${program}"`);
-  if (executes('init/installer')) return isFirst ? INSTALLER : FORMER_INSTALLER;
+  const executes = (program: string): boolean => trace.includes(`${program}"`);
+  if (executes('/init/installer')) return isFirst ? INSTALLER : FORMER_INSTALLER;
   const helper = helpers.find(executes);
   // A deputy executes nothing, and asks to end with the installer.
   const isDeputy = !trace.includes('execve(') && trace.includes('PR_SET_PDEATHSIG');

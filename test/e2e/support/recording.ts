@@ -19,7 +19,7 @@ import { CELL, type Machine } from './machine.ts';
 import { readPoints, recorder, type Point } from './points.ts';
 import type { Scenario } from './scenarios.ts';
 import { siteAt } from './site.ts';
-import type { TestedBundle } from './tested-bundle.ts';
+import { TEXT, type TestedBundle } from './tested-bundle.ts';
 
 /** A bundle and the version before it, unpacked side by side on the host, and what was made with them in cells. */
 export interface Workshop {
@@ -123,7 +123,7 @@ async function makeImage(workshop: Workshop, commands: readonly Command[]): Prom
   const image = path.join(workshop.directory, `image-${workshop.images.size}`);
   await startFrom(start, async (cell) => {
     await accomplish(cell, last);
-    if (before.length === 0) await bundle.fill?.(siteAt(cell, releaseIn(last.of)));
+    if (before.length === 0) await bundle.fill?.(siteAt(cell, releaseIn(last.of)), bundle.port, TEXT);
     await accomplish(cell, { of: last.of, parameters: ['stop'] });
     const copied = await run(['cp', '-a', inside(cell, CELL.written), image]);
     if (copied.exitCode !== 0) throw new Error(copied.stderr);

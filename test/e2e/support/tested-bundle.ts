@@ -1,6 +1,9 @@
 import { earlierTarball, tarball } from './bundle.ts';
 import type { ReleaseAge } from './cell.ts';
+import { send } from './http.ts';
+import { buildVersions } from './projects.ts';
 import { adminPassword, logIn, type Site } from './site.ts';
+import { succeed } from './succeed.ts';
 
 /** What a run changes, in words, and its parameters. */
 export type Alteration = readonly [words: string, parameters: readonly string[]];
@@ -17,11 +20,11 @@ export interface TestedBundle {
   readonly otherPort: number;
   /** Runs with answers that are its own, one after the other. */
   readonly alterations: readonly Alteration[];
-  /** Gives an instance that serves at `port` data to lose; without it, an install makes some. */
-  readonly fill?: (site: Site) => Promise<unknown>;
-  /** Learns of an instance what tells whether it serves its data at a port of the machine's loopback. */
-  readonly observe: (site: Site) => Promise<(port: number) => Promise<boolean>>;
-  /** Programs of its own that the installer runs and waits for, by the end of their paths. */
+  /** Adds a text to the data of an instance that serves at the port; without it, an install makes data. */
+  readonly fill?: (site: Site, port: number, text: string) => Promise<unknown>;
+  /** Learns of an instance what tells whether it serves its data, and the text, at a port of the machine's loopback. */
+  readonly observe: (site: Site) => Promise<(port: number, text?: string) => Promise<boolean>>;
+  /** Programs of its own that the installer runs and waits for, by the end of an argument of theirs. */
   readonly helpers: readonly string[];
   /** Regular expression of files of an instance that daemons write as they run. */
   readonly volatile: string;
@@ -47,4 +50,57 @@ export const KEYSTONE: TestedBundle = {
   },
   helpers: ['init/services/keystone/boot.py'],
   volatile: 'run/(?!memcached$).*|tmp/.*',
+};
+
+/** The text that the generic tests add. */
+export const TEXT = 'kept';
+
+export const NOTES: TestedBundle = {
+  name: 'notes',
+  tarballs: () => buildVersions('notes', 'notes-1.1'),
+  install: ['--processes', '1'],
+  port: 8080,
+  otherPort: 8081,
+  alterations: [
+    ['other answers', ['--title', "Alice's & Bob's", '--port', '8081']],
+    ['another server', ['--server', 'uwsgi']],
+  ],
+  fill: async ({ machine }, port, text) => {
+    const url = `http://127.0.0.1:${port}/`;
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    await send(machine, { method: 'POST', url, headers, body: `text=${text}` });
+  },
+  observe:
+    async ({ machine }) =>
+    async (port, text = TEXT) => {
+      const url = `http://127.0.0.1:${port}/`;
+      const answer = await send(machine, { method: 'GET', url }).catch(() => undefined);
+      return answer?.body?.includes(`<li>${text}</li>`) === true;
+    },
+  helpers: ['notes.manage'],
+  volatile: 'run/.*|tmp/.*',
+};
+
+export const REDIS: TestedBundle = {
+  name: 'redis',
+  tarballs: () => buildVersions('redis', 'redis-8'),
+  install: [],
+  port: 6379,
+  otherPort: 6380,
+  alterations: [['another port', ['--port', '6380']]],
+  fill: async ({ machine, release }, port, text) => {
+    const client = [`${release}/bin/redis-cli`, '-p', String(port)];
+    await succeed(machine, [...client, 'SET', text, 'noted']);
+    // A backup has what is saved.
+    await succeed(machine, [...client, 'SAVE']);
+  },
+  observe:
+    async ({ machine, release }) =>
+    async (port, text = TEXT) => {
+      const asked = await machine.execute([`${release}/bin/redis-cli`, '-p', String(port), 'GET', text]);
+      return asked.stdout.trim() === 'noted';
+    },
+  helpers: [],
+  // When it saves, and when it did, is its own business; what it has is asked for.
+  volatile: 'run/.*|tmp/.*|data/redis/.*',
 };

@@ -76,6 +76,21 @@ class ProcessTest(support.DirectoryTest):
         processes.stop([left])
         self.assertEqual(self.find(), [])
 
+    def test_one_that_goes_to_its_data_is_known_and_one_that_goes_elsewhere_is_not(self) -> None:
+        places = [self.place.parent / "data" / "one", self.place.parent / "other" / "one"]
+        for place in places:
+            place.mkdir(parents=True)
+        children = [subprocess.Popen([str(self.program), "60"], cwd=place, start_new_session=True) for place in places]
+        for child in children:
+            self.addCleanup(self.end, child)
+        self.assertEqual({process.pid: process.daemon for process in self.find()}, {children[0].pid: "one"})
+        # As after a move to another file system.
+        former = str(self.place)
+        shutil.rmtree(places[0])
+        self.place = self.directory / "elsewhere" / "run"
+        self.place.mkdir(parents=True)
+        self.assertEqual([process.pid for process in self.find(former=former)], [children[0].pid])
+
     def test_a_daemon_of_a_former_release_has_the_name_of_its_program(self) -> None:
         child, placed = self.spawn_unplaced(), self.spawn()
         self.assertEqual([process.pid for process in self.find()], [placed.pid])

@@ -1,0 +1,54 @@
+import { cp, mkdtemp } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { removeTree } from '../../../src/io/files.ts';
+import { ksbundle, ROOT } from './cli.ts';
+
+/** Projects of strangers, and what they become. */
+export const PROJECTS = path.join(ROOT, 'test/fixtures/projects');
+
+/** Copies a project of test/fixtures/projects to a directory of its own, and the files of others over it. */
+async function copyProject(name: string, ...changes: readonly string[]): Promise<string> {
+  const directory = await mkdtemp(path.join(os.tmpdir(), `ksbundle-${name}-`));
+  for (const layer of [name, ...changes])
+    await cp(path.join(PROJECTS, layer), directory, { recursive: true });
+  return directory;
+}
+
+/**
+ * Builds the bundle of a project as its owner does, in its directory, and returns the tarball's path. Sources that the
+ * mirror lacks, and wheels, come from where the recipes say; throws with what ksbundle said if it cannot.
+ */
+async function buildProject(directory: string, bundle: string): Promise<string> {
+  return lastLine(await inProject(directory, ['build', bundle, '--out', path.join(ROOT, 'out')]));
+}
+
+/** Runs ksbundle in a project; what it printed. */
+async function inProject(directory: string, parameters: readonly string[]): Promise<string> {
+  const mirror = process.env['KSBUNDLE_MIRROR'];
+  const environment = mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
+  const { exitCode, stdout, stderr } = await ksbundle(parameters, { directory, environment });
+  if (exitCode === 0) return stdout;
+  throw new Error(`ksbundle ${parameters.join(' ')} ended with ${exitCode}:\n${stderr.slice(-8000)}`);
+}
+
+/** Builds a project, and what it becomes with `changes`; the two tarballs. */
+export async function buildVersions(
+  name: string,
+  changes: string,
+): Promise<{ readonly former: string; readonly present: string }> {
+  const build = async (...layers: readonly string[]): Promise<string> => {
+    const directory = await copyProject(name, ...layers);
+    try {
+      await inProject(directory, ['lock', name]);
+      return await buildProject(directory, name);
+    } finally {
+      await removeTree(directory);
+    }
+  };
+  return { former: await build(), present: await build(changes) };
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split('\n').at(-1) ?? '';
+}
