@@ -9,7 +9,7 @@ import { spread } from './support/points.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, install, unpack, type Site } from './support/site.ts';
 import { shell } from './support/succeed.ts';
-import { KEYSTONE } from './support/tested-bundle.ts';
+import { REDIS } from './support/tested-bundle.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const STAMP = '/stamp';
@@ -48,7 +48,7 @@ describe.skipIf(lacking !== undefined)(
 
     beforeAll(async () => {
       machine = await startMachine('trixie', [ADDRESS, OTHER_ADDRESS]);
-      const { present } = await KEYSTONE.tarballs();
+      const { present } = await REDIS.tarballs();
       site = await unpack(machine, '/srv/key stöne', { from: present });
       files = await listedFiles(site);
       const find = (pattern: RegExp): string =>

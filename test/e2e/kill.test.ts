@@ -3,25 +3,24 @@ import { disturbAll } from './support/interruption.ts';
 import { changingPoints, INSTALLER, spread } from './support/points.ts';
 import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
-import { scenariosOf } from './support/scenarios.ts';
-import { KEYSTONE } from './support/tested-bundle.ts';
+import { pointsOf, SHARES } from './support/scenarios.ts';
 
 const lacking = await whyNoMachines();
 
 const TERMINATED = { signal: 'SIGTERM', exitCode: 143 };
 const SIGNALS = exhaustive ? [TERMINATED, { signal: 'SIGINT', exitCode: 130 }] : [TERMINATED];
 
-describe.skipIf(lacking !== undefined)(
-  `cut off at any moment${lacking === undefined ? '' : ` (${lacking})`}`,
-  () => {
+describe.skipIf(lacking !== undefined).each(SHARES)(
+  `$name, cut off at any moment${lacking === undefined ? '' : ` (${lacking})`}`,
+  (share) => {
     let workshop: Workshop;
 
     beforeAll(async () => {
-      workshop = await openWorkshop(KEYSTONE);
+      workshop = await openWorkshop(share.bundle);
       return workshop.remove;
     });
 
-    describe.each(scenariosOf(KEYSTONE))('$name', (scenario) => {
+    describe.each(share.scenarios)('$name', (scenario) => {
       let recording: Recording;
 
       beforeAll(async () => {
@@ -29,14 +28,14 @@ describe.skipIf(lacking !== undefined)(
       });
 
       it('is finished by the next run after SIGKILL, and nothing that served before is lost', async () => {
-        const points = changingPoints(recording.points);
+        const points = pointsOf(share, changingPoints(recording.points));
         expect(points.length).toBeGreaterThan(8);
         const disturbance = { injection: 'signal=SIGKILL', exitCodes: [137] };
-        const chosen = exhaustive ? points : spread(points, scenario.samples);
+        const chosen = exhaustive ? points : spread(points, share.helpersOnly ? 1 : scenario.samples);
         expect(await disturbAll(recording, chosen, disturbance)).toEqual([]);
       });
 
-      const signals = exhaustive || scenario.samples > 1 ? SIGNALS : [];
+      const signals = exhaustive || (scenario.samples > 1 && !share.helpersOnly) ? SIGNALS : [];
       it.each(signals)('ends with $exitCode after $signal, and the next run finishes it', async (end) => {
         const points = changingPoints(recording.points).filter(({ caller }) => caller === INSTALLER);
         const chosen = spread(points, exhaustive ? 8 : 1);

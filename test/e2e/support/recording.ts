@@ -18,7 +18,7 @@ import { releaseName } from './bundle.ts';
 import { CELL, type Machine } from './machine.ts';
 import { readPoints, recorder, type Point } from './points.ts';
 import type { Scenario } from './scenarios.ts';
-import { siteAt } from './site.ts';
+import { siteAt, type Site } from './site.ts';
 import { TEXT, type TestedBundle } from './tested-bundle.ts';
 
 /** A bundle and the version before it, unpacked side by side on the host, and what was made with them in cells. */
@@ -123,13 +123,20 @@ async function makeImage(workshop: Workshop, commands: readonly Command[]): Prom
   const image = path.join(workshop.directory, `image-${workshop.images.size}`);
   await startFrom(start, async (cell) => {
     await accomplish(cell, last);
-    if (before.length === 0) await bundle.fill?.(siteAt(cell, releaseIn(last.of)), bundle.port, TEXT);
+    if (before.length === 0) await fill(bundle, siteAt(cell, releaseIn(last.of)));
     await accomplish(cell, { of: last.of, parameters: ['stop'] });
     const copied = await run(['cp', '-a', inside(cell, CELL.written), image]);
     if (copied.exitCode !== 0) throw new Error(copied.stderr);
   });
   workshop.images.set(key, image);
   return image;
+}
+
+/** Gives a new instance its data, and looks at them: else nobody would notice that they are lost. */
+async function fill(bundle: TestedBundle, site: Site): Promise<void> {
+  await bundle.fill?.(site, bundle.port, TEXT);
+  const servesAt = await bundle.observe(site);
+  if (!(await servesAt(bundle.port))) throw new Error(`${bundle.name} does not serve its data`);
 }
 
 /** Calls `use` with a cell where an instance serves, or where there is none. */

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { releaseIn, type Command } from './cell.ts';
 import { CELL } from './machine.ts';
-import type { TestedBundle } from './tested-bundle.ts';
+import type { Point } from './points.ts';
+import { exhaustive } from './requirements.ts';
+import { KEYSTONE, NOTES, REDIS, type TestedBundle } from './tested-bundle.ts';
 
 /** A command whose run is disturbed, and what it starts from. */
 export interface Scenario {
@@ -29,7 +31,7 @@ export function otherAnswersOf({ otherPort }: TestedBundle): Command {
 }
 
 /** Every command that changes an instance. */
-export function scenariosOf(bundle: TestedBundle): readonly Scenario[] {
+function scenariosOf(bundle: TestedBundle): readonly Scenario[] {
   const install = installOf(bundle);
   const otherAnswers = otherAnswersOf(bundle);
   const upgrade = present('upgrade', '--from', releaseIn('former'));
@@ -75,4 +77,34 @@ export function scenariosOf(bundle: TestedBundle): readonly Scenario[] {
       samples: 1,
     },
   ];
+}
+
+/** What is tried of a bundle. */
+export interface Share {
+  readonly bundle: TestedBundle;
+  readonly name: string;
+  readonly scenarios: readonly Scenario[];
+  /** Whether a run is disturbed at the points of the bundle's own programs alone. */
+  readonly helpersOnly: boolean;
+}
+
+/**
+ * All of it is tried with a small bundle, whose install takes a second. Of redis, a data directory; of Keystone, its own
+ * programs: first boot, and changes of the catalog. Neither of its two versions has a database to migrate.
+ */
+export const SHARES: readonly Share[] = [
+  shareOf(NOTES, /./),
+  shareOf(REDIS, /upgrade|rollback|restore/),
+  { ...shareOf(KEYSTONE, /first|another/), helpersOnly: !exhaustive },
+];
+
+function shareOf(bundle: TestedBundle, some: RegExp): Share {
+  const all = scenariosOf(bundle);
+  const scenarios = exhaustive ? all : all.filter(({ name }) => some.test(name));
+  return { bundle, name: bundle.name, scenarios, helpersOnly: false };
+}
+
+/** The points at which runs of a share are disturbed. */
+export function pointsOf({ bundle, helpersOnly }: Share, points: readonly Point[]): readonly Point[] {
+  return helpersOnly ? points.filter(({ caller }) => bundle.helpers.includes(caller)) : points;
 }
