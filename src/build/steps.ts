@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Emit } from '../domain/events.ts';
+import { quoteForShell } from '../domain/quote-for-shell.ts';
 import type { Step } from '../domain/recipe.ts';
 import { expandVariables } from '../domain/variables.ts';
 import type { Command, Confinement, View } from '../io/confinement.ts';
@@ -58,7 +59,7 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
 
   const log = createLog(directories.log);
   const tail: string[] = [];
-  log.write(`==> ${step.name}: ${argv.map(quote).join(' ')}`);
+  log.write(`==> ${step.name}: ${argv.map(quoteForShell).join(' ')}`);
   const command = enter({ argv, environment, directory }, context.view);
   const result = await run(command.argv, {
     directory: command.directory,
@@ -92,7 +93,7 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
     details: tail,
     hint: [
       ...(missing === undefined ? [] : [addProgram(missing.name)]),
-      `read ${directories.log}, or look around where it failed: sh ${quote(directories.entry)}`,
+      `read ${directories.log}, or look around where it failed: sh ${quoteForShell(directories.entry)}`,
     ].join('; or '),
   });
 }
@@ -149,10 +150,6 @@ async function writeEntry(
 ): Promise<void> {
   const { argv, environment, directory } = enter({ TERM: process.env['TERM'] ?? 'dumb' });
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const words = [...assignments, ...argv].map(quote);
-  await writeFile(file, `cd ${quote(directory)} && exec env -i ${words.join(' ')}\n`);
-}
-
-function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const words = [...assignments, ...argv].map(quoteForShell);
+  await writeFile(file, `cd ${quoteForShell(directory)} && exec env -i ${words.join(' ')}\n`);
 }

@@ -1,3 +1,4 @@
+import { quoteForShell } from '../../domain/quote-for-shell.ts';
 import type { RunCommand } from '../command.ts';
 import { chooseBundle } from './bundle-choice.ts';
 import { alignColumns } from './columns.ts';
@@ -10,12 +11,7 @@ export const run: RunCommand = async ({ positionals, open }) => {
     lines: alignColumns([
       ...result.urls.slice(0, 1).map((url) => ['url', url]),
       ...result.shown.map(({ name, text }) => [name, text]),
-      ['stop', result.stop.map(quote).join(' ')],
+      ['stop', result.stop.map(quoteForShell).join(' ')],
     ]),
   };
 };
-
-/** A word as a POSIX shell takes it back. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}

@@ -38,6 +38,7 @@ const CANNOT = [
   'domain/errors.ts',
   'domain/host-tool-missing.ts',
   'domain/inner-path.ts',
+  'domain/quote-for-shell.ts',
   'io/archive.ts',
   'io/archive/byte-reader.ts',
   'io/archive/decompress.ts',
