@@ -526,14 +526,14 @@ class BootstrapTest(support.DirectoryTest):
         def check(result: subprocess.CompletedProcess[str]) -> None:
             self.assertEqual((result.returncode, result.stderr), (0, ""))
 
-        certify(key, "now")
+        certify(key, "-1 hour")
         self.under_every_shell(check, "--require-signature", certificate, "install")
         for at in ("-3 days", "+2 days"):
             certify(key, at)
             self.refused(4, "not valid now", "install", "--require-signature", certificate)
         other = str(self.directory / "other")
         self.openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", other)
-        certify(other, "now")
+        certify(other, "-1 hour")
         self.refused(4, "not signed with this key", "install", "--require-signature", certificate)
 
     def host_with(self, *tools: str) -> Path:
