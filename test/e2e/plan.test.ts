@@ -7,7 +7,7 @@ import { removeTree } from '../../src/io/files.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, unpack, type Site } from './support/site.ts';
-import { KEYSTONE, type Alteration } from './support/tested-bundle.ts';
+import { KEYSTONE, REDIS, type Alteration, type TestedBundle } from './support/tested-bundle.ts';
 import { CHANGING, readChanges, straceInto, tracedOutput } from './support/trace.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
@@ -22,19 +22,29 @@ interface Planned {
   readonly problems: readonly unknown[];
 }
 
-/** Runs that follow one another, with what they change. */
-const runs: readonly Alteration[] = [
-  ['the first install', ['--host', ADDRESS]],
-  ['another address', ['--host', OTHER_ADDRESS]],
-  ...KEYSTONE.alterations,
-];
+/** Runs that follow one another. */
+const SHARES: readonly Share[] = [KEYSTONE, REDIS].map((bundle) => ({
+  bundle,
+  name: bundle.name,
+  runs: [
+    ['the first install', ['--host', ADDRESS]],
+    ['another address', ['--host', OTHER_ADDRESS]],
+    ...bundle.alterations,
+  ],
+}));
+
+interface Share {
+  readonly bundle: TestedBundle;
+  readonly name: string;
+  readonly runs: readonly Alteration[];
+}
 
 const lacking = await whyNoMachines();
 
 /* One story: the tests go on from each other. */
-describe.skipIf(lacking !== undefined)(
-  `what plan announces, beside what strace sees${lacking === undefined ? '' : ` (${lacking})`}`,
-  () => {
+describe.skipIf(lacking !== undefined).each(SHARES)(
+  `what plan announces of $name, beside what strace sees${lacking === undefined ? '' : ` (${lacking})`}`,
+  ({ bundle, runs }) => {
     let machine: Machine;
     let site: Site;
     let directory: string;
@@ -43,7 +53,7 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-traces-'));
       machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
-      const { present } = await KEYSTONE.tarballs();
+      const { present } = await bundle.tarballs();
       site = { ...(await unpack(machine, '/srv/key stöne', { from: present })), instance: INSTANCE };
       return async () => {
         await machine.destroy();
