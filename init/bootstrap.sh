@@ -111,7 +111,7 @@ find_release() {
 }
 
 # Compares the release's files with SHA256SUMS, every other one beside the rest: it takes most of the time that a command
-# takes before it begins. Fails unless both halves are whole; sha256sum takes the colon of a sed that was cut off amiss.
+# takes before it begins. Fails unless both halves are whole; sha256sum misreads the colon of a sed that was cut off.
 compare_bytes() {
   if ! command -v sed >/dev/null 2>&1; then
     sha256sum -c SHA256SUMS

@@ -13,7 +13,7 @@ import { scanTree } from './scan.ts';
 
 /**
  * Proves of the release at `root` that it needs nothing of its build machine and nothing of its host but glibc, or says
- * where it does. Reads every byte, changes none. All rules are checked unless told otherwise. Findings are reported,
+ * where it does. Reads every byte, changes none. All rules are checked by default. Findings are reported,
  * not thrown: see `failures` in domain/audit.ts.
  */
 export async function auditTree(

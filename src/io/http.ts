@@ -25,7 +25,7 @@ export interface TextOptions extends TransferOptions {
 }
 
 export interface DownloadOptions extends TransferOptions {
-  /** File that the bytes are written to; what an interrupted download of the same URL left there is gone on with. */
+  /** File that the bytes are written to; what an interrupted download of the same URL left there is resumed. */
   readonly file: string;
   /** Bytes that are there and, if known, in all. */
   readonly onProgress?: (done: number, total?: number) => void;

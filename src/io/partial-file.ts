@@ -17,7 +17,7 @@ export interface Partial {
 /** A note beside the partial file; the URL only as digest, since it may hold credentials. */
 const noteOf = (file: string): string => `${file}.json`;
 
-/** What a former download of `url` left in `file`, if it can be gone on with. */
+/** What a former download of `url` left in `file`, if the download can resume from it. */
 export async function readPartial(file: string, url: URL): Promise<Partial | undefined> {
   try {
     const { size } = await stat(file);

@@ -68,7 +68,7 @@ function isPort(text: string): boolean {
   return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535;
 }
 
-/** The port of a value of the type `host-port`; undefined for what is none. */
+/** The port of a value of the type `host-port`; undefined for anything else. */
 export function splitPort(text: string): string | undefined {
   return isHostPort(text) ? String(Number(text.slice(text.lastIndexOf(':') + 1))) : undefined;
 }

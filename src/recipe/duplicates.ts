@@ -20,7 +20,7 @@ export function findDuplicates(
     return [
       {
         code: 'duplicate',
-        message: `${formatKey(own)}: ${quote(value)} stands twice`,
+        message: `${formatKey(own)}: ${quote(value)} is listed twice`,
         path: own,
         at: 'value',
       },

@@ -22,7 +22,7 @@ MANIFEST = "manifest.json"
 SCRIPT = "init/bootstrap.sh"
 #: Sign the checksums, so that they cannot list them; bootstrap.sh checks one where --require-signature is given.
 SIGNATURES = {"SHA256SUMS.sig", "SHA256SUMS.mldsa.sig"}
-#: Where an instance lies unless told otherwise; it is no part of the release.
+#: Where an instance lies by default; it is no part of the release.
 DEFAULT_INSTANCE = "instance"
 #: Symbolic link in the release to where its own instance went: while a rollback is under way, and after an upgrade.
 LEFT = "instance.left"

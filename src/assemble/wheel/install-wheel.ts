@@ -15,7 +15,7 @@ export interface WheelInstallation {
   readonly site: string;
 }
 
-/** Files of a dist-info directory that tell of an installation, which is ours to tell. */
+/** Files of a dist-info directory that describe an installation, which is ours to tell. */
 const INSTALLATION_FILES: readonly string[] = [
   'RECORD',
   'RECORD.jws',

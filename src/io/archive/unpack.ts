@@ -13,7 +13,7 @@ import { createTreeWriter } from './tree-writer.ts';
 import { readZip } from './zip-reader.ts';
 
 interface VisitOptions {
-  /** What errors call the archive; its file name unless told (in the store that is a digest). */
+  /** What errors call the archive; its file name by default (in the store that is a digest). */
   readonly name?: string;
   readonly signal?: AbortSignal | undefined;
   readonly limits?: ArchiveLimits;
