@@ -8,7 +8,7 @@ import secrets
 from installer import report
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
-from installer.host import network
+from installer.host import network, space
 from installer.kit import addresses, tls, web
 from installer.kit.http_client import Answer
 
@@ -20,6 +20,7 @@ from .users import User
 def prove(site: Site) -> list[str]:
     """Returns what was proven. Raises VERIFICATION with the step that failed."""
     url, remark = _reachable(site)
+    _check_room(site)
     wrong = _authenticate(site, url, users.ADMIN, secrets.token_hex(16))
     if wrong.status != 401:
         raise _failed(url, "a wrong password was not refused", f"it answers {wrong.status}, not 401")
@@ -39,6 +40,14 @@ def prove(site: Site) -> list[str]:
             tls.check_served(site, listener)
     _check_catalog(site, url, issued)
     return [f"token issued and validated, wrong password refused{remark}"]
+
+
+def _check_room(site: Site) -> None:
+    """Keystone counts a wrong password in the database, and must write there again before it takes the right one: on a
+    full disk this proof would lock its user out."""
+    full = list(space.check(space.volumes(site.instance)))
+    if full:
+        raise Failure(Exit.VERIFICATION, *full)
 
 
 def _reachable(site: Site) -> tuple[str, str]:
