@@ -32,6 +32,11 @@ class Listener:
         return self.host in ("", "0.0.0.0", "::")
 
     @property
+    def is_low(self) -> bool:
+        """Whether a process needs a capability to listen there."""
+        return self.port < 1024
+
+    @property
     def reachable(self) -> str:
         """An address of this host at which it is reached."""
         return {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}.get(self.host, self.host)

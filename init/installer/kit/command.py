@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from ..bundle.api import Site
+from ..bundle.store import DATA
+from ..errors import Exit, Failure, Problem
 from ..host.account import service_environment
 from ..host.deputy import Progress
 
@@ -27,6 +29,14 @@ class CommandError(Exception):
         super().__init__(why)
         self.why = why
         self.details = last_lines(output)
+
+
+def failed(site: Site, what: str, why: str, details: Sequence[str]) -> Failure:
+    """What a run ends with where a program did not do its work on the data: the next run has it start over."""
+    hint = "remove the cause and run the command again: it starts over"
+    return Failure(
+        Exit.NEEDS_PERSON, Problem(what, where=site.instance.path(DATA), why=why, details=details, hint=hint)
+    )
 
 
 def last_lines(output: bytes) -> list[str]:

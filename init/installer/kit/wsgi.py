@@ -93,7 +93,7 @@ def tasks(applications: Sequence[Application]) -> int:
 
 def has_low_ports(applications: Sequence[Application]) -> bool:
     """Whether a port below 1024 is asked for, for which a process needs a capability."""
-    return any(listener.port < 1024 for each in applications for listener in each.listeners)
+    return any(listener.is_low for each in applications for listener in each.listeners)
 
 
 def read_files(applications: Sequence[Application]) -> list[str]:

@@ -89,16 +89,8 @@ def _run(site: Site, declaration: Declaration, action: str, words: Sequence[str]
     try:
         command.run(site, argv, {**programs.environment(own, values), "KSB_DATA": values["data"]})
     except command.CommandError as error:
-        raise Failure(
-            Exit.NEEDS_PERSON,
-            Problem(
-                f"{declaration.name} could not {action} its data",
-                where=site.instance.path("data"),
-                why=error.why,
-                details=error.details,
-                hint="remove the cause and run the command again: it starts over",
-            ),
-        ) from error
+        what = f"{declaration.name} could not {action} its data"
+        raise command.failed(site, what, error.why, error.details) from error
 
 
 def _make_secret(path: str, size: int) -> None:

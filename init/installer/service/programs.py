@@ -32,7 +32,7 @@ def daemons(
             log=site.instance.path(_log(program)),
             # What a service needs of another one may lie behind a port.
             network=bool(listeners or declaration.needs),
-            low_ports=any(listener.port < 1024 for listener in listeners),
+            low_ports=any(listener.is_low for listener in listeners),
             files=[*program.files, *([_path(program)] if _changes(program) else [])],
             logs=program.logs,
             memory=None if program.memory is None else program.memory << 20,

@@ -130,16 +130,7 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
 
 
 def _failed(site: Site, action: str, why: str, details: Sequence[str]) -> Failure:
-    return Failure(
-        Exit.NEEDS_PERSON,
-        Problem(
-            f"Keystone could not {action} the instance's data",
-            where=site.instance.path("data"),
-            why=why,
-            details=details,
-            hint="remove the cause and run the command again: it starts over",
-        ),
-    )
+    return command.failed(site, f"Keystone could not {action} the instance's data", why, details)
 
 
 def check_data(site: Site) -> list[Problem]:
