@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { accomplish, inCell, perform, stateOf } from './support/cell.ts';
+import { describeScenarios } from './support/describe-scenarios.ts';
 import { disturbAll, type Disturbance } from './support/interruption.ts';
 import { CELL, type Machine } from './support/machine.ts';
 import { fillingPoints, spread, type Point } from './support/points.ts';
-import { openWorkshop, record, type Recording, type Workshop } from './support/recording.ts';
+import { openWorkshop, type Workshop } from './support/recording.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { installOf, otherAnswersOf, pointsOf, SHARES } from './support/scenarios.ts';
 import { shell } from './support/succeed.ts';
@@ -49,31 +50,18 @@ const DISTURBED = SHARES.map((share) => ({
 })).filter(({ scenarios }) => scenarios.length > 0);
 
 describe.skipIf(lacking !== undefined).each(DISTURBED)(`$name on a disk that refuses${why}`, (share) => {
-  let workshop: Workshop;
-
-  beforeAll(async () => {
-    workshop = await openWorkshop(share.bundle);
-    return workshop.remove;
-  });
-
-  describe.each(share.scenarios)('$name', (scenario) => {
-    let recording: Recording;
-
-    beforeAll(async () => {
-      recording = await record(scenario, workshop);
-    });
-
+  describeScenarios(share, (_scenario, recording) => {
     it('says so when it is full, what served before still does, and the next run finishes it', async () => {
-      const points = fillingPoints(recording.points);
+      const points = fillingPoints(recording().points);
       expect(points.length).toBeGreaterThan(0);
       const chosen = exhaustive ? points : spread(points, 4);
-      expect(await disturbAll(recording, chosen, FULL)).toEqual([]);
+      expect(await disturbAll(recording(), chosen, FULL)).toEqual([]);
     });
 
     it('says so when it cannot be written to, and the next run finishes it', async () => {
-      const points = pointsOf(share, recording.points.filter(isMinded));
+      const points = pointsOf(share, recording().points.filter(isMinded));
       expect(points.length).toBeGreaterThan(0);
-      expect(await disturbAll(recording, spread(points, exhaustive ? 16 : 1), BROKEN)).toEqual([]);
+      expect(await disturbAll(recording(), spread(points, exhaustive ? 16 : 1), BROKEN)).toEqual([]);
     });
   });
 });

@@ -36,6 +36,8 @@ sys.dont_write_bytecode = True
 if str(INIT) not in sys.path:
     sys.path.insert(0, str(INIT))
 
+from installer.host.processes import Process, find_processes  # noqa: E402
+
 
 def bundle(**changes: Any) -> dict[str, Any]:
     """What `init/bundle.json` of a release says, with changes; one to None takes a key out."""
@@ -147,3 +149,18 @@ class DirectoryTest(unittest.TestCase):
     def openssl(self, *argv: str) -> None:
         self.need("openssl")
         subprocess.run(["openssl", *argv], cwd=self.directory, check=True, capture_output=True)
+
+
+class ReleaseTest(DirectoryTest):
+    """A test with a release, and what runs of its own instance."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.root = self.directory / "release"
+
+    @property
+    def instance(self) -> Path:
+        return self.root / "instance"
+
+    def running(self) -> list[Process]:
+        return find_processes(str(self.instance / "run"))

@@ -10,7 +10,6 @@ import shutil
 import unittest
 import unittest.mock
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import support
@@ -22,7 +21,7 @@ from installer.engine import place
 from installer.engine.session import Session, open_session
 from installer.errors import Exit, Failure
 from installer.host import space
-from installer.host.processes import Process, find_processes
+from installer.host.processes import find_processes
 from installer.state import lock
 from installer.state.journal import Journal
 from installer.state.release import Release
@@ -37,23 +36,15 @@ class Cut(BaseException):
     """Stands for SIGKILL: nothing that would tidy up catches it."""
 
 
-class InstallTest(support.DirectoryTest):
+class InstallTest(support.ReleaseTest):
     def setUp(self) -> None:
         super().setUp()
-        self.root = self.directory / "release"
         support.make_release(self.root)
         shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.root / "bin" / DAEMON)
         support.set_bundle(self.root, version="1", answers=ANSWERS)
         support.seal(self.root)
         self.product = FakeProduct()
         self.addCleanup(lambda: end(self.running()))
-
-    @property
-    def instance(self) -> Path:
-        return self.root / "instance"
-
-    def running(self) -> list[Process]:
-        return find_processes(str(self.instance / "run"))
 
     def session(self, *argv: str) -> Session:
         release = Release(str(self.root))

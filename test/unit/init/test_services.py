@@ -9,7 +9,6 @@ import socket
 import sqlite3
 import unittest
 import unittest.mock
-from pathlib import Path
 from typing import Any
 
 import declared_bundle
@@ -23,7 +22,7 @@ from installer.commands.uninstall import Wish
 from installer.engine.session import Session, open_session
 from installer.errors import Exit, Failure
 from installer.host.network import Listener
-from installer.host.processes import Process, find_processes
+from installer.host.processes import find_processes
 from installer.kit import command
 from installer.service import composition, declaration
 from installer.service.service import Service
@@ -45,22 +44,14 @@ class Hooks(Service):
 """
 
 
-class ServicesTest(support.DirectoryTest):
+class ServicesTest(support.ReleaseTest):
     def setUp(self) -> None:
         super().setUp()
         if declared_bundle.PYTHON is None:
             self.skipTest("there is no Python that another account could run")
-        self.root = self.directory / "release"
         declared_bundle.make_release(self.root)
         (self.port,) = kit_site.free_ports(1)
         self.addCleanup(lambda: end(self.running()))
-
-    @property
-    def instance(self) -> Path:
-        return self.root / "instance"
-
-    def running(self) -> list[Process]:
-        return find_processes(str(self.instance / "run"))
 
     def pids(self) -> dict[str, int]:
         return {process.daemon: process.pid for process in self.running()}
