@@ -1,28 +1,62 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const MINUTE = 60_000;
 
+/** What the end-to-end tests have in common: they build, boot and load the real bundle. */
+const REAL = {
+  globalSetup: ['test/e2e/support/global-setup.ts'],
+  testTimeout: 30 * MINUTE,
+  hookTimeout: 60 * MINUTE,
+};
+
+/** End-to-end tests that take minutes. They begin first, so that none of them runs on when all others have ended. */
+const LONGEST = ['vm', 'hostile-account', 'verification', 'shells', 'kill', 'disk-full'].map(
+  (name) => `/test/e2e/${name}.test.ts`,
+);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const index = LONGEST.findIndex((name) => moduleId.endsWith(name));
+      return index === -1 ? LONGEST.length : index;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%' } },
       {
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          maxWorkers: '100%',
           testTimeout: 2 * MINUTE,
           hookTimeout: 2 * MINUTE,
         },
       },
       {
         test: {
+          ...REAL,
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/e2e/support/global-setup.ts'],
-          // Builds, boots and loads the real bundle: one at a time, or the measured times mean nothing.
+          include: ['test/e2e/*.test.ts'],
+          // Any two at a time: each has machines of its own, and none measures time.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...REAL,
+          name: 'e2e-alone',
+          include: ['test/e2e/alone/*.test.ts'],
+          // One at a time, after all others: what they measure means nothing on a host that is busy.
           fileParallelism: false,
-          testTimeout: 30 * MINUTE,
-          hookTimeout: 60 * MINUTE,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

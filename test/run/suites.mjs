@@ -14,10 +14,10 @@ const CHECKS = ['types', 'lint', 'format', 'unused', 'package', 'shell', 'python
 export const SUITES = [
   { name: 'compile', run: () => runCheck('compile') },
   ...CHECKS.map((name) => ({ name, run: () => runCheck(name) })),
-  { name: 'unit', run: () => runVitest('unit') },
+  { name: 'unit', run: () => runVitest('unit', ['unit']) },
   { name: 'installer', run: runInstallerTests },
-  { name: 'integration', run: () => runVitest('integration') },
-  { name: 'e2e', run: () => runVitest('e2e') },
+  { name: 'integration', run: () => runVitest('integration', ['integration']) },
+  { name: 'e2e', run: () => runVitest('e2e', ['e2e', 'e2e-alone']) },
 ];
 
 async function runCheck(name) {
@@ -25,13 +25,13 @@ async function runCheck(name) {
   return tallyOne(exitCode === 0, `failed: npm run ${name}`);
 }
 
-async function runVitest(project) {
+async function runVitest(name, projects) {
   const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
-  return runReporting(project, (report) => [
+  return runReporting(name, (report) => [
     process.execPath,
     vitest,
     'run',
-    `--project=${project}`,
+    ...projects.map((project) => `--project=${project}`),
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,

@@ -7,13 +7,15 @@ import { ksbundle, ROOT } from './cli.ts';
 /**
  * Builds the real bundle, and the earlier version of it that upgrades start from, with the real command line, as a user
  * does, and tells the tests where they are, or why there is none. With `KSBUNDLE_TEST_TARBALL` a tarball that is there
- * already is tested instead, and upgrades start from `KSBUNDLE_TEST_OLD_TARBALL`.
+ * already is tested instead, and upgrades start from `KSBUNDLE_TEST_OLD_TARBALL`. Does so once for all projects of a run.
  */
 export default async function setup(project: TestProject): Promise<void> {
+  if ('bundle' in project.getProvidedContext()) return;
+  const run = project.vitest.getRootProject();
   const given = process.env['KSBUNDLE_TEST_TARBALL'] ?? '';
   const earlier = process.env['KSBUNDLE_TEST_OLD_TARBALL'] ?? '';
-  project.provide('bundle', given === '' ? await build('keystone') : { tarball: path.resolve(given) });
-  project.provide('earlierBundle', await earlierBundle(earlier, given !== ''));
+  run.provide('bundle', given === '' ? await build('keystone') : { tarball: path.resolve(given) });
+  run.provide('earlierBundle', await earlierBundle(earlier, given !== ''));
 }
 
 async function earlierBundle(given: string, ready: boolean): Promise<BundleUnderTest> {

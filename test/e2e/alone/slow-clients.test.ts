@@ -1,11 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../src/io/process.ts';
-import { sendAll } from './support/http.ts';
-import { startMachine, type Machine } from './support/machine.ts';
-import { exhaustive, whyNoMachines } from './support/requirements.ts';
-import { ADDRESS, adminPassword, install, passwordLogin, unpack, type Site } from './support/site.ts';
+import { run } from '../../../src/io/process.ts';
+import { sendAll } from '../support/http.ts';
+import { startMachine, type Machine } from '../support/machine.ts';
+import { exhaustive, whyNoMachines } from '../support/requirements.ts';
+import { ADDRESS, adminPassword, install, passwordLogin, unpack, type Site } from '../support/site.ts';
 
 const lacking = await whyNoMachines();
 /**
@@ -86,7 +86,7 @@ describe.skipIf(lacking !== undefined)(
 
     /** Runs a program of support/ beside the service; what it printed. */
     async function client<T>(program: string, order: object): Promise<T> {
-      const file = path.join(import.meta.dirname, 'support', program);
+      const file = path.join(import.meta.dirname, '../support', program);
       const sent = await machine.executeInNetwork([process.execPath, file], JSON.stringify(order));
       if (sent.exitCode !== 0) throw new Error(`${program} failed: ${sent.stderr}`);
       return JSON.parse(sent.stdout) as T;
