@@ -3,34 +3,66 @@ import path from 'node:path';
 import { readDebianMirrors } from '../../../src/fetch/debian.ts';
 import { exists, removeTree } from '../../../src/io/files.ts';
 import { withLock } from '../../../src/io/lock.ts';
-import { run } from '../../../src/io/process.ts';
+import { run, type RunResult } from '../../../src/io/process.ts';
 import { testCache } from './test-cache.ts';
 
 export type DebianSuite = 'bullseye' | 'bookworm' | 'trixie' | 'sid';
 
 /**
- * Directory of a minimal Debian system, with more packages if asked for, made once with debootstrap from the mirror that
- * this machine's apt uses. It is the pattern for copies: nothing may change it.
+ * Directory of a minimal Debian system, with more packages if asked for, made once from the mirror that this machine's
+ * apt uses. It is the pattern for copies: nothing may change it.
  */
 export async function debianRoot(suite: DebianSuite, packages: readonly string[] = []): Promise<string> {
   const root = path.join(testCache(), ['debian', suite, ...packages].join('-'));
-  const include = packages.length === 0 ? [] : [`--include=${packages.join(',')}`];
   await withLock(`${root}.lock`, async () => {
     if (await exists(root)) return;
     const unfinished = `${root}.unfinished`;
-    const faults: string[] = [];
-    for (const mirror of await readDebianMirrors('/')) {
-      await removeTree(unfinished);
-      await mkdir(unfinished, { recursive: true });
-      const made = await run(['debootstrap', '--variant=minbase', ...include, suite, unfinished, mirror]);
-      if (made.exitCode === 0) {
-        await rename(unfinished, root);
-        return;
-      }
-      faults.push(`${made.stdout}\n${made.stderr}`.trim().split('\n').slice(-5).join('\n'));
-    }
     await removeTree(unfinished);
-    throw new Error(`debootstrap ${suite} failed:\n${faults.join('\n') || 'apt has no mirror with main'}`);
+    await (packages.length === 0 ? makeMinimal(suite, unfinished) : makeLarger(suite, packages, unfinished));
+    await rename(unfinished, root);
   });
   return root;
+}
+
+async function makeMinimal(suite: DebianSuite, root: string): Promise<void> {
+  const faults: string[] = [];
+  for (const mirror of await readDebianMirrors('/')) {
+    await mkdir(root, { recursive: true });
+    const made = await run(['debootstrap', '--variant=minbase', suite, root, mirror]);
+    if (made.exitCode === 0) return;
+    faults.push(lastWords(made));
+    await removeTree(root);
+  }
+  throw new Error(`debootstrap ${suite} failed:\n${faults.join('\n') || 'apt has no mirror with main'}`);
+}
+
+/** Installs packages, run in the system; starts no services. No power cut is feared for what can be made again. */
+const INSTALL = `
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+mount -t proc proc /proc
+printf 'exit 101\\n' >/usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+apt-get update -qq -o Acquire::Languages=none
+apt-get install -qq --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@"
+apt-get clean
+rm /usr/sbin/policy-rc.d
+`;
+
+/** Adds the packages to a copy of the minimal system, which takes a tenth of the time that another debootstrap does. */
+async function makeLarger(suite: DebianSuite, packages: readonly string[], root: string): Promise<void> {
+  const minimal = await debianRoot(suite);
+  const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child'];
+  for (const argv of [
+    ['cp', '-a', '--reflink=auto', minimal, root],
+    [...namespaces, 'chroot', root, 'sh', '-c', INSTALL, 'sh', ...packages],
+  ]) {
+    const made = await run(argv);
+    if (made.exitCode !== 0)
+      throw new Error(`cannot add ${packages.join(', ')} to ${suite}:\n${lastWords(made)}`);
+  }
+}
+
+function lastWords({ stdout, stderr }: RunResult): string {
+  return `${stdout}\n${stderr}`.trim().split('\n').slice(-5).join('\n');
 }
