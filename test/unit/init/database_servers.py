@@ -1,0 +1,110 @@
+"""Databases for tests of what is done with their rows: a file, and servers of this host's own programs on loopback."""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from kit_site import free_ports
+
+#: Seconds in which a server has to start.
+PATIENCE = 60
+#: The database, and who may do anything to it.
+NAME = "keystone"
+
+
+def sqlite(test: unittest.TestCase, directory: Path) -> str:
+    return f"sqlite:///{directory}/target.db"
+
+
+def postgresql(test: unittest.TestCase, directory: Path) -> str:
+    """Starts a server that ends with the test, and returns the URL of an empty database."""
+    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+    if not programs:
+        test.skipTest("PostgreSQL's server is not installed")
+    _need_driver(test, "psycopg")
+    data, (port,) = _place(directory, "postgresql"), free_ports(1)
+    run = [os.path.join(programs[-1], "initdb"), "-D", str(data), "-U", NAME, "-A", "trust", "-E", "UTF8"]
+    subprocess.run([*run, "--locale=C", "--no-sync"], check=True, capture_output=True, **_account())
+    settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+    words = [word for name, text in settings.items() for word in ("-c", f"{name}={text}")]
+    _start(test, [os.path.join(programs[-1], "postgres"), "-D", str(data), *words])
+    ready = [os.path.join(programs[-1], "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", NAME, "postgres"]
+    _await([*ready, "-c", f"CREATE DATABASE {NAME}"])
+    return f"postgresql+psycopg://{NAME}@127.0.0.1:{port}/{NAME}"
+
+
+def mariadb(test: unittest.TestCase, directory: Path) -> str:
+    """The same of MariaDB."""
+    server = shutil.which("mariadbd", path="/usr/sbin:/usr/bin")
+    if server is None or shutil.which("mariadb-install-db") is None:
+        test.skipTest("MariaDB's server is not installed")
+    _need_driver(test, "pymysql")
+    data, (port,) = _place(directory, "mariadb"), free_ports(1)
+    # Its script changes its directory, and breaks on spaces in paths.
+    with tempfile.TemporaryDirectory(prefix="ksb-") as plain:
+        place = os.path.join(plain, "data")
+        _give(plain)
+        os.symlink(data, place)
+        how = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={place}"]
+        subprocess.run(["mariadb-install-db", "--no-defaults", *how], check=True, capture_output=True, **_account())
+    words = ["--no-defaults", f"--datadir={data}", f"--socket={data}/s", f"--port={port}", "--bind-address=127.0.0.1"]
+    _start(test, [server, *words])
+    client = ["mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", str(port), "-u", "root", "-e"]
+    _await([*client, f"CREATE DATABASE {NAME}"])
+    return f"mysql+pymysql://root@127.0.0.1:{port}/{NAME}"
+
+
+def _need_driver(test: unittest.TestCase, name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        test.skipTest(f"this Python has no {name}")
+
+
+def _account() -> dict[str, Any]:
+    """Servers refuse to be root's."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid}
+
+
+def _place(directory: Path, name: str) -> Path:
+    """A directory for a server's data, of the account that it runs as."""
+    place = directory / name / "data"
+    place.mkdir(parents=True)
+    _give(str(place.parent))
+    _give(str(place))
+    return place
+
+
+def _give(path: str) -> None:
+    account = _account()
+    if account:
+        os.chown(path, account["user"], account["group"])
+
+
+def _start(test: unittest.TestCase, argv: list[str]) -> None:
+    null = subprocess.DEVNULL
+    server = subprocess.Popen(argv, stdin=null, stdout=null, stderr=null, cwd="/", **_account())
+    test.addCleanup(server.wait)
+    test.addCleanup(server.terminate)
+
+
+def _await(argv: list[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        done = subprocess.run(argv, capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(done.stderr)
+        time.sleep(0.1)
