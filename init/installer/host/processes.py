@@ -180,18 +180,29 @@ def _pids() -> list[int]:
 
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Starts a daemon as the account, in a session of its own, in its directory in `run`, with its log begun anew."""
+    """Starts a daemon as the account, in a session of its own, in its directory in `run`, with its log begun anew.
+
+    Raises NEEDS_PERSON where the account cannot enter that directory: it may have put something else there.
+    """
+    place = os.path.join(run, daemon.name)
     with held.appending(daemon.log, LOG_MODE, account.owner, anew=True) as log:
-        return subprocess.Popen(
-            daemon.argv,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            umask=UMASK,
-            preexec_fn=entering(account.confine(low_ports=daemon.low_ports), os.path.join(run, daemon.name)),
-        )
+        try:
+            return subprocess.Popen(
+                daemon.argv,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                umask=UMASK,
+                preexec_fn=entering(account.confine(low_ports=daemon.low_ports), place),
+            )
+        except subprocess.SubprocessError as error:
+            why = "its directory cannot be entered as the service's account"
+            hint = "remove it and run the command again: it is made anew"
+            raise Failure(
+                Exit.NEEDS_PERSON, Problem(f"{daemon.name} cannot be started", where=place, why=why, hint=hint)
+            ) from error
 
 
 def entering(confine: Callable[[], None], directory: str) -> Callable[[], None]:

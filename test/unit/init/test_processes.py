@@ -12,6 +12,7 @@ import unittest.mock
 from contextlib import AbstractContextManager
 
 import support
+from installer.errors import Exit, Failure
 from installer.host import processes
 from installer.host.account import Account
 from installer.host.processes import Daemon
@@ -155,6 +156,20 @@ class ProcessTest(support.DirectoryTest):
         self.assertEqual(self.find(), [])
         processes.stop([dataclasses.replace(found, uid=65534)])
         self.assertTrue(processes.is_alive(found))
+
+    def test_another_thing_in_the_place_of_its_directory_is_told(self) -> None:
+        place = self.place / "two"
+        place.rmdir()
+        for what in ("nothing", "a file", "a link to itself"):
+            place.unlink(missing_ok=True)
+            if what == "a file":
+                place.touch()
+            elif what == "a link to itself":
+                place.symlink_to(place)
+            with self.subTest(what), self.assertRaises(Failure) as caught:
+                self.spawn(name="two")
+            self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
+            self.assertEqual(caught.exception.problems[0].where, str(place))
 
     def test_stop_ends_it_and_waits(self) -> None:
         child = self.spawn()
