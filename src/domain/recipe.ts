@@ -223,6 +223,8 @@ export interface Bundle {
   readonly name: string;
   /** What its releases are called: the recipe's name, which all of its versions share. */
   readonly family: string;
+  /** The bundle that it adds to. */
+  readonly extends?: string;
   readonly version: string;
   /** Counts releases of the same version; part of the tarball's name. */
   readonly revision: number;

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { RecipeFile, RecipeOrigin } from '../domain/recipe.ts';
+import type { Bundle, RecipeFile, RecipeOrigin, RecipeSet } from '../domain/recipe.ts';
 import { componentsOf, type LoadedBundle } from './recipes.ts';
 
 /**
@@ -10,18 +10,26 @@ import { componentsOf, type LoadedBundle } from './recipes.ts';
 export function recipeFiles(loaded: LoadedBundle): readonly RecipeFile[] {
   const { bundle, set } = loaded;
   const components = componentsOf(loaded);
-  const versions = [...set.bundles.values()].filter(({ family }) => family === bundle.family);
-  const constraints = versions.flatMap(({ python }) =>
-    python.constraints === undefined ? [] : [{ path: python.constraints, sha256: python.constraintsSha256 }],
-  );
+  const base = bundle.extends === undefined ? undefined : set.bundles.get(bundle.extends);
   const files = [
-    ...describe(bundle.origin, constraints),
+    ...(base === undefined ? [] : describeBundle(base, set)),
+    ...describeBundle(bundle, set),
     ...[set.toolchain, ...set.tools.values()].flatMap((tool) => describe(tool.origin, tool.files)),
     ...components.flatMap((component) =>
       describe(component.origin, [...component.patches, ...component.files]),
     ),
   ];
   return [...new Map(files.map((each) => [each.file, each])).values()];
+}
+
+/** The recipe of a bundle's versions, with their constraints: those of another one's stand beside that. */
+function describeBundle(bundle: Bundle, set: RecipeSet): readonly RecipeFile[] {
+  const directory = path.dirname(bundle.origin.file);
+  const versions = [...set.bundles.values()].filter(({ family }) => family === bundle.family);
+  const constraints = versions.flatMap(({ python: { constraints: file, constraintsSha256: sha256 } }) =>
+    file === undefined || path.dirname(file) !== directory ? [] : [{ path: file, sha256 }],
+  );
+  return describe(bundle.origin, constraints);
 }
 
 /** A recipe and what stands beside it. */

@@ -9,6 +9,7 @@ import { checkOverrides } from './check-overrides.ts';
 import { checkServices } from './check-services.ts';
 import { checkSet, type SoundRecipe } from './check-set.ts';
 import type { Document } from './document.ts';
+import { checkExtensions, extendBundles } from './extend.ts';
 import { checkForm } from './form.ts';
 import { checkInstallers, readLayers } from './layers.ts';
 import { loadServices } from './load-services.ts';
@@ -34,16 +35,20 @@ export async function loadRecipes(
   { base, ...project }: ProjectDirectories,
   platform: Platform,
 ): Promise<RecipeSet> {
-  const { layers, documents, unreadable, leftOut } = await readLayers(
-    layer('project', project),
-    base === undefined ? undefined : layer('base', base),
-  );
+  const {
+    layers,
+    documents: read,
+    unreadable,
+    leftOut,
+  } = await readLayers(layer('project', project), base === undefined ? undefined : layer('base', base));
+  const documents = extendBundles(read);
   const services = await loadServices(layers);
   const checked = await Promise.all(documents.map(checkDocument));
   const sound = checked.map((each) => each.sound);
   const bundles = sound.filter((each) => each.kind === 'bundle');
   const mistakes = [
     ...checked.flatMap(({ mistakes: own }) => own),
+    ...checkExtensions(documents),
     ...checkSet(sound, { unreadable: unreadable.map(({ name }) => name), leftOut }),
     ...services.mistakes,
     ...checkServices(

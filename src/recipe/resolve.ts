@@ -182,6 +182,7 @@ async function resolveVersion(
     kind: 'bundle',
     ...resolveIdentity(written),
     family,
+    ...(written.extends === undefined ? {} : { extends: written.extends }),
     revision: written.revision,
     upgradeFrom: written['upgrade-from'] ?? written.version,
     components: written.components,

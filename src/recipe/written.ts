@@ -191,6 +191,9 @@ const earlier = z.strictObject({
 export const bundleSchema = z
   .strictObject({
     kind: z.literal('bundle').default('bundle').describe('kind of recipe'),
+    extends: field.recipeName
+      .optional()
+      .describe('bundle that this one adds components and services to; what it leaves out is as there'),
     ...identity,
     revision: z.int().min(1).default(1).describe('counts releases of the same version'),
     'upgrade-from': upgradeFrom,

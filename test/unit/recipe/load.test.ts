@@ -1,7 +1,7 @@
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { ARCHITECTURES, type Platform } from '../../../src/domain/platform.ts';
 import type { RecipeSet } from '../../../src/domain/recipe.ts';
 import { hashFile } from '../../../src/io/files.ts';
@@ -63,6 +63,36 @@ describe('a recipe that uses every key', () => {
     expect(steps[1]?.command).toMatchObject({
       script: expect.stringContaining('"$file" "$${file}" "$${host}"'),
     });
+  });
+});
+
+describe('a bundle that extends another one', () => {
+  const load = async (text: string) => {
+    const project = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
+    onTestFinished(() => rm(project, { recursive: true }));
+    await cp(SOUND, project, { recursive: true });
+    await mkdir(path.join(project, 'recipes/more'));
+    await mkdir(path.join(project, 'init/services/cache'));
+    await writeFile(
+      path.join(project, 'init/services/cache/service.toml'),
+      'name = "cache"\nsummary = "A cache"\n',
+    );
+    await writeFile(path.join(project, 'recipes/more/bundle.toml'), text);
+    const { bundles } = await loadRecipes(projectAt(project), platform('x86_64'));
+    const [more, product] = [bundles.get('more'), bundles.get('product')];
+    if (more === undefined || product === undefined) throw new Error('no such bundle');
+    return { more, product, names: [...bundles.keys()] };
+  };
+
+  it('is as that one, and says what is more, or other', async () => {
+    const { more, product, names } = await load(
+      'name = "more"\nextends = "product"\nsummary = "More"\nrevision = 4\nservices = ["cache"]\n',
+    );
+    expect(names).toEqual(['more', 'product', 'product-0', 'product-0.8']);
+    expect(more).toMatchObject({ family: 'more', extends: 'product', summary: 'More', revision: 4 });
+    expect(more.services.map(({ service }) => service.name)).toEqual(['cache', 'product', 'front']);
+    const { components, python, support, version } = product;
+    expect(more).toMatchObject({ components, python, support, version });
   });
 });
 

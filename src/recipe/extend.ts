@@ -1,0 +1,61 @@
+import type { Document } from './document.ts';
+import { quote, suggest, type Mistake } from './mistake.ts';
+import { nearest } from '../domain/nearest.ts';
+
+/** Lists to which a bundle adds: its own elements stand before those of the one that it extends. */
+const ADDED = ['components', 'services'] as const;
+
+/**
+ * The documents, where a bundle that extends another one says what that says, too; of its `earlier` versions there are none.
+ * Files that it does not name itself lie beside the other one.
+ */
+export function extendBundles(documents: readonly Document[]): Document[] {
+  return documents.map((document) => {
+    const base = baseOf(document, documents);
+    if (base === undefined) return document;
+    const { earlier: _, ...inherited } = base.value;
+    const lists = ADDED.map((key) => [key, joined(document.value[key], base.value[key])] as const);
+    return {
+      ...document,
+      directory: Object.hasOwn(document.value, 'python') ? document.directory : base.directory,
+      value: { ...inherited, ...document.value, ...Object.fromEntries(lists) },
+    };
+  });
+}
+
+/** A mistake for each bundle that extends what is no bundle, or one that extends another itself. */
+export function checkExtensions(documents: readonly Document[]): Mistake[] {
+  const names = extensible(documents).map(({ name }) => name);
+  return documents.flatMap((document): Mistake[] => {
+    const name = extensionOf(document);
+    if (name === undefined || names.includes(name)) return [];
+    return [
+      {
+        document,
+        code: 'unknown-bundle',
+        message: `there is no bundle ${quote(name)} that can be extended`,
+        hint: suggest(nearest(name, names)),
+        path: ['extends'],
+        at: 'value',
+      },
+    ];
+  });
+}
+
+function baseOf(document: Document, documents: readonly Document[]): Document | undefined {
+  const name = extensionOf(document);
+  return extensible(documents).find((each) => each.name === name);
+}
+
+function extensible(documents: readonly Document[]): Document[] {
+  return documents.filter((each) => each.kind === 'bundle' && extensionOf(each) === undefined);
+}
+
+function extensionOf({ kind, value }: Document): string | undefined {
+  return kind === 'bundle' && typeof value['extends'] === 'string' ? value['extends'] : undefined;
+}
+
+/** A list of another form than the schema's stays as it is, to be told. */
+function joined(own: unknown = [], base: unknown = []): unknown {
+  return Array.isArray(own) && Array.isArray(base) ? [...(own as unknown[]), ...(base as unknown[])] : own;
+}
