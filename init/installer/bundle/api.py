@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from signal import Signals
 from typing import Any, Protocol
 
 from ..answers.answers import Answers
@@ -77,6 +78,8 @@ class Product(Protocol):
     APPETITE: Appetite
     #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
     UNPLACED: Collection[str]
+    #: The signals of daemons that do not end at SIGTERM, by name, whatever the answers.
+    ENDINGS: Mapping[str, Signals]
 
     def check_answers(self, site: Site) -> list[Problem]:
         """What is wrong with the answers as a whole, beyond what the recipe declares; and with what they name."""

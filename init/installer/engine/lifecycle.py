@@ -114,7 +114,7 @@ def main_process(found: Sequence[Process], daemon: Daemon) -> Process | None:
 
 
 def workers_of(found: Sequence[Process], main: Process) -> list[Process]:
-    return [process for process in found if process.session == main.session and process.pid != main.pid]
+    return [process for process in found if process.daemon == main.daemon and process.pid != main.pid]
 
 
 def is_complete(session: Session, site: Site) -> bool:

@@ -74,7 +74,10 @@ class Session:
 
     def processes(self) -> list[Process]:
         """What runs of the instance, also of daemons that its answers no longer name."""
-        return find_processes(self.instance.run, unplaced=self.product.UNPLACED, former=self._former_run())
+        product = self.product
+        return find_processes(
+            self.instance.run, unplaced=product.UNPLACED, former=self._former_run(), endings=product.ENDINGS
+        )
 
     def _former_run(self) -> str:
         if self.receipt is None or self.receipt.instance_path == self.instance.root:

@@ -19,6 +19,7 @@ import resource
 import signal
 import subprocess
 import time
+import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,8 @@ class Daemon:
     tasks: int | None = None
     #: What its environment has beyond that of every daemon.
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: The signal at which it ends, with all that it has started.
+    ending: signal.Signals = signal.SIGTERM
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,26 @@ class Process:
     uid: int | None
     #: The daemon of an instance that it belongs to, where `find_processes` found it.
     daemon: str = ""
+    #: Whether it is the daemon itself, not one of its workers: daemons are started as leaders of a session, and workers
+    #: that lead one, as those of databases do, were started by another process of the daemon.
+    is_main: bool = False
+    #: The signal at which the daemon ends.
+    ending: signal.Signals = signal.SIGTERM
 
-    @property
-    def is_main(self) -> bool:
-        """Whether it is the daemon itself, not one of its workers: daemons are started as leaders of a session."""
-        return self.pid == self.session
 
-
-def find_processes(run: str, *, unplaced: Collection[str] = (), former: str = "") -> list[Process]:
+def find_processes(
+    run: str,
+    *,
+    unplaced: Collection[str] = (),
+    former: str = "",
+    endings: Mapping[str, signal.Signals] = types.MappingProxyType({}),
+) -> list[Process]:
     """Processes of the owner of `run` that work in a directory below it, or below the `data` beside it, by pid, each
     with the name of its daemon.
 
     `unplaced` are the daemons that former releases started in `run` itself; they have the names of their programs.
     `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
-    and leaves processes in a directory that is gone.
+    and leaves processes in a directory that is gone. `endings` are the signals of daemons that do not end at SIGTERM.
     """
     wanted = files.status(run)
     if wanted is None:
@@ -102,7 +111,15 @@ def find_processes(run: str, *, unplaced: Collection[str] = (), former: str = ""
         daemon = place or process.name
         if place or daemon in unplaced:
             found.append(replace(process, daemon=daemon))
-    return sorted(found, key=lambda process: process.pid)
+    own = {(process.daemon, process.pid) for process in found}
+    return [
+        replace(
+            process,
+            is_main=process.pid == process.session and (process.daemon, process.parent) not in own,
+            ending=endings.get(process.daemon, signal.SIGTERM),
+        )
+        for process in sorted(found, key=lambda process: process.pid)
+    ]
 
 
 #: Beside `run`: where a daemon may change to.
@@ -230,15 +247,17 @@ def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 
 
 
 def stop(processes: Sequence[Process], seconds: float = 10) -> None:
-    """Ends the processes: TERM to the daemons, which end their workers, then KILL to what is left.
+    """Ends the processes: its signal to each daemon, which ends its workers, then KILL to what is left.
 
     Workers whose daemon was killed wait for it in vain, and are killed at once. Raises NEEDS_PERSON if one stays.
     """
     mains = [process for process in processes if process.is_main]
-    _signal_all(mains, signal.SIGTERM)
+    for main in mains:
+        _signal(main, main.ending)
     if mains and wait_until(lambda: not any(map(is_alive, processes)), seconds):
         return
-    _signal_all(processes, signal.SIGKILL)
+    for process in processes:
+        _signal(process, signal.SIGKILL)
     if not wait_until(lambda: not any(map(is_alive, processes)), 5):
         names = ", ".join(f"{process.name} ({process.pid})" for process in processes if is_alive(process))
         raise Failure(
@@ -247,19 +266,18 @@ def stop(processes: Sequence[Process], seconds: float = 10) -> None:
         )
 
 
-def _signal_all(processes: Sequence[Process], number: signal.Signals) -> None:
-    for process in processes:
-        try:
-            send(process, number)
-        except PermissionError as error:
-            raise Failure(
-                Exit.PREFLIGHT,
-                Problem(
-                    f"cannot signal {process.name} (process {process.pid})",
-                    why="it belongs to another user",
-                    hint="run bootstrap as the user who installed the instance",
-                ),
-            ) from error
+def _signal(process: Process, number: signal.Signals) -> None:
+    try:
+        send(process, number)
+    except PermissionError as error:
+        raise Failure(
+            Exit.PREFLIGHT,
+            Problem(
+                f"cannot signal {process.name} (process {process.pid})",
+                why="it belongs to another user",
+                hint="run bootstrap as the user who installed the instance",
+            ),
+        ) from error
 
 
 def send(process: Process, number: signal.Signals) -> None:

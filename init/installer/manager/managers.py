@@ -137,7 +137,7 @@ class Systemd:
         unit = self.names.daemon(daemon)
         known = self._units.get(unit)
         main_pid = known.main_pid if known else 0
-        processes.stop([process for process in running if process.session != main_pid])
+        processes.stop([process for process in running if main_pid not in (process.session, process.parent)])
         # Attempts of the past do not count against this one.
         systemd.forget_failures([unit])
         systemd.systemctl("restart", "--", unit)

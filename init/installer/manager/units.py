@@ -89,6 +89,7 @@ def _render_daemon(site: Site, daemon: Daemon, needs: Sequence[str]) -> str:
         needs=" ".join(needs),
         leftovers="\n".join(f"ExecStartPre=-{_command(['/bin/rm', '-f', '--', path])}" for path in daemon.leftovers),
         command=_command(daemon.argv),
+        ending=daemon.ending.name,
         sandbox=render_sandbox(
             site,
             Needs(

@@ -9,6 +9,7 @@ import itertools
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from signal import Signals
 from typing import Any, TypeVar, cast
 
 from ..bundle.api import Directory, RenderedFile, Site
@@ -41,6 +42,9 @@ class Composition:
         self.TRANSIENT: Collection[str] = [name for service in services for name in service.TRANSIENT]
         self.SECRETS: Sequence[str] = ["keys", *_secrets(services)]
         self.UNPLACED: Collection[str] = [name for service in services for name in service.UNPLACED]
+        self.ENDINGS: Mapping[str, Signals] = {
+            name: number for service in services for name, number in service.ENDINGS.items()
+        }
         self.APPETITE = _sum([service.APPETITE for service in services])
 
     def check_answers(self, site: Site) -> list[Problem]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from signal import Signals
+from types import MappingProxyType
 from typing import Any
 
 from ..bundle.api import Directory, RenderedFile, Site
@@ -35,6 +37,8 @@ class Service:
     SECRETS: Sequence[str] = ()
     #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
     UNPLACED: Collection[str] = ()
+    #: The signals of its own daemons that do not end at SIGTERM, by name.
+    ENDINGS: Mapping[str, Signals] = MappingProxyType({})
     #: What it asks of its host.
     APPETITE = Appetite(1024, 64, 64 << 20, "stop what else runs there")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,7 @@ class FakeProduct:
     TRANSIENT: Collection[str] = TRANSIENT
     SECRETS: Sequence[str] = ("keys", "password")
     UNPLACED: Collection[str] = ()
+    ENDINGS: Mapping[str, signal.Signals] = types.MappingProxyType({})
     APPETITE = Appetite(open_files=64, tasks=16, memory=1 << 20, relief="stop something else")
 
     def __init__(self) -> None:

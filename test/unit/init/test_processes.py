@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import unittest.mock
@@ -76,6 +77,21 @@ class ProcessTest(support.DirectoryTest):
         self.assertEqual((left.pid, left.daemon, left.is_main), (worker.pid, "one", False))
         processes.stop([left])
         self.assertEqual(self.find(), [])
+
+    def test_a_worker_that_leads_a_session_is_not_the_daemon_which_ends_at_its_own_signal(self) -> None:
+        code = (
+            "import os, signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+            "child = subprocess.Popen(sys.argv[1:], start_new_session=True); "
+            "signal.signal(signal.SIGINT, lambda *_: (child.kill(), child.wait(), os._exit(7))); signal.pause()"
+        )
+        child = self.spawn(sys.executable, "-c", code)
+        self.assertTrue(processes.wait_until(lambda: len(self.find()) == 2, 5))
+        found = processes.find_processes(str(self.place), endings={"one": signal.SIGINT})
+        self.assertEqual([process.pid for process in found if process.is_main], [child.pid])
+        self.assertEqual([process.session == process.pid for process in found], [True, True])
+        threading.Thread(target=child.wait).start()
+        processes.stop(found)
+        self.assertEqual(child.wait(), 7)
 
     def test_one_that_goes_to_its_data_is_known_and_one_that_goes_elsewhere_is_not(self) -> None:
         places = [self.place.parent / "data" / "one", self.place.parent / "other" / "one"]
