@@ -5,7 +5,6 @@ on the next run.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import ssl
@@ -21,6 +20,7 @@ from ..bundle.api import Directory, RenderedFile, Site
 from ..errors import Exit, Failure, Problem
 from ..host.network import Listener
 from ..state import files
+from . import pem
 
 DIRECTORY = "keys/tls"
 CERTIFICATE = f"{DIRECTORY}/certificate.pem"
@@ -36,8 +36,6 @@ SOON = 30 * 86400
 
 SECONDS = 30
 
-_CERTIFICATES = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_KEYS = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 #: What OpenSSL calls a name that the certificate does not hold: X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
 _OTHER_NAME = (62, 64)
 
@@ -62,25 +60,15 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     readable = site.account.readable
     mode = 0o640 if site.account.switch else 0o600
     return [
-        RenderedFile(CERTIFICATE, _blocks(_CERTIFICATES, _source(site, "tls-cert", CERTIFICATE)), 0o640, readable),
-        RenderedFile(KEY, _blocks(_KEYS, _source(site, "tls-key", KEY)), mode, readable, secret=True),
+        RenderedFile(
+            CERTIFICATE, pem.blocks(pem.CERTIFICATES, _source(site, "tls-cert", CERTIFICATE)), 0o640, readable
+        ),
+        RenderedFile(KEY, pem.blocks(pem.KEYS, _source(site, "tls-key", KEY)), mode, readable, secret=True),
     ]
 
 
 def _source(site: Site, answer: str, copy: str) -> str:
-    """The operator's file; the instance's copy once a file that an earlier run was given is gone."""
-    path = site.value(answer) or ""
-    copied = site.instance.path(copy)
-    gone = site.answers[answer].remembered and not os.path.exists(path) and files.exists(copied)
-    return copied if gone else path
-
-
-def _blocks(pattern: re.Pattern[bytes], path: str) -> bytes:
-    content = files.read(path)
-    if content is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    found = [match[0] for match in pattern.finditer(content)]
-    return b"".join(block.replace(b"\r\n", b"\n") + b"\n" for block in found)
+    return pem.source(site, answer, copy) or ""
 
 
 def check_answers(site: Site) -> list[Problem]:
@@ -96,8 +84,8 @@ def check_answers(site: Site) -> list[Problem]:
 
 def _check_files(certificate: str, key: str) -> list[Problem]:
     problems = [
-        *_check_file(certificate, _CERTIFICATES, "certificate"),
-        *_check_file(key, _KEYS, "private key"),
+        *_check_file(certificate, pem.CERTIFICATES, "certificate"),
+        *_check_file(key, pem.KEYS, "private key"),
     ]
     return problems or list(_check_pair(certificate, key))
 
@@ -105,7 +93,7 @@ def _check_files(certificate: str, key: str) -> list[Problem]:
 def _check_file(path: str, pattern: re.Pattern[bytes], what: str) -> Iterator[Problem]:
     hint = f"give a file that holds the {what} as PEM"
     try:
-        content = _blocks(pattern, path)
+        content = pem.blocks(pattern, path)
     except OSError as error:
         yield Problem(f"the {what} cannot be read", where=path, why=error.strerror or "", hint=hint)
         return
@@ -239,7 +227,7 @@ def check_served(site: Site, listener: Listener) -> None:
     address = listener.reachable
     wanted = files.read(site.instance.path(CERTIFICATE)) or b""
     shown = ssl.get_server_certificate((address, listener.port), timeout=SECONDS)
-    first = _CERTIFICATES.search(wanted)
+    first = pem.CERTIFICATES.search(wanted)
     if first is None or ssl.PEM_cert_to_DER_cert(first[0].decode()) != ssl.PEM_cert_to_DER_cert(shown):
         raise Failure(
             Exit.VERIFICATION,
@@ -255,7 +243,7 @@ Trust = Callable[[ssl.SSLContext], None]
 
 
 def _trust(certificate: str) -> Trust:
-    return lambda context: context.load_verify_locations(cadata=_blocks(_CERTIFICATES, certificate).decode())
+    return lambda context: context.load_verify_locations(cadata=pem.blocks(pem.CERTIFICATES, certificate).decode())
 
 
 def _trust_public(context: ssl.SSLContext) -> None:
@@ -268,7 +256,7 @@ def _trust_public(context: ssl.SSLContext) -> None:
 def _server(certificate: str, key: str) -> ssl.SSLContext:
     """With copies of both files as they are now: OpenSSL takes names only, and whatever has them when it looks."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with _held(_blocks(_CERTIFICATES, certificate)) as one, _held(_blocks(_KEYS, key)) as other:
+    with _held(pem.blocks(pem.CERTIFICATES, certificate)) as one, _held(pem.blocks(pem.KEYS, key)) as other:
         context.load_cert_chain(one, other)
     return context
 

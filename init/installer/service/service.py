@@ -100,6 +100,11 @@ class Service:
         """What its templates and texts may use beyond the names of values.py."""
         return {}
 
+    def template_values(self, site: Site) -> Mapping[str, str]:
+        """What its templates alone may use besides. Asked when files are rendered: it may read secrets, and raises
+        PREFLIGHT for answers that nothing can be rendered from."""
+        return {}
+
     def names(self, site: Site) -> Values:
         return Values(self, site, self.values(site))
 
@@ -123,6 +128,7 @@ class Service:
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         names = self.names(site)
+        names.update(self.template_values(site))
         return [
             *(self._render(site, file, names) for file in self.declaration.files),
             *programs.commands(site, self.declaration, names),

@@ -85,31 +85,56 @@ def _configure() -> Any:
 
 
 def _create(request: dict[str, Any]) -> None:
-    """Makes keys, then the database under another name; renaming it is the last act."""
+    """Makes keys, then the database: a file under another name, and renaming it is the last act."""
     conf = _configure()
     from keystone.credential.providers import fernet as credential_fernet
 
     _make_keys(conf.fernet_tokens.key_repository, conf.fernet_tokens.max_active_keys, "fernet_tokens")
     _make_keys(conf.credential.key_repository, credential_fernet.MAX_ACTIVE_KEYS, "credential")
-    database = request["database"]
-    if os.path.exists(database):
-        return
-    new = database + NEW
-    _remove(new)
-    _sync_schema(conf, request, new)
+    database = request["file"]
+    if database is None:
+        _fill_server(conf, request)
+    elif not os.path.exists(database):
+        new = database + NEW
+        _remove(new)
+        _use_file(conf, request, new)
+        _sync_schema(conf)
+        _bootstrap(request)
+        _sync(new)
+        os.rename(new, database)
+        _sync(os.path.dirname(database))
+
+
+def _fill_server(conf: Any, request: dict[str, Any]) -> None:
+    """Makes a server's database, which was empty before the first attempt; what that left is taken away."""
+    import sqlalchemy
+
+    # A change of a large table may take longer than a request may.
+    url = sqlalchemy.make_url(conf.database.connection).difference_update_query(["read_timeout", "write_timeout"])
+    _use(conf, url.render_as_string(hide_password=False))
+    if request["again"]:
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        left = sqlalchemy.MetaData()
+        left.reflect(engine)
+        left.drop_all(engine)
+    _sync_schema(conf)
     _bootstrap(request)
-    _sync(new)
-    os.rename(new, database)
-    _sync(os.path.dirname(database))
 
 
-def _sync_schema(conf: Any, request: dict[str, Any], new: str) -> None:
-    """Lets Keystone use the database `new` in place of the configured one, and brings its tables up to date."""
-    connection = conf.database.connection.replace(request["database"], new, 1)
-    # oslo.config substitutes in what overrides a setting, too.
-    conf.set_override("connection", connection.replace("$", "$$"), "database")
+def _use_file(conf: Any, request: dict[str, Any], new: str) -> None:
+    """Lets Keystone use the database `new` in place of the configured one."""
+    _use(conf, conf.database.connection.replace(request["file"], new, 1))
     # Nobody else has this file yet, and it is synced as a whole before it gets its name.
     conf.set_override("sqlite_synchronous", False, "database")
+
+
+def _use(conf: Any, connection: str) -> None:
+    # oslo.config substitutes in what overrides a setting, too.
+    conf.set_override("connection", connection.replace("$", "$$"), "database")
+
+
+def _sync_schema(conf: Any) -> None:
+    """Brings the database's tables up to date."""
     # The cache does not run yet.
     conf.set_override("enabled", False, "cache")
     from keystone.common.sql import upgrades
@@ -120,7 +145,9 @@ def _sync_schema(conf: Any, request: dict[str, Any], new: str) -> None:
 
 
 def _upgrade(request: dict[str, Any]) -> None:
-    _sync_schema(_configure(), request, request["new"])
+    conf = _configure()
+    _use_file(conf, request, request["new"])
+    _sync_schema(conf)
     from keystone.cmd import cli
 
     status = cli.DbSync.check_db_sync_status()

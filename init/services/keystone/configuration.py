@@ -13,7 +13,6 @@ from . import settings
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
 FERNET_KEYS = "keys/fernet"
 CREDENTIAL_KEYS = "keys/credential"
-DATABASE = "data/keystone.db"
 
 
 def values(site: Site) -> dict[str, str]:

@@ -21,7 +21,7 @@ from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 from installer.state.journal import Journal
 
-from . import configuration, password, settings, users
+from . import configuration, database, password, settings, users
 
 _KEYS = (configuration.FERNET_KEYS, configuration.CREDENTIAL_KEYS)
 SECRETS = [user.password_file for user in users.USERS]
@@ -29,15 +29,10 @@ SECRETS = [user.password_file for user in users.USERS]
 PATIENCE = 18.0
 
 
-def is_prepared(site: Site) -> bool:
-    """The database appears under its name when all is done, so it stands for the whole."""
-    return files.exists(site.instance.path(configuration.DATABASE))
-
-
 def unmade(site: Site) -> list[str]:
     """What there is no trace of yet, of all that is made once; and a password that is given in the place of another."""
     wanted = [users.ADMIN, users.DEMO] if users.wants_demo(site) else [users.ADMIN]
-    names = [*_KEYS, configuration.DATABASE, *(user.password_file for user in wanted)]
+    names = [*_KEYS, database.trace(site), *(user.password_file for user in wanted)]
     missing = [name for name in names if not files.exists(site.instance.path(name))]
     usable = not password.check_given(site)
     if usable and password.given(site) not in (None, password.stored(site)):
@@ -48,14 +43,24 @@ def unmade(site: Site) -> list[str]:
 def prepare(site: Site, journal: Journal) -> None:
     secret = password.first(site)
     journal.step("create keys and database")
-    run_boot(site, "create", password=secret, demo=demo(site), exempt=users.ADMIN.name)
-    problems = [*check_data(site), *Sqlite(site, configuration.DATABASE).check()]
+    facts: dict[str, Any] = {"password": secret, "demo": demo(site), "exempt": users.ADMIN.name}
+    if database.kind(site) == "sqlite":
+        run_boot(site, "create", **facts)
+    else:
+        facts["again"] = database.begun(site)
+        database.begin(site)
+        run_boot(site, "create", **facts)
+        database.finish(site)
+    problems = [*check_data(site), *(problem for store in database.stores(site) for problem in store.check())]
     if problems:
         raise Failure(Exit.NEEDS_PERSON, *problems)
 
 
 def upgrade_data(site: Site) -> None:
-    run_boot(site, "upgrade", new=Sqlite(site, configuration.DATABASE).upgrading)
+    if database.kind(site) != "sqlite":
+        what = "the data of a database server cannot be upgraded by this release"
+        raise Failure(Exit.NEEDS_PERSON, Problem(what, where=database.identity(site)))
+    run_boot(site, "upgrade", new=Sqlite(site, database.SQLITE).upgrading)
 
 
 def demo(site: Site) -> Mapping[str, str] | None:
@@ -87,7 +92,7 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
         "action": action,
         "config": site.instance.path(settings.CONFIG),
         "config_directory": site.instance.path(configuration.CONFIG_DIRECTORY),
-        "database": site.instance.path(configuration.DATABASE),
+        "file": site.instance.path(database.SQLITE) if database.kind(site) == "sqlite" else None,
         "public_url": settings.public_url(site),
         "region": settings.region(site),
     }

@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Any
 
 from installer.bundle.api import RenderedFile, Site
+from installer.bundle.store import Store
 from installer.errors import Problem
 from installer.kit import acceptance
 from installer.kit.proofs import Request
@@ -16,18 +17,21 @@ from installer.kit.wsgi import Application
 from installer.service.service import Service
 from installer.state.journal import Journal
 
-from . import catalog, checks, configuration, data, handover, proof, rotation, settings, users
+from . import catalog, checks, configuration, data, database, handover, password, proof, rotation, settings, users
 
 
 class Hooks(Service):
     title = "Keystone"
-    TRANSIENT = settings.TRANSIENT
+    TRANSIENT = (*password.TRANSIENT, *database.TRANSIENT)
     SECRETS = data.SECRETS
     UNPLACED = settings.UNPLACED
     APPETITE = settings.APPETITE
 
     def check_answers(self, site: Site) -> list[Problem]:
         return checks.check_answers(site)
+
+    def warn(self, site: Site) -> list[Problem]:
+        return database.warn(site)
 
     def url_of(self, site: Site, answer: str) -> str:
         return settings.public_url(site)
@@ -38,8 +42,15 @@ class Hooks(Service):
     def values(self, site: Site) -> Mapping[str, str]:
         return configuration.values(site)
 
+    def template_values(self, site: Site) -> Mapping[str, str]:
+        return {"database": database.settings(site)}
+
     def rendered_files(self, site: Site) -> list[RenderedFile]:
-        return [*super().rendered_files(site), *handover.rendered_files(site)]
+        declared = [self._shown(site, file) for file in super().rendered_files(site)]
+        return [*database.rendered_files(site), *declared, *handover.rendered_files(site)]
+
+    def _shown(self, site: Site, file: RenderedFile) -> RenderedFile:
+        return replace(file, secret=database.holds_password(site)) if file.path == settings.CONFIG else file
 
     def application(self, site: Site) -> Application | None:
         application = super().application(site)
@@ -52,7 +63,7 @@ class Hooks(Service):
             acceptance.check(site, "", "Keystone", settings.CONFIG, configuration.check_command(site))
 
     def is_prepared(self, site: Site) -> bool:
-        return data.is_prepared(site)
+        return database.kept(site) is not None
 
     def unmade(self, site: Site) -> Sequence[str]:
         return data.unmade(site)
@@ -60,8 +71,14 @@ class Hooks(Service):
     def prepare(self, site: Site, journal: Journal) -> None:
         data.prepare(site, journal)
 
+    def stores(self, site: Site) -> Sequence[Store]:
+        return database.stores(site)
+
     def upgrade_data(self, site: Site) -> None:
         data.upgrade_data(site)
+
+    def is_known(self, site: Site) -> bool:
+        return super().is_known(site) or database.kept(site) is not None
 
     def state(self, site: Site) -> Mapping[str, Any]:
         return catalog.state(site)

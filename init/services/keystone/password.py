@@ -10,6 +10,8 @@ from installer.kit import secret_file
 
 from .users import ADMIN, User
 
+#: Answers that count for one run: the password they name is the administrator's first one.
+TRANSIENT = ("admin-password-file",)
 #: bcrypt takes no more into account; Keystone is configured to refuse longer ones.
 LONGEST = 72
 

@@ -8,9 +8,6 @@ from installer.bundle.api import Site
 from installer.host.limits import Appetite
 from installer.kit import addresses, web
 
-#: Answers that count for one run: the password they name is the administrator's first one.
-TRANSIENT = ("admin-password-file",)
-
 #: Keystone's defaults of `[token] expiration` and `allow_expired_window`, in seconds: so long may a token be of use.
 LONGEST_TOKEN = 3600 + 172800
 

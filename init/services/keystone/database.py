@@ -1,0 +1,251 @@
+"""Which database an instance keeps its data in, and how Keystone finds it. Nothing else of Keystone's asks the answers.
+
+There are three kinds: a file of SQLite's, the server that the bundle brings, and a server of the operator's. An
+instance stays with the database that it was prepared with; see `kept`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+from urllib.parse import quote
+
+from installer.bundle.api import RenderedFile, Site
+from installer.bundle.store import Store
+from installer.errors import Exit, Failure, Problem
+from installer.kit import pem, secret_file
+from installer.kit.data.sqlite import Sqlite
+from installer.state import files
+
+from . import database_url
+from .database_url import DatabaseUrl
+
+Kind = Literal["sqlite", "embedded", "external"]
+
+#: Answers that count for one run: the password is kept in a file of the instance.
+TRANSIENT = ("database-password-file",)
+#: The answers that name a database.
+ANSWERS = ("database", "database-url")
+
+SQLITE = "data/keystone.db"
+CREDENTIAL = "keys/database-password"
+CA = "keys/database-ca.pem"
+#: Says which database holds the data, in `identity`'s words. Without it a file of SQLite's does, if it is there.
+MARK = "keys/keystone.database"
+#: The same while that database is being filled: what is in it is no use, and was made by the instance.
+BEGUN = f"{MARK}.new"
+#: The service of a bundle that runs the embedded server, and its directory of sockets.
+SERVER, _SOCKETS = "postgresql", "run/postgresql"
+
+_LONGEST_PASSWORD = 1024
+
+
+def kind(site: Site) -> Kind:
+    """What the answers ask for."""
+    if site.value("database-url") is not None:
+        return "external"
+    return "embedded" if site.value("database") == "embedded" else "sqlite"
+
+
+def identity(site: Site) -> str:
+    """Names the database that the answers ask for, whoever uses it and however: no account, no password, no TLS."""
+    return database_url.parse(site.value("database-url") or "").identity if kind(site) == "external" else kind(site)
+
+
+def kept(site: Site) -> str | None:
+    """The database that the instance was prepared with, in `identity`'s words; None where it was not prepared."""
+    mark = files.read(site.instance.path(MARK))
+    if mark is not None:
+        return mark.decode().strip()
+    return "sqlite" if files.exists(site.instance.path(SQLITE)) else None
+
+
+def begun(site: Site) -> bool:
+    """Whether a run that was cut off has begun to fill the database that the answers ask for."""
+    mark = files.read(site.instance.path(BEGUN))
+    return mark is not None and mark.decode().strip() == identity(site)
+
+
+def begin(site: Site) -> None:
+    """Before a server's database is filled."""
+    site.account.run(_write, site.instance.path(BEGUN), identity(site))
+
+
+def finish(site: Site) -> None:
+    """From here on the data are in the database that the answers ask for."""
+    site.account.run(_write, site.instance.path(MARK), identity(site))
+    site.account.run(files.remove, site.instance.path(BEGUN))
+
+
+def _write(path: str, text: str) -> None:
+    """Runs as the service's account."""
+    files.write_atomically(path, f"{text}\n".encode(), 0o600)
+
+
+def trace(site: Site) -> str:
+    """The file, relative to the instance, that stands for the complete database."""
+    return SQLITE if kind(site) == "sqlite" else MARK
+
+
+def stores(site: Site) -> list[Store]:
+    return [Sqlite(site, SQLITE)] if kind(site) == "sqlite" else []
+
+
+def connection(site: Site) -> str:
+    """What SQLAlchemy connects to. Raises PREFLIGHT if the answers name no database."""
+    asked = kind(site)
+    if asked == "sqlite":
+        # SQLAlchemy takes the path as it is, up to the question mark. A writer waits for others for up to 30 s.
+        return f"sqlite:///{site.instance.path(SQLITE)}?timeout=30"
+    problems = list(_check(site))
+    if problems:
+        raise Failure(Exit.PREFLIGHT, *problems)
+    if asked == "embedded":
+        return f"postgresql+psycopg://keystone@/keystone?host={quote(site.instance.path(_SOCKETS))}"
+    return _url(site).connection(password(site), site.instance.path(CA) if _source(site) else None)
+
+
+def settings(site: Site) -> str:
+    """The lines of keystone.conf's section."""
+    lines = [f"connection = {connection(site).replace('$', '$$')}"]
+    if kind(site) != "sqlite":
+        # Keystone would have a request wait for a server that is away, in a process that then serves nobody. Without
+        # attempts at the start, each request tries for itself.
+        lines.append("max_retries = 0")
+    return "\n".join(lines)
+
+
+def holds_password(site: Site) -> bool:
+    """Whether the connection must not be shown."""
+    return kind(site) == "external" and password(site) is not None
+
+
+def password(site: Site) -> str | None:
+    """Of the user of the operator's server: the one that is given, else the instance's own."""
+    given = site.value("database-password-file")
+    if given is not None:
+        return secret_file.read_given(given, _LONGEST_PASSWORD)
+    return secret_file.read(site.instance.path(CREDENTIAL), _LONGEST_PASSWORD)
+
+
+def authority(site: Site) -> bytes | None:
+    """The certificates by which the operator's server is trusted, as PEM; None where nobody vouches for it."""
+    source = _source(site)
+    return None if source is None else pem.blocks(pem.CERTIFICATES, source)
+
+
+def rendered_files(site: Site) -> list[RenderedFile]:
+    """The instance's copies of what the operator's files hold. Raises PREFLIGHT if they cannot be used."""
+    if kind(site) != "external":
+        return []
+    problems = list(_check(site))
+    if problems:
+        raise Failure(Exit.PREFLIGHT, *problems)
+    readable, mode = site.account.readable, 0o640 if site.account.switch else 0o600
+    secret, trusted = password(site), authority(site)
+    found = []
+    if secret is not None:
+        found.append(RenderedFile(CREDENTIAL, f"{secret}\n".encode(), mode, readable, secret=True))
+    if trusted is not None:
+        found.append(RenderedFile(CA, trusted, 0o640, readable))
+    return found
+
+
+def _url(site: Site) -> DatabaseUrl:
+    return database_url.parse(site.value("database-url") or "")
+
+
+def _source(site: Site) -> str | None:
+    return pem.source(site, "database-ca", CA)
+
+
+def check(site: Site) -> list[Problem]:
+    """What is wrong with the answers, and with the files that they name. Asks no server."""
+    return list(_check(site)) or list(_check_kept(site))
+
+
+def _check(site: Site) -> Iterator[Problem]:
+    url = site.value("database-url")
+    if url is None:
+        for name in ("database-password-file", "database-ca"):
+            if site.value(name) is not None:
+                hint = f"give --database-url, or leave --{name} out; --{name}= removes it"
+                yield Problem(f"--{name} is given without --database-url", hint=hint)
+        if kind(site) == "embedded" and not has_server(site):
+            yield Problem(
+                "this bundle has no database server",
+                why=f"--database embedded wants the service {SERVER}, which is not in {site.release.bundle['name']}",
+                hint=f"use the bundle keystone-{SERVER}, or a server of your own with --database-url",
+            )
+        return
+    if site.value("database") != "sqlite":
+        hint = "leave one of them out; --database= and --database-url= remove them"
+        yield Problem("--database-url is given together with --database", hint=hint)
+    problems = database_url.check(url, with_ca=site.value("database-ca") is not None)
+    yield from problems
+    yield from _check_files(site)
+
+
+def _check_files(site: Site) -> Iterator[Problem]:
+    given = site.value("database-password-file")
+    try:
+        password(site)
+    except (OSError, ValueError) as error:
+        yield Problem(
+            "the database's password cannot be used",
+            where=given or site.instance.path(CREDENTIAL),
+            why=_why(error),
+            hint="give a readable file that holds the password on one line, with --database-password-file",
+        )
+    source = _source(site)
+    if source is None:
+        return
+    try:
+        found = authority(site)
+    except OSError as error:
+        hint = "give a readable file with --database-ca"
+        yield Problem(
+            "the certificates of the database's authority cannot be read", where=source, why=_why(error), hint=hint
+        )
+        return
+    if not found:
+        hint = "give the authority's certificate as PEM with --database-ca"
+        yield Problem(
+            "the file contains no certificate", where=source, why="it has no PEM block of that kind", hint=hint
+        )
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else str(error)) or ""
+
+
+def _check_kept(site: Site) -> Iterator[Problem]:
+    known, wanted = kept(site), identity(site)
+    if known is not None and known != wanted:
+        target = site.value("database-url") or wanted
+        yield Problem(
+            f"the instance's data are in another database: {known}",
+            where=site.instance.root,
+            why=f"the answers name {wanted}, and install takes no data from one to the other",
+            hint=f"run {site.command_line('migrate-database', '--to', target)}; or leave the answer as it was",
+        )
+
+
+def has_server(site: Site) -> bool:
+    """Whether the bundle can run a database server."""
+    services: Sequence[dict[str, object]] = site.release.bundle["services"]
+    return any(service["name"] == SERVER for service in services)
+
+
+def warn(site: Site) -> list[Problem]:
+    """What works, but is unusual."""
+    if kind(site) != "external" or _url(site).is_safe(_source(site) is not None):
+        return []
+    return [
+        Problem(
+            "the connection to the database is not protected",
+            where=identity(site),
+            why="nothing checks that the server is the right one: others on the network may read and change all data",
+            hint="give the certificate of the server's authority with --database-ca",
+        )
+    ]
