@@ -149,6 +149,10 @@ class Product(Protocol):
     def check_data(self, site: Site) -> list[Problem]:
         """What is wrong on disk with what no store keeps: keys and certificate."""
 
+    def check_outside(self, site: Site) -> list[Problem]:
+        """What keeps the service from what it uses outside of the instance, such as a server of the operator's. It is
+        asked and not changed, within seconds. The site has the instance where it lies now, if there is one."""
+
     def expiring(self, site: Site) -> list[Problem]:
         """What will be wrong with them soon."""
 

@@ -33,6 +33,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
         *_check_daemons(session, site, manager),
         *manager.check(),
         *session.product.check_data(site),
+        *session.product.check_outside(site),
         *(problem for store in session.product.stores(site) for problem in store.check()),
     ]
 

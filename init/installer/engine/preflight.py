@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from shlex import quote
 
 from ..bundle.api import Product, Site
@@ -42,6 +43,7 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
         *ports.check(product.listeners(site), own),
         *lifecycle.check(site, product, former),
         *product.check_answers(site),
+        *product.check_outside(replace(site, instance=former)),
     ]
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)

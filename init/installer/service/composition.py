@@ -155,6 +155,9 @@ class Composition:
     def check_data(self, site: Site) -> list[Problem]:
         return [*self._each(lambda service: service.check_data(site)), *tls.check_copies(site)]
 
+    def check_outside(self, site: Site) -> list[Problem]:
+        return self._each(lambda service: service.check_outside(site))
+
     def expiring(self, site: Site) -> list[Problem]:
         return [*tls.expiring(site), *self._each(lambda service: service.expiring(site))]
 

@@ -225,6 +225,11 @@ class Service:
         """What is wrong on disk with what no store keeps: its secrets."""
         return data.check(site, self.declaration)
 
+    def check_outside(self, site: Site) -> list[Problem]:
+        """What keeps it from what it uses outside of the instance, such as a server of the operator's. It is asked and
+        not changed, within seconds. The site has the instance where it lies now, if there is one."""
+        return []
+
     def expiring(self, site: Site) -> list[Problem]:
         """What will be wrong with them soon."""
         return []

@@ -189,7 +189,9 @@ def _check(site: Site) -> Iterator[Problem]:
 def _check_files(site: Site) -> Iterator[Problem]:
     given = site.value("database-password-file")
     try:
-        password(site)
+        secret = password(site)
+        if secret is not None and not secret.isascii() and _url(site).is_mysql:
+            raise ValueError("it is not ASCII, which PyMySQL and MySQL's servers read differently")
     except (OSError, ValueError) as error:
         yield Problem(
             "the database's password cannot be used",

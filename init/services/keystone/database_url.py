@@ -59,13 +59,17 @@ class DatabaseUrl:
         """Names the database, whoever uses it and however."""
         return f"{self.driver.partition('+')[0]}://{join_host(self.host)}:{self.port}/{quote(self.name, safe='')}"
 
+    @property
+    def is_mysql(self) -> bool:
+        return self.driver == _MYSQL
+
     def connection(self, password: str | None, ca: str | None) -> str:
         """The URL for SQLAlchemy; `ca` is the path of the certificates that the server is trusted by."""
         secret = "" if password is None else f":{quote(password, safe='')}"
         parameters = {**_PATIENCE[self.driver], **self.parameters}
         if ca is not None:
             # PyMySQL checks the server's name as soon as it is told an authority.
-            trust = {"ssl_ca": ca} if self.driver == _MYSQL else {"sslmode": "verify-full", "sslrootcert": ca}
+            trust = {"ssl_ca": ca} if self.is_mysql else {"sslmode": "verify-full", "sslrootcert": ca}
             parameters.update(trust)
         place = f"{quote(self.user, safe='')}{secret}@{join_host(self.host)}:{self.port}/{quote(self.name, safe='')}"
         return f"{self.driver}://{place}?{urlencode(parameters, quote_via=quote, safe='/')}"

@@ -17,7 +17,20 @@ from installer.kit.wsgi import Application
 from installer.service.service import Service
 from installer.state.journal import Journal
 
-from . import catalog, checks, configuration, data, database, handover, password, proof, rotation, settings, users
+from . import (
+    catalog,
+    checks,
+    configuration,
+    data,
+    database,
+    handover,
+    password,
+    proof,
+    rotation,
+    server,
+    settings,
+    users,
+)
 
 
 class Hooks(Service):
@@ -88,6 +101,9 @@ class Hooks(Service):
 
     def check_data(self, site: Site) -> list[Problem]:
         return data.check_data(site)
+
+    def check_outside(self, site: Site) -> list[Problem]:
+        return server.check(site)
 
     def prove(self, site: Site) -> list[str]:
         return proof.prove(site)

@@ -127,6 +127,9 @@ class FakeProduct:
     def check_data(self, site: Site) -> list[Problem]:
         return []
 
+    def check_outside(self, site: Site) -> list[Problem]:
+        return []
+
     def expiring(self, site: Site) -> list[Problem]:
         return []
 

@@ -64,7 +64,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
 
     def test_a_password_is_read_from_a_file_and_kept_as_a_secret(self) -> None:
         secret = "p:w@/d %?#é$"
-        texts: Any = {"database_url": [MYSQL], "database_password_file": [self.file("given", f"{secret}\n")]}
+        texts: Any = {"database_url": [POSTGRESQL], "database_password_file": [self.file("given", f"{secret}\n")]}
         self.assertEqual(unquote(urlsplit(self.connection(**texts)).password or ""), secret)
         found = {file.path: file for file in self.product.rendered_files(self.site(switch=True, **texts))}
         kept = found["keys/database-password"]
@@ -72,7 +72,8 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         self.assertTrue(found["etc/keystone.conf"].secret)
         self.assertIn("database-password-file", self.product.TRANSIENT)
         self.keep("keys/database-password", f"{secret}\n")
-        self.assertEqual(unquote(urlsplit(self.connection(database_url=[MYSQL])).password or ""), secret)
+        self.assertEqual(unquote(urlsplit(self.connection(database_url=[POSTGRESQL])).password or ""), secret)
+        self.assertEqual(self.whats(database_url=[MYSQL]), ["the database's password cannot be used"])
         self.assertFalse([file.path for file in self.product.rendered_files(self.site()) if file.secret])
 
     def test_the_authority_of_a_server_is_kept_and_the_server_checked(self) -> None:

@@ -35,6 +35,9 @@ class Service:
     def check_answers(self, site: Site) -> list[Problem]:
         return []
 
+    def check_outside(self, site: Site) -> list[Problem]:
+        return [] if site.instance.root != "/former" else [Problem("asked with the instance where it lies")]
+
 
 class PreflightTest(support.DirectoryTest):
     def setUp(self) -> None:
@@ -43,6 +46,16 @@ class PreflightTest(support.DirectoryTest):
         support.make_release(root)
         self.root = root
         self.account = Account("daemon", 1, 1, switch=os.geteuid() == 0)
+
+    def test_what_is_outside_is_asked_for_the_instance_where_it_lies(self) -> None:
+        site = Site(Release(str(self.root)), Instance(str(self.root / "instance")), self.account, {})
+        with (
+            mock.patch("installer.manager.units.wants_systemd", return_value=False),
+            self.assertRaises(Failure) as caught,
+        ):
+            preflight.check(site, Service(), [], former=Instance("/former"))  # type: ignore[arg-type]
+        whats = [problem.what for problem in caught.exception.problems]
+        self.assertIn("asked with the instance where it lies", whats)
 
     def problems(self, instance: str = "", *listeners: Listener) -> list[Problem]:
         place = Instance(instance or str(self.root / "instance"))
