@@ -4,14 +4,14 @@ import { releaseName } from './bundle.ts';
 import { ROOT } from './cli.ts';
 
 /**
- * The shell commands of docs/verification.md below a heading, block by block, with the name of the release under test in
- * place of the one that is written there: what is tested is what people are told to type.
+ * The shell commands of docs/verification.md below a heading, block by block, with the name of a release, by
+ * default the one under test, in place of the one that is written there: what is tested is what people are told to type.
  */
-export async function documentedCommands(heading: string): Promise<string[]> {
+export async function documentedCommands(heading: string, release = releaseName()): Promise<string[]> {
   const page = await readFile(path.join(ROOT, 'docs/verification.md'), 'utf8');
   const [, section = ''] = page.split(`\n## ${heading}\n`);
   const [body = ''] = section.split('\n## ');
   const blocks = [...body.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
   if (blocks.length === 0) throw new Error(`docs/verification.md has no commands below "${heading}"`);
-  return blocks.map((block) => block.replaceAll(/keystone-[\d.]+-\d+-linux-x86_64/g, releaseName()));
+  return blocks.map((block) => block.replaceAll(/keystone-[\d.]+-\d+-linux-x86_64/g, release));
 }
