@@ -45,7 +45,7 @@ export async function readSettings(sources: SettingSources): Promise<Settings> {
     jobs: jobsOf(raw('jobs')),
     offline: booleanOf(raw('offline')),
     mirrors: mirrorsOf(raw('mirror')),
-    out: directoryOf('out', path.join(sources.directory, 'out')),
+    out: directoryOf('out', path.join(project ?? sources.directory, 'out')),
     cache: directoryOf('cache', path.join(cacheHome(sources.environment), 'ksbundle')),
     recipes,
     lockfiles: directoryOf('lockfiles', path.join(path.dirname(recipes), 'lockfiles')),

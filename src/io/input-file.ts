@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
 
 /** The error for a file that the user named and that cannot be read; `hint` says what to give instead. */
 export function unreadableFile(file: string, facts: { readonly why: string; readonly hint: string }) {
@@ -17,6 +17,7 @@ export async function statInput(file: string, hint: string): Promise<Stats> {
   try {
     return await stat(file);
   } catch (error) {
-    throw unreadableFile(file, { why: error instanceof Error ? error.message : String(error), hint });
+    const gone = isErrnoException(error, 'ENOENT');
+    throw unreadableFile(file, { why: gone ? 'there is no such file' : String(error), hint });
   }
 }

@@ -43,6 +43,27 @@ export function requireCurrentLock(lockfile: Lockfile, file: string, target: Loc
   });
 }
 
+/**
+ * Throws KSB_DIGEST_KEPT for a component that has another version and another file than were locked, and still the digest
+ * of the old one: its bytes may be in the store, and would be built under the new version's name.
+ */
+export function requireNewDigests(previous: Lockfile, target: LockTarget): void {
+  const problems = recipeInputs(target).sources.flatMap(({ component, version, file, sha256 }): Problem[] => {
+    const old = previous.sources.find((source) => source.component === component && source.sha256 === sha256);
+    if (old === undefined || old.version === version || old.file === file) return [];
+    const message = `${component} ${version}: the digest of ${file} is still that of ${old.file}`;
+    return [{ code: 'digest-kept', message }];
+  });
+  if (problems.length === 0) return;
+  throw new KsbundleError({
+    code: 'KSB_DIGEST_KEPT',
+    exitCode: ExitCode.usage,
+    message: 'a new version of a source needs its own digest',
+    hint: 'put the digest that upstream publishes into the recipe',
+    problems,
+  });
+}
+
 function differ(what: string, recipe: string, lock: string): string[] {
   return recipe === lock ? [] : [`${what}: recipe has ${recipe}, lock has ${lock}`];
 }

@@ -11,7 +11,7 @@ import { fetchSource, wheelSource } from '../fetch/source.ts';
 import { unpackArchive } from '../io/archive.ts';
 import { exists } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
-import { requireCurrentLock } from '../lock/check.ts';
+import { requireCurrentLock, requireNewDigests } from '../lock/check.ts';
 import { compareLocks } from '../lock/compare.ts';
 import {
   formatLockfile,
@@ -48,6 +48,7 @@ export async function lockBundle(context: Context, name: string, options: LockOp
     return { lockfile: file, changes: [], rewritten: false, skipped: [], uncompared: [] };
   }
   const previous = await readLockfileIfAny(file);
+  if (previous !== undefined) requireNewDigests(previous, loaded);
   const indexes = (await context.fetch.network?.pythonIndexes())?.indexes;
   const skipped: SkippedVersion[] = [];
   const uncompared: string[] = [];

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { z } from 'zod';
 import { asTask, type Emit } from '../domain/events.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { quoteForShell } from '../domain/quote-for-shell.ts';
+import type { Bundle } from '../domain/recipe.ts';
 import { releaseName } from '../domain/release-name.ts';
 import type { TryResult } from '../domain/results.ts';
 import { unpackArchive } from '../io/archive.ts';
@@ -20,7 +22,8 @@ const statusSchema = z.object({ urls: z.array(z.string()) });
 
 /**
  * Builds a bundle if need be, unpacks it to a new temporary directory and boots it on free loopback ports with its own
- * installer. It goes on running: `stop` is how to end it. Throws `KSB_TRY_FAILED` with what the installer said.
+ * installer. It goes on running: `stop` is how to end it. Throws `KSB_TRY_FAILED` with what the installer or a command of
+ * `[[try]]` said; nothing runs then.
  */
 export async function tryBundle(context: Context, name: string): Promise<TryResult> {
   const { tarball } = await buildBundle(context, name);
@@ -32,24 +35,48 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
   const task = { task: `try:${name}`, title: `${name} on ${HOST}` };
   return asTask(context, task, async () => {
     await unpackArchive(tarball, release, { strip: 1, signal: context.signal });
-    const bootstrap = path.join(release, 'init', 'bootstrap.sh');
     const speak = { emit: context.emit, task: task.task, signal: context.signal };
-    const listeners = bundle.services.flatMap(({ service }) => service.listeners);
-    const ports = await findFreePorts(listeners.length);
-    const given = listeners.flatMap(({ answer }, index) => [`--${answer}`, `${HOST}:${ports[index]}`]);
-    const host = bundle.answers.some(({ name: answer }) => answer === 'host') ? ['--host', HOST] : [];
-    await runInstalled([bootstrap, 'install', ...host, ...given], speak);
-    const instance = path.join(release, 'instance');
-    const urls = statusSchema.parse(
-      JSON.parse(await runInstalled([bootstrap, 'status', '--json'], speak)),
-    ).urls;
-    const shown: TryResult['shown'][number][] = [];
-    for (const { name: title, run: command } of bundle.services.flatMap(({ tries }) => tries)) {
-      const argv = ['env', `RELEASE=${release}`, `INSTANCE=${instance}`, 'sh', '-c', command];
-      shown.push({ name: title, text: (await runInstalled(argv, speak)).trim() });
+    try {
+      return { outcome: 'done', value: await boot(bundle, release, speak) };
+    } catch (error) {
+      await run([bootstrapOf(release), 'stop']);
+      throw error;
     }
-    return { outcome: 'done', value: { release, instance, urls, shown, stop: [bootstrap, 'stop'] } };
   });
+}
+
+async function boot(bundle: Bundle, release: string, speak: Speak): Promise<TryResult> {
+  const bootstrap = bootstrapOf(release);
+  const instance = path.join(release, 'instance');
+  const listeners = bundle.services.flatMap(({ service }) => service.listeners);
+  const ports = await findFreePorts(listeners.length);
+  const given = new Map(listeners.map(({ answer }, index) => [answer, `${HOST}:${ports[index]}`]));
+  if (bundle.answers.some(({ name }) => name === 'host')) given.set('host', HOST);
+  const options = [...given].flatMap(([answer, value]) => [`--${answer}`, value]);
+  await runInstalled({ what: 'the installation', argv: [bootstrap, 'install', ...options] }, speak);
+  const status = await runInstalled({ what: 'its status', argv: [bootstrap, 'status', '--json'] }, speak);
+  const variables = [
+    `RELEASE=${release}`,
+    `INSTANCE=${instance}`,
+    ...[...given].map(([answer, value]) => `${variableOf(answer)}=${value}`),
+  ];
+  const shown: TryResult['shown'][number][] = [];
+  for (const { name, run: command } of bundle.services.flatMap(({ tries }) => tries)) {
+    const argv = ['env', ...variables, 'sh', '-c', command];
+    const tried = { what: `[[try]] "${name}"`, first: [bootstrap, 'start'], argv };
+    shown.push({ name, text: (await runInstalled(tried, speak)).trim() });
+  }
+  const { urls } = statusSchema.parse(JSON.parse(status));
+  return { release, instance, urls, shown, stop: [bootstrap, 'stop'] };
+}
+
+function bootstrapOf(release: string): string {
+  return path.join(release, 'init', 'bootstrap.sh');
+}
+
+/** The variable of the environment that the installer takes an answer from. */
+function variableOf(answer: string): string {
+  return `KSB_${answer.toUpperCase().replaceAll('-', '_')}`;
 }
 
 /** Ports that nothing listens on now; somebody else may take one before we do, and then the installer says so. */
@@ -71,19 +98,31 @@ async function listen(): Promise<net.Server> {
   return server;
 }
 
-async function runInstalled(
-  argv: readonly string[],
-  speak: { readonly emit: Emit; readonly task: string; readonly signal: AbortSignal },
-): Promise<string> {
+interface Speak {
+  readonly emit: Emit;
+  readonly task: string;
+  readonly signal: AbortSignal;
+}
+
+interface Command {
+  /** What it does, for the error message. */
+  readonly what: string;
+  readonly argv: readonly string[];
+  /** What has to run before, where somebody runs it again later. */
+  readonly first?: readonly string[];
+}
+
+async function runInstalled({ what, argv, first }: Command, speak: Speak): Promise<string> {
   const result = await run(argv, { signal: speak.signal });
   speak.signal.throwIfAborted();
   for (const line of result.stderr.split('\n')) speak.emit({ type: 'task-output', task: speak.task, line });
   if (result.exitCode === 0) return result.stdout;
+  const again = [...(first === undefined ? [] : [first]), argv];
   throw new KsbundleError({
     code: 'KSB_TRY_FAILED',
     exitCode: ExitCode.failed,
-    message: `${path.basename(argv[0] ?? '')} ended with ${result.exitCode ?? result.signal ?? result.failedToStart}`,
+    message: `${what} ended with ${result.exitCode ?? result.signal ?? result.failedToStart}`,
     details: `${result.stdout}\n${result.stderr}`.trim().split('\n').slice(-25),
-    hint: `run it again by hand: ${argv.join(' ')}`,
+    hint: `the service was stopped; run it by hand: ${again.map((each) => each.map(quoteForShell).join(' ')).join(' && ')}`,
   });
 }

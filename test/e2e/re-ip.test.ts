@@ -122,7 +122,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await origins(given, environment)).toMatchObject({
         ...remembered,
         region: ['File', `answers file ${file}`],
-        processes: ['2', 'flag'],
+        processes: ['2', 'command line'],
         'public-url': ['http://id.invalid:8080/identity', 'environment KSB_PUBLIC_URL'],
       });
       const url = `http://${OTHER_ADDRESS}:5000/v3/auth/catalog`;

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { exists, listTree } from '../../src/io/files.ts';
+import { exists, listTree, removeTree } from '../../src/io/files.ts';
 import { run } from '../../src/io/process.ts';
 import { send, type HttpAnswer } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
-import { PROJECTS } from './support/projects.ts';
+import { PROJECTS, tryProject } from './support/projects.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, bootstrap, install, siteAt, unpack, type Site } from './support/site.ts';
 import { succeed } from './support/succeed.ts';
@@ -106,6 +106,17 @@ describe.skipIf(lacking !== undefined).each(STORIES)(
     });
   },
 );
+
+it.each([
+  ['redis', 'redis_version:7.0.15'],
+  ['notes', 'http://127.0.0.1:'],
+])('%s is tried on this machine, shows itself, and is stopped', async (name, shown) => {
+  const printed = await tryProject(name);
+  expect(printed).toContain(shown);
+  const stop = /^stop +(.+)$/m.exec(printed)?.[1] ?? '';
+  expect(await run(['sh', '-c', stop])).toMatchObject({ exitCode: 0 });
+  await removeTree(path.dirname(path.resolve(stop.split(' ')[0] ?? '', '../..')));
+});
 
 it("redis takes no Python of the stranger's", async () => {
   const files = (await listTree(path.join(PROJECTS, 'redis'))).map((entry) => entry.path);

@@ -58,6 +58,8 @@ def _tell(command: str, steps: Sequence[_Step], check: Callable[[], None], as_js
     if not as_json:
         for line in (line for step in steps for line in step.lines()):
             report.out(line)
+        if not steps:
+            report.note("nothing to change")
     problems: Sequence[Problem] = ()
     try:
         check()
@@ -108,7 +110,7 @@ def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> It
     former = session.receipt.files if session.receipt else {}
     yield from (_Step("remove", site.instance.path(name)) for name in unused_directories(session, site, former))
     if steps.prepares:
-        yield _Step("create keys, database, administrator and catalog")
+        yield _Step("create keys and data")
     yield from unmade
     if steps.migrates:
         yield _Step("update the data")

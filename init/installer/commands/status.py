@@ -50,7 +50,9 @@ def _print(session: Session, site: Site, daemons: Sequence[Mapping[str, Any]]) -
     for url in session.product.urls(site):
         report.out(f"  {'serves':<12} {url}")
     for daemon in daemons:
-        state = f"process {daemon['pid']}, {daemon['workers']} workers" if daemon["pid"] else "not running"
+        state = f"process {daemon['pid']}" if daemon["pid"] else "not running"
+        if daemon["workers"]:
+            state += f", {daemon['workers']} worker{'s'[: daemon['workers'] != 1]}"
         report.out(f"  {daemon['name']:<12} {state}")
 
 

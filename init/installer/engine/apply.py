@@ -44,7 +44,7 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
         with _room(session, plan) as give_room:
             _write(journal, site, plan)
             if plan.prepares:
-                with report.step("create keys and database"):
+                with report.step("create keys and data"):
                     journal.step("prepare")
                     product.prepare(site, journal)
             with _reverting(session, site, plan, give_room), report.step("start") as remark:

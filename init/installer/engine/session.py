@@ -183,7 +183,7 @@ class Session:
 def open_session(release: Release, product: Product, arguments: Arguments, environment: Mapping[str, str]) -> Session:
     """Reads what there is and resolves the answers; writes nothing."""
     declared = own.declarations(release.bundle)
-    sources = [Source("flag", arguments.texts), *answers.from_environment(declared, environment)]
+    sources = [Source("command line", arguments.texts), *answers.from_environment(declared, environment)]
     if arguments.answers_file:
         sources.append(answers.from_file(declared, arguments.answers_file))
     given = tuple(sources)

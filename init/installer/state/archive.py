@@ -190,7 +190,12 @@ def _open(path: str) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
-        problem = Problem("the backup cannot be read", where=path, why=error.strerror or str(error))
+        problem = Problem(
+            "the backup cannot be read",
+            where=path,
+            why=error.strerror or str(error),
+            hint="name a file that `bootstrap.sh backup` wrote",
+        )
         raise Failure(Exit.PREFLIGHT, problem) from error
 
 

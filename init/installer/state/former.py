@@ -101,7 +101,8 @@ def check(release: Release, name: str, instance: Instance) -> None:
     try:
         found = release.bundle["name"]
     except (OSError, ValueError, KeyError) as error:
-        problem = Problem("there is no release", where=release.root, why=str(error), hint=hint)
+        why = "it has no readable init/bundle.json"
+        problem = Problem("there is no release", where=release.root, why=why, hint=hint)
         raise Failure(Exit.PREFLIGHT, problem) from error
     if found != name:
         problem = Problem(f"that is a release of {found}, not {name}", where=release.root, hint=hint)

@@ -56,7 +56,7 @@ function minimumAge(days: string | undefined): number {
 }
 
 function describeRewrite(lockfile: string, isDry = false): string {
-  return `${lockfile} ${isDry ? 'would be' : 'is'} written anew: the versions are the same, what the recipes say of them is not`;
+  return `${lockfile} ${isDry ? 'would be' : 'is'} rewritten: the versions are the same, but the recipes have changed`;
 }
 
 function changeRow({ kind, name, from = '', to = '' }: LockChange): string[] {

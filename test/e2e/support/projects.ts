@@ -37,16 +37,28 @@ export async function buildVersions(
   name: string,
   changes: string,
 ): Promise<{ readonly former: string; readonly present: string }> {
-  const build = async (...layers: readonly string[]): Promise<string> => {
-    const directory = await copyProject(name, ...layers);
-    try {
-      await inProject(directory, ['lock', name]);
-      return await buildProject(directory, name);
-    } finally {
-      await removeTree(directory);
-    }
-  };
+  const build = (...layers: readonly string[]): Promise<string> =>
+    withProject([name, ...layers], (directory) => buildProject(directory, name));
   return { former: await build(), present: await build(changes) };
+}
+
+/** Boots a project on this machine, as its owner does to see it; what ksbundle printed. */
+export function tryProject(name: string): Promise<string> {
+  return withProject([name], (directory) => inProject(directory, ['try', name]));
+}
+
+async function withProject<T>(
+  layers: readonly [string, ...string[]],
+  use: (directory: string) => Promise<T>,
+): Promise<T> {
+  const [name, ...changes] = layers;
+  const directory = await copyProject(name, ...changes);
+  try {
+    await inProject(directory, ['lock', name]);
+    return await use(directory);
+  } finally {
+    await removeTree(directory);
+  }
 }
 
 function lastLine(text: string): string {

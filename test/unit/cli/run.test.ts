@@ -398,11 +398,11 @@ describe('lock', () => {
 
   it.each([
     [false, [], 'l.json is up to date\n'],
-    [true, [], 'l.json is written anew: the versions are the same, what the recipes say of them is not\n'],
+    [true, [], 'l.json is rewritten: the versions are the same, but the recipes have changed\n'],
     [
       true,
       ['-n'],
-      'l.json would be written anew: the versions are the same, what the recipes say of them is not\n',
+      'l.json would be rewritten: the versions are the same, but the recipes have changed\n',
     ],
   ])('tells a file that was written from one that was not: %j %j', async (rewritten, options, text) => {
     const ran = await run(['lock', 'keystone', ...options], {

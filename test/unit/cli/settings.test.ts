@@ -40,6 +40,11 @@ describe('settings', () => {
     expect(path.dirname(recipes)).toBe(path.dirname(lockfiles));
   });
 
+  it('have tarballs in the project, whichever of its directories this is', async () => {
+    await projectFile('');
+    expect((await settings()).out).toBe(path.join(root, 'project', 'out'));
+  });
+
   it('come from flags over the environment over the project over the user', async () => {
     await userFile('jobs = 1');
     expect((await settings()).jobs).toBe(1);

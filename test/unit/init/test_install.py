@@ -173,7 +173,7 @@ class InstallTest(support.ReleaseTest):
 
         self.assertEqual(rows()["once"], "(not set) default")
         self.assertEqual(rows()["instance"], f"{self.instance} derived")
-        self.assertEqual(rows("--once", "x")["once"], "x flag")
+        self.assertEqual(rows("--once", "x")["once"], "x command line")
 
     def test_a_moved_release_starts_anew_at_its_place(self) -> None:
         self.install()
@@ -385,6 +385,12 @@ class InstallTest(support.ReleaseTest):
         self.assertIn("+host=10.0.0.1", output.getvalue())
         self.assertIn(f"start {DAEMON}", output.getvalue())
         self.assertFalse(self.instance.exists())
+
+    def test_plan_of_nothing_says_so(self) -> None:
+        self.install("--host", "10.0.0.1")
+        with quiet() as output, contextlib.redirect_stderr(io.StringIO()) as told:
+            show.plan(self.session("plan"), None, as_json=False)
+        self.assertEqual((output.getvalue(), told.getvalue()), ("", "nothing to change\n"))
 
     def test_verify_names_an_edit_as_one_and_a_missing_file_as_a_fault(self) -> None:
         self.install()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../src/domain/digest.ts';
 import { hashBytes } from '../../../src/io/files.ts';
-import { checkLock, requireCurrentLock } from '../../../src/lock/check.ts';
+import { checkLock, requireCurrentLock, requireNewDigests } from '../../../src/lock/check.ts';
 import type { LockTarget } from '../../../src/lock/inputs.ts';
 import { componentOf, targetOf, type TargetParts } from '../../fixtures/lock-target.ts';
 import { demoLock, demoTarget } from './demo-lock.ts';
@@ -31,6 +31,29 @@ describe('checkLock', () => {
     expect(messages(changed({ components: [native] }))).toEqual([
       `source native 3.0: recipe has 3.0 native-3.0.tar.gz ${other}, lock has 3.0 native-3.0.tar.gz ${hashBytes('native-3.0.tar.gz')}`,
     ]);
+  });
+
+  it('refuses a new version whose file has the digest of the old one', () => {
+    const archive = { sha256: hashBytes('native-3.0.tar.gz'), file: 'native-3.1.tar.gz', urls: [] };
+    const next = { ...NATIVE, version: '3.1', sources: [{ into: '.', strip: 1, archives: [archive] }] };
+    expect(() => requireNewDigests(demoLock(), changed({ components: [next] }))).toThrow(
+      expect.objectContaining({
+        facts: expect.objectContaining({
+          code: 'KSB_DIGEST_KEPT',
+          problems: [
+            {
+              code: 'digest-kept',
+              message: 'native 3.1: the digest of native-3.1.tar.gz is still that of native-3.0.tar.gz',
+            },
+          ],
+        }),
+      }),
+    );
+    // The same file by another name, and a version that was mistyped.
+    for (const part of [{ version: '3.0' }, { sources: NATIVE.sources }])
+      expect(() =>
+        requireNewDigests(demoLock(), changed({ components: [{ ...next, ...part }] })),
+      ).not.toThrow();
   });
 
   it('names components that came and went', () => {
