@@ -117,6 +117,8 @@ export interface Daemon {
 export interface ServiceData {
   readonly sqlite: readonly string[];
   readonly directories: readonly string[];
+  /** Those among the directories that only a backup by hand holds. */
+  readonly bulky: readonly string[];
   readonly prepare?: readonly string[];
   readonly upgrade?: readonly string[];
 }

@@ -4,6 +4,7 @@ import { isInnerPath } from '../domain/inner-path.ts';
 import { nearest } from '../domain/nearest.ts';
 import { mismatchOfType } from './answer-values.ts';
 import { checkAnswers } from './check-answers.ts';
+import { checkData } from './check-data.ts';
 import { listClaims, repeatedClaims, reservedClaims } from './claims.ts';
 import { findDuplicates } from './duplicates.ts';
 import { formatKey, formatTable, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
@@ -23,8 +24,7 @@ export function checkService(recipe: PartlyService, { hooks }: { readonly hooks:
     ...checkWsgi(recipe),
     ...checkDaemons(recipe),
     ...checkProofs(recipe),
-    ...checkData(recipe),
-    ...(hooks ? [] : checkMaker(recipe)),
+    ...checkData(recipe, { hooks }),
     ...checkPrograms(recipe),
     ...repeatedClaims(claims),
     ...reservedClaims(claims),
@@ -219,40 +219,6 @@ function checkProven(recipe: PartlyService, { listener: name, key, protocol, pat
     },
   ];
 }
-
-/** What is kept lies where nothing else does, and where copies of it have a place. */
-function checkData({ data }: PartlyService): Fault[] {
-  return (['sqlite', 'directories'] as const).flatMap((key) =>
-    (data?.[key] ?? []).flatMap((name, index): Fault[] =>
-      name === undefined || (name.startsWith('data/') && !name.split('/').includes(UPGRADING))
-        ? []
-        : [
-            {
-              code: 'bad-path',
-              message: `data.${key}: expected a path below data/, such as "data/hello", and without ${quote(UPGRADING)}, not ${quote(name)}`,
-              path: ['data', key, index],
-              at: 'value',
-            },
-          ],
-    ),
-  );
-}
-
-/** Something makes the databases: one that only the first request makes would be missing until then. */
-function checkMaker({ data }: PartlyService): Fault[] {
-  if (data?.sqlite === undefined || data.sqlite.length === 0 || Object.hasOwn(data, 'prepare')) return [];
-  return [
-    {
-      code: 'missing-key',
-      message: '[data] lacks "prepare", the program that makes the databases of "sqlite"',
-      path: ['data', 'sqlite'],
-      at: 'key',
-    },
-  ];
-}
-
-/** Directory below `data/` for copies while they are brought to another version. */
-const UPGRADING = '.upgrading';
 
 /** Programs are named by their paths in the release. */
 function checkPrograms({ daemon = [], data }: PartlyService): Fault[] {

@@ -117,6 +117,9 @@ const daemon = z.strictObject({
 const data = z.strictObject({
   sqlite: paths.describe('databases of SQLite'),
   directories: paths.describe('directories of files, saved while the service runs'),
+  bulky: paths.describe(
+    'those among the directories that only a backup by hand holds, too large to be saved before each change',
+  ),
   prepare: command
     .optional()
     .describe('program, as a path in the release, that makes the data; run again it changes nothing'),

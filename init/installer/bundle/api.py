@@ -118,6 +118,9 @@ class Product(Protocol):
     def kept(self, site: Site) -> Sequence[Store]:
         """Those among them that an instance of an earlier release may have: not those of a service that is new."""
 
+    def has_data(self, site: Site) -> bool:
+        """Whether some of the data exist, though `prepare` may have others to make."""
+
     def upgrade_data(self, site: Site) -> None:
         """Brings the data, which may be of an earlier version, to what this release needs: the copies that all `kept`
         stores have made. Nobody uses them yet. What needs nothing is left as it is, byte for byte."""

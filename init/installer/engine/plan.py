@@ -23,6 +23,8 @@ class Plan:
 
     changes: Sequence[Change]
     prepares: bool
+    #: There are data that a backup can save.
+    has_data: bool
     migrates: bool
     #: Daemons must be started anew: release or instance lie elsewhere than when they were started.
     moved: bool
@@ -53,10 +55,12 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
     recorded = units.recorded_files(session.instance, former)
     compared = changes.compare(session.instance, wanted, recorded, written=session.written)
     state = session.product.state(site)
-    prepares = not session.product.is_prepared(replace(site, instance=session.instance))
+    present = replace(site, instance=session.instance)
+    prepares = not session.product.is_prepared(present)
     return Plan(
         changes=compared,
         prepares=prepares,
+        has_data=not prepares or session.product.has_data(present),
         # Data without a receipt is of an install that was cut off, maybe with other answers.
         migrates=bool(state)
         and (not prepares if former is None else any(dict(known) != dict(state) for known in session.states)),
@@ -111,7 +115,7 @@ def transient(session: Session) -> set[str]:
 def needs_backup(session: Session, plan: Plan) -> bool:
     """Whether there is data that is about to be changed."""
     former = session.receipt
-    return former is not None and not plan.prepares and (plan.migrates or plan.replaces_release(former))
+    return former is not None and plan.has_data and (plan.migrates or plan.replaces_release(former))
 
 
 def is_idle(session: Session, site: Site, plan: Plan) -> bool:

@@ -108,6 +108,9 @@ class Composition:
     def kept(self, site: Site) -> Sequence[Store]:
         return self._each(lambda service: service.stores(site) if service.is_known(site) else ())
 
+    def has_data(self, site: Site) -> bool:
+        return any(service.stores(site) and service.is_prepared(site) for service in self.services)
+
     def upgrade_data(self, site: Site) -> None:
         for service in self.services:
             if service.is_known(site):

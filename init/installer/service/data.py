@@ -61,17 +61,24 @@ def prepare(site: Site, declaration: Declaration, values: Values, journal: Journ
     site.account.run(_make_mark, site.instance.path(_mark(declaration)))
 
 
-def has_trace(site: Site, declaration: Declaration) -> bool:
-    own = [*(file.path for file in declaration.files), *(secret.path for secret in declaration.secrets)]
-    traces = [*own, *declaration.data.sqlite, *declaration.data.directories, _mark(declaration)]
-    return any(files.exists(site.instance.path(path)) for path in traces)
+def has_trace(site: Site, declaration: Declaration, kept: Sequence[Store]) -> bool:
+    """Whether data that are declared were made. Hooks make theirs in ways of their own; `kept` are all its stores."""
+    traces = [_mark(declaration)]
+    if declaration.hooks:
+        traces += [file.path for file in declaration.files]
+        traces += [secret.path for secret in declaration.secrets]
+        traces += [path for store in kept for path in store.paths]
+    return any(files.is_taken(site.instance.path(path)) for path in traces)
 
 
 def stores(site: Site, declaration: Declaration) -> list[Store]:
     kept = declaration.data
     return [
         *(Sqlite(site, path) for path in kept.sqlite),
-        *(Directory(site, path, upgraded=bool(kept.upgrade)) for path in kept.directories),
+        *(
+            Directory(site, path, upgraded=bool(kept.upgrade) and path not in kept.bulky, bulky=path in kept.bulky)
+            for path in kept.directories
+        ),
     ]
 
 

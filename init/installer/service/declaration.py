@@ -86,6 +86,8 @@ class Data:
 
     sqlite: Sequence[str] = ()
     directories: Sequence[str] = ()
+    #: Those among the directories that only a backup by hand holds.
+    bulky: Sequence[str] = ()
     prepare: Sequence[str] = ()
     upgrade: Sequence[str] = ()
 

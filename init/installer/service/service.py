@@ -202,9 +202,9 @@ class Service:
         return data.stores(site, self.declaration)
 
     def is_known(self, site: Site) -> bool:
-        """Whether there is a trace of it in the instance. There is none where a release has it and the former did not:
-        then there are no data to save or to upgrade."""
-        return data.has_trace(site, self.declaration)
+        """Whether there is a trace of its data in the instance. There is none where a release has it and the former did
+        not: then there are no data to save or to upgrade."""
+        return data.has_trace(site, self.declaration, self.stores(site))
 
     def upgrade_data(self, site: Site) -> None:
         """Brings the copies that all stores have made to what this release needs. Nobody uses them yet. What needs

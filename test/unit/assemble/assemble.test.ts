@@ -222,7 +222,7 @@ it('names every program and module that a service needs and that does not ship, 
       { ...facts, name: 'demo', run: ['bin/tool', 'x'], check: ['sbin/python3', 'x'], files: [] },
       { ...facts, name: 'other', run: ['bin/tol'], files: [] },
     ],
-    data: { sqlite: [], directories: [], prepare: ['bin/migrate'], upgrade: ['bin/python3'] },
+    data: { sqlite: [], directories: [], bulky: [], prepare: ['bin/migrate'], upgrade: ['bin/python3'] },
     wsgi: { ...wsgi, application: 'app.cli:main', preload: 'app.clli' },
   };
   const bundle = { ...chosen.bundle, services: [{ ...demo, service }] };

@@ -63,7 +63,8 @@ WEB: dict[str, Any] = {
     ],
     "data": {
         "sqlite": ["data/web.db"],
-        "directories": ["data/files"],
+        "directories": ["data/files", "data/images"],
+        "bulky": ["data/images"],
         "prepare": ["bin/web-manage", "prepare"],
         "upgrade": ["bin/web-manage", "upgrade", "${data}"],
     },

@@ -75,6 +75,9 @@ class FakeProduct:
     def is_prepared(self, site: Site) -> bool:
         return os.path.exists(site.instance.path(DATA))
 
+    def has_data(self, site: Site) -> bool:
+        return self.is_prepared(site)
+
     def unmade(self, site: Site) -> Sequence[str]:
         return [] if self.is_prepared(site) else [DATA]
 

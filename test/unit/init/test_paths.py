@@ -141,7 +141,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "services/keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
     "installer/kit/secret_file.py": {"open": _OPERATOR, "os.open": _OPERATOR},
     "installer/kit/pem.py": {"os.path.exists": _OPERATOR},
-    "installer/kit/tls.py": {
+    "installer/kit/pair.py": {
         "os.path.exists": "the release's list of authorities",
         "context.load_cert_chain": "copies that lie on no disk",
         "context.load_verify_locations": "content, or the release's list of authorities",

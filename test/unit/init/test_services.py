@@ -7,8 +7,10 @@ import json
 import os
 import socket
 import sqlite3
+import tarfile
 import unittest
 import unittest.mock
+from pathlib import Path
 from typing import Any
 
 import declared_bundle
@@ -41,6 +43,15 @@ class Hooks(Service):
 
     def values(self, site):
         return {"greeting": words.TITLE}
+"""
+
+KEEPER = """
+from installer.kit.data.directory import Directory
+from installer.service.service import Service
+
+class Hooks(Service):
+    def stores(self, site):
+        return [Directory(site, "data/own")]
 """
 
 
@@ -203,10 +214,38 @@ class ServicesTest(support.ReleaseTest):
             backup.backup(session, None)
         self.install()
         self.assertEqual(self.ask(), "PONG Hello kept")
-        self.assertEqual(len(session.product.kept(site)), 2)
+        self.assertEqual(len(session.product.kept(site)), 3)
         (self.instance / "data" / "web.db").unlink()
         with quiet(), self.assertRaises(Failure):
             backup.backup(self.session("backup"), None)
+
+    def test_data_are_saved_before_a_release_that_adds_others(self) -> None:
+        self.install()
+        for directory in ("files", "images"):
+            (self.instance / "data" / directory / "one").touch()
+        more = {"name": "more", "summary": "More", "hooks": False, "data": {"directories": ["data/more"]}}
+        self.serve(STORE, WEB, more)
+        self.install()
+        (saved,) = os.listdir(self.instance / "backups")
+        self.assertIn("before-install", saved)
+        # Bulky data are in backups that somebody asks for.
+        with quiet():
+            backup.backup(self.session("backup"), str(self.root.parent / "whole.tar.gz"))
+        held = [saved_names(self.instance / "backups" / saved), saved_names(self.root.parent / "whole.tar.gz")]
+        self.assertEqual(["data/files/one" in names for names in held], [True, True])
+        self.assertEqual(["data/images/one" in names for names in held], [False, True])
+        self.assertTrue((self.instance / "data" / "more").is_dir())
+
+    def test_data_that_hooks_alone_know_are_saved_once_they_are_there(self) -> None:
+        place = self.root / "init" / "services" / "own"
+        place.mkdir()
+        (place / "hooks.py").write_text(KEEPER)
+        self.serve({"name": "own", "summary": "Own", "hooks": True})
+        session = self.session("status")
+        site = session.candidate()
+        self.assertEqual(list(session.product.kept(site)), [])
+        (self.instance / "data" / "own").mkdir(parents=True)
+        self.assertEqual([store.paths[0] for store in session.product.kept(site)], ["data/own"])
 
     def test_a_program_that_fails_is_told_with_its_words_and_tried_again(self) -> None:
         program = self.root / "bin" / "web-manage"
@@ -239,6 +278,8 @@ class ServicesTest(support.ReleaseTest):
         self.assertTrue((self.instance / "keys" / "store").exists())
         self.install()
         self.assertEqual(self.made_by("data/web.db"), ["prepare"])
+        # Former releases had the copy that an upgrade works on there.
+        (self.instance / "data" / "web.db.upgrading").touch()
         with quiet():
             uninstall.uninstall(self.session("uninstall", "--purge", "--yes"), Wish(purge=True, yes=True))
         self.assertFalse(self.instance.exists())
@@ -323,6 +364,11 @@ class WebApplicationsTest(kit_site.KitSiteTest):
         site = self.site(one_port=["7100"], two_port=["127.0.0.1:7100"])
         told = [problem.what for problem in self.composed("one", "two").check_answers(site)]
         self.assertIn("port 7100 is given twice", told)
+
+
+def saved_names(path: Path) -> list[str]:
+    with tarfile.open(path) as tar:
+        return tar.getnames()
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ class Sqlite:
 
     @property
     def paths(self) -> Sequence[str]:
-        return [path + ending for path in (self.path, copies.place_of(self.path)) for ending in _FILE]
+        # The last is where former releases had the copy that an upgrade works on: one that was cut off left it.
+        places = (self.path, copies.place_of(self.path), f"{self.path}.upgrading")
+        return [path + ending for path in places for ending in _FILE]
 
     @property
     def bulky(self) -> bool:
