@@ -399,11 +399,7 @@ describe('lock', () => {
   it.each([
     [false, [], 'l.json is up to date\n'],
     [true, [], 'l.json is rewritten: the versions are the same, but the recipes have changed\n'],
-    [
-      true,
-      ['-n'],
-      'l.json would be rewritten: the versions are the same, but the recipes have changed\n',
-    ],
+    [true, ['-n'], 'l.json would be rewritten: the versions are the same, but the recipes have changed\n'],
   ])('tells a file that was written from one that was not: %j %j', async (rewritten, options, text) => {
     const ran = await run(['lock', 'keystone', ...options], {
       lockBundle: async () => ({ lockfile: 'l.json', changes: [], rewritten, skipped: [], uncompared: [] }),
