@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sendAll, type HttpAnswer, type HttpRequest } from './support/http.ts';
-import { startMachine, type Machine } from './support/machine.ts';
-import { whyNoMachines } from './support/requirements.ts';
+import { sendAll, type HttpAnswer, type HttpRequest } from '../support/http.ts';
+import { startMachine, type Machine } from '../support/machine.ts';
+import { whyNoMachines } from '../support/requirements.ts';
 import {
   ADDRESS,
   adminPassword,
@@ -13,7 +13,7 @@ import {
   passwordLogin,
   unpack,
   type Site,
-} from './support/site.ts';
+} from '../support/site.ts';
 
 const URL = `http://${ADDRESS}:5000/v3`;
 const CONNECTIONS = 20;
