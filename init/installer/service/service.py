@@ -185,6 +185,10 @@ class Service:
 
     # Its data
 
+    def databases(self, site: Site) -> Sequence[str]:
+        """Databases, lower-case words, that it has a server of the bundle's keep."""
+        return []
+
     def is_prepared(self, site: Site) -> bool:
         """Whether secrets and data exist, so that `prepare` has nothing to do."""
         return not data.missing(site, self.declaration)

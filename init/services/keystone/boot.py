@@ -146,14 +146,18 @@ def _sync_schema(conf: Any) -> None:
 
 def _upgrade(request: dict[str, Any]) -> None:
     conf = _configure()
-    _use_file(conf, request, request["new"])
+    if "connection" in request:
+        _use(conf, request["connection"])
+    else:
+        _use_file(conf, request, request["new"])
     _sync_schema(conf)
     from keystone.cmd import cli
 
     status = cli.DbSync.check_db_sync_status()
     if status != 0:
         sys.exit(f"the database is not up to date after db_sync: its check says {status}")
-    _sync(request["new"])
+    if "new" in request:
+        _sync(request["new"])
 
 
 def _remove(database: str) -> None:

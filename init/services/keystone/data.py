@@ -57,6 +57,9 @@ def prepare(site: Site, journal: Journal) -> None:
 
 
 def upgrade_data(site: Site) -> None:
+    if database.kind(site) == "embedded":
+        run_boot(site, "upgrade", connection=database.upgrading(site))
+        return
     if database.kind(site) != "sqlite":
         what = "the data of a database server cannot be upgraded by this release"
         raise Failure(Exit.NEEDS_PERSON, Problem(what, where=database.identity(site)))
@@ -117,11 +120,12 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
             stdin.write(json.dumps(facts).encode() + b"\n")
 
     def act(**facts: Any) -> None:
-        tell(facts)
-        try:
-            output = command.listen(child.pid, stdout, PATIENCE)
-        except command.CommandError as error:
-            raise _failed(site, action, error.why, error.details) from error
+        with database.reachable(site):
+            tell(facts)
+            try:
+                output = command.listen(child.pid, stdout, PATIENCE)
+            except command.CommandError as error:
+                raise _failed(site, action, error.why, error.details) from error
         if child.wait() != 0:
             raise _failed(site, action, f"boot.py ended with {child.returncode}", command.last_lines(output))
 

@@ -7,6 +7,7 @@ instance stays with the database that it was prepared with; see `kept`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from installer.bundle.api import RenderedFile, Site
 from installer.bundle.store import Store
 from installer.errors import Exit, Failure, Problem
 from installer.kit import pem, secret_file
+from installer.kit.data import postgresql
 from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 
@@ -34,8 +36,8 @@ CA = "keys/database-ca.pem"
 MARK = "keys/keystone.database"
 #: The same while that database is being filled: what is in it is no use, and was made by the instance.
 BEGUN = f"{MARK}.new"
-#: The service of a bundle that runs the embedded server, and its directory of sockets.
-SERVER, _SOCKETS = "postgresql", "run/postgresql"
+#: The service of a bundle that runs the embedded server, and the database and role there.
+SERVER, EMBEDDED = "postgresql", "keystone"
 
 _LONGEST_PASSWORD = 1024
 
@@ -101,8 +103,22 @@ def connection(site: Site) -> str:
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
     if asked == "embedded":
-        return f"postgresql+psycopg://keystone@/keystone?host={quote(site.instance.path(_SOCKETS))}"
+        return _embedded(site, EMBEDDED)
     return _url(site).connection(password(site), site.instance.path(CA) if _source(site) else None)
+
+
+def _embedded(site: Site, name: str) -> str:
+    return f"postgresql+psycopg://{EMBEDDED}@/{name}?host={quote(site.instance.path(postgresql.SOCKETS))}"
+
+
+def upgrading(site: Site) -> str:
+    """What SQLAlchemy connects to for the copy that the bundle's server has made for an upgrade."""
+    return _embedded(site, EMBEDDED + postgresql.UPGRADING)
+
+
+def reachable(site: Site) -> AbstractContextManager[None]:
+    """The database can be used meanwhile: where the bundle's own server does not run, it does for that time."""
+    return postgresql.Server(site).serving() if kind(site) == "embedded" else nullcontext()
 
 
 def settings(site: Site) -> str:

@@ -84,6 +84,9 @@ class Hooks(Service):
     def prepare(self, site: Site, journal: Journal) -> None:
         data.prepare(site, journal)
 
+    def databases(self, site: Site) -> Sequence[str]:
+        return [database.EMBEDDED] if database.kind(site) == "embedded" else []
+
     def stores(self, site: Site) -> Sequence[Store]:
         return database.stores(site)
 

@@ -19,7 +19,7 @@ async function copyProject(name: string, ...changes: readonly string[]): Promise
  * Builds the bundle of a project as its owner does, in its directory, and returns the tarball's path. Sources that the
  * mirror lacks, and wheels, come from where the recipes say; throws with what ksbundle said if it cannot.
  */
-async function buildProject(directory: string, bundle: string): Promise<string> {
+export async function buildProject(directory: string, bundle: string): Promise<string> {
   return lastLine(await inProject(directory, ['build', bundle, '--out', path.join(ROOT, 'out')]));
 }
 

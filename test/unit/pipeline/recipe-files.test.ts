@@ -33,26 +33,32 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-test.each(['keystone', 'keystone-29'])('a release of %s carries all that its lock needs', async (name) => {
-  const root = await temporaryDirectory();
-  const built = await loadBundle(projectAt(REPOSITORY), name);
-  const lockfile = lockfilePath(path.join(REPOSITORY, 'lockfiles'), name, platform);
-  const parts = await installRecipes({ root, recipes: recipeFiles(built), lockfile, parts: new Map() });
+test.each(['keystone', 'keystone-29', 'keystone-postgresql'])(
+  'a release of %s carries all that its lock needs',
+  async (name) => {
+    const root = await temporaryDirectory();
+    const built = await loadBundle(projectAt(REPOSITORY), name);
+    const lockfile = lockfilePath(path.join(REPOSITORY, 'lockfiles'), name, platform);
+    const parts = await installRecipes({ root, recipes: recipeFiles(built), lockfile, parts: new Map() });
 
-  const carried = path.join(root, 'share/ksbundle');
-  const loaded = await loadBundle({ ...projectAt(REPOSITORY), recipes: path.join(carried, 'recipes') }, name);
-  const lock = await readLockfile(lockfilePath(path.join(carried, 'lockfiles'), name, platform));
-  expect(checkLock(lock, { ...loaded, platform })).toEqual([]);
-  expect([...loaded.set.tools.keys()]).toEqual([...built.set.tools.keys()]);
+    const carried = path.join(root, 'share/ksbundle');
+    const loaded = await loadBundle(
+      { ...projectAt(REPOSITORY), recipes: path.join(carried, 'recipes') },
+      name,
+    );
+    const lock = await readLockfile(lockfilePath(path.join(carried, 'lockfiles'), name, platform));
+    expect(checkLock(lock, { ...loaded, platform })).toEqual([]);
+    expect([...loaded.set.tools.keys()]).toEqual([...built.set.tools.keys()]);
 
-  const files = (await listTree(root)).filter(({ kind }) => kind === 'file').map((entry) => entry.path);
-  expect([...parts.keys()].toSorted()).toEqual(files);
-  for (const file of files.filter((each) => each.includes('/recipes/'))) {
-    const original = path.join(REPOSITORY, path.relative('share/ksbundle', file));
-    expect(await readFile(path.join(root, file))).toEqual(await readFile(original));
-    expect((await lstat(path.join(root, file))).mode & 0o777).toBe(0o644);
-  }
-});
+    const files = (await listTree(root)).filter(({ kind }) => kind === 'file').map((entry) => entry.path);
+    expect([...parts.keys()].toSorted()).toEqual(files);
+    for (const file of files.filter((each) => each.includes('/recipes/'))) {
+      const original = path.join(REPOSITORY, path.relative('share/ksbundle', file));
+      expect(await readFile(path.join(root, file))).toEqual(await readFile(original));
+      expect((await lstat(path.join(root, file))).mode & 0o777).toBe(0o644);
+    }
+  },
+);
 
 test('a directory that a recipe names comes whole', async () => {
   const root = await temporaryDirectory();

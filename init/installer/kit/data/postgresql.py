@@ -1,0 +1,292 @@
+"""A server of PostgreSQL's that belongs to the instance, and the store that its databases are.
+
+Its data lie in `data/postgresql`, its socket in `run/postgresql`, which only the service's account may enter. That
+account may be any role of the server's, by `peer`; nobody else can connect. For each service that asks for one there
+are a database and a role of the same name, and `postgres` may do everything.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ...bundle.api import RenderedFile, Site
+from ...bundle.render import fill
+from ...bundle.store import Size
+from ...errors import Failure, Problem
+from ...host import processes
+from ...host.account import service_environment
+from ...host.processes import Daemon, Patience, Process
+from ...state import files, trees
+from ...state.archive import Source
+from .. import command
+from . import copies
+
+NAME = "postgresql"
+DATA = f"data/{NAME}"
+SOCKETS = f"run/{NAME}"
+#: What the server reads when it starts.
+SETTINGS = {"config_file": "etc/postgresql.conf", "hba_file": "etc/pg_hba.conf", "ident_file": "etc/pg_ident.conf"}
+#: Its fast way to end: SIGTERM has it wait for clients.
+ENDING = signal.SIGINT
+#: What follows the name of a database in the names of others: the copy that an upgrade works on, what is restored, and
+#: what had the name before.
+UPGRADING, _LOADING, _FORMER = "_upgrading", "_loading", "_former"
+_ADMIN = "postgres"
+_LOCKS = (f"{DATA}/postmaster.pid", *(f"{SOCKETS}/.s.PGSQL.5432{ending}" for ending in ("", ".lock")))
+#: Where data are made before they have their place.
+_NEW = f"{DATA}.new"
+#: Seconds without progress after which a start is given up, and seconds that it may take in all.
+_IDLE, _LONGEST = 60.0, 900.0
+
+
+@dataclass(frozen=True)
+class Server:
+    site: Site
+
+    @property
+    def _data(self) -> str:
+        return self.site.instance.path(DATA)
+
+    def daemon(self) -> Daemon:
+        instance = self.site.instance
+        settings = (f"{name}={instance.path(path)}" for name, path in SETTINGS.items())
+        return Daemon(
+            name=NAME,
+            argv=[
+                self.site.release.path("bin", "postgres"),
+                *("-D", self._data),
+                *(word for setting in settings for word in ("-c", setting)),
+            ],
+            log=instance.path(f"log/{NAME}.log"),
+            files=list(SETTINGS.values()),
+            # They name the process of a server that was killed, which may be anybody's by now.
+            leftovers=[instance.path(name) for name in _LOCKS],
+            ending=ENDING,
+        )
+
+    def files(self) -> list[RenderedFile]:
+        """What the daemon reads."""
+        values = {"account": self.site.account.name}
+        return [
+            RenderedFile(
+                path, fill(__file__, os.path.basename(path), values).encode(), 0o640, self.site.account.readable
+            )
+            for path in SETTINGS.values()
+        ]
+
+    def is_made(self) -> bool:
+        return files.exists(os.path.join(self._data, "PG_VERSION"))
+
+    def make(self) -> None:
+        """Makes the server's data where there are none."""
+        if self.is_made():
+            return
+        new = self.site.instance.path(_NEW)
+        trees.remove(new)
+        locale = ("-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+        access = ("-U", _ADMIN, "--auth-local=peer", "--auth-host=reject")
+        self.run("initdb", "-D", new, *access, *locale, "--wal-segsize=1", "--no-instructions")
+        trees.remove(self._data)
+        files.rename(new, self._data)
+        files.sync_directory(os.path.dirname(new))
+
+    def create(self, database: str) -> None:
+        """Makes a database and its role where there are none. The server serves."""
+        self.ask("create", name=database)
+
+    def replace(self, database: str, new: str) -> None:
+        """Gives the database `new`, if it is there, the name of the other one, which goes."""
+        self.ask("replace", name=database, new=new, former=database + _FORMER)
+
+    def ask(self, script: str, **values: str) -> None:
+        """Has psql run one of the scripts in `sql/`, as the administrator."""
+        path = os.path.join(os.path.dirname(__file__), "sql", f"{script}.sql")
+        options = ("-X", "-q", "-U", _ADMIN, "-d", _ADMIN, "-f", path)
+        given = {"ON_ERROR_STOP": "1", **values}
+        self.run("psql", *options, *(word for name, value in given.items() for word in ("-v", f"{name}={value}")))
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs one of the server's programs as the service's account. It finds the socket from where it works, the
+        instance's `tmp`: the path of a socket must fit into 108 bytes."""
+        argv = [self.site.release.path("bin", program), *arguments]
+        try:
+            command.run(self.site, argv, {"PGHOST": f"/proc/self/cwd/../{SOCKETS}"})
+        except command.CommandError as error:
+            what = f"{program} did not do its work on the databases"
+            raise command.failed(self.site, what, error.why, error.details) from error
+
+    def why_silent(self) -> str:
+        """Why the server takes no connection; empty if it does."""
+        try:
+            self.run("pg_isready", "-q", "-t", "5", "-d", _ADMIN)
+        except Failure as failure:
+            (problem,) = failure.problems
+            return "it starts, or recovers" if problem.why.endswith("ended with 1") else "nothing answers at its socket"
+        return ""
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """The server answers meanwhile: where it does not run, it does so for that time. Its data are there."""
+        started = self._start() if self.why_silent() else False
+        try:
+            yield
+        finally:
+            if started:
+                processes.stop(self._found(), seconds=_IDLE)
+
+    def _start(self) -> bool:
+        """Starts the server where it does not run, and returns when it answers, with whether it did not run. What a
+        killed one has left is waited for: it ends by itself, and the data may not be used before."""
+        started, patience = False, Patience(_IDLE, _LONGEST)
+        while self.why_silent():
+            found = self._found()
+            if not found and not started:
+                self._spawn()
+                started = True
+            elif not found or patience.is_over(found):
+                processes.stop(found)
+                details = self.site.account.run(files.tail, self.daemon().log, 8)
+                why = "it does nothing" if found else "it ended"
+                raise command.failed(self.site, "the database server does not start", why, details)
+        return started
+
+    def _spawn(self) -> None:
+        site, daemon = self.site, self.daemon()
+        for path in daemon.leftovers:
+            files.remove(path)
+        # Where an instance is restored, they come later.
+        for file in self.files():
+            path = site.instance.path(file.path)
+            if not files.exists(path):
+                files.write_atomically(path, file.content, file.mode, file.owner)
+        environment = service_environment(site.release, site.instance.temporary)
+        child = processes.spawn(daemon, site.instance.run, site.account, environment)
+        processes.wait_until(lambda: bool(self._found()) or child.poll() is not None, _IDLE)
+        # Popen would warn that it still runs.
+        child.returncode = 0
+
+    def _found(self) -> list[Process]:
+        run = self.site.instance.run
+        found = processes.find_processes(run, endings={NAME: ENDING})
+        return [process for process in found if process.daemon == NAME]
+
+
+@dataclass(frozen=True)
+class Postgresql:
+    """The store that all databases of the server are; see `Store`. A backup holds each as pg_dump writes it.
+
+    A dump is restored with the rights of the database's own role, whoever made it: it cannot reach beyond that.
+    """
+
+    site: Site
+    databases: Sequence[str]
+
+    @property
+    def paths(self) -> Sequence[str]:
+        return [DATA, _NEW]
+
+    @property
+    def bulky(self) -> bool:
+        return False
+
+    @property
+    def _server(self) -> Server:
+        return Server(self.site)
+
+    def size(self) -> Size:
+        place = self.site.instance.path(DATA, "base")
+        content = sum(found.status.st_size for found in trees.below(place) if found.is_file)
+        return Size(content=content, dump=content, copy=2 * content)
+
+    def check(self) -> list[Problem]:
+        where, restore = self.site.instance.path(DATA), self.site.command_line("restore", "FILE")
+        try:
+            facts = self.site.account.run(_look, where)
+        except OSError as error:
+            why = error.strerror or ""
+            return [Problem("the databases cannot be used", where=where, why=why, hint=f"restore a backup: {restore}")]
+        if not facts or (facts["uid"] == self.site.account.uid and facts["mode"] & 0o027 == 0):
+            return []
+        why = f"its mode is {facts['mode']:04o}, and it belongs to user {facts['uid']}"
+        hint = f"chown -R {self.site.account.name} {where}; chmod 0700 {where}"
+        return [Problem("the database server refuses its data", where=where, why=why, hint=hint)]
+
+    def dump(self, target: str) -> Sequence[Source]:
+        with self._serving_data():
+            return [self._dump(name, target) for name in self.databases]
+
+    def _dump(self, name: str, target: str) -> Source:
+        file = os.path.join(target, f"{name}.dump")
+        self._server.run("pg_dump", "-Fc", "-U", name, "-d", name, "-f", file)
+        return Source(f"{DATA}/{name}.dump", 0o600, file=file)
+
+    def load(self, source: str, names: Collection[str]) -> None:
+        server = self._server
+        server.make()
+        with server.serving():
+            for name in self.databases:
+                if f"{DATA}/{name}.dump" in names:
+                    server.create(name)
+                    self._fill(name, name + _LOADING, os.path.join(source, DATA, f"{name}.dump"))
+                    server.replace(name, name + _LOADING)
+
+    def copy(self) -> None:
+        with self._serving_data():
+            for name in self.databases:
+                file = self._temporary("copy")
+                self._server.run("pg_dump", "-Fc", "-U", name, "-d", name, "-f", file)
+                self._fill(name, name + UPGRADING, file)
+
+    def _fill(self, role: str, database: str, dump: str) -> None:
+        """Makes a database of the role's from a dump, which goes."""
+        server, file = self._server, self._temporary("dump")
+        files.move(dump, file)
+        server.ask("empty", name=database, role=role)
+        server.run("pg_restore", "-1", "--exit-on-error", "--no-owner", "-U", role, "-d", database, file)
+        files.remove(file)
+
+    def fingerprint(self) -> str:
+        with self._serving_data():
+            return " ".join(self._fingerprint(name) for name in self.databases)
+
+    def _fingerprint(self, name: str) -> str:
+        file = self._temporary("text")
+        self._server.run("pg_dump", "--restrict-key=0", "-U", name, "-d", name + UPGRADING, "-f", file)
+        try:
+            return self.site.account.run(files.digest_file, file)
+        finally:
+            files.remove(file)
+
+    def adopt(self) -> None:
+        if not self._server.is_made():
+            return
+        with self._server.serving():
+            for name in self.databases:
+                self._server.replace(name, name + UPGRADING)
+
+    def discard(self) -> None:
+        with suppress(Failure, OSError), self._serving_data():
+            for name in self.databases:
+                self._server.ask("drop", name=name + UPGRADING)
+
+    @contextmanager
+    def _serving_data(self) -> Iterator[None]:
+        if not self._server.is_made():
+            raise copies.missing(self.site, DATA)
+        with self._server.serving():
+            yield
+
+    def _temporary(self, name: str) -> str:
+        return self.site.instance.path("tmp", f"{NAME}.{name}")
+
+
+def _look(path: str) -> Mapping[str, Any]:
+    """Runs as the service's account."""
+    with files.opened(os.path.join(path, "PG_VERSION")):
+        found = files.status(path)
+    return {} if found is None else {"uid": found.st_uid, "mode": found.st_mode & 0o7777}

@@ -1,0 +1,166 @@
+import { chmod, mkdtemp } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { removeTree } from '../../src/io/files.ts';
+import { run } from '../../src/io/process.ts';
+import { ROOT } from './support/cli.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { buildProject } from './support/projects.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import {
+  ADDRESS,
+  adminPassword,
+  bootstrap,
+  install,
+  issueToken,
+  logIn,
+  openstack,
+  siteAt,
+  unpack,
+  type Site,
+} from './support/site.ts';
+import { shell as shellOf } from './support/succeed.ts';
+
+const lacking = await whyNoMachines();
+const BUNDLE = 'keystone-postgresql';
+const URL = `http://${ADDRESS}:5000/v3`;
+
+interface Status {
+  readonly running: boolean;
+  readonly daemons: readonly { readonly name: string; readonly pid: number | null }[];
+}
+
+/* One story: the tests go on from each other. */
+describe.skipIf(lacking !== undefined)(
+  `an instance whose data a server of the bundle keeps${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let machine: Machine;
+    let tarball: string;
+    let site: Site;
+    let password: string;
+
+    beforeAll(async () => {
+      tarball = await buildProject(ROOT, BUNDLE);
+      machine = await startMachine('bookworm', [ADDRESS]);
+      // A socket there has a path that is too long for one.
+      site = await unpack(machine, `/srv/key stöne/${'long'.repeat(25)}`, { from: tarball });
+      return () => machine.destroy();
+    });
+
+    const shell = (script: string, ...parameters: readonly string[]): Promise<string> =>
+      shellOf(machine, script, ...parameters);
+    const servers = async (): Promise<number> =>
+      (await machine.processes()).filter(({ program }) => program.endsWith('/bin/postgres')).length;
+    const mainPid = async (name: string): Promise<number> => {
+      const { stdout } = await bootstrap(site, ['status', '--json']);
+      const pid = (JSON.parse(stdout) as Status).daemons.find((daemon) => daemon.name === name)?.pid;
+      if (typeof pid !== 'number') throw new Error(`${name} does not run`);
+      return pid;
+    };
+    const makeProject = async (name: string): Promise<void> => {
+      const made = await openstack(site, ['project', 'create', name]);
+      expect(made, made.stderr).toMatchObject({ exitCode: 0 });
+    };
+    const projects = async (): Promise<string[]> => {
+      const listed = await openstack(site, ['project', 'list', '-f', 'value', '-c', 'Name']);
+      expect(listed, listed.stderr).toMatchObject({ exitCode: 0 });
+      return listed.stdout.split('\n').toSorted();
+    };
+
+    it('has no trace of the server where nobody asks for it', async () => {
+      await install(site, ['--host', ADDRESS]);
+      expect(await servers()).toBe(0);
+      expect(await shell('find "$0" -name "*postgres*" -o -name "pg_*"', site.instance)).toBe('');
+      await install(site, ['uninstall', '--purge', '--yes']);
+    });
+
+    it('issues tokens, and holds no file of SQLite', async () => {
+      await install(site, ['--host', ADDRESS, '--database', 'embedded', '--processes', '1']);
+      password = await adminPassword(site);
+      await issueToken(machine, URL, password);
+      await makeProject('Zürich 😀');
+      expect(await projects()).toEqual(['Zürich 😀', 'admin'].toSorted());
+      expect(await shell('find "$0" -name "*.db"', site.instance)).toBe('');
+      expect(await shell('stat -c %a "$0/data/postgresql" "$0/run/postgresql"', site.instance)).toBe(
+        '700\n700',
+      );
+    });
+
+    it('is not touched by a second run', async () => {
+      const before = await Promise.all(['postgresql', 'memcached', 'httpd'].map(mainPid));
+      await install(site, ['--host', ADDRESS]);
+      expect(await Promise.all(['postgresql', 'memcached', 'httpd'].map(mainPid))).toEqual(before);
+    });
+
+    it('ends with all its processes, and starts again', async () => {
+      await install(site, ['stop']);
+      expect(await servers()).toBe(0);
+      await install(site, ['start']);
+      await issueToken(machine, URL, password);
+    });
+
+    it('says that its server was killed, and one start brings all back', async () => {
+      await shell('kill -9 "$0"', String(await mainPid('postgresql')));
+      while ((await servers()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      expect((await logIn(machine, URL, password)).status).toBe(503);
+      const told = await bootstrap(site, ['status']);
+      expect(told.exitCode).not.toBe(0);
+      expect(told.stderr + told.stdout).toContain('postgresql is not running');
+      await install(site, ['start']);
+      await issueToken(machine, URL, password);
+      expect(await projects()).toContain('Zürich 😀');
+    });
+
+    it('serves from its new place after mv', async () => {
+      const place = '/srv/moved';
+      await shell('mv "$0" "$1"', site.release, place);
+      site = siteAt(machine, place);
+      await install(site, []);
+      await issueToken(machine, URL, password);
+      expect(await projects()).toContain('Zürich 😀');
+    });
+
+    it('gives back what a backup holds', async () => {
+      await install(site, ['backup', '/var/tmp/one.backup']);
+      await makeProject('later');
+      await install(site, ['restore', '/var/tmp/one.backup']);
+      await issueToken(machine, URL, password);
+      expect(await projects()).toEqual(['Zürich 😀', 'admin'].toSorted());
+    });
+
+    it('is made anew from a backup, where there is nothing', async () => {
+      await install(site, ['uninstall', '--purge', '--yes']);
+      expect(await servers()).toBe(0);
+      await install(site, ['restore', '/var/tmp/one.backup']);
+      await issueToken(machine, URL, password);
+      expect(await projects()).toEqual(['Zürich 😀', 'admin'].toSorted());
+    });
+
+    it('goes with its data', async () => {
+      await install(site, ['uninstall', '--purge', '--yes']);
+      expect(await servers()).toBe(0);
+      expect(await shell('ls "$0" 2>/dev/null || true', site.instance)).toBe('');
+    });
+
+    it('passes its unit tests on the server that was built', async () => {
+      const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-units-'));
+      onTestFinished(() => removeTree(directory));
+      // The server runs as another account where root runs the tests.
+      await chmod(directory, 0o755);
+      expect(await run(['tar', '-xzf', tarball, '-C', directory])).toMatchObject({ exitCode: 0 });
+      const release = path.join(directory, path.basename(tarball, '.tar.gz'));
+      const tested = await run(
+        [
+          path.join(release, 'bin/python3'),
+          '-B',
+          path.join(ROOT, 'test/unit/init/run.py'),
+          'test_postgresql',
+        ],
+        { environment: { KSBUNDLE_TEST_INIT: path.join(release, 'init') }, extendEnvironment: true },
+      );
+      expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
+      expect(tested.stdout).toMatch(/^1\d passed, 0 failed, 0 skipped/m);
+    });
+  },
+);

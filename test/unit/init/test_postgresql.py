@@ -1,0 +1,228 @@
+"""The store that databases of a server are: the server is a release's own, where these tests run on one that has it
+(KSBUNDLE_TEST_INIT)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import store_site
+from installer.errors import Exit, Failure
+from installer.host import processes
+from installer.host.account import service_environment
+from installer.host.processes import Process
+from installer.kit.data import postgresql
+from installer.kit.data.postgresql import UPGRADING, Postgresql, Server
+from installer.state import files
+from installer.state.release import Release
+from kit_site import RELEASE
+
+NAME = "notes"
+#: Reads what a role would need the administrator's rights for.
+_FORBIDDEN = "COPY (SELECT 1) TO PROGRAM 'true'"
+
+
+class PostgresqlTest(store_site.StoreTest):
+    def setUp(self) -> None:
+        if not os.path.exists(RELEASE / "bin" / "postgres"):
+            self.skipTest("no release with PostgreSQL: KSBUNDLE_TEST_INIT names the init/ of none")
+        super().setUp()
+        for name in ("run", "tmp", "log", "etc"):
+            self.own_directory(name)
+        self.own_directory(postgresql.SOCKETS)
+        self.site = replace(self.site, release=Release(str(RELEASE)))
+        self.server = Server(self.site)
+        self.store = Postgresql(self.site, [NAME])
+        self.addCleanup(lambda: processes.stop(self.found()))
+
+    def found(self) -> list[Process]:
+        endings = {postgresql.NAME: postgresql.ENDING}
+        return processes.find_processes(self.site.instance.run, endings=endings)
+
+    def make(self) -> None:
+        self.server.make()
+        with self.server.serving():
+            self.server.create(NAME)
+            self.query("CREATE TABLE note (id serial PRIMARY KEY, body text); INSERT INTO note (body) VALUES ('één')")
+
+    def query(self, statement: str, database: str = NAME, role: str = NAME) -> str:
+        """What psql prints, as the service's account."""
+        result = subprocess.run(
+            [str(RELEASE / "bin" / "psql"), "-XAtq", "-U", role, "-d", database, "-c", statement],
+            cwd=self.instance / postgresql.SOCKETS,
+            env={**service_environment(self.site.release, self.site.instance.temporary), "PGHOST": "/proc/self/cwd"},
+            preexec_fn=self.site.account.confine(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return (result.stdout + result.stderr).strip()
+
+    def bodies(self, database: str = NAME) -> list[str]:
+        return self.query("SELECT body FROM note ORDER BY id", database).splitlines()
+
+    def databases(self) -> list[str]:
+        return self.query("SELECT datname FROM pg_database WHERE datname LIKE 'notes%' ORDER BY 1").splitlines()
+
+    @contextmanager
+    def daemon(self) -> Iterator[Process]:
+        """The server runs as it does with the instance."""
+        environment = service_environment(self.site.release, self.site.instance.temporary)
+        for file in self.server.files():
+            files.write_atomically(self.site.instance.path(file.path), file.content, file.mode, file.owner)
+        child = processes.spawn(self.server.daemon(), self.site.instance.run, self.site.account, environment)
+        try:
+            self.assertTrue(processes.wait_until(lambda: not self.server.why_silent(), 20))
+            (main,) = [process for process in self.found() if process.is_main]
+            self.assertEqual((main.pid, main.daemon), (child.pid, "postgresql"))
+            yield main
+        finally:
+            processes.stop(self.found())
+            child.wait()
+
+    def test_the_server_runs_for_the_time_of_a_call_alone(self) -> None:
+        self.make()
+        self.assertEqual(self.found(), [])
+        with self.server.serving():
+            self.assertEqual({process.daemon for process in self.found()}, {"postgresql"})
+            self.assertEqual(self.bodies(), ["één"])
+        self.assertEqual(self.found(), [])
+        self.assertEqual(self.server.why_silent(), "nothing answers at its socket")
+
+    def test_a_server_that_runs_goes_on_and_its_processes_are_one_daemon(self) -> None:
+        self.make()
+        with self.daemon() as main:
+            with self.server.serving():
+                self.assertGreater(len(self.found()), 3)
+            self.assertTrue(processes.is_alive(main))
+
+    def test_it_ends_at_once_though_a_client_stays(self) -> None:
+        self.make()
+        with self.daemon() as main:
+            with subprocess.Popen(
+                [str(RELEASE / "bin" / "psql"), "-Xq", "-U", NAME, "-d", NAME],
+                cwd=self.instance / postgresql.SOCKETS,
+                env={"PGHOST": "/proc/self/cwd"},
+                preexec_fn=self.site.account.confine(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as client:
+                if client.stdin is None or client.stdout is None:
+                    raise AssertionError("Popen was asked for pipes")
+                client.stdin.write(b"\\echo connected\n")
+                client.stdin.flush()
+                self.assertEqual(client.stdout.readline(), b"connected\n")
+                processes.stop([main], seconds=9)
+                client.kill()
+            log = (self.instance / "log" / "postgresql.log").read_text()
+            self.assertIn("received fast shutdown request", log)
+            self.assertIn("database system is shut down", log)
+
+    def test_one_that_was_killed_recovers_what_it_had_written(self) -> None:
+        self.make()
+        with self.daemon() as main:
+            self.query("INSERT INTO note (body) VALUES ('written')")
+            processes.send(main, signal.SIGKILL)
+            self.assertTrue(processes.wait_until(lambda: not processes.is_alive(main), 5))
+            with self.server.serving():
+                self.assertEqual(self.bodies(), ["één", "written"])
+
+    def test_nobody_else_is_let_in(self) -> None:
+        self.make()
+        with self.daemon():
+            if not self.account.switch:
+                self.skipTest("only root can be somebody else")
+            result = subprocess.run(
+                [str(RELEASE / "bin" / "psql"), "-Xq", "-U", NAME, "-d", NAME, "-c", "SELECT 1"],
+                cwd=self.instance / postgresql.SOCKETS,
+                env={"PGHOST": "/proc/self/cwd"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertIn("Peer authentication failed", result.stderr)
+
+    def test_what_is_dumped_is_loaded_into_another_instance(self) -> None:
+        self.make()
+        with self.daemon():
+            (piece,) = self.dump(self.store)
+        self.assertEqual(piece.path, "data/postgresql/notes.dump")
+        content = store_site.content_of(piece)
+        subprocess.run(["rm", "-rf", self.data / "postgresql", self.instance / "etc"], check=True)
+        self.own_directory("etc")
+        for _ in range(2):
+            self.store.load(self.stage([(piece.path, content)]), [piece.path])
+        with self.server.serving():
+            self.assertEqual(self.bodies(), ["één"])
+            self.query("INSERT INTO note (body) VALUES ('new')")
+            self.assertEqual((self.bodies(), self.databases()), (["één", "new"], ["notes"]))
+
+    def test_a_dump_cannot_do_more_than_its_role(self) -> None:
+        self.make()
+        with self.server.serving():
+            self.assertIn("permission denied", self.query(_FORBIDDEN))
+            self.assertEqual(self.query("SELECT rolsuper FROM pg_roles WHERE rolname = 'notes'"), "f")
+
+    def test_a_damaged_dump_leaves_the_data_as_they_are(self) -> None:
+        self.make()
+        with self.assertRaises(Failure) as caught:
+            self.store.load(self.stage([("data/postgresql/notes.dump", b"no dump")]), ["data/postgresql/notes.dump"])
+        self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
+        with self.server.serving():
+            self.assertEqual(self.bodies(), ["één"])
+
+    def test_a_copy_is_worked_on_and_takes_the_place_of_the_data(self) -> None:
+        self.make()
+        with self.daemon():
+            self.store.copy()
+            before = self.store.fingerprint()
+            self.query("INSERT INTO note (body) VALUES ('later')")
+            self.assertEqual(self.store.fingerprint(), before)
+            self.query("UPDATE note SET body = 'upgraded'", NAME + UPGRADING)
+            self.assertNotEqual(self.store.fingerprint(), before)
+            self.assertEqual(self.bodies(), ["één", "later"])
+        for _ in range(2):
+            self.store.adopt()
+        with self.server.serving():
+            self.assertEqual((self.bodies(), self.databases()), (["upgraded"], ["notes"]))
+
+    def test_an_exchange_that_was_cut_off_is_finished(self) -> None:
+        self.make()
+        self.store.copy()
+        with self.server.serving():
+            self.query(f"ALTER DATABASE {NAME} RENAME TO notes_former", "postgres", "postgres")
+        self.store.adopt()
+        with self.server.serving():
+            self.assertEqual((self.bodies(), self.databases()), (["één"], ["notes"]))
+
+    def test_a_copy_that_is_not_wanted_goes(self) -> None:
+        self.store.discard()
+        self.make()
+        self.store.copy()
+        self.store.discard()
+        with self.server.serving():
+            self.assertEqual(self.databases(), ["notes"])
+
+    def test_its_size_is_known_and_its_data_are_looked_after(self) -> None:
+        self.assertEqual(store_site.whats(self.store.check()), ["the databases cannot be used"])
+        self.assertEqual(self.store.size().content, 0)
+        self.make()
+        self.assertEqual(self.store.check(), [])
+        self.assertGreater(self.store.size().content, 5 << 20)
+        (self.data / "postgresql").chmod(0o755)
+        self.assertEqual(store_site.whats(self.store.check()), ["the database server refuses its data"])
+
+    def test_a_dump_needs_data(self) -> None:
+        with self.assertRaises(Failure) as caught:
+            self.dump(self.store)
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,52 @@
+"""The database server of a bundle: there where a service of the instance uses it, and only there."""
+
+from __future__ import annotations
+
+import os
+import unittest
+from dataclasses import replace
+from pathlib import Path
+
+import keystone_site
+import support
+from installer.host.account import Account
+from installer.kit.data.postgresql import DATA, Postgresql
+from installer.service import composition
+from installer.state.release import Release
+
+SERVICE = {"name": "postgresql", "summary": "A database server", "hooks": True}
+
+
+class PostgresqlServiceTest(keystone_site.KeystoneSiteTest):
+    def setUp(self) -> None:
+        super().setUp()
+        services = [SERVICE, *keystone_site.BUNDLE["services"]]
+        support.set_bundle(Path(self.release.root), **{**keystone_site.BUNDLE, "services": services})
+        self.release = Release(self.release.root)
+        self.product = composition.load(self.release)
+
+    def test_it_has_no_trace_where_nobody_uses_it(self) -> None:
+        site = self.site()
+        self.assertEqual([daemon.name for daemon in self.product.daemons(site)], ["memcached", "httpd"])
+        paths = [*(file.path for file in self.product.rendered_files(site)), *self.product.unmade(site)]
+        self.assertEqual([path for path in paths if "postgresql" in path or "pg_" in path], [])
+        self.assertEqual([store for store in self.product.stores(site) if isinstance(store, Postgresql)], [])
+
+    def test_it_runs_before_the_service_that_uses_it_and_has_its_database(self) -> None:
+        site = self.site(database=["embedded"])
+        self.assertEqual([daemon.name for daemon in self.product.daemons(site)], ["postgresql", "memcached", "httpd"])
+        self.assertIn('instance "svc" all', self.rendered("etc/pg_ident.conf", site))
+        self.assertIn(DATA, self.product.unmade(site))
+        self.assertEqual(self.product.stores(site), [Postgresql(site, ["keystone"])])
+        self.assertEqual(self.product.check_answers(site), [])
+
+    def test_an_account_without_a_name_is_refused(self) -> None:
+        site = self.site(database=["embedded"])
+        nobody = replace(site, account=Account("4242", 4242, os.getegid(), switch=False))
+        (problem,) = self.product.check_answers(nobody)
+        self.assertEqual(problem.what, "a database server cannot run as this user")
+        self.assertEqual(self.product.check_answers(replace(self.site(), account=nobody.account)), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
