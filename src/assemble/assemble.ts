@@ -104,7 +104,7 @@ function warnOfUndecided(
     const stated = license.stated === undefined ? 'says nothing' : `says ${JSON.stringify(license.stated)}`;
     emit({
       type: 'warning',
-      message: `the licence of ${wheel.name} ${wheel.version} is listed as ${license.license}: its metadata ${stated}, and its licence text does not tell which SPDX licence that is`,
+      message: `the licence of ${wheel.name} ${wheel.version} is listed as ${license.license}: its metadata ${stated}, and its licence text does not say which SPDX licence that is`,
       hint: `read its licence and add a [[python.license]] table for ${wheel.name} to ${path.basename(bundle.origin.file)}`,
     });
   }

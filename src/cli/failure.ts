@@ -30,7 +30,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, { readonly why: string; readonly hi
 /** Classifies whatever was thrown. An interruption explains every error that follows from it. */
 export function failureOf(error: unknown, interruption: Interruption | undefined): Failure {
   if (interruption !== undefined) {
-    const message = `interrupted by ${interruption.signal}; nothing half-made was left, and the same command goes on from here`;
+    const message = `interrupted by ${interruption.signal}; nothing is left half-written; run the same command again to continue`;
     return { facts: { code: 'KSB_INTERRUPTED', message }, exitCode: interruption.exitCode };
   }
   const known = knownError(error);

@@ -19,7 +19,7 @@ const crash = new Promise<never>((_, reject) => {
 });
 
 const signal = abortOnSignals(({ signal: name }) => {
-  process.stderr.write(`\n${name}: stopping; once more to stop at once\n`);
+  process.stderr.write(`\n${name}: stopping; press again to stop at once\n`);
 });
 
 const exitCode = await runCli(process.argv.slice(2), {

@@ -23,23 +23,23 @@ export const OPTIONS = {
     kind: 'value',
     metavar: 'FORMAT',
     choices: ['ndjson'],
-    help: 'report progress on standard error as one JSON object a line',
+    help: 'report progress on standard error as JSON, one object per line',
   },
-  quiet: { kind: 'flag', letter: 'q', help: 'nothing but errors on standard error' },
-  verbose: { kind: 'flag', letter: 'v', help: 'every step and every line that programs print' },
-  color: { kind: 'flag', help: 'no colour, also on a terminal' },
+  quiet: { kind: 'flag', letter: 'q', help: 'only errors on standard error' },
+  verbose: { kind: 'flag', letter: 'v', help: 'show every step, and every line that programs print' },
+  color: { kind: 'flag', help: 'no colour, even on a terminal' },
   platform: {
     kind: 'value',
     letter: 'p',
     metavar: 'PLATFORM',
-    help: 'what the bundle runs on, for example x86_64-linux-gnu.2.17',
+    help: 'platform that the bundle runs on, for example x86_64-linux-gnu.2.17',
   },
   out: {
     kind: 'value',
     letter: 'o',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'where the result goes (default: out); delta and apply also take a file to write',
+    help: 'where the result goes (default: out, in the project); delta and apply also take a file name',
   },
   jobs: { kind: 'value', letter: 'j', metavar: 'N', help: 'processors to use (default: all)' },
   offline: {
@@ -62,7 +62,7 @@ export const OPTIONS = {
     kind: 'value',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'recipes (default: those of the project, else those that came with ksbundle)',
+    help: 'recipes (default: those of the project, or else those of ksbundle)',
   },
   lockfiles: {
     kind: 'value',
@@ -73,7 +73,7 @@ export const OPTIONS = {
   url: {
     kind: 'value',
     metavar: 'URL',
-    help: 'source archive that the recipe is for: https://…, or debian: and a path below pool/main/',
+    help: 'source archive to write the recipe for: https://…, or debian: and a path below pool/main/',
   },
   'dry-run': { kind: 'flag', letter: 'n', help: 'show what would be done and write nothing' },
   check: { kind: 'flag', help: 'write nothing; fail if the lockfile differs from the recipe' },
@@ -81,7 +81,7 @@ export const OPTIONS = {
   'min-age': {
     kind: 'value',
     metavar: 'DAYS',
-    help: 'days that what --upgrade takes must have been on the index (default: 7)',
+    help: 'with --upgrade: how many days a version must have been on the index (default: 7)',
   },
   sign: {
     kind: 'values',
@@ -102,7 +102,7 @@ export const OPTIONS = {
   },
   trust: {
     kind: 'flag',
-    help: 'run the recipes inside the tarball, whoever wrote them, also where they cannot be shut in',
+    help: 'run the recipes inside the tarball, whoever wrote them, even where they cannot be confined',
   },
   curve: {
     kind: 'value',
@@ -120,25 +120,28 @@ export const OPTIONS = {
     kind: 'value',
     metavar: 'DB',
     completes: 'file',
-    help: 'look up what is in the release in this database of advisories: of OSV, of NVD, or both',
+    help: "look up the release's contents in this database of advisories: OSV's, NVD's, or both",
   },
   'max-age': {
     kind: 'value',
     metavar: 'DAYS',
-    help: 'days that the database may be old (default: 30)',
+    help: 'how many days old the database may be (default: 30)',
   },
-  vex: { kind: 'flag', help: 'print what is stated of published vulnerabilities instead, as OpenVEX' },
+  vex: {
+    kind: 'flag',
+    help: "print the release's statements on published vulnerabilities instead, as OpenVEX",
+  },
   html: {
     kind: 'value',
     metavar: 'FILE',
     completes: 'file',
-    help: 'write a page about the tarball, which needs no network to be read',
+    help: 'write a page about the tarball, which can be read without a network',
   },
   cra: {
     kind: 'value',
     metavar: 'FILE',
     completes: 'file',
-    help: 'write what the release says for technical documentation under the EU Cyber Resilience Act, as Markdown',
+    help: "write the release's part of the technical documentation under the EU Cyber Resilience Act, as Markdown",
   },
   'passphrase-file': {
     kind: 'value',

@@ -75,7 +75,7 @@ async function inspectTool(
   if (minimum !== undefined && (version === undefined || isOlder(version, minimum))) {
     return lack(
       'tool-too-old',
-      `is ${version ?? 'of an unknown version'}, and ${minimum} or newer is wanted`,
+      `is ${version ?? 'of an unknown version'}, and ${minimum} or newer is needed`,
     );
   }
   const missing = tool.modules === undefined ? [] : await missingModules(file, tool.modules, where.signal);
@@ -127,7 +127,7 @@ function missingTools(
 ): KsbundleError {
   const commands = installCommands(tools, packageManagerOf(osRelease));
   const elsewhere = problems.some(({ code }) => code === 'tool-too-old')
-    ? '; where that brings none that is new enough, put one into a directory of its own, and that first into PATH'
+    ? '; if that version is too old, install a newer one elsewhere and put its directory first in PATH'
     : '';
   return hostToolMissing({
     message:

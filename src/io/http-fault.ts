@@ -100,7 +100,7 @@ export function faultOfStatus(
 function proxyRefusal(status: number, proxy: URL): HttpFault {
   const why =
     status === 407
-      ? `the proxy ${nameOf(proxy)} wants a user name and a password (status 407)`
+      ? `the proxy ${nameOf(proxy)} requires a user name and a password (status 407)`
       : `the proxy ${nameOf(proxy)} refuses the connection (status ${status})`;
   return new HttpFault({ why, transient: status >= 500, unreachable: true });
 }

@@ -96,12 +96,12 @@ function describeBill(manifest: Manifest): string {
 }
 
 function describeStatements({ vex = [] }: Manifest): readonly string[] {
-  if (vex.length === 0) return ['No statement is made of a published vulnerability.', ''];
+  if (vex.length === 0) return ['It makes no statement on published vulnerabilities.', ''];
   const rows = vex.map(({ part, vulnerability, status, justification, reason }) => [
     `${vulnerability} in ${nameOfPart(part)}`,
     `${[status, justification].filter((word) => word !== undefined).join(', ')}: ${reason}`,
   ]);
-  return ['What is stated of published vulnerabilities:', '', ...table(rows)];
+  return ['Statements on published vulnerabilities:', '', ...table(rows)];
 }
 
 function table(rows: readonly (readonly string[])[]): readonly string[] {

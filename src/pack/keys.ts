@@ -110,7 +110,7 @@ export async function readSigningKey(
   const publicPem = tool === undefined ? undefined : await publicOf(tool, { pem, passphrase });
   if (tool !== undefined && publicPem !== undefined)
     return { kind: 'ml-dsa', id: idOfDer(derOf(publicPem)), sign: mlDsaSigner(tool, { pem, passphrase }) };
-  const unknown = tool === undefined ? ', or it is an ML-DSA key, which wants OpenSSL 3.5' : '';
+  const unknown = tool === undefined ? ', or it is an ML-DSA key, which requires OpenSSL 3.5' : '';
   // What OpenSSL says is left out: it is about its own insides, and about a secret.
   throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a private key`, {
     why: encrypted
@@ -206,7 +206,7 @@ function digestOf(object: KeyObject, file: string): string {
   if (curve !== undefined) return curve.digest;
   throw keyError(
     'KSB_KEY_INVALID',
-    `${file} is no ECDSA key on the curve P-256 or P-384, and no ML-DSA key`,
+    `${file} is neither an ECDSA key on the curve P-256 or P-384 nor an ML-DSA key`,
     {
       why: `it is ${[object.asymmetricKeyType, name].filter((word) => word !== undefined).join(' on ')}`,
       hint: 'make one: ksbundle keygen FILE',

@@ -51,7 +51,7 @@ function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
     faults.push(wrong('minimum', `the minimum ${minimum} is above the maximum ${maximum}`));
   }
   if (has('rule') && !has('rule-help')) {
-    faults.push(wrong('rule', 'a rule needs "rule-help", which tells people what it wants'));
+    faults.push(wrong('rule', 'a rule needs "rule-help", which explains it to people'));
   }
   if (has('rule-help') && !has('rule')) {
     faults.push(wrong('rule-help', '"rule-help" explains a "rule", and there is none'));

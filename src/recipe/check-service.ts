@@ -208,7 +208,7 @@ function checkProven(recipe: PartlyService, { listener: name, key, protocol, pat
   const tried = (recipe.listener ?? []).filter((each) => name === undefined || each?.answer === name);
   const fits = tried.some((each) => each === undefined || protocolOf(each, recipe) === protocol);
   if (unknown.length > 0 || fits) return unknown;
-  const which = name === undefined ? 'the service has none' : `${quote(name)} is none`;
+  const which = name === undefined ? 'the service has none' : `${quote(name)} is not one`;
   return [
     {
       code: 'proof-without-listener',

@@ -16,7 +16,7 @@ export function checkStatements(statements: PartlyBundle['vex'] = []): Fault[] {
         isHarmless
           ? {
               code: 'missing-key',
-              message: '[[vex]] lacks "justification", which tells why it is not affected',
+              message: '[[vex]] lacks "justification", which says why it is not affected',
               hint: `one of ${VEX_JUSTIFICATIONS.map(quote).join(', ')}`,
               path,
               at: 'key',

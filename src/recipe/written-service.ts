@@ -76,7 +76,7 @@ const file = z.strictObject({
 const wsgi = z.strictObject({
   application: field.entryPoint.optional().describe('module:object of the application'),
   script: instancePath.optional().describe("one of the service's files that is a WSGI script, in its place"),
-  preload: field.moduleName.optional().describe('module that uWSGI imports before it starts processes'),
+  preload: field.moduleName.optional().describe('module uWSGI imports it before it starts processes  '),
   environment: field.environment.default({}).describe('environment of the application'),
   'body-limit': z
     .int()
@@ -94,7 +94,7 @@ const daemon = z.strictObject({
   reload: z
     .enum(SIGNALS)
     .optional()
-    .describe('signal at which it reads its files again; without one it is started anew'),
+    .describe('signal that makes it read its files again; without one it is restarted  '),
   files: z
     .array(instancePath)
     .optional()
@@ -175,7 +175,7 @@ export const serviceSchema = z
     provides: z
       .record(field.kebabName, z.string())
       .default({})
-      .describe('values that services which need it use as ${needs.NAME.KEY}'),
+      .describe('values for the services that need it, which use them as ${needs.NAME.KEY}'),
     try: z.array(attempt).default([]).describe('what `ksbundle try` shows of the running service'),
   })
   .describe('A ksbundle service: something that an instance runs, and that an operator knows by name');

@@ -85,7 +85,7 @@ export function renderAdvisories(report: AdvisoryReport | undefined): Html {
       ${feeds}
     </ul>
     ${open.length === 0 ? NOTHING : renderVulnerabilities('Open', open)}
-    ${settled.length === 0 ? NOTHING : renderVulnerabilities('Stated by recipes to be harmless or mended', settled)}`;
+    ${settled.length === 0 ? NOTHING : renderVulnerabilities('Declared harmless or fixed by recipes', settled)}`;
 }
 
 function renderVulnerabilities(label: string, vulnerabilities: readonly Vulnerability[]): Html {

@@ -98,7 +98,7 @@ def _rehearse(session: Session, site: Site) -> bool:
     drop_copies(session)
     with report.step("rehearse") as remark:
         migrates = _upgrade_copies(session, site)
-        remark("the data have to be upgraded" if migrates else "the data may stay as they are")
+        remark("the data must be upgraded" if migrates else "the data can stay as it is")
     drop_copies(session)
     return migrates
 

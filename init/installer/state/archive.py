@@ -108,7 +108,7 @@ def _add(tar: tarfile.TarFile, entry: Entry, content: BufferedReader | BytesIO) 
     hashed = _Hashed(content)
     tar.addfile(member, hashed)
     if hashed.digest.hexdigest() != entry.sha256:
-        hint = "run the command again; if the service writes to it all the time, stop the service before"
+        hint = "run the command again; if the service writes to it all the time, stop the service first"
         problem = Problem("a file has changed while it was saved", where=entry.path, hint=hint)
         raise Failure(Exit.NEEDS_PERSON, problem)
 
@@ -222,7 +222,7 @@ def _parse_entries(facts: Mapping[str, Any]) -> dict[str, Entry]:
     rows = [Entry(row["path"], int(row["mode"]), int(row["size"]), row["sha256"]) for row in facts["files"]]
     for row in rows:
         if check_name(row.path).partition("/")[0] in OWN_NAMES:
-            raise ValueError(f"{row.path} is nothing that a backup contains")
+            raise ValueError(f"{row.path} does not belong in a backup")
         if row.mode & ~0o777:
             raise ValueError(f"{row.path} has a mode that no file of an instance has")
         if row.size < 0 or (row.path == RECEIPT and row.size > _LONGEST_RECEIPT):

@@ -32,7 +32,7 @@ class Refused(OSError):
 
 
 def refuse(path: str, why: str) -> Refused:
-    return Refused(errno.ELOOP, f"{why}; others than root can write there", path)
+    return Refused(errno.ELOOP, f"{why}; users other than root can write there", path)
 
 
 @dataclass(frozen=True)

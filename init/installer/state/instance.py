@@ -23,11 +23,11 @@ def check_name(name: object, *, units: bool = False) -> str:
     """A path that a receipt, a journal or an archive names, relative to the instance; with `units` also the absolute
     one of a unit file. Raises ValueError for whatever leads elsewhere."""
     if not isinstance(name, str) or any(category(character) in ("Cc", "Cs") for character in name):
-        raise ValueError(f"{name!r} is no name of a file")
+        raise ValueError(f"{name!r} is not a name of a file")
     if units and os.path.dirname(name) == UNIT_DIRECTORY and name.endswith(UNIT_ENDINGS):
         return name
     if any(part in ("", ".", "..") for part in name.split("/")):
-        raise ValueError(f"{name!r} is no plain relative name")
+        raise ValueError(f"{name!r} is not a plain relative name")
     return name
 
 

@@ -109,7 +109,7 @@ def _check(document: Mapping[str, Any]) -> None:
     """Raises ValueError for a receipt that would lead bootstrap out of its instance."""
     for path in document["files"]:
         if check_name(path, units=True).partition("/")[0] in OWN_NAMES:
-            raise ValueError(f"{path} is no file that is rendered")
+            raise ValueError(f"{path} is not a file that is rendered")
     if document.get("previous"):
         check_name(document["previous"].get("backup"))
     if not all(_is_texts(texts) for texts in dict(document["answers"]).values()):

@@ -48,7 +48,7 @@ function* checkVersion(
     (symbol) => symbol.library === library && symbol.version === version,
   );
   if (symbols.length === 0) {
-    yield { path, subject: version, message: `wants version ${version} of ${library}, which ${why}` };
+    yield { path, subject: version, message: `needs version ${version} of ${library}, which ${why}` };
   }
   for (const { name } of symbols) {
     const subject = `${name}@${version}`;

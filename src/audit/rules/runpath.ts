@@ -15,7 +15,7 @@ export const runpath: Rule = {
     const directory = path.posix.dirname(file);
     for (const entry of [dynamic?.rpath, dynamic?.runpath].flatMap((value) => value?.split(':') ?? [])) {
       if (resolveRpathEntry(directory, entry) !== undefined) continue;
-      const message = `has libraries searched in ${quote(entry)}, which is no directory of the release by way of $ORIGIN`;
+      const message = `searches for libraries in ${quote(entry)}, which does not lead from $ORIGIN to a directory of the release`;
       yield { path: file, subject: quote(entry), message };
     }
   },

@@ -5,32 +5,34 @@ import { BUNDLE, FETCH_OPTIONS, FILE, NAME, RECIPE_OPTIONS } from './shared.ts';
 export const BUILDING: readonly CommandSpec[] = [
   {
     name: 'new bundle',
-    summary: 'write a bundle that builds as it is: recipe, service, application, lockfile',
+    summary: 'write a bundle that builds as it is: recipe, service, application and lockfile',
     positionals: [NAME],
     options: RECIPE_OPTIONS,
-    examples: [{ command: 'new bundle hello', does: 'in an empty directory: a project, to build and try' }],
+    examples: [
+      { command: 'new bundle hello', does: 'in an empty directory: a project that you can build and try' },
+    ],
     load: () => import('../commands/new-bundle.ts'),
   },
   {
     name: 'new component',
-    summary: 'write a recipe of software that is built from source',
+    summary: 'write a recipe for software that is built from source',
     positionals: [NAME],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'url'],
     examples: [
-      { command: 'new component greeter', does: 'a recipe and a small C program, which it builds' },
+      { command: 'new component greeter', does: 'a recipe, and a small C program that it builds' },
       {
         command: 'new component zlib-ng --url https://example.org/zlib-ng-2.2.4.tar.gz',
-        does: 'a recipe of that archive, pinned by its digest',
+        does: 'a recipe for that archive, pinned by its digest',
       },
     ],
     load: () => import('../commands/new-component.ts'),
   },
   {
     name: 'new service',
-    summary: 'write what an instance of a bundle runs',
+    summary: 'write a service: what an instance of a bundle runs',
     positionals: [NAME],
     options: RECIPE_OPTIONS,
-    examples: [{ command: 'new service hello', does: 'a service for the "services" of a bundle' }],
+    examples: [{ command: 'new service hello', does: 'a service to add to the "services" of a bundle' }],
     load: () => import('../commands/new-service.ts'),
   },
   {
@@ -49,15 +51,15 @@ export const BUILDING: readonly CommandSpec[] = [
     examples: [
       { command: 'build hello', does: 'fetch, compile, relocate, audit and pack' },
       { command: 'build hello --offline --mirror /media/usb', does: 'the same with no network' },
-      { command: 'build hello --sign release.key', does: 'and sign it with a key that keygen made' },
-      { command: 'build hello --with-sources', does: 'and all that it takes to build it again, offline' },
-      { command: 'build hello --dry-run', does: 'what would be done' },
+      { command: 'build hello --sign release.key', does: 'also sign it with a key from keygen' },
+      { command: 'build hello --with-sources', does: 'also write all that is needed to rebuild it offline' },
+      { command: 'build hello --dry-run', does: 'show what would be done' },
     ],
     load: () => import('../commands/build.ts'),
   },
   {
     name: 'try',
-    summary: 'build if needed, boot on loopback, print its URL and how to stop it',
+    summary: 'build if needed, start it on loopback, print its URL and how to stop it',
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out'],
     examples: [{ command: 'try hello', does: 'the service, running on a free port of this machine' }],
@@ -66,7 +68,7 @@ export const BUILDING: readonly CommandSpec[] = [
   {
     name: 'rebuild',
     summary: 'build a tarball again from the recipes inside it, and compare',
-    positionals: [{ ...FILE, help: 'tarball, or escrow archive of one, or - for standard input' }],
+    positionals: [{ ...FILE, help: 'tarball or escrow archive, or - for standard input' }],
     options: ['cache', ...FETCH_OPTIONS, 'out', 'key', 'trust'],
     examples: [
       {
@@ -75,26 +77,26 @@ export const BUILDING: readonly CommandSpec[] = [
       },
       {
         command: 'rebuild hello-2.0-1-linux-x86_64.tar.gz --trust --out again',
-        does: 'the same of one that is not signed, and keep what was built',
+        does: 'rebuild an unsigned one, and keep what was built',
       },
     ],
     load: () => import('../commands/rebuild.ts'),
   },
   {
     name: 'lock',
-    summary: 'resolve wheels and sources into the lockfile',
+    summary: 'choose wheels and pin them, and all sources, in the lockfile',
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'check', 'upgrade', 'min-age', 'dry-run'],
     examples: [
-      { command: 'lock hello', does: 'resolve what the lockfile does not have yet' },
+      { command: 'lock hello', does: 'pin what the lockfile does not have yet' },
       { command: 'lock hello --check', does: 'fail if recipe and lockfile differ; for CI' },
-      { command: 'lock hello --upgrade=flask', does: 'a newer Flask, all else as it is' },
+      { command: 'lock hello --upgrade=flask', does: 'take a newer Flask, and keep everything else' },
     ],
     load: () => import('../commands/lock.ts'),
   },
   {
     name: 'fetch',
-    summary: 'bring everything that the build needs into the store',
+    summary: 'download everything that the build needs into the store',
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'dry-run'],
     examples: [{ command: 'fetch hello', does: 'so that a later build needs no network' }],

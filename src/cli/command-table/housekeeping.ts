@@ -28,10 +28,10 @@ export const HOUSEKEEPING: readonly CommandSpec[] = [
   },
   {
     name: 'cache gc',
-    summary: 'remove what was not used for thirty days',
+    summary: 'remove entries that were not used for thirty days',
     positionals: [],
     options: ['cache', 'dry-run'],
-    examples: [{ command: 'cache gc --dry-run', does: 'what would go, and how much room it takes' }],
+    examples: [{ command: 'cache gc --dry-run', does: 'show what would go, and how much space it takes' }],
     load: () => import('../commands/cache-gc.ts'),
   },
   {
@@ -44,7 +44,7 @@ export const HOUSEKEEPING: readonly CommandSpec[] = [
   },
   {
     name: 'completion',
-    summary: 'print the completion script of a shell',
+    summary: 'print the completion script for a shell',
     positionals: [{ name: 'SHELL', required: true, help: 'bash, zsh or fish', completes: 'shell' }],
     options: [],
     examples: [

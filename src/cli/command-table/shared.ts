@@ -4,7 +4,7 @@ import type { OptionName } from '../options.ts';
 export const BUNDLE: PositionalSpec = {
   name: 'BUNDLE',
   required: false,
-  help: 'bundle to work on; may be left out if there is only one, whose newest version it is',
+  help: 'bundle to work on; you may omit it if there is only one',
 };
 export const FILE: PositionalSpec = {
   name: 'FILE',

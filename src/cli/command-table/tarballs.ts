@@ -22,14 +22,14 @@ export const TARBALLS: readonly CommandSpec[] = [
       },
       {
         command: 'audit out/hello-2.0-1-linux-x86_64.tar.gz --advisories osv',
-        does: 'also if a vulnerability is known of anything in it, by all.zip of PyPI in osv/',
+        does: 'also if anything in it has a known vulnerability; osv/ has all.zip of PyPI',
       },
     ],
     load: () => import('../commands/audit.ts'),
   },
   {
     name: 'keygen',
-    summary: 'make a pair of keys to sign releases with',
+    summary: 'make a pair of keys for signing releases',
     positionals: [
       {
         name: 'FILE',
@@ -40,20 +40,20 @@ export const TARBALLS: readonly CommandSpec[] = [
     ],
     options: ['curve', 'passphrase-file'],
     examples: [
-      { command: 'keygen release.key', does: 'release.key to sign with, release.key.pub to give away' },
-      { command: 'keygen release.key --passphrase-file secret', does: 'the private key encrypted' },
+      { command: 'keygen release.key', does: 'release.key to sign with, release.key.pub to publish' },
+      { command: 'keygen release.key --passphrase-file secret', does: 'encrypt the private key' },
     ],
     load: () => import('../commands/keygen.ts'),
   },
   {
     name: 'sign',
-    summary: 'check a tarball and sign it, in place of any former signature',
+    summary: 'check a tarball and sign it, replacing any former signature',
     positionals: [{ name: 'FILE', required: true, help: 'tarball', completes: 'file' }],
     options: ['key', 'passphrase-file'],
     examples: [
       {
         command: 'sign hello-2.0-1-linux-x86_64.tar.gz --key release.key',
-        does: 'its payload keeps every byte',
+        does: 'sign it; the payload stays the same, byte for byte',
       },
     ],
     load: () => import('../commands/sign.ts'),
@@ -67,7 +67,7 @@ export const TARBALLS: readonly CommandSpec[] = [
       { command: 'verify hello-2.0-1-linux-x86_64.tar.gz', does: 'exit code 4 if a byte is wrong' },
       {
         command: 'verify hello-2.0-1-linux-x86_64.tar.gz --key release.key.pub',
-        does: 'and unless the owner of that key signed it',
+        does: 'also unless the owner of that key signed it',
       },
     ],
     load: () => import('../commands/verify.ts'),
@@ -106,7 +106,7 @@ export const TARBALLS: readonly CommandSpec[] = [
       {
         command:
           'diff hello-1.0-1-linux-x86_64.tar.gz hello-2.0-1-linux-x86_64.tar.gz --advisories /media/usb',
-        does: 'and which known vulnerabilities it removes, keeps and brings',
+        does: 'also which known vulnerabilities it removes, keeps and adds',
       },
       { command: 'diff mine.tar.gz theirs.tar.gz --json', does: 'every file, for programs' },
     ],
@@ -114,7 +114,7 @@ export const TARBALLS: readonly CommandSpec[] = [
   },
   {
     name: 'delta',
-    summary: 'make what is missing to a newer tarball for whoever has the older one',
+    summary: 'write the difference between two tarballs',
     positionals: [
       { ...FILE, name: 'OLD' },
       { ...FILE, name: 'NEW' },
@@ -130,10 +130,10 @@ export const TARBALLS: readonly CommandSpec[] = [
   },
   {
     name: 'apply',
-    summary: 'make the newer tarball of the older one and a delta',
+    summary: 'make the newer tarball from the older one and a delta',
     positionals: [
       { ...FILE, name: 'OLD' },
-      { ...FILE, name: 'DELTA', help: 'what ksbundle delta made, or - for standard input' },
+      { ...FILE, name: 'DELTA', help: 'file from ksbundle delta, or - for standard input' },
     ],
     options: ['out', 'key'],
     examples: [
@@ -143,14 +143,14 @@ export const TARBALLS: readonly CommandSpec[] = [
       },
       {
         command: 'apply hello-1.0-1-linux-x86_64.tar.gz hello.delta --key release.key.pub',
-        does: 'and unless the owner of that key signed it',
+        does: 'also unless the owner of that key signed it',
       },
     ],
     load: () => import('../commands/apply.ts'),
   },
   {
     name: 'why',
-    summary: 'show which recipe or wheel brought a name in',
+    summary: 'show why a component or a Python distribution is in a bundle',
     positionals: [
       { name: 'NAME', required: true, help: 'component or Python distribution' },
       {
@@ -164,7 +164,7 @@ export const TARBALLS: readonly CommandSpec[] = [
       { command: 'why greenlet', does: 'every chain from the bundle to greenlet' },
       {
         command: 'why greenlet hello-2.0-1-linux-x86_64.tar.gz',
-        does: 'the same by what the tarball says, where there are no recipes',
+        does: 'the same for a tarball, without recipes',
       },
     ],
     load: () => import('../commands/why.ts'),

@@ -12,8 +12,8 @@ export const run: RunCommand = async (call) => {
   return {
     data: result,
     lines: [
-      `private key  ${result.privateKey} (keep it to yourself)`,
-      `public key   ${result.publicKey} (give it to everybody who installs)`,
+      `private key  ${result.privateKey} (keep it secret)`,
+      `public key   ${result.publicKey} (give it to everyone who installs)`,
       `fingerprint  sha256:${result.key}`,
     ],
   };

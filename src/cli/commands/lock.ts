@@ -25,7 +25,7 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   const skipped = result.skipped.map(
     ({ name, version, uploaded, kept }) =>
       `skipped ${name} ${version}: on the index since ${uploaded.slice(0, 10)}, which is younger than --min-age` +
-      (kept === undefined ? '' : `; ${kept} stays, which is locked`),
+      (kept === undefined ? '' : `; the locked ${kept} stays`),
   );
   const changes =
     result.changes.length > 0
@@ -40,7 +40,7 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
     length === 0
       ? []
       : [
-          `attestations not compared (${length} of the wheels): the Python index does not tell which files have one (PEP 740)`,
+          `attestations not compared (${length} of the wheels): the Python index does not say which files have one (PEP 740)`,
         ];
   return { data: result, lines: [...changes, ...skipped, ...uncompared] };
 };

@@ -45,7 +45,7 @@ function describeEscrow({ escrow }: RebuildResult): string[] {
     'the escrow archive differs',
     `given    sha256:${sha256}`,
     `rebuilt  sha256:${rebuiltSha256}`,
-    'it holds the ksbundle that made it: rebuild it with that one, as its README tells',
+    'it holds the ksbundle that made it: rebuild it with that one, as its README says',
   ];
 }
 
@@ -56,7 +56,7 @@ function describeFile({ path, firstByte, report = [] }: ExplainedFile): string[]
 
 function describeBuilders(builders: readonly BuilderDifference[] | undefined): string[] {
   if (builders === undefined)
-    return ['which ksbundle and which programs built it is not known: no provenance lies beside it'];
+    return ['it is not known which ksbundle and programs built it: there is no provenance file beside it'];
   return builders.map(
     ({ name, from = 'none', to = 'none' }) => `it was built with ${name} ${from}; here is ${to}`,
   );

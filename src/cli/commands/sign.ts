@@ -12,7 +12,10 @@ export const run: RunCommand = async (call) => {
       'ksbundle keygen FILE makes one',
     );
   if (call.positionals[0] === '-')
-    throw usageError('KSB_BAD_VALUE', 'ksbundle sign signs a file in place; standard input is none');
+    throw usageError(
+      'KSB_BAD_VALUE',
+      'ksbundle sign signs a file in place, so it cannot sign standard input',
+    );
   const passphraseFile = pathOption(call, 'passphrase-file');
   const result = await withInputFile(call, (file) =>
     call.pipeline.signFile(file, { files, passphraseFile, signal: call.signal }),

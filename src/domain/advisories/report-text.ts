@@ -34,7 +34,7 @@ function formatOpen({ statement, fixes, ...vulnerability }: Vulnerability): stri
     describeVulnerability(vulnerability),
     ...(statement === undefined ? [] : [`    under investigation: ${statement.reason}`]),
     fixes.length === 0
-      ? '    → no version without it is named; if it does no harm here, a recipe can say so with [[vex]]'
+      ? '    → no fixed version is named; if it does no harm here, a recipe can say so with [[vex]]'
       : `    → fixed in ${fixes.join(', ')}`,
   ];
 }

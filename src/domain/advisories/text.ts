@@ -5,7 +5,7 @@ export const time = z.string().transform((text, context) => {
   const zoned = /(?:Z|[+-]\d\d:\d\d)$/iu.test(text) ? text : `${text}Z`;
   const milliseconds = Date.parse(zoned);
   if (!Number.isNaN(milliseconds)) return milliseconds;
-  context.issues.push({ code: 'custom', input: text, message: `${JSON.stringify(text)} is no time` });
+  context.issues.push({ code: 'custom', input: text, message: `${JSON.stringify(text)} is not a time` });
   return z.NEVER;
 });
 

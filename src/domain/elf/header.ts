@@ -75,7 +75,7 @@ export function readHeader(bytes: Buffer): ElfHeader {
   }
   const type = header.readUInt16LE(16);
   if (type !== 1 && type !== 2 && type !== 3)
-    throw new ElfError(`ELF type ${type} is no program and no library`, 'unsupported');
+    throw new ElfError(`ELF type ${type} is neither a program nor a library`, 'unsupported');
   const programHeaders = { offset: readUint64(header, 32), entrySize: header.readUInt16LE(54) };
   return {
     machine,

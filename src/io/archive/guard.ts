@@ -110,9 +110,9 @@ export function guardArchive({ name, size, strip, limits }: GuardOptions): Archi
     },
     count(path, more) {
       bytes += more;
-      if (bytes > limits.bytes) refuse(path, `takes the content above ${limits.bytes} bytes`);
+      if (bytes > limits.bytes) refuse(path, `makes the content larger than ${limits.bytes} bytes`);
       if (bytes > RATIO_MATTERS_FROM && bytes > size * limits.ratio) {
-        refuse(path, `takes the content above ${limits.ratio} times the archive's ${size} bytes`);
+        refuse(path, `makes the content larger than ${limits.ratio} times the archive's ${size} bytes`);
       }
     },
     finish() {

@@ -137,7 +137,7 @@ describe('signals', () => {
           await saw(`${signal}: stopping`);
         },
       });
-      expect(ran.stderr).toContain(`${signal}: stopping; once more to stop at once`);
+      expect(ran.stderr).toContain(`${signal}: stopping; press again to stop at once`);
       expect(ran.exitCode).toBe(exitCode);
       expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: 'KSB_INTERRUPTED' } });
       expect(await readdir(directory)).toEqual([]);

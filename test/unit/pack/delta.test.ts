@@ -138,10 +138,10 @@ describe('a delta', () => {
         problems: [
           {
             code: 'tool-too-old',
-            message: 'zstd is 1.4.4, and 1.4.5 or newer is wanted; it is needed to make and apply deltas',
+            message: 'zstd is 1.4.4, and 1.4.5 or newer is needed; it is needed to make and apply deltas',
           },
         ],
-        hint: expect.stringMatching(/^install it as root: .*; where that brings none that is new enough/u),
+        hint: expect.stringMatching(/^install it as root: .*; if that version is too old/u),
       });
     } finally {
       vi.unstubAllEnvs();
