@@ -33,7 +33,7 @@ def check() -> Iterator[Problem]:
     if _is_lost():
         yield Problem(
             f"the clock says {_today()}",
-            why="everything with an expiry time would expire at the wrong time, and all at once when the clock is corrected",
+            why="everything with an expiry time would expire at the wrong time, all at once when the clock is set",
             hint="set the clock, with date -s or a time service",
         )
 
