@@ -11,7 +11,7 @@ const REAL = {
 };
 
 /** End-to-end tests that take minutes. They begin first, so that none of them runs on when all others have ended. */
-const LONGEST = ['vm', 'hostile-account', 'kill', 'disk-full', 'shells'].map(
+const LONGEST = ['vm', 'hostile-account', 'kill', 'disk-full', 'postgresql', 'shells'].map(
   (name) => `/test/e2e/${name}.test.ts`,
 );
 
