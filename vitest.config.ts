@@ -11,9 +11,15 @@ const REAL = {
 };
 
 /** End-to-end tests that take minutes. They begin first, so that none of them runs on when all others have ended. */
-const LONGEST = ['vm', 'hostile-account', 'kill', 'disk-full', 'postgresql', 'shells'].map(
-  (name) => `/test/e2e/${name}.test.ts`,
-);
+const LONGEST = [
+  'vm',
+  'hostile-account',
+  'kill',
+  'disk-full',
+  'external-databases',
+  'postgresql',
+  'shells',
+].map((name) => `/test/e2e/${name}.test.ts`);
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,0 +1,199 @@
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  ANOTHER,
+  AUTHORITY,
+  PASSWORD,
+  PASSWORD_FILE,
+  startServerMachine,
+  type DatabaseServer,
+  type ServerKind,
+} from './support/database-servers.ts';
+import { sendMeanwhile } from './support/http.ts';
+import type { Machine } from './support/machine.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import {
+  ADDRESS,
+  adminPassword,
+  bootstrap,
+  install,
+  issueToken,
+  logIn,
+  openstack,
+  passwordLogin,
+  unpack,
+  type Site,
+} from './support/site.ts';
+import { shell } from './support/succeed.ts';
+
+const lacking = await whyNoMachines(['openssl']);
+const URL = `http://${ADDRESS}:5000/v3`;
+const KINDS: readonly ServerKind[] = ['mariadb', 'postgresql'];
+
+/* One story for each kind of server: the tests go on from each other. */
+describe.skipIf(lacking !== undefined).each(KINDS)(
+  `Keystone on a server of the operator's: %s${lacking === undefined ? '' : ` (${lacking})`}`,
+  (kind) => {
+    let machine: Machine;
+    let server: DatabaseServer;
+    let site: Site;
+
+    beforeAll(async () => {
+      ({ machine, server } = await startServerMachine(kind, [ADDRESS]));
+      for (const database of ['identity', 'others']) await server.make(database);
+      await server.query('others', 'CREATE TABLE something (a integer)');
+      site = await unpack(machine, '/srv');
+      return () => machine.destroy();
+    });
+
+    const options = (url: string, { password = PASSWORD_FILE, authority = AUTHORITY } = {}): string[] => [
+      `--host=${ADDRESS}`,
+      `--database-url=${url}`,
+      `--database-password-file=${password}`,
+      `--database-ca=${authority}`,
+    ];
+
+    const tables = async (): Promise<number> => {
+      const schema = kind === 'mariadb' ? "'identity'" : "'public'";
+      const counted = `SELECT count(*) FROM information_schema.tables WHERE table_schema = ${schema}`;
+      return Number((await server.query('identity', counted)).trim());
+    };
+
+    /** What bootstrap says to answers that it refuses; it must not have made anything. */
+    async function refusal(parameters: readonly string[]): Promise<string> {
+      const refused = await bootstrap(site, parameters);
+      expect(refused.exitCode, refused.stderr).toBe(3);
+      await expect(shell(machine, 'ls -d "$0" || echo gone', site.instance)).resolves.toBe('gone');
+      expect(await tables()).toBe(0);
+      return refused.stderr;
+    }
+
+    it('is not begun with a wrong password, a foreign database, none, or a server that is another or away', async () => {
+      const wrong = '/srv/wrong';
+      await writeFile(path.join(machine.root, wrong), 'wrong\n');
+      const identity = server.url('identity');
+      expect(await refusal(options(identity, { password: wrong }))).toContain('refuses the account');
+      expect(await refusal(options(identity, { authority: ANOTHER }))).toContain('no protected connection');
+      expect(await refusal(options(server.url('others')))).toContain('is not empty');
+      expect(await refusal(options(server.url('nothing')))).toContain('has no such database');
+      await server.kill();
+      const away = await bootstrap(site, options(identity));
+      expect(away.exitCode).toBe(3);
+      expect(away.stderr).toContain('cannot be reached');
+      await server.start();
+    });
+
+    it('says in a plan what is wrong, and changes nothing', async () => {
+      const planned = await bootstrap(site, ['plan', ...options(server.url('others'))]);
+      expect(planned.exitCode).toBe(3);
+      expect(planned.stderr).toContain('is not empty');
+    });
+
+    it('finishes an install that lost its server in the middle', async () => {
+      const cut = bootstrap(site, options(server.url('identity')));
+      const ended = cut.then(() => true);
+      while ((await tables()) < 5 && !(await Promise.race([ended, setTimeout(10, false)])));
+      await server.kill();
+      const failed = await cut;
+      expect(failed.exitCode, failed.stderr).toBe(7);
+      expect(failed.stderr).not.toContain(PASSWORD);
+      await server.start();
+      expect(await tables()).toBeGreaterThan(0);
+      await install(site, options(server.url('identity')));
+    });
+
+    it('issues tokens, and is told its database once', async () => {
+      expect((await openstack(site, ['token', 'issue', '-f', 'value', '-c', 'id'])).exitCode).toBe(0);
+      const again = await install(site, []);
+      expect(again.stderr).toContain('nothing to change');
+    });
+
+    it('shows the password to nobody', async () => {
+      // From a file: on a command line it would find itself.
+      const readers =
+        'cd "$0" && grep -rlF -f "$1" . /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true';
+      const quoted = '/srv/tls/quoted';
+      await writeFile(path.join(machine.root, quoted), encodeURIComponent(PASSWORD));
+      await expect(shell(machine, readers, site.instance, quoted)).resolves.toBe('./etc/keystone.conf');
+      await expect(shell(machine, readers, site.instance, PASSWORD_FILE)).resolves.toBe(
+        './keys/database-password',
+      );
+      const rights = 'cd "$0" && stat -c "%a %U" etc/keystone.conf keys/database-password';
+      await expect(shell(machine, rights, site.instance)).resolves.toBe('640 root\n640 root');
+    });
+
+    it('keeps its data where they are, and no other instance takes them', async () => {
+      const moved = await bootstrap(site, options(server.url('others')));
+      expect(moved.exitCode).toBe(3);
+      expect(moved.stderr).toContain('migrate-database --to');
+      const second = await bootstrap(site, [
+        ...options(server.url('identity')),
+        '--instance=/srv/second',
+        '--port=6000',
+      ]);
+      expect(second.exitCode).toBe(3);
+      expect(second.stderr).toContain('the data of another Keystone');
+    });
+
+    it('answers 503 while the server is away and serves again with it, without a restart', async () => {
+      const before = (await machine.processes()).filter(({ name }) => name === 'httpd').map(({ pid }) => pid);
+      const password = await adminPassword(site);
+      const headers = { 'content-type': 'application/json' };
+      const request = {
+        method: 'POST',
+        url: `${URL}/auth/tokens`,
+        headers,
+        body: passwordLogin(password),
+      } as const;
+      const { answers, result } = await sendMeanwhile(machine, request, async () => {
+        await issueToken(machine, URL, password);
+        await server.kill();
+        const status = await bootstrap(site, ['status']);
+        await server.start();
+        await issueToken(machine, URL, password);
+        return status;
+      });
+      const failed = answers.filter(({ status }) => status !== 201);
+      expect(failed.length).toBeGreaterThan(0);
+      expect([...new Set(failed.map(({ status, fault }) => fault ?? status))]).toStrictEqual([503]);
+      for (const { headers: sent, body, milliseconds } of failed) {
+        expect(sent).toMatchObject({ 'retry-after': '10', 'content-type': 'application/json' });
+        expect(JSON.parse(body ?? '')).toMatchObject({ error: { code: 503 } });
+        expect(milliseconds).toBeLessThan(10_000);
+      }
+      const last = answers.findLastIndex(({ status }) => status !== 201);
+      expect(answers.slice(last + 1).length).toBeGreaterThan(0);
+      expect(result.exitCode).toBe(8);
+      expect(result.stderr).toContain('cannot be reached');
+      const after = (await machine.processes()).filter(({ name }) => name === 'httpd').map(({ pid }) => pid);
+      expect(after).toStrictEqual(before);
+    });
+
+    it('starts without its server, and serves once that is there', async () => {
+      await server.kill();
+      await bootstrap(site, ['restart']);
+      const password = await adminPassword(site);
+      const refused = await logIn(machine, URL, password);
+      expect(refused.status).toBe(503);
+      await server.start();
+      expect((await logIn(machine, URL, password)).status).toBe(201);
+    });
+
+    it('takes another password for the same database', async () => {
+      const change =
+        kind === 'mariadb'
+          ? "SET PASSWORD FOR 'keystone'@'%' = PASSWORD('new')"
+          : "ALTER ROLE keystone PASSWORD 'new'";
+      await server.query(kind === 'mariadb' ? 'mysql' : 'postgres', change);
+      const refused = await bootstrap(site, ['status']);
+      expect(refused.stderr).toContain('refuses the account');
+      const file = path.join(machine.root, PASSWORD_FILE);
+      await writeFile(file, 'new\n');
+      await install(site, ['--database-password-file', PASSWORD_FILE]);
+      await rm(file);
+      expect((await install(site, [])).stderr).toContain('nothing to change');
+    });
+  },
+);

@@ -1,0 +1,151 @@
+import { chmod, chown, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { run } from '../../../src/io/process.ts';
+import { startMachine, type Machine } from './machine.ts';
+import { shell } from './succeed.ts';
+
+export type ServerKind = 'mariadb' | 'postgresql';
+
+/** A database server of Debian's in a test machine, on loopback, with TLS. It has no database until one is made. */
+export interface DatabaseServer {
+  readonly kind: ServerKind;
+  /** The URL of a database, as an operator gives it: without a password. */
+  readonly url: (database: string, host?: string) => string;
+  /** Makes a database and gives `ACCOUNT`, which has `PASSWORD`, all rights in it. */
+  readonly make: (database: string) => Promise<void>;
+  /** What a statement prints, run by the server's own administrator. */
+  readonly query: (database: string, statement: string) => Promise<string>;
+  readonly start: () => Promise<void>;
+  /** Ends it as a crash does. */
+  readonly kill: () => Promise<void>;
+}
+
+const ACCOUNT = 'keystone';
+export const PASSWORD = 'p:w@/d %?#$';
+/** Files of the machine: the authority of the server's certificate, another one, and a file with `PASSWORD`. */
+export const AUTHORITY = '/srv/tls/ca.pem';
+export const ANOTHER = '/srv/tls/another.pem';
+export const PASSWORD_FILE = '/srv/tls/password';
+
+const PACKAGES: Readonly<Record<ServerKind, readonly string[]>> = {
+  mariadb: ['mariadb-server-core', 'mariadb-client-core'],
+  postgresql: ['postgresql-15'],
+};
+const NOBODY = 65_534;
+/** What the commands of this module find set: servers refuse to be root's. */
+const PRELUDE = `
+as='setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups'; cd /srv/db; PATH=$PATH:/usr/lib/postgresql/15/bin
+`;
+
+/** A machine with the server's programs. */
+export async function startServerMachine(
+  kind: ServerKind,
+  addresses: readonly string[],
+): Promise<{ readonly machine: Machine; readonly server: DatabaseServer }> {
+  const machine = await startMachine('bookworm', addresses, PACKAGES[kind]);
+  const directory = path.join(machine.root, 'srv/db');
+  await mkdir(directory);
+  await makeCertificates(machine);
+  const inMachine = (script: string, ...parameters: readonly string[]): Promise<string> =>
+    shell(machine, `set -e\n${PRELUDE}${script}`, ...parameters);
+  const { url, ...server } = kind === 'mariadb' ? mariadb(inMachine) : postgresql(inMachine);
+  await chown(directory, NOBODY, NOBODY);
+  await server.install();
+  await server.start();
+  return {
+    machine,
+    server: { kind, ...server, url: (database, host = '127.0.0.1') => url.replace('HOST', host) + database },
+  };
+}
+
+type InMachine = (script: string, ...parameters: readonly string[]) => Promise<string>;
+type Installable = Omit<DatabaseServer, 'url' | 'kind'> & {
+  readonly url: string;
+  readonly install: () => Promise<unknown>;
+};
+
+function mariadb(inMachine: InMachine): Installable {
+  const client = 'mariadb --no-defaults --skip-ssl -h 127.0.0.1 -u root -N';
+  const query = (database: string, statement: string): Promise<string> =>
+    inMachine(`${client} -e "$2" "$1"`, 'sh', database, statement);
+  return {
+    url: `mysql://${ACCOUNT}@HOST/`,
+    install: () =>
+      inMachine(
+        '$as mariadb-install-db --no-defaults --force --skip-test-db --auth-root-authentication-method=normal --datadir=/srv/db/data >&2',
+      ),
+    start: async () => {
+      const tls = '--ssl-cert=/srv/tls/server.pem --ssl-key=/srv/tls/server.key';
+      await inMachine(`$as mariadbd --no-defaults --datadir=/srv/db/data --socket=/srv/db/socket --pid-file=/srv/db/pid \\
+        --bind-address=127.0.0.1 ${tls} </dev/null >/srv/db/log 2>&1 &
+        for i in $(seq 300); do if ${client} -e 'SELECT 1' >/dev/null 2>&1; then exit 0; fi; sleep 0.1; done; cat log >&2; exit 1`);
+    },
+    kill: async () => {
+      await inMachine('kill -9 "$(cat pid)"; while [ -e "/proc/$(cat pid)" ]; do sleep 0.05; done');
+    },
+    make: async (database) => {
+      await query(
+        'mysql',
+        `CREATE DATABASE ${database};
+        GRANT ALL ON ${database}.* TO '${ACCOUNT}'@'%' IDENTIFIED BY '${PASSWORD}'`,
+      );
+    },
+    query,
+  };
+}
+
+function postgresql(inMachine: InMachine): Installable {
+  const query = (database: string, statement: string): Promise<string> =>
+    inMachine(
+      '$as psql -qtA -v ON_ERROR_STOP=1 -h /srv/db -U postgres -c "$2" "$1"',
+      'sh',
+      database,
+      statement,
+    );
+  return {
+    url: `postgresql://${ACCOUNT}@HOST/`,
+    install: () =>
+      inMachine(`$as initdb -D data -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C --no-sync
+        for line in "listen_addresses = '127.0.0.1'" "unix_socket_directories = '/srv/db'" 'ssl = on' \\
+          "ssl_cert_file = '/srv/tls/server.pem'" "ssl_key_file = '/srv/tls/server.key'"; do
+          echo "$line" >>data/postgresql.conf
+        done`),
+    start: async () => {
+      await inMachine('$as pg_ctl -D data -l log -w start');
+    },
+    kill: async () => {
+      // A server that is killed leaves children behind for a moment, which hold its memory.
+      await inMachine('$as pg_ctl -D data -m immediate stop');
+    },
+    make: async (database) => {
+      await query(
+        'postgres',
+        `DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '${ACCOUNT}') THEN
+        CREATE ROLE ${ACCOUNT} LOGIN PASSWORD '${PASSWORD}'; END IF; END $$`,
+      );
+      await query('postgres', `CREATE DATABASE ${database} OWNER ${ACCOUNT}`);
+    },
+    query,
+  };
+}
+
+const CERTIFICATES = `
+set -e; cd "$0"
+for name in ca another; do
+  openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.pem" -days 90
+done
+openssl req -newkey rsa:2048 -nodes -subj /CN=database -keyout server.key -out server.csr
+echo 'subjectAltName=IP:127.0.0.1' >names
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 -extfile names -out server.pem
+printf '%s\\n' "$1" >password`;
+
+/** A certificate for 127.0.0.1 alone, of an authority; another authority, and the password. */
+async function makeCertificates(machine: Machine): Promise<void> {
+  const directory = path.join(machine.root, 'srv/tls');
+  await mkdir(directory);
+  const made = await run(['sh', '-c', CERTIFICATES, directory, PASSWORD]);
+  if (made.exitCode !== 0) throw new Error(made.stderr);
+  const key = path.join(directory, 'server.key');
+  await chown(key, NOBODY, NOBODY);
+  await chmod(key, 0o600);
+}
