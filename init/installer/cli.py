@@ -10,7 +10,20 @@ from collections.abc import Callable, Sequence
 from . import report
 from .answers import answers, arguments, own, usage
 from .answers.arguments import Arguments
-from .commands import backup, control, install, maintain, restore, rollback, show, status, uninstall, upgrade, verify
+from .commands import (
+    backup,
+    control,
+    install,
+    maintain,
+    migrate_database,
+    restore,
+    rollback,
+    show,
+    status,
+    uninstall,
+    upgrade,
+    verify,
+)
 from .engine.session import Session, open_session
 from .errors import Exit, Failure, Interrupted, problems_of
 from .service import composition
@@ -28,6 +41,7 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "rollback": lambda session, _: rollback.rollback(session),
     "backup": lambda session, parsed: backup.backup(session, parsed.operand),
     "restore": lambda session, parsed: restore.restore(session, parsed.operand or ""),
+    "migrate-database": lambda session, parsed: migrate_database.migrate_database(session, parsed.options["to"]),
     "maintain": lambda session, _: maintain.maintain(session),
     "uninstall": lambda session, parsed: uninstall.uninstall(session, _wish(parsed)),
     "show-config": lambda session, parsed: show.show_config(session, parsed.has("json")),

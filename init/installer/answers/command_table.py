@@ -125,6 +125,16 @@ COMMANDS: Mapping[str, Command] = {
             examples=("restore instance/backups/FILE", "restore /media/usb/FILE --host 192.168.1.104"),
         ),
         Command(
+            "migrate-database",
+            "Bring the data into another database, which is used from then on; the former one is left as it was",
+            answers=True,
+            options=(Option("to", "URL of a database on a server; or sqlite, for a file", "DATABASE", required=True),),
+            examples=(
+                "migrate-database --to postgresql://USER@HOST/NAME",
+                "migrate-database --to sqlite",
+            ),
+        ),
+        Command(
             "uninstall",
             "Remove what install created; data, keys, passwords and backups stay",
             options=(

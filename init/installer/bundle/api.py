@@ -21,6 +21,7 @@ from ..state.instance import RUN, Instance
 from ..state.journal import Journal
 from ..state.release import DEFAULT_INSTANCE, Release
 from .store import Store
+from .transfer import Transfer
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,14 @@ class Product(Protocol):
     def upgrade_data(self, site: Site) -> None:
         """Brings the data, which may be of an earlier version, to what this release needs: the copies that all `kept`
         stores have made. Nobody uses them yet. What needs nothing is left as it is, byte for byte."""
+
+    def place(self, where: str) -> Mapping[str, Sequence[str]] | None:
+        """The answers by which the data are in the database that an operator names; None if they can be in one place
+        only."""
+
+    def transfer(self, source: Site, target: Site) -> Transfer | None:
+        """The way of the data from where the source's answers have them to where the target's do; None if there is no
+        other place."""
 
     def state(self, site: Site) -> Mapping[str, Any]:
         """What must be known of this run by the next one."""

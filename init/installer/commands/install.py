@@ -37,7 +37,7 @@ def install(session: Session) -> None:
 
 def _install(session: Session, site: Site) -> None:
     with report.step("preflight"):
-        _check_version(session)
+        check_version(session)
         preflight_all(session, site)
     warn_all(session, site, target=site)
     plan = make_plan(session, site)
@@ -57,7 +57,7 @@ def _install(session: Session, site: Site) -> None:
     session.journal.end()
 
 
-def _check_version(session: Session) -> None:
+def check_version(session: Session) -> None:
     """An instance of another version is not this command's business: its data has to be changed, or cannot be."""
     recorded, bundle = session.receipt, session.release.bundle
     if recorded is None or (recorded.bundle, recorded.version) == (bundle["name"], bundle["version"]):

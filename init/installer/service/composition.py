@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from ..bundle.api import Directory, RenderedFile, Site
 from ..bundle.store import Store
+from ..bundle.transfer import Transfer
 from ..errors import Problem
 from ..host.limits import Appetite
 from ..host.network import Listener
@@ -115,6 +116,13 @@ class Composition:
         for service in self.services:
             if service.is_known(site):
                 service.upgrade_data(site)
+
+    def place(self, where: str) -> Mapping[str, Sequence[str]] | None:
+        return next((texts for texts in (service.place(where) for service in self.services) if texts is not None), None)
+
+    def transfer(self, source: Site, target: Site) -> Transfer | None:
+        ways = (service.transfer(source, target) for service in self.services)
+        return next((way for way in ways if way is not None), None)
 
     def state(self, site: Site) -> Mapping[str, Any]:
         return {name: fact for service in self.services for name, fact in service.state(site).items()}

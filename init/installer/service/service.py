@@ -15,6 +15,7 @@ from typing import Any
 from ..bundle.api import Directory, RenderedFile, Site
 from ..bundle.render import render_file
 from ..bundle.store import Store
+from ..bundle.transfer import Transfer
 from ..errors import Problem
 from ..host.limits import Appetite
 from ..host.network import Listener
@@ -214,6 +215,15 @@ class Service:
         """Brings the copies that all stores have made to what this release needs. Nobody uses them yet. What needs
         nothing is left as it is, byte for byte."""
         data.upgrade(site, self.declaration, self.names(site))
+
+    def place(self, where: str) -> Mapping[str, Sequence[str]] | None:
+        """The answers by which the data are in the database that an operator names; None if they can be in one place
+        only."""
+        return None
+
+    def transfer(self, source: Site, target: Site) -> Transfer | None:
+        """The way of the data from where the source's answers have them to where the target's do."""
+        return None
 
     def state(self, site: Site) -> Mapping[str, Any]:
         """What must be known of this run by the next one. Two services of a bundle use no name twice."""

@@ -69,6 +69,9 @@ def _load(request: dict[str, Any]) -> None:
     import ksbundle_keystone
 
     with ksbundle_keystone.loading():
+        if request["action"] == "copy":
+            # Rows alone need little of Keystone's code.
+            return
         from keystone.server import backends
 
         if request["action"] == "update":
@@ -97,7 +100,7 @@ def _create(request: dict[str, Any]) -> None:
     elif not os.path.exists(database):
         new = database + NEW
         _remove(new)
-        _use_file(conf, request, new)
+        _use_file(conf, new)
         _sync_schema(conf)
         _bootstrap(request)
         _sync(new)
@@ -121,9 +124,9 @@ def _fill_server(conf: Any, request: dict[str, Any]) -> None:
     _bootstrap(request)
 
 
-def _use_file(conf: Any, request: dict[str, Any], new: str) -> None:
-    """Lets Keystone use the database `new` in place of the configured one."""
-    _use(conf, conf.database.connection.replace(request["file"], new, 1))
+def _use_file(conf: Any, new: str) -> None:
+    """Lets Keystone use the file `new` in place of the configured database."""
+    _use(conf, f"sqlite:///{new}")
     # Nobody else has this file yet, and it is synced as a whole before it gets its name.
     conf.set_override("sqlite_synchronous", False, "database")
 
@@ -149,7 +152,7 @@ def _upgrade(request: dict[str, Any]) -> None:
     if "connection" in request:
         _use(conf, request["connection"])
     else:
-        _use_file(conf, request, request["new"])
+        _use_file(conf, request["new"])
     _sync_schema(conf)
     from keystone.cmd import cli
 
@@ -158,6 +161,24 @@ def _upgrade(request: dict[str, Any]) -> None:
         sys.exit(f"the database is not up to date after db_sync: its check says {status}")
     if "new" in request:
         _sync(request["new"])
+
+
+def _copy(request: dict[str, Any]) -> None:
+    """Brings all rows of the database `source` to `target`, whose tables become what those of the source are like; see
+    rows.copy, whose outcome is printed as the last line."""
+    _use(_configure(), request["target"])
+    from ksbundle_keystone import migrations, rows
+
+    source, target = request["source"], request["target"]
+    versions = rows.versions(source)
+    if rows.versions(target) != versions:
+        rows.clear(target)
+        migrations.make_tables(target, versions)
+    outcome = rows.copy(source, target, keep=request["keep"])
+    if request["keep"] and not outcome["refused"] and not outcome["different"]:
+        # Whatever was written to the source meanwhile would be lost.
+        outcome["different"] = rows.compare(source, target)
+    print(json.dumps(outcome))
 
 
 def _remove(database: str) -> None:
@@ -325,6 +346,7 @@ _ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "update": _update,
     "upgrade": _upgrade,
     "rotate": _rotate,
+    "copy": _copy,
 }
 
 main()

@@ -9,7 +9,7 @@ from typing import Any
 
 from installer.bundle.api import Site
 
-from . import data, settings, users
+from . import data, running, settings, users
 
 
 def state(site: Site) -> Mapping[str, Any]:
@@ -31,5 +31,5 @@ def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Calla
             exempt=None if known.get("exempt") else users.ADMIN.name,
         )
 
-    with data.loading_boot(site, "update") as act:
+    with running.loading_boot(site, "update") as act:
         yield migrate

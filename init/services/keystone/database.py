@@ -12,11 +12,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from installer.bundle.api import RenderedFile, Site
-from installer.bundle.store import Store
 from installer.errors import Exit, Failure, Problem
 from installer.kit import pem, secret_file
 from installer.kit.data import postgresql
-from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 
 from . import database_url
@@ -33,9 +31,12 @@ SQLITE = "data/keystone.db"
 CREDENTIAL = "keys/database-password"
 CA = "keys/database-ca.pem"
 #: Says which database holds the data, in `identity`'s words. Without it a file of SQLite's does, if it is there.
-MARK = "keys/keystone.database"
-#: The same while that database is being filled: what is in it is no use, and was made by the instance.
-BEGUN = f"{MARK}.new"
+MARK = "data/keystone.database"
+#: The same for the bundle's own server. It is saved and comes back with the keys, since its data go into no other.
+_OWN_MARK = "keys/keystone.database"
+#: The ending of the mark while that database is being filled: what is in it is no use, and was made by the instance.
+_BEGUN = ".new"
+BEGUN = f"{MARK}{_BEGUN}"
 #: The service of a bundle that runs the embedded server, and the database and role there.
 SERVER, EMBEDDED = "postgresql", "keystone"
 
@@ -56,27 +57,32 @@ def identity(site: Site) -> str:
 
 def kept(site: Site) -> str | None:
     """The database that the instance was prepared with, in `identity`'s words; None where it was not prepared."""
-    mark = files.read(site.instance.path(MARK))
-    if mark is not None:
-        return mark.decode().strip()
+    for name in (MARK, _OWN_MARK):
+        mark = files.read(site.instance.path(name))
+        if mark is not None:
+            return mark.decode().strip()
     return "sqlite" if files.exists(site.instance.path(SQLITE)) else None
+
+
+def _mark(site: Site) -> str:
+    return _OWN_MARK if kind(site) == "embedded" else MARK
 
 
 def begun(site: Site) -> bool:
     """Whether a run that was cut off has begun to fill the database that the answers ask for."""
-    mark = files.read(site.instance.path(BEGUN))
+    mark = files.read(site.instance.path(_mark(site) + _BEGUN))
     return mark is not None and mark.decode().strip() == identity(site)
 
 
 def begin(site: Site) -> None:
     """Before a server's database is filled."""
-    site.account.run(_write, site.instance.path(BEGUN), identity(site))
+    site.account.run(_write, site.instance.path(_mark(site) + _BEGUN), identity(site))
 
 
 def finish(site: Site) -> None:
     """From here on the data are in the database that the answers ask for."""
-    site.account.run(_write, site.instance.path(MARK), identity(site))
-    site.account.run(files.remove, site.instance.path(BEGUN))
+    site.account.run(_write, site.instance.path(_mark(site)), identity(site))
+    site.account.run(files.remove, site.instance.path(_mark(site) + _BEGUN))
 
 
 def _write(path: str, text: str) -> None:
@@ -86,25 +92,22 @@ def _write(path: str, text: str) -> None:
 
 def trace(site: Site) -> str:
     """The file, relative to the instance, that stands for the complete database."""
-    return SQLITE if kind(site) == "sqlite" else MARK
+    return SQLITE if kind(site) == "sqlite" else _mark(site)
 
 
-def stores(site: Site) -> list[Store]:
-    return [Sqlite(site, SQLITE)] if kind(site) == "sqlite" else []
-
-
-def connection(site: Site) -> str:
-    """What SQLAlchemy connects to. Raises PREFLIGHT if the answers name no database."""
+def connection(site: Site, ca: str | None = None) -> str:
+    """What SQLAlchemy connects to. Raises PREFLIGHT if the answers name no database. `ca` is where the authority's
+    certificates lie while they are not the instance's yet."""
     asked = kind(site)
     if asked == "sqlite":
         # SQLAlchemy takes the path as it is, up to the question mark. A writer waits for others for up to 30 s.
         return f"sqlite:///{site.instance.path(SQLITE)}?timeout=30"
-    problems = list(_check(site))
+    problems = list(faults(site))
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
     if asked == "embedded":
         return _embedded(site, EMBEDDED)
-    return _url(site).connection(password(site), site.instance.path(CA) if _source(site) else None)
+    return _url(site).connection(password(site), (ca or site.instance.path(CA)) if _source(site) else None)
 
 
 def _embedded(site: Site, name: str) -> str:
@@ -154,7 +157,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     """The instance's copies of what the operator's files hold. Raises PREFLIGHT if they cannot be used."""
     if kind(site) != "external":
         return []
-    problems = list(_check(site))
+    problems = list(faults(site))
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
     readable, mode = site.account.readable, 0o640 if site.account.switch else 0o600
@@ -177,10 +180,11 @@ def _source(site: Site) -> str | None:
 
 def check(site: Site) -> list[Problem]:
     """What is wrong with the answers, and with the files that they name. Asks no server."""
-    return list(_check(site)) or list(_check_kept(site))
+    return list(faults(site)) or list(_check_kept(site))
 
 
-def _check(site: Site) -> Iterator[Problem]:
+def faults(site: Site) -> Iterator[Problem]:
+    """The same, also for a database that the data are yet to be brought to."""
     url = site.value("database-url")
     if url is None:
         for name in ("database-password-file", "database-ca"):

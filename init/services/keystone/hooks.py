@@ -10,6 +10,7 @@ from typing import Any
 
 from installer.bundle.api import RenderedFile, Site
 from installer.bundle.store import Store
+from installer.bundle.transfer import Transfer
 from installer.errors import Problem
 from installer.kit import acceptance
 from installer.kit.proofs import Request
@@ -29,6 +30,7 @@ from . import (
     rotation,
     server,
     settings,
+    transfer,
     users,
 )
 
@@ -88,13 +90,19 @@ class Hooks(Service):
         return [database.EMBEDDED] if database.kind(site) == "embedded" else []
 
     def stores(self, site: Site) -> Sequence[Store]:
-        return database.stores(site)
+        return data.stores(site)
 
     def upgrade_data(self, site: Site) -> None:
         data.upgrade_data(site)
 
     def is_known(self, site: Site) -> bool:
         return super().is_known(site) or database.kept(site) is not None
+
+    def place(self, where: str) -> Mapping[str, Sequence[str]]:
+        return transfer.place(where)
+
+    def transfer(self, source: Site, target: Site) -> Transfer:
+        return transfer.KeystoneTransfer(source, target)
 
     def state(self, site: Site) -> Mapping[str, Any]:
         return catalog.state(site)
@@ -106,7 +114,7 @@ class Hooks(Service):
         return data.check_data(site)
 
     def check_outside(self, site: Site) -> list[Problem]:
-        return server.check(site)
+        return [] if database.check(site) else server.check(site)
 
     def prove(self, site: Site) -> list[str]:
         return proof.prove(site)

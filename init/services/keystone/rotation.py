@@ -7,7 +7,7 @@ from installer.errors import Exit, Failure, Problem
 from installer.host import clock
 from installer.state import files
 
-from . import configuration, data, settings
+from . import configuration, running, settings
 
 #: The key that is next in turn; it is as old as the last rotation.
 STAGED = "0"
@@ -23,5 +23,5 @@ def maintain(site: Site) -> list[str]:
     interval = settings.key_rotation(site)
     if not interval or not clock.is_due(found.st_mtime, interval):
         return []
-    data.run_boot(site, "rotate", interval=interval)
+    running.run_boot(site, "rotate", interval=interval)
     return ["rotated the token keys"]

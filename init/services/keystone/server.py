@@ -43,7 +43,7 @@ _FAULTS = {
 
 def check(site: Site) -> list[Problem]:
     """What keeps the operator's server from serving the instance; nothing if another database does."""
-    if database.kind(site) != "external" or database.check(site):
+    if database.kind(site) != "external" or list(database.faults(site)):
         return []
     where = database.identity(site)
     try:
@@ -112,7 +112,7 @@ def _judge(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str
 
 def _judge_content(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     tables = facts["tables"]
-    if database.kept(site) is not None:
+    if database.kept(site) == database.identity(site):
         if not facts["keystone"]:
             why = f"it has {len(tables)} tables, and Keystone's are not among them"
             yield "the database has lost the instance's data", why, "restore it from a backup of the server's"

@@ -6,12 +6,14 @@ import os
 import signal
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest import mock
 
 from installer.bundle import api
 from installer.bundle.api import RenderedFile, Site
 from installer.bundle.store import Store
+from installer.bundle.transfer import Transfer
 from installer.errors import Exit, Failure, Problem
 from installer.host.limits import Appetite
 from installer.host.network import Listener
@@ -96,6 +98,12 @@ class FakeProduct:
     def kept(self, site: Site) -> Sequence[Store]:
         return self.stores(site)
 
+    def place(self, where: str) -> Mapping[str, Sequence[str]] | None:
+        return None
+
+    def transfer(self, source: Site, target: Site) -> Transfer | None:
+        return None
+
     def upgrade_data(self, site: Site) -> None:
         self._did("upgrade")
 
@@ -141,6 +149,31 @@ class FakeProduct:
 
     def summary(self, site: Site) -> list[str]:
         return []
+
+
+class Cut(BaseException):
+    """Stands for SIGKILL: nothing that would tidy up catches it."""
+
+
+@contextmanager
+def cut_at(line: int) -> Iterator[None]:
+    """Cuts a command off when it has written so many lines into a journal, and not an instruction further."""
+    written = 0
+
+    def counted(method: Callable[..., None]) -> Callable[..., None]:
+        def write(*values: Any, **facts: Any) -> None:
+            nonlocal written
+            method(*values, **facts)
+            written += 1
+            if written == line:
+                raise Cut
+
+        return write
+
+    with ExitStack() as patched:
+        for name in ("begin", "step", "end"):
+            patched.enter_context(mock.patch.object(Journal, name, counted(getattr(Journal, name))))
+        yield
 
 
 def end(processes: Sequence[Process]) -> None:

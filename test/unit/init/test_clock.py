@@ -112,7 +112,7 @@ class RotationTest(keystone_site.KeystoneSiteTest):
         staged.parent.mkdir(parents=True)
         staged.touch()
         site = self.site(key_rotation=["24"])
-        with mock.patch.object(sys.modules["ksbundle_services.keystone.data"], "run_boot") as run:
+        with mock.patch.object(sys.modules["ksbundle_services.keystone.running"], "run_boot") as run:
             self.assertEqual(self.product.maintain(site), [])
             age(staged, -YEARS)
             self.assertEqual(self.product.maintain(site), ["rotated the token keys"])

@@ -10,6 +10,7 @@ from unittest import main
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import keystone_site
+from installer.bundle.store import names_of
 from installer.errors import Exit, Failure
 
 POSTGRESQL = "postgresql://keystone@db.example/keystone"
@@ -174,7 +175,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         self.assertIn(": sqlite", problem.what)
         self.assertIn(f"migrate-database --to {MYSQL}", problem.hint)
         file.unlink()
-        (self.instance / "keys").mkdir()
+        (self.instance / "data").mkdir(exist_ok=True)
         self.database.finish(self.site(database_url=[MYSQL]))
         self.assertTrue(self.product.is_prepared(self.site()))
         for url in (MYSQL, "mariadb://another@10.0.0.9:3307/identity?ssl_ca=/etc/ca.pem"):
@@ -188,21 +189,23 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
             (problem,) = self.product.check_answers(self.site(**texts))
             self.assertIn(": mysql://10.0.0.9:3307/identity", problem.what)
 
-    def test_only_a_file_is_the_installers_to_save(self) -> None:
-        self.assertEqual([store.paths[0] for store in self.product.stores(self.site())], ["data/keystone.db"])
-        self.assertEqual(list(self.product.stores(self.site(database_url=[MYSQL]))), [])
+    def test_what_is_saved_of_a_server_can_go_into_a_file_and_back(self) -> None:
+        kinds: list[Any] = [{}, {"database_url": [MYSQL]}]
+        for texts in kinds:
+            (store,) = self.product.stores(self.site(**texts))
+            self.assertEqual(names_of(store, ["data/keystone.db", "keys/one"]), ["data/keystone.db"])
 
     def test_what_a_run_that_was_cut_off_has_begun_is_known(self) -> None:
         site = self.site(database_url=[MYSQL])
-        (self.instance / "keys").mkdir()
+        (self.instance / "data").mkdir(exist_ok=True)
         self.database.begin(site)
         self.assertTrue(self.database.begun(site))
         self.assertFalse(self.database.begun(self.site(database_url=[POSTGRESQL])))
         self.assertFalse(self.product.is_prepared(site))
-        self.assertIn("keys/keystone.database", self.product.unmade(site))
+        self.assertIn("data/keystone.database", self.product.unmade(site))
         self.database.finish(site)
         self.assertFalse(self.database.begun(site))
-        self.assertNotIn("keys/keystone.database", self.product.unmade(site))
+        self.assertNotIn("data/keystone.database", self.product.unmade(site))
 
 
 if __name__ == "__main__":

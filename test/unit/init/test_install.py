@@ -10,10 +10,9 @@ import shutil
 import unittest
 import unittest.mock
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import support
-from fake_product import DAEMON, DATA, FakeProduct, end
+from fake_product import DAEMON, DATA, Cut, FakeProduct, cut_at, end
 from installer.answers import arguments
 from installer.answers.answers import Declaration
 from installer.commands import backup, control, install, show, status, uninstall, verify
@@ -30,10 +29,6 @@ ANSWERS = [
     {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
     {"name": "once", "type": "string", "help": "For one run"},
 ]
-
-
-class Cut(BaseException):
-    """Stands for SIGKILL: nothing that would tidy up catches it."""
 
 
 class InstallTest(support.ReleaseTest):
@@ -282,24 +277,8 @@ class InstallTest(support.ReleaseTest):
 
     def cut_at(self, line: int, *argv: str) -> None:
         """Runs install until that line of its journal is written, and not an instruction further."""
-        written = 0
-
-        def counted(method: Callable[..., None]) -> Callable[..., None]:
-            def write(*values: Any, **facts: Any) -> None:
-                nonlocal written
-                method(*values, **facts)
-                written += 1
-                if written == line:
-                    raise Cut
-
-            return write
-
-        session = self.session("install", *argv)
-        journal = session.journal
-        for name in ("begin", "step", "end"):
-            setattr(journal, name, counted(getattr(journal, name)))
-        with unittest.mock.patch.object(Session, "journal", journal), quiet(), self.assertRaises(Cut):
-            install.install(session)
+        with cut_at(line), quiet(), self.assertRaises(Cut):
+            install.install(self.session("install", *argv))
 
     def test_a_configuration_that_does_not_work_is_rolled_back(self) -> None:
         self.install("--host", "10.0.0.1")

@@ -14,7 +14,7 @@ from unittest import mock
 
 import support
 import test_install
-from fake_product import DATA, end
+from fake_product import DATA, Cut, end
 from installer.bundle.api import Site
 from installer.commands import backup, restore, uninstall
 from installer.commands.uninstall import Wish
@@ -90,8 +90,8 @@ class LifecycleTest(test_install.InstallTest):
         self.install("--host", "10.0.0.1", "--key", "/etc/theirs")
         saved = self.backup(str(self.directory))
         self.install("--host", "10.0.0.2", "--key=")
-        cut = mock.patch.object(restore, "_bring_up", side_effect=test_install.Cut)
-        with cut, self.assertRaises(test_install.Cut):
+        cut = mock.patch.object(restore, "_bring_up", side_effect=Cut)
+        with cut, self.assertRaises(Cut):
             self.restore(saved)
         self.assertEqual(self.answers(self.instance), {"host": ["10.0.0.2"]})
         self.restore(saved)

@@ -1,0 +1,166 @@
+"""The `migrate-database` command: brings the data into another database, which is used from then on.
+
+The way is tried first, while the service runs. Then the service is stopped, so that no write is lost, and the data are
+copied and compared. Then the switch: the instance gets the answers that name the other database, and has to prove
+itself with it. The former one is never changed, so that going back is to use it again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import NoReturn
+
+from .. import report
+from ..answers import answers
+from ..answers.answers import Source
+from ..bundle.api import Site
+from ..bundle.transfer import Transfer
+from ..engine import lifecycle
+from ..engine.apply import apply
+from ..engine.plan import asked, make_plan
+from ..engine.session import Session
+from ..errors import Exit, Failure, Problem, problems_of
+from ..state import receipt
+from ..state.journal import SWITCH
+from . import install
+
+NAME = "migrate-database"
+
+
+def migrate_database(session: Session, where: str) -> None:
+    """Does what is left to do: all of it, or the rest of a run that was cut off."""
+    session.settled(NAME)
+    session.installed()
+    install.check_version(session)
+    unfinished = session.unfinished
+    switched = unfinished is not None and unfinished.switched
+    former = _former(session)
+    wanted = _elsewhere(session, where)
+    source, target = former.site(), wanted.site()
+    transfer = session.product.transfer(source, target)
+    if transfer is None:
+        raise AssertionError("a service that knows a place knows no way there")
+    if transfer.is_done and not switched:
+        report.note("  the data are in that database already")
+        return
+    with session.exclusive():
+        if unfinished is not None and switched:
+            if unfinished.facts["to"] != where:
+                session.settled()
+            report.note(f"  finishing {NAME} of {unfinished.began}, interrupted at: {unfinished.last_step}")
+            stopped = None
+        else:
+            stopped = _copy(former, source, transfer, where)
+        up = _switch(former, wanted, transfer)
+    if stopped is not None:
+        report.note(f"  without service for {up - stopped:.1f} s")
+    report.note(f"  {transfer.left}")
+    install.summarize(wanted, target)
+
+
+def _former(session: Session) -> Session:
+    """The session with the answers that name the database that the data come from."""
+    recorded, unfinished = session.installed(), session.unfinished
+    if unfinished is not None and unfinished.operation == NAME and unfinished.switched:
+        # The receipt may have the new ones.
+        recorded = replace(recorded, answers=unfinished.facts["former"])
+    former = session.following(recorded, given=())
+    return replace(former, receipt=session.receipt)
+
+
+def _elsewhere(session: Session, where: str) -> Session:
+    """The session with the answers that name the other database."""
+    texts = session.product.place(where)
+    if texts is None:
+        what = f"{session.release.bundle['name']} has no data that could be in another database"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=session.instance.root))
+    given = [Source("--to", texts), *session.given, Source(answers.RECEIPT, session.installed().answers)]
+    return replace(session, answers=answers.resolve(session.declared, given))
+
+
+def _copy(former: Session, source: Site, transfer: Transfer, where: str) -> float:
+    """Has the data in both databases, and nothing serves. Returns the moment from which nothing did. If that fails, all
+    is as before."""
+    with report.step("preflight"):
+        install.preflight_all(former, source)
+        transfer.claim()
+    journal = former.journal
+    answered = dict(former.installed().answers)
+    journal.begin(NAME, asked(former), resume=_again(former, where), to=where, former=answered)
+    try:
+        journal.step("rehearse")
+        with report.step("rehearse") as remark:
+            remark(transfer.rehearse())
+        journal.step("stop")
+        stopped = time.monotonic()
+        lifecycle.take_down(former, source)
+        journal.step("copy")
+        with report.step("copy") as remark:
+            remark(transfer.copy())
+        journal.step(SWITCH)
+    except Exception as error:
+        _serve_on(former, source, error)
+    return stopped
+
+
+def _again(session: Session, where: str) -> str:
+    words = [word for source in session.given for name, texts in source.texts.items() for word in _words(name, texts)]
+    return session.command_line(NAME, "--to", where, *words)
+
+
+def _words(name: str, texts: object) -> list[str]:
+    return [] if name == "instance" or not isinstance(texts, list) else [f"--{name}={text}" for text in texts]
+
+
+def _serve_on(session: Session, site: Site, error: Exception) -> NoReturn:
+    """Nothing was changed yet: the service only has to be started. Always raises."""
+    problems = problems_of(error)
+    try:
+        lifecycle.bring_up(session, site)
+    except Exception as second:
+        hint = f"remove the cause and run {session.command_line('start')}; nothing serves until then"
+        problem = Problem("the service does not start again", where=session.instance.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    session.journal.abandon()
+    raise Failure(Exit.ROLLED_BACK, *problems, _serves(session)) from error
+
+
+def _serves(session: Session) -> Problem:
+    return Problem("not migrated: the service goes on with the former database", where=session.instance.root)
+
+
+def _switch(former: Session, wanted: Session, transfer: Transfer) -> float:
+    """Returns the moment from which the service answered."""
+    try:
+        transfer.adopt()
+        up = _bring_up(wanted)
+        transfer.prove()
+    except Exception as error:
+        _go_back(former, wanted, transfer, error)
+    transfer.finish()
+    wanted.journal.end()
+    return up
+
+
+def _bring_up(session: Session) -> float:
+    # The receipt may be the one that a switch has written that is taken back now.
+    session = replace(session.at(session.instance), receipt=receipt.read(session.instance.receipt))
+    site = session.site()
+    return apply(session, site, make_plan(session, site))
+
+
+def _go_back(former: Session, wanted: Session, transfer: Transfer, error: Exception) -> NoReturn:
+    """Has the former database used again. Always raises."""
+    problems = problems_of(error)
+    report.note("  the service does not work with the other database; it gets the former one back")
+    try:
+        lifecycle.take_down(wanted, wanted.site())
+        transfer.give_back()
+        _bring_up(former)
+        former.journal.abandon()
+    except Exception as second:
+        hint = "remove the cause and run the command again; nothing serves until then"
+        problem = Problem("the former state could not be restored", where=former.instance.root, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    raise Failure(Exit.ROLLED_BACK, *problems, _serves(former)) from error

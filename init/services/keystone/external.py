@@ -1,0 +1,113 @@
+"""The store that a database on a server of the operator's is; see `Store`. Its rows are saved in a file of SQLite's
+with Keystone's tables, and come back from one: no tool of a server is needed, and either kind takes the other's.
+
+An upgrade works on such a file, too: it is tried, changed and adopted as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from installer.bundle.api import Site
+from installer.bundle.store import Size
+from installer.errors import Exit, Failure, Problem
+from installer.kit import command
+from installer.kit.data import copies
+from installer.kit.data.sqlite import Sqlite
+from installer.state import files
+from installer.state.archive import Source
+
+from . import database, running, server
+
+
+@dataclass(frozen=True)
+class External:
+    site: Site
+
+    @property
+    def _file(self) -> Sqlite:
+        """Where SQLite would keep the data; its copy is the one that an upgrade works on."""
+        return Sqlite(self.site, database.SQLITE)
+
+    @property
+    def paths(self) -> Sequence[str]:
+        return [*self._file.paths, database.MARK, database.BEGUN]
+
+    @property
+    def bulky(self) -> bool:
+        return False
+
+    def size(self) -> Size:
+        """A server is not asked for what its rows would come to in a file. Where there is no room for that file, a dump
+        fails, and leaves all as it is."""
+        return Size(0, 0, 0)
+
+    def check(self) -> list[Problem]:
+        """The server is asked by `check_outside`."""
+        return []
+
+    def dump(self, target: str) -> Sequence[Source]:
+        file = os.path.join(target, os.path.basename(database.SQLITE))
+        self._save(file)
+        return [Source(database.SQLITE, 0o600, file=file)]
+
+    def load(self, source: str, names: Collection[str]) -> None:
+        if database.SQLITE in names:
+            files.move(os.path.join(source, database.SQLITE), copies.make_room(self.site, database.SQLITE))
+            self.adopt()
+
+    def copy(self) -> None:
+        place = copies.make_room(self.site, database.SQLITE)
+        self.discard()
+        copies.make_room(self.site, database.SQLITE)
+        self._save(place)
+
+    def fingerprint(self) -> str:
+        return self._file.fingerprint()
+
+    def adopt(self) -> None:
+        if files.is_taken(self._file.upgrading):
+            claim(self.site)
+            copy_rows(self.site, f"sqlite:///{self._file.upgrading}", database.connection(self.site))
+            database.finish(self.site)
+        self.discard()
+
+    def discard(self) -> None:
+        self._file.discard()
+
+    def _save(self, file: str) -> None:
+        copy_rows(self.site, database.connection(self.site), f"sqlite:///{file}")
+
+
+def claim(site: Site) -> None:
+    """Comes before the database is filled. Raises PREFLIGHT if it cannot be used, or has tables, unless they are this
+    instance's: one that was cut off has begun to fill them."""
+    problems = server.check(site)
+    if problems:
+        raise Failure(Exit.PREFLIGHT, *problems)
+    database.begin(site)
+
+
+def copy_rows(site: Site, source: str, target: str, *, keep: bool = True) -> Mapping[str, Any]:
+    """Brings all rows of one database into another; see rows.py. Raises NEEDS_PERSON if the target does not take them
+    as they are. Without `keep` it is only tried."""
+    printed = running.run_boot(site, "copy", source=source, target=target, keep=keep)
+    outcome: Mapping[str, Any] = json.loads(command.last_lines(printed)[-1])
+    if outcome["refused"]:
+        more = ["and maybe more"] if outcome["more"] else []
+        problem = Problem(
+            "the database does not take some rows",
+            why="it has another idea of what is too long, what is the same name, or what has to be there",
+            details=[*outcome["refused"], *more],
+            hint="rename or remove what they belong to, then run the command again",
+        )
+        raise Failure(Exit.NEEDS_PERSON, problem)
+    if outcome["different"]:
+        why = f"in {', '.join(outcome['different'])}; somebody may have written to one of the databases meanwhile"
+        hint = "end whatever else uses them, then run the command again"
+        raise Failure(Exit.NEEDS_PERSON, Problem("not all rows are the same in both databases", why=why, hint=hint))
+    return outcome

@@ -1,0 +1,137 @@
+"""The way of Keystone's rows into another database; see `Transfer`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from shlex import quote
+
+from installer import report
+from installer.bundle.api import Site
+from installer.errors import Exit, Failure, Problem
+from installer.kit.data import copies
+from installer.kit.data.sqlite import Sqlite
+from installer.state import files, trees
+
+from . import database, external, proof
+
+#: The former server's password, until the new database has proven itself.
+_FORMER = f"{database.CREDENTIAL}.former"
+
+
+def place(where: str) -> Mapping[str, list[str]]:
+    """The answers that name a database as an operator does: `sqlite`, `embedded`, or a server's URL."""
+    if where in ("sqlite", "embedded"):
+        return {"database": [where if where == "embedded" else ""], "database-url": [""], "database-ca": [""]}
+    return {"database": [""], "database-url": [where]}
+
+
+@dataclass
+class KeystoneTransfer:
+    source: Site
+    target: Site
+    #: Issued before, to be validated after.
+    token: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return database.identity(self.source) == database.identity(self.target)
+
+    @property
+    def _ca(self) -> str:
+        """What the server is trusted by until that is the instance's."""
+        return self.target.instance.path("tmp", "database-ca.pem")
+
+    @property
+    def left(self) -> str:
+        if database.kind(self.source) == "sqlite":
+            path = self.source.instance.path(database.SQLITE)
+            return f"the former database is left as it was; to remove it: rm {quote(path)}"
+        return (
+            f"the former database is left as it was, on its server; remove it there: {database.identity(self.source)}"
+        )
+
+    @property
+    def _file(self) -> Sqlite | None:
+        """Where the data are to be, if that is a file."""
+        return Sqlite(self.target, database.SQLITE) if database.kind(self.target) == "sqlite" else None
+
+    def claim(self) -> None:
+        problems = list(database.faults(self.target))
+        path = self.target.instance.path(database.SQLITE)
+        if not problems and "embedded" in (database.kind(self.source), database.kind(self.target)):
+            problems = [Problem("the data cannot be brought to or from the bundle's own server", why="no way is known")]
+        if self._file and files.is_taken(path):
+            hint = "move the file away; it may hold data"
+            problems.append(Problem("there is a database already", where=path, hint=hint))
+        if problems:
+            raise Failure(Exit.PREFLIGHT, *problems)
+        if not self._file:
+            external.claim(self.target)
+
+    def rehearse(self) -> str:
+        self.token = proof.issue(self.source)
+        place = self.source.instance.path("tmp", "transfer")
+        trees.remove(place, lenient=True)
+        files.ensure_directory(place, 0o700, self.source.account.owner)
+        try:
+            url = database.connection(self.source)
+            if database.kind(self.source) == "sqlite":
+                # Reading a file keeps those who write to it waiting; copying it does not.
+                Sqlite(self.source, database.SQLITE).dump(place)
+                url = f"sqlite:///{os.path.join(place, os.path.basename(database.SQLITE))}"
+            found = external.copy_rows(self.target, url, self._goal(), keep=False)
+        finally:
+            trees.remove(place, lenient=True)
+        if found["shortened"]:
+            details = [f"{column}: {count} rows" for column, count in sorted(found["shortened"].items())]
+            why = "this server keeps whole seconds in these columns"
+            report.warn(Problem("times lose their fractions of a second", why=why, details=details))
+        return f"it takes all {found['rows']} rows"
+
+    def copy(self) -> str:
+        found = external.copy_rows(self.target, database.connection(self.source), self._goal())
+        return f"{found['rows']} rows, the same in all {found['tables']} tables"
+
+    def _goal(self) -> str:
+        if self._file is None:
+            trusted = database.authority(self.target)
+            if trusted is not None:
+                files.write_atomically(self._ca, trusted, 0o640, self.target.account.readable)
+            return database.connection(self.target, ca=self._ca)
+        place = copies.make_room(self.target, database.SQLITE)
+        self._file.discard()
+        copies.make_room(self.target, database.SQLITE)
+        return f"sqlite:///{place}"
+
+    def adopt(self) -> None:
+        secret, former = self.source.instance.path(database.CREDENTIAL), self.source.instance.path(_FORMER)
+        if files.exists(secret) and not files.exists(former):
+            files.write_atomically(former, files.read(secret) or b"", 0o600)
+        if self._file:
+            self._file.adopt()
+        database.finish(self.target)
+
+    def prove(self) -> None:
+        if self.token is not None:
+            proof.validate(self.target, self.token)
+
+    def finish(self) -> None:
+        files.remove(self.source.instance.path(_FORMER))
+        files.remove(self._ca)
+
+    def give_back(self) -> None:
+        former = files.read(self.source.instance.path(_FORMER))
+        if former is not None:
+            mode = 0o640 if self.source.account.switch else 0o600
+            secret = self.source.instance.path(database.CREDENTIAL)
+            files.write_atomically(secret, former, mode, self.source.account.readable)
+        database.finish(self.source)
+        if self._file:
+            for path in self._file.paths:
+                files.remove(self.target.instance.path(path))
+        else:
+            # What it holds is this instance's, also when it is tried again.
+            database.begin(self.target)
+        self.finish()

@@ -1,0 +1,160 @@
+import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { hashBytes, removeTree } from '../../src/io/files.ts';
+import { run, type RunResult } from '../../src/io/process.ts';
+import { releaseName, tarball } from './support/bundle.ts';
+import { inside, releaseIn } from './support/cell.ts';
+import { findLosses, makeData, type Data, type Service } from './support/keystone-data.ts';
+import { startCell, type Machine } from './support/machine.ts';
+import { startPostgresql, whyNoPostgresql, type PostgresqlServer } from './support/postgresql-server.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
+import { adminPassword, bootstrap, install, siteAt, type Site } from './support/site.ts';
+import { shell } from './support/succeed.ts';
+
+const lacking = (await whyNoMachines()) ?? whyNoPostgresql;
+
+/** What a run that is cut off has written into its journal as the last step. */
+const STEPS = exhaustive
+  ? ['rehearse', 'stop', 'copy', 'switch', 'write', 'check configuration', 'start', 'prove', 'receipt']
+  : ['rehearse', 'copy', 'switch'];
+
+/* One story: the tests go on from each other. */
+describe.skipIf(lacking !== undefined)(
+  `data that go into another database${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let cell: Machine;
+    let site: Site;
+    let service: Service;
+    let server: PostgresqlServer;
+    let data: Data;
+
+    beforeAll(async () => {
+      const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-migrate-'));
+      await chmod(directory, 0o755);
+      const unpacked = await run(['tar', '-xzf', tarball(), '-C', directory]);
+      if (unpacked.exitCode !== 0) throw new Error(unpacked.stderr);
+      await rename(path.join(directory, releaseName()), path.join(directory, 'present'));
+      cell = await startCell({ releases: directory, size: '300m' });
+      site = siteAt(cell, releaseIn('present'));
+      server = await startPostgresql(cell);
+      await install(site, ['--processes', '1']);
+      service = { machine: cell, url: 'http://127.0.0.1:5000/v3' };
+      data = await makeData(service, await adminPassword(site), 'one');
+      return async () => {
+        await cell.destroy();
+        await removeTree(directory);
+      };
+    });
+
+    const file = (): string => inside(cell, `${site.instance}/data/keystone.db`);
+    const toServer = (): string[] => [
+      'migrate-database',
+      '--to',
+      server.url,
+      '--database-password-file',
+      server.passwordFile,
+    ];
+    const TO_FILE = ['migrate-database', '--to', 'sqlite'];
+    /** What was lost, and what is wrong. */
+    const faults = async (): Promise<string[]> => {
+      const { exitCode, stderr } = await bootstrap(site, ['status']);
+      return [...(await findLosses(service, data)), ...(exitCode === 0 ? [] : [stderr])];
+    };
+
+    it('refuses a server that is away, and a database that is not empty, while the service goes on', async () => {
+      await server.stop();
+      const away = await bootstrap(site, toServer());
+      expect(away).toMatchObject({ exitCode: 3 });
+      expect(away.stderr).toContain('cannot be reached');
+      await server.start();
+      await server.query('CREATE TABLE somebodys (id integer)');
+      const taken = await bootstrap(site, toServer());
+      expect(taken).toMatchObject({ exitCode: 3 });
+      expect(taken.stderr).toContain('the database is not empty');
+      await server.query('DROP TABLE somebodys');
+      expect(await faults()).toEqual([]);
+    });
+
+    /** What the file says, a row a line. */
+    const execute = (sql: string): Promise<string> =>
+      shell(
+        cell,
+        '"$0/bin/python3" -c "$1" "$2/data/keystone.db" "$3"',
+        site.release,
+        'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute(sys.argv[2]).fetchall()); c.commit()',
+        site.instance,
+        sql,
+      );
+
+    it('names the rows that the server does not take, and goes on as before', async () => {
+      await execute("UPDATE project SET name = printf('%.100c', 'x') WHERE name = 'one'");
+      const refused = await bootstrap(site, toServer());
+      expect(refused).toMatchObject({ exitCode: 6 });
+      expect(refused.stderr).toContain('value too long');
+      await execute("UPDATE project SET name = 'one' WHERE name LIKE 'xxx%'");
+      expect(await faults()).toEqual([]);
+    });
+
+    it('goes to a server: tokens and passwords are good, and the file is left as it was', async () => {
+      const { stderr } = await install(site, toServer());
+      expect(stderr).toMatch(/copy .* rows, the same in all \d+ tables/);
+      expect(stderr).toMatch(/without service for \d/);
+      expect(stderr).toContain(`to remove it: rm ${site.instance}/data/keystone.db`);
+      const left = hashBytes(await readFile(file()));
+      expect(await faults()).toEqual([]);
+      expect(await execute("SELECT count(*) FROM project WHERE name = 'one'")).toContain('(1,)');
+      expect(hashBytes(await readFile(file()))).toBe(left);
+      expect(await server.query("SELECT count(*) FROM project WHERE name = 'one'")).toBe('1');
+      expect((await install(site, toServer())).stderr).toContain('the data are in that database already');
+    });
+
+    it('is saved and restored on the server', async () => {
+      await install(site, ['backup', '/mnt/saved.tar.gz']);
+      await server.query("UPDATE project SET name = 'lost' WHERE name = 'one'");
+      await install(site, ['restore', '/mnt/saved.tar.gz']);
+      expect(await faults()).toEqual([]);
+    });
+
+    it('goes back to a file, once the former one is out of the way', async () => {
+      expect(await bootstrap(site, TO_FILE)).toMatchObject({ exitCode: 3 });
+      await rm(file());
+      await install(site, TO_FILE);
+      expect(await faults()).toEqual([]);
+      await server.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    });
+
+    it.each(STEPS)('is finished by the next run after SIGKILL at: %s', async (step) => {
+      const cut = await killAt(site, toServer(), step);
+      expect([137, undefined]).toContain(cut.exitCode);
+      expect((await bootstrap(site, ['status'])).stderr).toContain('migrate-database of');
+      await install(site, toServer());
+      expect(await faults()).toEqual([]);
+      await rm(file());
+      const back = await killAt(site, TO_FILE, step);
+      expect([137, undefined]).toContain(back.exitCode);
+      await install(site, TO_FILE);
+      expect(await faults()).toEqual([]);
+      await server.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+    });
+  },
+);
+
+/** Runs bootstrap, and kills the installer as soon as its journal has the step. */
+async function killAt(site: Site, parameters: readonly string[], step: string): Promise<RunResult> {
+  const { machine, instance } = site;
+  const journal = inside(machine, path.join(instance, 'journal'));
+  const [before] = (await readFile(journal, 'utf8')).split('\n');
+  const running = bootstrap(site, parameters);
+  const ended = running.then(() => true);
+  while (!(await Promise.race([ended, setTimeout(5, false)]))) {
+    const [begin, ...steps] = (await readFile(journal, 'utf8')).split('\n');
+    if (begin !== before && steps.some((line) => line.includes(`"step": "${step}"`))) {
+      await shell(machine, 'kill -9 $(pgrep -f "init/[i]nstaller migrate-database")');
+      break;
+    }
+  }
+  return running;
+}

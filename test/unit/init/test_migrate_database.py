@@ -1,0 +1,211 @@
+"""Data that go into another place, with a small product: what is there and serves, wherever a run fails or ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import unittest
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import support
+from fake_product import DAEMON, Cut, FakeProduct, cut_at, end
+from installer.answers import arguments, own
+from installer.bundle.api import Site
+from installer.bundle.transfer import Transfer
+from installer.commands import install
+from installer.commands.migrate_database import migrate_database
+from installer.engine.session import Session, open_session
+from installer.errors import Exit, Failure, Problem
+from installer.state import files
+from installer.state.release import Release
+from test_install import quiet
+
+ANSWERS = [
+    {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
+    {"name": "place", "type": "string", "default": "one", "help": "Where the data are"},
+]
+
+
+class MovingProduct(FakeProduct):
+    """Its data are a file that the answer `place` names; the mark says which one."""
+
+    def file(self, site: Site) -> str:
+        return site.instance.path("data", site.value("place") or "")
+
+    def mark(self, site: Site) -> str:
+        return site.instance.path("data", "mark")
+
+    def is_prepared(self, site: Site) -> bool:
+        return files.exists(self.mark(site))
+
+    def _write(self, site: Site) -> None:
+        for path, text in ((self.file(site), "kept"), (self.mark(site), site.value("place") or "")):
+            files.write_atomically(path, text.encode(), 0o600, site.account.owner)
+
+    def prove(self, site: Site) -> list[str]:
+        self._did("prove")
+        found = [files.read(path) for path in (self.file(site), self.mark(site))]
+        if found != [b"kept", (site.value("place") or "").encode()]:
+            raise Failure(Exit.VERIFICATION, Problem("the data are not there"))
+        return ["proven"]
+
+    def place(self, where: str) -> Mapping[str, Sequence[str]] | None:
+        return None if where == "nowhere" else {"place": [where]}
+
+    def transfer(self, source: Site, target: Site) -> Transfer | None:
+        return Way(self, source, target)
+
+
+@dataclass
+class Way:
+    product: MovingProduct
+    source: Site
+    target: Site
+    left: str = "the former place is left"
+
+    def did(self, name: str) -> None:
+        self.product._did(name)
+
+    @property
+    def is_done(self) -> bool:
+        return self.source.value("place") == self.target.value("place")
+
+    def claim(self) -> None:
+        self.did("claim")
+
+    def rehearse(self) -> str:
+        self.did("rehearse")
+        return "it fits"
+
+    def copy(self) -> str:
+        shutil.copy2(self.product.file(self.source), self.product.file(self.target))
+        self.did("copy")
+        return "all of it"
+
+    def _use(self, site: Site) -> None:
+        files.write_atomically(self.product.mark(site), (site.value("place") or "").encode(), 0o600)
+
+    def adopt(self) -> None:
+        self._use(self.target)
+        self.did("adopt")
+
+    def prove(self) -> None:
+        self.did("know")
+
+    def finish(self) -> None:
+        self.did("finish")
+
+    def give_back(self) -> None:
+        self._use(self.source)
+
+
+class MigrateDatabaseTest(support.ReleaseTest):
+    def setUp(self) -> None:
+        super().setUp()
+        support.make_release(self.root)
+        shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.root / "bin" / DAEMON)
+        support.set_bundle(self.root, version="1", answers=ANSWERS)
+        support.seal(self.root)
+        self.product = MovingProduct()
+        self.addCleanup(lambda: end(self.running()))
+        with quiet():
+            install.install(self.session("install"))
+
+    def session(self, *argv: str) -> Session:
+        release = Release(str(self.root))
+        parsed = arguments.parse(argv, own.declarations(release.bundle))
+        return open_session(release, self.product, parsed, {})
+
+    def migrate(self, where: str) -> None:
+        with quiet():
+            migrate_database(self.session("migrate-database", "--to", where), where)
+
+    def fails(self, exit_code: Exit, where: str) -> Failure:
+        with self.assertRaises(Failure) as caught:
+            self.migrate(where)
+        self.assertEqual(caught.exception.exit_code, exit_code)
+        return caught.exception
+
+    def assert_served_from(self, place: str) -> None:
+        """Also that the next install finds nothing to do."""
+        recorded = json.loads((self.instance / "receipt.json").read_text())
+        self.assertEqual(recorded["answers"].get("place", ["one"]), [place])
+        self.assertEqual([process.name for process in self.running() if process.is_main], [DAEMON])
+        self.product.calls.clear()
+        with quiet():
+            install.install(self.session("install"))
+        self.assertEqual(self.product.calls, ["prove"])
+
+    def test_the_data_are_used_in_the_other_place_and_left_in_the_former(self) -> None:
+        self.product.calls.clear()
+        self.migrate("two")
+        self.assertEqual(self.product.calls[:4], ["claim", "rehearse", "copy", "adopt"])
+        self.assertEqual(self.product.calls[-3:], ["prove", "know", "finish"])
+        self.assertEqual((self.instance / "data" / "one").read_text(), "kept")
+        self.assert_served_from("two")
+        self.product.calls.clear()
+        self.migrate("two")
+        self.assertEqual(self.product.calls, [])
+
+    def test_whatever_fails_the_former_place_is_used_again(self) -> None:
+        for step in ("rehearse", "copy", "adopt", "check", "know"):
+            with self.subTest(step=step):
+                self.product.failing = {step}
+                self.fails_and_serves(step)
+
+    def fails_and_serves(self, step: str) -> None:
+        if step == "check":
+            # The second time it is the way back.
+            self.product.check_configuration = self.once(step)  # type: ignore[assignment,method-assign]
+        self.fails(Exit.ROLLED_BACK, "two")
+        self.product.failing = set()
+        self.assert_served_from("one")
+
+    def once(self, step: str) -> Callable[[Site], None]:
+        def check(site: Site) -> None:
+            if step in self.product.failing:
+                self.product.failing = set()
+                raise Failure(Exit.NEEDS_PERSON, Problem(f"{step} failed"))
+
+        return check
+
+    def test_a_place_that_cannot_be_used_stops_nothing(self) -> None:
+        before = self.running()
+        self.product.failing = {"claim"}
+        with self.assertRaises(Failure):
+            self.migrate("two")
+        self.assertEqual(self.running(), before)
+        problem = self.fails(Exit.PREFLIGHT, "nowhere").problems[0]
+        self.assertIn("no data that could be in another database", problem.what)
+
+    def test_cut_off_at_any_line_of_the_journal_it_is_finished_by_the_next_run(self) -> None:
+        self.migrate("two")
+        lines = len((self.instance / "journal").read_text().splitlines())
+        self.assertGreater(lines, 8)
+        places = ["one", "two"]
+        for line in range(1, lines):
+            with self.subTest(line=line):
+                with cut_at(line), self.assertRaises(Cut):
+                    self.migrate(places[0])
+                switched = '"switch"' in (self.instance / "journal").read_text()
+                if switched:
+                    with self.assertRaises(Failure) as caught, quiet():
+                        install.install(self.session("install"))
+                    self.assertIn("migrate-database --to", caught.exception.problems[0].hint)
+                self.migrate(places[0])
+                self.assert_served_from(places[0])
+                places.reverse()
+
+    def test_cut_off_before_the_switch_an_install_goes_on_with_the_former_place(self) -> None:
+        for line in range(1, 5):
+            with cut_at(line), self.assertRaises(Cut):
+                self.migrate("two")
+            with quiet():
+                install.install(self.session("install"))
+            self.assert_served_from("one")
+
+
+if __name__ == "__main__":
+    unittest.main()
