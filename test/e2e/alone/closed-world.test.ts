@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { removeTree } from '../../src/io/files.ts';
-import { startMachine, type Machine } from './support/machine.ts';
-import { whyNoMachines } from './support/requirements.ts';
-import { ADDRESS, adminPassword, issueToken, openstack, unpack, type Site } from './support/site.ts';
-import { readTraces, straceInto, tracedOutput, type Opened } from './support/trace.ts';
+import { removeTree } from '../../../src/io/files.ts';
+import { startMachine, type Machine } from '../support/machine.ts';
+import { whyNoMachines } from '../support/requirements.ts';
+import { ADDRESS, adminPassword, issueToken, openstack, unpack, type Site } from '../support/site.ts';
+import { readTraces, straceInto, tracedOutput, type Opened } from '../support/trace.ts';
 
 /** The host's part: the C library, its loader, what both read by themselves, and what every system has. */
 const HOSTS_OWN = [

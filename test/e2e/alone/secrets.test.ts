@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, readFile, readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { removeTree } from '../../src/io/files.ts';
-import { startMachine, type ExecuteOptions, type Machine } from './support/machine.ts';
-import { whyNoMachines } from './support/requirements.ts';
-import { ADDRESS, bootstrap, issueToken, openstack, unpack, type Site } from './support/site.ts';
-import { straceInto, tracedOutput } from './support/trace.ts';
-import { succeed } from './support/succeed.ts';
+import { removeTree } from '../../../src/io/files.ts';
+import { startMachine, type ExecuteOptions, type Machine } from '../support/machine.ts';
+import { whyNoMachines } from '../support/requirements.ts';
+import { ADDRESS, bootstrap, issueToken, openstack, unpack, type Site } from '../support/site.ts';
+import { straceInto, tracedOutput } from '../support/trace.ts';
+import { succeed } from '../support/succeed.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const INSTANCE = '/srv/keystone/instance';
