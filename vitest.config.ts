@@ -17,6 +17,7 @@ const LONGEST = [
   'kill',
   'disk-full',
   'external-databases',
+  'migrate-database',
   'postgresql',
   'shells',
 ].map((name) => `/test/e2e/${name}.test.ts`);
