@@ -152,7 +152,7 @@ async function killAt(site: Site, parameters: readonly string[], step: string): 
   while (!(await Promise.race([ended, setTimeout(5, false)]))) {
     const [begin, ...steps] = (await readFile(journal, 'utf8')).split('\n');
     if (begin !== before && steps.some((line) => line.includes(`"step": "${step}"`))) {
-      await shell(machine, 'kill -9 $(pgrep -f "init/[i]nstaller migrate-database")');
+      await shell(machine, 'kill -9 $(pgrep -f "init/[i]nstaller migrate-database") || :');
       break;
     }
   }

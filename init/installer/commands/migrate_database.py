@@ -90,6 +90,8 @@ def _copy(former: Session, source: Site, transfer: Transfer, where: str) -> floa
     journal.begin(NAME, asked(former), resume=_again(former, where), to=where, former=answered)
     try:
         journal.step("rehearse")
+        # A run that was cut off may have left it down, and what is rehearsed asks it.
+        lifecycle.bring_up(former, source)
         with report.step("rehearse") as remark:
             remark(transfer.rehearse())
         journal.step("stop")
