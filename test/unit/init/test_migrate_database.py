@@ -141,7 +141,7 @@ class MigrateDatabaseTest(support.ReleaseTest):
     def test_the_data_are_used_in_the_other_place_and_left_in_the_former(self) -> None:
         self.product.calls.clear()
         self.migrate("two")
-        self.assertEqual(self.product.calls[:4], ["claim", "rehearse", "copy", "adopt"])
+        self.assertEqual(self.product.calls[:5], ["claim", "ready", "rehearse", "copy", "adopt"])
         self.assertEqual(self.product.calls[-3:], ["prove", "know", "finish"])
         self.assertEqual((self.instance / "data" / "one").read_text(), "kept")
         self.assert_served_from("two")
