@@ -14,6 +14,7 @@ export const RESERVED_ANSWERS: ReadonlySet<string> = new Set([
   'require-signature',
   'service',
   'service-name',
+  'to',
   'user',
   'version',
   'yes',

@@ -75,7 +75,7 @@ describe('what will not do', () => {
   it('is a make that is too old, or that does not tell', async () => {
     await program('make', 'echo "GNU Make 3.80"');
     expect((await facts({ tools: tools('make'), searchPath: directory })).problems?.[0]?.message).toContain(
-      'make is 3.80, and 3.81 or newer is wanted',
+      'make is 3.80, and 3.81 or newer is needed',
     );
     await program('make', 'echo "bmake"; exit 2');
     expect((await facts({ tools: tools('make'), searchPath: directory })).problems?.[0]?.code).toBe(

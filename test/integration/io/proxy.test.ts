@@ -53,7 +53,7 @@ test('a host in NO_PROXY is reached directly', async () => {
 
 test.each([
   [403, /refuses the connection \(status 403\)/],
-  [407, /wants a user name and a password/],
+  [407, /requires a user name and a password/],
 ])('a proxy that refuses tunnels with %i is named, without its password', async (status, why) => {
   const { url, requests } = await proxy(status);
   const HTTPS_PROXY = url.replace('//', '//user:secret@');
