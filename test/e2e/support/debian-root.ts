@@ -36,14 +36,17 @@ async function makeMinimal(suite: DebianSuite, root: string): Promise<void> {
   throw new Error(`debootstrap ${suite} failed:\n${faults.join('\n') || 'apt has no mirror with main'}`);
 }
 
-/** Installs packages, run in the system; starts no services. No power cut is feared for what can be made again. */
+/**
+ * Installs packages, run in the system; starts no services. No power cut is feared for what can be made again. A mirror may
+ * be a snapshot, whose index is past its date: debootstrap takes it all the same.
+ */
 const INSTALL = `
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 mount -t proc proc /proc
 printf 'exit 101\\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
-apt-get update -qq -o Acquire::Languages=none
+apt-get update -qq -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false
 apt-get install -qq --yes --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@"
 apt-get clean
 rm /usr/sbin/policy-rc.d
