@@ -163,7 +163,7 @@ it('says that another ksbundle built it, or that nobody knows which', async () =
   expect(text).toContain(`it was built with ksbundle 0.0.1+0000000000000000; here is ${version}`);
 
   await removeTree(provenance);
-  expect((await rebuild(carried)).text).toContain('no provenance lies beside it');
+  expect((await rebuild(carried)).text).toContain('there is no provenance file beside it');
 });
 
 it('keeps what it built where it is told to, but never in place of the one that was given', async () => {
