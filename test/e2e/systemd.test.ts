@@ -219,7 +219,10 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
           { timeout: 1_800_000 },
         );
         try {
-          await wait('the enemy', async () => (await succeed(['cat', '/run/enemy'])) === 'ready');
+          await wait(
+            'the enemy',
+            async () => (await machine.execute(['cat', '/run/enemy'])).stdout.trim() === 'ready',
+          );
           for (const command of ['start', 'status', 'restart', 'maintain', 'backup', 'stop']) {
             const { exitCode, stderr } = await bootstrap(site, [command]);
             expect(exitCode, stderr).not.toBe(1);
