@@ -245,11 +245,14 @@ def _check_kept(site: Site) -> Iterator[Problem]:
     known, wanted = kept(site), identity(site)
     if known is not None and known != wanted:
         target = site.value("database-url") or wanted
+        # migrate-database knows no way to or from the bundle's own server.
+        migrate = site.command_line("migrate-database", "--to", target)
+        way = "" if "embedded" in (known, wanted) else f"run {migrate}; or "
         yield Problem(
             f"the instance's data are in another database: {known}",
             where=site.instance.root,
             why=f"the answers name {wanted}, and install takes no data from one to the other",
-            hint=f"run {site.command_line('migrate-database', '--to', target)}; or leave the answer as it was",
+            hint=f"{way}leave the answer as it was",
         )
 
 
