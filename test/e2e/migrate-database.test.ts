@@ -1,20 +1,20 @@
-import { chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import os from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { hashBytes, removeTree } from '../../src/io/files.ts';
-import { run, type RunResult } from '../../src/io/process.ts';
-import { releaseName, tarball } from './support/bundle.ts';
-import { inside, releaseIn } from './support/cell.ts';
+import { hashBytes } from '../../src/io/files.ts';
+import type { RunResult } from '../../src/io/process.ts';
+import { inside } from './support/cell.ts';
+import { PASSWORD_FILE, startServerMachine, type DatabaseServer } from './support/database-servers.ts';
 import { findLosses, makeData, type Data, type Service } from './support/keystone-data.ts';
-import { startCell, type Machine } from './support/machine.ts';
-import { startPostgresql, whyNoPostgresql, type PostgresqlServer } from './support/postgresql-server.ts';
+import type { Machine } from './support/machine.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
-import { adminPassword, bootstrap, install, siteAt, type Site } from './support/site.ts';
+import { ADDRESS, adminPassword, bootstrap, install, unpack, type Site } from './support/site.ts';
 import { shell } from './support/succeed.ts';
 
-const lacking = (await whyNoMachines()) ?? whyNoPostgresql;
+const lacking = await whyNoMachines(['openssl']);
+/** Of the server. */
+const DATABASE = 'identity';
 
 /** What a run that is cut off has written into its journal as the last step. */
 const STEPS = exhaustive
@@ -25,37 +25,32 @@ const STEPS = exhaustive
 describe.skipIf(lacking !== undefined)(
   `data that go into another database${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
-    let cell: Machine;
+    let machine: Machine;
     let site: Site;
     let service: Service;
-    let server: PostgresqlServer;
+    let server: DatabaseServer;
     let data: Data;
 
     beforeAll(async () => {
-      const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-migrate-'));
-      await chmod(directory, 0o755);
-      const unpacked = await run(['tar', '-xzf', tarball(), '-C', directory]);
-      if (unpacked.exitCode !== 0) throw new Error(unpacked.stderr);
-      await rename(path.join(directory, releaseName()), path.join(directory, 'present'));
-      cell = await startCell({ releases: directory, size: '300m' });
-      site = siteAt(cell, releaseIn('present'));
-      server = await startPostgresql(cell);
-      await install(site, ['--processes', '1']);
-      service = { machine: cell, url: 'http://127.0.0.1:5000/v3' };
+      ({ machine, server } = await startServerMachine('postgresql', [ADDRESS]));
+      await server.make(DATABASE);
+      site = await unpack(machine, '/srv');
+      await install(site, [`--host=${ADDRESS}`, '--processes=1']);
+      service = { machine, url: `http://${ADDRESS}:5000/v3` };
       data = await makeData(service, await adminPassword(site), 'one');
-      return async () => {
-        await cell.destroy();
-        await removeTree(directory);
-      };
+      return () => machine.destroy();
     });
 
-    const file = (): string => inside(cell, `${site.instance}/data/keystone.db`);
+    const query = (sql: string): Promise<string> => server.query(DATABASE, sql);
+    const empty = (): Promise<string> =>
+      query('DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION keystone');
+    const file = (): string => inside(machine, `${site.instance}/data/keystone.db`);
     const toServer = (): string[] => [
       'migrate-database',
       '--to',
-      server.url,
+      server.url(DATABASE),
       '--database-password-file',
-      server.passwordFile,
+      PASSWORD_FILE,
     ];
     const TO_FILE = ['migrate-database', '--to', 'sqlite'];
     /** What was lost, and what is wrong. */
@@ -65,23 +60,23 @@ describe.skipIf(lacking !== undefined)(
     };
 
     it('refuses a server that is away, and a database that is not empty, while the service goes on', async () => {
-      await server.stop();
+      await server.kill();
       const away = await bootstrap(site, toServer());
       expect(away).toMatchObject({ exitCode: 3 });
       expect(away.stderr).toContain('cannot be reached');
       await server.start();
-      await server.query('CREATE TABLE somebodys (id integer)');
+      await query('CREATE TABLE somebodys (id integer)');
       const taken = await bootstrap(site, toServer());
       expect(taken).toMatchObject({ exitCode: 3 });
       expect(taken.stderr).toContain('the database is not empty');
-      await server.query('DROP TABLE somebodys');
+      await query('DROP TABLE somebodys');
       expect(await faults()).toEqual([]);
     });
 
     /** What the file says, a row a line. */
     const execute = (sql: string): Promise<string> =>
       shell(
-        cell,
+        machine,
         '"$0/bin/python3" -c "$1" "$2/data/keystone.db" "$3"',
         site.release,
         'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute(sys.argv[2]).fetchall()); c.commit()',
@@ -107,14 +102,14 @@ describe.skipIf(lacking !== undefined)(
       expect(await faults()).toEqual([]);
       expect(await execute("SELECT count(*) FROM project WHERE name = 'one'")).toContain('(1,)');
       expect(hashBytes(await readFile(file()))).toBe(left);
-      expect(await server.query("SELECT count(*) FROM project WHERE name = 'one'")).toBe('1');
+      expect(await query("SELECT count(*) FROM project WHERE name = 'one'")).toBe('1');
       expect((await install(site, toServer())).stderr).toContain('the data are in that database already');
     });
 
     it('is saved and restored on the server', async () => {
-      await install(site, ['backup', '/mnt/saved.tar.gz']);
-      await server.query("UPDATE project SET name = 'lost' WHERE name = 'one'");
-      await install(site, ['restore', '/mnt/saved.tar.gz']);
+      await install(site, ['backup', '/var/tmp/saved.tar.gz']);
+      await query("UPDATE project SET name = 'lost' WHERE name = 'one'");
+      await install(site, ['restore', '/var/tmp/saved.tar.gz']);
       expect(await faults()).toEqual([]);
     });
 
@@ -123,7 +118,7 @@ describe.skipIf(lacking !== undefined)(
       await rm(file());
       await install(site, TO_FILE);
       expect(await faults()).toEqual([]);
-      await server.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+      await empty();
     });
 
     it.each(STEPS)('is finished by the next run after SIGKILL at: %s', async (step) => {
@@ -137,10 +132,18 @@ describe.skipIf(lacking !== undefined)(
       expect([137, undefined]).toContain(back.exitCode);
       await install(site, TO_FILE);
       expect(await faults()).toEqual([]);
-      await server.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+      await empty();
     });
   },
 );
+
+/** Kills the installer, unless it has just ended. */
+const KILL = `
+for place in /proc/[0-9]*; do
+  if tr '\\0' ' ' <"$place/cmdline" 2>/dev/null | grep -q 'init/[i]nstaller migrate-database'; then
+    kill -9 "\${place#/proc/}" || :
+  fi
+done`;
 
 /** Runs bootstrap, and kills the installer as soon as its journal has the step. */
 async function killAt(site: Site, parameters: readonly string[], step: string): Promise<RunResult> {
@@ -152,7 +155,7 @@ async function killAt(site: Site, parameters: readonly string[], step: string): 
   while (!(await Promise.race([ended, setTimeout(5, false)]))) {
     const [begin, ...steps] = (await readFile(journal, 'utf8')).split('\n');
     if (begin !== before && steps.some((line) => line.includes(`"step": "${step}"`))) {
-      await shell(machine, 'kill -9 $(pgrep -f "init/[i]nstaller migrate-database") || :');
+      await shell(machine, KILL);
       break;
     }
   }

@@ -1,10 +1,6 @@
-import { chmod, mkdtemp } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { removeTree } from '../../src/io/files.ts';
-import { run } from '../../src/io/process.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from './support/cli.ts';
+import { runInstallerUnits } from './support/installer-units.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { buildProject } from './support/projects.ts';
 import { whyNoMachines } from './support/requirements.ts';
@@ -144,23 +140,15 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it('passes its unit tests on the server that was built', async () => {
-      const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-units-'));
-      onTestFinished(() => removeTree(directory));
-      // The server runs as another account where root runs the tests.
-      await chmod(directory, 0o755);
-      expect(await run(['tar', '-xzf', tarball, '-C', directory])).toMatchObject({ exitCode: 0 });
-      const release = path.join(directory, path.basename(tarball, '.tar.gz'));
-      const tested = await run(
-        [
-          path.join(release, 'bin/python3'),
-          '-B',
-          path.join(ROOT, 'test/unit/init/run.py'),
-          'test_postgresql',
-        ],
-        { environment: { KSBUNDLE_TEST_INIT: path.join(release, 'init') }, extendEnvironment: true },
-      );
+      const tested = await runInstallerUnits(tarball, 'test_postgresql');
       expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
       expect(tested.stdout).toMatch(/^1\d passed, 0 failed, 0 skipped/m);
+    });
+
+    it('takes the rows of other databases, and gives its own', async () => {
+      const tested = await runInstallerUnits(tarball, 'test_rows');
+      expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
+      expect(tested.stdout).not.toContain('skipped: test_rows.RowsTest.test_postgresql');
     });
   },
 );

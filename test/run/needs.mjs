@@ -21,6 +21,8 @@ const PROGRAMS = {
   iproute2: ['ip'],
   'ksh93u+m': ['ksh93'],
   make: ['make'],
+  'mariadb-client-core': ['mariadb'],
+  'mariadb-server-core': ['mariadbd', 'mariadb-install-db'],
   minisign: ['minisign'],
   mksh: ['mksh'],
   openssl: ['openssl'],

@@ -102,7 +102,7 @@ def _copy(former: Session, source: Site, transfer: Transfer, where: str) -> floa
             remark(transfer.copy())
         journal.step(SWITCH)
     except Exception as error:
-        _serve_on(former, source, error)
+        lifecycle.serve_on(former, source, error, "the service", _serves(former))
     return stopped
 
 
@@ -113,19 +113,6 @@ def _again(session: Session, where: str) -> str:
 
 def _words(name: str, texts: object) -> list[str]:
     return [] if name == "instance" or not isinstance(texts, list) else [f"--{name}={text}" for text in texts]
-
-
-def _serve_on(session: Session, site: Site, error: Exception) -> NoReturn:
-    """Nothing was changed yet: the service only has to be started. Always raises."""
-    problems = problems_of(error)
-    try:
-        lifecycle.bring_up(session, site)
-    except Exception as second:
-        hint = f"remove the cause and run {session.command_line('start')}; nothing serves until then"
-        problem = Problem("the service does not start again", where=session.instance.root, hint=hint)
-        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
-    session.journal.abandon()
-    raise Failure(Exit.ROLLED_BACK, *problems, _serves(session)) from error
 
 
 def _serves(session: Session) -> Problem:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from .. import report
-from ..bundle.api import Site
 from ..engine import lifecycle
 from ..engine.plan import asked
 from ..engine.session import Session
-from ..errors import Exit, Failure, Problem, check_all, problems_of
+from ..errors import Exit, Failure, Problem, check_all
 from ..state import archive, files, former, lock, receipt
 from ..state.instance import Instance
 from ..state.journal import SWITCH, Journal
@@ -128,23 +127,10 @@ def _leave(session: Session, move: Move, saved: str) -> None:
                 leave_word(session.release, move.source)
             journal.step(SWITCH, backup=saved)
         except Exception as error:
-            _serve_on(session, site, error)
+            report.note("  the rollback failed before it changed anything; this release keeps serving")
+            kept = Problem("not rolled back; this release keeps serving", where=session.release.root)
+            lifecycle.serve_on(session, site, error, "this release", kept)
     report.note(f"  what was written since the upgrade is in {present}, below {move.source.root}")
-
-
-def _serve_on(session: Session, site: Site, error: Exception) -> NoReturn:
-    """Nothing was changed yet: this release only has to be started. Always raises."""
-    problems = problems_of(error)
-    report.note("  the rollback failed before it changed anything; this release keeps serving")
-    try:
-        lifecycle.bring_up(session, site)
-    except Exception as second:
-        hint = f"remove the cause and run {session.command_line('start')}; nothing serves until then"
-        problem = Problem("this release does not start again", where=session.release.root, hint=hint)
-        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
-    session.journal.abandon()
-    why = Problem("not rolled back; this release keeps serving", where=session.release.root)
-    raise Failure(Exit.ROLLED_BACK, *problems, why) from error
 
 
 def _go_back(session: Session, move: Move, saved: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 from .. import report
 from ..bundle.api import Product, RenderedFile, Site, directories
-from ..errors import Exit, Problem
+from ..errors import Exit, Failure, Problem, problems_of
 from ..host import capability, processes, space
 from ..host.processes import Daemon, Process
 from ..manager import systemd, units
@@ -236,3 +237,17 @@ def take_down(session: Session, site: Site) -> int:
         manager_of(site).stop()
         processes.stop(found)
     return len(found)
+
+
+def serve_on(session: Session, site: Site, error: Exception, subject: str, outcome: Problem) -> NoReturn:
+    """After `error`, which ended a command before it changed anything: starts `subject` again, which served before, and
+    forgets the command. Always raises: ROLLED_BACK, with `outcome`, or NEEDS_PERSON where nothing serves."""
+    problems = problems_of(error)
+    try:
+        bring_up(session, site)
+    except Exception as second:
+        hint = f"remove the cause and run {session.command_line('start')}; nothing serves until then"
+        problem = Problem(f"{subject} does not start again", where=outcome.where, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, *problems, *problems_of(second), problem) from error
+    session.journal.abandon()
+    raise Failure(Exit.ROLLED_BACK, *problems, outcome) from error

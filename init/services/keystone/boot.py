@@ -110,16 +110,12 @@ def _create(request: dict[str, Any]) -> None:
 
 def _fill_server(conf: Any, request: dict[str, Any]) -> None:
     """Makes a server's database, which was empty before the first attempt; what that left is taken away."""
-    import sqlalchemy
+    from ksbundle_keystone import rows
 
-    # A change of a large table may take longer than a request may.
-    url = sqlalchemy.make_url(conf.database.connection).difference_update_query(["read_timeout", "write_timeout"])
-    _use(conf, url.render_as_string(hide_password=False))
+    url = conf.database.connection
+    _use(conf, rows.patient(url).render_as_string(hide_password=False))
     if request["again"]:
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-        left = sqlalchemy.MetaData()
-        left.reflect(engine)
-        left.drop_all(engine)
+        rows.clear(url)
     _sync_schema(conf)
     _bootstrap(request)
 

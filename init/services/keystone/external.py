@@ -61,10 +61,7 @@ class External:
             self.adopt()
 
     def copy(self) -> None:
-        place = copies.make_room(self.site, database.SQLITE)
-        self.discard()
-        copies.make_room(self.site, database.SQLITE)
-        self._save(place)
+        self._save(self._file.begin_copy())
 
     def fingerprint(self) -> str:
         return self._file.fingerprint()

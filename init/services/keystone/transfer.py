@@ -10,7 +10,6 @@ from shlex import quote
 from installer import report
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
-from installer.kit.data import copies
 from installer.kit.data.sqlite import Sqlite
 from installer.state import files, trees
 
@@ -100,10 +99,7 @@ class KeystoneTransfer:
             if trusted is not None:
                 files.write_atomically(self._ca, trusted, 0o640, self.target.account.readable)
             return database.connection(self.target, ca=self._ca)
-        place = copies.make_room(self.target, database.SQLITE)
-        self._file.discard()
-        copies.make_room(self.target, database.SQLITE)
-        return f"sqlite:///{place}"
+        return f"sqlite:///{self._file.begin_copy()}"
 
     def adopt(self) -> None:
         secret, former = self.source.instance.path(database.CREDENTIAL), self.source.instance.path(_FORMER)

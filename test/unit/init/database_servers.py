@@ -1,4 +1,5 @@
-"""Databases for tests of what is done with their rows: a file, and servers of this host's own programs on loopback."""
+"""Databases for tests of what is done with their rows: a file, and servers on loopback, of the release's or this host's
+programs."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from kit_site import free_ports
+from kit_site import RELEASE, free_ports
 
 #: Seconds in which a server has to start.
 PATIENCE = 60
@@ -28,17 +29,17 @@ def sqlite(test: unittest.TestCase, directory: Path) -> str:
 
 def postgresql(test: unittest.TestCase, directory: Path) -> str:
     """Starts a server that ends with the test, and returns the URL of an empty database."""
-    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
-    if not programs:
-        test.skipTest("PostgreSQL's server is not installed")
+    programs = _find_postgresql()
+    if programs is None:
+        test.skipTest("neither the release nor this host has PostgreSQL's server")
     _need_driver(test, "psycopg")
     data, (port,) = _place(directory, "postgresql"), free_ports(1)
-    run = [os.path.join(programs[-1], "initdb"), "-D", str(data), "-U", NAME, "-A", "trust", "-E", "UTF8"]
+    run = [os.path.join(programs, "initdb"), "-D", str(data), "-U", NAME, "-A", "trust", "-E", "UTF8"]
     subprocess.run([*run, "--locale=C", "--no-sync"], check=True, capture_output=True, **_account())
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
     words = [word for name, text in settings.items() for word in ("-c", f"{name}={text}")]
-    _start(test, [os.path.join(programs[-1], "postgres"), "-D", str(data), *words])
-    ready = [os.path.join(programs[-1], "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", NAME, "postgres"]
+    _start(test, [os.path.join(programs, "postgres"), "-D", str(data), *words])
+    ready = [os.path.join(programs, "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", NAME, "postgres"]
     _await([*ready, "-c", f"CREATE DATABASE {NAME}"])
     return f"postgresql+psycopg://{NAME}@127.0.0.1:{port}/{NAME}"
 
@@ -62,6 +63,12 @@ def mariadb(test: unittest.TestCase, directory: Path) -> str:
     client = ["mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", str(port), "-u", "root", "-e"]
     _await([*client, f"CREATE DATABASE {NAME}"])
     return f"mysql+pymysql://root@127.0.0.1:{port}/{NAME}"
+
+
+def _find_postgresql() -> str | None:
+    """Where the server's programs are: the release's own first."""
+    places = [*sorted(glob.glob("/usr/lib/postgresql/*/bin")), str(RELEASE / "bin")]
+    return next((place for place in reversed(places) if os.path.exists(os.path.join(place, "initdb"))), None)
 
 
 def _need_driver(test: unittest.TestCase, name: str) -> None:

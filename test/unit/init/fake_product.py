@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+import support  # noqa: F401 # Makes the installer importable.
 from installer.bundle import api
 from installer.bundle.api import RenderedFile, Site
 from installer.bundle.store import Store

@@ -14,11 +14,11 @@ from unittest import mock
 
 import keystone_site
 import support
-import test_install
 from installer.commands import backup
 from installer.engine import diagnosis
 from installer.host import clock, logs
 from installer.state.receipt import timestamp
+from product_site import ProductTest
 
 YEARS = 20 * 365 * clock.DAY
 
@@ -69,7 +69,7 @@ class LogsTest(support.DirectoryTest):
         self.assertEqual(logs.rotate(str(self.directory), time.time() + YEARS), [])
 
 
-class InstanceTest(test_install.InstallTest):
+class InstanceTest(ProductTest):
     def test_one_that_was_made_by_a_clock_that_was_ahead_is_named(self) -> None:
         self.install("--host", "10.0.0.1")
         path = self.instance / "receipt.json"
@@ -118,12 +118,6 @@ class RotationTest(keystone_site.KeystoneSiteTest):
             self.assertEqual(self.product.maintain(site), ["rotated the token keys"])
             self.assertEqual(self.product.maintain(self.site(key_rotation=["0"])), [])
         run.assert_called_once_with(site, "rotate", interval=86400)
-
-
-def load_tests(loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str) -> unittest.TestSuite:
-    """Only the tests of this file: the base class of one runs where it stands."""
-    cases = (ClockTest, LogsTest, InstanceTest, RotationTest)
-    return unittest.TestSuite(case(name) for case in cases for name in vars(case) if name.startswith("test_"))
 
 
 if __name__ == "__main__":

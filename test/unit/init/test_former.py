@@ -12,7 +12,7 @@ from installer.errors import Exit, Failure
 from installer.state import former
 from installer.state.instance import Instance
 from installer.state.release import Release
-from test_install import quiet
+from product_site import quiet
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root")

@@ -17,24 +17,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import test_install
 from fake_product import DATA, end
 from installer.commands import backup, control, maintain, restore, uninstall
 from installer.commands.uninstall import Wish
 from installer.engine import diagnosis
 from installer.errors import Exit, Failure
 from installer.state import archive
-from test_install import quiet
+from product_site import ProductTest, quiet
 
 #: Seconds in which every command ends, whatever the account has done.
 LIMIT = 20
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-class HostileAccountTest(test_install.InstallTest):
-    # The tests of the base class are its own.
-    locals().update({name: None for name in dir(test_install.InstallTest) if name.startswith("test_")})
-
+class HostileAccountTest(ProductTest):
     def setUp(self) -> None:
         super().setUp()
         self.canary = self.directory / "canary"

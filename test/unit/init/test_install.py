@@ -9,54 +9,21 @@ import os
 import shutil
 import unittest
 import unittest.mock
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-import support
-from fake_product import DAEMON, DATA, Cut, FakeProduct, cut_at, end
-from installer.answers import arguments
-from installer.answers.answers import Declaration
+from fake_product import DAEMON, DATA, Cut, cut_at, end
 from installer.commands import backup, control, install, show, status, uninstall, verify
 from installer.engine import place
-from installer.engine.session import Session, open_session
+from installer.engine.session import Session
 from installer.errors import Exit, Failure
 from installer.host import space
 from installer.host.processes import find_processes
 from installer.state import lock
 from installer.state.journal import Journal
-from installer.state.release import Release
-
-ANSWERS = [
-    {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
-    {"name": "once", "type": "string", "help": "For one run"},
-]
+from product_site import ProductTest, quiet
 
 
-class InstallTest(support.ReleaseTest):
-    def setUp(self) -> None:
-        super().setUp()
-        support.make_release(self.root)
-        shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.root / "bin" / DAEMON)
-        support.set_bundle(self.root, version="1", answers=ANSWERS)
-        support.seal(self.root)
-        self.product = FakeProduct()
-        self.addCleanup(lambda: end(self.running()))
-
-    def session(self, *argv: str) -> Session:
-        release = Release(str(self.root))
-        parsed = arguments.parse(argv, open_declared(release))
-        return open_session(release, self.product, parsed, {})
-
-    def install(self, *argv: str) -> None:
-        self.product.calls.clear()
-        with quiet():
-            install.install(self.session("install", *argv))
-
-    def fails(self, exit_code: Exit, *argv: str) -> Failure:
-        with self.assertRaises(Failure) as caught:
-            self.install(*argv)
-        self.assertEqual(caught.exception.exit_code, exit_code)
-        return caught.exception
-
+class InstallTest(ProductTest):
     def test_what_was_read_before_somebody_elses_install_is_not_acted_upon(self) -> None:
         early = self.session("install", "--host", "10.0.0.1")
         self.install("--host", "10.0.0.2")
@@ -73,17 +40,6 @@ class InstallTest(support.ReleaseTest):
         with lock.exclusive(str(self.instance / "lock")), self.assertRaises(Failure) as caught:
             backup.backup(self.session("backup"), None)
         self.assertEqual(caught.exception.exit_code, Exit.LOCKED)
-
-    def conf(self) -> str:
-        return (self.instance / "etc" / "conf").read_text()
-
-    def snapshot(self) -> dict[str, tuple[int, int]]:
-        """Every file of the instance with its inode and time of change."""
-        found = {}
-        for path in self.instance.rglob("*"):
-            status = path.lstat()
-            found[str(path)] = (status.st_ino, status.st_mtime_ns)
-        return found
 
     def test_a_first_install_prepares_starts_and_proves(self) -> None:
         self.install("--host", "10.0.0.1", "--once", "secret")
@@ -401,19 +357,6 @@ class InstallTest(support.ReleaseTest):
             show.show_config(self.session("show-config", "--json"), as_json=True)
         rows = {row["name"]: row for row in json.loads(output.getvalue())["answers"]}
         self.assertEqual(rows["host"], {"name": "host", "values": ["10.0.0.1"], "origin": "receipt", "derived": None})
-
-
-def open_declared(release: Release) -> Mapping[str, Declaration]:
-    from installer.answers import own
-
-    return own.declarations(release.bundle)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[io.StringIO]:
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
-        yield output
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from pathlib import Path
 from unittest import mock
 
 import support
-import test_install
 from fake_product import DATA, Cut, end
 from installer.bundle.api import Site
 from installer.commands import backup, restore, uninstall
@@ -21,10 +20,10 @@ from installer.commands.uninstall import Wish
 from installer.errors import Exit, Failure
 from installer.host.processes import find_processes
 from installer.state import archive, files
-from test_install import quiet
+from product_site import ProductTest, quiet
 
 
-class LifecycleTest(test_install.InstallTest):
+class LifecycleTest(ProductTest):
     def backup(self, file: str | None = None) -> Path:
         with quiet() as output:
             backup.backup(self.session("backup"), file)
@@ -279,12 +278,6 @@ class LifecycleTest(test_install.InstallTest):
         self.assertIn("upgrade --from", self.fails(Exit.PREFLIGHT).problems[0].hint)
         receipt.write_text(json.dumps({**document, "version": "2"}))
         self.fails(Exit.PREFLIGHT)
-
-
-def load_tests(loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str) -> unittest.TestSuite:
-    """Only the tests of this file: the base class runs where it stands."""
-    names = [name for name in vars(LifecycleTest) if name.startswith("test_")]
-    return unittest.TestSuite(LifecycleTest(name) for name in names)
 
 
 if __name__ == "__main__":

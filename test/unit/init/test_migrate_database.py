@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import unittest
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import support
-from fake_product import DAEMON, Cut, FakeProduct, cut_at, end
-from installer.answers import arguments, own
+from fake_product import DAEMON, Cut, FakeProduct, cut_at
 from installer.bundle.api import Site
 from installer.bundle.transfer import Transfer
 from installer.commands import install
 from installer.commands.migrate_database import migrate_database
-from installer.engine.session import Session, open_session
 from installer.errors import Exit, Failure, Problem
 from installer.state import files
-from installer.state.release import Release
-from test_install import quiet
+from product_site import ProductTest, quiet
 
 ANSWERS = [
     {"name": "host", "type": "host", "default": "127.0.0.1", "help": "Address"},
@@ -101,28 +96,19 @@ class Way:
         self._use(self.source)
 
 
-class MigrateDatabaseTest(support.ReleaseTest):
+class MigrateDatabaseTest(ProductTest):
+    ANSWERS = ANSWERS
+    PRODUCT = MovingProduct
+
     def setUp(self) -> None:
         super().setUp()
-        support.make_release(self.root)
-        shutil.copy2(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), self.root / "bin" / DAEMON)
-        support.set_bundle(self.root, version="1", answers=ANSWERS)
-        support.seal(self.root)
-        self.product = MovingProduct()
-        self.addCleanup(lambda: end(self.running()))
-        with quiet():
-            install.install(self.session("install"))
-
-    def session(self, *argv: str) -> Session:
-        release = Release(str(self.root))
-        parsed = arguments.parse(argv, own.declarations(release.bundle))
-        return open_session(release, self.product, parsed, {})
+        self.install()
 
     def migrate(self, where: str) -> None:
         with quiet():
             migrate_database(self.session("migrate-database", "--to", where), where)
 
-    def fails(self, exit_code: Exit, where: str) -> Failure:
+    def fails_to_migrate(self, exit_code: Exit, where: str) -> Failure:
         with self.assertRaises(Failure) as caught:
             self.migrate(where)
         self.assertEqual(caught.exception.exit_code, exit_code)
@@ -133,9 +119,7 @@ class MigrateDatabaseTest(support.ReleaseTest):
         recorded = json.loads((self.instance / "receipt.json").read_text())
         self.assertEqual(recorded["answers"].get("place", ["one"]), [place])
         self.assertEqual([process.name for process in self.running() if process.is_main], [DAEMON])
-        self.product.calls.clear()
-        with quiet():
-            install.install(self.session("install"))
+        self.install()
         self.assertEqual(self.product.calls, ["prove"])
 
     def test_the_data_are_used_in_the_other_place_and_left_in_the_former(self) -> None:
@@ -159,7 +143,7 @@ class MigrateDatabaseTest(support.ReleaseTest):
         if step == "check":
             # The second time it is the way back.
             self.product.check_configuration = self.once(step)  # type: ignore[assignment,method-assign]
-        self.fails(Exit.ROLLED_BACK, "two")
+        self.fails_to_migrate(Exit.ROLLED_BACK, "two")
         self.product.failing = set()
         self.assert_served_from("one")
 
@@ -177,7 +161,7 @@ class MigrateDatabaseTest(support.ReleaseTest):
         with self.assertRaises(Failure):
             self.migrate("two")
         self.assertEqual(self.running(), before)
-        problem = self.fails(Exit.PREFLIGHT, "nowhere").problems[0]
+        problem = self.fails_to_migrate(Exit.PREFLIGHT, "nowhere").problems[0]
         self.assertIn("no data that could be in another database", problem.what)
 
     def test_cut_off_at_any_line_of_the_journal_it_is_finished_by_the_next_run(self) -> None:
@@ -202,8 +186,7 @@ class MigrateDatabaseTest(support.ReleaseTest):
         for line in range(1, 5):
             with cut_at(line), self.assertRaises(Cut):
                 self.migrate("two")
-            with quiet():
-                install.install(self.session("install"))
+            self.install()
             self.assert_served_from("one")
 
 

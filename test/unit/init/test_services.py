@@ -29,7 +29,7 @@ from installer.kit import command
 from installer.service import composition, declaration
 from installer.service.service import Service
 from installer.state.release import Release
-from test_install import quiet
+from product_site import quiet
 
 HOOKS = """
 from installer.service.service import Service

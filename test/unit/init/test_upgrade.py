@@ -12,7 +12,6 @@ from pathlib import Path
 from unittest import mock
 
 import support
-import test_install
 from fake_product import end
 from installer.bundle.api import Site
 from installer.bundle.store import Store
@@ -25,10 +24,10 @@ from installer.kit.data.directory import Directory
 from installer.state import archive, former, lock, move, receipt
 from installer.state.instance import Instance
 from installer.state.release import LEFT, Release
-from test_install import quiet
+from product_site import ProductTest, quiet
 
 
-class UpgradeTest(test_install.InstallTest):
+class UpgradeTest(ProductTest):
     """`old` is installed and runs; `root`, the release that the base class makes, is to take over."""
 
     def setUp(self) -> None:
@@ -261,12 +260,6 @@ class UpgradeTest(test_install.InstallTest):
 def facts(path: Path) -> tuple[int, int]:
     """Other ones where the file was written or made anew."""
     return path.stat().st_ino, path.stat().st_ctime_ns
-
-
-def load_tests(_loader: unittest.TestLoader, _tests: unittest.TestSuite, _pattern: str | None) -> unittest.TestSuite:
-    """Without the tests of the class that it builds upon."""
-    names = [name for name in vars(UpgradeTest) if name.startswith("test_")]
-    return unittest.TestSuite(UpgradeTest(name) for name in names)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,11 @@ class Sqlite:
             raise copies.missing(self.site, self.path)
         self._work(_copy, self._file, copies.make_room(self.site, self.path))
 
+    def begin_copy(self) -> str:
+        """Removes what is left of a copy. Returns where another one may be made, absolute."""
+        self.discard()
+        return copies.make_room(self.site, self.path)
+
     def fingerprint(self) -> str:
         self._work(_settle, self.upgrading)
         return fingerprint(self.upgrading)
