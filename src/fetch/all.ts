@@ -7,15 +7,15 @@ import type { FetchContext } from './context.ts';
 import { requirePythonIndex } from './require-index.ts';
 import { fetchSource, type FetchedArchive } from './source.ts';
 
-/** Downloads at a time; more would only share the same line. */
+/** Simultaneous downloads; more would only share the same line. */
 const AT_A_TIME = 4;
-/** The task of which each file's is a part. */
+/** The task that contains one task for each file. */
 const TASK = 'fetch:all';
 
 /**
- * Brings sources into the store, several at a time and each once; returns them in the order given. Those that cannot
- * be fetched are reported together at the end, by their causes; any other error ends all at once. Throws what
- * `fetchSource` and `requirePythonIndex` do.
+ * Brings sources into the store, several at a time and each once; returns them in the order given. Reports all failed
+ * downloads together at the end, grouped by cause; any other error stops everything at once. Throws what
+ * `fetchSource` and `requirePythonIndex` throw.
  */
 export async function fetchAll(sources: readonly Source[], context: FetchContext): Promise<FetchedArchive[]> {
   const distinct = new Map(sources.map((source) => [keyOf(source), source]));

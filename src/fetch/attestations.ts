@@ -3,9 +3,9 @@ import type { FetchContext } from './context.ts';
 import { readPage } from './read-page.ts';
 
 /**
- * Whether the files of a distribution have their publisher's attestation (PEP 740), as the indexes tell, by digest. Files of which
- * none tells are left out: all of them offline, and where an index speaks HTML or a version of the API before 1.3. The
- * first index that lists a file counts, as for uv. The attestations themselves are not verified.
+ * Returns, by digest, whether the indexes list a publisher's attestation (PEP 740) for each file of a distribution.
+ * Leaves out a file if no index says: always when offline, and when an index answers in HTML or in a version of the
+ * API before 1.3. The first index that lists a file decides, as in uv. Does not verify the attestations.
  */
 export async function readAttestations(
   project: string,

@@ -9,19 +9,19 @@ import type { FetchContext } from './context.ts';
 import { mirrorNames, type Mirror } from './mirrors.ts';
 import { readPage, type Reach } from './read-page.ts';
 
-/** A place where a archive may be, or why one named in the recipe is out of the question. */
+/** A place where an archive may be, or the reason why a place that the recipe names cannot be used. */
 export type Candidate =
   | {
       readonly kind: 'file';
       readonly archive: Archive;
       readonly path: string;
-      /** Set where other bytes under that name are no fault, only not what we look for. */
+      /** Set if a file of that name with other bytes is not an error, but only another file. */
       readonly lenient?: true;
     }
   | { readonly kind: 'url'; readonly archive: Archive; readonly url: string }
   | { readonly kind: 'none'; readonly where: string; readonly why: string };
 
-/** All places of a source in the order to try them: the mirrors, then their URLs archive by archive. */
+/** All places of a source in the order to try them: the mirrors, then the URLs of each archive. */
 export async function* candidatesOf(source: Source, context: FetchContext): AsyncIterable<Candidate> {
   for (const mirror of context.mirrors) yield* inMirror(mirror, source, context);
   for (const archive of source.archives) {
@@ -98,7 +98,7 @@ interface Wanted {
   readonly reach: Reach;
 }
 
-/** Looks the file up on a page of an index. Throws `KSB_DIGEST_MISMATCH` if the page gives it another digest. */
+/** Looks the file up on a page of an index. Throws `KSB_DIGEST_MISMATCH` if the page lists another digest for it. */
 async function* onPage(page: string, { url, archive, reach }: Wanted): AsyncIterable<Candidate> {
   const where = redactUrl(page);
   const files = await readPage(page, reach);

@@ -1,9 +1,9 @@
 import type { KsbundleError, Problem } from '../domain/errors.ts';
 
 const MIRROR =
-  'or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it';
+  'or build from a mirror: run `ksbundle mirror DIR` on a machine with a network, then build with `--mirror DIR`';
 
-/** What to do, by what the reasons say; the first that fits one. */
+/** Remedies by the reasons of failures; the first one that matches a reason applies. */
 const REMEDIES: readonly { readonly why: RegExp; readonly hint: string }[] = [
   {
     why: /no Python index is configured/u,
@@ -24,16 +24,16 @@ const REMEDIES: readonly { readonly why: RegExp; readonly hint: string }[] = [
   },
 ];
 
-/** What to do about files that could not be fetched, by why they could not. */
+/** The hint for files that could not be fetched for these reasons. */
 export function remedyFor(reasons: readonly string[]): string {
   const remedy = REMEDIES.find(({ why }) => reasons.some((reason) => why.test(reason)));
   return remedy?.hint ?? `check the network and the proxy variables, ${MIRROR}`;
 }
 
-/** How many files of one cause are named, and told of in detail. */
+/** How many files of one cause a message names, and describes in detail. */
 const NAMED = 3;
 
-/** One problem for each cause, with the files that it stopped, and what to do if there are several. */
+/** One problem for each cause, with the files that it affects; with a hint each if there are several causes. */
 export function groupByCause(failures: readonly KsbundleError[]): readonly Problem[] {
   const groups = new Map<string, KsbundleError[]>();
   for (const failure of failures.toSorted((a, b) => (a.message < b.message ? -1 : 1))) {
@@ -47,7 +47,7 @@ export function groupByCause(failures: readonly KsbundleError[]): readonly Probl
   });
 }
 
-/** The reasons, without what is each file's own. */
+/** The reasons, without the names of files. */
 function causeOf({ facts: { details = [] } }: KsbundleError): string {
   const reasons = reasonsOf(details).map((reason) =>
     reason.replace(/(?<=does not list |holds none of ).*$/u, '…'),
@@ -55,7 +55,7 @@ function causeOf({ facts: { details = [] } }: KsbundleError): string {
   return [...new Set(reasons)].sort().join('\n');
 }
 
-/** What stands behind the places in the details of a failed fetch. */
+/** The reasons in the details of a failed fetch, which have the form `place: reason`. */
 export function reasonsOf(details: readonly string[]): readonly string[] {
   return details.map((line) => line.replace(/^\S*: /u, ''));
 }
@@ -71,8 +71,8 @@ function describe(group: readonly KsbundleError[]): Problem {
     others.length === 0
       ? ''
       : `; for the same reason ${[...names, ...(more > 0 ? [`${more} more`] : [])].join(', ')}`;
-  const told = group.length > NAMED ? [first] : group;
-  const details = told.flatMap(({ facts }) => facts.details ?? []);
+  const detailed = group.length > NAMED ? [first] : group;
+  const details = detailed.flatMap(({ facts }) => facts.details ?? []);
   return {
     code: first.facts.code,
     message: `${first.message}${beside}`,

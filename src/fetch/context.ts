@@ -5,7 +5,7 @@ import { readDebianMirrors } from './debian.ts';
 import { parseMirrors, type Mirror } from './mirrors.ts';
 import { readPythonIndexes, type PythonIndexes } from './python-indexes.ts';
 
-/** What the network offers; the host's configuration is read at first need. */
+/** Access to the network. Reads the host's configuration when it first needs it. */
 export interface Network {
   readonly http: HttpClient;
   /** Base addresses of the Debian mirrors that the host is configured with. */
@@ -13,16 +13,16 @@ export interface Network {
   pythonIndexes(): Promise<PythonIndexes>;
 }
 
-/** Everything that fetching depends on. */
+/** Everything that a fetch depends on. */
 export interface FetchContext {
   readonly store: Pick<ContentStore, 'temporary' | 'pathOf' | 'findVerified' | 'adopt'>;
-  /** Places that are asked before all URLs of recipes. */
+  /** Places to try before the URLs of recipes. */
   readonly mirrors: readonly Mirror[];
   /** Undefined if no socket may be opened. */
   readonly network: Network | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
-  /** The task that fetching is a part of, if it is. */
+  /** The task that contains this fetch, if any. */
   readonly parent?: string;
 }
 
@@ -33,14 +33,14 @@ export interface FetchOptions {
   readonly offline?: boolean;
   readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
-  /** Where proxies and indexes are read from; the process's own by default. */
+  /** The environment to read proxies and indexes from; the process's own by default. */
   readonly environment?: NodeJS.ProcessEnv;
   /** Root of the file system that holds the host's configuration; `/` by default. */
   readonly hostRoot?: string;
   readonly http?: Omit<HttpOptions, 'environment'>;
 }
 
-/** Makes the context of fetching; throws `KSB_MIRROR_INVALID` if a mirror cannot be used. */
+/** Creates the context of a fetch; throws `KSB_MIRROR_INVALID` if a mirror cannot be used. */
 export async function createFetchContext(options: FetchOptions): Promise<FetchContext> {
   const { store, emit, signal, environment = process.env, hostRoot = '/' } = options;
   const mirrors = await parseMirrors(options.mirrors ?? []);

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { isErrnoException } from '../domain/errors.ts';
 
 /**
- * Base addresses of the package mirrors that the host's apt is configured with, in its order; empty on other hosts.
- * Only those with a component `main` over http or https count. The forms are those of sources.list(5).
+ * Base addresses of the package mirrors in the host's apt configuration, in its order; empty on a host without apt.
+ * Returns only http and https mirrors with the component `main`. sources.list(5) describes the formats.
  */
 export async function readDebianMirrors(hostRoot: string): Promise<readonly string[]> {
   const apt = path.join(hostRoot, 'etc/apt');
@@ -18,7 +18,7 @@ export async function readDebianMirrors(hostRoot: string): Promise<readonly stri
   return [...new Set(usable)];
 }
 
-/** One source a line: `deb [options] URI suite component…`. */
+/** One source per line: `deb [options] URI suite component…`. */
 function parseList(text: string): string[] {
   const bases: string[] = [];
   for (const line of text.split('\n')) {
@@ -29,7 +29,7 @@ function parseList(text: string): string[] {
   return bases;
 }
 
-/** Stanzas of fields, which indented lines continue. */
+/** Stanzas of fields; indented lines continue a field. */
 function parseDeb822(text: string): string[] {
   const plain = text.replace(/^#.*\n?/gm, '');
   return plain.split(/\n[ \t]*\n/).flatMap((stanza) => {

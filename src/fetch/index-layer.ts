@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-/** What one place of configuration says about Python indexes. */
+/** The settings for Python indexes from one place of configuration. */
 export interface IndexLayer {
-  /** The index that takes the place of the default one. */
+  /** The index that replaces the default one. */
   readonly index?: string | undefined;
   readonly extra: readonly string[];
-  /** Directories, or addresses of pages of links. */
+  /** Directories, or URLs of pages of links. */
   readonly findLinks: readonly string[];
   readonly noIndex: boolean;
 }
@@ -30,7 +30,7 @@ export function configurationHome(environment: NodeJS.ProcessEnv): string {
     : path.join(home(environment), '.config');
 }
 
-/** The text of a file; empty for one that is not there, or not for us to read. */
+/** The text of a file; empty if it does not exist or this user may not read it. */
 export async function readIfReadable(file: string): Promise<string> {
   return readFile(file, 'utf8').catch(() => '');
 }

@@ -22,14 +22,14 @@ export interface MirroredFile {
   readonly sha256: Sha256;
   /** Bytes. */
   readonly size: number;
-  /** Whether it was written now; false if it was there. */
+  /** Whether this run wrote it; false if it already existed. */
   readonly written: boolean;
 }
 
 /**
  * Fetches one archive of each source and copies it into `directory`, so that a machine without a network can build
- * from there. Returns what the mirror holds of it, sorted by name. What else lies there stays; a file of the same name
- * with other bytes too, then ours has its digest in front. `SHA256SUMS` serves `sha256sum -c`.
+ * from it. Returns the mirrored files, sorted by name. Keeps every other file in the directory; if a file of the same
+ * name has other bytes, the copy's name starts with its digest. Writes `SHA256SUMS` for `sha256sum -c`.
  */
 export async function writeMirror(
   directory: string,
@@ -74,7 +74,7 @@ async function copyVerified({ path: from, sha256, file }: FetchedArchive, to: st
   }
 }
 
-/** Adds `files` to what the list of checksums has, in the form of sha256sum(1). */
+/** Adds `files` to the list of checksums, in the format of sha256sum(1). */
 async function writeChecksums(directory: string, files: readonly MirroredFile[]): Promise<void> {
   const list = path.join(directory, CHECKSUMS_FILE);
   const digests = readChecksums((await ifThere(readFile(list, 'utf8'))) ?? '');

@@ -11,7 +11,7 @@ export type Mirror =
   /** `url` ends in a slash. */
   | { readonly kind: 'url'; readonly url: string };
 
-/** Reads what the user gave as mirrors; throws `KSB_MIRROR_INVALID`. */
+/** Parses the user's list of mirrors; throws `KSB_MIRROR_INVALID`. */
 export async function parseMirrors(texts: readonly string[]): Promise<Mirror[]> {
   return Promise.all(texts.map(parseMirror));
 }
@@ -40,14 +40,14 @@ function invalidMirror(text: string, why: string): KsbundleError {
   });
 }
 
-/** Name in a mirror where the plain file name is taken by other bytes. */
+/** Name of an archive in a mirror whose file of the plain name has other bytes. */
 export function prefixedName(archive: Pick<Archive, 'sha256' | 'file'>): string {
   return `${archive.sha256.slice(0, 12)}-${archive.file}`;
 }
 
 /**
- * The names that a mirror may hold a source by: for each archive the unmistakable one, its own, and those at its
- * URLs. The archive is the one that a name leads to first.
+ * The names that a source may have in a mirror, each with the first archive that it stands for: for each archive the
+ * name with its digest, the plain one, and those in its URLs.
  */
 export function mirrorNames(source: Source): ReadonlyMap<string, Archive> {
   const names = new Map<string, Archive>();
@@ -71,7 +71,7 @@ function lastSegment(url: ArchiveUrl): string {
   }
 }
 
-/** Whether a directory among the mirrors holds a file by a name of the source. */
+/** Whether a directory among the mirrors has a file with one of the source's names. */
 export async function isInMirrors(source: Source, mirrors: readonly Mirror[]): Promise<boolean> {
   const names = mirrorNames(source);
   for (const mirror of mirrors) {

@@ -14,7 +14,7 @@ import { withLock } from '../io/lock.ts';
 import type { Candidate } from './candidates.ts';
 import type { FetchContext } from './context.ts';
 
-/** What a candidate gave: the content, or why there is none. */
+/** What a candidate yielded: the content, or the reason why there is none. */
 export type Obtained =
   | { readonly content: StoredContent; readonly archive: Archive }
   | { readonly where: string; readonly why: string };
@@ -27,8 +27,8 @@ export interface Obtaining {
 }
 
 /**
- * Brings a candidate's bytes into the store. Bytes of any archive of the source are right, since a name may stand for
- * either; any others are refused with `KSB_DIGEST_MISMATCH`.
+ * Brings a candidate's bytes into the store. Accepts the bytes of any archive of the source, because a name may stand
+ * for several; throws `KSB_DIGEST_MISMATCH` for any others.
  */
 export async function obtain(candidate: Candidate, obtaining: Obtaining): Promise<Obtained> {
   switch (candidate.kind) {
@@ -72,7 +72,7 @@ async function whyUnreadable(file: string): Promise<string | undefined> {
   }
 }
 
-/** Under a lock, since two processes must not write one partial file; the second finds the content in the store. */
+/** Holds a lock, so that two processes do not write one partial file; the second finds the content in the store. */
 async function downloadIn(
   { url, archive }: Extract<Candidate, { kind: 'url' }>,
   obtaining: Obtaining,
@@ -93,7 +93,8 @@ async function downloadIn(
     const actual = archiveOf(obtaining.source, sha256);
     if (actual !== undefined) return { content: await store.adopt(partial, sha256), archive: actual };
     await rm(partial, { force: true });
-    // What an interrupted run left on the disk may itself be damaged: only a whole download convicts the server.
+    // A partial file of an interrupted run may itself be damaged: only a complete download proves that the server is
+    // wrong.
     if (resumed) return download();
     throw wrongBytes(redactUrl(url), { source: obtaining.source, actual: sha256 });
   };
@@ -118,6 +119,6 @@ function wrongBytes(
     from,
     expected: source.archives.map(({ sha256 }) => sha256),
     actual,
-    hint: 'the file was changed after it was pinned, or it is another file with that name; if it comes from a mirror, remove it there',
+    hint: 'the file was changed after it was pinned, or it is another file of that name; if it is in a mirror, remove it there',
   });
 }

@@ -9,7 +9,7 @@ import {
   type ToolLayers,
 } from './index-layer.ts';
 
-/** What pip's variables and files say; see "Configuration" in pip's documentation. */
+/** Reads pip's variables and files; see "Configuration" in pip's documentation. */
 export async function readPipLayers(environment: NodeJS.ProcessEnv, hostRoot: string): Promise<ToolLayers> {
   const variables = {
     index: words(environment['PIP_INDEX_URL'])[0],
@@ -21,7 +21,7 @@ export async function readPipLayers(environment: NodeJS.ProcessEnv, hostRoot: st
   return { variables, files: texts.map(parseConfiguration) };
 }
 
-/** The strongest first: the file the environment names, the virtual environment's, the user's, the host's. */
+/** In order of precedence: the file that the environment names, the virtual environment's, the user's, the host's. */
 function filesOf(environment: NodeJS.ProcessEnv, hostRoot: string): string[] {
   const { PIP_CONFIG_FILE: named, VIRTUAL_ENV: prefix } = environment;
   if (named === '/dev/null') return [];
@@ -35,7 +35,7 @@ function filesOf(environment: NodeJS.ProcessEnv, hostRoot: string): string[] {
   ];
 }
 
-/** An INI file whose values may go on in indented lines; a section of a command wins over `global`. */
+/** An INI file in which indented lines continue a value; a command's section takes precedence over `global`. */
 function parseConfiguration(text: string): IndexLayer {
   const values = new Map<string, string>();
   let section = '';

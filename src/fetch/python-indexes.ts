@@ -3,18 +3,18 @@ import { words } from './index-layer.ts';
 import { readPipLayers } from './pip-configuration.ts';
 import { readUvLayers } from './uv-configuration.ts';
 
-/** Where Python distributions are looked up. */
+/** Where to look for Python distributions. */
 export interface PythonIndexes {
-  /** Base addresses of simple indexes (PEP 503), without slash at the end, in the order to ask them. */
+  /** Base addresses of simple indexes (PEP 503), without a trailing slash, in the order to try them. */
   readonly indexes: readonly string[];
-  /** Directories, or addresses of pages of links. */
+  /** Directories, or URLs of pages of links. */
   readonly findLinks: readonly string[];
 }
 
 /**
- * The indexes that the host is configured with: `KSBUNDLE_PYTHON_INDEX` alone if it is set (one or several); else the
- * variables and files of uv and pip, the first index named in that order, and everything named as additional. Without
- * any, the default that an installed pip or uv tells; `indexes` is empty if neither is there.
+ * The indexes that the host is configured with: only those of `KSBUNDLE_PYTHON_INDEX` (one or several) if it is set;
+ * otherwise the first index in the variables and files of uv and then pip, and every additional index there. Without
+ * any, the default index of an installed pip or uv; `indexes` is empty if neither is installed.
  */
 export async function readPythonIndexes(
   environment: NodeJS.ProcessEnv,
@@ -37,19 +37,19 @@ export async function readPythonIndexes(
   return { indexes: [...new Set(indexes.map(withoutSlash))], findLinks };
 }
 
-/** The default index of an installed pip, which has it as a constant: the product itself names none. */
+/** The default index of an installed pip, which defines it as a constant: ksbundle itself names no index. */
 async function askPip(environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   const program = 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)';
   return /^https?:\/\/\S+$/m.exec(await outputOf(['python3', '-c', program], environment))?.[0];
 }
 
-/** The default index of an installed uv, as the help of `--default-index` has it. */
+/** The default index of an installed uv, read from its help on `--default-index`. */
 async function askUv(environment: NodeJS.ProcessEnv): Promise<string | undefined> {
   const help = await outputOf(['uv', 'pip', 'install', '--help'], environment);
   return /--default-index\b[\s\S]*?by default: <?(https?:\/\/[^\s>)]+)/.exec(help)?.[1];
 }
 
-/** Standard output of a program; empty if it is not there or fails. */
+/** Standard output of a program; empty if it is not installed or fails. */
 async function outputOf(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<string> {
   const variables = Object.entries(environment).filter(
     (pair): pair is [string, string] => pair[1] !== undefined,

@@ -6,16 +6,16 @@ export interface ListedFile {
   readonly file: string;
   readonly url: string;
   readonly sha256?: Sha256;
-  /** Whether its publisher's attestation is there (PEP 740), if the index tells: in JSON, from version 1.3 on. */
+  /** Whether the index has its publisher's attestation (PEP 740), if the index says so: in JSON, from version 1.3. */
   readonly isAttested?: boolean;
 }
 
-/** What we can read, JSON (PEP 691) rather than HTML (PEP 503). */
+/** The formats that `parsePage` reads; JSON (PEP 691) is preferred to HTML (PEP 503). */
 export const PAGE_HEADERS = {
   accept: 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1',
 } as const;
 
-/** The files that a project's page of a simple index lists; also reads a page of links. Throws `SyntaxError`. */
+/** The files that a project's page of a simple index, or a page of links, lists. Throws `SyntaxError`. */
 export function parsePage(page: Text): ListedFile[] {
   return page.mediaType.endsWith('json') ? parseJson(page) : parseHtml(page);
 }
@@ -37,7 +37,7 @@ function parseJson(page: Text): ListedFile[] {
   });
 }
 
-/** Whether files of this version of the simple API may name their provenance. */
+/** Whether this version of the simple API has a field for a file's provenance. */
 function hasProvenance(version: unknown): boolean {
   const [, major, minor] = /^(\d+)\.(\d+)$/u.exec(typeof version === 'string' ? version : '') ?? [];
   return major === '1' && Number(minor) >= 3;
@@ -69,7 +69,7 @@ function listed(
   ];
 }
 
-/** The last segment; as it is if it is not encoded as it should be. */
+/** The last segment, decoded if its encoding is valid. */
 function fileNameOf(pathname: string): string {
   const segment = pathname.slice(pathname.lastIndexOf('/') + 1);
   try {
@@ -79,7 +79,7 @@ function fileNameOf(pathname: string): string {
   }
 }
 
-/** The link as an address; one on the page's own server keeps the page's credentials, as pip has it. */
+/** The link as an absolute URL. A link to the page's own server keeps the page's credentials, as in pip. */
 function resolve(link: string, base: string): string | undefined {
   if (!URL.canParse(link, base)) return undefined;
   const url = new URL(link, base);

@@ -2,13 +2,13 @@ import { KsbundleError } from '../domain/errors.ts';
 import type { Network } from './context.ts';
 import { PAGE_HEADERS, parsePage, type ListedFile } from './python-page.ts';
 
-/** What asking an index takes. */
+/** What a request to an index needs. */
 export interface Reach {
   readonly network: Network;
   readonly signal: AbortSignal | undefined;
 }
 
-/** The files on a page of an index, or why they cannot be told. */
+/** The files on a page of an index, or the reason why it cannot be read. */
 export async function readPage(
   url: string,
   { network, signal }: Reach,

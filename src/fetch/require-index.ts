@@ -5,8 +5,8 @@ import type { FetchContext } from './context.ts';
 import { isInMirrors } from './mirrors.ts';
 
 /**
- * Makes sure, before the first byte is fetched, that files which only a Python index has can be looked up at all. Throws
- * `KSB_NO_PYTHON_INDEX` with how many they are, and the package or the setting that tells an index.
+ * Checks, before the first byte is fetched, that an index is configured for the files that only a Python index has.
+ * Throws `KSB_NO_PYTHON_INDEX` with the number of these files, and the package or setting that provides an index.
  */
 export async function requirePythonIndex(sources: readonly Source[], context: FetchContext): Promise<void> {
   const { network, mirrors, store } = context;
@@ -24,7 +24,7 @@ export async function requirePythonIndex(sources: readonly Source[], context: Fe
     code: 'KSB_NO_PYTHON_INDEX',
     exitCode: ExitCode.hostTool,
     message: `${files} from a Python index, and none is configured on this machine`,
-    why: 'no variable or file of pip or uv configures an index, or one sets no-index; and neither pip nor uv, which know the default index, is installed',
+    why: 'no setting of pip or uv names an index, or one forbids it (no-index), and neither pip nor uv is installed to provide the default index',
     hint: 'install pip as root (python3-pip with apt, dnf and zypper), or set KSBUNDLE_PYTHON_INDEX=URL; nothing was fetched yet',
   });
 }

@@ -9,26 +9,26 @@ import { candidatesOf } from './candidates.ts';
 import type { FetchContext } from './context.ts';
 import { obtain, type Obtaining } from './obtain.ts';
 
-/** An archive that is in the store now. */
+/** An archive in the store. */
 export interface FetchedArchive {
   /** Absolute path in the store. */
   readonly path: string;
   readonly sha256: Sha256;
   /** Bytes. */
   readonly size: number;
-  /** File name the archive is known by; the path in the store has none. */
+  /** File name of the archive; the path in the store does not contain it. */
   readonly file: string;
   readonly archive: Archive;
-  /** Where it came from, without credentials; `store` if it was there. */
+  /** Where it came from, without credentials; `store` if the store already had it. */
   readonly from: string;
 }
 
-/** Milliseconds between two reports of progress. */
+/** Milliseconds between progress reports. */
 const REPORT_INTERVAL = 100;
 
 /**
- * Brings one archive of a source into the store, and verifies it there. Throws `KSB_FETCH_FAILED` with every place
- * tried, `KSB_OFFLINE`, `KSB_DIGEST_MISMATCH` as soon as a place holds wrong bytes, `KSB_DISK_FULL`, or the signal's
+ * Brings one archive of a source into the store and verifies it. Throws `KSB_FETCH_FAILED` with every place tried,
+ * `KSB_OFFLINE`, `KSB_DIGEST_MISMATCH` as soon as a place has other bytes, `KSB_DISK_FULL`, or the signal's
  * reason.
  */
 export async function fetchSource(source: Source, context: FetchContext): Promise<FetchedArchive> {
@@ -46,7 +46,7 @@ export async function fetchSource(source: Source, context: FetchContext): Promis
   });
 }
 
-/** A wheel as a source of one archive, which the Python index has. */
+/** A wheel as a source of one archive on the Python index. */
 export function wheelSource({ name, file, sha256 }: WheelFile): Source {
   return {
     into: '.',
@@ -106,10 +106,10 @@ export function notFetched(file: string, { failures, offline }: Failures): Ksbun
   return new KsbundleError({
     code: offline ? 'KSB_OFFLINE' : 'KSB_FETCH_FAILED',
     exitCode: ExitCode.failed,
-    message: offline ? `${file} is not in the store, and nothing is fetched offline` : `cannot fetch ${file}`,
+    message: offline ? `${file} is not in the store, and cannot be fetched offline` : `cannot fetch ${file}`,
     details: [...failures].map(([where, why]) => `${where}: ${why}`),
     hint: offline
-      ? 'fetch it once without --offline, or build from a mirror: `ksbundle mirror DIR` makes one where there is a network, `--mirror DIR` uses it'
+      ? 'fetch it once without --offline, or build from a mirror: run `ksbundle mirror DIR` on a machine with a network, then build with `--mirror DIR`'
       : remedyFor([...failures.values()]),
   });
 }

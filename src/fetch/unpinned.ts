@@ -14,7 +14,7 @@ import type { FetchContext } from './context.ts';
 import { notFetched } from './source.ts';
 
 /**
- * Brings an archive into the store whose digest nobody has written down yet, from the first place that has it: what comes is what gets pinned.
+ * Brings an archive without a known digest into the store, from the first place that has it; the caller pins the digest.
  * Throws `KSB_FETCH_FAILED` with every place tried, or `KSB_OFFLINE`.
  */
 export async function fetchUnpinned(
@@ -41,7 +41,7 @@ export async function fetchUnpinned(
   });
 }
 
-/** A digest that no content has. */
+/** Placeholder: a digest that no content has. */
 const UNKNOWN = sha256('0'.repeat(64));
 
 async function take(

@@ -10,7 +10,7 @@ import {
 
 const NOTHING: IndexLayer = { extra: [], findLinks: [], noIndex: false };
 
-/** What uv's variables and files say; see "Configuration files" and "Package indexes" in uv's documentation. */
+/** Reads uv's variables and files; see "Configuration files" and "Package indexes" in uv's documentation. */
 export async function readUvLayers(environment: NodeJS.ProcessEnv, hostRoot: string): Promise<ToolLayers> {
   const variables = {
     index: words(environment['UV_DEFAULT_INDEX'], environment['UV_INDEX_URL']).map(withoutName)[0],
