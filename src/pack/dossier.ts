@@ -3,9 +3,9 @@ import type { TarballIdentity } from './inspect.ts';
 import { listParts, takeInventory } from './sbom/inventory.ts';
 
 /*
- * What a release says for the technical documentation that the EU Cyber Resilience Act asks for: Regulation (EU) 2024/2847, OJ L, 2024/2847 of
- * 20 November 2024, Annex VII, whose points 1 to 8 are the sections, in its order. ksbundle knows facts of the release; what only its manufacturer
- * can say is left open by name.
+ * The technical documentation that the EU Cyber Resilience Act requires: Regulation (EU) 2024/2847, OJ L, 2024/2847
+ * of 20 November 2024, Annex VII. Its points 1 to 8 are the sections. ksbundle fills in the facts of the release, and
+ * marks each statement that only the manufacturer can make.
  */
 
 const OPEN = '**to be stated**';
@@ -50,13 +50,13 @@ export function formatDossier(manifest: Manifest, identity: TarballIdentity): st
     ]),
     '## 3. Assessment of cybersecurity risks',
     '',
-    `${OPEN}: docs/security.md has the model, what is trusted and what is out of scope; the risks of a use are its manufacturer's to assess.`,
+    `${OPEN}: docs/security.md describes the threat model, what is trusted and what is out of scope; the manufacturer assesses the risks of the intended use.`,
     '',
     '## 4. Support period',
     '',
     ...table([
       ['Gets security fixes until', said(support.end, 'end')],
-      ['How that was determined (Article 13(8))', OPEN],
+      ['How the period was determined (Article 13(8))', OPEN],
     ]),
     '## 5. Standards applied',
     '',
@@ -71,7 +71,7 @@ export function formatDossier(manifest: Manifest, identity: TarballIdentity): st
     ...table([
       [
         'Audit of the release',
-        '`ksbundle audit`: rules in docs/audit.md; it ran before the tarball was packed, and can be run again',
+        '`ksbundle audit`: docs/audit.md lists the rules; the audit ran before the tarball was packed, and can be repeated',
       ],
       ['Every byte, mode and link', '`ksbundle verify`'],
       ['Known vulnerabilities', '`ksbundle audit --advisories`, with a database of the day'],
@@ -83,7 +83,7 @@ export function formatDossier(manifest: Manifest, identity: TarballIdentity): st
     '',
     '## 8. Bill of materials on request',
     '',
-    'It is in every release: see 2.',
+    'Every release contains it: see 2.',
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -92,11 +92,11 @@ function describeBill(manifest: Manifest): string {
   const parts = listParts(takeInventory(manifest)).length;
   const file = manifest.files.find((each) => each.path === SBOM_FILE);
   const digest = file !== undefined && 'sha256' in file ? `, SHA-256 ${file.sha256}` : '';
-  return `${SBOM_FILE} in the release${digest}: ${parts} parts, those inside others included`;
+  return `${SBOM_FILE} in the release${digest}: ${parts} parts, including those inside others`;
 }
 
 function describeStatements({ vex = [] }: Manifest): readonly string[] {
-  if (vex.length === 0) return ['It makes no statement on published vulnerabilities.', ''];
+  if (vex.length === 0) return ['The release makes no statement on published vulnerabilities.', ''];
   const rows = vex.map(({ part, vulnerability, status, justification, reason }) => [
     `${vulnerability} in ${nameOfPart(part)}`,
     `${[status, justification].filter((word) => word !== undefined).join(', ')}: ${reason}`,
@@ -108,7 +108,7 @@ function table(rows: readonly (readonly string[])[]): readonly string[] {
   return ['| | |', '| --- | --- |', ...rows.map((row) => `| ${row.map(inline).join(' | ')} |`), ''];
 }
 
-/** Text that stays on its line and in its cell. */
+/** Text for a cell of a table: without line breaks, `|` escaped. */
 function inline(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').replaceAll('|', String.raw`\|`);
 }

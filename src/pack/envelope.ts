@@ -2,15 +2,15 @@ import { z } from 'zod';
 import type { SigningKey, VerifyingKey } from './key.ts';
 import { parseProvenance, type Provenance } from './provenance.ts';
 
-/** What a DSSE envelope of an in-toto statement says that it holds. */
+/** Payload type of a DSSE envelope with an in-toto statement. */
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
-/** Where the signed provenance of a tarball lies. */
+/** File with the signed provenance of a tarball. */
 export function envelopeFile(tarball: string): string {
   return `${tarball}.intoto.jsonl`;
 }
 
-/** Puts provenance into a DSSE envelope, version 1, with a signature of each key, on a line of its own. */
+/** Puts provenance into a DSSE envelope, version 1, with a signature by each key; one line of JSON. */
 export async function sealProvenance(provenance: Provenance, keys: readonly SigningKey[]): Promise<string> {
   const payload = Buffer.from(JSON.stringify(provenance));
   const signed = preAuthentication(payload);
@@ -26,7 +26,7 @@ const envelope = z.object({
   signatures: z.array(z.object({ sig: z.base64() })),
 });
 
-/** The provenance in an envelope; undefined unless it is one that the owner of the key signed. */
+/** The provenance in an envelope; undefined if the text is no envelope or the key did not sign it. */
 export async function openEnvelope(text: string, key: VerifyingKey): Promise<Provenance | undefined> {
   const opened = parseEnvelope(text);
   if (opened === undefined) return undefined;
@@ -45,7 +45,9 @@ function parseEnvelope(text: string): z.infer<typeof envelope> | undefined {
   }
 }
 
-/** What is signed: the type and the payload, each after its length, so that neither can pass for a part of the other. */
+/**
+ * The bytes to sign: type and payload, each preceded by its length, so that neither can pass for a part of the other.
+ */
 function preAuthentication(payload: Buffer): Buffer {
   return Buffer.concat([
     Buffer.from(`DSSEv1 ${PAYLOAD_TYPE.length} ${PAYLOAD_TYPE} ${payload.length} `),

@@ -12,7 +12,7 @@ import { formatOpenVex } from './openvex.ts';
 import { formatCycloneDx } from './sbom/cyclonedx.ts';
 import { formatSpdx } from './sbom/spdx.ts';
 
-/** Reads the manifest of a release tarball. Throws `KSB_NOT_A_RELEASE` if there is none, and what `findContent` throws. */
+/** Reads the manifest of a release tarball. Throws `KSB_NOT_A_RELEASE` if it has none, and what `findContent` throws. */
 export async function readManifestFromTarball(file: string): Promise<Manifest> {
   const content = await findContent(file, (name) => name.split('/').slice(1).join('/') === MANIFEST_FILE);
   const text = content?.toString() ?? '';
@@ -22,11 +22,11 @@ export async function readManifestFromTarball(file: string): Promise<Manifest> {
   throw notARelease(file, why);
 }
 
-/** What a release tarball is told from others by. */
+/** Digests that identify a release tarball. */
 export interface TarballIdentity {
   /** Digest of the file as it is. */
   readonly tarball: Sha256;
-  /** Digest of the file without the signatures that lead it. */
+  /** Digest of the file without the signatures at its start. */
   readonly unsigned: Sha256;
   /** Digest of the release's checksums. */
   readonly releaseId: Sha256;
@@ -53,7 +53,10 @@ export async function readSbom(file: string, format: SbomFormat): Promise<string
   return format === 'spdx' ? formatSpdx(manifest) : formatCycloneDx(manifest);
 }
 
-/** What a release tarball states of published vulnerabilities, as OpenVEX. Throws what `readManifestFromTarball` does. */
+/**
+ * The statements of a release tarball about published vulnerabilities, as OpenVEX. Throws what
+ * `readManifestFromTarball` does.
+ */
 export async function readVex(file: string): Promise<string> {
   const text = formatOpenVex(await readManifestFromTarball(file));
   if (text !== undefined) return text;
@@ -61,21 +64,21 @@ export async function readVex(file: string): Promise<string> {
     code: 'KSB_NOTHING_STATED',
     exitCode: ExitCode.failed,
     message: `${file} has no statements about published vulnerabilities`,
-    why: 'none of its recipes has a [[vex]] table, and OpenVEX has no document without a statement',
+    why: 'none of its recipes has a [[vex]] table, and an OpenVEX document requires at least one statement',
   });
 }
 
-/** The name of the release that a tarball is named after. */
+/** The name of a tarball's release, from the file name. */
 export function releaseOf(file: string): string {
   return path.basename(file).replace(/\.tar\.gz$/u, '');
 }
 
-/** What a release tarball holds, by part. Throws what `readManifestFromTarball` does. */
+/** The contents of a release tarball, by part. Throws what `readManifestFromTarball` does. */
 export async function inspectTarball(file: string): Promise<InspectResult> {
   return describeTarball(file, await readManifestFromTarball(file));
 }
 
-/** The same of a tarball whose manifest was read. */
+/** The same, for a tarball whose manifest is already read. */
 export async function describeTarball(file: string, manifest: Manifest): Promise<InspectResult> {
   const sizes = new Map<Part, { files: number; size: number }>();
   for (const entry of manifest.files) {

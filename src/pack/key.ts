@@ -1,13 +1,13 @@
 import type { Sha256 } from '../domain/digest.ts';
 import type { KeyKind } from '../domain/manifest.ts';
 
-/** What is signed: bytes, or those of a file. */
+/** Data to sign: bytes, or the contents of a file. */
 export type Signable = Buffer | { readonly file: string };
 
-/** What both halves of a pair of keys tell. */
+/** What both keys of a pair have in common. */
 interface Key {
   readonly kind: KeyKind;
-  /** Digest of the public key in DER (SubjectPublicKeyInfo): the name that people know the pair by. */
+  /** Digest of the public key in DER (SubjectPublicKeyInfo), the fingerprint of the pair. */
   readonly id: Sha256;
 }
 
@@ -16,6 +16,6 @@ export interface SigningKey extends Key {
 }
 
 export interface VerifyingKey extends Key {
-  /** Whether the owner of the key made the signature. */
+  /** Whether the private key of this pair made the signature. */
   readonly verify: (content: Signable, signature: Buffer) => Promise<boolean>;
 }

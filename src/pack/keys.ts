@@ -26,8 +26,8 @@ import {
 import type { Signable, SigningKey, VerifyingKey } from './key.ts';
 
 /**
- * NIST's curves for keys, as OpenSSL names them, and the digest that a key on each signs: one as strong as the curve (FIPS 186-5). Every OpenSSL
- * since 1.0 signs and verifies with them.
+ * NIST's curves for keys, by OpenSSL's names, each with a digest of the same strength (FIPS 186-5). Every OpenSSL
+ * since 1.0 supports them.
  */
 const CURVES: Readonly<Record<KeyCurve, { readonly name: string; readonly digest: string }>> = {
   'p-256': { name: 'prime256v1', digest: 'sha256' },
@@ -40,13 +40,13 @@ export interface NewKey extends PrivateKeyFile {
 
 export interface PrivateKeyFile {
   readonly file: string;
-  /** File whose first line decrypts the key. */
+  /** File with the key's passphrase in its first line. */
   readonly passphraseFile?: string | undefined;
 }
 
 /**
- * Writes a new pair of keys: the private one to `file`, for its owner alone, the public one to `<file>.pub`. With a
- * passphrase the private one is encrypted. Nothing that is there is overwritten. Throws `KSB_KEY_EXISTS` and what
+ * Writes a new pair of keys: the private one to `file`, readable by its owner only, the public one to `<file>.pub`. A
+ * passphrase encrypts the private key. Never overwrites a file. Throws `KSB_KEY_EXISTS` and what
  * reading a passphrase throws.
  */
 export async function generateKeys({ file, passphraseFile, curve = 'p-256' }: NewKey): Promise<KeygenResult> {
@@ -67,7 +67,7 @@ export async function generateKeys({ file, passphraseFile, curve = 'p-256' }: Ne
 async function writeNewFile(file: string, content: string | Buffer, mode: number): Promise<void> {
   const handle = await open(file, 'wx', mode).catch((error: unknown) => {
     if (!isErrnoException(error, 'EEXIST')) throw error;
-    throw keyError('KSB_KEY_EXISTS', `${file} is there already`, {
+    throw keyError('KSB_KEY_EXISTS', `${file} already exists`, {
       why: 'an overwritten key cannot be recovered',
       hint: 'choose another name',
     });
@@ -81,9 +81,10 @@ async function writeNewFile(file: string, content: string | Buffer, mode: number
 }
 
 /**
- * Reads a private key to sign with: ECDSA on P-256 or P-384, or ML-DSA, in PEM, as `ksbundle keygen` or OpenSSL writes it, maybe
- * encrypted. Throws `KSB_KEY_EXPOSED` for a file that others may read, `KSB_KEY_INVALID` for anything that cannot sign, and
- * `KSB_HOST_TOOL_MISSING` for ML-DSA where there is no OpenSSL that knows it.
+ * Reads a private key to sign with: ECDSA on P-256 or P-384, or ML-DSA, in PEM, as `ksbundle keygen` or OpenSSL
+ * writes it, encrypted or not. Throws `KSB_KEY_EXPOSED` for a file that others may read, `KSB_KEY_INVALID` for
+ * anything that cannot sign, and `KSB_HOST_TOOL_MISSING` for an ML-DSA key if the host has no OpenSSL that supports
+ * ML-DSA.
  */
 export async function readSigningKey(
   { file, passphraseFile }: PrivateKeyFile,
@@ -104,18 +105,18 @@ export async function readSigningKey(
       (await feed(content, createSign(digest))).sign(object);
     return { kind: 'ecdsa', id: idOf(createPublicKey(object)), sign };
   }
-  // What an encrypted key is, only OpenSSL tells: without one, it is most likely the passphrase that is wrong.
+  // Only OpenSSL can tell the type of an encrypted key. Without one, a wrong passphrase is the most likely cause.
   const isPlain = holdsMlDsa(pem);
   const tool = isPlain ? await openssl() : encrypted ? await openssl().catch(() => undefined) : undefined;
   const publicPem = tool === undefined ? undefined : await publicOf(tool, { pem, passphrase });
   if (tool !== undefined && publicPem !== undefined)
     return { kind: 'ml-dsa', id: idOfDer(derOf(publicPem)), sign: mlDsaSigner(tool, { pem, passphrase }) };
   const unknown = tool === undefined ? ', or it is an ML-DSA key, which requires OpenSSL 3.5' : '';
-  // What OpenSSL says is left out: it is about its own insides, and about a secret.
+  // Leaves out OpenSSL's message: it is about OpenSSL's internals, and may show a secret.
   throw keyError('KSB_KEY_INVALID', `${file} cannot be read as a private key`, {
     why: encrypted
       ? `the passphrase is wrong, or the file is damaged${unknown}`
-      : 'it holds no private key in PEM',
+      : 'it contains no private key in PEM',
     hint: 'make one: ksbundle keygen FILE',
   });
 }
@@ -128,21 +129,22 @@ function parsePrivateKey(pem: string, passphrase: string): KeyObject | undefined
   }
 }
 
-/** Whether Node's own OpenSSL knows a key to be of ML-DSA. */
+/** Whether Node's own OpenSSL recognises the key as ML-DSA. */
 function isMlDsa({ asymmetricKeyType }: KeyObject): boolean {
   return String(asymmetricKeyType).startsWith('ml-dsa');
 }
 
 /**
- * Reads a public key to verify with: ECDSA on P-256 or P-384 in PEM, or an X.509 certificate for one; or ML-DSA in PEM. Throws
- * `KSB_KEY_EXPIRED` for a certificate that is not valid now by this host's clock, `KSB_KEY_INVALID` for anything else, a private
- * key too, and `KSB_HOST_TOOL_MISSING` for ML-DSA where there is no OpenSSL that knows it.
+ * Reads a public key to verify with: ECDSA on P-256 or P-384 in PEM, or an X.509 certificate for one; or ML-DSA in
+ * PEM. Throws `KSB_KEY_EXPIRED` for a certificate that is not valid at the time of this host's clock,
+ * `KSB_KEY_INVALID` for anything else, including a private key, and `KSB_HOST_TOOL_MISSING` for an ML-DSA key if the
+ * host has no OpenSSL that supports ML-DSA.
  */
 export async function readVerifyingKey(file: string, openssl: FindOpenssl): Promise<VerifyingKey> {
   const pem = await readText(file);
   if (pem.includes('PRIVATE KEY-----')) {
     throw keyError('KSB_KEY_INVALID', `${file} is a private key`, {
-      why: 'you verify a release with the public key; the private key stays where releases are signed',
+      why: 'a release is verified with the public key; the private key stays where releases are signed',
       hint: `extract the public key: openssl pkey -in ${file} -pubout`,
     });
   }
@@ -196,7 +198,7 @@ function requireValidity({ validFrom, validTo }: X509Certificate, file: string):
     exitCode: ExitCode.integrity,
     message: `the certificate ${file} is not valid now`,
     why: `it is valid from ${validFrom} to ${validTo}, and the clock of this host says ${new Date(now).toUTCString()}`,
-    hint: 'get the release signed with a key that is valid, or set the clock',
+    hint: 'ask for a release that is signed with a valid key, or correct the clock',
   });
 }
 
@@ -225,16 +227,19 @@ function idOfDer(der: Buffer): Sha256 {
 async function readPassphrase(file: string): Promise<string> {
   const [line = ''] = (await readSecret(file)).split(/\r?\n/u, 1);
   if (line !== '') return line;
-  throw keyError('KSB_KEY_INVALID', `${file} holds no passphrase`, { why: 'its first line is empty' });
+  throw keyError('KSB_KEY_INVALID', `${file} contains no passphrase`, { why: 'its first line is empty' });
 }
 
-/** Reads a file that only its owner may read. A pipe, such as a shell's `<(…)`, has no such mode and nobody else's eyes. */
+/**
+ * Reads a file that only its owner may read. A pipe, such as a shell's `<(…)`, has no such mode, and nobody else can
+ * read it.
+ */
 async function readSecret(file: string): Promise<string> {
   return readText(file, (mode) => {
     if ((mode & 0o077) === 0) return;
-    throw keyError('KSB_KEY_EXPOSED', `${file} may be read or written by others`, {
+    throw keyError('KSB_KEY_EXPOSED', `other users may read or write ${file}`, {
       why: `its mode is ${(mode & 0o777).toString(8)}`,
-      hint: `chmod 600 ${file}, and consider whether somebody has read it`,
+      hint: `chmod 600 ${file}, and replace the secret if somebody may have read it`,
     });
   });
 }

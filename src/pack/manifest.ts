@@ -25,7 +25,10 @@ export interface DescribeOptions {
   readonly parts: ReadonlyMap<string, Part>;
 }
 
-/** Describes a release directory: its facts and every file in it but those that packing writes. Throws `KSB_RELEASE_NOT_PACKABLE` naming every problem. */
+/**
+ * Describes a release directory: its facts, and every file except those that packing writes. Throws
+ * `KSB_RELEASE_NOT_PACKABLE` with every problem.
+ */
 export async function describeRelease({ directory, facts, parts }: DescribeOptions): Promise<Manifest> {
   const entries = await listTree(directory);
   const problems: Problem[] = [];
@@ -35,10 +38,10 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
     const why = whyNotPackable(name);
     if (why !== undefined) problems.push(problem(name, why));
     if (kind === 'directory' && !occupied.has(name)) problems.push(problem(name, 'it is an empty directory'));
-    if (kind === 'other') problems.push(problem(name, 'it is neither file, directory nor symbolic link'));
+    if (kind === 'other') problems.push(problem(name, 'it is not a file, directory or symbolic link'));
     if (kind === 'directory' || kind === 'other' || DESCRIPTIONS.has(name)) continue;
     const part = parts.get(name);
-    if (part === undefined) problems.push(problem(name, 'nothing that was assembled put it there'));
+    if (part === undefined) problems.push(problem(name, 'it belongs to no part of the release'));
     else packed.push({ name, kind, part });
   }
   if (problems.length > 0) throw notPackable(problems);
@@ -51,8 +54,8 @@ export async function describeRelease({ directory, facts, parts }: DescribeOptio
 }
 
 /**
- * Why nothing of this name can be in a release; undefined if it can. Checksums and manifest are lists of lines, which
- * `sha256sum` and a shell have to read as they stand, whatever the names in them are.
+ * Why a release cannot contain a file of this name; undefined if it can. `sha256sum` and a shell read checksums and
+ * manifest line by line, without unescaping names.
  */
 export function whyNotPackable(name: string): string | undefined {
   return hasControlCharacter(name) || /["\\]/u.test(name)
@@ -60,7 +63,7 @@ export function whyNotPackable(name: string): string | undefined {
     : undefined;
 }
 
-/** What packing itself writes, each made of what was described before. */
+/** The files that packing itself writes, each made from the ones described before it. */
 const DESCRIPTIONS: ReadonlySet<string> = new Set([SBOM_FILE, MANIFEST_FILE, CHECKSUMS_FILE]);
 
 interface FileToDescribe {
@@ -117,7 +120,7 @@ function notPackable(problems: readonly Problem[]): KsbundleError {
   });
 }
 
-/** Formats a manifest as JSON with one line for every file, so that two releases can be compared with diff. */
+/** Formats a manifest as JSON with one line for each file, so that diff can compare two releases. */
 export function formatManifest({ files, ...facts }: Manifest): string {
   const head = JSON.stringify(facts, null, 2).replace(/\n\}$/u, '');
   const lines = files.map((entry) => `    ${JSON.stringify(entry)}`);
@@ -125,8 +128,9 @@ export function formatManifest({ files, ...facts }: Manifest): string {
 }
 
 /**
- * Parses a manifest; undefined if it is not one of format 1, or names a path or a link's target outside the release. Returns what was
- * parsed and not zod's copy, whose keys come in another order: of a manifest every byte counts.
+ * Parses a manifest; undefined if it does not have format 1, or names a path or the target of a link outside the
+ * release. Returns the parsed object and not zod's copy, whose keys have another order: every byte of a manifest
+ * counts.
  */
 export function parseManifest(text: string): Manifest | undefined {
   try {

@@ -6,25 +6,28 @@ import { run } from '../io/process.ts';
 import type { Signable, SigningKey, VerifyingKey } from './key.ts';
 
 /*
- * ML-DSA (FIPS 204) as the program of OpenSSL 3.5 and later signs and verifies it, over whole texts (`pkeyutl -rawin`), with no
- * context. Node's own OpenSSL knows it only from Node 24 on.
+ * ML-DSA (FIPS 204), signed and verified by the `openssl` program, version 3.5 or later, over whole texts (`pkeyutl
+ * -rawin`), without a context. Node's own OpenSSL supports it only since Node 24.
  */
 
-/** Absolute path of an `openssl` that knows ML-DSA. Throws `KSB_HOST_TOOL_MISSING`. */
+/** Absolute path of an `openssl` that supports ML-DSA. Throws `KSB_HOST_TOOL_MISSING`. */
 export type FindOpenssl = () => Promise<string>;
 
-/** The start of an AlgorithmIdentifier of ML-DSA in DER, without the byte that tells the strength: 2.16.840.1.101.3.4.3.17 to 19. */
+/**
+ * The start of an AlgorithmIdentifier of ML-DSA in DER, without the last byte, which gives the strength:
+ * 2.16.840.1.101.3.4.3.17 to 19.
+ */
 const ALGORITHM = Buffer.from('300b06096086480165030403', 'hex');
-/** Before it come no more than the headers of SubjectPublicKeyInfo or PrivateKeyInfo. */
+/** Only the headers of SubjectPublicKeyInfo or PrivateKeyInfo come before it. */
 const LARGEST_START = 16;
 
-/** Whether a PEM text holds an ML-DSA key that is not encrypted: what it is stands at the start of its DER. */
+/** Whether a PEM text contains an unencrypted ML-DSA key; the start of its DER says so. */
 export function holdsMlDsa(pem: string): boolean {
   const start = derOf(pem).subarray(0, LARGEST_START + ALGORITHM.length);
   return start.includes(ALGORITHM);
 }
 
-/** What the first block of a PEM text holds. */
+/** The contents of the first block of a PEM text. */
 export function derOf(pem: string): Buffer {
   const [, body = ''] = /-----BEGIN [^-]*-----([\sA-Za-z0-9+/=]*)-----END /u.exec(pem) ?? [];
   return Buffer.from(body, 'base64');
@@ -80,7 +83,7 @@ export function mlDsaVerifier(openssl: string, pem: string): VerifyingKey['verif
     });
 }
 
-/** Gives what is signed as a file, with a directory for what belongs to it. */
+/** Provides the data to sign as a file, with a directory for temporary files. */
 async function withFileOf<T>(
   content: Signable,
   work: (file: string, directory: string) => Promise<T>,
@@ -94,8 +97,8 @@ async function withFileOf<T>(
 }
 
 /**
- * Keys go in through a pipe, passphrases through the environment: neither is written anywhere, or stands in argv. The pipe is a
- * shell's: what Node gives a program as its standard input is a socket, which `/dev/stdin` cannot open.
+ * Passes keys through a pipe and passphrases through the environment: neither is written to disk or appears in argv.
+ * A shell makes the pipe: Node gives a program a socket as its standard input, which `/dev/stdin` cannot open.
  */
 function runOpenssl(
   openssl: string,

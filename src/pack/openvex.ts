@@ -3,8 +3,8 @@ import type { Manifest, VexStatement } from '../domain/manifest.ts';
 import { takeInventory, uuidOf } from './sbom/inventory.ts';
 
 /**
- * What a release states of published vulnerabilities, as OpenVEX 0.2.0; it depends on the release alone. Undefined if it
- * states nothing, of which OpenVEX has no document.
+ * The statements of a release about published vulnerabilities, as OpenVEX 0.2.0. The text depends only on the
+ * release. Undefined if there are no statements: OpenVEX requires at least one.
  */
 export function formatOpenVex(manifest: Manifest): string | undefined {
   const { bundle, version, revision, vex: statements = [] } = manifest;

@@ -21,13 +21,13 @@ import { formatCycloneDx } from './sbom/cyclonedx.ts';
 export const RELEASE_LEVEL = 6;
 
 export interface PackReleaseOptions extends DescribeOptions {
-  /** Name of the directory that the tarball unpacks to. */
+  /** Name of the directory in the tarball. */
   readonly name: string;
-  /** Directory that the tarball is written to, as `<name>.tar.gz`. */
+  /** Directory to write the tarball to, as `<name>.tar.gz`. */
   readonly out: string;
-  /** How it was built, for the provenance. */
+  /** Facts of the build, for the provenance. */
   readonly build: BuildFacts;
-  /** Called when the release is complete, before it is packed; what it throws ends the packing. */
+  /** Called when the release is complete, before it is packed; an error that it throws stops packing. */
   readonly check?: () => Promise<void>;
   readonly signal?: AbortSignal | undefined;
 }
@@ -44,9 +44,9 @@ export interface PackedRelease {
 }
 
 /**
- * Completes a release directory with bill of materials, manifest and checksums, and packs it. The tarball appears whole
- * or not at all; its bytes depend on the release alone. What is known about the build machine goes into its provenance, which
- * lies beside it: in the manifest it would make every machine's tarball another one. Throws
+ * Adds bill of materials, manifest and checksums to a release directory, and packs it. The tarball appears complete
+ * or not at all; its bytes depend only on the release. Facts about the build machine go into the provenance beside
+ * it, because in the manifest they would make the tarball differ between machines. Throws
  * `KSB_RELEASE_NOT_PACKABLE` and `KSB_DISK_FULL`.
  */
 export async function packRelease(options: PackReleaseOptions): Promise<PackedRelease> {

@@ -4,7 +4,7 @@ import { SOURCE_DATE_EPOCH } from '../domain/layout.ts';
 import { CHECKSUMS_FILE } from '../domain/manifest.ts';
 import type { BuilderDifference } from '../domain/results.ts';
 
-/** Something that the release was made from. */
+/** An input of the release. */
 export interface Material {
   /** File name, or `recipe:<name>/<file>`. */
   readonly name: string;
@@ -13,13 +13,13 @@ export interface Material {
   readonly sha256: Sha256;
 }
 
-/** How a release came to be: what was asked for, from what, with which programs. */
+/** How a release was built: its parameters, inputs and programs. */
 export interface BuildFacts {
   /** Name of the bundle's recipe. */
   readonly bundle: string;
   readonly platform: string;
   readonly materials: readonly Material[];
-  /** Version by name of the programs that took part. */
+  /** Versions of the programs that took part, by name. */
   readonly tools: Readonly<Record<string, string>>;
 }
 
@@ -28,7 +28,7 @@ export interface MadeTarball {
   readonly release: string;
   /** Digest of the tarball without a signature. */
   readonly sha256: Sha256;
-  /** Digest of the tar inside, which tells whether two tarballs differ in more than their compression. */
+  /** Digest of the tar inside; tarballs that differ only in compression have the same. */
   readonly tarSha256: Sha256;
   /** Digest of the checksums. */
   readonly releaseId: Sha256;
@@ -55,12 +55,12 @@ export function parseProvenance(text: string): Provenance | undefined {
   }
 }
 
-/** Where the provenance of a tarball lies; and signed, as an envelope. */
+/** File with the provenance of a tarball. */
 export function provenanceFile(tarball: string): string {
   return `${tarball}.intoto.json`;
 }
 
-/** States how a tarball was made. Nothing in it tells the time or the place: the same build gives the same provenance. */
+/** States how a tarball was made, without time or place: the same build gives the same provenance. */
 export function provenanceOf(made: MadeTarball, facts: BuildFacts): Provenance {
   const { release, sha256, tarSha256, releaseId, level } = made;
   return {
@@ -100,7 +100,7 @@ const builder = z.object({
   runDetails: z.object({ builder: z.object({ version: z.record(z.string(), z.string()) }) }),
 });
 
-/** Programs that took part in one build and not in the other, or in another version, sorted by name. */
+/** Programs that only one of two builds used, or that they used in different versions; sorted by name. */
 export function compareBuilders(before: Provenance, after: Provenance): BuilderDifference[] {
   const [from, to] = [before, after].map(
     ({ predicate }) => builder.safeParse(predicate).data?.runDetails.builder.version ?? {},

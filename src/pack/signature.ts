@@ -18,25 +18,26 @@ import { notARelease } from './not-a-release.ts';
 import { parseProvenance, provenanceFile, type Provenance } from './provenance.ts';
 
 /*
- * Each key makes two signatures, both as `openssl` takes them: ECDSA over the key's digest in DER, ML-DSA over the whole text. That
- * of the checksums travels inside, for the release once it is unpacked; that of the file lies beside it, for who has not
- * unpacked it yet.
+ * Each key makes two signatures, in the formats of `openssl`: ECDSA over the key's digest in DER, ML-DSA over the
+ * whole text. The signature of the checksums is inside the tarball, to verify an unpacked release; the signature of
+ * the file is beside it, to verify the tarball before it is unpacked.
  */
 
-/** Where the signature of a whole file lies that a key of this kind made. */
+/** File with the signature of a whole file by a key of this kind. */
 export function detachedSignature(file: string, kind: KeyKind = 'ecdsa'): string {
   return `${file}${SIGNATURE_SUFFIXES[kind]}`;
 }
 
-/** Everything that signs a tarball from beside it. */
+/** All files beside a tarball that contain signatures. */
 export function allSignatures(file: string): readonly string[] {
   return [...KEY_KINDS.map((kind) => detachedSignature(file, kind)), envelopeFile(file)];
 }
 
 /**
- * Signs a release tarball in place with keys of different kinds, anew if it was signed before; what follows the signatures keeps its
- * bytes. Provenance that lies beside it is signed with it. The caller has made sure that the release is sound. Throws
- * `KSB_NOT_A_RELEASE`, `KSB_RELEASE_TOO_OLD` for ML-DSA and a release whose installer takes its signature for a file that was added,
+ * Signs a release tarball in place with keys of different kinds, and replaces signatures that it has; the bytes after
+ * the signatures do not change. Also signs the provenance beside it. The caller has verified the release. Throws
+ * `KSB_NOT_A_RELEASE`, `KSB_RELEASE_TOO_OLD` for ML-DSA if the release's installer would report the signature as an
+ * added file,
  * `KSB_PROVENANCE_INVALID` for provenance of another release, and `KSB_DISK_FULL`.
  */
 export async function signTarball(file: string, keys: readonly SigningKey[]): Promise<SignResult> {
@@ -52,7 +53,7 @@ export async function signTarball(file: string, keys: readonly SigningKey[]): Pr
   const leading = [];
   for (const key of keys)
     leading.push({ path: `${release}/${signatureFile(key.kind)}`, content: await key.sign(checksums) });
-  // First of all: between the writes none must be there that does not fit.
+  // Removes old signatures first, so that between the writes no signature belongs to another tarball.
   for (const stale of allSignatures(file)) await rm(stale, { force: true });
   const sha256 = await replaceLeadingFiles(file, leading);
   const signatures = await signDetached(file, keys);
@@ -63,7 +64,7 @@ export async function signTarball(file: string, keys: readonly SigningKey[]): Pr
   return { file: path.resolve(file), sha256, signatures, keys: keys.map(({ id }) => id) };
 }
 
-/** Signs the bytes of any file; the signatures go beside it. Returns their absolute paths. */
+/** Signs the bytes of any file and writes the signatures beside it. Returns their absolute paths. */
 export async function signDetached(file: string, keys: readonly SigningKey[]): Promise<string[]> {
   const signatures = [];
   for (const key of keys) {
@@ -74,7 +75,7 @@ export async function signDetached(file: string, keys: readonly SigningKey[]): P
   return signatures;
 }
 
-/** Throws unless the release's own bootstrap.sh knows a signature by its name: otherwise it would refuse to run with it. */
+/** Throws if the release's own bootstrap.sh does not know the signature file: it would refuse to run with it. */
 async function requireKnown(file: string, signature: string): Promise<void> {
   const bootstrap = await findContent(
     file,
@@ -85,12 +86,12 @@ async function requireKnown(file: string, signature: string): Promise<void> {
     code: 'KSB_RELEASE_TOO_OLD',
     exitCode: ExitCode.usage,
     message: `${path.basename(file)} cannot be signed with ML-DSA`,
-    why: `its bootstrap.sh is of an older ksbundle, and would take ${signature} for a file that was added`,
-    hint: 'build the release anew, or sign it with the other key alone',
+    why: `its bootstrap.sh comes from an older ksbundle, and would report ${signature} as an added file`,
+    hint: 'build the release again, or sign it only with the ECDSA key',
   });
 }
 
-/** The provenance beside a tarball, if there is one. */
+/** The provenance beside a tarball, if any. */
 async function readProvenance(file: string, checksums: Buffer): Promise<Provenance | undefined> {
   const text = await ifThere(readFile(provenanceFile(file), 'utf8'));
   if (text === undefined) return undefined;
@@ -108,13 +109,13 @@ async function readProvenance(file: string, checksums: Buffer): Promise<Provenan
 
 export interface SignedTarball {
   readonly checksums: Buffer;
-  /** The signatures of the checksums that lead the tarball. */
+  /** The signatures of the checksums at the start of the tarball. */
   readonly signatures: ReadonlyMap<KeyKind, Buffer>;
 }
 
 /**
- * Makes sure that the owner of the key signed the checksums, and what lies beside the tarball: the signature of the file, and
- * provenance, which must be of this release. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`.
+ * Verifies that the owner of the key signed the checksums, and the files beside the tarball: the signature of the
+ * file, and the provenance, which must belong to this release. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`.
  */
 export async function requireSignatures(
   file: string,
@@ -143,19 +144,19 @@ export async function requireSignatures(
     throw invalid(path.basename(envelopeFile(file)), key);
 }
 
-/** Makes sure that the owner of the key signed the bytes of any file. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. */
+/** Verifies that the owner of the key signed the bytes of a file. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. */
 export async function requireDetachedSignature(file: string, key: VerifyingKey): Promise<void> {
   if (await checkDetached(file, key)) return;
   throw new KsbundleError({
     code: 'KSB_UNSIGNED',
     exitCode: ExitCode.integrity,
     message: `${path.basename(file)} is not signed`,
-    why: `its signature would be beside it, in ${path.basename(detachedSignature(file, key.kind))}`,
+    why: `there is no signature beside it, in ${path.basename(detachedSignature(file, key.kind))}`,
     hint: 'get the signature from the same source as the file',
   });
 }
 
-/** False if no signature lies beside the file; throws `KSB_SIGNATURE_INVALID` for one that is not the key owner's. */
+/** False if there is no signature beside the file; throws `KSB_SIGNATURE_INVALID` if the key did not make it. */
 async function checkDetached(file: string, key: VerifyingKey): Promise<boolean> {
   const signature = detachedSignature(file, key.kind);
   const detached = await ifThere(readFile(signature));

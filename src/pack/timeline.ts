@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { digestSchema } from '../domain/digest-schema.ts';
 import type { Timeline } from '../domain/timeline.ts';
 
-/** Where the timeline of a tarball's build lies. */
+/** File with the timeline of a tarball's build. */
 export function timelineFile(tarball: string): string {
   return `${tarball}.build.json`;
 }
@@ -22,7 +22,7 @@ const schema = z.object({
   ),
 });
 
-/** Parses a timeline; undefined if it is not one of format 1. */
+/** Parses a timeline; undefined if it does not have format 1. */
 export function parseTimeline(text: string): Timeline | undefined {
   try {
     return schema.safeParse(JSON.parse(text)).data;

@@ -20,7 +20,7 @@ import type { VerifyingKey } from './key.ts';
 import { parseManifest, whyNotPackable } from './manifest.ts';
 import { requireSignatures } from './signature.ts';
 
-/** A file, link or directory as it was found in a tarball; `path` is below the release directory. */
+/** A file, link or directory found in a tarball; `path` is relative to the release directory. */
 interface Found {
   readonly kind: ReleaseEntry['kind'];
   readonly mode: string;
@@ -40,17 +40,17 @@ interface Content {
 }
 
 export interface VerifyOptions {
-  /** Keys that must have signed the release, each of them; no signature is looked at without one. */
+  /** Keys that must all have signed the release; without keys, no signature is checked. */
   readonly keys?: readonly VerifyingKey[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Checks a release tarball, every byte of it: against the checksums and the manifest inside, and that nothing else is
- * there; with keys, also that their owners signed the checksums, and the file as a whole if its signature lies beside
- * it. Throws `KSB_VERIFY_FAILED` naming every file that is changed, missing or extra, `KSB_ARCHIVE_DAMAGED`
- * where the archive itself is broken, `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. Without a key
- * it cannot tell a release that somebody made anew as a whole.
+ * Checks every byte of a release tarball against the checksums and the manifest inside, and that it contains nothing
+ * else. With keys, also checks that their owners signed the checksums, and the whole file if its signature is beside
+ * it. Throws `KSB_VERIFY_FAILED` with every changed, missing or additional file, `KSB_ARCHIVE_DAMAGED` for a broken
+ * archive, `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. Without a key it does not detect a forged release that is
+ * consistent in itself.
  */
 export async function verifyTarball(
   file: string,
@@ -136,12 +136,15 @@ async function readContent(
   };
 }
 
-/** What no manifest has to say: every directory is alike, and so is every link; names are those that lists of lines can hold. */
+/**
+ * Rules that apply without the manifest: all directories have one mode, all links have one mode, and names fit into
+ * lists of lines.
+ */
 function faultsOf({ path: place, kind, mode }: ReleaseEntry, name: string): Problem[] {
   const problems: Problem[] = [];
   const packed = kind === 'directory' ? 0o755 : kind === 'symlink' ? 0o777 : mode;
   if (mode !== packed) {
-    const change = `its mode is ${mode.toString(8)}, packed was ${packed.toString(8)}`;
+    const change = `its mode is ${mode.toString(8)}, but it was packed as ${packed.toString(8)}`;
     problems.push({ code: 'changed', message: `${place}: ${change}` });
   }
   if (name === '' && kind !== 'directory')
@@ -164,7 +167,7 @@ function compareManifest(entries: ReadonlyMap<string, Found>, manifest: Manifest
     for (const [what, packed, there] of differences(file, found)) {
       problems.push({
         code: 'changed',
-        message: `${file.path}: its ${what} is ${there}, packed was ${packed}`,
+        message: `${file.path}: its ${what} is ${there}, but it was packed as ${packed}`,
       });
     }
   }
@@ -176,7 +179,7 @@ function compareManifest(entries: ReadonlyMap<string, Found>, manifest: Manifest
   return problems;
 }
 
-/** What is not as the manifest says: name of the property, packed value, found value. */
+/** Differences from the manifest: name of the property, packed value, found value. */
 function differences(file: ManifestFile | ManifestLink, found: Found): (readonly [string, string, string])[] {
   const properties: (readonly [string, string, string])[] =
     'target' in file

@@ -7,7 +7,8 @@ import type { WhyResult } from '../domain/results.ts';
 import { readManifestFromTarball } from './inspect.ts';
 
 /**
- * Why a component or distribution is in a release tarball, by what its manifest says they need. Throws `KSB_NAME_UNKNOWN`, and what
+ * Why a component or distribution is in a release tarball, from the requirements in its manifest. Throws
+ * `KSB_NAME_UNKNOWN`, and what
  * `readManifestFromTarball` does.
  */
 export async function whyInTarball(file: string, name: string): Promise<WhyResult> {
@@ -37,7 +38,7 @@ export async function whyInTarball(file: string, name: string): Promise<WhyResul
   };
 }
 
-/** The error for a name that is nothing of `where`; `list` is the command that lists what there is. */
+/** The error for a name that `where` does not contain; `list` is the command that lists the valid names. */
 export function unknownName(
   name: string,
   names: readonly string[],

@@ -18,15 +18,15 @@ import type { Destination } from './make.ts';
 import { extractTar, tarballOf } from './tarball.ts';
 
 export interface ApplyOptions extends Destination {
-  /** Keys that must have signed the new release, each of them; no signature is looked at without one. */
+  /** Keys that must all have signed the new release; without keys, no signature is checked. */
   readonly keys?: readonly VerifyingKey[];
 }
 
 /**
- * Makes the new tarball of the old one and a delta, and its signatures where the delta brings them. It appears whole, with the digest that
- * the delta declares, or not at all. Throws `KSB_NOT_A_DELTA`, `KSB_DELTA_WRONG_BASE`, `KSB_ARCHIVE_DAMAGED` for a delta
- * or an old tarball that is not as it was made, `KSB_DELTA_OTHER_ZLIB`, `KSB_HOST_TOOL_MISSING`, `KSB_DISK_FULL`, and with keys
- * what `verifyTarball` throws.
+ * Makes the new tarball from the old one and a delta, and its signatures if the delta contains them. The tarball
+ * appears complete, with the digest that the delta declares, or not at all. Throws `KSB_NOT_A_DELTA`,
+ * `KSB_DELTA_WRONG_BASE`, `KSB_ARCHIVE_DAMAGED` for a damaged delta or old tarball, `KSB_DELTA_OTHER_ZLIB`,
+ * `KSB_HOST_TOOL_MISSING`, `KSB_DISK_FULL`, and, with keys, what `verifyTarball` throws.
  */
 export async function applyDelta(
   oldFile: string,
@@ -67,7 +67,7 @@ export async function applyDelta(
   });
 }
 
-/** Writes the new tarball and what lies beside it. */
+/** Writes the new tarball and the signatures beside it. */
 async function writeTarball(
   file: string,
   tar: AsyncIterable<Buffer>,
@@ -92,9 +92,9 @@ async function writeTarball(
   }
 }
 
-/** Gives a tarball and its signatures their names. Returns the signatures'. */
+/** Renames a tarball and its signatures to their final names. Returns the names of the signatures. */
 async function putInPlace(made: string, target: string): Promise<string[]> {
-  // First of all: between the renames none must be there that does not fit.
+  // Removes old signatures first, so that between the renames no signature belongs to another tarball.
   for (const kind of KEY_KINDS) await rm(detachedSignature(target, kind), { force: true });
   await rename(made, target);
   const signatures = [];
@@ -125,7 +125,7 @@ function damagedDelta(delta: string, expected: Sha256, actual: Sha256): Ksbundle
   return new KsbundleError({
     code: 'KSB_DIGEST_MISMATCH',
     exitCode: ExitCode.integrity,
-    message: `${path.basename(delta)} does not give the release that it declares`,
+    message: `${path.basename(delta)} does not produce the release that it declares`,
     details: digestLines(expected, actual),
     hint: 'nothing was written; get the delta again',
   });
@@ -135,9 +135,9 @@ function otherBytes(expected: Sha256, actual: Sha256, zlib: string): KsbundleErr
   return new KsbundleError({
     code: 'KSB_DELTA_OTHER_ZLIB',
     exitCode: ExitCode.integrity,
-    message: 'the contents are right, but they compress to other bytes here',
+    message: 'the contents are correct, but this machine compresses them to other bytes',
     why: `the tarball was compressed by zlib ${zlib}; this Node ${process.versions.node} has ${process.versions.zlib}`,
     details: digestLines(expected, actual),
-    hint: 'nothing was written; use the Node that the delta was made with, or carry the whole tarball',
+    hint: 'nothing was written; use the Node that the delta was made with, or transfer the complete tarball',
   });
 }

@@ -19,18 +19,19 @@ import { encodeHeader, SIGNATURE_FIELDS, type DeltaHeader, type SignatureField }
 import { extractTar, tarballOf } from './tarball.ts';
 
 export interface Destination {
-  /** Absolute path of the directory that the result goes to, under its own name. */
+  /** Absolute path of the directory for the result, which gets its default name. */
   readonly directory: string;
-  /** Absolute path of the result, if it is to have another one. */
+  /** Absolute path of the result, in place of its default name. */
   readonly file?: string | undefined;
-  /** What shuts in zstd, which reads what others made. */
+  /** The confinement of zstd, which reads files made by others. */
   readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes a delta that `applyDelta` makes the tarball `newFile` of, byte for byte, where `oldFile` is. It appears whole or not at all.
- * Throws `KSB_DELTA_UNREPRODUCIBLE` if this Node compresses otherwise than the one that packed `newFile`, and
+ * Makes a delta from which `applyDelta`, given `oldFile`, makes the tarball `newFile` byte for byte. It appears
+ * complete or not at all. Throws `KSB_DELTA_UNREPRODUCIBLE` if this Node and the one that packed `newFile` compress
+ * differently, and
  * `KSB_ARCHIVE_DAMAGED`, `KSB_HOST_TOOL_MISSING` and `KSB_DISK_FULL`.
  */
 export async function makeDelta(
@@ -72,7 +73,7 @@ export async function makeDelta(
   });
 }
 
-/** What lies beside a tarball, as the header's fields. */
+/** The signatures beside a tarball, as fields of the header. */
 async function readSignatures(file: string): Promise<Partial<Record<SignatureField, string>>> {
   const found: Partial<Record<SignatureField, string>> = {};
   for (const kind of KEY_KINDS) {
@@ -89,7 +90,7 @@ async function* deltaBytes(header: DeltaHeader, patch: AsyncIterable<Buffer>): A
 
 const READ_SIZE = 1 << 20;
 
-/** Digest of a tarball that this Node makes again of its tar. */
+/** Digest of the tarball that this Node makes from its tar. */
 async function requireReproducible(
   file: string,
   { leading, tar }: { readonly leading: Buffer; readonly tar: string },
@@ -102,7 +103,7 @@ async function requireReproducible(
   throw new KsbundleError({
     code: 'KSB_DELTA_UNREPRODUCIBLE',
     exitCode: ExitCode.failed,
-    message: `no delta can be made to ${path.basename(file)}: its contents compress to other bytes here`,
+    message: `cannot make a delta to ${path.basename(file)}: its contents compress to other bytes here`,
     why: `it was packed by another zlib than that of this Node ${process.versions.node} (${process.versions.zlib})`,
     hint: 'run ksbundle delta with the Node that ksbundle build ran with',
   });

@@ -7,7 +7,7 @@ import { gzipMembers, lengthOf, readGzipMembers, readLeadingFiles } from '../../
 import type { DeltaSide } from './header.ts';
 
 export interface ExtractedTar extends DeltaSide {
-  /** The bytes of the tarball that hold its signatures; none if it is not signed. */
+  /** The bytes of the tarball that contain its signatures; empty if it is not signed. */
   readonly leading: Buffer;
 }
 
@@ -46,7 +46,7 @@ async function readStart(file: string, length: number): Promise<Buffer> {
   return Buffer.concat(await createReadStream(file, { end: length - 1 }).toArray());
 }
 
-/** The tarball of a tar: its signature, and the tar compressed as `packTree` does it. */
+/** The tarball of a tar: its signature, and the tar, compressed as in `packTree`. */
 export async function* tarballOf(
   leading: Buffer,
   tar: AsyncIterable<Buffer> | Iterable<Buffer>,

@@ -9,8 +9,8 @@ import { takeInventory, uuidOf, type EmbeddedItem, type Item } from './inventory
 const BUNDLE: Part = 'bundle';
 
 /**
- * The bill of materials of a release as CycloneDX 1.6. Serial number and time depend on the release alone, so that the
- * bill that ships can be made again from the manifest, byte for byte.
+ * The bill of materials of a release as CycloneDX 1.6. Serial number and time depend only on the release, so that the
+ * shipped bill can be reproduced from the manifest byte for byte.
  */
 export function formatCycloneDx(manifest: Manifest): string {
   const { items, digest } = takeInventory(manifest);
@@ -64,7 +64,7 @@ export function formatCycloneDx(manifest: Manifest): string {
     ],
     compositions: [
       { aggregate: 'complete', assemblies: [BUNDLE], dependencies: [BUNDLE] },
-      // What publishers linked into their own code, only they know.
+      // Only publishers know what they linked into their own code.
       { aggregate: 'unknown', assemblies: items.map(({ part }) => part) },
     ],
   };
@@ -114,9 +114,10 @@ function componentOf(item: Item): object {
 }
 
 /**
- * A program or library below the part that it is of, with what BSI TR-03183-2 (v2.0.0, section 5.2.2) asks of each file. Names and values of
- * properties are those of BSI's CycloneDX property taxonomy, v0.1.0 (github.com/BSI-Bund/tr-03183-cyclonedx-property-taxonomy): the name is no path,
- * which is in `bom-ref`. A part as a whole is no file, and has none of them.
+ * A program or library of a part, with the properties that BSI TR-03183-2 (v2.0.0, section 5.2.2) requires for each
+ * file. Their names and values come from BSI's CycloneDX property taxonomy, v0.1.0
+ * (github.com/BSI-Bund/tr-03183-cyclonedx-property-taxonomy): the name is not a path; the path is in `bom-ref`. A
+ * part as a whole is not a file and has none of these properties.
  */
 function fileComponent({ path: file, sha256, sha512 }: ManifestFile, license: string): object {
   return {
@@ -134,7 +135,7 @@ function fileComponent({ path: file, sha256, sha512 }: ManifestFile, license: st
   };
 }
 
-/** Who answers for the release, as CycloneDX has it; nothing where nobody says. */
+/** The manufacturer of the release in CycloneDX's form; nothing if the recipe names none. */
 function creatorOf({ manufacturer, contact }: Support): object {
   if (manufacturer === undefined) return {};
   const address = contact?.replace(/^mailto:/u, '');
@@ -146,7 +147,7 @@ function creatorOf({ manufacturer, contact }: Support): object {
   };
 }
 
-/** Who says so, in words. */
+/** Descriptions of the sources of a statement. */
 const SOURCES = {
   bill: 'the bill of materials that came with it',
   recipe: 'a declaration in the recipe',
@@ -170,7 +171,7 @@ function embeddedComponent(item: EmbeddedItem): object {
   };
 }
 
-/** A file by name, relative to nothing or to the release: ksbundle fetches by digest, from wherever a file is. */
+/** A file by its name, or its path in the release. It has no URL: ksbundle fetches files by digest from any place. */
 function reference(
   type: string,
   { file, sha256 }: { readonly file: string; readonly sha256: Sha256 },
@@ -188,7 +189,7 @@ function properties(values: Readonly<Record<string, string | undefined>>): objec
   );
 }
 
-/** A name of SPDX's list, or an expression. */
+/** An identifier of SPDX's list, or an expression. */
 function licensesOf(license: string): object[] {
   return LICENSE_IDS.includes(license)
     ? [{ license: { id: license, acknowledgement: 'declared' } }]

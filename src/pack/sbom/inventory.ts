@@ -14,7 +14,7 @@ import { hashBytes } from '../../io/files.ts';
 import { formatManifest } from '../manifest.ts';
 import { PUBLISHER_BILL } from './publisher.ts';
 
-/** One thing that a bill of materials lists, in no format's words. */
+/** One entry of a bill of materials, independent of its format. */
 export interface Item {
   readonly part: Part;
   readonly name: string;
@@ -23,15 +23,15 @@ export interface Item {
   readonly license: string;
   readonly purl: string;
   readonly cpe?: string;
-  /** Where it is developed, and the tag of its version there. */
+  /** Its source repository, and the tag of its version. */
   readonly repository?: { readonly url: string; readonly tag: string };
   /** A program if it ships one, a library otherwise. */
   readonly kind: 'program' | 'library';
-  /** It ships no file of its own: it is linked into what requires it. */
+  /** It ships no file of its own: it is linked into the parts that require it. */
   readonly linkedIn: boolean;
-  /** The archives it was built from, or the wheel it is. */
+  /** The archives that it was built from, or the wheel itself. */
   readonly archives: readonly { readonly file: string; readonly sha256: Sha256 }[];
-  /** Digest of the recipe it was built by; a wheel has none. */
+  /** Digest of its recipe; a wheel has none. */
   readonly recipe?: Sha256;
   readonly requires: readonly Part[];
   /** Release paths of bills of materials that came with it (PEP 770), with their digests. */
@@ -43,23 +43,25 @@ export interface Item {
 
 /** Something inside a component or wheel. */
 export interface EmbeddedItem extends Omit<Embedded, 'carrier' | 'cpe'> {
-  /** Its name in this bill alone: the part and the version. */
+  /** Its reference within this bill: the part and the version. */
   readonly ref: string;
   readonly part: Part;
   /** With the version. */
   readonly cpe?: string;
 }
 
-/** What a bill of materials is made of, whatever its format. */
+/** The contents of a bill of materials, independent of its format. */
 export interface Inventory {
   readonly manifest: Manifest;
   /** Components, then wheels, each by name. */
   readonly items: readonly Item[];
-  /** Digest over all other facts and files of the release: the same however often the bill is made. */
+  /**
+   * Digest over all facts and files of the release except the bill itself: it is the same each time the bill is made.
+   */
   readonly digest: Sha256;
 }
 
-/** Takes stock of a release. The manifest may list the bill that ships, or not: that makes no difference. */
+/** Takes inventory of a release. The result does not depend on whether the manifest lists the shipped bill. */
 export function takeInventory(manifest: Manifest): Inventory {
   const others = { ...manifest, files: manifest.files.filter(({ path }) => path !== SBOM_FILE) };
   const shipped = new Map<Part, 'program' | 'library'>();
@@ -111,14 +113,13 @@ function embeddedItem({ carrier, cpe, license, ...embed }: Embedded): EmbeddedIt
   };
 }
 
-/** Everything that may have vulnerabilities of its own, once: a component that was linked into another is listed as itself. */
+/** Every part that may have vulnerabilities, once: a component that is linked into another is listed only as itself. */
 export function listParts({ items }: Inventory): readonly (Item | EmbeddedItem)[] {
   return items.flatMap((item) => [item, ...item.embedded.filter(({ source }) => source !== 'build')]);
 }
 
 /**
- * A UUID that depends on `digest` alone, of the version that is free for one's own making (RFC 9562, version 8), as
- * a URN.
+ * A UUID (RFC 9562, version 8: custom) that depends only on `digest`, as a URN.
  */
 export function uuidOf(digest: Sha256): string {
   const variant = ((parseInt(digest.slice(16, 17), 16) & 0x3) | 0x8).toString(16);

@@ -12,7 +12,7 @@ export interface ListedPackage {
   readonly cpe?: string;
 }
 
-/** Where a wheel has bills of what is inside it (PEP 770). */
+/** Where a wheel has bills of its contents (PEP 770). */
 export const PUBLISHER_BILL = /\.dist-info\/sboms\/[^/]+$/u;
 
 interface Component {
@@ -69,8 +69,8 @@ const spdx = z.object({
 });
 
 /**
- * The packages with a version that a bill in CycloneDX or SPDX (2, JSON) lists, but those that it says only the build had. Undefined for
- * what is neither: files that are made of something it does not list are found out by their bytes.
+ * The packages with a version in a CycloneDX or SPDX (2, JSON) bill, without those that it marks as used only in the
+ * build. Undefined for any other text; the audit finds unlisted libraries by their bytes.
  */
 export function readPublisherBill(text: string): readonly ListedPackage[] | undefined {
   let document: unknown;
@@ -133,7 +133,7 @@ interface Named {
   readonly cpe: string | undefined;
 }
 
-/** A URL that cannot be read is as good as none. */
+/** An invalid package URL counts as none. */
 function namesOf({ name, version, purl, cpe }: Named): Pick<ListedPackage, 'purl' | 'cpe'> {
   const product = /^cpe:2\.3:[aho]:[^:]+:[^:]+/u.exec(cpe ?? '')?.[0];
   return {

@@ -11,7 +11,7 @@ interface Relationship {
   readonly relatedSpdxElement: string;
 }
 
-/** The bill of materials of a release as SPDX 2.3 JSON; it depends on the release alone. */
+/** The bill of materials of a release as SPDX 2.3 JSON; it depends only on the release. */
 export function formatSpdx(manifest: Manifest): string {
   const { items, digest } = takeInventory(manifest);
   const { bundle, version, revision, license, summary, toolchain, support } = manifest;
@@ -135,12 +135,12 @@ function refOf(part: string): string {
   return `SPDXRef-${idOf(part)}`;
 }
 
-/** Letters, digits, `.` and `-` are all that SPDX takes in an identifier. */
+/** SPDX allows only letters, digits, `.` and `-` in an identifier. */
 function idOf(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9.-]/gu, '-');
 }
 
-/** What the expressions name beyond SPDX's list, as SPDX wants it described. */
+/** Licences in the expressions that are not on SPDX's list, described as SPDX requires. */
 function ownLicenses(expressions: readonly string[]): object[] {
   const names = new Set(expressions.flatMap((license) => license.match(/LicenseRef-[A-Za-z0-9.-]+/gu) ?? []));
   return [...names].sort().map((licenseId) => ({

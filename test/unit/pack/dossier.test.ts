@@ -13,7 +13,7 @@ it('a dossier has the facts of the release, and names what nobody has stated', a
   expect(empty).toContain(identity.tarball);
   expect(empty).toContain(identity.releaseId);
   expect(empty).toMatch(/sbom\.cdx\.json in the release, SHA-256 [0-9a-f]{64}: 2 parts/);
-  expect(empty).toContain('It makes no statement on published vulnerabilities.');
+  expect(empty).toContain('The release makes no statement on published vulnerabilities.');
 
   const support = {
     manufacturer: 'Example | Ltd\n# not a heading',
