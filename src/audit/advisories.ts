@@ -9,35 +9,36 @@ import { statInput } from '../io/input-file.ts';
 import { visitJsonDocuments, type JsonDocument } from '../io/json-documents.ts';
 
 export interface DatabaseOptions {
-  /** File or directory with records of OSV or NVD, as `visitJsonDocuments` reads it. */
+  /** File or directory with records of OSV or NVD, in a form that `visitJsonDocuments` reads. */
   readonly database: string;
-  /** Everything that will be looked up; records about anything else are counted and forgotten. */
+  /** The parts to look up; records about anything else are only counted. */
   readonly parts: readonly NamedPart[];
   readonly signal?: AbortSignal;
 }
 
-/** What was read of a database of advisories. */
+/** The contents of a database of advisories. */
 export interface AdvisoryDatabase {
   readonly place: string;
-  /** Of each feed that it has records of. */
+  /** One for each feed that the database contains. */
   readonly dates: ReadonlyMap<Feed, { readonly records: number; readonly newest: number }>;
-  /** Those about the parts, in whatever version. */
+  /** Advisories about the parts, in any version. */
   readonly advisories: readonly Advisory[];
 }
 
 export interface AdvisoryOptions {
-  /** Days that the newest record of each feed may be old. */
+  /** Maximum age of the newest record of each feed, in days. */
   readonly maxAge: number;
-  /** What time it is, in milliseconds since 1970. */
+  /** The current time, in milliseconds since 1970. */
   readonly now: number;
-  /** What is in the release; of what the database was read for. */
+  /** The contents of the release: parts that the database was read for. */
   readonly parts: readonly NamedPart[];
   readonly statements: readonly VexStatement[];
 }
 
 /**
- * Holds what is in a release against a database of advisories. Throws `KSB_ADVISORIES_EMPTY` if nothing of the release can be
- * looked up in it, `KSB_ADVISORIES_STALE` or `KSB_ADVISORIES_AHEAD` if it is too old or from the future.
+ * Compares the contents of a release with a database of advisories. Throws `KSB_ADVISORIES_EMPTY` if the database
+ * covers no part of the release, `KSB_ADVISORIES_STALE` or `KSB_ADVISORIES_AHEAD` if it is too old or from the
+ * future.
  */
 export function auditAdvisories(database: AdvisoryDatabase, options: AdvisoryOptions): AdvisoryReport {
   const { parts, statements } = options;
@@ -97,7 +98,10 @@ interface FeedRecord {
   readonly advisory: Advisory;
 }
 
-/** The records in a document; none if it is neither OSV's nor NVD's, or about what no release has. */
+/**
+ * The records in a document; none if its format is neither OSV's nor NVD's, or if no release can contain the affected
+ * software.
+ */
 function readRecords({ place, value }: JsonDocument): FeedRecord[] {
   if (typeof value !== 'object' || value === null) return [];
   try {
@@ -113,7 +117,7 @@ function readRecords({ place, value }: JsonDocument): FeedRecord[] {
       exitCode: ExitCode.integrity,
       message: `${place} is not a readable record`,
       why: z.prettifyError(error),
-      hint: 'copy the database again; if the record is the same at its source, this is a bug in ksbundle or in the source',
+      hint: 'copy the database again; if the record has the same content at its source, report a bug in ksbundle or to the source',
       cause: error,
     });
   }
@@ -130,7 +134,7 @@ function emptyDatabase(database: string): KsbundleError {
 }
 
 const DAY = 86_400_000;
-/** Days that clocks may differ, and publishers be ahead. */
+/** Tolerance in days for clocks that differ and for publishers that are ahead. */
 const AHEAD = 2;
 
 function requireCurrent(
@@ -139,7 +143,7 @@ function requireCurrent(
   { maxAge, now }: AdvisoryOptions,
 ): void {
   const age = (now - Date.parse(newest)) / DAY;
-  const why = `its newest record about ${feed} was changed at ${newest}, and now it is ${new Date(now).toISOString()}`;
+  const why = `its newest record about ${feed} was changed at ${newest}; the clock of this machine says ${new Date(now).toISOString()}`;
   if (age > maxAge) {
     throw new KsbundleError({
       code: 'KSB_ADVISORIES_STALE',
@@ -155,7 +159,7 @@ function requireCurrent(
       exitCode: ExitCode.failed,
       message: `${database} is from the future, so its age is unknown`,
       why,
-      hint: 'set the clock of this machine',
+      hint: 'correct the clock of this machine',
     });
   }
 }

@@ -12,9 +12,9 @@ import { neededGlibc } from './rules/glibc-floor.ts';
 import { scanTree } from './scan.ts';
 
 /**
- * Proves of the release at `root` that it needs nothing of its build machine and nothing of its host but glibc, or says
- * where it does. Reads every byte, changes none. All rules are checked by default. Findings are reported,
- * not thrown: see `failures` in domain/audit.ts.
+ * Proves that the release at `root` needs nothing from its build machine, and only glibc from its host, or reports
+ * where it needs more. Reads every byte and changes none. Checks all rules by default. Returns findings and does not
+ * throw them: see `failures` in domain/audit.ts.
  */
 export async function auditTree(
   root: string,

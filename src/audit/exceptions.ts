@@ -2,13 +2,15 @@ import type { Finding } from '../domain/audit.ts';
 import { compileGlobs } from '../domain/glob.ts';
 import type { AuditException } from '../domain/recipe.ts';
 
-/** Name of the rule that every exception excepts something. */
+/** Name of the rule that every exception must apply to a finding. */
 export const UNUSED_EXCEPTION = 'unused-exception';
 
-/** An empty audit is no matter of taste, so no recipe can declare it harmless. */
+/** An empty audit proves nothing, so no recipe can declare it harmless. */
 const WITHOUT_EXCEPTION = new Set(['nothing-scanned']);
 
-/** Marks the findings that exceptions declare harmless, and adds a finding for each exception that does not apply to any. */
+/**
+ * Marks the findings that exceptions declare harmless, and adds a finding for each exception that applies to none.
+ */
 export function applyExceptions(
   findings: readonly Finding[],
   exceptions: readonly AuditException[],

@@ -3,7 +3,9 @@ import type { LibraryInFile } from '../domain/audit.ts';
 import type { Part } from '../domain/manifest.ts';
 import type { ReleaseFiles } from './release.ts';
 
-/** Every library that was found in a file, with what the bill says of it if there is one. Sorted as the files are. */
+/**
+ * Every library that was found in a file, with its entry in the bill if there is a bill. In the order of the files.
+ */
 export function listLibraries({ elfFiles }: Pick<ReleaseFiles, 'elfFiles'>, bill?: Bill): LibraryInFile[] {
   const owners = new Map<string, Part | undefined>(
     elfFiles.flatMap(({ path, file }) => {

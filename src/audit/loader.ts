@@ -6,19 +6,19 @@ import type { ScannedElf } from './scan.ts';
 /** A program or library in a process. */
 export interface LoadedObject {
   readonly elf: ScannedElf;
-  /** Release path it was opened by, which is what `$ORIGIN` comes from; symbolic links are not resolved in it. */
+  /** Release path that it was opened by, with symbolic links unresolved; `$ORIGIN` derives from it. */
   readonly foundAt: string;
-  /** The object that asked for it. */
+  /** The object that requested it. */
   readonly loader: LoadedObject | undefined;
-  /** What its `DT_NEEDED` entries led to in the release. */
+  /** The objects in the release that its `DT_NEEDED` entries resolve to. */
   readonly dependencies: LoadedObject[];
-  /** `DT_NEEDED` entries that the host answers. */
+  /** `DT_NEEDED` entries that the host provides. */
   readonly hostLibraries: string[];
-  /** `DT_NEEDED` entries that led nowhere. */
+  /** `DT_NEEDED` entries that nothing provides. */
   readonly missing: string[];
 }
 
-/** What glibc's loader keeps of a process. */
+/** The state that glibc's loader keeps for a process. */
 export interface Process {
   readonly release: ReleaseFiles;
   readonly program: LoadedObject | undefined;
@@ -32,14 +32,14 @@ export function startProcess(release: ReleaseFiles, elf: ScannedElf): Process {
   return process;
 }
 
-/** A process of which nothing is known but that it opens a library. */
+/** A process of an unknown program that opens a library. */
 export function emptyProcess(release: ReleaseFiles): Process {
   return { release, program: undefined, objects: [] };
 }
 
 /**
- * Opens a plug-in as `dlopen` with its path would, and all it needs. `process` itself stays as it is; `objects` are
- * those that came into it, the plug-in first, and none if it was there.
+ * Opens a plug-in as `dlopen` does with its path, and everything that it needs. Does not change `process`; `objects`
+ * are the newly loaded ones, the plug-in first, or none if it was already loaded.
  */
 export function openPlugin(
   process: Process,
@@ -52,7 +52,7 @@ export function openPlugin(
   return { process: after, objects: after.objects.slice(process.objects.length) };
 }
 
-/** An object and all it needs, directly or not. */
+/** An object and everything that it needs, directly or indirectly. */
 export function closureOf(object: LoadedObject): ReadonlySet<LoadedObject> {
   const closure = new Set([object]);
   for (const member of closure) for (const dependency of member.dependencies) closure.add(dependency);
@@ -63,7 +63,7 @@ function newObject(elf: ScannedElf, foundAt: string, loader: LoadedObject | unde
   return { elf, foundAt, loader, dependencies: [], hostLibraries: [], missing: [] };
 }
 
-/** Breadth first, as glibc does it. */
+/** Breadth first, as in glibc. */
 function loadDependencies(process: Process, start: LoadedObject): void {
   const queue = [start];
   for (const object of queue) {
@@ -83,7 +83,7 @@ function loadDependencies(process: Process, start: LoadedObject): void {
   }
 }
 
-/** Whether the loader takes a loaded object for what a `DT_NEEDED` entry names. */
+/** Whether the loader uses an already loaded object for a `DT_NEEDED` entry. */
 function answersTo(object: LoadedObject, library: string): boolean {
   return object.elf.file.dynamic?.soname === library || path.posix.basename(object.foundAt) === library;
 }
@@ -100,9 +100,9 @@ function findLibrary(process: Process, object: LoadedObject, library: string): L
 }
 
 /**
- * Directories of the release where glibc looks for what `object` needs, in its order: `DT_RPATH` of the object, of those
- * that loaded it and of the program, unless the object has `DT_RUNPATH`, which then is all (ld.so(8) and glibc's
- * elf/dl-load.c). `LD_LIBRARY_PATH` and the host's directories are none of the release's.
+ * Directories of the release that glibc searches for the libraries of `object`, in order: `DT_RPATH` of the object,
+ * of the objects that loaded it and of the program; if the object has `DT_RUNPATH`, only that (ld.so(8) and glibc's
+ * elf/dl-load.c). `LD_LIBRARY_PATH` and the host's directories are not part of the release.
  */
 function* searchPath(process: Process, object: LoadedObject): Generator<string> {
   const runpath = object.elf.file.dynamic?.runpath;

@@ -5,17 +5,17 @@ import type { PluginHost } from '../domain/recipe.ts';
 import { resolvePath, type ReleaseFiles } from './release.ts';
 import type { ScannedElf } from './scan.ts';
 
-/** What the loader does for one program, plug-in or other library. */
+/** The result of loading one program, plug-in or other library. */
 export interface Load {
-  /** Release path of the program, if it is about a plug-in of one. */
+  /** Release path of the program that opens it, for a plug-in. */
   readonly host?: string;
-  /** What is loaded: the program, plug-in or library first, then what it needs. */
+  /** The loaded objects: the program, plug-in or library first, then what it needs. */
   readonly objects: readonly LoadedObject[];
-  /** Further objects whose symbols these see. */
+  /** Other objects whose symbols are visible to these. */
   readonly scope: readonly LoadedObject[];
 }
 
-/** The whole release as the rules see it. */
+/** A release with everything that the rules look at. */
 export interface Release extends ReleaseFiles {
   readonly loads: readonly Load[];
   readonly libraries: readonly LibraryInFile[];

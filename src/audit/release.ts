@@ -3,7 +3,7 @@ import { hostLibraries } from '../domain/glibc.ts';
 import type { Platform } from '../domain/platform.ts';
 import type { ScannedElf, ScannedEntry } from './scan.ts';
 
-/** All entries of a release, and what is looked for in them. */
+/** All entries of a release, with indexes for lookup. */
 export interface ReleaseFiles {
   /** Sorted by path. */
   readonly entries: readonly ScannedEntry[];
@@ -12,7 +12,10 @@ export interface ReleaseFiles {
   readonly elfFiles: readonly ScannedElf[];
   /** Sonames of the libraries that the host provides. */
   readonly hostLibraries: ReadonlySet<string>;
-  /** By name, the host's libraries that define a symbol, as far as files of the release refer to it with a version. */
+  /**
+   * The host's libraries that define a symbol, by its name; only for symbols to which a file of the release refers
+   * with a version.
+   */
   readonly hostSymbols: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -44,12 +47,12 @@ function indexHostSymbols(
   return index;
 }
 
-/** As many symbolic links as the kernel follows before it gives up. */
+/** The number of symbolic links that the kernel follows before it gives up. */
 const MAX_LINKS = 40;
 
 /**
- * The entry that `file`, a release path, leads to through symbolic links of files and of directories; undefined if it
- * leads nowhere or out of the release.
+ * The entry that `file`, a release path, resolves to through symbolic links to files and directories; undefined if
+ * there is none or it is outside the release.
  */
 export function resolvePath(
   byPath: ReleaseFiles['byPath'],

@@ -2,25 +2,25 @@ import type { AuditOptions } from './options.ts';
 import type { ScannedEntry } from './scan.ts';
 import type { Release } from './loads.ts';
 
-/** One break of a rule. */
+/** One violation of a rule. */
 export interface Offence {
   /** Release path. */
   readonly path: string;
-  /** What exactly; recipes name it in exceptions, so it is the same on every machine. */
+  /** The exact cause. Recipes name it in exceptions, so it is the same on every machine. */
   readonly subject: string;
-  /** What is wrong, as the rest of a sentence that begins with the path. */
+  /** The problem, as the rest of a sentence that begins with the path. */
   readonly message: string;
-  /** In place of the rule's general remedy. */
+  /** Replaces the rule's general remedy. */
   readonly remedy?: string;
 }
 
-/** A rule that a release has to obey. It looks at entries one by one, at the whole, or at both. */
+/** A rule for releases. It checks single entries, the whole release, or both. */
 export interface Rule {
   readonly name: string;
-  /** What removes the cause, in general. */
+  /** How to remove the cause, in general. */
   readonly remedy: string;
-  /** Called once for each entry with its bytes, which are empty for all but files. */
+  /** Called once for each entry with its bytes, which are empty unless it is a file. */
   readonly checkEntry?: (entry: ScannedEntry, bytes: Buffer, options: AuditOptions) => Iterable<Offence>;
-  /** Called once, when all entries are known. */
+  /** Called once, after all entries were read. */
   readonly checkRelease?: (release: Release, options: AuditOptions) => Iterable<Offence>;
 }

@@ -17,7 +17,7 @@ import { unbilledLibrary } from './rules/unbilled-library.ts';
 import { undefinedSymbol } from './rules/undefined-symbol.ts';
 import { wheelTag } from './rules/wheel-tag.ts';
 
-/** Every rule of the audit, sorted by name. `unused-exception` is not among them: it is about recipes. */
+/** Every rule of the audit, sorted by name. Without `unused-exception`, which is about recipes. */
 export const RULES: readonly Rule[] = [
   architecture,
   buildPath,

@@ -9,7 +9,7 @@ import { findLibraries } from '../domain/libraries/find.ts';
 import type { FoundLibrary } from '../domain/libraries/found-library.ts';
 import { listTree, type TreeEntry } from '../io/files.ts';
 
-/** An ELF file of the release, as far as loading it goes. */
+/** An ELF file of the release, with the facts that matter for loading it. */
 export interface ScannedElf {
   /** Release path. */
   readonly path: string;
@@ -26,18 +26,18 @@ export interface ScannedEntry extends TreeEntry {
   /** Target of a symbolic link. */
   readonly target?: string;
   readonly elf?: ScannedElf;
-  /** Set for a file that begins like ELF and cannot be read as such. */
+  /** Set for a file that starts like ELF but cannot be parsed. */
   readonly elfError?: ElfError;
-  /** Set for a file that the audit itself may not read. */
+  /** Set for a file that the audit may not read. */
   readonly unreadable?: boolean;
 }
 
-/** Files open at the same time: enough to keep the disk busy, and little memory. */
+/** Files open at the same time: enough to keep the disk busy with little memory. */
 const CONCURRENCY = 8;
 
 /**
- * Reads every entry below `root` once, in the order of their paths. `visit` sees each with its bytes, which are let go
- * afterwards.
+ * Reads every entry below `root` once, in the order of paths. Calls `visit` for each with its bytes, which it does
+ * not keep.
  */
 export async function scanTree(
   root: string,

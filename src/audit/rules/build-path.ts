@@ -1,7 +1,7 @@
 import type { Rule } from '../rule.ts';
 import { describeBytes, findBytes } from './forbidden-bytes.ts';
 
-/** No file, text or binary, has the name of a directory of the build machine in it. */
+/** No file, text or binary, contains the name of a directory of the build machine. */
 export const buildPath: Rule = {
   name: 'build-path',
   remedy: 'map the directory away (-ffile-prefix-map), replace it after the build, or do not ship the file',
@@ -15,7 +15,7 @@ export const buildPath: Rule = {
   },
 };
 
-/** What names go on with; `/root` is not in `/rootfs`. */
+/** Characters that continue a name: `/rootfs` does not contain `/root`. */
 function isNameByte(byte: number | undefined): boolean {
   return byte !== undefined && /[\w.-]/.test(String.fromCharCode(byte));
 }

@@ -1,7 +1,7 @@
 import { SEGMENT_EXECUTABLE, SegmentType } from '../../domain/elf/header.ts';
 import type { Rule } from '../rule.ts';
 
-/** No file asks for a stack that may be executed: glibc 2.41 and later refuse to load such a library. */
+/** No file requests an executable stack: glibc 2.41 and later refuse to load such a library. */
 export const executableStack: Rule = {
   name: 'executable-stack',
   remedy: 'link with -Wl,-z,noexecstack, and mark assembler sources with .note.GNU-stack',
@@ -10,7 +10,9 @@ export const executableStack: Rule = {
     const stack = elf.file.segments.find(({ type }) => type === SegmentType.gnuStack);
     if (stack !== undefined && (stack.flags & SEGMENT_EXECUTABLE) === 0) return;
     const how =
-      stack === undefined ? 'does not say that it needs no executable stack' : 'asks for an executable stack';
+      stack === undefined
+        ? 'does not declare that it needs no executable stack'
+        : 'requests an executable stack';
     yield { path, subject: 'PT_GNU_STACK', message: how };
   },
 };

@@ -1,17 +1,20 @@
 import type { ForbiddenBytes } from '../options.ts';
 import type { Offence } from '../rule.ts';
 
-/** Most bytes of a file that are shown around what was found. */
+/** Maximum number of bytes shown around a match. */
 const CONTEXT = 120;
 
 export interface BytesFound {
   readonly offset: number;
   readonly count: number;
-  /** The printable text it is part of. */
+  /** The printable text around it. */
   readonly context: string;
 }
 
-/** Where `pattern` occurs in `bytes`, and how often; only where `accept` agrees with the offset after it. */
+/**
+ * Where `pattern` occurs in `bytes`, and how often; counts an occurrence only if `accept` returns true for the offset
+ * after it.
+ */
 export function findBytes(
   bytes: Buffer,
   pattern: Buffer,
@@ -29,7 +32,7 @@ export function findBytes(
     : { offset: first, count, context: contextOf(bytes, first, pattern.length) };
 }
 
-/** The offence that bytes in a file are. */
+/** The violation for forbidden bytes in a file. */
 export function describeBytes(file: string, forbidden: ForbiddenBytes, found: BytesFound): Offence {
   const times = found.count === 1 ? '' : ` and ${found.count - 1} more times`;
   return {

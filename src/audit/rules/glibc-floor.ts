@@ -6,10 +6,10 @@ import type { AuditOptions } from '../options.ts';
 import type { Offence, Rule } from '../rule.ts';
 import type { ScannedElf } from '../scan.ts';
 
-/** First glibc that reads `DT_RELR`; an older one skips those relocations, and the program crashes. */
+/** The first glibc that reads `DT_RELR`; an older one ignores those relocations, and the program crashes. */
 const RELR: GlibcVersion = { major: 2, minor: 36 };
 
-/** No file needs anything of a newer glibc than the platform's floor. */
+/** No file needs a newer glibc than the platform's floor. */
 export const glibcFloor: Rule = {
   name: 'glibc-floor',
   remedy: 'build the file for the glibc floor, or use a wheel whose tag is not above it',
@@ -23,7 +23,7 @@ export const glibcFloor: Rule = {
   },
 };
 
-/** The newest glibc that any of the files needs. */
+/** The newest glibc that a file needs. */
 export function neededGlibc(elfFiles: readonly ScannedElf[]): GlibcVersion | undefined {
   return elfFiles
     .flatMap(({ symbols }) =>
@@ -43,7 +43,7 @@ function* checkVersion(
   if (weak || (needed !== undefined && compareGlibc(needed, options.platform.floor) <= 0)) return;
   const { path } = elf;
   const floor = formatGlibc(options.platform.floor);
-  const why = needed === undefined ? 'no glibc promises to have' : `is above the floor ${floor}`;
+  const why = needed === undefined ? 'is not a public version of glibc' : `is above the floor ${floor}`;
   const symbols = elf.symbols.undefined.filter(
     (symbol) => symbol.library === library && symbol.version === version,
   );

@@ -1,6 +1,6 @@
 import type { Rule } from '../rule.ts';
 
-/** What begins like an ELF file is one that a loader can read. */
+/** A loader can read every file that starts like an ELF file. */
 export const malformedElf: Rule = {
   name: 'malformed-elf',
   remedy: 'build the component again; if that does not help, drop the file',

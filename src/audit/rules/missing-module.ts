@@ -1,11 +1,11 @@
 import { compileGlob } from '../../domain/glob.ts';
 import type { Rule } from '../rule.ts';
 
-/** What the recipes promise is there; configure scripts leave modules out quietly. */
+/** The release contains every file that the recipes expect; configure scripts leave modules out without an error. */
 export const missingModule: Rule = {
   name: 'missing-module',
   remedy:
-    "look into the component's build log for why it was left out: most often a header or library was not found",
+    "read the component's build log to see why it was left out: usually a header or library was not found",
   *checkRelease({ entries }, { expected, hosts }) {
     const wanted = [...expected, ...hosts.flatMap(({ program, preloaded }) => [program, ...preloaded])];
     for (const path of new Set(wanted)) {

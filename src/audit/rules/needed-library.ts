@@ -5,7 +5,7 @@ import type { Load, Release } from '../loads.ts';
 import type { AuditOptions } from '../options.ts';
 import type { Offence, Rule } from '../rule.ts';
 
-/** Every library that is needed is found in the release where glibc looks, or is one of glibc's own. */
+/** glibc finds every needed library in the release, or the library is part of glibc. */
 export const neededLibrary: Rule = {
   name: 'needed-library',
   remedy: 'build the library as a component that ships, or configure the component without it',
@@ -44,7 +44,7 @@ function findProvider(release: Release, library: string): string | undefined {
   return byName?.path ?? release.elfFiles.find(({ file }) => file.dynamic?.soname === library)?.path;
 }
 
-/** Programs name their loader by its path, which has to be where every host has it. */
+/** Programs contain the path of their loader, which must be the one that every host has. */
 function* foreignLoaders(release: Release, options: AuditOptions): Generator<Offence> {
   const { loader } = architectureFacts(options.platform);
   for (const { path: file, file: elf } of release.elfFiles) {
@@ -53,7 +53,7 @@ function* foreignLoaders(release: Release, options: AuditOptions): Generator<Off
     yield {
       path: file,
       subject: interpreter,
-      message: `uses the loader ${interpreter}, which hosts do not have`,
+      message: `uses the loader ${interpreter}, which other hosts do not have`,
       remedy: "link it with the release's own compiler",
     };
   }

@@ -1,6 +1,6 @@
 import type { Rule } from '../rule.ts';
 
-/** An audit that looked at nothing has proved nothing. */
+/** An audit of no files proves nothing. */
 export const nothingScanned: Rule = {
   name: 'nothing-scanned',
   remedy: 'check that the right directory is audited, and that the recipes ship what they build',

@@ -1,7 +1,7 @@
 import type { Rule } from '../rule.ts';
 import { describeBytes, findBytes } from './forbidden-bytes.ts';
 
-/** No placeholder is left, except where a recipe declares that something overrides it at run time. */
+/** No placeholder remains, except where a recipe declares that something overrides it at run time. */
 export const placeholder: Rule = {
   name: 'placeholder',
   remedy: 'drop the file, or declare an exception that says what overrides the path at run time',

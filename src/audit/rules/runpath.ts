@@ -2,14 +2,16 @@ import path from 'node:path';
 import { resolveRpathEntry } from '../../domain/rpath.ts';
 import type { Rule } from '../rule.ts';
 
-/** Libraries are searched through `DT_RPATH`, in the release, from where the file lies. */
+/**
+ * Files find their libraries through a `DT_RPATH` that is relative to their own directory and stays in the release.
+ */
 export const runpath: Rule = {
   name: 'runpath',
   remedy: 'let relocation rewrite it: link with the placeholder RPATH of the compiler wrapper',
   *checkEntry({ path: file, elf }) {
     const { dynamic } = elf?.file ?? {};
     if (dynamic?.runpath !== undefined) {
-      const message = `has DT_RUNPATH ${quote(dynamic.runpath)}, which does not count for the libraries of its libraries`;
+      const message = `has DT_RUNPATH ${quote(dynamic.runpath)}, which glibc does not use for the libraries of its libraries`;
       yield { path: file, subject: 'DT_RUNPATH', message };
     }
     const directory = path.posix.dirname(file);

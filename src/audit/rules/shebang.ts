@@ -1,11 +1,11 @@
 import type { Rule } from '../rule.ts';
 
-/** The kernel reads no more of a shebang line. */
+/** The number of bytes of a shebang line that the kernel reads. */
 const LINE_SIZE = 256;
 
 /**
- * Scripts that are run need nothing of the host but `/bin/sh`. A module that is not executable may have any line, as
- * those of Python's standard library do: nothing reads it.
+ * Executable scripts need only `/bin/sh` from the host. A file without the execute bit may have any shebang line, as
+ * in Python's standard library: nothing reads it.
  */
 export const shebang: Rule = {
   name: 'shebang',

@@ -1,6 +1,6 @@
 import type { Rule } from '../rule.ts';
 
-/** A release is made of files, directories and symbolic links. */
+/** A release contains only files, directories and symbolic links. */
 export const specialFile: Rule = {
   name: 'special-file',
   remedy: 'drop it; programs create sockets and pipes in their instance',

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { resolvePath } from '../release.ts';
 import type { Rule } from '../rule.ts';
 
-/** Symbolic links are relative, stay in the release and lead to something. */
+/** Symbolic links are relative, stay in the release and resolve to an entry. */
 export const symlink: Rule = {
   name: 'symlink',
   remedy: 'make it relative to a file of the release, or drop it',
@@ -23,7 +23,7 @@ function explainTarget(
 ): string | undefined {
   if (path.posix.isAbsolute(target)) return 'an absolute path';
   const joined = path.posix.join(path.posix.dirname(file), target);
-  if (joined === '..' || joined.startsWith('../')) return 'which is outside of the release';
+  if (joined === '..' || joined.startsWith('../')) return 'which is outside the release';
   if (joined === '.' || resolvePath(byPath, joined) !== undefined) return undefined;
-  return 'which leads nowhere';
+  return 'which resolves to nothing';
 }

@@ -5,7 +5,7 @@ import { nameOfPart, type Part } from '../../domain/manifest.ts';
 import type { Release } from '../loads.ts';
 import type { Offence, Rule } from '../rule.ts';
 
-/** What files are made of is in the bill of materials: each well-known library, crate and module that their bytes show. */
+/** The bill of materials lists every well-known library, crate and module that the bytes of files show. */
 export const unbilledLibrary: Rule = {
   name: 'unbilled-library',
   remedy: 'declare it with [[embeds]] in the recipe, or use a build without it',
@@ -25,25 +25,25 @@ function describe(library: LibraryInFile, bill: Bill, unbilled: readonly Library
   const carrier = part === undefined ? 'the release' : nameOfPart(part);
   const billed =
     others.length === 0
-      ? `which the bill of materials does not have for ${carrier}`
-      : `where the bill of materials has ${others.join(', ')} for ${carrier}`;
+      ? `which the bill of materials does not list for ${carrier}`
+      : `but the bill of materials lists ${others.join(', ')} for ${carrier}`;
   const inFile = unbilled.filter((each) => each.path === path);
   const remedy = remedyFor(part, inFile);
   return {
     path,
     subject: subjectOf(library),
-    message: `has ${subjectOf(library)} in it, ${billed}`,
+    message: `contains ${subjectOf(library)}, ${billed}`,
     ...(remedy === undefined ? {} : { remedy }),
   };
 }
 
-/** As people say it: `openssl 3.3.2`, `crate asn1 0.16.2`; `libffi` if nothing tells the version. */
+/** A name for messages: `openssl 3.3.2`, `crate asn1 0.16.2`; `libffi` if the version is unknown. */
 function subjectOf({ registry, name, versions }: LibraryInFile): string {
   const kind = { generic: '', cargo: 'crate ', golang: 'Go module ' }[registry];
   return `${kind}${[name, versions.join(' or ')].join(' ').trim()}`;
 }
 
-/** How to declare all that a file holds; one text for all of them, so that it is shown once. */
+/** How to declare all libraries in a file; one text for all of them, so that it is shown once. */
 function remedyFor(part: Part | undefined, libraries: readonly LibraryInFile[]): string | undefined {
   if (part === undefined || part === 'bundle') return undefined;
   const packages = libraries.map(({ registry, name, versions }) =>
@@ -54,7 +54,7 @@ function remedyFor(part: Part | undefined, libraries: readonly LibraryInFile[]):
   return `if it is still maintained, declare it in ${where}: [[embeds]] with ${carrier}packages = [${packages.join(', ')}], license, reason; else use a build without it`;
 }
 
-/** What a recipe declares and files do not show is gone, or was never looked at. */
+/** A declared library that no file shows was removed, or was never detected. */
 function* unproven(release: Release, bill: Bill): Generator<Offence> {
   for (const { carrier, name, version, purl, source } of bill.embeds) {
     const registry = registryOf(purl);

@@ -5,9 +5,9 @@ import type { Offence, Rule } from '../rule.ts';
 import type { ScannedElf } from '../scan.ts';
 
 /**
- * Every symbol that a file uses is defined, in the version it wants, by what is loaded with it. Versioned references to
- * glibc are the business of `glibc-floor`; those without, which a file has that was not linked with glibc's library, need
- * that library loaded by others.
+ * The objects that are loaded with a file define every symbol that it uses, in the required version. `glibc-floor`
+ * checks versioned references to glibc. A file that was not linked with glibc's library has references without a
+ * version; they need that library to be loaded by another object.
  */
 export const undefinedSymbol: Rule = {
   name: 'undefined-symbol',
@@ -35,18 +35,23 @@ function* checkObject(release: Release, load: Load, object: LoadedObject): Gener
     yield {
       path: object.elf.path,
       subject: name,
-      message: `uses ${name}, which nothing that is loaded with it${where} defines${hint}`,
+      message: `uses ${name}, which no object loaded with it${where} defines${hint}`,
     };
   }
 }
 
-/** Versioned symbols of glibc, and those that may be of a library that `needed-library` misses already. */
+/**
+ * Versioned symbols of glibc, and symbols that may belong to a library that `needed-library` already reports as
+ * missing.
+ */
 function isLeftToOthers(release: Release, object: LoadedObject, symbol: UndefinedSymbol): boolean {
   if (symbol.library === undefined) return object.missing.length > 0;
   return release.hostLibraries.has(symbol.library) || object.missing.includes(symbol.library);
 }
 
-/** A library without versions satisfies references to any; a reference without version takes what there is. */
+/**
+ * A library without versions satisfies a reference to any version; a reference without a version accepts any version.
+ */
 function defines(elf: ScannedElf, symbol: UndefinedSymbol): boolean {
   const definitions = elf.definitions.get(symbol.name) ?? [];
   if (symbol.version === undefined) return definitions.length > 0;

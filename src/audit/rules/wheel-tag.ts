@@ -4,7 +4,7 @@ import { parseWheelName, rankWheel } from '../../domain/wheel-tag.ts';
 import type { AuditOptions } from '../options.ts';
 import type { Rule } from '../rule.ts';
 
-/** Every wheel's tags, as it was installed with them, fit the interpreter and the floor. */
+/** The tags of every installed wheel match the interpreter and the glibc floor. */
 export const wheelTag: Rule = {
   name: 'wheel-tag',
   remedy: "lock a version with a wheel for the glibc floor, or build it with the release's own interpreter",
@@ -19,7 +19,7 @@ export const wheelTag: Rule = {
     yield {
       path: file,
       subject,
-      message: `is of a wheel for ${subject || 'nothing'}, but this release has ${wanted}`,
+      message: `comes from a wheel for ${subject || 'no platform'}, but this release has ${wanted}`,
     };
   },
 };
@@ -28,7 +28,7 @@ function readTags(metadata: string): string[] {
   return [...metadata.matchAll(/^Tag:[ \t]*(\S+)[ \t]*\r?$/gm)].flatMap(([, tag]) => tag ?? []);
 }
 
-/** Asks as if it were a wheel file again, whose name is the directory's with a tag at its end (PEP 427). */
+/** Rebuilds the name of the wheel file from the directory's name and a tag (PEP 427). */
 function fits(file: string, tag: string, { platform, python }: AuditOptions): boolean {
   const distribution = path.posix.basename(path.posix.dirname(file), '.dist-info');
   const wheel = parseWheelName(`${distribution}-${tag}.whl`);
