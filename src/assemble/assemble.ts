@@ -29,7 +29,9 @@ export interface FetchedWheel {
 
 export interface AssembleOptions {
   readonly bundle: Bundle;
-  /** Everything that was built for the bundle, the interpreter among it; each recipe's `ship` says what ships. */
+  /**
+   * All artifacts built for the bundle, including the interpreter; each recipe's `ship` selects the files that ship.
+   */
   readonly components: readonly BuiltComponent[];
   readonly wheels: readonly FetchedWheel[];
   /** The repository's `init/` directory. */
@@ -41,21 +43,21 @@ export interface AssembleOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Archives that are unpacked side by side: their files are small, and most of the time is waiting for the disk. */
+/** Number of archives unpacked at the same time: their files are small, and unpacking mostly waits for the disk. */
 const AT_A_TIME = 6;
 
 export interface Assembled {
-  /** Part by release path, of every file and link. */
+  /** The part that each file and link belongs to, by release path. */
   readonly parts: ReadonlyMap<string, Part>;
   /** Sorted by name. */
   readonly wheels: readonly InstalledWheel[];
-  /** Release path of the directory that Python modules are in. */
+  /** Release path of Python's site-packages. */
   readonly site: string;
 }
 
 /**
- * Fills a new release directory: components, wheels, launchers, installer, licences, README. Byte code comes after
- * relocation, with `compileByteCode`; the manifest and checksums with `packRelease`. Throws `KSB_ASSEMBLE_CLASH`,
+ * Fills a new release directory: components, wheels, launchers, installer, licences, README. Byte code follows after
+ * relocation, in `compileByteCode`; the manifest and checksums in `packRelease`. Throws `KSB_ASSEMBLE_CLASH`,
  * `KSB_WHEEL_INVALID`, `KSB_ENTRY_POINT_UNKNOWN`, `KSB_LICENSE_MISSING`, and what unpacking throws.
  */
 export async function assembleRelease(options: AssembleOptions): Promise<Assembled> {
@@ -104,13 +106,13 @@ function warnOfUndecided(
     const stated = license.stated === undefined ? 'says nothing' : `says ${JSON.stringify(license.stated)}`;
     emit({
       type: 'warning',
-      message: `the licence of ${wheel.name} ${wheel.version} is listed as ${license.license}: its metadata ${stated}, and its licence text does not say which SPDX licence that is`,
+      message: `the licence of ${wheel.name} ${wheel.version} is listed as ${license.license}: its metadata ${stated}, and its licence text matches no known SPDX licence`,
       hint: `read its licence and add a [[python.license]] table for ${wheel.name} to ${path.basename(bundle.origin.file)}`,
     });
   }
 }
 
-/** Where the interpreter looks for third-party modules: `lib/python<major>.<minor>/site-packages`. */
+/** The interpreter's directory for third-party modules: `lib/python<major>.<minor>/site-packages`. */
 function siteDirectory({ bundle, components }: AssembleOptions): string {
   const interpreter = components.find(({ component }) => component.name === bundle.python.interpreter);
   if (interpreter === undefined) throw new TypeError(`${bundle.name}: its interpreter was not built`);

@@ -7,48 +7,50 @@ import { runConfined, type Confinement } from '../io/confinement.ts';
 import { IMPORTED_BY_NAME, reducePython, type NeededModules } from './reduce-python.ts';
 
 export interface ByteCodeOptions {
-  /** Program that is a CPython of the release's version: the release's own, or in a cross build one of this machine. */
+  /** A CPython of the release's version: the release's own or, in a cross build, one for this machine. */
   readonly python: string;
   /** The release directory. */
   readonly root: string;
-  /** Release path of the directory that Python modules are in. */
+  /** Release path of Python's site-packages. */
   readonly site: string;
-  /** Modules whose import closure is compiled; `package.*` is the package with everything below it. */
+  /** Modules to compile with everything that they import; `package.*` is a package with everything below it. */
   readonly modules: readonly string[];
-  /** Release path of a directory of programs that are compiled, too, with what their modules import. */
+  /** Release path of a directory of programs to compile as well, with everything that they import. */
   readonly programs: string;
   /**
-   * Globs of what stays of Python's own library although nobody imports it, where the rest of what nobody imports goes; without them all stays.
+   * Globs of modules of Python's own library to keep although nothing imports them; without globs, all modules are
+   * kept.
    */
   readonly keep?: readonly string[] | undefined;
-  /** Part by release path, of all files so far. */
+  /** The parts of all files so far, by release path. */
   readonly parts: ReadonlyMap<string, Part>;
-  /** How far Python is shut in, which is one that was just built. */
+  /** The confinement of Python, which was just built. */
   readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The program that compiles; it is read and handed over as text, because what runs is shut in and does not see this package. */
+/** The program that compiles. It is passed as text, because the confined Python cannot see this package. */
 const SCRIPT = path.join(import.meta.dirname, 'byte_code.py');
 
-/** What every Python program loads before its own modules, as far as it is not frozen into the interpreter. */
+/** Modules that every Python program loads before its own, without those frozen into the interpreter. */
 const STARTUP_MODULES: readonly string[] = [
   'encodings.aliases',
   'encodings.ascii',
   'encodings.idna',
   'encodings.latin_1',
   'encodings.utf_8',
-  // What `site` reads .pth files with.
+  // Modules that `site` uses to read .pth files.
   'encodings.utf_8_sig',
   'importlib.metadata',
   'sitecustomize',
 ];
 
 /**
- * Writes byte code for `programs` and everything that they and `modules` import, and for nothing else: compiled files are a third of a
- * release that has them all. They are never compared with their sources (`unchecked-hash`, PEP 552), because a release
- * does not change; those of programs, which few files make up, are (`checked-hash`). Their bytes depend on source,
- * release path and the version of Python only. Returns the parts of what is there then. Throws `KSB_BYTE_CODE_FAILED`.
+ * Writes byte code for `programs` and everything that they and `modules` import, and for nothing else: byte code of
+ * all modules would be a third of a release. Python never compares it with the source (`unchecked-hash`, PEP 552),
+ * because a release does not change; it does compare that of programs, which are few files (`checked-hash`). The
+ * bytes depend only on the source, the release path and the version of Python. Returns the parts of all files. Throws
+ * `KSB_BYTE_CODE_FAILED`.
  */
 export async function compileByteCode(options: ByteCodeOptions): Promise<ReadonlyMap<string, Part>> {
   const { python, root, site, modules, programs, parts, signal } = options;
@@ -63,7 +65,7 @@ export async function compileByteCode(options: ByteCodeOptions): Promise<Readonl
   };
   const command = {
     argv: [python, '-s', '-S', '-P', '-B', '-X', 'utf8', '-c', await readFile(SCRIPT, 'utf8')],
-    // Nothing of ours: PYTHON* variables would change what is written.
+    // No PYTHON* variable is inherited: it would change the byte code.
     environment: { LC_ALL: 'C', PYTHONHASHSEED: '0', SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
     directory: root,
     view: { readable: [path.dirname(python)], writable: [root] },
@@ -90,7 +92,7 @@ function failed(python: string, output: string, failedToStart?: string): Ksbundl
   return new KsbundleError({
     code: 'KSB_BYTE_CODE_FAILED',
     exitCode: ExitCode.failed,
-    message: 'Python modules could not be compiled to byte code',
+    message: 'cannot compile Python modules to byte code',
     why: failedToStart === undefined ? `${python} failed` : `${python} does not start (${failedToStart})`,
     details: output.trim().split('\n').slice(-10),
   });

@@ -15,7 +15,7 @@ export interface BuiltComponent {
 
 export interface UnpackedComponent {
   readonly component: Component;
-  /** Directory of its installed files, on the release's file system. */
+  /** Directory with its installed files, on the release's file system. */
   readonly root: string;
 }
 
@@ -30,8 +30,9 @@ export async function unpackComponent(
 }
 
 /**
- * Installs the files of a component that its recipe ships, and its licence texts even if it ships nothing else: what is
- * linked into others ships with them. Returns the globs that ship nothing. Throws `KSB_LICENSE_MISSING` for an artifact without a licence text.
+ * Installs the files that a component's recipe ships, and its licence texts even if it ships nothing else, because it
+ * may be linked into other components. Returns the globs that match nothing. Throws `KSB_LICENSE_MISSING` for an
+ * artifact without a licence text.
  */
 export async function installComponent(
   tree: ReleaseTree,

@@ -1,7 +1,7 @@
 /**
- * Release paths that no bundle ships: tests, sources of compiled modules, headers, type stubs, translations'
- * sources, manual pages, and byte code that somebody else compiled. Packages that need their `tests` at run
- * time are not known; a recipe that meets one cannot take it back, so this list stays short.
+ * Release paths that no bundle ships: tests, sources of compiled modules, headers, type stubs, sources of
+ * translations, manual pages, and byte code from upstream. No package is known to need its `tests` at run time. A
+ * recipe cannot override this list, so it stays short.
  */
 export const COMMON_DROPS: readonly string[] = [
   '**/__pycache__/**',

@@ -8,15 +8,15 @@ export interface InstallerOptions {
   readonly bundle: Bundle;
   /** The installer's directory. */
   readonly init: string;
-  /** Release path of the directory that Python modules are in. */
+  /** Release path of Python's site-packages. */
   readonly site: string;
-  /** A directory for copies, which need not exist. */
+  /** A directory for temporary copies; it is created if necessary. */
   readonly temporary: string;
 }
 
 /**
- * Copies the installer: its entry, the general package, and the bundle's services, whose `site-packages/` go to where
- * Python finds them. Tells it the bundle's facts in `init/bundle.json`.
+ * Copies the installer: its entry script, its package, and the bundle's services; copies their `site-packages/` to
+ * Python's own. Writes the bundle's facts to `init/bundle.json` for it.
  */
 export async function installInstaller(tree: ReleaseTree, options: InstallerOptions): Promise<void> {
   const { bundle, init, site, temporary } = options;
@@ -33,11 +33,11 @@ export interface InstallerFile {
   readonly from: string;
   /** Path below `init/`. */
   readonly to: string;
-  /** Path below the directory of Python's modules, for what goes there. */
+  /** Path below Python's site-packages, for files of a service that go there. */
   readonly module?: string;
 }
 
-/** Everything of the installer and of the bundle's services that ships. */
+/** All files of the installer and of the bundle's services that ship. */
 export async function installerFiles(bundle: Bundle, init: string): Promise<readonly InstallerFile[]> {
   const files: InstallerFile[] = [{ from: path.join(init, ENTRY), to: ENTRY }];
   for (const file of await filesOf(path.join(init, INSTALLER)))
@@ -52,7 +52,7 @@ export async function installerFiles(bundle: Bundle, init: string): Promise<read
   return files;
 }
 
-/** What the installer knows of the bundle. */
+/** The facts of the bundle for the installer. */
 export function formatFacts({
   family,
   version,
@@ -82,7 +82,7 @@ async function filesOf(place: string): Promise<readonly string[]> {
     .map((entry) => entry.path);
 }
 
-/** What of `init/` every bundle ships: the script that people run, and the package it hands over to. */
+/** The files of `init/` in every bundle: the script that users run, and the package that it starts. */
 const ENTRY = 'bootstrap.sh';
 const INSTALLER = 'installer';
 const MODULES = 'site-packages/';

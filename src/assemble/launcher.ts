@@ -5,10 +5,10 @@ import type { Launcher } from '../domain/recipe.ts';
 const ENTRY_POINT = /^([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)((?:\.[A-Za-z_]\w*)*)$/u;
 
 /**
- * The program that runs an entry point (`module:function`) with the Python of the release that the program lies in,
- * wherever that is and through however many symbolic links it was called. POSIX sh; it needs `readlink` only if it was called
- * through a link. Python runs isolated (`-I`), so that neither PYTHON* variables nor the user's site-packages matter, and
- * writes no byte code (`-B`), because a release is read-only.
+ * A program that runs an entry point (`module:function`) with its own release's Python, from any directory and
+ * through any number of symbolic links. POSIX sh; it uses `readlink` only if it was called through a link. Python
+ * runs isolated (`-I`), so that it ignores PYTHON* variables and the user's site-packages, and writes no byte code
+ * (`-B`), because a release is read-only.
  */
 export function formatLauncher(launcher: Launcher): string {
   const [, module, name, rest] = ENTRY_POINT.exec(launcher.entryPoint) ?? [];
@@ -37,8 +37,8 @@ sys.exit(main${rest ?? ''}())' "$0" "$@"
 }
 
 /**
- * Checks that every launcher runs something that an installed distribution offers as a console script. Throws
- * `KSB_ENTRY_POINT_UNKNOWN` naming each that does not, with the nearest.
+ * Checks that every launcher runs a console script of an installed distribution. Throws `KSB_ENTRY_POINT_UNKNOWN`
+ * with each launcher that does not, and the nearest entry point.
  */
 export function checkLaunchers(launchers: readonly Launcher[], offered: ReadonlySet<string>): void {
   const problems: Problem[] = launchers
@@ -55,7 +55,7 @@ export function checkLaunchers(launchers: readonly Launcher[], offered: Readonly
   throw new KsbundleError({
     code: 'KSB_ENTRY_POINT_UNKNOWN',
     exitCode: ExitCode.failed,
-    message: `${problems.length} of the bundle's launchers cannot work`,
+    message: `${problems.length} of the bundle's launchers name unknown entry points`,
     problems,
   });
 }

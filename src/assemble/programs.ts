@@ -7,22 +7,25 @@ import type { ServiceRecipe } from '../domain/recipe.ts';
 /** A file that a service runs or loads, and the keys that name it in its recipe. */
 interface Wanted {
   readonly file: string;
-  /** Whether a file of Python's will do that has this path without an ending, or a package of that name. */
+  /** Whether a Python file with this path without its suffix, or a package of that name, satisfies it. */
   readonly isModule?: boolean;
   readonly keys: readonly (string | number)[];
 }
 
 export interface Shipped {
-  /** Release paths of all that ships. */
+  /** Release paths of all files that ship. */
   readonly files: ReadonlySet<string>;
-  /** Release path of the directory that Python modules are in. */
+  /** Release path of Python's site-packages. */
   readonly site: string;
 }
 
-/** What the kit runs applications of Python with. */
+/** Programs that the kit runs Python applications with. */
 const SERVERS = ['bin/httpd', 'modules/mod_wsgi.so', 'bin/uwsgi'];
 
-/** Throws `KSB_RECIPE_INVALID` with the place of every program and module that a service names and that does not ship. */
+/**
+ * Throws `KSB_RECIPE_INVALID` with the place of every program and module that a service names but the release does
+ * not contain.
+ */
 export async function requirePrograms(
   services: readonly ServiceRecipe[],
   shipped: Shipped,
@@ -43,7 +46,7 @@ export async function requirePrograms(
         place: await placeOf(origin, wanted.keys),
         hint:
           near === undefined
-            ? 'add the component that installs it to the bundle, or ship the file with its install.ship'
+            ? 'add the component that installs it to the bundle, or add the file to install.ship of its recipe'
             : `did you mean ${near}?`,
       };
     }),
@@ -51,7 +54,7 @@ export async function requirePrograms(
   throw new KsbundleError({
     code: 'KSB_RECIPE_INVALID',
     exitCode: ExitCode.usage,
-    message: `${problems.length} ${problems.length === 1 ? 'file that a service needs does' : 'files that services need do'} not ship`,
+    message: `${problems.length} ${problems.length === 1 ? 'file that a service needs is' : 'files that services need are'} not in the release`,
     problems,
   });
 }
@@ -83,7 +86,7 @@ function ships({ file, isModule }: Wanted, files: ReadonlySet<string>): boolean 
   return [...files].some((each) => each.startsWith(`${file}.`) || each.startsWith(`${file}/__init__.`));
 }
 
-/** The one of the same name elsewhere, or the most similar one. */
+/** The file of the same name in another directory, or the most similar one. */
 function nearestShipped(file: string, files: ReadonlySet<string>): string | undefined {
   const base = path.posix.basename(file);
   return [...files].find((each) => path.posix.basename(each) === base) ?? nearest(file, files);

@@ -1,6 +1,6 @@
 import type { Bundle } from '../domain/recipe.ts';
 
-/** The text a person finds at the top of a release. */
+/** The text of README in a release. */
 export function formatReadme(bundle: Bundle): string {
   const { name, version, revision, summary, answers } = bundle;
   const hasHost = answers.some((answer) => answer.name === 'host');

@@ -9,17 +9,18 @@ import { copyFile, findLink, listTree } from '../io/files.ts';
 export interface RecipesOptions {
   /** The release directory. */
   readonly root: string;
-  /** Files and directories, named below the recipes' directory. */
+  /** Files and directories; `file` is relative to the directory of recipes. */
   readonly recipes: readonly RecipeFile[];
   /** Absolute path. */
   readonly lockfile: string;
-  /** Part by release path, of all files so far. */
+  /** The parts of all files so far, by release path. */
   readonly parts: ReadonlyMap<string, Part>;
 }
 
 /**
- * Puts recipes and lockfile into a release, byte for byte: after relocation, which would change a script among them, and
- * whatever the bundle drops. Modes are in no recipe's digest, so all get the same. Returns the parts with the new files.
+ * Copies recipes and lockfile into a release, byte for byte: after relocation, which would change scripts among them,
+ * and regardless of what the bundle drops. All files get the same mode, because a recipe's digest does not include
+ * modes. Returns the parts with the new files.
  */
 export async function installRecipes(options: RecipesOptions): Promise<ReadonlyMap<string, Part>> {
   const { root, recipes, lockfile, parts } = options;
@@ -51,6 +52,6 @@ function inTheWay(link: string): KsbundleError {
   });
 }
 
-/** What holds both; it and the directory that it lies in may be new, with modes as the umask has them. */
+/** The directory of both. It and its parent may be new and have modes from the umask. */
 const DIRECTORY = path.posix.dirname(RECIPES_DIRECTORY);
 const TOP = path.posix.dirname(DIRECTORY);

@@ -5,8 +5,8 @@ import { listTree } from '../io/files.ts';
 import { formatRecord, parseRecord } from './wheel/record.ts';
 
 /**
- * Writes every RECORD of a release anew, with the same files and their present hashes. Needed after relocation has
- * changed libraries that wheels brought.
+ * Rewrites every RECORD of a release with the same files and their current hashes. Relocation makes that necessary,
+ * because it changes libraries of wheels.
  */
 export async function refreshRecords(root: string, site: string): Promise<void> {
   const isRecord = compileGlob(`${site}/*.dist-info/RECORD`);

@@ -7,13 +7,13 @@ import type { Manifest } from '../domain/manifest.ts';
 import { copyFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 
-/** Where the parts of a project lie that a release was made from. */
+/** Directories of the project that a release was made from. */
 export interface RecoveredProject {
   readonly recipes: string;
   readonly lockfiles: string;
 }
 
-/** What assembling writes into `init/` by itself. */
+/** Files that assembling itself writes into `init/`. */
 const WRITTEN = 'init/bundle.json';
 const BYTE_CODE = '/__pycache__/';
 
@@ -21,9 +21,9 @@ const name = z.string().refine((text) => isInnerPath(text) && !text.includes('/'
 const facts = z.object({ services: z.array(z.object({ name })).min(1) });
 
 /**
- * Puts the project that a release was made from together again in `directory`: recipes and lockfile as they were, and
- * `init/`, the installer, which a release has in two places. Files alone come along, no links. Undefined if the release
- * does not carry its recipes, or does not name its services in a plain way.
+ * Restores the project that a release was made from in `directory`: recipes, lockfile, and the installer (`init/`),
+ * which a release has in two places. Restores only files, no links. Undefined if the release does not contain its
+ * recipes, or the names of its services are not plain.
  */
 export async function recoverProject(
   release: string,
@@ -42,7 +42,7 @@ export async function recoverProject(
   return { recipes: path.join(directory, 'recipes'), lockfiles: path.join(directory, 'lockfiles') };
 }
 
-/** The service that modules go back to: which one they came from decides nothing. */
+/** The service that modules are restored to; it does not matter which one they came from. */
 async function readService(file: string): Promise<string | undefined> {
   try {
     const written: unknown = JSON.parse((await ifThere(readFile(file, 'utf8'))) ?? 'null');
@@ -52,7 +52,7 @@ async function readService(file: string): Promise<string | undefined> {
   }
 }
 
-/** Where in the project a file of the release comes from; undefined for what is made. */
+/** The project's path of a file of the release; undefined for a generated file. */
 function sourceOf(file: string, service: string): InnerPath | undefined {
   const source = placeOf(file, service);
   return source !== undefined && isInnerPath(source) ? source : undefined;

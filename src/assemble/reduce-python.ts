@@ -4,15 +4,15 @@ import { compileGlobs } from '../domain/glob.ts';
 import type { Part } from '../domain/manifest.ts';
 import { removeEmptyDirectories } from '../io/files.ts';
 
-/** What programs may import of Python's library at any time. */
+/** Modules of Python's library that programs may import at any time. */
 export interface NeededModules {
   /** Release paths of Python files. */
   readonly files: readonly string[];
-  /** Names of modules, also of those that are no Python file. */
+  /** Names of modules, including those that are not Python files. */
   readonly names: readonly string[];
 }
 
-/** What the interpreter and its C code import by name. */
+/** Modules that the interpreter and its C code import by name. */
 export const IMPORTED_BY_NAME: readonly string[] = [
   '_strptime',
   'copyreg',
@@ -34,13 +34,16 @@ export interface ReduceOptions {
   /** Release path of Python's library. */
   readonly library: string;
   readonly needed: NeededModules;
-  /** Globs of what stays in any case. */
+  /** Globs of files to keep in any case. */
   readonly keep: readonly string[];
-  /** Part by release path, of all files so far. */
+  /** The parts of all files so far, by release path. */
   readonly parts: ReadonlyMap<string, Part>;
 }
 
-/** Takes out of Python's library what nobody imports; third-party modules stay. Returns the parts of what is left. */
+/**
+ * Removes modules of Python's library that nothing imports; keeps third-party modules. Returns the parts of the
+ * remaining files.
+ */
 export async function reducePython(options: ReduceOptions): Promise<ReadonlyMap<string, Part>> {
   const { root, library, needed, parts } = options;
   const isKept = compileGlobs(options.keep);

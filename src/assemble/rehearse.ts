@@ -6,19 +6,23 @@ import { runConfined, type Confinement } from '../io/confinement.ts';
 export interface RehearsalOptions {
   /** The release directory, complete. */
   readonly root: string;
-  /** Whether it is for machines of another architecture, on which its Python may not run. */
+  /** Whether it is for another architecture, so that its Python may not run here. */
   readonly isForeign: boolean;
   readonly confinement: Confinement;
   readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the installer ends with where only the host is not as it wants it: `Exit.PREFLIGHT` of init/installer/errors.py. */
+/**
+ * The installer's exit code if only the host does not meet its requirements: `Exit.PREFLIGHT` of
+ * init/installer/errors.py.
+ */
 const HOST_UNFIT = 3;
 
 /**
- * Has the release's own installer, on the release's own Python, load its product and render everything with the defaults of its answers;
- * it writes nothing. Where it is for another machine and does not run here, a warning says so. Throws `KSB_RELEASE_UNUSABLE` with what the installer said, if it gets no further than that.
+ * Runs the release's own installer on the release's own Python: it loads the services and renders everything with the
+ * default answers, without writing. Warns if the release is for another architecture and does not run here. Throws
+ * `KSB_RELEASE_UNUSABLE` with the installer's message if it fails.
  */
 export async function rehearseInstall({
   root,
@@ -39,7 +43,7 @@ export async function rehearseInstall({
   if (isForeign) {
     emit({
       type: 'warning',
-      message: 'the install was not tested: the release is for another architecture than this machine',
+      message: 'the install was not tested: the release is for another architecture',
     });
     return;
   }

@@ -5,34 +5,34 @@ import { leavesTree } from '../domain/inner-path.ts';
 import type { Part } from '../domain/manifest.ts';
 import { hashFile } from '../io/files.ts';
 
-/** A release directory while it is filled. Knows which part every file came from. */
+/** A release directory while it is filled. Records the part of every file. */
 export interface ReleaseTree {
   /** Absolute path. */
   readonly root: string;
-  /** Part by path; only files and links. */
+  /** Parts by path; only of files and links. */
   readonly parts: ReadonlyMap<string, Part>;
   /**
-   * Moves the file or link `from` to `target` in the release. False if the release leaves it out. The same file may
-   * come twice with equal content, as `__init__.py` of namespace packages do; with other content it is a clash.
+   * Moves the file or link `from` to `target` in the release. False if the release does not ship it. Two parts may
+   * install the same file with equal content, such as `__init__.py` of namespace packages; other content is a clash.
    */
   place(from: string, target: string, part: Part): Promise<boolean>;
-  /** Like `place` for text that is made up on the spot. */
+  /** Like `place`, for generated text. */
   write(
     target: string,
     content: string,
     facts: { readonly part: Part; readonly executable?: boolean },
   ): Promise<boolean>;
-  /** Throws `KSB_ASSEMBLE_CLASH` naming every clash. */
+  /** Throws `KSB_ASSEMBLE_CLASH` with every clash. */
   finish(): void;
 }
 
-/** `dropped` tells the release paths that do not ship. */
+/** `dropped` returns true for release paths that do not ship. */
 export function createReleaseTree(root: string, dropped: (path: string) => boolean): ReleaseTree {
   const parts = new Map<string, Part>();
   const clashes: Problem[] = [];
   const links = new Map<string, string>();
   const directories = new Set(['.']);
-  /** Makes the directory, and those above it; false where one of them is a link or a file, which would lead elsewhere. */
+  /** Creates the directory and its parents; false if one of them is a link, which would lead elsewhere, or a file. */
   const makeDirectory = async (directory: string): Promise<boolean> => {
     if (directories.has(directory)) return true;
     if (!(await makeDirectory(path.posix.dirname(directory)))) return false;
@@ -45,7 +45,7 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
     directories.add(directory);
     return true;
   };
-  /** Whether `target` is to be made; notes a clash if it is there and `same` denies that it is equal. */
+  /** Whether to create `target`; records a clash if it exists and `same` returns false. */
   const claim = async (
     target: string,
     part: Part,
@@ -87,7 +87,7 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
       return true;
     },
     finish() {
-      // Each archive's links stay inside it; together they could still lead out.
+      // The links of each archive stay inside it, but together they could still lead out of the release.
       for (const [link, target] of links)
         if (leavesTree(link, links))
           clashes.push({ code: 'link', message: `${link}: its target ${target} lies outside the release` });
@@ -95,7 +95,7 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
       throw new KsbundleError({
         code: 'KSB_ASSEMBLE_CLASH',
         exitCode: ExitCode.failed,
-        message: `${clashes.length} ${clashes.length === 1 ? 'file has' : 'files have'} no place in the release`,
+        message: `${clashes.length} ${clashes.length === 1 ? 'file cannot be placed' : 'files cannot be placed'} in the release`,
         hint: 'leave one of them out with "drop" in a recipe or in the bundle',
         problems: clashes,
       });

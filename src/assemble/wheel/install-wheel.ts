@@ -11,11 +11,11 @@ export interface WheelInstallation {
   readonly wheel: WheelFile;
   readonly unpacked: UnpackedWheel;
   readonly license: WheelLicense;
-  /** Release path of the directory that modules go to. */
+  /** Release path of the directory for modules. */
   readonly site: string;
 }
 
-/** Files of a dist-info directory that describe an installation, which is ours to tell. */
+/** Files of a dist-info directory that describe the installation; ksbundle writes its own. */
 const INSTALLATION_FILES: readonly string[] = [
   'RECORD',
   'RECORD.jws',
@@ -27,8 +27,8 @@ const INSTALLATION_FILES: readonly string[] = [
 
 /**
  * Installs a wheel: modules to `site`, its data below the release's root, licence texts to `licenses/python/<name>/`,
- * native programs to `bin/`. Headers and Python scripts do not ship, nor do console scripts: what a bundle's
- * launchers name is all that gets a program.
+ * native programs to `bin/`. Headers, Python scripts and console scripts do not ship: only a bundle's launchers
+ * become programs.
  */
 export async function installWheel(
   tree: ReleaseTree,
@@ -57,7 +57,7 @@ export async function installWheel(
   return { name, version, license: license.license, file, sha256 };
 }
 
-/** Release path of a wheel's file, by the scheme directories of the format; undefined for what does not ship. */
+/** Release path of a wheel's file, by the scheme directories of the format; undefined if it does not ship. */
 async function placeOf({ unpacked, site }: WheelInstallation, file: string): Promise<string | undefined> {
   const { root, info, data } = unpacked;
   if (INSTALLATION_FILES.some((name) => file === `${info}/${name}`)) return undefined;
@@ -87,7 +87,7 @@ async function isScript(file: string): Promise<boolean> {
   }
 }
 
-/** Some wheels carry no licence text; what their metadata says then stands in its place. */
+/** Some wheels contain no licence text; the statement in their metadata replaces it. */
 async function writeStatement(
   tree: ReleaseTree,
   { name, version }: WheelFile,

@@ -7,20 +7,20 @@ import { parseHeaders, statedLicense } from './metadata.ts';
 import type { UnpackedWheel } from './unpack-wheel.ts';
 
 export interface WheelLicense {
-  /** SPDX expression; one of the wheel's own, `LicenseRef-<name>`, if `decided` is false. */
+  /** SPDX expression; `LicenseRef-<name>` if `decided` is false. */
   readonly license: string;
   readonly decided: boolean;
-  /** What the metadata says, if it says anything. */
+  /** The statement in the metadata, if any. */
   readonly stated: string | undefined;
-  /** Licence texts in the wheel: its own path, and that below the wheel's licence directory. */
+  /** Licence texts in the wheel: the path in the wheel, and the path below its licence directory. */
   readonly files: readonly { readonly file: string; readonly name: string }[];
 }
 
 const LICENSE_FILE = /^(?:licen[cs]es?\/.+|(?:licen[cs]e|copying|notice|authors)[^/]*)$/iu;
 
 /**
- * The licence of a wheel: what the recipe says, else what its metadata states, else what its texts are. Throws `KSB_LICENSE_MISSING` for a wheel
- * with no text that says nothing of its licence.
+ * The licence of a wheel: from the recipe, otherwise from its metadata, otherwise from its texts. Throws
+ * `KSB_LICENSE_MISSING` for a wheel with neither a text nor a statement.
  */
 export async function readLicense(
   wheel: WheelFile,

@@ -18,11 +18,11 @@ export function firstHeader(headers: Headers, name: string): string | undefined 
   return headers.get(name)?.[0];
 }
 
-/** What a distribution says of its licence. */
+/** A distribution's statements about its licence. */
 export interface StatedLicense {
-  /** In words: its SPDX expression, its licence field, its classifiers; the most exact first. */
+  /** Names: its SPDX expression, its licence field, its classifiers; the most exact first. */
   readonly names: readonly string[];
-  /** The text, which some put into the field for the name. */
+  /** The licence text, which some distributions put into the field for the name. */
   readonly texts: readonly string[];
 }
 

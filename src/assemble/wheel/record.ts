@@ -6,11 +6,11 @@ import path from 'node:path';
 /** One line of a RECORD: a file, relative to site-packages, and its hash as `sha256=<urlsafe base64>`. */
 export interface RecordLine {
   readonly path: string;
-  /** Empty for files that carry none, as RECORD itself. */
+  /** Empty for files without one, such as RECORD itself. */
   readonly hash: string;
 }
 
-/** Hashes that the binary distribution format takes; weaker ones it forbids. */
+/** Hashes that the binary distribution format allows; it forbids weaker ones. */
 const ALGORITHMS: ReadonlySet<string> = new Set(['sha256', 'sha384', 'sha512']);
 
 /** Parses RECORD: CSV of path, hash and size, as Python's csv module writes it (PyPA, "Recording installed projects"). */
@@ -29,7 +29,7 @@ function parseCsvLine(line: string): string[] {
   return Array.from(fields, ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '');
 }
 
-/** Whether a file has the hash of its RECORD line; a hash of an algorithm that is too weak or unknown never fits. */
+/** Whether a file has the hash of its RECORD line; false if the algorithm is too weak or unknown. */
 export async function matchesHash(file: string, hash: string): Promise<boolean> {
   const [algorithm = '', digest] = hash.split('=', 2);
   if (!ALGORITHMS.has(algorithm)) return false;
@@ -41,8 +41,8 @@ export async function matchesHash(file: string, hash: string): Promise<boolean> 
 }
 
 /**
- * Formats the RECORD of files that lie in a release. `files` are release paths, `record` is RECORD's own, which is
- * listed without hash.
+ * Formats the RECORD for files of a release. `files` are release paths; `record` is the path of RECORD itself, which
+ * is listed without a hash.
  */
 export async function formatRecord(root: string, record: string, files: readonly string[]): Promise<string> {
   const site = path.posix.dirname(path.posix.dirname(record));

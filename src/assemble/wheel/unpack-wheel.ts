@@ -8,12 +8,12 @@ import { listTree } from '../../io/files.ts';
 import { firstHeader, parseHeaders } from './metadata.ts';
 import { matchesHash, parseRecord } from './record.ts';
 
-/** A wheel unpacked to a directory of its own, every file checked against its RECORD. */
+/** A wheel in its own directory; every file was checked against its RECORD. */
 export interface UnpackedWheel {
   readonly root: string;
   /** Name of its `*.dist-info` directory. */
   readonly info: string;
-  /** Name its `*.data` directory has, if it has one. */
+  /** Name of its `*.data` directory, which may not exist. */
   readonly data: string;
   /** Paths of all its files, in byte order. */
   readonly files: readonly string[];
@@ -21,18 +21,18 @@ export interface UnpackedWheel {
 
 export interface WheelArchive {
   readonly wheel: WheelFile;
-  /** Where its bytes lie. */
+  /** Path of the wheel file. */
   readonly file: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Files of the dist-info directory that RECORD does not vouch for. */
+/** Files of the dist-info directory that RECORD does not list with a hash. */
 const UNRECORDED: readonly string[] = ['RECORD', 'RECORD.jws', 'RECORD.p7s'];
 
 /**
  * Unpacks a wheel to the new directory `root` and checks it against the PyPA "Binary distribution format": one
- * dist-info directory of the name and version that were locked, Wheel-Version 1, and a RECORD that lists exactly the files that
- * are there, with their hashes. Throws `KSB_WHEEL_INVALID` and what `unpackArchive` throws.
+ * dist-info directory with the locked name and version, Wheel-Version 1, and a RECORD that lists exactly the files of
+ * the wheel, with their hashes. Throws `KSB_WHEEL_INVALID` and what `unpackArchive` throws.
  */
 export async function unpackWheel(
   { wheel, file, signal }: WheelArchive,
@@ -47,7 +47,7 @@ export async function unpackWheel(
   const [info] = infos;
   if (info === undefined || infos.size > 1) {
     throw invalid(wheel, [
-      { code: 'dist-info', message: `it has ${infos.size} dist-info directories, not one` },
+      { code: 'dist-info', message: `it has ${infos.size} dist-info directories, but must have one` },
     ]);
   }
   const read = (name: string): Promise<string> =>
@@ -86,7 +86,10 @@ function checkIdentity(wheel: WheelFile, metadata: ReturnType<typeof parseHeader
 function checkFormat(version: string): Problem[] {
   if (version.split('.')[0] === '1') return [];
   return [
-    { code: 'wheel-version', message: `its Wheel-Version is ${JSON.stringify(version)}, supported is 1` },
+    {
+      code: 'wheel-version',
+      message: `its Wheel-Version is ${JSON.stringify(version)}, but only 1 is supported`,
+    },
   ];
 }
 

@@ -180,7 +180,7 @@ describe('a release tree', () => {
     const { tree, file } = await treeWith({ 'x/y': '.', 'x/z': 'y/y/../../..', q: 'x/z' });
     await tree.place(file, 'q/owned', 'component:hostile');
     await tree.place(file, 'x/z/owned', 'component:hostile');
-    expect(() => tree.finish()).toThrow('no place in the release');
+    expect(() => tree.finish()).toThrow('cannot be placed in the release');
     expect(await readdir(path.join(tree.root, '../..'))).toEqual(['b']);
     expect(await readdir(path.join(tree.root, '..'))).toEqual(['release']);
   });
