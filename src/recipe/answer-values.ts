@@ -4,7 +4,7 @@ import type { AnswerType } from '../domain/service.ts';
 
 const LABEL = '(?!-)[A-Za-z0-9_-]{1,63}(?<!-)';
 const NAME = new RegExp(`^(?=.{1,254}$)(?=.{1,253}\\.?$)${LABEL}(?:\\.${LABEL})*\\.?$`);
-/** What a name cannot end in: programs take it for an IPv4 address, each in its own way. */
+/** A name cannot end like this: programs read it as an IPv4 address, each in a different way. */
 const NUMBER = /(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/i;
 const LONE_SURROGATE = /\p{Cs}/u;
 const URL_FORM =
@@ -29,8 +29,8 @@ const FORMS: Record<AnswerType, { readonly expected: string; readonly accepts: (
   };
 
 /**
- * What the type expects, in words, if `text` is not of the type; see docs/recipes.md for the types. The installer
- * decides by the same rules, in `init/installer/answers/values.py`.
+ * A description of what the type expects if `text` does not match it; undefined if it does. docs/services.md
+ * describes the types. The installer applies the same rules, in `init/installer/answers/values.py`.
  */
 export function mismatchOfType(type: AnswerType, text: string): string | undefined {
   const { expected, accepts } = FORMS[type];

@@ -6,7 +6,7 @@ import { RESERVED_ANSWERS } from './reserved-answers.ts';
 
 export type PartlyAnswer = NonNullable<NonNullable<PartlyService['answer']>[number]>;
 
-/** What must agree within each answer, and that each stands once. */
+/** Checks that the keys of each answer are consistent, and that each answer is declared once. */
 export function checkAnswers({ answer = [] }: Pick<PartlyService, 'answer'>): Fault[] {
   return [
     ...answer.flatMap((each, index) => (each === undefined ? [] : checkAnswer(each, ['answer', index]))),
@@ -30,8 +30,8 @@ function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
   const faults: Fault[] = [];
   if (answer.name !== undefined && RESERVED_ANSWERS.has(answer.name)) {
     faults.push({
-      ...wrong('name', 'every installer has an option with this name'),
-      hint: 'choose another name; or remove the answer, if it means what the option means',
+      ...wrong('name', 'every installer already has an option with this name'),
+      hint: 'choose another name; or remove the answer if it has the same meaning as the option',
       at: 'value',
     });
   }
@@ -51,7 +51,7 @@ function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
     faults.push(wrong('minimum', `the minimum ${minimum} is above the maximum ${maximum}`));
   }
   if (has('rule') && !has('rule-help')) {
-    faults.push(wrong('rule', 'a rule needs "rule-help", which explains it to people'));
+    faults.push(wrong('rule', 'a rule needs "rule-help", which explains it to users'));
   }
   if (has('rule-help') && !has('rule')) {
     faults.push(wrong('rule-help', '"rule-help" explains a "rule", and there is none'));
@@ -67,7 +67,7 @@ function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
   return faults;
 }
 
-/** What is expected, in words, where the default is something else. */
+/** A description of the expected value if the default does not match. */
 function mismatchOfDefault(answer: PartlyAnswer): string | undefined {
   const { type, choices, minimum, maximum, rule } = answer;
   if (answer.default === undefined || type === undefined) return undefined;

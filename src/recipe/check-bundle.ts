@@ -5,7 +5,7 @@ import { findDuplicates } from './duplicates.ts';
 import { quote, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyBundle } from './partly.ts';
 
-/** What must agree within one bundle: names that stand once, versions, the interpreter. */
+/** Checks that the keys of one bundle are consistent: unique names, versions, the interpreter. */
 export function checkBundle(recipe: PartlyBundle): Fault[] {
   const { python } = recipe;
   return [
@@ -31,7 +31,7 @@ export function checkBundle(recipe: PartlyBundle): Fault[] {
   ];
 }
 
-/** What is to be an upgrade is one: from a version that is not later, and from earlier versions that are earlier. */
+/** Checks that upgrades go forward: `upgrade-from` is not a later version, and earlier versions are earlier. */
 function checkVersions(recipe: PartlyBundle): Fault[] {
   const { earlier = [] } = recipe;
   return [
@@ -50,7 +50,7 @@ function checkVersions(recipe: PartlyBundle): Fault[] {
   ];
 }
 
-/** Earlier versions differ in what Python they require. */
+/** Checks the Python requirements of earlier versions. */
 function checkRequirements(recipe: PartlyBundle): Fault[] {
   if (recipe.earlier === undefined || Object.hasOwn(recipe, 'python')) return [];
   return [
@@ -68,8 +68,8 @@ function checkEarlier(version: string | undefined, newest: string | undefined, p
   return [
     {
       code: 'bad-earlier',
-      message: `${quote(version)} is no earlier version than the bundle's ${quote(newest)}`,
-      hint: "the bundle's own keys are those of its newest version",
+      message: `${quote(version)} is not earlier than the bundle's version ${quote(newest)}`,
+      hint: "the bundle's own keys describe its newest version",
       path: [...path, 'version'],
       at: 'value',
     },
@@ -84,8 +84,8 @@ function checkUpgrade(
   return [
     {
       code: 'bad-upgrade',
-      message: `a release of version ${version} cannot take over an instance of a later one, from ${lowest}`,
-      hint: 'name the lowest version that can be upgraded from',
+      message: `a release of version ${version} cannot upgrade an instance of the later version ${lowest}`,
+      hint: 'name the lowest version whose instances it can upgrade',
       path: [...path, 'upgrade-from'],
       at: 'value',
     },

@@ -8,7 +8,7 @@ import { formatKey, listStrings, quote, suggest, type Fault, type KeyPath } from
 import type { PartlyComponent, PartlyPrebuilt } from './partly.ts';
 import { FILE_NAME, urlFile, parseArchiveUrl } from './syntax.ts';
 
-/** What must agree within one component: steps, variables, names that stand once. */
+/** Checks that the keys of one component are consistent: steps, variables, unique names. */
 export function checkComponent(recipe: PartlyComponent): Fault[] {
   const sources = listSources(recipe);
   return [
@@ -41,7 +41,7 @@ export function checkComponent(recipe: PartlyComponent): Fault[] {
   ];
 }
 
-/** The tag is that of the version, so that a newer version does not go on with the advisories of the old one. */
+/** The tag must contain the version, so that a newer version does not keep the advisories of the old one. */
 function checkTag({ version, advisories }: PartlyComponent): Fault[] {
   const tag = advisories?.tag;
   if (version === undefined || tag === undefined) return [];
@@ -50,7 +50,7 @@ function checkTag({ version, advisories }: PartlyComponent): Fault[] {
   return [
     {
       code: 'tag-mismatch',
-      message: `the tag ${quote(tag)} is not that of version ${quote(version)}`,
+      message: `the tag ${quote(tag)} does not belong to version ${quote(version)}`,
       path: ['advisories', 'tag'],
       at: 'value',
     },
@@ -61,7 +61,7 @@ function numbersOf(text: string): readonly string[] {
   return text.match(/\d+/g) ?? [];
 }
 
-/** What must agree within the toolchain or a tool. */
+/** Checks that the keys of the toolchain or of a tool are consistent. */
 export function checkPrebuilt(recipe: PartlyPrebuilt): Fault[] {
   const faults = listPrebuiltSources(recipe).flatMap(({ source, path }) => checkSource(source, path));
   if (recipe.source !== undefined && Object.keys(recipe.source).length === 0) {
@@ -117,7 +117,7 @@ function checkSource(source: PartlySource, path: KeyPath): Fault[] {
     return [
       {
         code: 'bad-file-name',
-        message: `the end of the first URL, ${quote(urlFile(url))}, is not fit for a file name`,
+        message: `the end of the first URL, ${quote(urlFile(url))}, cannot be used as a file name`,
         hint: 'name it: file = "<name>-<version>.tar.gz"',
         path: [...path, 'archive', index, 'urls', 0],
         at: 'value',
@@ -135,7 +135,7 @@ function checkSteps(recipe: PartlyComponent): Fault[] {
     return [
       {
         code: both ? 'conflicting-keys' : 'missing-key',
-        message: `[[build.step]] ${both ? 'has both "run" and "script"; it takes' : 'lacks "run" or "script":'} one program as a list, or a shell script`,
+        message: `[[build.step]] ${both ? 'has both "run" and "script"; use' : 'lacks "run" or "script": add'} one program as a list, or a shell script`,
         path: ['build', 'step', index, ...(both ? ['script'] : [])],
         at: 'key',
       },
@@ -143,7 +143,7 @@ function checkSteps(recipe: PartlyComponent): Fault[] {
   });
 }
 
-/** Architecture variables stand for every architecture or none, and every `${name}` is one that there is. */
+/** A variable has a value for every architecture or for none, and every `${name}` exists. */
 function checkVariables(recipe: PartlyComponent): Fault[] {
   const tables = ARCHITECTURES.map((arch) => ({
     arch,
@@ -205,7 +205,7 @@ function findUnknownVariables(recipe: PartlyComponent, own: ReadonlySet<string>)
         .map((name): Fault => ({
           code: 'unknown-variable',
           message: `${formatKey(path)}: unknown variable \${${name}}; known: ${[...known].sort().join(', ')}`,
-          hint: suggest(nearest(name, known)) ?? `a literal \${${name}} is written $\${${name}}`,
+          hint: suggest(nearest(name, known)) ?? `to write a literal \${${name}}, use $\${${name}}`,
           path: at,
           at: 'value',
           within: `\${${name}}`,

@@ -2,7 +2,7 @@ import { nearest } from '../domain/nearest.ts';
 import { quote, suggest, type Fault } from './mistake.ts';
 import type { PartlyService } from './partly.ts';
 
-/** What must agree in `[data]`. A service with `hooks` may make its data by itself. */
+/** Checks that the keys of `[data]` are consistent. A service with `hooks` may create its data itself. */
 export function checkData(recipe: PartlyService, { hooks }: { readonly hooks: boolean }): Fault[] {
   return [...checkPlaces(recipe), ...checkBulky(recipe), ...(hooks ? [] : checkMaker(recipe))];
 }
@@ -24,7 +24,7 @@ function checkBulky({ data }: PartlyService): Fault[] {
   );
 }
 
-/** What is kept lies where nothing else does, and where copies of it have a place. */
+/** Data must lie in a place of its own, with room for copies. */
 function checkPlaces({ data }: PartlyService): Fault[] {
   return (['sqlite', 'directories'] as const).flatMap((key) =>
     (data?.[key] ?? []).flatMap((name, index): Fault[] =>
@@ -42,18 +42,18 @@ function checkPlaces({ data }: PartlyService): Fault[] {
   );
 }
 
-/** Something makes the databases: one that only the first request makes would be missing until then. */
+/** A program must create the databases: one that only the first request creates would be missing until then. */
 function checkMaker({ data }: PartlyService): Fault[] {
   if (data?.sqlite === undefined || data.sqlite.length === 0 || Object.hasOwn(data, 'prepare')) return [];
   return [
     {
       code: 'missing-key',
-      message: '[data] lacks "prepare", the program that makes the databases of "sqlite"',
+      message: '[data] lacks "prepare", the program that creates the databases in "sqlite"',
       path: ['data', 'sqlite'],
       at: 'key',
     },
   ];
 }
 
-/** Directory below `data/` for copies while they are brought to another version. */
+/** Directory below `data/` for copies while they are migrated to another version. */
 const UPGRADING = '.upgrading';

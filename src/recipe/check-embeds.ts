@@ -2,7 +2,10 @@ import { findDuplicates } from './duplicates.ts';
 import type { Fault } from './mistake.ts';
 import type { PartlyBundle } from './partly.ts';
 
-/** What must agree within what a component or bundle declares as embedded: each package once, a CPE for one alone. */
+/**
+ * Checks the embedded packages of a component or bundle: each is declared once, and a CPE belongs to a single
+ * package.
+ */
 export function checkEmbeds(embeds: PartlyBundle['embeds'] = []): Fault[] {
   return embeds.flatMap((embed, index): Fault[] => {
     if (embed === undefined) return [];
@@ -15,8 +18,8 @@ export function checkEmbeds(embeds: PartlyBundle['embeds'] = []): Fault[] {
         : [
             {
               code: 'conflicting-keys',
-              message: `"cpe" is the name of one package, and there are ${packages.length}`,
-              hint: 'declare the one that has it in an [[embeds]] of its own',
+              message: `"cpe" names one package, but the table declares ${packages.length}`,
+              hint: 'declare the package with this CPE in a separate [[embeds]]',
               path: [...path, 'cpe'],
               at: 'key',
             } satisfies Fault,

@@ -5,14 +5,14 @@ import { listTree } from '../io/files.ts';
 import type { Document } from './document.ts';
 import { quote, suggest, type Fault, type KeyPath } from './mistake.ts';
 
-/** A file or directory beside a recipe that the recipe names. */
+/** A file or directory that a recipe names and that must exist beside it. */
 export interface NamedFile {
   readonly name: string | undefined;
   readonly path: KeyPath;
   readonly kind: 'file' | 'file or directory';
 }
 
-/** A fault for each named file that does not lie beside the recipe. */
+/** A fault for each named file that does not exist beside the recipe. */
 export async function checkFiles(document: Document, files: readonly NamedFile[]): Promise<Fault[]> {
   const missing: (NamedFile & { readonly name: string })[] = [];
   for (const { name, ...file } of files) {

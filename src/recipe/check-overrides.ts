@@ -5,7 +5,7 @@ import type { Document } from './document.ts';
 import { quote, type Fault } from './mistake.ts';
 import type { PartlyBundle } from './partly.ts';
 
-/** A fault for each override that the bundle's constraints have caught up with: it departs from nothing. */
+/** A fault for each override whose version the bundle's constraints now pin themselves. */
 export async function checkOverrides(document: Document, { python }: PartlyBundle): Promise<Fault[]> {
   const { constraints, override = [] } = python ?? {};
   if (constraints === undefined || override.length === 0) return [];
@@ -20,8 +20,8 @@ export async function checkOverrides(document: Document, { python }: PartlyBundl
     return [
       {
         code: 'needless-override',
-        message: `${constraints}:${line + 1} pins ${quote(distribution)} to ${quote(version)} already`,
-        hint: 'take the override out, or name the version that ships instead',
+        message: `${constraints}:${line + 1} pins ${quote(distribution)} to the same version, ${quote(version)}`,
+        hint: 'remove the override, or name the version that ships instead',
         path: ['python', 'override', index, 'version'],
         at: 'value',
       },

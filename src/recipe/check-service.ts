@@ -12,8 +12,8 @@ import type { PartlyService } from './partly.ts';
 import { protocolOf } from './service-defaults.ts';
 
 /**
- * What must agree within one service: what its tables name of each other, and what stands once. One with `hooks` may make its
- * data by itself.
+ * Checks that the tables of one service are consistent: references between them, and unique names. A service with
+ * `hooks` may create its data itself.
  */
 export function checkService(recipe: PartlyService, { hooks }: { readonly hooks: boolean }): Fault[] {
   const claims = listClaims(recipe);
@@ -83,8 +83,8 @@ function checkDirectories({ directory = [] }: PartlyService): Fault[] {
       : [
           {
             code: 'bad-directory',
-            message: `every instance has the directory ${quote(each.path)}`,
-            hint: 'take the table out',
+            message: `every instance already has the directory ${quote(each.path)}`,
+            hint: 'remove the table',
             path: ['directory', index, 'path'],
             at: 'value',
           },
@@ -105,7 +105,7 @@ function checkWsgi(recipe: PartlyService): Fault[] {
       : [
           {
             code: 'missing-listener',
-            message: '[wsgi] needs a [[listener]] of protocol = "http", and the service has none',
+            message: '[wsgi] needs a [[listener]] with protocol = "http", but the service has none',
             path: ['wsgi'],
             at: 'key',
           } as const,
@@ -115,7 +115,7 @@ function checkWsgi(recipe: PartlyService): Fault[] {
       ? [
           {
             code: 'conflicting-keys',
-            message: '[wsgi] has both "script" and "environment": a script sets its environment itself',
+            message: '[wsgi] has both "script" and "environment", but a script sets its environment itself',
             path: ['wsgi', 'environment'],
             at: 'key',
           } as const,
@@ -143,7 +143,7 @@ function unknownListener(recipe: PartlyService, name: string | undefined, path: 
   return [{ code: 'unknown-listener', message, hint: suggest(nearest(name, known)), path, at: 'value' }];
 }
 
-/** Faults for what is named as a file that the service reads, and is none. */
+/** Faults for names that are not files of the service. */
 function unknownFiles(
   recipe: PartlyService,
   names: readonly (string | undefined)[],
@@ -157,7 +157,7 @@ function unknownFiles(
       : [
           {
             code: 'unknown-file',
-            message: `no [[file]] that the service may read has the path ${quote(name)}`,
+            message: `the service may read no [[file]] with the path ${quote(name)}`,
             hint: suggest(nearest(name, known)),
             path: pathOf(index),
             at: 'value',
@@ -195,14 +195,14 @@ function checkProofs(recipe: PartlyService): Fault[] {
 }
 
 interface Proven {
-  /** Answer of the one that it is tried on; on all of the protocol by default. */
+  /** Answer of the listener to test; by default all listeners of the protocol. */
   readonly listener: string | undefined;
   readonly key: string;
   readonly protocol: Listener['protocol'];
   readonly path: KeyPath;
 }
 
-/** A proof is tried on at least one listener, and none of another protocol. */
+/** A proof needs at least one listener of its protocol, and no other. */
 function checkProven(recipe: PartlyService, { listener: name, key, protocol, path }: Proven): Fault[] {
   const unknown = unknownListener(recipe, name, [...path, 'listener']);
   const tried = (recipe.listener ?? []).filter((each) => name === undefined || each?.answer === name);
@@ -212,15 +212,15 @@ function checkProven(recipe: PartlyService, { listener: name, key, protocol, pat
   return [
     {
       code: 'proof-without-listener',
-      message: `[[proof]] with ${quote(key)} is tried on listeners of protocol = ${quote(protocol)}, and ${which}`,
-      hint: `add a [[listener]] with protocol = ${quote(protocol)}, or take the proof out`,
+      message: `[[proof]] with ${quote(key)} needs a listener with protocol = ${quote(protocol)}, but ${which}`,
+      hint: `add a [[listener]] with protocol = ${quote(protocol)}, or remove the proof`,
       path: [...path, name === undefined ? key : 'listener'],
       at: 'value',
     },
   ];
 }
 
-/** Programs are named by their paths in the release. */
+/** Checks that programs are named by their paths in the release. */
 function checkPrograms({ daemon = [], data }: PartlyService): Fault[] {
   const programs: [string | undefined, KeyPath][] = [
     ...daemon.flatMap((each, index): [string | undefined, KeyPath][] => [
@@ -248,7 +248,7 @@ function checkPrograms({ daemon = [], data }: PartlyService): Fault[] {
   });
 }
 
-/** A fault unless a table has one of these keys and no other of them. */
+/** A fault unless a table has exactly one of these keys. */
 function exactlyOne(table: object, keys: readonly string[], path: KeyPath): Fault[] {
   const present = keys.filter((key) => Object.hasOwn(table, key));
   if (present.length === 1) return [];
@@ -257,7 +257,7 @@ function exactlyOne(table: object, keys: readonly string[], path: KeyPath): Faul
   return [
     {
       code: second === undefined ? 'missing-key' : 'conflicting-keys',
-      message: `${formatTable(path)} ${second === undefined ? 'lacks' : 'takes only one of'} ${choice}`,
+      message: `${formatTable(path)} ${second === undefined ? 'lacks' : 'may have only one of'} ${choice}`,
       path: second === undefined ? path : [...path, second],
       at: 'key',
     },

@@ -5,8 +5,8 @@ import { contestedClaims, listClaims } from './claims.ts';
 import { quote, suggest, type Mistake } from './mistake.ts';
 
 /**
- * What must agree between services, and between them and the bundles that run them. `unreadable` are the names of
- * services that are there but cannot be read, to which references are fine.
+ * Checks that services are consistent with each other and with the bundles that run them. `unreadable` are the names
+ * of services that exist but cannot be read; references to them are valid.
  */
 export function checkServices(
   services: readonly SoundService[],
@@ -30,7 +30,7 @@ function unknownService(name: string, known: ReadonlySet<string>) {
   return {
     code: 'unknown-service',
     message: `there is no service ${quote(name)}`,
-    hint: suggest(nearest(name, known)) ?? `make init/services/${name}/service.toml`,
+    hint: suggest(nearest(name, known)) ?? `create init/services/${name}/service.toml`,
   };
 }
 
@@ -70,7 +70,7 @@ function checkCycles(known: ReadonlyMap<string, SoundService>): Mistake[] {
     if (service === undefined) return [];
     const at = (service.recipe.needs ?? []).findIndex((need) => need?.service === second);
     const message = `services need each other: ${cycle.join(' -> ')}`;
-    const hint = 'take one of these needs out';
+    const hint = 'remove one of these needs';
     return [
       {
         document: service.document,
@@ -84,7 +84,7 @@ function checkCycles(known: ReadonlyMap<string, SoundService>): Mistake[] {
   });
 }
 
-/** What a service of the bundle needs is in the bundle, too. */
+/** The services that a bundle's service needs must be in the bundle, too. */
 function checkComplete(
   { document, recipe: { services = [] } }: SoundBundle,
   known: ReadonlyMap<string, SoundService>,
@@ -97,7 +97,7 @@ function checkComplete(
             {
               document,
               code: 'missing-service',
-              message: `the service ${quote(name ?? '')} needs the service ${quote(need)}, which the bundle does not run`,
+              message: `the service ${quote(name ?? '')} needs the service ${quote(need)}, but the bundle does not run it`,
               hint: `add ${quote(need)} to services`,
               path: ['services', index],
               at: 'value',
@@ -107,7 +107,7 @@ function checkComplete(
   );
 }
 
-/** No service of a bundle has what one before it has. */
+/** No two services of a bundle claim the same thing. */
 function checkTogether(
   { document: bundle, recipe }: SoundBundle,
   known: ReadonlyMap<string, SoundService>,

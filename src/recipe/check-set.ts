@@ -8,7 +8,7 @@ import { quote, suggest, type KeyPath, type Mistake } from './mistake.ts';
 interface Sound<Kind, Recipe> {
   readonly kind: Kind;
   readonly document: Document;
-  /** Its values that have the right form. */
+  /** Its values of the right form. */
   readonly recipe: Recipe;
 }
 
@@ -18,15 +18,15 @@ export type SoundBundle = Sound<'bundle', PartlyBundle>;
 export type SoundService = Sound<'service', PartlyService>;
 export type SoundRecipe = SoundComponent | SoundPrebuilt | SoundBundle;
 
-/** Names of recipes that are not among those that are checked. */
+/** Names of recipes that are not checked. */
 export interface Elsewhere {
-  /** There, but not to be read: references to them are fine. */
+  /** Recipes that exist but cannot be read: references to them are valid. */
   readonly unreadable: readonly string[];
-  /** Of the base, which does not count where recipes have a toolchain of their own. */
+  /** Recipes of the base, which are not used because the project has its own toolchain. */
   readonly leftOut: readonly string[];
 }
 
-/** What must agree between recipes: names, references and their graph, the one toolchain. */
+/** Checks that recipes are consistent: names, references and their graph, the one toolchain. */
 export function checkSet(recipes: readonly SoundRecipe[], elsewhere: Elsewhere): Mistake[] {
   return [
     ...checkNames(recipes),
@@ -38,7 +38,7 @@ export function checkSet(recipes: readonly SoundRecipe[], elsewhere: Elsewhere):
   ];
 }
 
-/** Each has the name of its directory. */
+/** Each recipe must have the name of its directory. */
 export function checkNames(recipes: readonly (SoundRecipe | SoundService)[]): Mistake[] {
   return recipes.flatMap(({ document, recipe: { name } }): Mistake[] => {
     if (name === undefined || name === document.name) return [];
@@ -48,7 +48,7 @@ export function checkNames(recipes: readonly (SoundRecipe | SoundService)[]): Mi
   });
 }
 
-/** Bundles, their earlier versions and everything else are named apart. */
+/** Bundles, their earlier versions and all other recipes must have different names. */
 function checkBundleNames(recipes: readonly SoundRecipe[]): Mistake[] {
   const names = recipes.flatMap(({ document, kind, recipe }) => [
     { document, kind, name: document.name, path: ['name'] },
@@ -107,7 +107,7 @@ function checkReferences(recipes: readonly SoundRecipe[], { unreadable, leftOut 
               ? `there is no component ${quote(name)}`
               : `${quote(name)} is a ${kind}, not a component`,
           hint: leftOut.includes(name)
-            ? `ksbundle's own does not count beside a toolchain of the project: copy its recipe`
+            ? `a project with its own toolchain cannot use ksbundle's components: copy the recipe`
             : suggest(nearest(name, known)),
           path,
           at: 'value',
@@ -130,7 +130,7 @@ function checkCycles(components: readonly SoundComponent[]): Mistake[] {
         document: component.document,
         code: 'cycle',
         message: `components need each other: ${cycle.join(' -> ')}`,
-        hint: 'take one of these inputs out',
+        hint: 'remove one of these inputs',
         path: ['build', 'inputs', component.recipe.build?.inputs?.indexOf(second) ?? 0],
         at: 'value',
       },
@@ -146,7 +146,7 @@ function checkDistributions(components: readonly SoundComponent[]): Mistake[] {
       const owner = owners.get(distribution) ?? document.name;
       owners.set(distribution, owner);
       if (owner === document.name) return [];
-      const message = `the component ${quote(owner)} installs the distribution ${quote(distribution)} already`;
+      const message = `the component ${quote(owner)} already installs the distribution ${quote(distribution)}`;
       return [{ document, code: 'duplicate', message, path: ['distributions', index], at: 'value' }];
     }),
   );

@@ -3,7 +3,7 @@ import { findDuplicates } from './duplicates.ts';
 import { quote, type Fault } from './mistake.ts';
 import type { PartlyBundle } from './partly.ts';
 
-/** What must agree within the statements about vulnerabilities of a component or bundle. */
+/** Checks that a component's or bundle's statements about vulnerabilities are consistent. */
 export function checkStatements(statements: PartlyBundle['vex'] = []): Fault[] {
   return [
     ...statements.flatMap((statement, index): Fault[] => {

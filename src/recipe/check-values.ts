@@ -11,7 +11,7 @@ import { formatKey, listStrings, quote, suggest, type Fault, type KeyPath } from
 import type { PartlyService } from './partly.ts';
 import { DATA, type Values } from './service-values.ts';
 
-/** Faults for `${…}` in a service's recipe that have no value, or one that must not be shown. */
+/** Faults for each `${…}` in a service's recipe that has no value, or a secret one. */
 export function checkReferences(recipe: PartlyService, { names, secret }: Values): Fault[] {
   const { daemon = [], wsgi, data, proof, provides } = recipe;
   const places: readonly [unknown, KeyPath, ReadonlySet<string>][] = [
@@ -35,7 +35,7 @@ export function checkReferences(recipe: PartlyService, { names, secret }: Values
         if (!known.has(name))
           return [{ ...fault, ...unknown(`${formatKey(own)}: \${${name}}`, name, known) }];
         if (!secret.has(name)) return [];
-        const message = `${formatKey(own)}: \${${name}} is secret, and others can see it here`;
+        const message = `${formatKey(own)}: \${${name}} is secret, but others can see it here`;
         return [
           { ...fault, code: 'shown-secret', message, hint: 'put it into a [[file]] with secret = true' },
         ];
@@ -45,8 +45,8 @@ export function checkReferences(recipe: PartlyService, { names, secret }: Values
 }
 
 /**
- * Faults for `@{…}` in the templates of a service's files that have no value, or a secret one in a file that is shown;
- * and for templates that are not there. A service with `hooks` gives plain names values of its own.
+ * Faults for each `@{…}` in the templates of a service's files that has no value, or a secret one in a file that is
+ * not secret; and for missing templates. A service with `hooks` provides values for plain names itself.
  */
 export async function checkTemplates(
   document: Document,
@@ -79,7 +79,7 @@ export async function checkTemplates(
           ? [
               {
                 code: 'shown-secret',
-                message: `${placeholder} is secret, and ${quote(file.path ?? '')} is a file that is shown`,
+                message: `${placeholder} is secret, but the file ${quote(file.path ?? '')} is not`,
                 hint: 'add secret = true to its [[file]]',
               },
             ]

@@ -3,17 +3,17 @@ import { splitPort } from './answer-values.ts';
 import { quote, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyService } from './partly.ts';
 
-/** Something that only one service of an instance can have. */
+/** A name, path or port that only one service of an instance can use. */
 export interface Claim {
   readonly what: 'answer' | 'daemon' | 'data' | 'path' | 'port';
   readonly value: string;
-  /** Key that it is claimed by. */
+  /** Key that claims it. */
   readonly path: KeyPath;
-  /** Whether it is the kit's, which serves several services with it. */
+  /** Whether it belongs to the kit, which shares it between services. */
   readonly isShared?: boolean;
 }
 
-/** What a service has for itself in an instance. */
+/** Everything that a service claims for itself in an instance. */
 export function listClaims(recipe: PartlyService): Claim[] {
   const {
     name,
@@ -49,7 +49,7 @@ export function listClaims(recipe: PartlyService): Claim[] {
   ];
 }
 
-/** What the kit has for an application of Python: servers, their configuration, and the application's script. */
+/** The kit's claims for a Python application: servers, their configuration, and the application's script. */
 function kitClaims({ name, wsgi }: PartlyService): Claim[] {
   if (wsgi === undefined) return [];
   const shared = [
@@ -70,33 +70,33 @@ function kitClaims({ name, wsgi }: PartlyService): Claim[] {
   ];
 }
 
-/** A fault for each path, port and daemon that one service claims twice; its answers may replace one another. */
+/** A fault for each path, port and daemon that one service claims twice; answers may replace each other. */
 export function repeatedClaims(all: readonly Claim[]): Fault[] {
   return all.flatMap((claim, index) => {
     const earlier = all.slice(0, index).find((other) => isSame(claim, other));
     return claim.what === 'answer' || earlier === undefined
       ? []
-      : [clash(claim, `the service has ${describe(earlier)} already`)];
+      : [clash(claim, `the service already uses ${describe(earlier)}`)];
   });
 }
 
-/** A fault for each path that is the installer's own. */
+/** A fault for each path that belongs to the installer. */
 export function reservedClaims(all: readonly Claim[]): Fault[] {
   return all
     .filter(({ what, value }) => what === 'path' && RESERVED_NAMES.includes(value.split('/')[0] ?? ''))
-    .map((claim) => clash(claim, `${quote(claim.value)} is the installer's own`));
+    .map((claim) => clash(claim, `${quote(claim.value)} belongs to the installer`));
 }
 
 /** What a service claims in an instance, by the service's name. */
 export type ClaimsByService = ReadonlyMap<string, readonly Claim[]>;
 
-/** A fault for each claim that one of the `others` in the same bundle makes, too. */
+/** A fault for each claim that one of the `others` in the same bundle also makes. */
 export function contestedClaims(own: readonly Claim[], others: ClaimsByService, bundle: string): Fault[] {
   return own.flatMap((claim) => {
     for (const [service, claims] of others) {
       const earlier = claims.find((each) => isSame(claim, each));
       if (earlier === undefined) continue;
-      const message = `the service ${quote(service)} has ${describe(earlier)}, and the bundle ${quote(bundle)} runs both`;
+      const message = `the service ${quote(service)} also uses ${describe(earlier)}, and the bundle ${quote(bundle)} runs both`;
       return [clash(claim, message)];
     }
     return [];
@@ -111,7 +111,7 @@ function describe({ what, value }: Claim): string {
   return `the ${what} ${what === 'port' ? value : quote(value)}`;
 }
 
-/** Data may not lie in other data either: each is copied by itself. */
+/** Data may not lie inside other data either: each is copied separately. */
 function isSame(one: Claim, other: Claim): boolean {
   if (one.what !== other.what || (one.isShared === true && other.isShared === true)) return false;
   const within = (inner: string, outer: string): boolean => inner.startsWith(`${outer}/`);

@@ -7,7 +7,7 @@ import { nearest } from '../domain/nearest.ts';
 import { hashBytes } from '../io/files.ts';
 import type { RecipeKind } from './written.ts';
 
-/** A recipe file that was read and is TOML; what its values are worth is not known yet. */
+/** A recipe file that was parsed as TOML; its values are not checked yet. */
 export interface Document {
   readonly kind: RecipeKind;
   /** Name of the directory it lies in. */
@@ -20,7 +20,7 @@ export interface Document {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-/** A recipe that is there but cannot be read as TOML. */
+/** A recipe that exists but cannot be read as TOML. */
 export interface Unreadable {
   readonly name: string;
   readonly code: string;
@@ -38,14 +38,14 @@ const RECIPES = { files: ['bundle.toml', 'recipe.toml'], lacks: 'neither recipe.
 const SERVICES = { files: ['service.toml'], lacks: 'no service.toml' };
 
 /**
- * Reads every `<name>/recipe.toml` and `<name>/bundle.toml` of a directory, in the order of names; hidden and empty
- * directories are passed over. Throws if there is no directory.
+ * Reads every `<name>/recipe.toml` and `<name>/bundle.toml` of a directory, in the order of names; skips hidden and
+ * empty directories. Throws if the directory does not exist.
  */
 export function readDocuments(root: string): Promise<ReadDocuments> {
   return readAll(root, RECIPES);
 }
 
-/** The same of every `<name>/service.toml`. */
+/** The same for every `<name>/service.toml`. */
 export function readServices(root: string): Promise<ReadDocuments> {
   return readAll(root, SERVICES);
 }
@@ -119,7 +119,7 @@ function kindOf(file: string, value: Readonly<Record<string, unknown>>): RecipeK
   return kind === 'toolchain' || kind === 'tool' ? kind : 'component';
 }
 
-/** Where the parser stopped: its grammar errors carry a location, its rules about keys a line and a column. */
+/** Where the parser stopped: grammar errors have a location, errors about keys a line and a column. */
 function positionOf(error: unknown): { readonly line?: number; readonly column?: number } {
   const { location, line, column } = error as {
     readonly location?: { readonly start: { readonly line: number; readonly column: number } };
@@ -133,7 +133,7 @@ function positionOf(error: unknown): { readonly line?: number; readonly column?:
 function describeSyntaxError(error: unknown): string {
   if (error instanceof TypeError) return 'the file is not UTF-8 text';
   const message = error instanceof Error ? error.message : String(error);
-  // A grammar error lists every token that could have followed, which tells a person nothing.
+  // A grammar error lists every token that could have followed, which does not help the user.
   const [, found] = /^Expected [\s\S]* but ([\s\S]*) found\.$/.exec(message) ?? [];
   return found === undefined
     ? `not TOML: ${message.replace(/\.$/, '')}`

@@ -1,8 +1,8 @@
 import { quote, formatKey, type Fault, type KeyPath } from './mistake.ts';
 
 /**
- * A fault for each value that stands in a list before already. `key` is that of the value in the list's tables;
- * without it the list is one of plain values.
+ * A fault for each value that occurs earlier in the same list. `key` names the value in a list of tables; without it,
+ * the list contains plain values.
  */
 export function findDuplicates(
   values: readonly (string | undefined)[] | undefined,

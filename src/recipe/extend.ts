@@ -2,12 +2,12 @@ import type { Document } from './document.ts';
 import { quote, suggest, type Mistake } from './mistake.ts';
 import { nearest } from '../domain/nearest.ts';
 
-/** Lists to which a bundle adds: its own elements stand before those of the one that it extends. */
+/** Lists that a bundle adds to: its own elements come before those of the bundle that it extends. */
 const ADDED = ['components', 'services'] as const;
 
 /**
- * The documents, where a bundle that extends another one says what that says, too; of its `earlier` versions there are none.
- * Files that it does not name itself lie beside the other one.
+ * The documents; a bundle that extends another one also gets that one's keys, except its `earlier` versions. Files
+ * that it does not name itself lie beside the other one.
  */
 export function extendBundles(documents: readonly Document[]): Document[] {
   return documents.map((document) => {
@@ -23,7 +23,7 @@ export function extendBundles(documents: readonly Document[]): Document[] {
   });
 }
 
-/** A mistake for each bundle that extends what is no bundle, or one that extends another itself. */
+/** A mistake for each bundle that extends something other than a bundle, or a bundle that itself extends another. */
 export function checkExtensions(documents: readonly Document[]): Mistake[] {
   const names = extensible(documents).map(({ name }) => name);
   return documents.flatMap((document): Mistake[] => {
@@ -55,7 +55,7 @@ function extensionOf({ kind, value }: Document): string | undefined {
   return kind === 'bundle' && typeof value['extends'] === 'string' ? value['extends'] : undefined;
 }
 
-/** A list of another form than the schema's stays as it is, to be told. */
+/** Keeps a list of the wrong form, so that the schema reports it. */
 function joined(own: unknown = [], base: unknown = []): unknown {
   return Array.isArray(own) && Array.isArray(base) ? [...(own as unknown[]), ...(base as unknown[])] : own;
 }

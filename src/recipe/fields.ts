@@ -19,17 +19,20 @@ import {
 } from './syntax.ts';
 
 interface TextForm {
-  /** Code of the problem that a value of another form is. */
+  /** Code of the problem for a value of another form. */
   readonly code: string;
-  /** What is expected, in words and with an example. */
+  /** Description of the expected value, with an example. */
   readonly expected: string;
-  /** A regular expression is in the JSON Schema too. */
+  /** A regular expression also goes into the JSON Schema. */
   readonly accepts: RegExp | ((text: string) => boolean);
-  /** The value that was probably meant. */
+  /** The value that the user probably meant. */
   readonly correct?: (text: string) => string | undefined;
 }
 
-/** A schema for strings of one form; it reports the form's code and, as the hint, the value that was probably meant. */
+/**
+ * A schema for strings of one form; it reports the form's code and, as the hint, the value that the user probably
+ * meant.
+ */
 export function text({ code, expected, accepts, correct }: TextForm): z.ZodString {
   const fits = accepts instanceof RegExp ? (value: string) => accepts.test(value) : accepts;
   const schema = z.string().check((context) => {
@@ -50,7 +53,7 @@ export function text({ code, expected, accepts, correct }: TextForm): z.ZodStrin
   return accepts instanceof RegExp ? schema.meta({ pattern: accepts.source }) : schema;
 }
 
-/** One line of text for people. */
+/** One line of text for users. */
 export const sentence = text({
   code: 'empty-text',
   expected: 'one line of text',
@@ -118,14 +121,14 @@ export const url = text({
   },
 });
 
-/** A day, as ISO 8601 has it. */
+/** A day in ISO 8601. */
 export const day = text({
   code: 'bad-date',
   expected: 'a day such as "2028-04-30"',
   accepts: (value) => /^\d{4}-\d\d-\d\d$/.test(value) && !Number.isNaN(Date.parse(value)),
 });
 
-/** Where people reach somebody. */
+/** A contact address. */
 export const contact = text({
   code: 'bad-contact',
   expected: 'an https:// address, or a mailto: one, such as "mailto:security@example.org"',
@@ -138,7 +141,7 @@ export const cpe = text({
   accepts: /^cpe:2\.3:[aho](?::[a-z0-9._\\+-]+){2}$/,
 });
 
-/** What is inside a component or wheel, as the last part of its name in a report. */
+/** A package inside a component or wheel: the last part of its name in a report. */
 export const embeddedName = text({
   code: 'bad-name',
   expected: 'the name of an embedded package, such as "openssl" or "cargo:asn1"',
@@ -186,7 +189,7 @@ export const innerPath = text({
   accepts: (value) => value === '.' || isInnerPath(value),
 });
 
-/** Whether a text names something in an instance, in a plain way. */
+/** Whether a text is a plain path in an instance. */
 export function isInstancePath(value: string): boolean {
   return isInnerPath(value) && /^[\w.+@-]+(?:\/[\w.+@-]+)*$/.test(value);
 }

@@ -7,7 +7,7 @@ import { schemas } from './written.ts';
 
 export interface Form {
   readonly faults: readonly Fault[];
-  /** The document without the values that are at fault, so that one mistake does not hide another. */
+  /** The document without invalid values, so that one mistake does not hide another. */
   readonly sound: unknown;
 }
 
@@ -21,7 +21,7 @@ export function checkForm(document: Document): Form {
   return { faults: issues.flatMap((issue) => describeIssue(issue, document)), sound };
 }
 
-/** The issues of the branch of a union that the value was meant for, in place of "none fits". */
+/** The issues of the branch of a union that the value was meant for, instead of "no branch matches". */
 function openUnion(issue: z.core.$ZodIssue, root: unknown): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const value = valueAt(root, keyPath(issue));
@@ -48,7 +48,7 @@ function remove(parent: unknown, key: string | number): void {
   if (typeof parent === 'object' && parent !== null) Reflect.deleteProperty(parent, key);
 }
 
-/** Empties a value's place and keeps the place: elements of lists keep their index, keys are still there. */
+/** Replaces a value with undefined: elements of lists keep their index, and keys still exist. */
 function blank(parent: unknown, key: string | number): void {
   if (typeof parent === 'object' && parent !== null) Reflect.set(parent, key, undefined);
 }

@@ -9,7 +9,7 @@ export function keyPath(issue: z.core.$ZodIssue): KeyPath {
   return issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
 }
 
-/** What an issue of the schema means to the person who wrote the document. */
+/** Describes an issue of the schema for the author of the document. */
 export function describeIssue(issue: z.core.$ZodIssue, document: Document): Fault[] {
   const path = keyPath(issue);
   const schema = schemaAt(schemas[document.kind], document.value, path);
@@ -24,7 +24,7 @@ export function describeIssue(issue: z.core.$ZodIssue, document: Document): Faul
   return [describeWrong(issue, { path, value, schema })];
 }
 
-/** Keys as recipes had them before 1.0, and what they are called now. */
+/** Names of keys before 1.0, with their new names. */
 const RENAMED: Readonly<Record<string, string>> = {
   packing: 'archive',
   locations: 'urls',
@@ -32,15 +32,15 @@ const RENAMED: Readonly<Record<string, string>> = {
   init: 'services',
 };
 
-/** Tables that bundles had before 1.0; services have them now. */
+/** Tables of bundles before 1.0 that are now tables of services. */
 const MOVED: ReadonlySet<string> = new Set(['answer', 'try']);
 
 function hintForUnknown(key: string, known: readonly string[], document: Document): string | undefined {
   const renamed = Object.hasOwn(RENAMED, key) ? RENAMED[key] : undefined;
   if (renamed !== undefined && known.includes(renamed))
-    return `${quote(key)} is called ${quote(renamed)} now`;
+    return `${quote(key)} is now called ${quote(renamed)}`;
   if (document.kind === 'bundle' && MOVED.has(key))
-    return `[[${key}]] is a table of services now: write it in init/services/NAME/service.toml`;
+    return `[[${key}]] is now a table of services: write it in init/services/NAME/service.toml`;
   return undefined;
 }
 
@@ -73,7 +73,7 @@ function describeCustom(issue: z.core.$ZodIssue, path: KeyPath): Fault {
   };
 }
 
-/** Whether a missing key is there by its old name, which is a mistake of its own. */
+/** Whether a missing key is present under its old name, which is a separate mistake. */
 function isRenamed(path: KeyPath, document: Document): boolean {
   const table = valueAt(document.value, path.slice(0, -1));
   const written = typeof table === 'object' && table !== null ? Object.keys(table) : [];

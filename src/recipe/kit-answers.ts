@@ -5,7 +5,7 @@ import { KIT_ANSWERS } from '../domain/project.ts';
 import { ifThere } from '../io/if-there.ts';
 import { kitAnswersSchema, type KitAnswers } from './written-service.ts';
 
-/** The answers that the kit of an installer brings; none for an installer without a kit. */
+/** The answers that an installer's kit declares; none for an installer without a kit. */
 export async function readKitAnswers(init: string): Promise<KitAnswers> {
   const text = await ifThere(readFile(path.join(init, KIT_ANSWERS), 'utf8'));
   return text === undefined ? [] : kitAnswersSchema.parse(parse(text)).answer;

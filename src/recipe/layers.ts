@@ -6,17 +6,17 @@ import type { Layer } from '../domain/recipe.ts';
 import { ifThere } from '../io/if-there.ts';
 import { readDocuments, readServices, type ReadDocuments } from './document.ts';
 
-/** The recipes that count, by what was read of them. */
+/** The recipes that are used, readable and not. */
 export interface LayeredRecipes extends ReadDocuments {
-  /** Where they come from, the upper one first. */
+  /** Where they come from, the upper layer first. */
   readonly layers: readonly Layer[];
-  /** Names of the base's recipes that do not count, because the project has a toolchain of its own. */
+  /** Names of the base's recipes that are not used, because the project has its own toolchain. */
   readonly leftOut: readonly string[];
 }
 
 /**
- * Reads the recipes of a project and, unless one of them is a toolchain, those of `base` below: what has a toolchain is complete.
- * Throws `KSB_RECIPES_MISSING` for a directory of recipes that is not there.
+ * Reads the recipes of a project and, unless one of them is a toolchain, those of `base` below: a project with a
+ * toolchain is complete. Throws `KSB_RECIPES_MISSING` if a directory of recipes does not exist.
  */
 export async function readLayers(project: Layer, base: Layer | undefined): Promise<LayeredRecipes> {
   const upper = await readRecipes(project, 'there is no directory of recipes');
@@ -41,7 +41,7 @@ export async function readServiceLayers(layers: readonly Layer[]): Promise<ReadD
   );
 }
 
-/** A directory hides that of the same name below. */
+/** A directory hides the one of the same name in a lower layer. */
 function above(upper: ReadDocuments, lower: ReadDocuments): ReadDocuments {
   const hidden = new Set([...upper.documents, ...upper.unreadable].map(({ name }) => name));
   const shows = ({ name }: { readonly name: string }): boolean => !hidden.has(name);
@@ -65,7 +65,7 @@ async function readRecipes({ recipes }: Layer, problem: string): Promise<ReadDoc
   }
 }
 
-/** A problem for each part of the installer in a layer that is not the lowest, whose installer ships. */
+/** A problem for each part of the installer outside the lowest layer: only that layer's installer ships. */
 export async function checkInstallers(layers: readonly Layer[]): Promise<Problem[]> {
   const list = async ({ init }: Layer): Promise<string[]> => (await ifThere(readdir(init))) ?? [];
   const lowest = layers.at(-1);
@@ -76,7 +76,7 @@ export async function checkInstallers(layers: readonly Layer[]): Promise<Problem
       .filter((name) => parts.has(name))
       .map((name) => ({
         code: 'not-a-service',
-        message: `the installer that ships is that of ksbundle; of a project's init/, only ${SERVICES_DIRECTORY}/ does`,
+        message: `releases contain ksbundle's installer; from a project's init/, only ${SERVICES_DIRECTORY}/ is used`,
         place: { file: path.join(layer.init, name) },
         hint: 'remove it',
       })),

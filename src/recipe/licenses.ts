@@ -1,7 +1,7 @@
 import { isLicense, LICENSE_IDS } from '../domain/license.ts';
 import { nearest } from '../domain/nearest.ts';
 
-/** The expression with the names that SPDX does not know replaced by the nearest that it does. */
+/** The expression with each name that SPDX does not know replaced by the nearest one that it knows. */
 export function correctLicense(text: string): string | undefined {
   const names = new Map(LICENSE_IDS.map((name) => [bareName(name), name]));
   const corrected = text.replace(/[A-Za-z0-9.+-]+/g, (word) => {
@@ -9,7 +9,7 @@ export function correctLicense(text: string): string | undefined {
     const bare = bareName(word);
     const same = names.get(bare);
     if (same !== undefined) return same;
-    // A family such as GPL is not a typo of some other licence: which of its members is meant cannot be guessed.
+    // A family such as GPL is not a misspelt licence: nobody can guess which of its members is meant.
     if ([...names.keys()].filter((name) => name.startsWith(bare)).length > 3) return word;
     return names.get(nearest(bare, names.keys()) ?? '') ?? word;
   });

@@ -17,12 +17,12 @@ export interface CheckedServices extends ReadDocuments {
   readonly mistakes: readonly Mistake[];
 }
 
-/** The services of all layers, and what is wrong within each; the kit is that of the lowest. */
+/** The services of all layers, with the mistakes in each; the kit is that of the lowest layer. */
 export async function loadServices(layers: readonly Layer[]): Promise<CheckedServices> {
   const { documents, unreadable } = await readServiceLayers(layers);
   const kit = await readKitAnswers(layers.at(-1)?.init ?? '');
   const forms = documents.map((document) => ({ document, form: checkForm(document) }));
-  // The form check has taken out every value of another form than the schema's, so this is what the rest is.
+  // The form check removed every value that does not match the schema, so the rest has this type.
   const sound = forms.map(
     ({ document, form }) => ({ kind: 'service', document, recipe: form.sound }) as SoundService,
   );

@@ -17,19 +17,19 @@ import type { Fault, Mistake } from './mistake.ts';
 import { placeMistakes, sortProblems, describeUnreadable } from './problems.ts';
 import { resolveSet } from './resolve.ts';
 
-/** Where the parts of a project lie. */
+/** The directories of a project. */
 export interface ProjectDirectories {
   readonly recipes: string;
   /** The directory with the services. */
   readonly init: string;
-  /** What counts below, unless the recipes have a toolchain of their own; nothing by default. */
+  /** The base layer, which is not used if the recipes have their own toolchain; none by default. */
   readonly base?: Omit<ProjectDirectories, 'base'>;
 }
 
 /**
- * Loads all recipes of a project, `<name>/recipe.toml` and `<name>/bundle.toml`, and its services, with those of the base below, and
- * resolves them for a platform. Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` that carries every mistake as a problem, or
- * with `KSB_RECIPES_MISSING` if there is no directory of recipes.
+ * Loads all recipes of a project, `<name>/recipe.toml` and `<name>/bundle.toml`, and its services, with those of the
+ * base, and resolves them for a platform. Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` and every
+ * mistake as a problem, or with `KSB_RECIPES_MISSING` if there is no directory of recipes.
  */
 export async function loadRecipes(
   { base, ...project }: ProjectDirectories,
@@ -79,7 +79,7 @@ async function checkDocument(
   document: Document,
 ): Promise<{ readonly sound: SoundRecipe; readonly mistakes: Mistake[] }> {
   const form = checkForm(document);
-  // The form check has taken out every value of another form than the schema's, so this is what the rest is.
+  // The form check removed every value that does not match the schema, so the rest has this type.
   const sound = { kind: document.kind, document, recipe: form.sound } as SoundRecipe;
   const faults = [
     ...form.faults,
@@ -133,7 +133,7 @@ function invalid(problems: readonly Problem[], hint: string): KsbundleError {
   });
 }
 
-/** The pages that describe the keys at fault. */
+/** The pages that describe the invalid keys. */
 function pagesOf(atFault: readonly ('recipe' | 'service')[]): string {
   if (!atFault.includes('service')) return 'docs/recipes.md describes every key';
   return atFault.includes('recipe')
@@ -147,7 +147,7 @@ function withoutToolchain(layers: readonly Layer[]): KsbundleError {
     code: 'KSB_RECIPE_INVALID',
     exitCode: ExitCode.usage,
     message: `none of the recipes in ${directories} is a toolchain`,
-    why: 'every component is built with the one compiler that the recipes pin',
+    why: 'every component is built with the compiler that the recipes pin',
     hint: 'add a recipe.toml with kind = "toolchain"',
   });
 }

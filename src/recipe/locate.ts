@@ -12,8 +12,8 @@ interface Span {
 }
 
 /**
- * Makes the function that finds a fault's place in a document's text, or that of the nearest table around it. The
- * parser with positions is loaded here: documents without faults do not need it.
+ * Creates a function that finds the place of a fault in a document's text, or of the nearest table around it. Loads
+ * the parser with positions here, because documents without faults do not need it.
  */
 export async function createLocator(document: Pick<Document, 'text'>): Promise<(fault: Fault) => Position> {
   const { parseTOML } = await import('toml-eslint-parser');
@@ -79,7 +79,7 @@ function indexNodes(program: AST.TOMLProgram): Map<string, Span> {
   return spans;
 }
 
-/** Where a recipe's file names a value, or the nearest table around it. */
+/** The place of a value in a recipe's file, or of the nearest table around it. */
 export async function placeInRecipe(file: string, path: KeyPath): Promise<Place> {
   const locate = await createLocator({ text: await readFile(file, 'utf8') });
   return { file, ...locate({ code: '', message: '', path, at: 'value' }) };

@@ -4,18 +4,18 @@ import type { Document } from './document.ts';
 /** Keys and indexes from a document's root to a value. */
 export type KeyPath = readonly (string | number)[];
 
-/** What is wrong with one value of a document, before its place in the text is known. */
+/** A mistake in one value of a document, before its place in the text is known. */
 export interface Fault {
   /** Stable name of the kind of mistake, for example `unknown-key`. */
   readonly code: string;
   readonly message: string;
   readonly hint?: string | undefined;
   readonly path: KeyPath;
-  /** Whether the key, or the header of its table, is at fault, or the value. */
+  /** Whether the fault is in the key (or the header of its table) or in the value. */
   readonly at: 'key' | 'value';
-  /** Text within the value that is at fault, for a closer place. */
+  /** The faulty text within the value, for an exact place. */
   readonly within?: string;
-  /** Where it is at fault, if that is in another file. */
+  /** The place of the fault, if it is in another file. */
   readonly place?: Place;
 }
 
@@ -23,7 +23,7 @@ export interface Mistake extends Fault {
   readonly document: Document;
 }
 
-/** `build.step.name`, without indexes: the place tells which. */
+/** `build.step.name`, without indexes: the place shows which element. */
 export function formatKey(path: KeyPath): string {
   return path.filter((part) => typeof part === 'string').join('.');
 }

@@ -3,8 +3,8 @@ import type { bundleSchema, componentSchema, toolchainSchema, toolSchema } from 
 import type { serviceSchema } from './written-service.ts';
 
 /**
- * A recipe whose values all have the right form. Any may be absent; one that is there as `undefined` was written in
- * another form.
+ * A recipe whose values all have the right form. Any value may be absent; `undefined` stands for a value of another
+ * form.
  */
 export type Partly<T> = T extends readonly (infer Element)[]
   ? readonly (Partly<Element> | undefined)[]

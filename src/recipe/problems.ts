@@ -38,7 +38,7 @@ export function describeUnreadable({ code, message, place, hint }: Unreadable): 
   };
 }
 
-/** In the order of the files' names and of the text in them. */
+/** Sorted by file name and position. */
 export function sortProblems(problems: readonly Problem[]): Problem[] {
   return [...problems].sort((a, b) => {
     const [left, right] = [a.place, b.place];
@@ -55,7 +55,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-/** A path below the current directory relative to it, any other as it is. */
+/** A path below the current directory as a relative path; any other path unchanged. */
 function displayPath(file: string): string {
   const relative = path.relative(process.cwd(), file);
   return relative.startsWith('..') || path.isAbsolute(relative) ? file : relative;

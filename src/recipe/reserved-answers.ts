@@ -1,6 +1,6 @@
 /**
- * Options of every installer, whatever it installs. A recipe cannot declare an answer with one of these names.
- * `init/installer/answers/own.py` and `arguments.py` have them; test/unit/init/test_own_answers.py compares.
+ * Options of every installer. A recipe cannot declare an answer with one of these names.
+ * `init/installer/answers/own.py` and `arguments.py` define them; test/unit/init/test_own_answers.py compares.
  */
 export const RESERVED_ANSWERS: ReadonlySet<string> = new Set([
   'answers',

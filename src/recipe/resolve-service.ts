@@ -24,7 +24,7 @@ import {
 } from './written-service.ts';
 
 /*
- * Checked services → what the installer works with, with all defaults filled in.
+ * Turns checked services into the installer's form, with all defaults filled in.
  */
 
 export async function resolveService(document: Document): Promise<ServiceRecipe> {
@@ -38,12 +38,12 @@ export async function resolveService(document: Document): Promise<ServiceRecipe>
   };
 }
 
-/** Whether a service has code of its own. */
+/** Whether a service has its own code. */
 export async function hasHooks({ directory }: Document): Promise<boolean> {
   return (await ifThere(stat(path.join(directory, 'hooks.py')))) !== undefined;
 }
 
-/** The named services, each after those that it needs and otherwise in the order that they are named in. */
+/** The named services, each after the services that it needs, otherwise in the given order. */
 export function inOrder(
   names: readonly string[],
   services: ReadonlyMap<string, ServiceRecipe>,
@@ -69,7 +69,7 @@ function partsOf({ listeners, wsgi }: Service) {
   return kitParts({ listener: listeners, wsgi: wsgi === undefined ? undefined : {} });
 }
 
-/** Listeners' answers first; an answer of the same name says what such an answer is for in other words. */
+/** Answers of listeners first; an answer of the same name replaces their help. */
 function ownAnswers({ answer, listener, wsgi }: WrittenService): Answer[] {
   const fromListeners = listener.flatMap((each): Answer[] => [
     {
@@ -88,7 +88,7 @@ function ownAnswers({ answer, listener, wsgi }: WrittenService): Answer[] {
 }
 
 const LISTENER_HELP =
-  'Port to listen on; without an address it is open on all of them, or on loopback if the host is there';
+  'Port to listen on; without an address, on all addresses, or on loopback if the host is a loopback address';
 
 function publicUrl(name: string): Answer {
   return {
@@ -185,8 +185,8 @@ function compileProof(proof: WrittenService['proof'][number]): Proof {
 }
 
 /**
- * Those that are declared, and those that something lies in; each after the one that it lies in. A directory of data is not
- * among them: it is made with the data, and one that is lost is not made again.
+ * The declared directories and the parents of declared files; parents come first. Without directories of data: they
+ * are created with the data, and a lost one is not created again.
  */
 function directoriesOf(written: WrittenService): ServiceDirectory[] {
   const { directory, file, secret, data, daemon, wsgi } = written;
@@ -217,7 +217,7 @@ type Given<T> = { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[
   [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
 };
 
-/** A table without the keys whose values were not given. */
+/** A table without the keys whose values are undefined. */
 function given<T extends object>(table: T): Given<T> {
   return Object.fromEntries(Object.entries(table).filter(([, value]) => value !== undefined)) as Given<T>;
 }

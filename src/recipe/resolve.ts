@@ -42,7 +42,7 @@ import {
 } from './written.ts';
 
 /*
- * Checked recipes → what the stages work with. Nothing here reports mistakes of recipes: by now there are none.
+ * Turns checked recipes into the form that the stages use. Reports no mistakes: checked recipes have none.
  */
 
 export interface ResolveOptions {
@@ -144,7 +144,7 @@ async function resolvePrebuilt(
 
 interface BundleSurroundings {
   readonly document: Document;
-  /** What its releases install. */
+  /** The contents of its releases. */
   readonly installed: Pick<Bundle, 'services' | 'answers'>;
 }
 
@@ -158,7 +158,7 @@ async function resolveBundle(
   return (await Promise.all(resolved)).map((version) => ({ ...version, ...installed }));
 }
 
-/** The recipe as if it were one of the earlier version alone. */
+/** The recipe of the earlier version. */
 function earlierVersion(newest: WrittenBundle, earlier: WrittenBundle['earlier'][number]): WrittenBundle {
   const { name, version, revision, requirements } = earlier;
   const constraints = earlier.constraints ?? newest.python?.constraints;

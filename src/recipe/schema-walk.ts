@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { KeyPath } from './mistake.ts';
 
-/** The schema of the value at `path` in `value`; undefined where the schema has none. */
+/** The schema of the value at `path` in `value`; undefined if there is none. */
 export function schemaAt(schema: z.ZodType, value: unknown, path: KeyPath): z.ZodType | undefined {
   const [part, ...rest] = path;
   if (part === undefined) return schema;
@@ -25,7 +25,7 @@ export function keysOf(schema: z.ZodType, value: unknown): string[] {
   return bare instanceof z.ZodObject ? Object.keys(bare.shape) : [];
 }
 
-/** What a schema expects, in words: `a list of strings`. */
+/** A description of what a schema expects: `a list of strings`. */
 export function describeSchema(schema: z.ZodType): string {
   const bare = unwrap(schema, undefined);
   if (bare instanceof z.ZodLiteral)
@@ -44,7 +44,7 @@ export function describeSchema(schema: z.ZodType): string {
   return 'a string';
 }
 
-/** What a value is, in words; short ones as they are written. */
+/** A description of a value; a short value as it is written. */
 export function describeValue(value: unknown): string {
   if (value instanceof Date) return 'a date';
   if (Array.isArray(value)) return 'a list';
@@ -60,7 +60,7 @@ function childOf(schema: z.ZodType, part: string | number): z.ZodType | undefine
   return undefined;
 }
 
-/** Takes off defaults and the like, and of a union of a table and a list the one that `value` is. */
+/** Removes wrappers such as defaults, and picks the branch of a union of table and list that matches `value`. */
 function unwrap(schema: z.ZodType, value: unknown): z.ZodType {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
     return unwrap(schema.unwrap() as z.ZodType, value);

@@ -3,19 +3,19 @@ import type { PartlyService } from './partly.ts';
 import { protocolOf } from './service-defaults.ts';
 import type { KitAnswers } from './written-service.ts';
 
-/** What `${…}` in a service's recipe and `@{…}` in its templates may name. */
+/** The names that `${…}` in a service's recipe and `@{…}` in its templates may use. */
 export interface Values {
   readonly names: ReadonlySet<string>;
-  /** Those among them that must not be shown. */
+  /** Names of secret values. */
   readonly secret: ReadonlySet<string>;
 }
 
-/** Where the copies of the data lie while they are upgraded; only the command that does it may name it. */
+/** Directory of the copies of data during an upgrade; only the upgrade command may use it. */
 export const DATA = 'data';
 
 const GENERAL = ['account', 'instance', 'name', 'release', 'temporary'];
 
-/** `provided` are the keys of what other services provide, by service; undefined for one that cannot be read. */
+/** `provided` are the keys that other services provide, by service; undefined for a service that cannot be read. */
 export function valuesOf(
   recipe: PartlyService,
   kit: KitAnswers,
@@ -51,7 +51,7 @@ export function valuesOf(
   return { names: new Set(names), secret: new Set(hidden) };
 }
 
-/** What of the kit a service uses. */
+/** The parts of the kit that a service uses. */
 export function kitParts(recipe: PartlyService): readonly KitPart[] {
   const listeners = (recipe.listener ?? []).flatMap((each) => each ?? []);
   const uses = {

@@ -16,7 +16,7 @@ export function findVersion(text: string): string | undefined {
   return candidate !== undefined && VERSION.test(candidate) ? candidate : undefined;
 }
 
-/** Whether `text` has the outer form of a PEP 508 requirement; what it means is for the resolver to say. */
+/** Whether `text` looks like a PEP 508 requirement; the resolver parses it. */
 export function isRequirement(text: string): boolean {
   return /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*(?:(?:[<>=!~]=?|===|\(|@).*)?(?:;.+)?$/.test(
     text,
@@ -54,7 +54,7 @@ export function isPattern(text: string): boolean {
   }
 }
 
-/** A Debian mirror's pool; which mirror is used is the host's business. */
+/** A Debian mirror's pool; the host's configuration selects the mirror. */
 const MIRROR = /\/pool\/main\//;
 
 /** Parses `https://…`, `debian:<path below pool/main/>` or `python:<project>/<file>`; undefined for anything else. */

@@ -3,8 +3,8 @@ import { ANSWER_TYPES, ERROR_FORMS, FILE_READERS, KIT_PARTS, PROTOCOLS, SIGNALS 
 import * as field from './fields.ts';
 
 /*
- * Services as people write them: `init/services/NAME/service.toml`. Strings that end up in command lines, environments
- * and the like may contain `${…}` values.
+ * The written form of services: `init/services/NAME/service.toml`. Strings for command lines, environments and the
+ * like may contain `${…}` values.
  */
 
 const instancePath = field.text({
@@ -20,11 +20,11 @@ const paths = z.array(instancePath).default([]);
 export const answer = z.strictObject({
   name: field.kebabName.describe('name: --name on the command line, KSB_NAME in the environment'),
   type: z.enum(ANSWER_TYPES).describe('type of the value'),
-  default: z.union([z.string(), z.int(), z.boolean()]).optional().describe('value if none is given'),
+  default: z.union([z.string(), z.int(), z.boolean()]).optional().describe('default value'),
   help: field.sentence.describe('what it is for'),
   metavar: field.metavar.optional().describe('placeholder in help text, such as HOST'),
   rule: field.pattern.optional().describe('regular expression that the whole value must match'),
-  'rule-help': field.sentence.optional().describe('what the rule wants, in words'),
+  'rule-help': field.sentence.optional().describe('explanation of the rule'),
   choices: z.array(z.string().min(1)).min(1).optional().describe('the values of a choice'),
   minimum: z.int().optional().describe('smallest integer allowed'),
   maximum: z.int().optional().describe('largest integer allowed'),
@@ -34,19 +34,19 @@ export const answer = z.strictObject({
 
 const listener = z.strictObject({
   answer: field.kebabName.describe('name of the answer, of type host-port, that says where to listen'),
-  default: z.string().describe('PORT or HOST:PORT if none is given'),
+  default: z.string().describe('default value, PORT or HOST:PORT'),
   help: field.sentence.optional().describe('what it is for; default: a sentence that fits any port'),
   protocol: z
     .enum(PROTOCOLS)
     .optional()
-    .describe('what is spoken there; default: http with a [wsgi] table, else tcp'),
+    .describe('protocol; default: http with a [wsgi] table, otherwise tcp'),
   repeatable: z
     .boolean()
     .optional()
-    .describe('may be given several times; default: true with a [wsgi] table, else false'),
+    .describe('may be given several times; default: true with a [wsgi] table, otherwise false'),
   'public-url': field.kebabName
     .optional()
-    .describe('name of the answer, of type url, that says where clients find it if that is elsewhere'),
+    .describe('name of the answer, of type url, for the URL that clients use if it differs'),
 });
 
 const directory = z.strictObject({
@@ -66,16 +66,16 @@ const file = z.strictObject({
   path: instancePath.describe('file of the instance'),
   template: field.innerPath
     .optional()
-    .describe(
-      "template in the service's templates/ that it is rendered from; default: the base name of path",
-    ),
-  secret: z.boolean().default(false).describe('its content is never shown'),
-  for: z.enum(FILE_READERS).default('service').describe('who may read it: the service, or who installs'),
+    .describe("template in the service's templates/ to render it from; default: the base name of path"),
+  secret: z.boolean().default(false).describe('never show its content'),
+  for: z.enum(FILE_READERS).default('service').describe('who may read it: the service, or the operator'),
 });
 
 const wsgi = z.strictObject({
   application: field.entryPoint.optional().describe('module:object of the application'),
-  script: instancePath.optional().describe("one of the service's files that is a WSGI script, in its place"),
+  script: instancePath
+    .optional()
+    .describe("one of the service's files that is a WSGI script, instead of application"),
   preload: field.moduleName.optional().describe('module uWSGI imports it before it starts processes  '),
   environment: field.environment.default({}).describe('environment of the application'),
   'body-limit': z
@@ -83,9 +83,9 @@ const wsgi = z.strictObject({
     .min(0)
     .default(1024 * 1024)
     .describe('largest body of a request, in bytes'),
-  errors: z.enum(ERROR_FORMS).default('html').describe("how the server's own errors look"),
-  'process-memory': z.int().min(1).default(256).describe('most memory of one process, in MiB'),
-  logs: paths.describe('logs that the application itself writes'),
+  errors: z.enum(ERROR_FORMS).default('html').describe("format of the server's own errors"),
+  'process-memory': z.int().min(1).default(256).describe('memory limit of one process, in MiB'),
+  logs: paths.describe('logs that the application writes itself'),
 });
 
 const daemon = z.strictObject({
@@ -99,18 +99,18 @@ const daemon = z.strictObject({
     .array(instancePath)
     .optional()
     .describe("the service's files that it reads; default: all that the service may read"),
-  check: command.optional().describe('the same for a command that reads its configuration and ends'),
+  check: command.optional().describe('command of the same form that checks its configuration and exits'),
   ready: z
     .strictObject({
-      listener: field.kebabName.optional().describe('answer of the listener that it opens'),
-      socket: instancePath.optional().describe('socket that it makes'),
-      file: instancePath.optional().describe('file that it makes'),
+      listener: field.kebabName.optional().describe('wait until it opens the listener of this answer'),
+      socket: instancePath.optional().describe('wait until it creates this socket'),
+      file: instancePath.optional().describe('wait until it creates this file'),
     })
     .optional()
-    .describe('what shows that it has started'),
+    .describe('how to detect that it has started'),
   environment: field.environment.default({}).describe('its environment'),
-  memory: z.int().min(1).optional().describe('most memory, in MiB'),
-  tasks: z.int().min(1).optional().describe('most processes and threads'),
+  memory: z.int().min(1).optional().describe('memory limit, in MiB'),
+  tasks: z.int().min(1).optional().describe('maximum number of processes and threads'),
   logs: paths.describe('logs that it writes itself'),
 });
 
@@ -118,39 +118,43 @@ const data = z.strictObject({
   sqlite: paths.describe('databases of SQLite'),
   directories: paths.describe('directories of files, saved while the service runs'),
   bulky: paths.describe(
-    'those among the directories that only a backup by hand holds, too large to be saved before each change',
+    'those of the directories that are too large to be saved before each change; only the command backup saves them',
   ),
   prepare: command
     .optional()
-    .describe('program, as a path in the release, that makes the data; run again it changes nothing'),
+    .describe('program, as a path in the release, that creates the data; a second run must change nothing'),
   upgrade: command
     .optional()
     .describe(
-      'program, as a path in the release, that brings a copy of the data, in ${data}, to this version',
+      'program, as a path in the release, that migrates a copy of the data, in ${data}, to this version',
     ),
 });
 
 const secret = z.strictObject({
-  path: instancePath.describe('file of the instance that holds it'),
-  bytes: z.int().min(16).max(1024).describe('how many random bytes; the file has them as hexadecimal digits'),
+  path: instancePath.describe('file of the instance that contains it'),
+  bytes: z
+    .int()
+    .min(16)
+    .max(1024)
+    .describe('number of random bytes; the file contains them as hexadecimal digits'),
 });
 
 const proof = z.strictObject({
   listener: field.kebabName
     .optional()
-    .describe('answer of the listener that it is tried on; default: every one of its protocol'),
+    .describe('answer of the listener to test; default: every listener of its protocol'),
   request: field
     .text({ code: 'bad-request', expected: 'a request such as "GET /health"', accepts: /^[A-Z]+ \/\S*$/ })
     .optional()
-    .describe('HTTP request that is sent'),
-  status: z.int().min(100).max(599).optional().describe('status of the answer'),
-  body: z.string().min(1).optional().describe('text that the body of the answer holds'),
-  send: z.string().min(1).optional().describe('what is sent to a listener that speaks no HTTP'),
-  expect: z.string().min(1).optional().describe('text that comes back'),
+    .describe('HTTP request to send'),
+  status: z.int().min(100).max(599).optional().describe('expected status of the response'),
+  body: z.string().min(1).optional().describe('text that the body of the response must contain'),
+  send: z.string().min(1).optional().describe('text to send to a listener without HTTP'),
+  expect: z.string().min(1).optional().describe('text that the response must contain'),
 });
 
 const attempt = z.strictObject({
-  name: field.kebabName.describe('what it is, in a word'),
+  name: field.kebabName.describe('name of the output'),
   run: field.sentence.describe('command line for sh, with $RELEASE and $INSTANCE, that prints it'),
 });
 
@@ -159,15 +163,15 @@ export const serviceSchema = z
     kind: z.literal('service').default('service').describe('kind of recipe'),
     name: field.kebabName.describe('name, the same as that of its directory'),
     summary: field.sentence.describe('what it is, in one line'),
-    answer: z.array(answer).default([]).describe('values that the person who installs may give'),
+    answer: z.array(answer).default([]).describe('values that the operator may set'),
     listener: z.array(listener).default([]).describe('where it listens'),
     directory: z.array(directory).default([]).describe('directories of the instance'),
     file: z.array(file).default([]).describe('files of the instance that are rendered from templates'),
-    wsgi: wsgi.optional().describe('application of Python that the kit runs'),
+    wsgi: wsgi.optional().describe('Python application that the kit runs'),
     daemon: z.array(daemon).default([]).describe('programs of the release that run with the instance'),
-    data: data.optional().describe('what it keeps'),
-    secret: z.array(secret).default([]).describe('random secrets that are made once'),
-    proof: z.array(proof).default([]).describe('what shows that it works'),
+    data: data.optional().describe('its data'),
+    secret: z.array(secret).default([]).describe('random secrets, generated once'),
+    proof: z.array(proof).default([]).describe('tests that prove that it works'),
     needs: z
       .array(z.strictObject({ service: field.kebabName.describe('name of the service') }))
       .default([])
@@ -176,7 +180,7 @@ export const serviceSchema = z
       .record(field.kebabName, z.string())
       .default({})
       .describe('values for the services that need it, which use them as ${needs.NAME.KEY}'),
-    try: z.array(attempt).default([]).describe('what `ksbundle try` shows of the running service'),
+    try: z.array(attempt).default([]).describe('commands whose output `ksbundle try` shows'),
   })
   .describe('A ksbundle service: something that an instance runs, and that an operator knows by name');
 

@@ -4,29 +4,31 @@ import { embedded, statement, support, supportEnd, wheelLicense } from './writte
 import { serviceSchema } from './written-service.ts';
 
 /*
- * Recipes as people write them: TOML with kebab-case keys, and defaults where a key may be left out. The descriptions
- * end up in the JSON Schemas that editors show, and in the messages about missing keys.
+ * The written form of recipes: TOML with kebab-case keys, and defaults for optional keys. The descriptions appear in
+ * the JSON Schemas for editors, and in messages about missing keys.
  */
 
 const archive = z.strictObject({
   sha256: field.digest.describe("SHA-256 of the archive's bytes"),
-  urls: z.array(field.archiveUrl).min(1).describe('where the archive may be fetched, tried in order'),
+  urls: z.array(field.archiveUrl).min(1).describe('places to fetch the archive from, tried in order'),
   file: field.fileName
     .optional()
     .describe('file name it is stored under in mirror directories; default: the end of the first URL'),
 });
 
-/** A source; `strip` is how many leading path components unpacking drops by default. */
+/** A source; `strip` is the default number of leading path components that unpacking removes. */
 function source(strip: number) {
   return z.strictObject({
-    into: field.innerPath.default('.').describe('directory below the source directory it is unpacked to'),
+    into: field.innerPath
+      .default('.')
+      .describe('directory to unpack it to, relative to the source directory'),
     strip: z
       .int()
       .min(0)
       .max(9)
       .default(strip)
-      .describe('leading path components dropped when it is unpacked'),
-    archive: z.array(archive).min(1).describe('archives that hold this source; any one of them will do'),
+      .describe('number of leading path components to remove when unpacking'),
+    archive: z.array(archive).min(1).describe('archives of this source; any one of them is sufficient'),
   });
 }
 
@@ -47,12 +49,15 @@ const step = z.strictObject({
 const patch = z.strictObject({
   file: field.innerPath.describe('patch file beside the recipe, applied with strip 1'),
   reason: field.sentence.describe('why it is needed'),
-  into: field.innerPath.default('.').describe('directory below the source directory it is applied to'),
+  into: field.innerPath.default('.').describe('directory to apply it in, relative to the source directory'),
 });
 
 const pluginHost = z.strictObject({
   program: field.innerPath.describe('release path of the program'),
-  plugins: z.array(field.glob).min(1).describe('globs of the release paths of what it loads with dlopen'),
+  plugins: z
+    .array(field.glob)
+    .min(1)
+    .describe('globs of the release paths of plug-ins that it loads with dlopen'),
   preloaded: z
     .array(field.innerPath)
     .default([])
@@ -62,10 +67,10 @@ const pluginHost = z.strictObject({
 
 const exception = z.strictObject({
   rule: field.kebabName.describe('name of the audit rule'),
-  paths: z.array(field.glob).min(1).describe('globs of release paths it holds for'),
+  paths: z.array(field.glob).min(1).describe('globs of release paths that it applies to'),
   subject: z.string().min(1).optional().describe('only findings with exactly this subject'),
-  reason: field.sentence.describe('why the finding is there'),
-  override: field.sentence.describe('what makes it harmless at run time'),
+  reason: field.sentence.describe('cause of the finding'),
+  override: field.sentence.describe('why it is harmless at run time'),
 });
 
 const architecture = z.strictObject({
@@ -88,11 +93,11 @@ export const componentSchema = z
     cpe: field.cpe.optional().describe('CPE 2.3 name without version, if NVD has one'),
     advisories: z
       .strictObject({
-        repository: field.url.describe('Git repository it is developed in, as records of OSV name it'),
-        tag: field.tag.describe('tag of its version there'),
+        repository: field.url.describe('its Git repository, with the URL that OSV uses'),
+        tag: field.tag.describe('tag of this version'),
       })
       .optional()
-      .describe('where OSV records of it are found'),
+      .describe('how to find its OSV records'),
     source: z
       .union([source(1), z.array(source(1))])
       .default([])
@@ -100,24 +105,24 @@ export const componentSchema = z
     files: z
       .array(field.innerPath)
       .default([])
-      .describe('files and directories beside the recipe that steps use as ${recipe}/…'),
+      .describe('files and directories beside the recipe that steps can use as ${recipe}/…'),
     distributions: z
       .array(field.distribution)
       .default([])
-      .describe('Python distributions that it installs in place of wheels'),
+      .describe('Python distributions that it installs instead of wheels'),
     build: z
       .strictObject({
         inputs: z
           .array(field.recipeName)
           .default([])
-          .describe('components whose installed files the build sees'),
+          .describe('components whose installed files the build can use'),
         licenses: z.array(field.glob).min(1).describe('globs of the licence texts in the source directory'),
         environment: field.environment.default({}).describe('environment of all steps'),
         weight: z
           .number()
           .nonnegative()
           .default(30)
-          .describe('seconds that it takes on one processor, roughly: orders and estimates first builds'),
+          .describe('approximate build time on one processor, in seconds; orders and estimates first builds'),
         step: z.array(step).min(1).describe('steps, run in order'),
       })
       .describe('how it is built'),
@@ -125,31 +130,31 @@ export const componentSchema = z
     install: z
       .strictObject({
         ship: z.array(field.glob).default([]).describe('globs of installed files that ship'),
-        drop: z.array(field.glob).default([]).describe('globs of files, out of ship, that do not'),
+        drop: z.array(field.glob).default([]).describe('globs of files in ship that do not ship'),
         expect: z
           .array(field.glob)
           .default([])
-          .describe('globs of installed paths; each must match after the build'),
+          .describe('globs that must each match an installed path after the build'),
       })
       .prefault({})
-      .describe('what of it ships'),
+      .describe('the files that ship'),
     'plugin-host': z
       .array(pluginHost)
       .default([])
-      .describe('what its programs load at run time, for the audit'),
+      .describe('plug-ins that its programs load at run time, for the audit'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
     embeds: z
       .array(z.strictObject(embedded))
       .default([])
-      .describe('code of others in its sources or linked into it that is no component'),
+      .describe('third-party code in its sources or linked into it that is not a component'),
     vex: z
       .array(z.strictObject(statement))
       .default([])
-      .describe('what is known of published vulnerabilities of this version'),
+      .describe('statements about published vulnerabilities of this version'),
     architecture: z
       .strictObject({ x86_64: architecture.optional(), aarch64: architecture.optional() })
       .default({})
-      .describe('what differs by target architecture'),
+      .describe('settings that depend on the target architecture'),
   })
   .describe('A ksbundle component: one piece of software built from source');
 
@@ -157,11 +162,11 @@ const prebuilt = {
   ...identity,
   source: z
     .strictObject({ x86_64: source(0).optional(), aarch64: source(0).optional() })
-    .describe('what is unpacked, by architecture of the build machine'),
+    .describe('sources by architecture of the build machine'),
   files: z
     .array(field.innerPath)
     .default([])
-    .describe('files and directories beside the recipe that are used with it'),
+    .describe('files and directories beside the recipe that belong to it'),
 };
 
 export const toolchainSchema = z
@@ -170,14 +175,14 @@ export const toolchainSchema = z
 
 export const toolSchema = z
   .strictObject({ kind: z.literal('tool').describe('kind of recipe'), ...prebuilt })
-  .describe('A ksbundle tool: a program for the machine that builds');
+  .describe('A ksbundle tool: a program for the build machine');
 
 const upgradeFrom = field.version
   .optional()
-  .describe('lowest version whose instance a release can take over; default: its own');
+  .describe('lowest version whose instances a release can upgrade; default: its own');
 
 const earlier = z.strictObject({
-  name: field.recipeName.describe('name that it is built by, such as "hello-1"'),
+  name: field.recipeName.describe('name of its bundle, such as "hello-1"'),
   version: field.version.describe('its version'),
   revision: z.int().min(1).default(1).describe('counts releases of the same version'),
   'upgrade-from': upgradeFrom,
@@ -193,14 +198,11 @@ export const bundleSchema = z
     kind: z.literal('bundle').default('bundle').describe('kind of recipe'),
     extends: field.recipeName
       .optional()
-      .describe('bundle that this one adds components and services to; what it leaves out is as there'),
+      .describe('bundle that this one adds components and services to, and whose other keys it inherits'),
     ...identity,
     revision: z.int().min(1).default(1).describe('counts releases of the same version'),
     'upgrade-from': upgradeFrom,
-    components: z
-      .array(field.recipeName)
-      .min(1)
-      .describe('components that it consists of; their inputs ship too'),
+    components: z.array(field.recipeName).min(1).describe('components; their inputs ship too'),
     services: z
       .array(field.kebabName)
       .min(1)
@@ -217,13 +219,13 @@ export const bundleSchema = z
             z.strictObject({
               distribution: field.distribution.describe('distribution whose constraint is replaced'),
               version: field.version.describe('version that ships instead'),
-              reason: field.sentence.describe('why it departs from the constraints'),
-              test: field.sentence.describe('what was run against that version'),
-              date: field.date.describe('day that was run, such as 2026-11-29'),
+              reason: field.sentence.describe('why it differs from the constraints'),
+              test: field.sentence.describe('test that was run with that version'),
+              date: field.date.describe('date of that test, such as 2026-11-29'),
             }),
           )
           .default([])
-          .describe('pins that depart from the constraints'),
+          .describe('versions that differ from the constraints'),
         exclude: z
           .array(
             z.strictObject({
@@ -232,11 +234,11 @@ export const bundleSchema = z
             }),
           )
           .default([])
-          .describe('distributions that are required by others but do not ship'),
+          .describe('distributions that others require but that do not ship'),
         license: z
           .array(z.strictObject(wheelLicense))
           .default([])
-          .describe('licences of wheels that neither their metadata nor their licence texts tell'),
+          .describe('licences of wheels, where neither metadata nor licence texts state them'),
         launcher: z
           .array(
             z.strictObject({
@@ -250,37 +252,37 @@ export const bundleSchema = z
           .array(field.moduleName)
           .default([])
           .describe(
-            'modules (package.* for a package with all below it) that ship, with all they import, as byte code too',
+            'modules (package.* for a package with all below it) that ship as byte code too, with everything they import',
           ),
       })
       .optional()
-      .describe('the Python part; without it, what the installer needs of Python ships and no more'),
+      .describe('the Python part; without it, only the parts of Python that the installer needs ship'),
     support,
     drop: z.array(field.glob).default([]).describe('globs of release paths that do not ship'),
     exception: z.array(exception).default([]).describe('audit findings that are known and harmless'),
     embeds: z
       .array(
         z.strictObject({
-          carrier: field.distribution.describe('distribution whose wheel has it inside'),
-          'carrier-version': field.version.describe('version of the distribution that this is known of'),
+          carrier: field.distribution.describe('distribution whose wheel contains it'),
+          'carrier-version': field.version.describe('version of the distribution that this applies to'),
           ...embedded,
         }),
       )
       .default([])
-      .describe('code of others inside wheels that bring no bill of materials of their own'),
+      .describe('third-party code in wheels without their own bill of materials'),
     vex: z
       .array(
         z.strictObject({
-          part: field.recipeName.describe('component or distribution that it is about'),
+          part: field.recipeName.describe('component or distribution that the statement is about'),
           embedded: field.embeddedName
             .optional()
-            .describe('what inside it the statement is about, as in "openssl" or "cargo:asn1"'),
+            .describe('embedded package that the statement is about, such as "openssl" or "cargo:asn1"'),
           ...statement,
         }),
       )
       .default([])
-      .describe('what is known of published vulnerabilities in what the bundle holds'),
-    earlier: z.array(earlier).default([]).describe('earlier versions that are offered too'),
+      .describe('statements about published vulnerabilities in the bundle'),
+    earlier: z.array(earlier).default([]).describe('earlier versions that can be built too'),
   })
   .describe('A ksbundle bundle: components, Python distributions and an installer that ship as one tarball');
 

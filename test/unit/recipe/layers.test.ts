@@ -127,7 +127,11 @@ describe('a project with a toolchain of its own', () => {
         'recipes/extra/recipe.toml': needy,
       }),
     ).toEqual([
-      ['unknown-component', 'recipes/extra/recipe.toml', expect.stringContaining('toolchain of the project')],
+      [
+        'unknown-component',
+        'recipes/extra/recipe.toml',
+        expect.stringContaining('project with its own toolchain'),
+      ],
     ]);
   });
 });
