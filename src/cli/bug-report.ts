@@ -11,8 +11,8 @@ export interface BugCircumstances {
 }
 
 /**
- * Writes what whoever mends a bug needs to a file below the user's state directory and returns its path; undefined if it
- * could not be written, since nothing may hide the bug itself. The same bug again is the same file.
+ * Writes the details of a bug to a file below the user's state directory and returns its path; undefined if it cannot
+ * be written, because no other error may hide the bug. The same bug uses the same file.
  */
 export async function writeBugReport(
   error: unknown,

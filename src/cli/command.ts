@@ -11,22 +11,22 @@ export interface PositionalSpec {
   readonly completes?: 'file' | 'directory' | 'bundle or file' | 'shell';
 }
 
-/** A command as the parser, the help, the completion and the documentation see it. */
+/** A command, as parser, help, completion and documentation use it. */
 export interface CommandSpec {
   /** One word, or two for a subcommand: `cache gc`. */
   readonly name: string;
   readonly summary: string;
   readonly positionals: readonly PositionalSpec[];
-  /** Beside the global ones. */
+  /** In addition to the global ones. */
   readonly options: readonly OptionName[];
   readonly examples: readonly { readonly command: string; readonly does: string }[];
-  /** Loads the code only when the command runs, which keeps the start short. */
+  /** Loads the code only when the command runs, for a short start-up time. */
   readonly load: () => Promise<{ readonly run: RunCommand }>;
 }
 
-/** What a command is called with. */
+/** The arguments and context of a command. */
 export interface Call {
-  /** As many as were given; the parser has checked the number. */
+  /** The given ones; the parser checked their number. */
   readonly positionals: readonly string[];
   readonly flags: Flags;
   readonly settings: Settings;
@@ -35,7 +35,7 @@ export interface Call {
   readonly emit: Emit;
   readonly signal: AbortSignal;
   readonly pipeline: Pipeline;
-  /** All commands there are: completion scripts are made of them. */
+  /** All commands, for completion scripts. */
   readonly commands: readonly CommandSpec[];
   /** The pipeline and its context, opened with the settings. */
   readonly open: () => Promise<Opened>;
@@ -46,11 +46,11 @@ export interface Opened {
   readonly context: Context;
 }
 
-/** What a command found out. The command line prints it: `data` with `--json`, else `lines`. */
+/** The result of a command. The command line prints `data` with `--json`, otherwise `lines`. */
 export interface CommandResult {
   readonly data: unknown;
   readonly lines: readonly string[];
-  /** For a result that is a failure all the same, such as an audit with findings. */
+  /** For a result that is also a failure, such as an audit with findings. */
   readonly exitCode?: number;
 }
 

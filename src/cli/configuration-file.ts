@@ -8,13 +8,16 @@ import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts'
 import { nearestHint } from './usage-error.ts';
 
 export interface ConfigurationFiles {
-  /** The project's settings over the user's. */
+  /** Settings; the project's take precedence over the user's. */
   readonly settings: ReadonlyMap<SettingKey, RawValue>;
-  /** Directory of the project's file, if there is one. */
+  /** Directory of the project's file, if any. */
   readonly project: string | undefined;
 }
 
-/** Reads the project's file and the user's. Both may be missing. Recipes that lie beside the project's file are the project's. */
+/**
+ * Reads the project's file and the user's. Both may be missing. Recipes beside the project's file belong to the
+ * project.
+ */
 export async function readConfigurationFiles(sources: {
   readonly environment: Environment;
   readonly directory: string;

@@ -5,17 +5,17 @@ import type { Environment } from './environment.ts';
 import type { Flags } from './options.ts';
 import { createStyle, render, type Style } from './style.ts';
 
-/** A stream as processes have it: a terminal, a pipe or a file. */
+/** An output stream of a process: a terminal, a pipe or a file. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 /** One of the two outputs. */
 export interface Channel {
-  /** Writes one whole line. Neither credentials in URLs nor what a terminal would obey pass. */
+  /** Writes one line. Removes credentials from URLs and escapes control characters. */
   readonly line: (text: string) => void;
   /** Writes a value as JSON, under the same rules; `indent` as JSON.stringify takes it. */
   readonly json: (value: unknown, indent?: number) => void;
   readonly style: Style;
-  /** True where a line may be drawn over again. */
+  /** Whether lines can be redrawn. */
   readonly animated: boolean;
   readonly stream: OutputStream;
 }

@@ -1,10 +1,10 @@
 import os from 'node:os';
 import path from 'node:path';
 
-/** Environment variables as a process has them. */
+/** Environment variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Directories of the XDG base directory specification, which wants relative values ignored. */
+/** Directories of the XDG base directory specification, which requires relative values to be ignored. */
 export function cacheHome(environment: Environment): string {
   return baseDirectory(environment, 'XDG_CACHE_HOME', '.cache');
 }

@@ -7,11 +7,11 @@ import type { Style } from './style.ts';
 export interface Failure {
   readonly facts: Omit<ErrorFacts, 'exitCode' | 'cause'>;
   readonly exitCode: number;
-  /** Set for a bug: the error itself, whose stack helps whoever mends it. */
+  /** Set for a bug: the error itself, for its stack. */
   readonly bug?: unknown;
 }
 
-/** File system errors that are the machine's state and no bug of ours, in words. */
+/** Descriptions of file system errors that the machine causes, and not a bug. */
 const SYSTEM_ERRORS: Readonly<Record<string, { readonly why: string; readonly hint: string }>> = {
   EACCES: {
     why: 'permission was denied',
@@ -22,12 +22,15 @@ const SYSTEM_ERRORS: Readonly<Record<string, { readonly why: string; readonly hi
   EMFILE: { why: 'too many files are open', hint: 'raise the limit with ulimit -n, or use fewer --jobs' },
   ENFILE: { why: 'too many files are open on this machine', hint: 'use fewer --jobs' },
   EIO: { why: 'the disk reported an error', hint: 'see the kernel log' },
-  ENOTDIR: { why: 'a part of the path is not a directory', hint: 'check the path' },
-  EEXIST: { why: 'something else is there already', hint: 'choose another place with --out or --cache' },
+  ENOTDIR: { why: 'a component of the path is not a directory', hint: 'check the path' },
+  EEXIST: {
+    why: 'a file or directory of that name already exists',
+    hint: 'choose another place with --out or --cache',
+  },
   EISDIR: { why: 'the path is a directory', hint: 'check the path' },
 };
 
-/** Classifies whatever was thrown. An interruption explains every error that follows from it. */
+/** Classifies an error. After an interruption, every error is a consequence of it. */
 export function failureOf(error: unknown, interruption: Interruption | undefined): Failure {
   if (interruption !== undefined) {
     const message = `interrupted by ${interruption.signal}; nothing is left half-written; run the same command again to continue`;
@@ -60,7 +63,7 @@ function knownError(error: unknown): KsbundleError | undefined {
   return error instanceof Error && error.cause !== undefined ? knownError(error.cause) : undefined;
 }
 
-/** The failure as lines for a person: what, where, why, what next. */
+/** The failure as lines for the user: what, where, why, what to do. */
 export function formatFailure({ facts }: Failure, style: Style): string[] {
   const lines = [`${style.red('error:')} ${style.bold(facts.message)} ${style.dim(`[${facts.code}]`)}`];
   if (facts.place !== undefined) lines.push(`  at ${style.cyan(formatPlace(facts.place))}`);

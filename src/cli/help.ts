@@ -10,7 +10,7 @@ export function helpLines(topic: string, style: Style): string[] {
   return command === undefined ? overview(topic, style) : commandHelp(command, style);
 }
 
-/** What is shown to somebody who gave no command. */
+/** The text for a call without a command. */
 export function shortHelpLines(style: Style): string[] {
   return [
     ...section(
@@ -27,7 +27,7 @@ export function shortHelpLines(style: Style): string[] {
   ];
 }
 
-/** `build [BUNDLE]`, as written in usage lines and in docs/cli.md. */
+/** `build [BUNDLE]`, the form of usage lines and docs/cli.md. */
 export function usageOf({ name, positionals }: CommandSpec): string {
   return [
     name,
@@ -94,7 +94,7 @@ function optionRow(name: OptionName): Row {
   return [`${letter === undefined ? '    ' : `-${letter}, `}${optionText(name)}${value}`, help];
 }
 
-/** A title and two columns. A left column that is too wide gets a line of its own. */
+/** A title and two columns. An entry that is too wide for the left column gets a separate line. */
 function section(title: string, rows: readonly Row[], style: Style): string[] {
   const width = Math.min(40, Math.max(...rows.map(([left]) => left.length)));
   const lines = rows.flatMap(([left, right]) =>

@@ -1,7 +1,7 @@
-/** Why a run was ended from outside: the reason of the abort signal. */
+/** The signal that ended a run: the reason of the abort signal. */
 export interface Interruption {
   readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
-  /** 128 plus the signal's number, as shells have it. */
+  /** 128 plus the signal's number, as in shells. */
   readonly exitCode: number;
 }
 
@@ -12,14 +12,14 @@ const INTERRUPTIONS: readonly Interruption[] = [
 ];
 
 /**
- * Milliseconds in which a further signal is the same one again: npm and timeout(1) pass on to their child a Ctrl-C that
- * the terminal has sent it already.
+ * Milliseconds in which a second signal counts as the same one: npm and timeout(1) forward a Ctrl-C to their child,
+ * which already got it from the terminal.
  */
 const ECHO = 250;
 
 /**
- * An abort signal that the first of SIGINT, SIGTERM and SIGHUP fires, after `notify` was called; the second ends
- * the process at once. Both ways the process groups of running programs are killed: see `run` in src/io/process.ts.
+ * Returns an abort signal. The first SIGINT, SIGTERM or SIGHUP calls `notify` and fires it; the second ends the
+ * process at once. Both kill the process groups of running programs: see `run` in src/io/process.ts.
  */
 export function abortOnSignals(notify: (interruption: Interruption) => void): AbortSignal {
   const controller = new AbortController();
@@ -38,7 +38,7 @@ export function abortOnSignals(notify: (interruption: Interruption) => void): Ab
   return controller.signal;
 }
 
-/** The interruption that fired `signal`, if one did. */
+/** The interruption that fired `signal`, if any. */
 export function interruptionOf(signal: AbortSignal): Interruption | undefined {
   const reason: unknown = signal.reason;
   return INTERRUPTIONS.find((interruption) => interruption === reason);

@@ -5,7 +5,7 @@ import { abortOnSignals } from './interruption.ts';
 import { pipeline } from '../pipeline.ts';
 import { runCli } from './run.ts';
 
-// A reader that went away (`ksbundle recipes | head -1`) is no error of ours: the exit code stays what it is.
+// A closed pipe (`ksbundle recipes | head -1`) is not an error: the exit code does not change.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error) => {
     if (isErrnoException(error, 'EPIPE')) return;
@@ -35,7 +35,7 @@ const exitCode = await runCli(process.argv.slice(2), {
 await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
 process.exit(exitCode);
 
-/** Resolves when everything written so far has left the process, or cannot any more. */
+/** Resolves when everything written so far has left the process, or no longer can. */
 async function flushed(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     stream.write('', () => resolve());

@@ -8,13 +8,13 @@ export interface OptionSpec {
   readonly letter?: string;
   readonly metavar?: string;
   readonly help: string;
-  /** The only values it takes. */
+  /** The only allowed values. */
   readonly choices?: readonly string[];
-  /** What the shell completes its value with. */
+  /** How the shell completes its value. */
   readonly completes?: 'file' | 'directory';
 }
 
-/** Every option there is. A name means the same wherever it is accepted, so one parse serves all commands. */
+/** All options. A name means the same for every command, so that one parser serves all of them. */
 export const OPTIONS = {
   help: { kind: 'flag', letter: 'h', help: 'show help and exit' },
   version: { kind: 'flag', letter: 'V', help: 'show the version and exit' },
@@ -25,9 +25,9 @@ export const OPTIONS = {
     choices: ['ndjson'],
     help: 'report progress on standard error as JSON, one object per line',
   },
-  quiet: { kind: 'flag', letter: 'q', help: 'only errors on standard error' },
+  quiet: { kind: 'flag', letter: 'q', help: 'print only errors on standard error' },
   verbose: { kind: 'flag', letter: 'v', help: 'show every step, and every line that programs print' },
-  color: { kind: 'flag', help: 'no colour, even on a terminal' },
+  color: { kind: 'flag', help: 'use no colour, even on a terminal' },
   platform: {
     kind: 'value',
     letter: 'p',
@@ -39,12 +39,12 @@ export const OPTIONS = {
     letter: 'o',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'where the result goes (default: out, in the project); delta and apply also take a file name',
+    help: 'directory for the result (default: out, in the project); delta and apply also accept a file name',
   },
   jobs: { kind: 'value', letter: 'j', metavar: 'N', help: 'processors to use (default: all)' },
   offline: {
     kind: 'flag',
-    help: 'open no connection; fail if something is not in the store or a mirror directory',
+    help: 'use no network; fail if something is neither in the store nor in a mirror directory',
   },
   mirror: {
     kind: 'values',
@@ -56,19 +56,19 @@ export const OPTIONS = {
     kind: 'value',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'the store (default: the user cache directory)',
+    help: 'directory of the store (default: the user cache directory)',
   },
   recipes: {
     kind: 'value',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'recipes (default: those of the project, or else those of ksbundle)',
+    help: 'directory of recipes (default: those of the project, otherwise those of ksbundle)',
   },
   lockfiles: {
     kind: 'value',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'lockfiles (default: beside the recipes)',
+    help: 'directory of lockfiles (default: beside the recipes)',
   },
   url: {
     kind: 'value',
@@ -77,11 +77,11 @@ export const OPTIONS = {
   },
   'dry-run': { kind: 'flag', letter: 'n', help: 'show what would be done and write nothing' },
   check: { kind: 'flag', help: 'write nothing; fail if the lockfile differs from the recipe' },
-  upgrade: { kind: 'optional', metavar: 'NAME', help: 'take newer versions: of NAME, or of everything' },
+  upgrade: { kind: 'optional', metavar: 'NAME', help: 'choose newer versions of NAME, or of everything' },
   'min-age': {
     kind: 'value',
     metavar: 'DAYS',
-    help: 'with --upgrade: how many days a version must have been on the index (default: 7)',
+    help: 'with --upgrade: minimum age of a version on the index, in days (default: 7)',
   },
   sign: {
     kind: 'values',
@@ -102,7 +102,7 @@ export const OPTIONS = {
   },
   trust: {
     kind: 'flag',
-    help: 'run the recipes inside the tarball, whoever wrote them, even where they cannot be confined',
+    help: 'run the recipes inside the tarball without a signature check, even if they cannot be confined',
   },
   curve: {
     kind: 'value',
@@ -125,7 +125,7 @@ export const OPTIONS = {
   'max-age': {
     kind: 'value',
     metavar: 'DAYS',
-    help: 'how many days old the database may be (default: 30)',
+    help: 'maximum age of the database, in days (default: 30)',
   },
   vex: {
     kind: 'flag',
@@ -135,7 +135,7 @@ export const OPTIONS = {
     kind: 'value',
     metavar: 'FILE',
     completes: 'file',
-    help: 'write a page about the tarball, which can be read without a network',
+    help: 'write an HTML page about the tarball, readable without a network',
   },
   cra: {
     kind: 'value',
@@ -147,7 +147,7 @@ export const OPTIONS = {
     kind: 'value',
     metavar: 'FILE',
     completes: 'file',
-    help: 'the first line of this file decrypts or encrypts the private key',
+    help: 'file with the passphrase of the private key in its first line',
   },
 } as const satisfies Record<string, OptionSpec>;
 
@@ -155,7 +155,7 @@ export type OptionName = keyof typeof OPTIONS;
 
 type FlagValue<Kind> = Kind extends 'flag' ? boolean : Kind extends 'values' ? readonly string[] : string;
 
-/** Options as given; absent ones are absent. `upgrade` without a name is the empty text. */
+/** The given options; `upgrade` without a name is the empty string. */
 export type Flags = { readonly [Name in OptionName]?: FlagValue<(typeof OPTIONS)[Name]['kind']> };
 
 /** Accepted by every command. */

@@ -13,16 +13,16 @@ import {
 } from './options.ts';
 import { nearestHint, usageError } from './usage-error.ts';
 
-/** The command line taken apart, before it is known to make sense. */
+/** The tokens of a command line, not yet validated. */
 export interface Parsed {
   readonly words: readonly string[];
-  /** Everything that was written as an option, known or not. */
+  /** All options on the command line, known or not. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Options written as `--name=VALUE` that take none: yargs-parser would read any VALUE but `true` as false. */
+  /** Flags written as `--name=VALUE`: yargs-parser would read any VALUE except `true` as false. */
   readonly valuedFlags: readonly OptionName[];
 }
 
-/** What the user asked for. */
+/** The user's request. */
 export type Request =
   | { readonly kind: 'help'; readonly topic: string; readonly asked: boolean }
   | { readonly kind: 'version' }
@@ -33,7 +33,7 @@ export type Request =
       readonly flags: Flags;
     };
 
-/** Takes the arguments apart; never fails, so that `--json` is known even if the rest makes no sense. */
+/** Splits the arguments; never fails, so that `--json` is known even if the rest is invalid. */
 export function parseArguments(argv: readonly string[]): Parsed {
   const names = (kinds: readonly string[]): string[] =>
     OPTION_NAMES.filter((name) => kinds.includes(optionSpec(name).kind));
@@ -67,12 +67,12 @@ function valuedFlags(argv: readonly string[]): OptionName[] {
     .filter((name) => optionSpec(name).kind === 'flag');
 }
 
-/** True if an option that takes no value was given, whatever else is wrong with the command line. */
+/** Whether a flag was given, even if the rest of the command line is invalid. */
 export function wants(parsed: Parsed, name: OptionName): boolean {
   return parsed.options[name] === true;
 }
 
-/** Makes sense of the parsed arguments, or throws an error that names the nearest valid spelling. */
+/** Validates the parsed arguments, or throws an error that names the nearest valid spelling. */
 export function interpret(parsed: Parsed): Request {
   const [first, ...rest] = parsed.words;
   if (first === 'help') return { kind: 'help', topic: topicOf(rest), asked: true };
@@ -89,7 +89,7 @@ export function interpret(parsed: Parsed): Request {
   return { kind: 'run', command, positionals, flags };
 }
 
-/** The command or group that the words begin with, for help. */
+/** The command or group at the start of the words, for help. */
 function topicOf(words: readonly string[]): string {
   const [first] = words;
   if (first === undefined) return '';
@@ -133,7 +133,7 @@ function checkPositionals(command: CommandSpec, given: readonly string[]): void 
   if (extra !== undefined) {
     throw usageError(
       'KSB_EXTRA_ARGUMENT',
-      `ksbundle ${command.name} does not know what to do with ${JSON.stringify(extra)}`,
+      `ksbundle ${command.name} does not accept the argument ${JSON.stringify(extra)}`,
       `ksbundle ${command.name} --help`,
     );
   }
@@ -159,7 +159,7 @@ function unknownOption(name: string, accepted: readonly OptionName[], program: s
   );
 }
 
-/** The value in the type that {@link Flags} promises. Of a value given twice the last one counts. */
+/** The value with the type in {@link Flags}. If an option is given twice, the last value counts. */
 function checkValue(name: OptionName, given: unknown): unknown {
   const { kind, metavar = 'VALUE', choices } = optionSpec(name);
   const values: unknown[] = Array.isArray(given) ? [...given] : [given];

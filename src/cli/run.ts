@@ -13,7 +13,7 @@ import type { Pipeline } from '../pipeline.ts';
 import { chooseReporter } from './reporter/choose.ts';
 import { misspeltVariables, readSettings, type Settings } from './settings.ts';
 
-/** Everything of the process that a run sees. */
+/** The parts of the process that a run uses. */
 export interface Host {
   readonly stdin: Readable;
   readonly stdout: OutputStream;
@@ -22,7 +22,7 @@ export interface Host {
   /** Working directory. */
   readonly directory: string;
   readonly signal: AbortSignal;
-  /** Rejects with an error that was thrown where nobody waits for it. */
+  /** Rejects with an error that nobody awaits. */
   readonly crash: Promise<never>;
   readonly pipeline: Pipeline;
 }
@@ -130,7 +130,7 @@ function warnOfMisspeltVariables(environment: Environment, emit: Emit): void {
   for (const { name, meant } of misspeltVariables(environment)) {
     emit({
       type: 'warning',
-      message: `the environment variable ${name} is not known`,
+      message: `unknown environment variable ${name}`,
       hint: `did you mean ${meant}?`,
     });
   }
@@ -161,7 +161,5 @@ async function reportFailure(
   const { writeBugReport } = await import('./bug-report.ts');
   const report = await writeBugReport(failure.bug, { argv, environment: host.environment });
   if (report !== undefined) stderr.line(`  the details are in ${report}`);
-  stderr.line(
-    '  Nothing you did should cause this. Please report it as CONTRIBUTING.md says, with that file.',
-  );
+  stderr.line('  This is a bug in ksbundle. Please report it as CONTRIBUTING.md describes, with that file.');
 }

@@ -11,11 +11,11 @@ export const SETTING_KEYS = [
 ] as const;
 export type SettingKey = (typeof SETTING_KEYS)[number];
 
-/** A setting as written somewhere, and where: for messages and for relative paths. */
+/** A setting with its origin, for messages and for relative paths. */
 export interface RawValue {
   readonly value: unknown;
   /** For example `--jobs`, `KSBUNDLE_JOBS` or `/srv/project/ksbundle.toml:3: jobs`. */
   readonly origin: string;
-  /** Absolute directory that a relative path in the value starts from. */
+  /** Absolute directory for relative paths in the value. */
   readonly base: string;
 }

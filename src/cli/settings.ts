@@ -9,7 +9,7 @@ import { packageRoot } from '../io/package-info.ts';
 import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
 import { usageError } from './usage-error.ts';
 
-/** What a run works with, after flags, environment and configuration files were weighed. Paths are absolute. */
+/** The settings of a run, merged from flags, environment and configuration files. Paths are absolute. */
 export interface Settings {
   readonly platform: Platform;
   readonly jobs: number;
@@ -19,7 +19,7 @@ export interface Settings {
   readonly cache: string;
   readonly recipes: string;
   readonly lockfiles: string;
-  /** Directory of the project that the working directory is in. */
+  /** Directory of the project that contains the working directory. */
   readonly project: string | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface SettingSources {
   readonly directory: string;
 }
 
-/** Weighs flags over `KSBUNDLE_*` over the project's file over the user's file over the defaults. */
+/** Merges settings. Precedence: flags, `KSBUNDLE_*`, the project's file, the user's file, defaults. */
 export async function readSettings(sources: SettingSources): Promise<Settings> {
   const { settings: files, project } = await readConfigurationFiles(sources);
   const raw = (key: SettingKey): RawValue | undefined =>
@@ -53,7 +53,7 @@ export async function readSettings(sources: SettingSources): Promise<Settings> {
   };
 }
 
-/** Names that look like a misspelt `KSBUNDLE_*` variable, each with the name that was probably meant. */
+/** Names that look like a misspelt `KSBUNDLE_*` variable, each with the name that the user probably meant. */
 export function misspeltVariables(
   environment: Environment,
 ): readonly { readonly name: string; readonly meant: string }[] {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { visible } from '../domain/visible.ts';
 
-/** Paints text, or leaves it as it is. What is painted is written by `render` alone. */
+/** Paints text, or returns it unchanged. Only `render` writes painted text. */
 export interface Style {
   readonly bold: (text: string) => string;
   readonly dim: (text: string) => string;
@@ -11,7 +11,7 @@ export interface Style {
   readonly cyan: (text: string) => string;
 }
 
-/** Stands for the beginning of an ANSI sequence until the text is written: nobody else's text can hold it. */
+/** Replaces the start of an ANSI sequence until the text is written: no other text can contain it. */
 const MARK = `<${randomUUID()}>`;
 
 export function createStyle(colour: boolean): Style {
@@ -29,7 +29,7 @@ export function createStyle(colour: boolean): Style {
   };
 }
 
-/** The text as one line with the ANSI sequences of its style, and nothing else in it that a terminal would obey. */
+/** The text as one line with the ANSI sequences of its style, and all other control characters escaped. */
 export function render(text: string): string {
   return visible(text).replaceAll(MARK, '\u001B[');
 }

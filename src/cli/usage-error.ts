@@ -1,7 +1,7 @@
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { nearest } from '../domain/nearest.ts';
 
-/** An error of how the command was called: exit code 2. */
+/** An error in the command line: exit code 2. */
 export function usageError(code: string, message: string, hint?: string): KsbundleError {
   return new KsbundleError({
     code,
@@ -11,7 +11,7 @@ export function usageError(code: string, message: string, hint?: string): Ksbund
   });
 }
 
-/** `did you mean X?` where something is near enough, and always the valid names. */
+/** `did you mean X?` if a name is near enough, and always the valid names. */
 export function nearestHint(name: string, valid: readonly string[]): string {
   const suggestion = nearest(name, valid);
   const list = `valid: ${valid.join(', ')}`;

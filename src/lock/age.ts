@@ -4,26 +4,26 @@ import type { SkippedVersion } from '../domain/results.ts';
 import type { WheelFile } from '../domain/lock.ts';
 import type { IndexFile } from './uv-output.ts';
 
-/** What an upgrade may not take, and who is told what it left out for that. */
+/** The minimum age of files in an upgrade, and a callback for skipped versions. */
 export interface AgeLimit {
-  /** Files that came to the index after it are too young. */
+  /** Files that were uploaded later are too young. */
   readonly cutoff: Date;
   readonly skip: (skipped: SkippedVersion) => void;
 }
 
-/** What the next resolution has to respect, so that it takes nothing that is too young. */
+/** Limits for the next resolution, so that it chooses no file that is too young. */
 export interface AgeBounds {
-  /** `<distribution>=<RFC 3339 time>`: later files of it are as if they were not there. */
+  /** `<distribution>=<RFC 3339 time>`: later files of it are ignored. */
   readonly notAfter: readonly string[];
-  /** As constraints: nothing goes below what is locked because something newer was left out. */
+  /** Constraints: no version falls below the locked one because a newer one was skipped. */
   readonly constraints: readonly string[];
 }
 
 export const NO_BOUNDS: AgeBounds = { notAfter: [], constraints: [] };
 
 /**
- * The wheels of another version than the locked one that came to the index after the cutoff. Throws KSB_LOCK_AGE_UNKNOWN
- * where the index does not tell when a file came (PEP 700).
+ * The wheels that were uploaded after the cutoff and differ from the locked version. Throws KSB_LOCK_AGE_UNKNOWN if
+ * the index gives no upload times (PEP 700).
  */
 export function findYoung(
   wheels: readonly WheelFile[],
@@ -49,8 +49,9 @@ export function findYoung(
 }
 
 /**
- * Bounds for the versions that were left out. A distribution that stays at its locked version, since that is too young as well,
- * is held there; each other one may fall to what is locked, or to what an upgrade of any age takes (`first`), and no lower.
+ * Bounds for the skipped versions. A distribution whose locked version is too young as well is held there; any other
+ * may fall to its locked version, or to the version that an upgrade without a minimum age chooses (`first`), but no
+ * lower.
  */
 export function boundsOf(
   skipped: readonly SkippedVersion[],
@@ -74,13 +75,13 @@ export function boundsOf(
       if (held !== undefined) return `${name}==${held}`;
       const unlimited = first.get(name) ?? version;
       const floor = comparePython(unlimited, version) < 0 ? unlimited : version;
-      // PEP 440 compares no local versions in order.
+      // PEP 440 does not order local versions.
       return `${name}>=${floor.replace(/\+.*$/u, '')}`;
     }),
   };
 }
 
-/** The error where nothing else than what is too young fits. */
+/** The error if only versions that are too young fit. */
 export function tooYoung(young: readonly SkippedVersion[], file: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_LOCK_TOO_YOUNG',

@@ -3,18 +3,21 @@ import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Lockfile, WheelFile } from '../domain/lock.ts';
 
-/** Where an upgrade learns what publishers attest, and who is told what cannot be learnt. */
+/** How an upgrade compares publishers' attestations, and a callback for what it cannot compare. */
 export interface Attestations {
-  /** Whether files of a distribution have their publisher's attestation, by digest; without those of which no index tells. */
+  /**
+   * Whether files of a distribution have their publisher's attestation, by digest; without files about which no index
+   * says.
+   */
   readonly read: (name: string) => Promise<ReadonlyMap<Sha256, boolean>>;
-  /** Takes a distribution whose former and new file could not be compared. */
+  /** Called for a distribution whose old and new file could not be compared. */
   readonly skip: (name: string) => void;
 }
 
 /**
- * Throws KSB_LOCK_ATTESTATION_GONE if a distribution's publisher attested the locked file and does not attest the chosen one:
- * that is what it looks like when somebody else uploads in a publisher's name. What was not locked before has nothing to be
- * compared with.
+ * Throws KSB_LOCK_ATTESTATION_GONE if a distribution's publisher attested the locked file but not the chosen one,
+ * which may mean that somebody else uploaded it in the publisher's name. Does not check distributions that were not
+ * locked before.
  */
 export async function requireAttestations(
   wheels: readonly WheelFile[],
@@ -37,7 +40,7 @@ export async function requireAttestations(
     return [
       {
         code: 'attestation-gone',
-        message: `${former.file} has its publisher's attestation, ${wheel.file} has none`,
+        message: `${former.file} has its publisher's attestation, but ${wheel.file} has none`,
       },
     ];
   });
@@ -45,8 +48,7 @@ export async function requireAttestations(
   throw new KsbundleError({
     code: 'KSB_LOCK_ATTESTATION_GONE',
     exitCode: ExitCode.failed,
-    message:
-      'the locked versions of some wheels are attested by their publishers, and the new versions are not',
+    message: 'publishers attested the locked versions of some wheels, but not the new versions',
     why: "somebody else may have uploaded them in the publisher's name, or the publisher changed the upload process",
     place: { file },
     hint: 'ask the publisher; to use such a wheel anyway, pin its version with a [[python.override]] that says why, and lock without --upgrade',

@@ -4,8 +4,8 @@ import type { LockedSource, Lockfile } from '../domain/lock.ts';
 import { digestInputs, builtDistributions, recipeInputs, type LockTarget } from './inputs.ts';
 
 /**
- * What differs between a lockfile and the recipes it was made from, one problem for each difference; empty if the
- * lockfile is current. Nothing is resolved.
+ * The differences between a lockfile and its recipes, one problem each; empty if the lockfile is current. Resolves
+ * nothing.
  */
 export function checkLock(lockfile: Lockfile, target: LockTarget): Problem[] {
   const now = recipeInputs(target);
@@ -44,8 +44,8 @@ export function requireCurrentLock(lockfile: Lockfile, file: string, target: Loc
 }
 
 /**
- * Throws KSB_DIGEST_KEPT for a component that has another version and another file than were locked, and still the digest
- * of the old one: its bytes may be in the store, and would be built under the new version's name.
+ * Throws KSB_DIGEST_KEPT for a component whose version and file changed but whose digest did not: the old bytes may
+ * be in the store, and would be built under the new version's name.
  */
 export function requireNewDigests(previous: Lockfile, target: LockTarget): void {
   const problems = recipeInputs(target).sources.flatMap(({ component, version, file, sha256 }): Problem[] => {

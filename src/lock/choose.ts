@@ -17,17 +17,17 @@ import { parsePins, parsePylockWheels, type IndexFile, type Pin } from './uv-out
 
 export interface ResolveOptions extends LockTarget {
   readonly uv: Uv;
-  /** Directory that temporary directories are made in. */
+  /** Directory for temporary directories. */
   readonly workDirectory: string;
-  /** Brings the wheels onto this machine, checks them against their digests and tells their sizes, in the order given. */
+  /** Fetches the wheels, checks their digests and returns their sizes, in the order given. */
   readonly fetchWheels: (wheels: readonly WheelFile[]) => Promise<readonly { readonly size: number }[]>;
-  /** The present lockfile: its versions are kept where the recipe still allows them. */
+  /** The current lockfile: its versions are kept if the recipe still allows them. */
   readonly previous?: Lockfile;
-  /** Distributions whose version is chosen anew; empty for all of them; without it none. */
+  /** Distributions to upgrade; empty for all; undefined for none. */
   readonly upgrade?: readonly string[];
-  /** How old must be what an upgrade takes; without it anything. */
+  /** The minimum age for an upgrade; none by default. */
   readonly age?: AgeLimit;
-  /** Without it an upgrade does not ask what publishers attest. */
+  /** Undefined if an upgrade does not compare attestations. */
   readonly attestations?: Attestations;
 }
 
@@ -37,8 +37,9 @@ interface Chosen {
 }
 
 /**
- * Chooses a version and a wheel of everything. With an age, it resolves again without the files that are too young of each
- * distribution that took one, until none did. A cutoff for all would take away what is locked already.
+ * Chooses a version and a wheel of everything. With a minimum age, it resolves again, each time without the files
+ * that are too young of the distributions that chose one, until none does. A cutoff for all distributions would also
+ * exclude locked versions.
  */
 export async function choose(
   options: ResolveOptions,
@@ -72,7 +73,7 @@ export async function choose(
   }
 }
 
-/** Says with a version that was left out that the locked one stays, where nothing between the two is old enough to be looked for. */
+/** Adds to a skipped version that the locked one is kept, if no version between the two is old enough. */
 async function keepIfYoung(
   skipped: SkippedVersion,
   locked: WheelFile | undefined,
@@ -87,7 +88,7 @@ async function keepIfYoung(
       directory,
     ),
   );
-  // A version that the index has no more is not kept for its age; it is a floor all the same.
+  // A version that is no longer on the index cannot be kept; it is still a lower bound.
   const files = 'failure' in listed ? undefined : parsePylockWheels(listed.text).get(name);
   const uploaded = files?.find((each) => each.file === file)?.uploaded;
   return uploaded !== undefined && uploaded > cutoff ? { ...skipped, kept: version } : skipped;
@@ -128,8 +129,8 @@ function describeResolution(
   const overridden = new Set(python.overrides.map(({ distribution }) => normalizeDistribution(distribution)));
   return {
     requirements: lines([...python.requirements, ...built.keys()]),
-    // An override takes a constraint's place. What distributions require of each other holds: uv's own `--overrides`
-    // would silence that too, and ship what was never meant to run together.
+    // An override replaces a constraint. Requirements between distributions still apply: uv's own `--overrides` would
+    // ignore these too, and combine versions that do not work together.
     constraints: lines([
       ...constraints.split('\n').filter((line) => !overridden.has(requirementName(line) ?? '')),
       ...python.overrides.map(({ distribution, version }) => `${distribution}==${version}`),

@@ -7,7 +7,7 @@ import { redactUrl } from '../domain/url.ts';
 import type { RunResult } from '../io/process.ts';
 import type { LockTarget } from './inputs.ts';
 
-/** What an explanation may quote, besides uv's own words. */
+/** Facts for the explanation, in addition to uv's text. */
 export interface FailureContext {
   readonly target: LockTarget;
   /** Full version of CPython. */
@@ -16,7 +16,7 @@ export interface FailureContext {
   readonly constraints: string;
 }
 
-/** The error for a run of uv that failed. */
+/** The error for a failed run of uv. */
 export function uvError(failure: RunResult, context: FailureContext): KsbundleError {
   const { bundle } = context.target;
   const text = errorText(failure.stderr);
@@ -36,7 +36,7 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
   if (text.includes('No solution found when resolving dependencies')) return conflict(text, context);
   if (text.includes('No interpreter found')) {
     return hostToolMissing({
-      message: 'there is no Python on this host; uv needs any Python 3 to evaluate markers',
+      message: 'this host has no Python; uv needs any Python 3 to evaluate markers',
       hint: 'install python3 (apt install python3, dnf install python3, zypper install python3)',
     });
   }
@@ -64,7 +64,7 @@ export function uvError(failure: RunResult, context: FailureContext): KsbundleEr
   });
 }
 
-/** uv's text from its first error on, without warnings and passwords. */
+/** uv's text from its first error, without warnings and passwords. */
 function errorText(stderr: string): string {
   const start = stderr.search(/^error:/m);
   return redactUrl(start === -1 ? stderr : stderr.slice(start)).trim();
@@ -90,9 +90,9 @@ function conflict(text: string, context: FailureContext): KsbundleError {
 }
 
 /**
- * uv's explanation of a conflict as facts in a person's words, from the bundle's own requirements down to the one that
- * cannot be met, then the pins that take part. Conclusions that follow from the facts are left out; a premise of
- * unknown form stands as uv words it. Empty if uv's text has no explanation.
+ * uv's explanation of a conflict as a list of facts, from the bundle's own requirements down to the one that cannot
+ * be met, then the pins involved. Leaves out conclusions from the facts; keeps uv's words for a premise of unknown
+ * form. Empty if uv's text has no explanation.
  */
 function explainConflict(text: string, context: FailureContext): string[] {
   const plain = dropMarkers(withoutAddresses(text)).replaceAll(/\s+/g, ' ');
@@ -142,7 +142,7 @@ function wordPremise(premise: string, { target, python }: FailureContext): strin
   return premise;
 }
 
-/** The constraints and overrides of the mentioned distributions, each with where it stands. */
+/** The constraints and overrides of the mentioned distributions, each with its place. */
 function pinsOf(mentioned: ReadonlySet<string>, { target, constraints }: FailureContext): string[] {
   const { python } = target.bundle;
   const overrides = python.overrides.filter(({ distribution }) =>

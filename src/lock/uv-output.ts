@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
 import { normalizeDistribution } from '../domain/distribution.ts';
 
-/** A distribution that uv chose, and the chosen ones that require it. */
+/** A distribution that uv chose, and the chosen distributions that require it. */
 export interface Pin {
   readonly name: string;
   readonly version: string;
@@ -33,7 +33,7 @@ export function parsePins(text: string): Pin[] {
 export interface IndexFile {
   readonly file: string;
   readonly sha256: Sha256;
-  /** When it came to the index, if the index tells. */
+  /** Upload time, if the index gives it. */
   readonly uploaded?: Date;
 }
 
@@ -54,7 +54,7 @@ const pylock = z.object({
   packages: z.array(z.object({ name: z.string(), wheels: z.array(indexFile).default([]) })).default([]),
 });
 
-/** The wheels by distribution of a `pylock.toml` (PEP 751); those of other platforms are left out by uv or stand too. */
+/** The wheels by distribution of a `pylock.toml` (PEP 751); uv may leave out those of other platforms. */
 export function parsePylockWheels(text: string): ReadonlyMap<string, readonly IndexFile[]> {
   const { packages } = pylock.parse(parse(text));
   return new Map(packages.map(({ name, wheels }) => [normalizeDistribution(name), wheels]));

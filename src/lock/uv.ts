@@ -6,41 +6,46 @@ import { run, type RunResult } from '../io/process.ts';
 
 /** How uv is run. */
 export interface Uv {
-  /** Absolute path of the executable; asked for if there is something to resolve. */
+  /** Absolute path of the executable; called only if there is something to resolve. */
   readonly executable: () => Promise<string>;
-  /** Directory it may keep downloaded metadata in; deleting it is always safe. */
+  /** Directory for downloaded metadata; it can be deleted at any time. */
   readonly cacheDirectory: string;
-  /** Base addresses of simple indexes (PEP 503), the main one first; without any uv's own default and variables hold. */
+  /**
+   * Base addresses of simple indexes (PEP 503), the main one first; if empty, uv uses its default and its variables.
+   */
   readonly indexes?: readonly string[];
-  /** Whether only what the cache directory knows may be used. */
+  /** Whether to use only the contents of the cache directory. */
   readonly offline?: boolean;
   readonly signal?: AbortSignal;
 }
 
-/** What is resolved; every text is a requirements file. */
+/** The inputs of a resolution; every text is a requirements file. */
 export interface Resolution extends Target {
   readonly requirements: string;
   readonly constraints: string;
   readonly excludes: string;
-  /** Pins to keep where the rest allows it. */
+  /** Pins to keep if the rest allows it. */
   readonly preferences: string;
 }
 
-/** What files have to fit. */
+/** The target that files must match. */
 interface Target {
-  /** Distributions that are built from source, of which no wheel is asked for. */
+  /** Distributions that are built from source, which need no wheel. */
   readonly built: readonly string[];
-  /** `<distribution>=<RFC 3339 time>`: later files of it are as if they were not there. */
+  /** `<distribution>=<RFC 3339 time>`: later files of it are ignored. */
   readonly notAfter: readonly string[];
   /** Full version of CPython. */
   readonly python: string;
   readonly platform: Platform;
 }
 
-/** Floors that uv 0.13 has a `--python-platform` for, as minor versions of glibc 2; from `uv pip compile --help`. */
+/**
+ * glibc floors for which uv 0.13 has a `--python-platform`, as minor versions of glibc 2; from `uv pip compile
+ * --help`.
+ */
 const UV_FLOORS = [17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40];
 
-/** Connection settings of the host that uv is let see. Everything that could change a resolution is kept from it. */
+/** Connection settings of the host that uv may see. Nothing that could change a resolution is passed on. */
 const PASSED_ON = [
   'PATH',
   'HOME',
@@ -103,8 +108,8 @@ export async function listFiles(
 }
 
 /**
- * uv's name of the platform: the one whose glibc is the newest that is not newer than the floor, so that whatever uv
- * accepts also runs there. Throws KSB_LOCK_FLOOR below 2.17.
+ * uv's name of the platform: the one with the newest glibc that is not newer than the floor, so that every wheel that
+ * uv accepts runs there. Throws KSB_LOCK_FLOOR below 2.17.
  */
 function uvPlatform(platform: Platform): string {
   const known = UV_FLOORS.map((minor): GlibcVersion => ({ major: 2, minor }));
@@ -120,8 +125,8 @@ function uvPlatform(platform: Platform): string {
 }
 
 /**
- * No build ever runs: wheels only, and for what is built from source uv must find its metadata written down, because
- * with hashes required and none given it can install no build backend.
+ * Options that prevent builds: wheels only, and static metadata for distributions that are built from source, because
+ * uv cannot install a build backend if it requires hashes and has none.
  */
 function targetFlags({ python, platform, built, notAfter }: Target): string[] {
   return [
@@ -166,7 +171,7 @@ async function compile(
   return { text: await readFile(path.join(directory, output), 'utf8') };
 }
 
-/** Indexes stand in the environment, not in argv, because an address may carry a password. */
+/** Passes indexes in the environment, not in argv, because a URL may contain a password. */
 function environmentOf({ indexes = [] }: Uv): Record<string, string> {
   const [main, ...others] = indexes;
   const passed = PASSED_ON.flatMap((name) => {

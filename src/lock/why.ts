@@ -10,13 +10,14 @@ export interface DistributionReason {
   /** The component that installs it, unless it is a wheel. */
   readonly component?: string;
   /**
-   * For each distribution that requires it, the shortest chain of names from one of the bundle's requirements over that
-   * one to it; for a requirement of the bundle also the chain of it alone. Shortest first, then by name.
+   * For each distribution that requires it, the shortest chain of names from a requirement of the bundle through that
+   * distribution; for a requirement of the bundle also the chain with only its own name. Sorted by length, then by
+   * name.
    */
   readonly chains: readonly (readonly string[])[];
 }
 
-/** Tells why the distribution `name` (in any spelling) is in the bundle; undefined if it is not. */
+/** Returns why the distribution `name` (in any spelling) is in the bundle; undefined if it is not. */
 export function whyDistribution(lockfile: Lockfile, name: string): DistributionReason | undefined {
   const entries = [...lockfile.wheels, ...lockfile.built];
   const wanted = normalizeDistribution(name);

@@ -19,7 +19,7 @@ export const BUILDING: readonly CommandSpec[] = [
     positionals: [NAME],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'url'],
     examples: [
-      { command: 'new component greeter', does: 'a recipe, and a small C program that it builds' },
+      { command: 'new component greeter', does: 'a recipe and a small C program to build' },
       {
         command: 'new component zlib-ng --url https://example.org/zlib-ng-2.2.4.tar.gz',
         does: 'a recipe for that archive, pinned by its digest',
@@ -52,7 +52,10 @@ export const BUILDING: readonly CommandSpec[] = [
       { command: 'build hello', does: 'fetch, compile, relocate, audit and pack' },
       { command: 'build hello --offline --mirror /media/usb', does: 'the same with no network' },
       { command: 'build hello --sign release.key', does: 'also sign it with a key from keygen' },
-      { command: 'build hello --with-sources', does: 'also write all that is needed to rebuild it offline' },
+      {
+        command: 'build hello --with-sources',
+        does: 'also write an archive with everything needed to rebuild it offline',
+      },
       { command: 'build hello --dry-run', does: 'show what would be done' },
     ],
     load: () => import('../commands/build.ts'),
@@ -88,9 +91,9 @@ export const BUILDING: readonly CommandSpec[] = [
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'check', 'upgrade', 'min-age', 'dry-run'],
     examples: [
-      { command: 'lock hello', does: 'pin what the lockfile does not have yet' },
+      { command: 'lock hello', does: 'pin everything that is missing in the lockfile' },
       { command: 'lock hello --check', does: 'fail if recipe and lockfile differ; for CI' },
-      { command: 'lock hello --upgrade=flask', does: 'take a newer Flask, and keep everything else' },
+      { command: 'lock hello --upgrade=flask', does: 'choose a newer Flask, keep everything else' },
     ],
     load: () => import('../commands/lock.ts'),
   },
@@ -113,7 +116,7 @@ export const BUILDING: readonly CommandSpec[] = [
     examples: [
       {
         command: 'mirror /media/usb hello',
-        does: 'then, there: ksbundle build --offline --mirror /media/usb',
+        does: 'then, on the other machine: ksbundle build --offline --mirror /media/usb',
       },
     ],
     load: () => import('../commands/mirror.ts'),

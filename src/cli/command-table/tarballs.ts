@@ -22,7 +22,7 @@ export const TARBALLS: readonly CommandSpec[] = [
       },
       {
         command: 'audit out/hello-2.0-1-linux-x86_64.tar.gz --advisories osv',
-        does: 'also if anything in it has a known vulnerability; osv/ has all.zip of PyPI',
+        does: "also if a part has a known vulnerability; osv/ contains OSV's all.zip of PyPI",
       },
     ],
     load: () => import('../commands/audit.ts'),
@@ -34,26 +34,26 @@ export const TARBALLS: readonly CommandSpec[] = [
       {
         name: 'FILE',
         required: true,
-        help: 'where the private key goes; the public one goes to FILE.pub',
+        help: 'file for the private key; the public key goes to FILE.pub',
         completes: 'file',
       },
     ],
     options: ['curve', 'passphrase-file'],
     examples: [
-      { command: 'keygen release.key', does: 'release.key to sign with, release.key.pub to publish' },
+      { command: 'keygen release.key', does: 'release.key signs, release.key.pub is for publication' },
       { command: 'keygen release.key --passphrase-file secret', does: 'encrypt the private key' },
     ],
     load: () => import('../commands/keygen.ts'),
   },
   {
     name: 'sign',
-    summary: 'check a tarball and sign it, replacing any former signature',
+    summary: 'check a tarball and sign it, replacing existing signatures',
     positionals: [{ name: 'FILE', required: true, help: 'tarball', completes: 'file' }],
     options: ['key', 'passphrase-file'],
     examples: [
       {
         command: 'sign hello-2.0-1-linux-x86_64.tar.gz --key release.key',
-        does: 'sign it; the payload stays the same, byte for byte',
+        does: 'sign it; the contents do not change',
       },
     ],
     load: () => import('../commands/sign.ts'),
@@ -67,7 +67,7 @@ export const TARBALLS: readonly CommandSpec[] = [
       { command: 'verify hello-2.0-1-linux-x86_64.tar.gz', does: 'exit code 4 if a byte is wrong' },
       {
         command: 'verify hello-2.0-1-linux-x86_64.tar.gz --key release.key.pub',
-        does: 'also unless the owner of that key signed it',
+        does: 'exit code 4 also if the owner of that key did not sign it',
       },
     ],
     load: () => import('../commands/verify.ts'),
@@ -123,7 +123,7 @@ export const TARBALLS: readonly CommandSpec[] = [
     examples: [
       {
         command: 'delta hello-1.0-1-linux-x86_64.tar.gz hello-2.0-1-linux-x86_64.tar.gz',
-        does: 'a file of a hundredth of the size, to carry instead',
+        does: 'a much smaller file to transfer instead of the new tarball',
       },
     ],
     load: () => import('../commands/delta.ts'),
@@ -143,7 +143,7 @@ export const TARBALLS: readonly CommandSpec[] = [
       },
       {
         command: 'apply hello-1.0-1-linux-x86_64.tar.gz hello.delta --key release.key.pub',
-        does: 'also unless the owner of that key signed it',
+        does: 'exit code 4 also if the owner of that key did not sign it',
       },
     ],
     load: () => import('../commands/apply.ts'),

@@ -2,7 +2,10 @@ import type { RecipeSummary } from '../../domain/results.ts';
 import type { Opened } from '../command.ts';
 import { usageError } from '../usage-error.ts';
 
-/** The bundle that was named, whether it exists or not, or the newest version of the only one there is, in the project if it has any. */
+/**
+ * The named bundle, whether it exists or not; otherwise the newest version of the only bundle: of the project's
+ * bundles, if it has any.
+ */
 export async function chooseBundle(opened: Opened, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
   const all = (await listBundles(opened)).filter((each) => each.name === each.family);
@@ -13,7 +16,7 @@ export async function chooseBundle(opened: Opened, name: string | undefined): Pr
   throw usageError(
     'KSB_MISSING_ARGUMENT',
     'which bundle?',
-    only === undefined ? 'the recipes directory has none' : `bundles: ${bundles.join(', ')}`,
+    only === undefined ? 'the recipes directory contains none' : `bundles: ${bundles.join(', ')}`,
   );
 }
 

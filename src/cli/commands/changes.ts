@@ -2,7 +2,7 @@ import type { ChangedFile, ChangedPart } from '../../domain/results.ts';
 import { formatBytes } from '../../domain/quantities.ts';
 import { alignColumns } from './columns.ts';
 
-/** What differs between two releases, for people: every part, and every file that no version explains. */
+/** The differences between two releases as text: every part, and every file whose change no version explains. */
 export function describeChanges(parts: readonly ChangedPart[], files: readonly ChangedFile[]): string[] {
   return [
     ...alignColumns([['kind', 'name', 'from', 'to', 'size', 'differs in'], ...parts.map(partRow)], [4]),
@@ -21,7 +21,10 @@ function partRow({ kind, name, from = '–', to = '–', changed, growth }: Chan
   return [kind, name, from, to, growth === 0 ? '' : size, changed.join(', ')];
 }
 
-/** What no version tells: the files of parts whose version is the same on both sides, and those that install and configure the release. */
+/**
+ * Changes that no version shows: files of parts with the same version on both sides, and files that install and
+ * configure the release.
+ */
 function unexpected(parts: readonly ChangedPart[], files: readonly ChangedFile[]): string[] {
   const same = new Set(
     parts
@@ -30,7 +33,7 @@ function unexpected(parts: readonly ChangedPart[], files: readonly ChangedFile[]
   );
   const installer = files.filter(({ part, path }) => !same.has(part) && path.startsWith('init/'));
   return [
-    ...listFiles('what installs and configures it:', installer),
+    ...listFiles('files that install and configure it:', installer),
     ...listFiles(
       'in parts of the same version:',
       files.filter(({ part }) => same.has(part)),

@@ -3,7 +3,10 @@ import path from 'node:path';
 import { ifThere } from '../../io/if-there.ts';
 import type { Call } from '../command.ts';
 
-/** Where a command puts its one result: in a directory under its own name, or, where `--out` names no directory, in that file. */
+/**
+ * Where a command writes its single result: into a directory under its default name or, if `--out` does not name a
+ * directory, to that file.
+ */
 export async function chooseDestination({
   flags,
   settings,

@@ -12,7 +12,7 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   );
 };
 
-/** The files, one a line; also what `mirror` prints. */
+/** The files, one per line; `mirror` prints the same. */
 export function fetchedFiles(result: FetchResult): CommandResult {
   const rows = result.files.map(({ sha256, size, file }) => [sha256, formatBytes(size), file]);
   return { data: result, lines: alignColumns(rows, [1]) };

@@ -7,13 +7,16 @@ import { statInput, unreadableFile } from '../../io/input-file.ts';
 import type { Call } from '../command.ts';
 
 export interface InputOptions {
-  /** Whether a directory will do as well as a file; false by default. */
+  /** Whether a directory is accepted, too; false by default. */
   readonly directories?: boolean;
-  /** Which argument names it, counted from 0; the first by default. */
+  /** Index of the argument that names it, from 0; the first by default. */
   readonly position?: number;
 }
 
-/** Runs `work` with the absolute path of a file that the user named; `-` is standard input, kept in a temporary file. */
+/**
+ * Runs `work` with the absolute path of a file that the user named; `-` is standard input, which is copied to a
+ * temporary file.
+ */
 export async function withInputFile<T>(
   call: Call,
   work: (file: string) => Promise<T>,

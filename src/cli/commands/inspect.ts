@@ -23,7 +23,11 @@ export const run: RunCommand = async (call) => {
   const page = pathOption(call, 'html');
   const lookUp = lookUpOptions(call);
   if (lookUp !== undefined && page === undefined)
-    throw usageError('KSB_BAD_USAGE', '--advisories needs --html', 'ksbundle audit takes it, too');
+    throw usageError(
+      'KSB_BAD_USAGE',
+      '--advisories needs --html',
+      'add --html FILE, or use ksbundle audit --advisories',
+    );
   if (format !== undefined || call.flags.vex === true) {
     const text = await withInputFile(call, (file) =>
       format === undefined ? call.pipeline.readVex(file) : call.pipeline.readSbom(file, format),

@@ -8,7 +8,7 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   const opened = await open();
   const { pipeline, context } = opened;
   const { upgrade } = flags;
-  // `--upgrade flask` reads as "upgrade flask" to a person, and as --upgrade=flask to the parser.
+  // A user may read `--upgrade flask` as "upgrade, bundle flask"; the parser reads it as --upgrade=flask.
   const upgradeIsBundle =
     positionals.length === 0 && upgrade !== undefined && (await bundleNames(opened)).includes(upgrade);
   const bundle = await chooseBundle(opened, upgradeIsBundle ? upgrade : positionals[0]);
@@ -24,8 +24,8 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   });
   const skipped = result.skipped.map(
     ({ name, version, uploaded, kept }) =>
-      `skipped ${name} ${version}: on the index since ${uploaded.slice(0, 10)}, which is younger than --min-age` +
-      (kept === undefined ? '' : `; the locked ${kept} stays`),
+      `skipped ${name} ${version}: uploaded on ${uploaded.slice(0, 10)}, it is younger than --min-age` +
+      (kept === undefined ? '' : `; keeping the locked ${kept}`),
   );
   const changes =
     result.changes.length > 0
@@ -45,13 +45,13 @@ export const run: RunCommand = async ({ positionals, flags, open }) => {
   return { data: result, lines: [...changes, ...skipped, ...uncompared] };
 };
 
-/** Days. What is bad about a new version is mostly found, and the version taken back, within its first week. */
+/** Days. Most defects of a new version are found, and the version is withdrawn, within its first week. */
 const DEFAULT_MIN_AGE = 7;
 
 function minimumAge(days: string | undefined): number {
   if (days === undefined) return DEFAULT_MIN_AGE;
   if (!/^\d{1,4}$/u.test(days))
-    throw usageError('KSB_BAD_VALUE', `--min-age is ${JSON.stringify(days)}`, 'give a whole number of days');
+    throw usageError('KSB_BAD_VALUE', `--min-age is ${JSON.stringify(days)}`, 'use a whole number of days');
   return Number(days);
 }
 

@@ -2,7 +2,7 @@ import type { Call } from '../command.ts';
 import { usageError } from '../usage-error.ts';
 import { pathOption } from './path-option.ts';
 
-/** Days. A month goes by between the releases of many projects, and people carry things through gaps monthly. */
+/** Days. Many projects release monthly, and many users transfer files to isolated networks monthly. */
 const DEFAULT_MAX_AGE = 30;
 
 /** The database of advisories that the user named; undefined if none. */
@@ -14,11 +14,11 @@ export function lookUpOptions(
   if (days !== undefined && database === undefined)
     throw usageError(
       'KSB_BAD_USAGE',
-      '--max-age says how old the database of --advisories may be',
-      'give both',
+      '--max-age needs --advisories: it limits the age of that database',
+      'use both options',
     );
   if (database === undefined) return undefined;
   if (days !== undefined && !/^\d{1,6}$/u.test(days))
-    throw usageError('KSB_BAD_VALUE', `--max-age is ${JSON.stringify(days)}`, 'give a whole number of days');
+    throw usageError('KSB_BAD_VALUE', `--max-age is ${JSON.stringify(days)}`, 'use a whole number of days');
   return { database, maxAge: days === undefined ? DEFAULT_MAX_AGE : Number(days) };
 }

@@ -3,7 +3,10 @@ import type { NewKind } from '../../domain/results.ts';
 import type { Call, CommandResult } from '../command.ts';
 import { alignColumns } from './columns.ts';
 
-/** Writes something new into the project that the working directory is in, or makes it one, and tells what to do `next`. */
+/**
+ * Writes something new into the project of the working directory, or makes the directory a project, and prints what
+ * to do `next`.
+ */
 export async function create(
   call: Call,
   kind: NewKind,

@@ -28,7 +28,7 @@ export const run: RunCommand = async (call) => {
 function describe({ release, identical, sha256, rebuiltSha256, parts, files }: RebuildResult): string[] {
   if (identical) return [`${release}: built again, identical`, `sha256:${sha256}`];
   return [
-    `${release}: built again, and it differs`,
+    `${release}: the rebuilt tarball differs`,
     `given    sha256:${sha256}`,
     `rebuilt  sha256:${rebuiltSha256}`,
     ...(parts.length === 0
@@ -45,7 +45,7 @@ function describeEscrow({ escrow }: RebuildResult): string[] {
     'the escrow archive differs',
     `given    sha256:${sha256}`,
     `rebuilt  sha256:${rebuiltSha256}`,
-    'it holds the ksbundle that made it: rebuild it with that one, as its README says',
+    'it contains the ksbundle that made it: rebuild it with that version, as its README describes',
   ];
 }
 

@@ -9,7 +9,7 @@ export const run: RunCommand = async (call) => {
     throw usageError(
       'KSB_MISSING_ARGUMENT',
       'ksbundle sign needs --key KEY',
-      'ksbundle keygen FILE makes one',
+      'make one: ksbundle keygen FILE',
     );
   if (call.positionals[0] === '-')
     throw usageError(

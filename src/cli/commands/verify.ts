@@ -20,9 +20,9 @@ export const run: RunCommand = async (call) => {
 function describeSignature({ signature, keys }: VerifyResult): string {
   switch (signature) {
     case 'valid':
-      return `valid, of the key ${keys.map((key) => `sha256:${key}`).join(' and the key ')}`;
+      return `valid, by the key ${keys.map((key) => `sha256:${key}`).join(' and the key ')}`;
     case 'unchecked':
-      return 'there, but not checked: give --key PUBLIC_KEY';
+      return 'present, but not checked: use --key PUBLIC_KEY';
     case 'none':
       return 'none';
   }

@@ -12,7 +12,7 @@ const ACTIONS = {
   nothing: ':',
 } as const;
 
-/** For bash 4.4 and newer; needs nothing of the bash-completion package. */
+/** For bash 4.4 and later; does not need the package bash-completion. */
 export function bashCompletion(commands: readonly CommandSpec[]): string {
   const groups = topLevelWords(commands).filter((word) => subcommandsOf(word, commands).length > 0);
   return `# bash completion for ksbundle

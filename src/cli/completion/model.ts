@@ -1,7 +1,7 @@
 import type { CommandSpec, PositionalSpec } from '../command.ts';
 import { GLOBAL_OPTIONS, OPTION_NAMES, optionSpec, optionText, type OptionName } from '../options.ts';
 
-/** Prints the names of the bundles, in each of the shells. */
+/** A command that prints the names of the bundles, for all shells. */
 export const LIST_BUNDLES = `ksbundle recipes --quiet 2>/dev/null | awk '$1 == "bundle" { print $2 }'`;
 
 export const SHELL_NAMES = 'bash zsh fish';
@@ -21,7 +21,7 @@ export const VALUE_OPTIONS = OPTION_NAMES.filter((name) =>
   ['value', 'values'].includes(optionSpec(name).kind),
 );
 
-/** What a positional is completed with. */
+/** How to complete a positional. */
 export function positionalKind({
   name,
   completes,

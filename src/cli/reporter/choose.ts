@@ -5,7 +5,10 @@ interface ReporterChoice extends ReporterOptions {
   readonly quiet: boolean;
 }
 
-/** The reporter that fits flags and stream, loaded alone: what draws on a terminal is not paid for elsewhere. */
+/**
+ * The reporter for these flags and this stream. Loads only that one, so that the code for terminals is not loaded
+ * elsewhere.
+ */
 export async function chooseReporter({ format, quiet, ...options }: ReporterChoice): Promise<Reporter> {
   if (format === 'ndjson') return (await import('./ndjson.ts')).createNdjsonReporter(options.stderr);
   if (quiet) return { emit: () => undefined, close: () => undefined };

@@ -5,8 +5,8 @@ import type { Reporter, ReporterOptions } from './reporter.ts';
 import { createTurns } from './turns.ts';
 
 /**
- * One line when a task begins to work and one when it ends, for logs and pipes. A task that did no work, because its result
- * was there, and one that is a small part of another show only with `verbose`.
+ * Prints one line when a task starts work and one when it ends, for logs and pipes. Shows tasks that reuse a result,
+ * and small parts of other tasks, only with `verbose`.
  */
 export function createLinesReporter({ stderr, verbose }: ReporterOptions): Reporter {
   const { line, style } = stderr;

@@ -7,7 +7,7 @@ type EventOf<Type extends Event['type']> = Extract<Event, { readonly type: Type 
 
 const MARKS = { done: '✓', reused: '=', failed: '✗', interrupted: '✗' } as const;
 
-/** The line that says how a task ended. */
+/** The line for the end of a task. */
 export function endedLine(title: string, event: EventOf<'task-ended'>, style: Style): string {
   const mark = MARKS[event.outcome];
   const good = event.outcome === 'done' || event.outcome === 'reused';
@@ -20,10 +20,10 @@ export function warningLines(event: EventOf<'warning'>, style: Style): string[] 
   return event.hint === undefined ? [first] : [first, `  ${style.green('hint:')} ${event.hint}`];
 }
 
-/** Estimates below this many milliseconds are not told: they are over before they are read. */
+/** Shorter estimates, in milliseconds, are not shown: the work ends before they are read. */
 const SHORT = 5_000;
 
-/** What is to be done, and how long it takes, roughly: `19 tasks, about 5 min`. */
+/** The planned work and an estimate of its time: `19 tasks, about 5 min`. */
 export function plannedLine(event: EventOf<'tasks-planned'>): string {
   const plan = createPlan();
   plan.add(event);
@@ -31,7 +31,7 @@ export function plannedLine(event: EventOf<'tasks-planned'>): string {
   return `${total} ${total === 1 ? 'task' : 'tasks'}${left < SHORT ? '' : `, about ${formatTime(left)}`}`;
 }
 
-/** How far work has come: `3 of 19 · about 4 min left`; `3 done` where nothing was planned. */
+/** The progress: `3 of 19 · about 4 min left`; `3 done` without a plan. */
 export function planText({ state }: Plan, now: number, done: number): string {
   const { ended, total, left } = state(now);
   if (total === 0) return `${done} done`;

@@ -1,7 +1,7 @@
 import type { Channel } from '../console.ts';
 import type { Reporter } from './reporter.ts';
 
-/** Every event as one JSON object a line, as it is. */
+/** Prints every event unchanged, as one JSON object per line. */
 export function createNdjsonReporter(stderr: Channel): Reporter {
   return {
     emit: (event) => stderr.json(event),

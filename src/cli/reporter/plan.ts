@@ -2,12 +2,12 @@ import type { Event } from '../../domain/events.ts';
 
 type EventOf<Type extends Event['type']> = Extract<Event, { readonly type: Type }>;
 
-/** What is known beforehand of the work to come: how many tasks there are, and how long they take. */
+/** The planned work: the number of tasks and their expected times. */
 export interface Plan {
   readonly add: (event: EventOf<'tasks-planned'>) => void;
   readonly start: (task: string, now: number) => void;
   readonly end: (task: string, now: number) => void;
-  /** How many tasks have ended, of how many, and the time that is left, roughly. */
+  /** The number of ended tasks, of all tasks, and an estimate of the remaining time. */
   readonly state: (now: number) => { readonly ended: number; readonly total: number; readonly left: number };
 }
 
@@ -17,13 +17,13 @@ export function createPlan(): Plan {
   const starts = new Map<string, number>();
   let ended = 0;
   let jobs = 1;
-  /** What the tasks that ended took, and what they were expected to take. */
+  /** The actual and the expected times of ended tasks. */
   let spent = 0;
   let expected = 0;
 
   /**
-   * The work that is left, shared by what runs side by side, and at least what the longest task that is left takes. Expected times may be
-   * those of a faster machine: where what has ended took longer, so will the rest.
+   * The remaining work divided by the number of parallel jobs, but at least the time of the longest remaining task.
+   * Expected times may come from a faster machine: if ended tasks took longer, the rest is scaled accordingly.
    */
   const timeLeft = (now: number): number => {
     const pace = expected > 0 ? Math.max(1, spent / expected) : 1;

@@ -8,13 +8,13 @@ import { createPlan } from './plan.ts';
 import type { Reporter, ReporterOptions } from './reporter.ts';
 import { createTurns } from './turns.ts';
 
-/** Milliseconds between two drawings of the running times. */
+/** Milliseconds between updates of the running times. */
 const REFRESH = 200;
 
-/** Most tasks that are drawn at once, so that the drawing fits on a small terminal. */
+/** Maximum number of tasks drawn at once, to fit on a small terminal. */
 const MOST_SHOWN = 8;
 
-/** Columns that a title keeps, however little room there is. */
+/** Minimum width of a title, in columns. */
 const SHORTEST_TITLE = 8;
 
 interface Running {
@@ -26,13 +26,13 @@ interface Running {
   progress?: string;
 }
 
-/** Draws what runs now below the lines of what ended: title, step, amount, time so far and last time. */
+/** Draws running tasks below the lines of ended ones: title, step, amount, elapsed time and last time. */
 export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Reporter {
   const { style, stream } = stderr;
   const running = new Map<string, Running>();
   const plan = createPlan();
   let ended = 0;
-  // Colour is in the text already, and reading the keyboard would take Ctrl-C away from the process.
+  // The text already contains colours, and reading the keyboard would keep Ctrl-C from the process.
   const spinner = ora({ stream, discardStdin: false, isEnabled: true, color: false });
 
   const draw = (): void => {
@@ -121,8 +121,8 @@ export function createTerminalReporter({ stderr, verbose }: ReporterOptions): Re
 }
 
 /**
- * A task on one line. Where it does not fit, the last time goes first, then the time so far and the amount, if the title then
- * fits; else the title is shortened. The step stays.
+ * A task on one line. If it is too long, drops the last time, then the elapsed time and the amount if the title then
+ * fits; otherwise shortens the title. Keeps the step.
  */
 function describe({ title, step, progress, start, lastTime }: Running, now: number, width: number): string {
   const time = formatTime(now - start);

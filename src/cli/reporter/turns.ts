@@ -1,6 +1,6 @@
 /**
- * Lets tasks that run side by side print one at a time, so that their lines never interleave: the first that prints has the
- * turn until it ends, and what the others print meanwhile follows after it, each task in one piece.
+ * Lets parallel tasks print one at a time, so that their lines never interleave: the first that prints keeps the turn
+ * until it ends; the lines of the others follow, each task in one block.
  */
 export interface Turns {
   readonly print: (task: string, line: string) => void;

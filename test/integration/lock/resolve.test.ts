@@ -344,7 +344,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
           problems: [
             {
               message:
-                "lost-1.0-py3-none-any.whl has its publisher's attestation, lost-2.0-py3-none-any.whl has none",
+                "lost-1.0-py3-none-any.whl has its publisher's attestation, but lost-2.0-py3-none-any.whl has none",
             },
           ],
         },

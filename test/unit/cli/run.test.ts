@@ -426,8 +426,8 @@ it('lock says which versions were too young, which one stays for that, and what 
   expect(ran.stdout).toBe(
     [
       'l.json is up to date',
-      'skipped lib 4.0: on the index since 2026-11-28, which is younger than --min-age',
-      'skipped app 4.0: on the index since 2026-11-28, which is younger than --min-age; the locked 3.0 stays',
+      'skipped lib 4.0: uploaded on 2026-11-28, it is younger than --min-age',
+      'skipped app 4.0: uploaded on 2026-11-28, it is younger than --min-age; keeping the locked 3.0',
       'attestations not compared (2 of the wheels): the Python index does not say which files have one (PEP 740)',
       '',
     ].join('\n'),
