@@ -39,8 +39,8 @@ class _Step:
 
 
 def plan(session: Session, origin: str | None, as_json: bool) -> None:
-    """Prints what install would do, or the upgrade of the release `origin`. Raises PREFLIGHT, after that, with what
-    stands in its way."""
+    """Prints what install would do, and warns as it would, or what the upgrade of the release `origin` would do. Raises
+    PREFLIGHT, after that, with what stands in its way."""
     if origin is not None and not upgrade.is_done(session, old := find_release(origin)):
         session.settled()
         move = find_move(session, old)
@@ -51,6 +51,9 @@ def plan(session: Session, origin: str | None, as_json: bool) -> None:
     found = session.processes()
     own = [process.pid for process in found]
     steps = list(_install_steps(session, site, found))
+    if steps and not as_json and not site.account.faults:
+        for problem in session.product.warn(site):
+            report.warn(problem)
     _tell("install", steps, lambda: preflight.check(site, session.product, own, former=session.instance), as_json)
 
 

@@ -110,7 +110,7 @@ class Composition:
         return self._each(lambda service: service.stores(site) if service.is_known(site) else ())
 
     def has_data(self, site: Site) -> bool:
-        return any(service.stores(site) and service.is_prepared(site) for service in self.services)
+        return any(service.has_data(site) for service in self.services)
 
     def upgrade_data(self, site: Site) -> None:
         for service in self.services:

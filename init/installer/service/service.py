@@ -194,6 +194,10 @@ class Service:
         """Whether secrets and data exist, so that `prepare` has nothing to do."""
         return not data.missing(site, self.declaration)
 
+    def has_data(self, site: Site) -> bool:
+        """Whether data that its stores keep exist, though `prepare` may have something to make."""
+        return bool(self.stores(site)) and self.is_prepared(site)
+
     def unmade(self, site: Site) -> Sequence[str]:
         """Files and directories, relative to the instance, that `prepare`, `migrate` or `prove` would write."""
         return data.unmade(site, self.declaration)

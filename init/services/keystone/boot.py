@@ -19,11 +19,14 @@ import threading
 import traceback
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 NEW = ".new"
 #: The key of tokens that is next in turn.
 STAGED = "0"
+#: The same of those that sign tokens, and the one that does so now.
+NEXT, SIGNING = "next.pem", "private.pem"
 #: Of an update of a service that starts meanwhile.
 _NICENESS = 3
 
@@ -84,7 +87,10 @@ def _configure() -> Any:
     import keystone.server
 
     keystone.server.configure()
-    return keystone.conf.CONF
+    conf = keystone.conf.CONF
+    # The passwords that are given to users here stand in files of the operator's, who is the first to use them.
+    conf.set_override("change_password_upon_first_use", False, "security_compliance")
+    return conf
 
 
 def _create(request: dict[str, Any]) -> None:
@@ -94,6 +100,8 @@ def _create(request: dict[str, Any]) -> None:
 
     _make_keys(conf.fernet_tokens.key_repository, conf.fernet_tokens.max_active_keys, "fernet_tokens")
     _make_keys(conf.credential.key_repository, credential_fernet.MAX_ACTIVE_KEYS, "credential")
+    if conf.token.provider == "jws":
+        _make_signing_keys(conf)
     database = request["file"]
     if database is None:
         _fill_server(conf, request)
@@ -199,18 +207,82 @@ def _make_keys(repository: str, max_active_keys: int, name: str) -> None:
     _sync(os.path.dirname(repository))
 
 
-def _rotate(request: dict[str, Any]) -> None:
-    """Makes the next key of tokens the first one, and a new next one.
+def _sign(_request: dict[str, Any]) -> None:
+    _make_signing_keys(_configure())
 
-    Keystone's own rotation moves keys about while requests read them, and leaves no staged key when it is cut off. So
-    it works on a copy, from which the directory is brought up to date in steps; after each all tokens can be read.
-    """
+
+def _make_signing_keys(conf: Any) -> None:
+    """Makes two key pairs: one signs tokens, the other is next in turn. Keystone reads all files of the directory of
+    public keys, and of the other one `private.pem` alone."""
+    public, private = conf.jwt_tokens.jws_public_key_repository, conf.jwt_tokens.jws_private_key_repository
+    if os.path.isdir(public) and os.path.isdir(private):
+        return
+    # Half of what a run that was cut off made, which no server has used.
+    for repository in (public, private):
+        for left in (repository, repository + NEW):
+            shutil.rmtree(left, ignore_errors=True)
+        os.mkdir(repository + NEW, 0o700)
+    for number, name in enumerate((SIGNING, NEXT), 1):
+        _make_pair(os.path.join(private + NEW, name), os.path.join(public + NEW, f"{number}.pem"))
+    for repository in (public, private):
+        _sync(repository + NEW)
+        os.rename(repository + NEW, repository)
+        _sync(os.path.dirname(repository))
+
+
+def _make_pair(private: str, public: str) -> None:
+    """A key pair for ES256, which nobody else may read."""
+    from keystone.common import jwt_utils
+
+    former = os.umask(0o077)
+    try:
+        jwt_utils.create_jws_keypair(private, public)
+    finally:
+        os.umask(former)
+    for path in (private, public):
+        _sync(path)
+
+
+def _rotate(request: dict[str, Any]) -> None:
+    """Makes the next key of tokens the first one, and a new next one, of each of the `kinds`. As many are kept as the
+    tokens need that are valid by now."""
     conf = _configure()
+    lifetime = conf.token.expiration + conf.token.allow_expired_window
+    keep = max(conf.fernet_tokens.max_active_keys, math.ceil(lifetime / request["interval"]) + 2)
+    for kind in request["kinds"]:
+        _ROTATIONS[kind](conf, keep)
+
+
+def _rotate_signing(conf: Any, keep: int) -> None:
+    """A public key is there before its private one signs. Cut off after any step, all tokens can be read, and the next
+    rotation makes the key that is missing."""
+    public, private = conf.jwt_tokens.jws_public_key_repository, conf.jwt_tokens.jws_private_key_repository
+    signing, staged, made, shown = (
+        os.path.join(private, name) for name in (SIGNING, NEXT, "new.pem", "new-public.pem")
+    )
+    if os.path.exists(staged):
+        os.rename(staged, signing)
+        _sync(private)
+    _make_pair(made, shown)
+    numbers = sorted(
+        int(name.removesuffix(".pem")) for name in os.listdir(public) if name.removesuffix(".pem").isdigit()
+    )
+    os.rename(shown, os.path.join(public, f"{numbers[-1] + 1 if numbers else 1}.pem"))
+    _sync(public)
+    os.rename(made, staged)
+    _sync(private)
+    for number in numbers[: max(0, len(numbers) + 1 - keep)]:
+        os.unlink(os.path.join(public, f"{number}.pem"))
+    _sync(public)
+
+
+def _rotate_fernet(conf: Any, keep: int) -> None:
+    """Keystone's own rotation moves keys about while requests read them, and leaves no staged key when it is cut off.
+    So it works on a copy, from which the directory is brought up to date in steps; after each all tokens can be read.
+    """
     from keystone.common import fernet_utils
 
     repository = conf.fernet_tokens.key_repository
-    lifetime = conf.token.expiration + conf.token.allow_expired_window
-    needed = math.ceil(lifetime / request["interval"]) + 2
     _forget_promoted(repository)
     before = {name for name in os.listdir(repository) if name.isdigit()}
     new = repository + NEW
@@ -218,7 +290,6 @@ def _rotate(request: dict[str, Any]) -> None:
     os.mkdir(new, 0o700)
     for name in before:
         shutil.copy2(os.path.join(repository, name), new)
-    keep = max(conf.fernet_tokens.max_active_keys, needed)
     fernet_utils.FernetUtils(new, keep, "fernet_tokens").rotate_keys()
     after = {name for name in os.listdir(new) if name.isdigit()}
     # The staged key under its new number, which comes from the copy; then its successor; then nobody needs the oldest.
@@ -262,13 +333,13 @@ def _bootstrap(request: dict[str, Any]) -> None:
     bootstrapper.public_url = bootstrapper.internal_url = bootstrapper.admin_url = request["public_url"]
     bootstrapper.immutable_roles = True
     bootstrapper.bootstrap()
-    _exempt(request["exempt"])
+    _exempt("admin", request["exempt"])
     _ensure_user(request["demo"])
 
 
-def _exempt(name: str | None) -> None:
-    """No number of wrong passwords locks this user of the default domain, if there still is one."""
-    if name is None:
+def _exempt(name: str, options: list[str]) -> None:
+    """Gives this user of the default domain, if there still is one, options that exempt from rules."""
+    if not options:
         return
     import keystone.conf
     from keystone import exception
@@ -277,7 +348,17 @@ def _exempt(name: str | None) -> None:
     identity = provider_api.ProviderAPIs.identity_api
     with contextlib.suppress(exception.UserNotFound):
         user = identity.get_user_by_name(name, keystone.conf.CONF.identity.default_domain_id)
-        identity.update_user(user["id"], {"options": {"ignore_lockout_failure_attempts": True}})
+        identity.update_user(user["id"], {"options": dict.fromkeys(options, True)})
+
+
+def _count_inactivity() -> None:
+    """Has every user count as active today. Keystone notes when somebody was only while it disables those who were
+    not; for all others it takes the day on which they were made, and would disable them at once."""
+    from keystone.common import sql
+    from keystone.identity.backends import sql_model
+
+    with sql.session_for_write() as session:
+        session.query(sql_model.User).update({"last_active_at": datetime.now(UTC).date()})
 
 
 def _ensure_user(wanted: dict[str, str] | None) -> None:
@@ -333,15 +414,20 @@ def _update(request: dict[str, Any]) -> None:
     used = {endpoint["region_id"] for endpoint in catalog.list_endpoints()}
     for empty in sorted(left - used):
         catalog.delete_region(empty)
-    _exempt(request["exempt"])
+    # First: an update of a user who counts as inactive would disable that user for good.
+    if request["inactivity"]:
+        _count_inactivity()
+    _exempt("admin", request["exempt"])
     _ensure_user(request["demo"])
 
 
+_ROTATIONS: dict[str, Callable[[Any, int], None]] = {"fernet": _rotate_fernet, "jws": _rotate_signing}
 _ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "create": _create,
     "update": _update,
     "upgrade": _upgrade,
     "rotate": _rotate,
+    "sign": _sign,
     "copy": _copy,
 }
 

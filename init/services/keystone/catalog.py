@@ -9,18 +9,18 @@ from typing import Any
 
 from installer.bundle.api import Site
 
-from . import data, running, settings, users
+from . import data, hardening, running, settings, users
 
 
 def state(site: Site) -> Mapping[str, Any]:
-    facts = {"public_url": settings.public_url(site), "region": settings.region(site), "exempt": users.ADMIN.name}
+    facts = {"public_url": settings.public_url(site), "region": settings.region(site), **hardening.state(site)}
     return {**facts, "demo": True} if users.wants_demo(site) else facts
 
 
 @contextmanager
 def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
-    """Moves the endpoints from the former URLs and regions, exempts the administrator from lockouts where that was not
-    done yet, and makes the ordinary user where there was none. Everything else stays as it is."""
+    """Moves the endpoints from the former URLs and regions, does what the preset of rules asks for and is not done
+    yet, and makes the ordinary user where there was none. Everything else stays as it is."""
 
     def migrate() -> None:
         regions = [facts.get("region") for facts in former]
@@ -28,7 +28,7 @@ def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Calla
         act(
             former_regions=regions if all(regions) else [],
             demo=None if known.get("demo") else data.demo(site),
-            exempt=None if known.get("exempt") else users.ADMIN.name,
+            **hardening.changes(site, known),
         )
 
     with running.loading_boot(site, "update") as act:

@@ -8,11 +8,9 @@ from installer.bundle.api import RenderedFile, Site
 from installer.kit import addresses, wsgi
 from installer.state import files
 
-from . import settings
+from . import hardening, keys, settings
 
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
-FERNET_KEYS = "keys/fernet"
-CREDENTIAL_KEYS = "keys/credential"
 
 
 def values(site: Site) -> dict[str, str]:
@@ -22,11 +20,12 @@ def values(site: Site) -> dict[str, str]:
         "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
         "hsts": str(wsgi.hsts(site)),
-        "lockout": _lockout(site),
         "modules": wsgi.modules(site),
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": _public_endpoint(site),
+        "security_compliance": hardening.settings(site),
+        "token_provider": keys.provider(site),
         "trusted_proxies": repr(addresses.proxies(site)),
     }
 
@@ -51,11 +50,3 @@ def _public_endpoint(site: Site) -> str:
     if site.value("public-url") is None:
         return "# public_endpoint follows the address a client used"
     return f"public_endpoint = {settings.base_url(site).replace('$', '$$')}"
-
-
-def _lockout(site: Site) -> str:
-    """Keystone has a lower bound of one on both."""
-    attempts, duration = site.values("lockout")[0], site.values("lockout-duration")[0]
-    if attempts == "0":
-        return "# No number of wrong passwords locks an account."
-    return f"lockout_failure_attempts = {attempts}\nlockout_duration = {duration}"

@@ -25,6 +25,8 @@ from . import (
     data,
     database,
     handover,
+    hardening,
+    keys,
     password,
     proof,
     rotation,
@@ -46,7 +48,10 @@ class Hooks(Service):
         return checks.check_answers(site)
 
     def warn(self, site: Site) -> list[Problem]:
-        return database.warn(site)
+        return [*database.warn(site), *hardening.warn(site), *keys.warn(site)]
+
+    def derived(self, site: Site) -> Mapping[str, str]:
+        return {**super().derived(site), **hardening.derived(site)}
 
     def url_of(self, site: Site, answer: str) -> str:
         return settings.public_url(site)
@@ -78,7 +83,10 @@ class Hooks(Service):
             acceptance.check(site, "", "Keystone", settings.CONFIG, configuration.check_command(site))
 
     def is_prepared(self, site: Site) -> bool:
-        return database.kept(site) is not None
+        return data.is_prepared(site)
+
+    def has_data(self, site: Site) -> bool:
+        return bool(data.stores(site)) and database.kept(site) is not None
 
     def unmade(self, site: Site) -> Sequence[str]:
         return data.unmade(site)

@@ -67,7 +67,15 @@ def first(site: Site, user: User = ADMIN) -> str:
     It is on disk before it is used, so that no run that is cut off leaves a user nobody can be.
     """
     known = stored(site, user)
-    password = (given(site) if user is ADMIN else None) or known or secrets.token_hex(16)
+    password = (given(site) if user is ADMIN else None) or known or _generate()
     if known != password:
         store(site, password, user)
     return password
+
+
+def _generate() -> str:
+    """A new one of 128 bits. It has letters and digits, as rules for passwords ask."""
+    while True:
+        made = secrets.token_hex(16)
+        if not made.isdigit() and not made.isalpha():
+            return made

@@ -1,4 +1,8 @@
-"""The keys of tokens get old: every so often a new one takes over, and those that no valid token needs are removed."""
+"""The keys of tokens get old: every so often a new one takes over, and those that no valid token needs are removed.
+
+Of each kind there is a staged key, which is next in turn and known wherever tokens are read before it makes any. It is
+as old as the last rotation.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,26 @@ from installer.errors import Exit, Failure, Problem
 from installer.host import clock
 from installer.state import files
 
-from . import configuration, running, settings
+from . import keys, running, settings
 
-#: The key that is next in turn; it is as old as the last rotation.
-STAGED = "0"
+#: The staged key of each kind, and whether a rotation that was cut off may have left none.
+_STAGED = {"fernet": (f"{keys.FERNET}/0", False), "jws": (f"{keys.JWS_PRIVATE}/next.pem", True)}
 
 
 def maintain(site: Site) -> list[str]:
     """Rotates the keys of tokens if they are due, with Keystone's own code. Tokens stay valid."""
-    staged = site.instance.path(configuration.FERNET_KEYS, STAGED)
-    found = files.status(staged, follow=False)
-    if found is None:
-        hint = "restore the instance's keys from a backup"
-        raise Failure(Exit.NEEDS_PERSON, Problem("a key is missing", where=staged, hint=hint))
     interval = settings.key_rotation(site)
-    if not interval or not clock.is_due(found.st_mtime, interval):
+    kinds = ["fernet", "jws"] if keys.provider(site) == "jws" else ["fernet"]
+    due = [kind for kind in kinds if _is_due(site, interval, *_STAGED[kind])]
+    if not due:
         return []
-    running.run_boot(site, "rotate", interval=interval)
+    running.run_boot(site, "rotate", interval=interval, kinds=due)
     return ["rotated the token keys"]
+
+
+def _is_due(site: Site, interval: int, staged: str, may_be_missing: bool) -> bool:
+    found = files.status(site.instance.path(staged), follow=False)
+    if found is None and not may_be_missing:
+        hint = "restore the instance's keys from a backup"
+        raise Failure(Exit.NEEDS_PERSON, Problem("a key is missing", where=site.instance.path(staged), hint=hint))
+    return interval != 0 and (found is None or clock.is_due(found.st_mtime, interval))

@@ -117,7 +117,7 @@ class RotationTest(keystone_site.KeystoneSiteTest):
             age(staged, -YEARS)
             self.assertEqual(self.product.maintain(site), ["rotated the token keys"])
             self.assertEqual(self.product.maintain(self.site(key_rotation=["0"])), [])
-        run.assert_called_once_with(site, "rotate", interval=86400)
+        run.assert_called_once_with(site, "rotate", interval=86400, kinds=["fernet"])
 
 
 if __name__ == "__main__":

@@ -124,6 +124,65 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(section(lockout=["3"])["lockout_failure_attempts"], "3")
         self.assertEqual(section(lockout=["0"]), {})
 
+    def test_a_preset_hardens_what_other_answers_do_not_say(self) -> None:
+        def section(**texts: Any) -> dict[str, str]:
+            parser = configparser.RawConfigParser(default_section="none")
+            parser.read_string(self.rendered("etc/keystone.conf", self.site(hardening=["pci"], **texts)))
+            return dict(parser["security_compliance"])
+
+        preset = section()
+        self.assertEqual((preset["lockout_failure_attempts"], preset["lockout_duration"]), ("10", "1800"))
+        self.assertEqual(preset["password_expires_days"], "90")
+        for secret, accepted in (("abcdefghijk1", True), ("abcdefghij1", False), ("abcdefghijkl", False)):
+            self.assertEqual(re.match(preset["password_regex"], secret) is not None, accepted, secret)
+        self.assertEqual(section(lockout=["3"])["lockout_failure_attempts"], "3")
+        self.assertNotIn("lockout_duration", section(lockout=["0"]))
+        self.assertEqual(self.product.derived(self.site(hardening=["pci"]))["lockout-duration"], "1800")
+
+    def test_answers_that_are_weaker_than_the_preset_are_named(self) -> None:
+        def warned(**texts: Any) -> bool:
+            words = [problem.what for problem in self.product.warn(self.site(**texts))]
+            return any("--hardening asks for" in text for text in words)
+
+        self.assertFalse(warned(hardening=["pci"], lockout=["6"]))
+        for name, value in (("lockout", "0"), ("lockout", "11"), ("lockout_duration", "300")):
+            self.assertTrue(warned(hardening=["pci"], **{name: [value]}), name)
+            self.assertFalse(warned(**{name: [value]}), name)
+
+    def test_a_first_password_that_the_preset_refuses_is_told_before_anything_is_made(self) -> None:
+        file = self.directory / "password"
+        file.write_text("short1\n")
+        given: dict[str, Any] = {"admin_password_file": [str(file)], "hardening": ["pci"]}
+        (problem,) = self.product.check_answers(self.site(**given))
+        self.assertIn("at least 12 characters", problem.why)
+        (self.instance / "data").mkdir()
+        (self.instance / "data" / "keystone.db").touch()
+        self.assertEqual(self.product.check_answers(self.site(**given)), [])
+
+    def test_tokens_of_another_provider_need_keys_of_their_own_and_end_the_former_ones(self) -> None:
+        signed = self.site(token_provider=["jws"])
+        self.assertIn("provider = jws\n", self.rendered("etc/keystone.conf", signed))
+        self.assertIn("keys/jws-private", self.product.unmade(signed))
+        self.assertNotIn("keys/jws-private", self.product.unmade(self.site()))
+
+        def warned(site: Site) -> bool:
+            return any("become invalid" in problem.what for problem in self.product.warn(site))
+
+        self.assertFalse(warned(signed))
+        (self.instance / "etc").mkdir()
+        (self.instance / "etc" / "keystone.conf").write_text(self.rendered("etc/keystone.conf", self.site()))
+        self.assertTrue(warned(signed))
+        self.assertFalse(warned(self.site()))
+
+    def test_what_a_preset_asks_of_the_data_is_done_once(self) -> None:
+        hardening = sys.modules["ksbundle_services.keystone.hardening"]
+        plain, hardened = self.site(), self.site(hardening=["pci"])
+        before, after = hardening.state(plain), hardening.state(hardened)
+        self.assertEqual(hardening.changes(plain, before), {"exempt": [], "inactivity": False})
+        first = {"exempt": ["ignore_password_expiry", "ignore_user_inactivity"], "inactivity": True}
+        self.assertEqual(hardening.changes(hardened, before), first)
+        self.assertEqual(hardening.changes(hardened, after), {"exempt": [], "inactivity": False})
+
     def test_a_service_without_tls_tells_no_browser_to_use_it_and_the_operator_so(self) -> None:
         self.assertIn("hsts=0)", self.rendered("etc/keystone.wsgi", self.site(hsts=["9"])))
         told = [problem.what for problem in self.product.warn(self.site(hsts=["9"]))]

@@ -1,0 +1,109 @@
+"""The keys of tokens and credentials: where they lie, which an instance needs, and what may be wrong with them."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from installer.bundle.api import Site
+from installer.errors import Problem
+from installer.state import files
+
+from . import settings
+
+FERNET, CREDENTIAL = "keys/fernet", "keys/credential"
+JWS_PUBLIC, JWS_PRIVATE = "keys/jws-public", "keys/jws-private"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A directory of keys. Keystone takes the `first` key to write with; without it, or with fewer than `least`, the
+    directory is not whole."""
+
+    path: str
+    first: str | None
+    least: int
+
+
+_FERNET = (Repository(FERNET, "0", 2), Repository(CREDENTIAL, "0", 2))
+_JWS = (Repository(JWS_PUBLIC, None, 1), Repository(JWS_PRIVATE, "private.pem", 1))
+_KEY = re.compile(r"\d+|\w+\.pem")
+
+
+def provider(site: Site) -> str:
+    """The kind of tokens that the answers ask for."""
+    return site.values("token-provider")[0]
+
+
+def repositories(site: Site) -> Sequence[Repository]:
+    """What the instance needs. Fernet's keys are needed in any case: receipts of logins in several steps use them."""
+    return [*_FERNET, *_JWS] if provider(site) == "jws" else _FERNET
+
+
+def missing(site: Site) -> list[str]:
+    """Directories, relative to the instance, that are yet to be made."""
+    wanted = (repository.path for repository in repositories(site))
+    return [path for path in wanted if not files.exists(site.instance.path(path))]
+
+
+def signing_missing(site: Site) -> bool:
+    """Whether those that sign tokens are yet to be made."""
+    return any(path in (JWS_PUBLIC, JWS_PRIVATE) for path in missing(site))
+
+
+def warn(site: Site) -> Iterator[Problem]:
+    """What becomes of tokens if another provider reads them."""
+    config = files.read(site.instance.path(settings.CONFIG)) or b""
+    former = re.search(rb"^provider = (\w+)$", config, re.MULTILINE)
+    if former and former[1].decode() != provider(site):
+        yield Problem(
+            "tokens that were issued until now become invalid",
+            why=f"--token-provider changes from {former[1].decode()} to {provider(site)}, which does not read them",
+            hint="clients ask for new ones; some tokens are still accepted from the cache, for ten minutes at most",
+        )
+
+
+def check(site: Site) -> Iterator[Problem]:
+    """Keystone reports success even if it could write no key, and takes an empty one for none."""
+    hint = "restore the instance's keys from a backup; credentials stored in the database need theirs"
+    for repository in repositories(site):
+        where = site.instance.path(repository.path)
+        try:
+            facts = site.account.run(_look, where)
+        except OSError as error:
+            yield Problem("keys cannot be read", where=where, why=error.strerror or "", hint=hint)
+            continue
+        keys = facts["keys"]
+        lacks_first = repository.first is not None and repository.first not in keys
+        if lacks_first or len(keys) < repository.least or any(key["size"] == 0 for key in keys.values()):
+            yield Problem("keys are missing or empty", where=where, hint=hint)
+        if any(mode & 0o077 for mode in (facts["mode"], *(key["mode"] for key in keys.values()))):
+            yield Problem("other users can read the keys", where=where, hint=f"chmod -R u=rwX,go= {where}")
+        foreign = [name for name, key in keys.items() if key["uid"] != site.account.uid]
+        if foreign:
+            yield Problem(
+                "the service cannot read its keys",
+                where=where,
+                why=f"key {', '.join(sorted(foreign))} is not {site.account.name}'s",
+                hint=f"chown -R {site.account.name} {where}",
+            )
+
+
+def _look(repository: str) -> Mapping[str, Any]:
+    """Facts of a directory of keys, and of each. Runs as the service's account."""
+    found = {name: os.lstat(os.path.join(repository, name)) for name in os.listdir(repository) if _KEY.fullmatch(name)}
+    return {
+        "mode": stat.S_IMODE(os.stat(repository).st_mode),
+        "keys": {
+            name: {
+                "size": key.st_size if stat.S_ISREG(key.st_mode) else 0,
+                "mode": stat.S_IMODE(key.st_mode),
+                "uid": key.st_uid,
+            }
+            for name, key in found.items()
+        },
+    }
