@@ -9,7 +9,7 @@ import { ifThere } from '../io/if-there.ts';
 import type { Document } from './document.ts';
 import { formatKey, listStrings, quote, suggest, type Fault, type KeyPath } from './mistake.ts';
 import type { PartlyService } from './partly.ts';
-import { DATA, type Values } from './service-values.ts';
+import { CONTENTS, DATA, type Values } from './service-values.ts';
 
 /** Faults for each `${…}` in a service's recipe that has no value, or a secret one. */
 export function checkReferences(recipe: PartlyService, { names, secret }: Values): Fault[] {
@@ -34,7 +34,7 @@ export function checkReferences(recipe: PartlyService, { names, secret }: Values
         const fault = { path: own, at: 'value', within: `\${${name}}` } as const;
         if (!known.has(name))
           return [{ ...fault, ...unknown(`${formatKey(own)}: \${${name}}`, name, known) }];
-        if (!secret.has(name)) return [];
+        if (!secret.has(name) || (isSent(own) && name.startsWith(CONTENTS))) return [];
         const message = `${formatKey(own)}: \${${name}} is secret, but others can see it here`;
         return [
           { ...fault, code: 'shown-secret', message, hint: 'put it into a [[file]] with secret = true' },
@@ -42,6 +42,11 @@ export function checkReferences(recipe: PartlyService, { names, secret }: Values
       }),
     ),
   );
+}
+
+/** Whether a text is what a proof sends, which the service alone gets to see. */
+function isSent([table, , key]: KeyPath): boolean {
+  return table === 'proof' && key === 'send';
 }
 
 /**

@@ -13,6 +13,9 @@ export interface Values {
 /** Directory of the copies of data during an upgrade; only the upgrade command may use it. */
 export const DATA = 'data';
 
+/** What the names of secrets' contents begin with. */
+export const CONTENTS = 'contents.';
+
 const GENERAL = ['account', 'instance', 'name', 'release', 'temporary'];
 
 /** `provided` are the keys that other services provide, by service; undefined for a service that cannot be read. */
@@ -30,6 +33,8 @@ export function valuesOf(
       [each?.answer, each?.['public-url']].flatMap((name) => (name === undefined ? [] : [{ name }])),
     ),
   ];
+  const paths = secret.flatMap((each) => each?.path ?? []);
+  const contents = paths.map((each) => `${CONTENTS}${each}`);
   const names = [
     ...GENERAL,
     ...answers.map(({ name }) => `answers.${name}`),
@@ -40,7 +45,8 @@ export function valuesOf(
             (key) => `listeners.${each.answer}.${key}`,
           ),
     ),
-    ...secret.flatMap((each) => (each?.path === undefined ? [] : [`secrets.${each.path}`])),
+    ...paths.map((each) => `secrets.${each}`),
+    ...contents,
     ...needs.flatMap((each) =>
       each?.service === undefined
         ? []
@@ -48,7 +54,7 @@ export function valuesOf(
     ),
   ];
   const hidden = answer.flatMap((each) => (each?.secret === true ? [`answers.${each.name}`] : []));
-  return { names: new Set(names), secret: new Set(hidden) };
+  return { names: new Set(names), secret: new Set([...hidden, ...contents]) };
 }
 
 /** The parts of the kit that a service uses. */

@@ -23,6 +23,9 @@ from ..state.release import DEFAULT_INSTANCE, Release
 from .store import Store
 from .transfer import Transfer
 
+#: What stands for a secret where something is shown that has one.
+HIDDEN = "(hidden)"
+
 
 @dataclass(frozen=True)
 class Site:
@@ -32,6 +35,12 @@ class Site:
     instance: Instance
     account: Account
     answers: Answers
+    #: Where the instance lies until it is moved; None where it lies in its place.
+    source: Instance | None = None
+
+    def present(self, path: str) -> str:
+        """Where a file of the instance, relative to it, lies now."""
+        return (self.source or self.instance).path(path)
 
     def command_line(self, *words: str) -> str:
         """What to type to run a command of the release on the instance."""
@@ -63,8 +72,12 @@ class RenderedFile:
     content: bytes
     mode: int
     owner: Owner | None
-    #: Its content must not be shown.
-    secret: bool = False
+    #: What may be shown where the content has secrets: the same lines, with HIDDEN for each secret; or nothing.
+    shown: bytes | None = None
+
+    @property
+    def secret(self) -> bool:
+        return self.shown is not None
 
 
 class Product(Protocol):

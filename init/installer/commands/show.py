@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from .. import report
-from ..bundle.api import Site, directories
+from ..bundle.api import HIDDEN, Site, directories
 from ..engine import lifecycle, preflight
 from ..engine.apply import unused_directories
 from ..engine.changes import EDITED_SUFFIX, Change, Kind
@@ -158,11 +160,29 @@ def _action(main: Process | None, *, moved: bool, reloads: bool) -> str:
 
 
 def _diff(change: Change) -> list[str]:
-    if change.new is None or change.new.secret:
+    if change.new is None:
         return []
     old = (change.old or b"").decode("utf-8", "replace").splitlines()
     new = change.new.content.decode().splitlines()
+    if change.new.shown is not None:
+        if not change.new.shown:
+            return []
+        shown = change.new.shown.decode().splitlines()
+        old, new = _without_secrets(old, dict(zip(new, shown, strict=True))), shown
     return [line.rstrip("\n") for line in difflib.unified_diff(old, new, n=1, lineterm="")][2:]
+
+
+def _without_secrets(lines: Sequence[str], shown: Mapping[str, str]) -> list[str]:
+    """Lines of a file that had secrets, which nobody knows any more. Of a line that is not among the new ones, by which
+    `shown` has what may be shown of each, it shows no more than how one of those begins."""
+    return [shown[line] if line in shown else _beginning(line, shown.values()) + HIDDEN for line in lines]
+
+
+def _beginning(line: str, others: Iterable[str]) -> str:
+    pairs = (zip(line, other, strict=False) for other in others)
+    same = (itertools.takewhile(lambda pair: pair[0] == pair[1], each) for each in pairs)
+    longest = max((sum(1 for _ in each) for each in same), default=0)
+    return re.sub(r"\w+$", "", line[:longest])
 
 
 def show_config(session: Session, as_json: bool) -> None:
@@ -170,7 +190,7 @@ def show_config(session: Session, as_json: bool) -> None:
     rows = [
         _Row(
             name=declaration.name,
-            values=["(hidden)"] if declaration.secret else list(session.answers[declaration.name].values),
+            values=[HIDDEN] if declaration.secret else list(session.answers[declaration.name].values),
             origin=session.answers[declaration.name].origin,
             derived=derived.get(declaration.name),
         )

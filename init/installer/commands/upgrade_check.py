@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 
 from ..bundle.api import Site
 from ..engine import preflight
@@ -26,7 +27,7 @@ def find_move(session: Session, old: Release) -> Move:
 def target_site(session: Session, move: Move) -> Site:
     """The site that the instance will be. Raises PREFLIGHT if the service's account cannot be used."""
     site = session.site()
-    return Site(site.release, move.target, site.account, site.answers)
+    return replace(site, instance=move.target, source=move.source)
 
 
 def check(session: Session, move: Move) -> None:

@@ -19,7 +19,7 @@ def source(site: Site, answer: str, copy: str) -> str | None:
     path = site.value(answer)
     if path is None:
         return None
-    copied = site.instance.path(copy)
+    copied = site.present(copy)
     gone = site.answers[answer].remembered and not os.path.exists(path) and files.exists(copied)
     return copied if gone else path
 

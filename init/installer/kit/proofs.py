@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..answers.values import join_host
-from ..bundle.api import Site
+from ..bundle.api import HIDDEN, Site
 from ..errors import Exit, Failure, Problem
 from ..host.network import Listener
 from . import tls, web
@@ -66,9 +68,15 @@ class Exchange:
 
     send: str = ""
     expect: str = ""
+    #: Texts that are not shown.
+    hidden: Sequence[str] = ()
 
     def __str__(self) -> str:
-        return f"{self.send!r} is answered with {self.expect!r}" if self.expect else "connections are taken"
+        asked = f"{self._mask(self.send)!r} is answered with {self.expect!r}"
+        return asked if self.expect else "connections are taken"
+
+    def _mask(self, text: str) -> str:
+        return functools.reduce(lambda shown, secret: shown.replace(secret, HIDDEN), self.hidden, text)
 
     def where(self, _site: Site, listener: Listener) -> str:
         return f"{join_host(listener.reachable)}:{listener.port}"
@@ -83,7 +91,8 @@ class Exchange:
                     piece = connection.recv(LONGEST)
                     told += piece
                     if not piece or len(told) > LONGEST:
-                        return f"{ANSWERS} {told[:200]!r}, without {self.expect!r}"
+                        answer = self._mask(os.fsdecode(told))
+                        return f"{ANSWERS} {os.fsencode(answer)[:200]!r}, without {self.expect!r}"
         except TimeoutError:
             return f"{MUTE} within {seconds:g} s"
         except OSError as error:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import secrets
 import select
 import time
 
+from ..bundle.api import Site
+from ..errors import Exit, Failure, Problem
 from ..state import files
 
 #: Bytes that are read of a file that is given, and seconds in which the writer of a pipe has to be done.
@@ -31,6 +34,26 @@ def read(path: str, longest: int) -> str | None:
 def write(path: str, secret: str) -> None:
     """Gives a file of the instance, which nobody but its owner may read, that secret."""
     files.write_atomically(path, f"{secret}\n".encode(), 0o600)
+
+
+def made(site: Site, path: str, size: int) -> str:
+    """The secret in a file of the instance, relative to it; where there is none yet, the one that it will get. Raises
+    NEEDS_PERSON if the file holds something else."""
+    where = site.present(path)
+    try:
+        return read(where, LARGEST) or intended(site.instance.path(path), size)
+    except ValueError as error:
+        hint = "restore a backup after you have removed the file; without one, install makes another secret"
+        raise Failure(
+            Exit.NEEDS_PERSON, Problem("a secret cannot be used", where=where, why=str(error), hint=hint)
+        ) from error
+
+
+@functools.cache
+def intended(_path: str, size: int) -> str:
+    """The secret, so many random bytes in hexadecimal, that a file is made with: the same one whenever this process
+    asks, so that what is rendered before the file is made has it."""
+    return secrets.token_hex(size)
 
 
 def _read(path: str) -> bytes:

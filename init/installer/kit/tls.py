@@ -58,7 +58,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
         RenderedFile(
             CERTIFICATE, pem.blocks(pem.CERTIFICATES, _source(site, "tls-cert", CERTIFICATE)), 0o640, readable
         ),
-        RenderedFile(KEY, pem.blocks(pem.KEYS, _source(site, "tls-key", KEY)), mode, readable, secret=True),
+        RenderedFile(KEY, pem.blocks(pem.KEYS, _source(site, "tls-key", KEY)), mode, readable, shown=b""),
     ]
 
 

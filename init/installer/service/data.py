@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 from ..bundle.api import Site
 from ..bundle.store import DATA, UPGRADING, Store
 from ..errors import Exit, Failure, Problem
-from ..kit import command
+from ..kit import command, secret_file
 from ..kit.data.directory import Directory
 from ..kit.data.sqlite import Sqlite
 from ..state import files
@@ -45,7 +44,8 @@ def unmade(site: Site, declaration: Declaration) -> list[str]:
 
 def prepare(site: Site, declaration: Declaration, values: Values, journal: Journal) -> None:
     for secret in declaration.secrets:
-        site.account.run(_make_secret, site.instance.path(secret.path), secret.bytes)
+        path = site.instance.path(secret.path)
+        site.account.run(_make_secret, path, secret_file.intended(path, secret.bytes))
     if not missing(site, declaration):
         return
     journal.step(f"prepare {declaration.name}")
@@ -100,10 +100,10 @@ def _run(site: Site, declaration: Declaration, action: str, words: Sequence[str]
         raise command.failed(site, what, error.why, error.details) from error
 
 
-def _make_secret(path: str, size: int) -> None:
+def _make_secret(path: str, text: str) -> None:
     """Runs as the service's account."""
     if not files.exists(path):
-        files.write_atomically(path, f"{secrets.token_hex(size)}\n".encode(), 0o600)
+        secret_file.write(path, text)
 
 
 def _make_mark(path: str) -> None:

@@ -15,7 +15,7 @@ from ..kit import acceptance, readiness
 from ..kit.proofs import Exchange
 from ..kit.readiness import Awaited, Logs, Probe
 from .declaration import Declaration, Program
-from .values import expand, refers
+from .values import expand, references
 
 #: Values that may change while release and instance stay where they are.
 _CHANGING = ("answers", "listeners", "needs")
@@ -63,7 +63,7 @@ def commands(site: Site, declaration: Declaration, values: Mapping[str, str]) ->
 
 def _changes(program: Program) -> bool:
     texts = [*program.run, *program.environment.values()]
-    return any(refers(text, kind) for text in texts for kind in _CHANGING)
+    return any(name for text in texts for kind in _CHANGING for name in references(text, kind))
 
 
 def _path(program: Program) -> str:

@@ -12,7 +12,7 @@ from signal import Signals
 from types import MappingProxyType
 from typing import Any
 
-from ..bundle.api import Directory, RenderedFile, Site
+from ..bundle.api import HIDDEN, Directory, RenderedFile, Site
 from ..bundle.render import render_file
 from ..bundle.store import Store
 from ..bundle.transfer import Transfer
@@ -27,7 +27,7 @@ from ..kit.wsgi import Application
 from ..state.journal import Journal
 from . import data, declaration, listening, programs
 from .declaration import Declaration, Listening, Rendered
-from .values import Values, expand
+from .values import Values, expand, references
 
 
 class Service:
@@ -106,6 +106,10 @@ class Service:
         PREFLIGHT for answers that nothing can be rendered from."""
         return {}
 
+    def shown_values(self, site: Site) -> Mapping[str, str]:
+        """The same with HIDDEN in place of secrets, for who looks at what a run would change."""
+        return dict.fromkeys(self.template_values(site), HIDDEN)
+
     def names(self, site: Site) -> Values:
         return Values(self, site, self.values(site))
 
@@ -130,17 +134,19 @@ class Service:
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         names = self.names(site)
         names.update(self.template_values(site))
+        masked = names.masked(self.shown_values(site))
         return [
-            *(self._render(site, file, names) for file in self.declaration.files),
+            *(self._render(site, file, names, masked) for file in self.declaration.files),
             *programs.commands(site, self.declaration, names),
         ]
 
-    def _render(self, site: Site, file: Rendered, names: Mapping[str, str]) -> RenderedFile:
+    def _render(self, site: Site, file: Rendered, names: Mapping[str, str], masks: Mapping[str, str]) -> RenderedFile:
         template = site.release.path("init", "services", self.name, "templates", file.template)
-        content = render_file(template, names).encode()
+        content, masked = (render_file(template, values).encode() for values in (names, masks))
+        shown = masked if file.secret or masked != content else None
         if file.reader == "operator":
-            return RenderedFile(file.path, content, 0o600, None, file.secret)
-        return RenderedFile(file.path, content, 0o640, site.account.readable, file.secret)
+            return RenderedFile(file.path, content, 0o600, None, shown)
+        return RenderedFile(file.path, content, 0o640, site.account.readable, shown)
 
     # Its processes
 
@@ -291,6 +297,7 @@ class Service:
 def _form(proof: declaration.Proof, names: Mapping[str, str]) -> Proof:
     """As the kit tries it."""
     if not proof.request:
-        return proofs.Exchange(expand(proof.send, names), expand(proof.expect, names))
+        hidden = [names[name] for name in references(proof.send, "contents")]
+        return proofs.Exchange(expand(proof.send, names), expand(proof.expect, names), hidden)
     method, _, path = expand(proof.request, names).partition(" ")
     return proofs.Request(path, method, proof.status, expand(proof.body, names))

@@ -5,6 +5,7 @@
     listeners.ANSWER.host listeners.ANSWER.port listeners.ANSWER.url
                           of its first value: what to bind, and where clients find it
     secrets.PATH          the path of a secret's file
+    contents.PATH         the secret itself, in a file with `secret = true` and in what a proof sends
     needs.SERVICE.KEY     what another service provides
 
 Others are those that the service's hooks add.
@@ -13,11 +14,12 @@ Others are those that the service's hooks add.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Protocol
 
-from ..bundle.api import Site
+from ..bundle.api import HIDDEN, Site
 from ..host.network import Listener
+from ..kit import secret_file
 from .declaration import Declaration
 
 #: `$${x}` stands for a literal `${x}`.
@@ -63,11 +65,22 @@ class Values(dict[str, str]):
             return self._answer(rest)
         if kind == "secrets":
             return self._site.instance.path(rest)
+        if kind == "contents":
+            return self._content(rest)
         if kind == "needs":
             return self._owner.needed(self._site, *_split(rest))
         if kind == "listeners":
             return self._listener(*_split(rest))
         raise KeyError(name)
+
+    def masked(self, known: Mapping[str, str]) -> Masked:
+        """The same for who may not know secrets, with the `known` ones in place of those that they name."""
+        answers = (entry["name"] for entry in self._site.release.bundle["answers"] if entry.get("secret"))
+        return Masked(self, known, {f"answers.{name}" for name in answers})
+
+    def _content(self, path: str) -> str:
+        sizes = {secret.path: secret.bytes for secret in self._owner.declaration.secrets}
+        return secret_file.made(self._site, path, sizes[path])
 
     def _answer(self, name: str) -> str:
         return " ".join(self._site.values(name)) or self._owner.derived(self._site).get(name, "")
@@ -77,6 +90,18 @@ class Values(dict[str, str]):
             return self._owner.url_of(self._site, answer)
         first, *_ = self._owner.listeners_of(self._site, answer)
         return {"host": first.host or EVERY_ADDRESS, "port": str(first.port)}[fact]
+
+
+class Masked(dict[str, str]):
+    """Values with HIDDEN in place of secrets."""
+
+    def __init__(self, names: Mapping[str, str], known: Mapping[str, str], secret: Collection[str]) -> None:
+        super().__init__(known)
+        self._names = names
+        self._secret = secret
+
+    def __missing__(self, name: str) -> str:
+        return HIDDEN if name.startswith("contents.") or name in self._secret else self._names[name]
 
 
 def _split(rest: str) -> tuple[str, str]:
@@ -89,7 +114,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
     return _REFERENCE.sub(lambda match: match[0][1:] if match[0].startswith("$$") else values[match[1]], text)
 
 
-def refers(text: str, kind: str) -> bool:
-    """Whether the text uses a name that begins so."""
-    found = (match for match in _REFERENCE.finditer(text) if not match[0].startswith("$$"))
-    return any(match[1].startswith(f"{kind}.") for match in found)
+def references(text: str, kind: str) -> Iterator[str]:
+    """The names in the text that begin so."""
+    found = (match[1] for match in _REFERENCE.finditer(text) if not match[0].startswith("$$"))
+    return (name for name in found if name.startswith(f"{kind}."))

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 from urllib.parse import quote
 
-from installer.bundle.api import RenderedFile, Site
+from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
 from installer.kit import pem, secret_file
 from installer.kit.data import postgresql
@@ -124,9 +124,13 @@ def reachable(site: Site) -> AbstractContextManager[None]:
     return postgresql.Server(site).serving() if kind(site) == "embedded" else nullcontext()
 
 
-def settings(site: Site) -> str:
-    """The lines of keystone.conf's section."""
-    lines = [f"connection = {connection(site).replace('$', '$$')}"]
+def settings(site: Site, *, shown: bool = False) -> str:
+    """The lines of keystone.conf's section; `shown`: without the password."""
+    url = connection(site)
+    secret = password(site) if shown and kind(site) == "external" else None
+    if secret is not None:
+        url = url.replace(f":{quote(secret, safe='')}@", f":{HIDDEN}@", 1)
+    lines = [f"connection = {url.replace('$', '$$')}"]
     if kind(site) != "sqlite":
         # Keystone would have a request wait for a server that is away, in a process that then serves nobody. Without
         # attempts at the start, each request tries for itself.
@@ -134,17 +138,12 @@ def settings(site: Site) -> str:
     return "\n".join(lines)
 
 
-def holds_password(site: Site) -> bool:
-    """Whether the connection must not be shown."""
-    return kind(site) == "external" and password(site) is not None
-
-
 def password(site: Site) -> str | None:
     """Of the user of the operator's server: the one that is given, else the instance's own."""
     given = site.value("database-password-file")
     if given is not None:
         return secret_file.read_given(given, _LONGEST_PASSWORD)
-    return secret_file.read(site.instance.path(CREDENTIAL), _LONGEST_PASSWORD)
+    return secret_file.read(site.present(CREDENTIAL), _LONGEST_PASSWORD)
 
 
 def authority(site: Site) -> bytes | None:
@@ -164,7 +163,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     secret, trusted = password(site), authority(site)
     found = []
     if secret is not None:
-        found.append(RenderedFile(CREDENTIAL, f"{secret}\n".encode(), mode, readable, secret=True))
+        found.append(RenderedFile(CREDENTIAL, f"{secret}\n".encode(), mode, readable, shown=b""))
     if trusted is not None:
         found.append(RenderedFile(CA, trusted, 0o640, readable))
     return found

@@ -65,12 +65,11 @@ class Hooks(Service):
     def template_values(self, site: Site) -> Mapping[str, str]:
         return {"database": database.settings(site)}
 
-    def rendered_files(self, site: Site) -> list[RenderedFile]:
-        declared = [self._shown(site, file) for file in super().rendered_files(site)]
-        return [*database.rendered_files(site), *declared, *handover.rendered_files(site)]
+    def shown_values(self, site: Site) -> Mapping[str, str]:
+        return {"database": database.settings(site, shown=True)}
 
-    def _shown(self, site: Site, file: RenderedFile) -> RenderedFile:
-        return replace(file, secret=database.holds_password(site)) if file.path == settings.CONFIG else file
+    def rendered_files(self, site: Site) -> list[RenderedFile]:
+        return [*database.rendered_files(site), *super().rendered_files(site), *handover.rendered_files(site)]
 
     def application(self, site: Site) -> Application | None:
         application = super().application(site)

@@ -88,19 +88,28 @@ export const REDIS: TestedBundle = {
   port: 6379,
   otherPort: 6380,
   alterations: [['another port', ['--port', '6380']]],
-  fill: async ({ machine, release }, port, text) => {
-    const client = [`${release}/bin/redis-cli`, '-p', String(port)];
-    await succeed(machine, [...client, 'SET', text, 'noted']);
+  fill: async (site, port, text) => {
+    const client = redisClient(site, port, await redisPassword(site));
+    await succeed(site.machine, [...client, 'SET', text, 'noted']);
     // A backup has what is saved.
-    await succeed(machine, [...client, 'SAVE']);
+    await succeed(site.machine, [...client, 'SAVE']);
   },
-  observe:
-    async ({ machine, release }) =>
-    async (port, text = TEXT) => {
-      const asked = await machine.execute([`${release}/bin/redis-cli`, '-p', String(port), 'GET', text]);
+  observe: async (site) => {
+    const password = await redisPassword(site);
+    return async (port, text = TEXT) => {
+      const asked = await site.machine.execute([...redisClient(site, port, password), 'GET', text]);
       return asked.stdout.trim() === 'noted';
-    },
+    };
+  },
   helpers: [],
   // When it saves, and when it did, is its own business; what it has is asked for.
   volatile: 'run/.*|tmp/.*|data/redis/.*',
 };
+
+function redisClient({ release }: Site, port: number, password: string): string[] {
+  return ['env', `REDISCLI_AUTH=${password}`, `${release}/bin/redis-cli`, '-p', String(port)];
+}
+
+async function redisPassword({ machine, instance }: Site): Promise<string> {
+  return (await succeed(machine, ['cat', `${instance}/keys/password`])).trim();
+}

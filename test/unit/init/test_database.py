@@ -70,7 +70,9 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         found = {file.path: file for file in self.product.rendered_files(self.site(switch=True, **texts))}
         kept = found["keys/database-password"]
         self.assertEqual((kept.content.decode(), kept.secret, kept.mode), (f"{secret}\n", True, 0o640))
-        self.assertTrue(found["etc/keystone.conf"].secret)
+        shown = (found["etc/keystone.conf"].shown or b"").decode()
+        self.assertIn("\nconnection = postgresql+psycopg://keystone:(hidden)@db.example:", shown)
+        self.assertEqual(kept.shown, b"")
         self.assertIn("database-password-file", self.product.TRANSIENT)
         self.keep("keys/database-password", f"{secret}\n")
         self.assertEqual(unquote(urlsplit(self.connection(database_url=[POSTGRESQL])).password or ""), secret)

@@ -131,6 +131,7 @@ class ProofsTest(kit_site.KitSiteTest):
             (Exchange("PING\r\n", "+PONG"), (b"+PO", b"NG\r\n"), ""),
             (Exchange("PING\r\n", "+PONG"), (b"-ERR",), "it answers b'-ERR', without '+PONG'"),
             (Exchange("PING\r\n", "+PONG"), (), "it answers b'', without '+PONG'"),
+            (Exchange("AUTH s3", "+OK", ["s3"]), (b"\xff s3?",), "it answers b'\\xff (hidden)?', without '+OK'"),
             (Exchange(), (), ""),
         ):
             with self.subTest(proof=str(proof), pieces=pieces), answering(*pieces) as listener:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import errno
 import json
 import os
 import socket
@@ -19,15 +21,16 @@ import support
 from declared_bundle import STORE, WEB
 from fake_product import end
 from installer.answers import arguments, own
-from installer.commands import backup, install, restore, status, uninstall
+from installer.commands import backup, install, restore, show, status, uninstall
 from installer.commands.uninstall import Wish
 from installer.engine.session import Session, open_session
 from installer.errors import Exit, Failure
 from installer.host.network import Listener
 from installer.host.processes import find_processes
-from installer.kit import command
+from installer.kit import command, secret_file
 from installer.service import composition, declaration
 from installer.service.service import Service
+from installer.state.instance import Instance
 from installer.state.release import Release
 from product_site import quiet
 
@@ -173,6 +176,73 @@ class ServicesTest(support.ReleaseTest):
         with quiet(), self.assertRaises(Failure) as caught:
             status.status(self.session("status"), as_json=False)
         self.assertEqual([problem.what for problem in caught.exception.problems], ["other users can read a secret"])
+
+    def serve_a_secret(self) -> None:
+        """The web gets a file with a secret, and is asked with it."""
+        file = {"path": "etc/web/own.conf", "template": "own.conf", "secret": True, "for": "service"}
+        proof = {"send": "PING ${contents.keys/web}\n", "expect": "PONG"}
+        web = {**WEB, "files": [*WEB["files"], file], "secrets": [{"path": "keys/web", "bytes": 16}], "proofs": [proof]}
+        (self.root / "init/services/web/templates/own.conf").write_text('title @{name}\nkey "@{contents.keys/web}"\n')
+        self.serve(STORE, web)
+
+    def plan(self) -> str:
+        with quiet() as output:
+            show.plan(self.session("plan", f"--port={self.port}"), None, as_json=False)
+        return output.getvalue()
+
+    def test_a_file_holds_a_secret_that_nobody_is_shown(self) -> None:
+        self.serve_a_secret()
+        self.assertIn('  +title web\n  +key "(hidden)"\n', self.plan())
+        said = self.install()
+        secret = (self.instance / "keys" / "web").read_text().strip()
+        self.assertRegex(secret, r"^[0-9a-f]{32}$")
+        self.assertEqual((self.instance / "etc/web/own.conf").read_text(), f'title web\nkey "{secret}"\n')
+        session = self.session("status")
+        self.assertEqual(session.product.prove(session.site())[-1:], ["'PING (hidden)\\n' is answered with 'PONG'"])
+        holders = [file for file in self.instance.rglob("*") if file.is_file() and secret in file.read_text("latin-1")]
+        self.assertEqual({file.name for file in holders}, {"web", "own.conf"})
+        self.assertNotIn("own.conf", self.plan())
+        (self.instance / "keys" / "web").write_text("given\n")
+        changes = self.plan()
+        self.assertIn('-key "(hidden)\n  +key "(hidden)"\n', changes)
+        said += changes + self.install()
+        self.assertEqual((self.instance / "etc/web/own.conf").read_text(), 'title web\nkey "given"\n')
+        for text in (secret, "given"):
+            self.assertNotIn(text, said)
+
+    def test_a_secret_that_cannot_be_used_is_told(self) -> None:
+        self.serve_a_secret()
+        self.install()
+        (self.instance / "keys" / "web").write_text("")
+        with self.assertRaises(Failure) as caught:
+            self.install()
+        (problem,) = caught.exception.problems
+        where = str(self.instance / "keys" / "web")
+        self.assertEqual((problem.what, problem.where, problem.why), ("a secret cannot be used", where, "it is empty"))
+        (self.instance / "keys" / "web").unlink()
+        self.install()
+
+    def test_files_follow_the_secret_of_the_run_that_makes_it(self) -> None:
+        self.serve_a_secret()
+        full = OSError(errno.ENOSPC, "no space")
+        with unittest.mock.patch.object(secret_file, "write", side_effect=full), self.assertRaises(OSError):
+            self.install()
+        # As in another process.
+        secret_file.intended.cache_clear()
+        self.install()
+        secret = (self.instance / "keys" / "web").read_text()
+        self.assertIn(secret.strip(), (self.instance / "etc/web/own.conf").read_text())
+
+    def test_a_secret_is_known_before_the_instance_is_moved(self) -> None:
+        self.serve_a_secret()
+        self.install()
+        session = self.session("status")
+        there = dataclasses.replace(
+            session.site(), instance=Instance(str(self.directory / "there")), source=session.instance
+        )
+        secret = (self.instance / "keys" / "web").read_text().strip()
+        files = {file.path: file for file in session.product.rendered_files(there)}
+        self.assertIn(secret, files["etc/web/own.conf"].content.decode())
 
     def test_a_backup_brings_secrets_and_data_to_another_place(self) -> None:
         self.install()
