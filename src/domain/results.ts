@@ -51,6 +51,8 @@ export interface TryResult {
   readonly shown: readonly { readonly name: string; readonly text: string }[];
   /** The command that stops it, as argv. */
   readonly stop: readonly string[];
+  /** The one that removes it then. */
+  readonly remove: readonly string[];
 }
 
 export interface LockChange {

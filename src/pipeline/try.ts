@@ -37,7 +37,8 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
     await unpackArchive(tarball, release, { strip: 1, signal: context.signal });
     const speak = { emit: context.emit, task: task.task, signal: context.signal };
     try {
-      return { outcome: 'done', value: await boot(bundle, release, speak) };
+      const booted = await boot(bundle, release, speak);
+      return { outcome: 'done', value: { ...booted, remove: ['rm', '-r', directory] } };
     } catch (error) {
       await run([bootstrapOf(release), 'stop']);
       throw error;
@@ -45,7 +46,7 @@ export async function tryBundle(context: Context, name: string): Promise<TryResu
   });
 }
 
-async function boot(bundle: Bundle, release: string, speak: Speak): Promise<TryResult> {
+async function boot(bundle: Bundle, release: string, speak: Speak): Promise<Omit<TryResult, 'remove'>> {
   const bootstrap = bootstrapOf(release);
   const instance = path.join(release, 'instance');
   const listeners = bundle.services.flatMap(({ service }) => service.listeners);

@@ -66,11 +66,9 @@ const file = z.strictObject({
   path: instancePath.describe('file of the instance'),
   template: field.innerPath
     .optional()
-    .describe(
-      "template in the service's templates/ that it is rendered from; default: the base name of path",
-    ),
+    .describe("template in the service's templates/ to render it from; default: the base name of path"),
   secret: z.boolean().default(false).describe('may contain secrets, which `plan` does not show'),
-  for: z.enum(FILE_READERS).default('service').describe('who may read it: the service, or who installs'),
+  for: z.enum(FILE_READERS).default('service').describe('who may read it: the service, or the operator'),
 });
 
 const wsgi = z.strictObject({

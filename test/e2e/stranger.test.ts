@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { exists, listTree, removeTree } from '../../src/io/files.ts';
+import { exists, listTree } from '../../src/io/files.ts';
 import { run } from '../../src/io/process.ts';
 import { send, type HttpAnswer } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
@@ -110,12 +110,15 @@ describe.skipIf(lacking !== undefined).each(STORIES)(
 it.each([
   ['redis', 'redis_version:7.0.15'],
   ['notes', 'http://127.0.0.1:'],
-])('%s is tried on this machine, shows itself, and is stopped', async (name, shown) => {
+])('%s is tried on this machine, shows itself, and is stopped and removed', async (name, shown) => {
   const printed = await tryProject(name);
   expect(printed).toContain(shown);
-  const stop = /^stop +(.+)$/m.exec(printed)?.[1] ?? '';
-  expect(await run(['sh', '-c', stop])).toMatchObject({ exitCode: 0 });
-  await removeTree(path.dirname(path.resolve(stop.split(' ')[0] ?? '', '../..')));
+  for (const action of ['stop', 'remove']) {
+    const command = new RegExp(`^${action} +(.+)$`, 'm').exec(printed)?.[1] ?? 'exit 1';
+    expect(await run(['sh', '-c', command])).toMatchObject({ exitCode: 0 });
+  }
+  const removed = /^remove +rm -r (\S+)/m.exec(printed)?.[1] ?? '/';
+  expect(await exists(removed)).toBe(false);
 });
 
 it("redis takes no Python of the stranger's", async () => {

@@ -80,6 +80,10 @@ class RenderedFile:
         return self.shown is not None
 
 
+#: Makes a daemon take changed files; False if it has not done so in time.
+Reload = Callable[[], bool]
+
+
 class Product(Protocol):
     """What an instance serves."""
 
@@ -158,8 +162,9 @@ class Product(Protocol):
     def check_configuration(self, site: Site) -> None:
         """Raises a failure if the daemons would not accept the rendered files."""
 
-    def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool:
-        """Makes a running daemon take the changed ones of its files without closing its ports; False if it cannot."""
+    def reloading(self, site: Site, daemon: Process, changed: Collection[str]) -> Reload | None:
+        """What makes a running daemon take the changed ones of its files without closing its ports; None if nothing
+        does."""
 
     def wait_ready(self, site: Site) -> None:
         """Returns when the service answers on every listener; raises a failure if it does not."""

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 from .. import report
 from ..bundle.api import HIDDEN, Site, directories
-from ..engine import lifecycle, preflight
-from ..engine.apply import unused_directories
+from ..engine import apply, lifecycle, preflight
 from ..engine.changes import EDITED_SUFFIX, Change, Kind
 from ..engine.plan import Plan, is_idle, make_plan, needs_backup
 from ..engine.session import Session
@@ -113,7 +112,7 @@ def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> It
         if change.kind is Kind.CONFLICT:
             yield _Step("keep the edited one as", site.instance.path(change.path) + EDITED_SUFFIX)
     former = session.receipt.files if session.receipt else {}
-    yield from (_Step("remove", site.instance.path(name)) for name in unused_directories(session, site, former))
+    yield from (_Step("remove", site.instance.path(name)) for name in apply.unused_directories(session, site, former))
     if steps.prepares:
         yield _Step("create keys and data")
     yield from unmade
@@ -145,18 +144,13 @@ def _service_steps(session: Session, site: Site, steps: Plan, found: Sequence[Pr
         yield _Step(f"stop {name}")
     for daemon in daemons:
         main = lifecycle.main_process(found, daemon)
-        reloads = any(change.path in daemon.files for change in steps.writes)
-        action = _action(main, moved=steps.moved, reloads=reloads)
-        if action:
-            yield _Step(f"{action} {daemon.name}")
-
-
-def _action(main: Process | None, *, moved: bool, reloads: bool) -> str:
-    if main is None:
-        return "start"
-    if moved:
-        return "restart"
-    return "reload" if reloads else ""
+        if main is None:
+            yield _Step(f"start {daemon.name}")
+            continue
+        stale = apply.changed(session, steps)
+        keeping = lifecycle.keeps(session, site, daemon, main, renew=steps.renews, changed=stale)
+        if keeping is not lifecycle.as_it_is:
+            yield _Step(f"{'restart' if keeping is None else 'reload'} {daemon.name}")
 
 
 def _diff(change: Change) -> list[str]:

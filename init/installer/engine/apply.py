@@ -52,7 +52,7 @@ def _apply(session: Session, site: Site, plan: Plan) -> float:
                 journal.step("check configuration")
                 product.check_configuration(site)
                 journal.step("start")
-                remark(lifecycle.bring_up(session, site, renew=plan.renews, changed=_changed(session, plan)))
+                remark(lifecycle.bring_up(session, site, renew=plan.renews, changed=changed(session, plan)))
                 lifecycle.enable(site)
                 up = time.monotonic()
         if plan.migrates:
@@ -114,7 +114,7 @@ def _write(journal: Journal, site: Site, plan: Plan) -> None:
         remark(f"{len(plan.writes)} files")
 
 
-def _changed(session: Session, plan: Plan) -> list[str]:
+def changed(session: Session, plan: Plan) -> list[str]:
     """Files that running daemons may not have taken yet; all of them after a run that was cut off."""
     return [change.path for change in (plan.changes if session.unfinished else plan.writes)]
 
@@ -147,7 +147,7 @@ def _reverting(session: Session, site: Site, plan: Plan, give_room: Callable[[],
                 changes.revert(site.instance, plan.writes)
             former_site = session.following(former, given=()).site()
             _remove_unused_directories(session, former_site, plan.receipt.files)
-            lifecycle.bring_up(session, former_site, renew=plan.renews, changed=_changed(session, plan))
+            lifecycle.bring_up(session, former_site, renew=plan.renews, changed=changed(session, plan))
             lifecycle.enable(former_site)
         except (Failure, OSError) as second:
             raise Failure(Exit.NEEDS_PERSON, *problems_of(failure), *problems_of(second)) from second

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from .. import report
-from ..bundle.api import Product, RenderedFile, Site, directories
+from ..bundle.api import Product, Reload, RenderedFile, Site, directories
 from ..errors import Exit, Failure, Problem, problems_of
 from ..host import capability, processes, space
 from ..host.processes import Daemon, Process
@@ -156,16 +156,30 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
     words = [f"{name} stopped" for name in sorted({process.daemon for process in left})]
     for daemon in daemons:
         main = main_process(found, daemon)
-        if main is not None and not renew and manager.owns(daemon, main) and _may_listen(site, daemon, main):
-            stale = set(changed) & set(daemon.files)
-            if not stale or session.product.reload(site, main, stale):
-                words.append(f"{daemon.name} {'reloaded' if stale else 'runs'}")
-                continue
+        keeping = keeps(session, site, daemon, main, renew=renew, changed=changed) if main else None
+        if keeping is not None and (keeping is as_it_is or keeping()):
+            words.append(f"{daemon.name} {'runs' if keeping is as_it_is else 'reloaded'}")
+            continue
         manager.replace(daemon, [process for process in found if process.daemon == daemon.name])
         words.append(f"{daemon.name} {'restarted' if main else 'started'}")
     manager.start_rest()
     session.product.wait_ready(site)
     return ", ".join(words)
+
+
+def as_it_is() -> bool:
+    """What a daemon takes that has nothing new to know."""
+    return True
+
+
+def keeps(
+    session: Session, site: Site, daemon: Daemon, main: Process, *, renew: bool, changed: Collection[str]
+) -> Reload | None:
+    """What makes the running daemon serve with the answers, whose files `changed`; None if it must be started anew."""
+    if renew or not manager_of(site).owns(daemon, main) or not _may_listen(site, daemon, main):
+        return None
+    stale = set(changed) & set(daemon.files)
+    return session.product.reloading(site, main, stale) if stale else as_it_is
 
 
 def _check_files(session: Session, site: Site) -> None:

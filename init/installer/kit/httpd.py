@@ -6,9 +6,10 @@ import re
 import signal
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..answers.values import join_host
-from ..bundle.api import Directory, RenderedFile, Site
+from ..bundle.api import Directory, Reload, RenderedFile, Site
 from ..bundle.render import fill, render
 from ..host import network, processes
 from ..host.processes import Daemon, Process
@@ -90,7 +91,10 @@ class Httpd:
     def check_command(self) -> list[str]:
         return [*self._command(), "-t"]
 
-    def reload(self, process: Process, _changed: Collection[str]) -> bool:
+    def reloading(self, process: Process, _changed: Collection[str]) -> Reload:
+        return partial(self._reload, process)
+
+    def _reload(self, process: Process) -> bool:
         """httpd takes new files on SIGUSR1 and keeps its ports open: it opens new ones before it closes old ones."""
         former = processes.find_workers(process)
         processes.send(process, signal.SIGUSR1)

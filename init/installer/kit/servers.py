@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Protocol
 
-from ..bundle.api import Directory, RenderedFile, Site
+from ..bundle.api import Directory, Reload, RenderedFile, Site
 from ..host.processes import Daemon, Process
 from . import acceptance, wsgi
 from .httpd import Httpd
@@ -42,8 +42,8 @@ class Server(Protocol):
     def check_command(self) -> list[str]:
         """What reads its configuration and does nothing else."""
 
-    def reload(self, process: Process, changed: Collection[str]) -> bool:
-        """See `Product.reload`."""
+    def reloading(self, process: Process, changed: Collection[str]) -> Reload | None:
+        """See `Product.reloading`."""
 
 
 def of(site: Site, applications: Sequence[Application]) -> Sequence[Server]:
@@ -76,10 +76,12 @@ def check_configuration(site: Site, applications: Sequence[Application]) -> None
         acceptance.check(site, server.name, server.name, server.config, server.check_command())
 
 
-def reload(site: Site, applications: Sequence[Application], process: Process, changed: Collection[str]) -> bool:
-    """Whether a running server, the daemon of the process, has taken its changed files."""
+def reloading(
+    site: Site, applications: Sequence[Application], process: Process, changed: Collection[str]
+) -> Reload | None:
+    """What makes a running server, the daemon of the process, take its changed files."""
     servers = {server.name: server for server in of(site, applications)}
-    return process.daemon in servers and servers[process.daemon].reload(process, changed)
+    return servers[process.daemon].reloading(process, changed) if process.daemon in servers else None
 
 
 def awaited(site: Site, applications: Sequence[Application]) -> list[Awaited]:

@@ -12,9 +12,10 @@ import signal
 import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..answers.values import join_host
-from ..bundle.api import Directory, RenderedFile, Site
+from ..bundle.api import Directory, Reload, RenderedFile, Site
 from ..bundle.render import fill
 from ..host import network, processes
 from ..host.network import Listener
@@ -91,15 +92,15 @@ class Uwsgi:
         value."""
         return [*self._command(), "--version"]
 
-    def reload(self, process: Process, changed: Collection[str]) -> bool:
-        """The application's files are taken by one process after the other, and no request is lost. uWSGI's own, and
-        the certificate, need a new router: requests under way are cut, new ones wait.
-
-        A port that is in the way of a former one needs a new start.
-        """
+    def reloading(self, process: Process, changed: Collection[str]) -> Reload | None:
+        """A port that is in the way of a former one needs a new start."""
         held = network.sockets_of(process.pid)
-        if any(new.overlaps(old) and new != old for new in self.application.listeners for old in held):
-            return False
+        blocked = any(new.overlaps(old) and new != old for new in self.application.listeners for old in held)
+        return None if blocked else partial(self._reload, process, changed)
+
+    def _reload(self, process: Process, changed: Collection[str]) -> bool:
+        """The application's files are taken by one process after the other, and no request is lost. uWSGI's own, and
+        the certificate, need a new router: requests under way are cut, new ones wait."""
         former = processes.find_workers(process)
         if {self.config, tls.CERTIFICATE, tls.KEY} & set(changed):
             processes.send(process, signal.SIGHUP)

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from signal import Signals
 from typing import Any, TypeVar, cast
 
-from ..bundle.api import Directory, RenderedFile, Site
+from ..bundle.api import Directory, Reload, RenderedFile, Site
 from ..bundle.store import Store
 from ..bundle.transfer import Transfer
 from ..errors import Problem
@@ -143,9 +143,10 @@ class Composition:
         for service in self.services:
             service.check_configuration(site)
 
-    def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool:
-        own = any(service.reload(site, daemon, changed) for service in self.services)
-        return own or servers.reload(site, self._applications(site), daemon, changed)
+    def reloading(self, site: Site, daemon: Process, changed: Collection[str]) -> Reload | None:
+        own = (service.reloading(site, daemon, changed) for service in self.services)
+        found = next((reload for reload in own if reload is not None), None)
+        return found or servers.reloading(site, self._applications(site), daemon, changed)
 
     def wait_ready(self, site: Site) -> None:
         readiness.wait_ready(site, self._awaited(site))

@@ -62,10 +62,10 @@ def prepare(site: Site, declaration: Declaration, values: Values, journal: Journ
 
 
 def has_trace(site: Site, declaration: Declaration, kept: Sequence[Store]) -> bool:
-    """Whether data that are declared were made. Hooks make theirs in ways of their own; `kept` are all its stores."""
+    """Whether data that are declared were made. Hooks make theirs in ways of their own; `kept` are all its stores.
+    Rendered files tell nothing: they are written before any data are made."""
     traces = [_mark(declaration)]
     if declaration.hooks:
-        traces += [file.path for file in declaration.files]
         traces += [secret.path for secret in declaration.secrets]
         traces += [path for store in kept for path in store.paths]
     return any(files.is_taken(site.instance.path(path)) for path in traces)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 
 from ..answers.values import join_host
-from ..bundle.api import RenderedFile, Site
+from ..bundle.api import Reload, RenderedFile, Site
 from ..host import processes
 from ..host.network import Listener
 from ..host.processes import Daemon, Process
@@ -84,12 +85,16 @@ def check(site: Site, declaration: Declaration, values: Mapping[str, str]) -> No
             acceptance.check(site, program.name, program.name, where, argv, own)
 
 
-def reload(declaration: Declaration, daemon: Process, changed: Collection[str]) -> bool:
-    """Sends the signal that makes the daemon take its files. Another command line takes a new start."""
+def reloading(declaration: Declaration, daemon: Process, changed: Collection[str]) -> Reload | None:
+    """The signal that makes the daemon take its files. Another command line takes a new start."""
     program = next((program for program in declaration.daemons if program.name == daemon.daemon), None)
     if program is None or not program.reload or _path(program) in changed:
-        return False
-    processes.send(daemon, signal.Signals[program.reload])
+        return None
+    return partial(_signal, daemon, signal.Signals[program.reload])
+
+
+def _signal(daemon: Process, number: signal.Signals) -> bool:
+    processes.send(daemon, number)
     return True
 
 

@@ -12,7 +12,7 @@ from signal import Signals
 from types import MappingProxyType
 from typing import Any
 
-from ..bundle.api import HIDDEN, Directory, RenderedFile, Site
+from ..bundle.api import HIDDEN, Directory, Reload, RenderedFile, Site
 from ..bundle.render import render_file
 from ..bundle.store import Store
 from ..bundle.transfer import Transfer
@@ -181,10 +181,10 @@ class Service:
         """Raises a failure if its own daemons would not accept the rendered files."""
         programs.check(site, self.declaration, self.names(site))
 
-    def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool:
-        """Makes a running daemon of its own take the changed ones of its files without closing its ports; False if it
-        cannot, or is not its own."""
-        return programs.reload(self.declaration, daemon, changed)
+    def reloading(self, site: Site, daemon: Process, changed: Collection[str]) -> Reload | None:
+        """What makes a running daemon take the changed ones of its files without closing its ports; None if nothing
+        does, or it is not its own."""
+        return programs.reloading(self.declaration, daemon, changed)
 
     def awaited(self, site: Site) -> list[Awaited]:
         """What shows that its own daemons are up."""

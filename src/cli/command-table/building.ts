@@ -62,7 +62,7 @@ export const BUILDING: readonly CommandSpec[] = [
   },
   {
     name: 'try',
-    summary: 'build if needed, start it on loopback, print its URL and how to stop it',
+    summary: 'build if needed, start it on loopback, print its URL and how to stop and remove it',
     positionals: [BUNDLE],
     options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out'],
     examples: [{ command: 'try hello', does: 'the service, running on a free port of this machine' }],

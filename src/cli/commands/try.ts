@@ -12,6 +12,7 @@ export const run: RunCommand = async ({ positionals, open }) => {
       ...result.urls.slice(0, 1).map((url) => ['url', url]),
       ...result.shown.map(({ name, text }) => [name, text]),
       ['stop', result.stop.map(quoteForShell).join(' ')],
+      ['remove', `${result.remove.map(quoteForShell).join(' ')} # once it is stopped`],
     ]),
   };
 };

@@ -442,10 +442,11 @@ it('try prints the URL, what the recipe names, and a command that a shell takes 
       urls: ['http://127.0.0.1:8080', 'http://[::1]:8080'],
       shown: [{ name: 'token', text: 'gAAAA' }],
       stop: ['/tmp/it s/bootstrap.sh', 'stop'],
+      remove: ['rm', '-r', '/tmp/it s'],
     }),
   });
   expect(ran.stdout).toBe(
-    "url    http://127.0.0.1:8080\ntoken  gAAAA\nstop   '/tmp/it s/bootstrap.sh' stop\n",
+    "url     http://127.0.0.1:8080\ntoken   gAAAA\nstop    '/tmp/it s/bootstrap.sh' stop\nremove  rm -r '/tmp/it s' # once it is stopped\n",
   );
 });
 

@@ -119,9 +119,12 @@ class FakeProduct:
     def check_configuration(self, site: Site) -> None:
         self._did("check")
 
-    def reload(self, site: Site, daemon: Process, changed: Collection[str]) -> bool:
-        self._did("reload")
-        return True
+    def reloading(self, site: Site, daemon: Process, changed: Collection[str]) -> Callable[[], bool]:
+        def reload() -> bool:
+            self._did("reload")
+            return True
+
+        return reload
 
     def wait_ready(self, site: Site) -> None:
         self._did("ready")

@@ -218,7 +218,8 @@ class ServersTest(kit_site.KitSiteTest):
             with self.subTest(server=server), self.running(site) as some:
                 (self.root / "etc" / "own.wsgi").write_text("raise LookupError('nobody catches this')\n")
                 for process in [each for each in processes.find_processes(site.instance.run) if each.is_main]:
-                    servers.reload(site, some, process, ["etc/own.wsgi"])
+                    reload = servers.reloading(site, some, process, ["etc/own.wsgi"])
+                    self.assertIsNotNone(reload and reload())
                 with self.assertRaises(Failure) as caught:
                     readiness.wait_ready(site, servers.awaited(site, some))
                 (problem,) = caught.exception.problems

@@ -150,6 +150,20 @@ class ServicesTest(support.ReleaseTest):
         self.assertNotEqual(second["web"], first["web"])
         self.assertEqual(self.ask(), "PONG Bye kept")
 
+    def test_a_plan_says_what_daemons_will_do(self) -> None:
+        self.install()
+        changes = self.plan("--title", "Bye")
+        self.assertIn("\nreload web\n", changes)
+        self.assertNotIn(" store\n", changes)
+        former, (self.port,) = self.port, kit_site.free_ports(1)
+        self.assertIn("\nrestart web\n", self.plan())
+        self.port = former
+        self.serve(STORE, {**WEB, "daemons": [{**WEB["daemons"][0], "reload": ""}]})
+        self.install()
+        changes = self.plan("--title", "Bye")
+        self.assertIn("\nrestart web\n", changes)
+        self.assertNotIn(" store\n", changes)
+
     def test_what_a_daemon_does_not_accept_is_taken_back(self) -> None:
         self.install()
         with self.assertRaises(Failure) as caught:
@@ -185,9 +199,9 @@ class ServicesTest(support.ReleaseTest):
         (self.root / "init/services/web/templates/own.conf").write_text('title @{name}\nkey "@{contents.keys/web}"\n')
         self.serve(STORE, web)
 
-    def plan(self) -> str:
+    def plan(self, *argv: str) -> str:
         with quiet() as output:
-            show.plan(self.session("plan", f"--port={self.port}"), None, as_json=False)
+            show.plan(self.session("plan", f"--port={self.port}", *argv), None, as_json=False)
         return output.getvalue()
 
     def test_a_file_holds_a_secret_that_nobody_is_shown(self) -> None:
@@ -310,9 +324,13 @@ class ServicesTest(support.ReleaseTest):
         place = self.root / "init" / "services" / "own"
         place.mkdir()
         (place / "hooks.py").write_text(KEEPER)
-        self.serve({"name": "own", "summary": "Own", "hooks": True})
+        file = {"path": "etc/own.conf", "template": "own.conf", "secret": False, "for": "service"}
+        self.serve({"name": "own", "summary": "Own", "hooks": True, "files": [file]})
         session = self.session("status")
         site = session.candidate()
+        # A run that was cut off before it made data has written files.
+        (self.instance / "etc").mkdir(parents=True)
+        (self.instance / "etc" / "own.conf").touch()
         self.assertEqual(list(session.product.kept(site)), [])
         (self.instance / "data" / "own").mkdir(parents=True)
         self.assertEqual([store.paths[0] for store in session.product.kept(site)], ["data/own"])
