@@ -7,11 +7,11 @@ export interface Finding {
   readonly rule: string;
   /** Path in the release. */
   readonly path: string;
-  /** What exactly: the library, the symbol and its version, the bytes. */
+  /** The exact cause: the library, the symbol and its version, the bytes. */
   readonly subject: string;
-  /** What is wrong, as the rest of a sentence that begins with the path; it names the subject. */
+  /** The problem, as the rest of a sentence that begins with the path; it names the subject. */
   readonly message: string;
-  /** What removes the cause. */
+  /** How to remove the cause. */
   readonly remedy: string;
   /** Set where a recipe declares the finding harmless. */
   readonly exception?: { readonly reason: string; readonly override: string };

@@ -3,15 +3,15 @@ import { libraryNamed } from './libraries/table.ts';
 import type { Embedded, ManifestComponent, Part } from './manifest.ts';
 import { parsePurl } from './purl.ts';
 
-/** A bill of materials as far as files are held against it. */
+/** A bill of materials, with the facts to compare files with. */
 export interface Bill {
-  /** What each file came from, by release path. */
+  /** The origin of each file, by release path. */
   readonly parts: ReadonlyMap<string, Part>;
   readonly components: readonly Pick<ManifestComponent, 'name' | 'version' | 'requires'>[];
   readonly embeds: readonly Embedded[];
 }
 
-/** What a bill says of a library in a file. */
+/** The entry of a bill for a library in a file. */
 export type Billing =
   /** The file is that library's. */
   | { readonly kind: 'itself' }
@@ -19,10 +19,10 @@ export type Billing =
   | { readonly kind: 'component'; readonly component: Part }
   /** It is inside the file's component or wheel. */
   | { readonly kind: 'embedded' }
-  /** Nothing, or that another version of it is there. */
+  /** No entry, or only for another version. */
   | { readonly kind: 'missing'; readonly others: readonly string[] };
 
-/** What `bill` says of a library that was found in a file of `part`. */
+/** The entry in `bill` for a library that was found in a file of `part`. */
 export function billingOf(bill: Bill, part: Part | undefined, library: FoundLibrary): Billing {
   const isSame = ({ name, version }: Pick<Embedded, 'name' | 'version'>): 'yes' | 'other' | 'no' => {
     if (canonicalName(name) !== canonicalName(library.name)) return 'no';
@@ -66,7 +66,7 @@ export function canonicalName(name: string): string {
   return libraryNamed(name)?.name ?? name;
 }
 
-/** The part that something embedded is: `wheel:cryptography/openssl`, `wheel:cryptography/cargo:openssl`. */
+/** The part name of an embedded package: `wheel:cryptography/openssl`, `wheel:cryptography/cargo:openssl`. */
 export function embeddedPart({ carrier, name, purl }: Pick<Embedded, 'carrier' | 'name' | 'purl'>): Part {
   const registry = registryOf(purl);
   const short = registry === 'generic' ? canonicalName(name) : `${registry}:${name}`;

@@ -16,7 +16,7 @@ export interface ReleaseComparison {
   readonly files: readonly ChangedFile[];
 }
 
-/** What differs from one release to another. No part does if and only if their manifests say the same. */
+/** The differences between two releases. There are none if and only if their manifests agree. */
 export function compareReleases(before: Manifest, after: Manifest): ReleaseComparison {
   const old = partsOf(before);
   const now = partsOf(after);
@@ -101,7 +101,7 @@ function unionOfKeys<Key>(one: ReadonlyMap<Key, unknown>, other: ReadonlyMap<Key
   return [...new Set([...other.keys(), ...one.keys()])];
 }
 
-/** Names of what only one of both has, or both have differently. */
+/** Names of entries that only one side has, or that differ. */
 function differingKeys(one: object, other: object): string[] {
   const [old, now] = [new Map(Object.entries(one)), new Map(Object.entries(other))];
   return unionOfKeys(old, now).filter((key) => JSON.stringify(old.get(key)) !== JSON.stringify(now.get(key)));

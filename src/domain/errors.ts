@@ -33,12 +33,12 @@ export interface ErrorFacts {
   /** Stable code, `KSB_` and upper case, for example `KSB_DIGEST_MISMATCH`. */
   readonly code: string;
   readonly exitCode: ExitCode;
-  /** What went wrong, one sentence that names the thing. */
+  /** What went wrong: one sentence that names the affected thing. */
   readonly message: string;
   readonly place?: Place;
   /** Why, if known. */
   readonly why?: string;
-  /** What to do next, best as a command. */
+  /** What to do next, preferably a command. */
   readonly hint?: string;
   /** Lines worth showing below the message, for example the tail of a build log. */
   readonly details?: readonly string[];
@@ -46,7 +46,7 @@ export interface ErrorFacts {
   readonly cause?: unknown;
 }
 
-/** An error meant for the user. Whatever reaches the command line and is not one of these is a bug (exit 70). */
+/** An error meant for the user. Any other error that reaches the command line is a bug (exit 70). */
 export class KsbundleError extends Error {
   readonly facts: ErrorFacts;
 

@@ -8,7 +8,7 @@ export function compileGlob(glob: string): (path: string) => boolean {
   return (path) => pattern.test(path);
 }
 
-/** Compiles several globs: a path matches if one of them does. */
+/** Compiles several globs: a path matches if at least one of them matches. */
 export function compileGlobs(globs: readonly string[]): (path: string) => boolean {
   const matchers = globs.map(compileGlob);
   return (path) => matchers.some((matches) => matches(path));

@@ -26,7 +26,7 @@ export async function refuseIdleGlobs(globs: readonly IdleGlob[], placeOf: Place
       code: 'ships-nothing',
       message: `${component.name} installs no file that ${JSON.stringify(component.ship[index])} matches`,
       place: await placeOf(component.origin, ['install', 'ship', index]),
-      hint: 'look at what its steps install, correct the glob, or take it out',
+      hint: 'check which files its steps install, then correct or remove the glob',
     })),
   );
   throw new KsbundleError({

@@ -36,7 +36,7 @@ export interface BuiltDistribution {
   readonly requires: readonly string[];
 }
 
-/** What a resolution of wheels was made from, besides the platform. */
+/** The inputs of a resolution of wheels, besides the platform. */
 export interface LockInputs {
   /** Version of the interpreter. */
   readonly python: string;
@@ -50,7 +50,7 @@ export interface LockInputs {
   readonly excludes: readonly string[];
 }
 
-/** What was resolved for one bundle on one platform: `lockfiles/<bundle>.<platform>.json`. */
+/** The result of a resolution for one bundle on one platform: `lockfiles/<bundle>.<platform>.json`. */
 export interface Lockfile extends LockInputs {
   readonly format: 1;
   readonly bundle: string;

@@ -8,7 +8,10 @@ import { isInnerLink, isInnerPath } from './inner-path.ts';
  * a manifest loads zod.
  */
 
-/** What a file of a release came from: `component:<name>`, `wheel:<name>`, or `bundle` for launchers, installer and bill of materials. */
+/**
+ * The origin of a file of a release: `component:<name>`, `wheel:<name>`, or `bundle` for launchers, installer and
+ * bill of materials.
+ */
 export type Part = `component:${string}` | `wheel:${string}` | 'bundle';
 
 const part = z.custom<Part>(
@@ -36,7 +39,7 @@ const link = z
   .strictObject({
     path: innerPath,
     part,
-    /** What the symbolic link names, relative to its own directory. */
+    /** The target of the symbolic link, relative to its own directory. */
     target: z.string(),
   })
   .refine(({ path, target }) => isInnerLink(path, target));
@@ -50,7 +53,7 @@ const component = z.object({
   repository: repository.exactOptional(),
   /** Package URL: `pkg:pypi/…` for what the Python index has, else `pkg:generic/…`. */
   purl: z.string(),
-  /** What it was built with and needs, sorted. */
+  /** The parts that it was built with and needs, sorted. */
   requires: z.array(part),
   /** Digests of every archive that may be built from, in the recipe's order; all hold the same code. */
   sources: z.array(z.object({ file: z.string(), sha256: digestSchema })),
@@ -95,7 +98,7 @@ const support = z.object({
   end: z.string().exactOptional(),
 });
 
-/** What a recipe states of one vulnerability in a part of the release. */
+/** A recipe's statement about one vulnerability in a part of the release. */
 const vexStatement = z.object({
   part,
   vulnerability: z.string(),
@@ -115,7 +118,7 @@ export const manifestSchema = z.object({
   /** Newest glibc version that any file needs; absent if none needs any. */
   floor: z.string().exactOptional(),
   toolchain: z.object({ name: z.string(), version: z.string(), license: z.string() }),
-  /** What the bundle's recipe asks for; all else is there because these need it. Sorted. */
+  /** The parts that the bundle's recipe names; all others are required by these. Sorted. */
   requires: z.array(part),
   /** Sorted by name. */
   components: z.array(component),

@@ -7,7 +7,7 @@ export type { Part } from './manifest-schema.ts';
 export const MANIFEST_FILE = 'manifest.json';
 export const CHECKSUMS_FILE = 'SHA256SUMS';
 
-/** What a release can be signed with: the kinds of keys, and how the names of their signatures end. */
+/** The kinds of keys that can sign a release, with the suffixes of their signatures' files. */
 export const SIGNATURE_SUFFIXES = { ecdsa: '.sig', 'ml-dsa': '.mldsa.sig' } as const;
 export type KeyKind = keyof typeof SIGNATURE_SUFFIXES;
 /** In the order of signatures. */
@@ -21,7 +21,7 @@ export function signatureFile(kind: KeyKind): string {
 /** The bill of materials, made of the manifest's other facts. */
 export const SBOM_FILE = 'sbom.cdx.json';
 
-/** The name that a part is shown by. */
+/** The display name of a part. */
 export function nameOfPart(part: string): string {
   return part.replace(/^[a-z]+:/u, '');
 }

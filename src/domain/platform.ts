@@ -8,7 +8,7 @@ export interface GlibcVersion {
   readonly minor: number;
 }
 
-/** What a bundle runs on: an architecture, and the oldest glibc (the floor) it may meet there. */
+/** The platform of a bundle: an architecture, and the oldest supported glibc (the floor). */
 export interface Platform {
   readonly arch: Architecture;
   readonly floor: GlibcVersion;

@@ -1,7 +1,7 @@
-/** What makes a directory a project, and holds its settings. */
+/** The file that makes a directory a project and contains its settings. */
 export const PROJECT_FILE = 'ksbundle.toml';
 
-/** The component that the installer runs on where a bundle names no interpreter of its own. */
+/** The component that runs the installer if a bundle names no interpreter. */
 export const INSTALLER_PYTHON = 'cpython';
 
 /** Directory of a service that holds the templates of its files. */

@@ -23,7 +23,7 @@ export interface PackageName {
   readonly version: string;
 }
 
-/** Parses a package URL with a version; undefined if it is none. */
+/** Parses a package URL with a version; undefined for any other text. */
 export function parsePurl(purl: string): PackageName | undefined {
   const { type, namespace, name, version } =
     /^pkg:(?<type>[a-z][a-z0-9.+-]*)\/(?:(?<namespace>[^@?#]+)\/)?(?<name>[^@?#/]+)@(?<version>[^?#@/]+)(?:[?#].*)?$/u.exec(

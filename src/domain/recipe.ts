@@ -31,7 +31,7 @@ export interface Source {
   readonly archives: readonly Archive[];
 }
 
-/** What a step runs: one program, or a POSIX shell script under `set -eu`. Both may contain `${…}` variables. */
+/** The command of a step: one program, or a POSIX shell script under `set -eu`. Both may contain `${…}` variables. */
 export type StepCommand =
   | { readonly kind: 'argv'; readonly argv: readonly string[] }
   | { readonly kind: 'script'; readonly script: string };
@@ -63,7 +63,7 @@ export interface AuditException {
   /** Only findings whose subject matches this text exactly, if given (a symbol, a library). */
   readonly subject?: string;
   readonly reason: string;
-  /** What makes it harmless at run time. */
+  /** Why it is harmless at run time. */
   readonly override: string;
 }
 
@@ -130,9 +130,9 @@ export interface Component {
   readonly expect: readonly string[];
   readonly exceptions: readonly AuditException[];
   readonly embeds: readonly DeclaredEmbed[];
-  /** What is known of published vulnerabilities of this version. */
+  /** Statements about published vulnerabilities of this version. */
   readonly statements: readonly Statement[];
-  /** What its programs load besides the libraries they name. */
+  /** Plug-ins that its programs load. */
   readonly pluginHosts: readonly PluginHost[];
   /** Python distributions (normalised names) it installs, which the lock then does not resolve to wheels. */
   readonly distributions: readonly string[];
@@ -149,7 +149,7 @@ interface Prebuilt {
   readonly homepage?: string;
   /** By architecture of the build machine; at least one. */
   readonly sources: Readonly<Partial<Record<Architecture, Source>>>;
-  /** What stands beside the recipe and is used with it, for example compiler wrappers. */
+  /** Files beside the recipe that belong to it, for example compiler wrappers. */
   readonly files: readonly RecipeFile[];
   /** Where it was read from. */
   readonly origin: RecipeOrigin;
@@ -190,7 +190,7 @@ export interface Override {
   readonly distribution: string;
   readonly version: string;
   readonly reason: string;
-  /** What was run against that version. */
+  /** The test that was run with that version. */
   readonly test: string;
   /** The day it was run, `YYYY-MM-DD`. */
   readonly date: string;
@@ -203,14 +203,14 @@ export interface Launcher {
   readonly entryPoint: string;
 }
 
-/** Who answers for a bundle's releases and how long, as far as the recipe says. */
+/** Who is responsible for a bundle's releases and until when, if the recipe says so. */
 export interface Support {
   readonly manufacturer?: string;
   /** Where vulnerabilities are reported: an https: or mailto: address. */
   readonly contact?: string;
   /** URL of the policy of coordinated disclosure. */
   readonly disclosurePolicy?: string;
-  /** What releases are meant for. */
+  /** The intended purpose of releases. */
   readonly purpose?: string;
   /** Last day on which it gets security fixes, `2028-04-30`. */
   readonly end?: string;
@@ -219,9 +219,9 @@ export interface Support {
 /** Components, Python distributions and an installer that ship as one tarball. */
 export interface Bundle {
   readonly kind: 'bundle';
-  /** What it is built by. */
+  /** The name to build it by. */
   readonly name: string;
-  /** What its releases are called: the recipe's name, which all of its versions share. */
+  /** The name of its releases: the recipe's name, which all of its versions share. */
   readonly family: string;
   /** The bundle that it adds to. */
   readonly extends?: string;
@@ -239,7 +239,7 @@ export interface Bundle {
   readonly support: Support;
   /** Those that it runs, each after the ones that it needs. */
   readonly services: readonly ServiceRecipe[];
-  /** What the person who installs may give: the services' answers and the kit's. */
+  /** The answers that the operator may set: those of the services and of the kit. */
   readonly answers: readonly Answer[];
   /** Globs of release paths that do not ship. */
   readonly drop: readonly string[];

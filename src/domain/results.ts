@@ -4,22 +4,22 @@ import type { Sha256 } from './digest.ts';
 import type { Part } from './manifest.ts';
 import type { Layer } from './recipe.ts';
 
-/** What recipes and services offer, for `ksbundle recipes`. */
+/** An entry of `ksbundle recipes`. */
 export interface RecipeSummary {
   readonly kind: 'bundle' | 'service' | 'component' | 'toolchain' | 'tool';
   readonly name: string;
   /** Of a bundle: what its releases are called; another name than its own is that of a later version. */
   readonly family?: string;
-  /** None of a service, which is of the bundle's version. */
+  /** Absent for a service, which has the bundle's version. */
   readonly version?: string;
   readonly license?: string;
   readonly summary: string;
   readonly layer: Layer['name'];
-  /** There if it takes the place of something of the same name in a layer below. */
+  /** Present if it replaces one of the same name in a lower layer. */
   readonly replaces?: boolean;
 }
 
-/** What `ksbundle new` writes. */
+/** The kinds that `ksbundle new` writes. */
 export type NewKind = 'bundle' | 'component' | 'service';
 
 export interface NewResult {
@@ -79,7 +79,7 @@ export interface LockResult {
   readonly changes: readonly LockChange[];
   /** Whether the file's text is another one than before, or would be. */
   readonly rewritten: boolean;
-  /** What an upgrade left out because it was too young, in the order found. */
+  /** Versions that an upgrade skipped because they were too young, in the order found. */
   readonly skipped: readonly SkippedVersion[];
   /** Distributions of which the index does not tell whether their publishers attest what they publish, sorted. */
   readonly uncompared: readonly string[];
@@ -120,13 +120,13 @@ export interface SignResult {
   readonly keys: readonly Sha256[];
 }
 
-/** What is known of a signature: `unchecked` if no key was given to check it with. */
+/** The state of a signature: `unchecked` if no key was given to check it. */
 export type SignatureState = 'none' | 'unchecked' | 'valid';
 
 export interface VerifyResult {
   readonly file: string;
   readonly release: string;
-  /** Digest of the release's checksums, which stands for every byte of it, signed or not. */
+  /** Digest of the release's checksums, which identifies all of its contents. */
   readonly releaseId: Sha256;
   readonly filesChecked: number;
   readonly signature: SignatureState;
@@ -144,7 +144,7 @@ export interface DeltaResult {
   /** Names of the releases. */
   readonly from: string;
   readonly to: string;
-  /** Bytes of the tarball that the delta stands for. */
+  /** Size in bytes of the tarball that the delta produces. */
   readonly newSize: number;
 }
 
@@ -216,7 +216,7 @@ export interface ChangedFile {
 export interface DiffResult {
   readonly from: InspectResult['release'];
   readonly to: InspectResult['release'];
-  /** Whether they are the same release, byte for byte once unpacked, whoever signed it. */
+  /** Whether they are the same release: unpacked, equal byte for byte, regardless of signatures. */
   readonly identical: boolean;
   /** Every part of which anything differs: the bundle, components, wheels, what is inside these, and at last those that are gone. */
   readonly parts: readonly ChangedPart[];

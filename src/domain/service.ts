@@ -6,7 +6,7 @@ export const PROTOCOLS = ['http', 'tcp'] as const;
 export const FILE_READERS = ['service', 'operator'] as const;
 export const ERROR_FORMS = ['json', 'html'] as const;
 export const SIGNALS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
-/** What of the kit a service may use; each brings answers of its own. */
+/** The parts of the kit that a service may use; each declares its own answers. */
 export const KIT_PARTS = ['listener', 'http', 'wsgi'] as const;
 export type KitPart = (typeof KIT_PARTS)[number];
 
@@ -31,14 +31,14 @@ export const INSTANCE_DIRECTORIES = ['etc', 'data', 'keys', 'log', 'run', 'tmp']
 export interface Answer {
   readonly name: string;
   readonly type: AnswerType;
-  /** Default as text; absent where there is none or bootstrap derives it. */
+  /** Default as text; absent if there is none or bootstrap derives it. */
   readonly default?: string;
   readonly help: string;
   /** Placeholder in help text, for example `HOST`. */
   readonly metavar?: string;
   /** Regular expression the whole value must match. */
   readonly rule?: string;
-  /** What the rule wants, in words, for the error message. */
+  /** Explanation of the rule, for the error message. */
   readonly ruleHelp?: string;
   readonly choices?: readonly string[];
   readonly minimum?: number;
@@ -133,7 +133,7 @@ export type Proof = { readonly listener?: string } & (
 export interface Service {
   readonly name: string;
   readonly summary: string;
-  /** Whether it has code of its own, `hooks.py`. */
+  /** Whether it has its own code, `hooks.py`. */
   readonly hooks: boolean;
   readonly listeners: readonly Listener[];
   readonly directories: readonly ServiceDirectory[];

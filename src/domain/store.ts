@@ -9,7 +9,7 @@ export interface StoredContent {
   readonly size: number;
 }
 
-/** What a build of one component made: `builds/<key>.json` in the store. */
+/** The record of one component's build: `builds/<key>.json` in the store. */
 export interface BuildRecord {
   /** Digest over everything that decides the result. */
   readonly key: Sha256;
@@ -40,11 +40,11 @@ export interface CollectOptions {
   readonly olderThan: number;
   /** Content that stays however old. */
   readonly keep?: ReadonlySet<Sha256>;
-  /** Only tells what would go. */
+  /** Removes nothing, and reports what it would remove. */
   readonly dryRun?: boolean;
 }
 
-/** What a collection removed, or would remove. */
+/** The entries that a collection removed, or would remove. */
 export interface Collected {
   /** Sorted by digest. */
   readonly content: readonly StoreEntry[];
@@ -68,7 +68,7 @@ export interface ContentStore {
    * removed with a warning if it is damaged. Counts as use.
    */
   find(digest: Sha256): Promise<StoredContent | undefined>;
-  /** Like `find`, but reads and hashes the content whatever its time stamp. */
+  /** Like `find`, but always reads and hashes the content, regardless of its time stamp. */
   findVerified(digest: Sha256): Promise<StoredContent | undefined>;
   /** Stores what `content` yields; throws `KSB_DIGEST_MISMATCH` if `expected` is given and differs. */
   add(content: AsyncIterable<Uint8Array>, expected?: Sha256): Promise<StoredContent>;
@@ -76,7 +76,7 @@ export interface ContentStore {
   addFile(file: string, expected?: Sha256): Promise<StoredContent>;
   /** Takes over a file below `temporary` whose bytes the caller has hashed: moves it, reads nothing. */
   adopt(file: string, digest: Sha256): Promise<StoredContent>;
-  /** Everything that is there, sorted by digest; does not count as use. */
+  /** All entries, sorted by digest; does not count as use. */
   list(): Promise<StoreEntry[]>;
   totals(): Promise<StoreTotals>;
   /** Hashes everything, removes what is damaged and returns it, sorted by digest. */

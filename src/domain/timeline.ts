@@ -12,7 +12,10 @@ export interface TimedTask {
   readonly time: number;
 }
 
-/** What a build spent its time with. A fact of one machine and one hour: it lies beside the tarball and is no part of it. */
+/**
+ * The times of a build's tasks. They depend on the machine and the moment, so the file is beside the tarball and not
+ * in it.
+ */
 export interface Timeline {
   readonly format: 1;
   /** Digest of the tarball without a signature. */

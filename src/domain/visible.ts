@@ -1,6 +1,7 @@
 /**
- * What a terminal would obey, or what makes one line look like others: control characters (C0, DEL, C1), breaks of lines
- * and paragraphs, and what turns the direction of text. `init/installer/report.py` and `init/bootstrap.sh` know the same.
+ * Characters that control a terminal or disguise text: control characters (C0, DEL, C1), line and paragraph
+ * separators, and marks that change the direction of text. `init/installer/report.py` and `init/bootstrap.sh` use the
+ * same set.
  */
 const OBEYED = /[\p{Cc}\u061C\u200E\u200F\u2028-\u202E\u2066-\u2069]/gu;
 
@@ -19,7 +20,7 @@ export function visibleJson(value: unknown, indent?: number): string {
   return visibleInJson(JSON.stringify(value, undefined, indent));
 }
 
-/** A JSON document as another one of the same value that no terminal obeys. */
+/** Rewrites a JSON document to an equal one without characters that control a terminal. */
 export function visibleInJson(text: string): string {
   // Below U+0020, JSON has nothing but white space between values raw.
   return text

@@ -1,7 +1,7 @@
 import { normalizeDistribution } from './distribution.ts';
 import { compareGlibc, type GlibcVersion, type Platform } from './platform.ts';
 
-/** What a wheel's file name says (PEP 427, PEP 425). Each of the three tags may name several alternatives. */
+/** The contents of a wheel's file name (PEP 427, PEP 425). Each of the three tags may name several alternatives. */
 export interface WheelName {
   /** Normalised. */
   readonly distribution: string;

@@ -42,7 +42,7 @@ export async function findHostTools(options: FindOptions = {}): Promise<readonly
   throw missingTools(unfit, problems, options.osRelease ?? (await readOsRelease()));
 }
 
-/** Those of the tools that are there, whatever their versions. */
+/** The installed ones of the tools, in any version. */
 export async function findThose(
   tools: readonly HostTool[],
   searchPath: string,
@@ -75,7 +75,7 @@ async function inspectTool(
   if (minimum !== undefined && (version === undefined || isOlder(version, minimum))) {
     return lack(
       'tool-too-old',
-      `is ${version ?? 'of an unknown version'}, and ${minimum} or newer is needed`,
+      `is ${version ?? 'of an unknown version'}, but ${minimum} or newer is required`,
     );
   }
   const missing = tool.modules === undefined ? [] : await missingModules(file, tool.modules, where.signal);
@@ -132,8 +132,8 @@ function missingTools(
   return hostToolMissing({
     message:
       problems.length === 1
-        ? 'a program that this needs is missing on this machine'
-        : `${problems.length} programs that this needs are missing on this machine`,
+        ? 'a required program is missing on this machine'
+        : `${problems.length} required programs are missing on this machine`,
     problems,
     hint: `install ${problems.length === 1 ? 'it' : 'them'} as root: ${commands.join('   or   ')}${elsewhere}`,
   });

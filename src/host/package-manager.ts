@@ -23,7 +23,7 @@ export function packageManagerOf(osRelease: string): PackageManager | undefined 
   return PACKAGE_MANAGERS.find((manager) => DISTRIBUTIONS[manager].some((name) => names.includes(name)));
 }
 
-/** The text of os-release; empty where there is none. */
+/** The text of os-release; empty if there is none. */
 export async function readOsRelease(): Promise<string> {
   for (const file of ['/etc/os-release', '/usr/lib/os-release']) {
     try {

@@ -17,7 +17,7 @@ export interface HostTool {
   /** Completes the sentence "it is needed …". */
   readonly why: string;
   readonly version?: VersionProbe;
-  /** Perl modules that must load, for `perl` alone. */
+  /** Perl modules that must load; only for `perl`. */
   readonly modules?: readonly string[];
   readonly packages: Readonly<Record<PackageManager, string>>;
 }
@@ -115,7 +115,10 @@ function coreutil(name: string): HostTool {
   return { name, why: 'to run configure scripts and makefiles', packages: same('coreutils') };
 }
 
-/** What shuts build steps in: namespaces, mounts, and giving up rights. A build runs without them, and says so. */
+/**
+ * Tools that isolate build steps: namespaces, mounts, and dropping of privileges. Without them a build runs with a
+ * warning.
+ */
 export const CONFINEMENT_TOOLS: readonly HostTool[] = [
   ...['unshare', 'pivot_root', 'setpriv'].map((name) => ({
     name,
@@ -131,7 +134,7 @@ export const CONFINEMENT_TOOLS: readonly HostTool[] = [
   ...['env', 'mkdir', 'ln'].map(coreutil),
 ];
 
-/** What `ksbundle delta` and `apply` use; `--patch-from` came with 1.4.5. */
+/** For `ksbundle delta` and `apply`; `--patch-from` exists since 1.4.5. */
 export const ZSTD: HostTool = {
   name: 'zstd',
   why: 'to make and apply deltas',
@@ -139,7 +142,7 @@ export const ZSTD: HostTool = {
   packages: same('zstd'),
 };
 
-/** What signs and verifies with keys of ML-DSA, which came with 3.5. */
+/** Signs and verifies with ML-DSA keys, which exist since 3.5. */
 export const OPENSSL: HostTool = {
   name: 'openssl',
   why: 'to sign and to verify with ML-DSA keys',
@@ -148,8 +151,8 @@ export const OPENSSL: HostTool = {
 };
 
 /**
- * The one list of the host's programs that a build may use. The build's closed PATH holds exactly these and the
- * toolchain; whatever a recipe calls beyond them fails everywhere alike.
+ * The list of the host's programs that a build may use. The build's PATH contains exactly these and the toolchain; a
+ * recipe that calls any other program fails on every machine.
  */
 export const HOST_TOOLS: readonly HostTool[] = [
   {

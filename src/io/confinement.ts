@@ -11,7 +11,7 @@ export interface Command {
   readonly directory: string;
 }
 
-/** What a confined program sees besides the system's programs and libraries; absolute paths. */
+/** The paths that a confined program sees besides the system's programs and libraries; absolute. */
 export interface View {
   readonly readable: readonly string[];
   /** Directories that it may write to, and sees. */
@@ -52,7 +52,7 @@ export interface ConfinementOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What every program finds of the system, where it is there: programs, libraries, and how the loader finds these. */
+/** Parts of the system that every program sees if they exist: programs, libraries, and the loader's configuration. */
 const SYSTEM = [
   '/bin',
   '/etc/alternatives',
@@ -110,7 +110,7 @@ const PROBE = {
   view: { readable: [], writable: [] },
 };
 
-/** Runs a program shut in as far as it can be; see `run`. */
+/** Runs a program, confined as far as possible; see `run`. */
 export async function runConfined(
   confinement: Confinement,
   { view, ...command }: Command & { readonly view: View },

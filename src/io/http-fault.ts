@@ -81,7 +81,7 @@ export function faultOfError(error: unknown, ends: Ends): HttpFault {
   return new HttpFault({ why: redactUrl(last?.message ?? String(error)), transient: true }, error);
 }
 
-/** What a status that is no success means; undefined for one that is. */
+/** The fault for a status other than success; undefined for success. */
 export function faultOfStatus(
   status: number,
   ends: Ends,

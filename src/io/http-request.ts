@@ -4,9 +4,9 @@ import { faultOfError, faultOfStatus, HttpFault, TUNNEL_CUT } from './http-fault
 import { proxyFor } from './proxy.ts';
 
 export interface HttpTimeouts {
-  /** Milliseconds until a connection stands. */
+  /** Milliseconds to establish a connection. */
   readonly connect: number;
-  /** Milliseconds until the head of the answer is there. */
+  /** Milliseconds until the head of the response arrives. */
   readonly headers: number;
   /** Milliseconds that a transfer may stand still. */
   readonly idle: number;
@@ -51,7 +51,7 @@ export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpT
     if (proxy === undefined) return direct;
     const known = proxied.get(proxy.href);
     if (known !== undefined) return known;
-    // Many proxies allow tunnels to port 443 only: plain HTTP goes through them as such.
+    // Many proxies allow tunnels only to port 443, so plain HTTP is sent without a tunnel.
     const agent = new ProxyAgent({
       ...options,
       uri: proxy.href,
@@ -150,7 +150,7 @@ function codeOf(error: Error): { readonly code?: string } {
 
 function redirected(request: Request, location: string | undefined): Request {
   if (location === undefined || !URL.canParse(location, request.url.href)) {
-    throw new HttpFault({ why: 'redirected to nowhere', transient: false });
+    throw new HttpFault({ why: 'redirected without a target', transient: false });
   }
   const url = new URL(location, request.url);
   const allowed = request.url.protocol === 'https:' ? ['https:'] : ['http:', 'https:'];

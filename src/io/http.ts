@@ -27,7 +27,7 @@ export interface TextOptions extends TransferOptions {
 export interface DownloadOptions extends TransferOptions {
   /** File that the bytes are written to; what an interrupted download of the same URL left there is resumed. */
   readonly file: string;
-  /** Bytes that are there and, if known, in all. */
+  /** Received bytes and, if known, their total. */
   readonly onProgress?: (done: number, total?: number) => void;
 }
 
@@ -171,7 +171,7 @@ async function sendPlainly(send: Sender['send'], request: Request): Promise<Resp
   });
 }
 
-/** What If-Range may hold: a strong ETag, else the date (RFC 9110, section 13.1.5). */
+/** A value for If-Range: a strong ETag, otherwise the date (RFC 9110, section 13.1.5). */
 function validatorOf(response: Response): string | undefined {
   const etag = response.header('etag');
   return etag !== undefined && !etag.startsWith('W/') ? etag : response.header('last-modified');

@@ -1,6 +1,6 @@
 import { isErrnoException } from '../domain/errors.ts';
 
-/** What a file operation gives, or undefined if its file is not there. */
+/** The result of a file operation, or undefined if its file does not exist. */
 export async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
   try {
     return await result;

@@ -12,7 +12,10 @@ export function unreadableFile(file: string, facts: { readonly why: string; read
   });
 }
 
-/** What a file or directory that the user named is. Throws `KSB_FILE_UNREADABLE` if it is not there or out of reach. */
+/**
+ * The status of a file or directory that the user named. Throws `KSB_FILE_UNREADABLE` if it does not exist or cannot
+ * be reached.
+ */
 export async function statInput(file: string, hint: string): Promise<Stats> {
   try {
     return await stat(file);

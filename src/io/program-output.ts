@@ -12,10 +12,10 @@ export interface ProgramOutputOptions {
   readonly why: string;
   /** The error to throw if the program fails, made of the last thing it said. */
   readonly failed: (reason: string) => Error;
-  /** What takes the output on its way, instead of a pipe. */
+  /** A spool file for the output, instead of a pipe. */
   readonly spool?: Spool;
   readonly confinement: Confinement;
-  /** What it sees besides the system, where it is shut in; absolute paths. */
+  /** The paths that it sees besides the system if it is confined; absolute. */
   readonly readable?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
@@ -104,6 +104,6 @@ function fullDisk(reason: string): Error | undefined {
 function missingProgram(program: string, why: string): KsbundleError {
   return hostToolMissing({
     message: `${program} is not installed; it is needed ${why}`,
-    hint: `install the package that brings ${program}`,
+    hint: `install the package that contains ${program}`,
   });
 }

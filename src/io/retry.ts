@@ -11,7 +11,7 @@ export interface RetryPolicy {
 interface Retrying {
   readonly policy: RetryPolicy;
   readonly signal?: AbortSignal | undefined;
-  /** Tells whether the last try got further than all before it, so that counting starts anew. */
+  /** Whether the last try got further than all others, so that counting starts again. */
   readonly gotFurther?: () => boolean;
   readonly onRetry?: ((why: string, delay: number) => void) | undefined;
 }

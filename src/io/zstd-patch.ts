@@ -35,7 +35,7 @@ export interface PatchToApply {
   readonly patch: string;
   /** New file that is used meanwhile. */
   readonly spool: string;
-  /** What errors call the patch. */
+  /** The name of the patch in errors. */
   readonly name: string;
   /** Bytes that come out, and that zstd may take of memory besides. */
   readonly size: number;

@@ -54,7 +54,7 @@ export function requireCleanAudit(report: AuditReport, bundle: Bundle): void {
   });
 }
 
-/** What was found in the files of a release, and what is known about the versions of what is in it. */
+/** The findings in the files of a release, and known vulnerabilities of its parts. */
 export interface PathAudit extends AuditReport {
   /** There if it was looked up. */
   readonly advisories?: AdvisoryReport;

@@ -12,7 +12,7 @@ export async function confine({
     emit({
       type: 'warning',
       message: `programs that this command runs are not isolated: ${describeOpen(confinement)}`,
-      hint: 'their inputs are pinned anyway; to isolate them, allow user namespaces for this account, or run this as root',
+      hint: 'their inputs are still pinned; to isolate them, allow user namespaces for this account, or run ksbundle as root',
     });
   }
   return confinement;

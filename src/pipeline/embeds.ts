@@ -29,10 +29,10 @@ export function declaredEmbeds({ bundle, components, lockfile }: Declaring): rea
     throw new KsbundleError({
       code: 'KSB_EMBEDS_UNKNOWN',
       exitCode: ExitCode.usage,
-      message: `${bundle.name} declares the contents of wheels that it does not have`,
+      message: `${bundle.name} declares the contents of wheels that it does not contain`,
       place: { file: bundle.origin.file },
       problems,
-      hint: 'a newer wheel may contain other versions: check what it is made of, and declare that',
+      hint: 'a newer wheel may contain other versions: check its contents and declare them',
     });
   }
   return [
@@ -62,8 +62,8 @@ function unknownCarriers({ embeds }: Bundle, versions: ReadonlyMap<string, strin
     return [
       {
         code: 'other-carrier-version',
-        message: `[[embeds]]: the bundle has ${carrier} ${version}, and the recipe declares the contents of ${[...new Set(known)].join(', ')}`,
-        hint: `check what ${carrier} ${version} is made of; if it has its own bill of materials, remove the table`,
+        message: `[[embeds]]: the bundle has ${carrier} ${version}, but the recipe declares the contents of ${[...new Set(known)].join(', ')}`,
+        hint: `check the contents of ${carrier} ${version} and declare them; if it has its own bill of materials, remove the table`,
       },
     ];
   });

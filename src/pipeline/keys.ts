@@ -25,9 +25,9 @@ export async function readSigningKeys({ files, passphraseFile }: SigningKeyFiles
     throw new KsbundleError({
       code: 'KSB_KEY_TWICE',
       exitCode: ExitCode.usage,
-      message: 'there are two keys of the same kind to sign with',
+      message: 'cannot sign with two keys of the same kind',
       why: 'a release has one signature of each kind: ECDSA, and ML-DSA',
-      hint: 'give one key of each kind',
+      hint: 'use one key of each kind',
     });
   }
   return keys.toSorted((a, b) => KEY_KINDS.indexOf(a.kind) - KEY_KINDS.indexOf(b.kind));

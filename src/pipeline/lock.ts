@@ -114,7 +114,7 @@ async function prepareUv(context: Context, set: RecipeSet): Promise<string> {
     throw new KsbundleError({
       code: 'KSB_TOOL_RECIPE_MISSING',
       exitCode: ExitCode.usage,
-      message: 'locking needs the tool "uv", and no recipe describes it for this machine',
+      message: 'locking needs the tool "uv", but no recipe describes it for this machine',
       place: { file: context.recipesDirectory },
     });
   }

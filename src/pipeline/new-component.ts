@@ -131,6 +131,6 @@ function badUrl(address: string): KsbundleError {
     code: 'KSB_NEW_URL',
     exitCode: ExitCode.usage,
     message: `--url cannot be ${JSON.stringify(address)}`,
-    hint: 'give "https://…", or "debian:" with the path below pool/main/, such as debian:z/zlib/zlib_1.3.1.orig.tar.gz',
+    hint: 'use "https://…", or "debian:" with the path below pool/main/, such as debian:z/zlib/zlib_1.3.1.orig.tar.gz',
   });
 }

@@ -121,8 +121,8 @@ function existing(file: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_NEW_EXISTS',
     exitCode: ExitCode.usage,
-    message: `${file} is there already, and nothing is overwritten`,
-    hint: 'choose another name, or edit what is there',
+    message: `${file} already exists, and ksbundle overwrites nothing`,
+    hint: 'choose another name, or edit the existing file',
   });
 }
 

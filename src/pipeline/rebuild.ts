@@ -184,9 +184,9 @@ function untrusted(file: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_REBUILD_UNTRUSTED',
     exitCode: ExitCode.usage,
-    message: `ksbundle does not rebuild ${name} before you confirm its origin`,
-    why: 'a rebuild runs the compiler, the recipes and the Python inside, and the maker of the file chose these',
-    hint: `add --key PUBLIC_KEY if somebody you know signed it, or --trust if you know where it comes from`,
+    message: `ksbundle does not rebuild ${name} until you confirm its origin`,
+    why: 'a rebuild runs the compiler, the recipes and the Python inside the file, which its maker chose',
+    hint: `add --key PUBLIC_KEY if it is signed, or --trust if you know where it comes from`,
   });
 }
 
@@ -204,7 +204,7 @@ function withoutRecipes({ bundle, version, revision }: Manifest): KsbundleError 
   return new KsbundleError({
     code: 'KSB_RELEASE_WITHOUT_RECIPES',
     exitCode: ExitCode.failed,
-    message: `${bundle} ${version}-${revision} cannot be rebuilt: the recipe that it was built from is not in it`,
+    message: `${bundle} ${version}-${revision} cannot be rebuilt: it does not contain its recipe`,
     hint: 'build it with the ksbundle version and the recipes that built it',
   });
 }

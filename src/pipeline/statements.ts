@@ -25,7 +25,7 @@ export function collectStatements({ bundle, components, lockfile }: Stating): re
     throw new KsbundleError({
       code: 'KSB_VEX_UNKNOWN',
       exitCode: ExitCode.usage,
-      message: `${bundle.name} has [[vex]] statements about parts that it does not have`,
+      message: `${bundle.name} has [[vex]] statements about parts that it does not contain`,
       place: { file: bundle.origin.file },
       problems: unknown.map((name) => ({
         code: 'unknown-part',

@@ -11,7 +11,7 @@ export function requireLicensedWheels(bundle: Bundle, { wheels }: Lockfile): voi
   throw new KsbundleError({
     code: 'KSB_LICENSE_UNKNOWN',
     exitCode: ExitCode.usage,
-    message: `${bundle.name} states licences of wheels that it does not have`,
+    message: `${bundle.name} states licences of wheels that it does not contain`,
     place: { file: bundle.origin.file },
     problems: unknown.map(({ distribution }) => ({
       code: 'unknown-wheel',

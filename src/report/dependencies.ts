@@ -36,5 +36,7 @@ function isReached(parts: readonly ReportPart[], part: Part): boolean {
 
 function renderUnreached(parts: readonly ReportPart[]): Html {
   if (parts.length === 0) return NOTHING;
-  return html`<p>Not needed by any of these, but linked in or used by the build: ${joinLinks(parts)}.</p>`;
+  return html`<p>
+    No part needs these at run time; they are linked in or used by the build: ${joinLinks(parts)}.
+  </p>`;
 }

@@ -4,8 +4,8 @@ import type { Part } from '../manifest.ts';
 import type { Severity } from './severity.ts';
 
 /**
- * Where advisories come from, each with a way of its own to name what they are about: packages of registries and `Git` as OSV has
- * them, `NVD` by CPE.
+ * Sources of advisories, which name software differently: OSV by package of a registry or by `Git` repository, `NVD`
+ * by CPE.
  */
 export const FEEDS = ['PyPI', 'crates.io', 'Go', 'Git', 'NVD'] as const;
 export type Feed = (typeof FEEDS)[number];
@@ -14,7 +14,7 @@ export type Feed = (typeof FEEDS)[number];
 export const REGISTRY_FEEDS = ['PyPI', 'crates.io', 'Go'] as const satisfies readonly Feed[];
 export type RegistryFeed = (typeof REGISTRY_FEEDS)[number];
 
-/** A published vulnerability, whatever format it came in. */
+/** A published vulnerability, independent of its source format. */
 export interface Advisory {
   readonly id: string;
   /** Other names of the same vulnerability. */
@@ -36,12 +36,12 @@ export interface AffectedPackage {
   readonly feed: RegistryFeed;
   /** As `packageName` makes it. */
   readonly name: string;
-  /** Each affected, whatever the ranges say. */
+  /** Affected versions, regardless of the ranges. */
   readonly versions: readonly string[];
   readonly ranges: readonly (readonly RangeEvent[])[];
 }
 
-/** What happens at one version of an OSV range. */
+/** An event at one version of an OSV range. */
 export interface RangeEvent {
   readonly kind: 'introduced' | 'fixed' | 'last_affected' | 'limit';
   /** `0` of `introduced` comes before every version, `*` of `limit` after. */
@@ -53,7 +53,7 @@ export interface AffectedRepository {
   readonly feed: 'Git';
   /** As `repositoryName` makes it. */
   readonly name: string;
-  /** Absent if the record names commits alone, of which nothing can be told without the repository. */
+  /** Absent if the record names only commits, which cannot be evaluated without the repository. */
   readonly tags?: readonly string[];
   /** No end is named: tags that came after the record may be affected as well. */
   readonly open: boolean;

@@ -10,7 +10,10 @@ export interface VulnerabilityChanges {
   readonly kept: readonly Vulnerability[];
 }
 
-/** What a newer release removes, brings and keeps. What a recipe states to be harmless or mended counts as not there. */
+/**
+ * The vulnerabilities that a newer release removes, adds and keeps, without those that a recipe states to be harmless
+ * or fixed.
+ */
 export function compareVulnerabilities(before: AdvisoryReport, after: AdvisoryReport): VulnerabilityChanges {
   const [old, now] = [openVulnerabilities(before), openVulnerabilities(after)];
   const isIn = (list: readonly Vulnerability[], { part, ids }: Vulnerability): boolean =>

@@ -2,7 +2,7 @@ import type { Affected, AffectedPackage, AffectedProduct, NamedPart } from './ad
 import { fixesAfter, isInRange } from './ranges.ts';
 import { comparePython, compareUpstream } from './versions.ts';
 
-/** What an advisory says of one part. */
+/** An advisory's statement about one part. */
 export type Verdict =
   | {
       readonly kind: 'affected';
@@ -12,12 +12,12 @@ export type Verdict =
   /** It is about the part, and says too little of versions. */
   | { readonly kind: 'undecided' };
 
-/** Whether what is affected is the part, in whatever version. */
+/** Whether the affected software is the part, in any version. */
 export function isAbout(affected: Affected, { names }: NamedPart): boolean {
   return affected.name === names[affected.feed];
 }
 
-/** What is said of the part, which it is about; undefined if its version is not affected. */
+/** The statement about the part; undefined if its version is not affected. */
 export function judge(affected: Affected, part: NamedPart): Verdict | undefined {
   switch (affected.feed) {
     case 'PyPI':

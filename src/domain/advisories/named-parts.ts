@@ -2,7 +2,7 @@ import type { Part } from '../manifest.ts';
 import { parsePurl } from '../purl.ts';
 import { packageName, productName, repositoryName, type RegistryFeed, type NamedPart } from './advisory.ts';
 
-/** What a bill of materials says of one thing in it. */
+/** The facts of one part in a bill of materials. */
 export interface BilledPart {
   readonly part: Part;
   readonly version: string;
@@ -13,7 +13,7 @@ export interface BilledPart {
   readonly repository?: { readonly url: string; readonly tag: string };
 }
 
-/** What advisories would call a part of a release. */
+/** The names of a part in advisories. */
 export function namedPartOf({ part, version, purl, cpe, repository }: BilledPart): NamedPart {
   const named = registryName(purl);
   return {

@@ -99,7 +99,7 @@ function productOf(match: CpeMatch): AffectedProduct[] {
     {
       feed: 'NVD',
       name: productName(match.criteria),
-      // `-` stands for a product without versions: nothing of ours.
+      // `-` means a product without versions, which no release contains.
       ...(version === '*' ? {} : { version: unescapeCpe(version) }),
       ...(versionStartIncluding === undefined ? {} : { startIncluding: versionStartIncluding }),
       ...(versionStartExcluding === undefined ? {} : { startExcluding: versionStartExcluding }),

@@ -11,7 +11,7 @@ import {
 import { severityOfVector, severityOfWord, type Severity } from './severity.ts';
 import { firstLine, time } from './text.ts';
 
-/* The part of OSV's schema (ossf.github.io/osv-schema, 1.7) that is needed; what else a record says is left alone. */
+/* The part of OSV's schema (ossf.github.io/osv-schema, 1.7) that is needed; other fields are ignored. */
 
 const vectors = z.array(z.object({ type: z.string(), score: z.string() })).nullish();
 

@@ -17,11 +17,13 @@ export function formatAdvisories(report: AdvisoryReport): string[] {
     ...report.undecided.map(({ part, ids }) => `undecided: ${nameOfPart(part)}: look at ${ids.join(', ')}`),
     ...report.unused.map(
       ({ part, vulnerability }) =>
-        `not needed: the recipe states ${vulnerability} of ${nameOfPart(part)}, and the database does not find it there`,
+        `not needed: the recipe has a statement on ${vulnerability} in ${nameOfPart(part)}, but the database does not list it for that part`,
     ),
     ...(report.unchecked.length === 0
       ? []
-      : [`not checked, as no record read could name them: ${report.unchecked.map(nameOfPart).join(', ')}`]),
+      : [
+          `not checked, because no record in the database covers them: ${report.unchecked.map(nameOfPart).join(', ')}`,
+        ]),
     ...report.feeds.map(
       ({ feed, records, newest }) => `${feed}: ${records} records, the newest of ${newest.slice(0, 10)}`,
     ),
@@ -34,7 +36,7 @@ function formatOpen({ statement, fixes, ...vulnerability }: Vulnerability): stri
     describeVulnerability(vulnerability),
     ...(statement === undefined ? [] : [`    under investigation: ${statement.reason}`]),
     fixes.length === 0
-      ? '    → no fixed version is named; if it does no harm here, a recipe can say so with [[vex]]'
+      ? '    → no fixed version is known; if it is harmless here, state that in a recipe with [[vex]]'
       : `    → fixed in ${fixes.join(', ')}`,
   ];
 }

@@ -5,7 +5,7 @@ import { isAbout, judge } from './match.ts';
 import { compareSeverity, type Severity } from './severity.ts';
 import { comparePython, compareUpstream } from './versions.ts';
 
-/** One vulnerability in one part of a release, whoever published it under whatever names. */
+/** One vulnerability in one part of a release, under all of its names. */
 export interface Vulnerability {
   readonly part: Part;
   readonly version: string;
@@ -16,7 +16,7 @@ export interface Vulnerability {
   readonly severity?: Severity;
   /** Later versions of the part without it, earliest first. */
   readonly fixes: readonly string[];
-  /** What a recipe states of it. */
+  /** The recipe's statement about it. */
   readonly statement?: VexStatement;
 }
 
@@ -26,7 +26,7 @@ export interface Undecided {
   readonly ids: readonly string[];
 }
 
-/** What was read of one feed, whether it is about the release or not. */
+/** All records of one feed, including those about other software. */
 export interface FeedDate {
   readonly feed: Feed;
   readonly records: number;
@@ -103,7 +103,7 @@ interface Match {
   readonly fixes: readonly string[];
 }
 
-/** What is said of a part for certain, and what nobody else says anything certain about. */
+/** Certain matches for a part, and uncertain ones without a certain match. */
 function lookUp(
   part: NamedPart,
   advisories: readonly Advisory[],

@@ -12,10 +12,10 @@ export interface Severity {
   readonly vector?: string;
 }
 
-/** Loads the calculator where a vector is met, at once as its callers want it: at every start of the command line it would cost 30 ms. */
+/** Loads the calculator, synchronously, only for the first vector: loading it at every start would take 30 ms. */
 const require = createRequire(import.meta.url);
 
-/** The severity that a CVSS vector of version 2, 3 or 4 stands for; undefined if it is none, or not whole. */
+/** The severity of a CVSS vector of version 2, 3 or 4; undefined for an invalid or incomplete vector. */
 export function severityOfVector(vector: string): Severity | undefined {
   const { fromVector } = require('ae-cvss-calculator') as typeof Cvss;
   const parsed = fromVector(vector);
@@ -39,7 +39,7 @@ export function severityOfWord(word: string): Severity | undefined {
   return rating === undefined ? undefined : { rating };
 }
 
-/** Worst first; what nobody rated comes before what is rated harmless. */
+/** Worst first; unrated ones come before those rated harmless. */
 export function compareSeverity(a: Severity | undefined, b: Severity | undefined): number {
   return weightOf(b) - weightOf(a);
 }

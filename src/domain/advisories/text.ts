@@ -11,7 +11,7 @@ export const time = z.string().transform((text, context) => {
 
 const LONGEST = 160;
 
-/** What a text begins with, as one line: its first sentence, or as much of it as is read at a glance. */
+/** The start of a text as one line: its first sentence, shortened if necessary. */
 export function firstLine(text: string): string {
   const line = text.replaceAll(/\s+/gu, ' ').trim();
   const [sentence] = /^.*?[.!?](?= [A-Z]|$)/u.exec(line) ?? [line];

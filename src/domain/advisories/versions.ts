@@ -1,8 +1,8 @@
 import { compare, valid } from '@renovatebot/pep440';
 
 /**
- * Orders versions of Python distributions as PEP 440 does. What is no such version, as some of long ago, comes before all
- * that are, as in the tools of the time, and is ordered as text.
+ * Orders versions of Python distributions as PEP 440 does. Versions that do not follow PEP 440, such as very old
+ * ones, come first and are ordered as text.
  */
 export function comparePython(a: string, b: string): number {
   const [first, second] = [valid(a), valid(b)];

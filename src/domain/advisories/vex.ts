@@ -12,7 +12,7 @@ export const VEX_JUSTIFICATIONS = [
 ] as const;
 export type VexJustification = (typeof VEX_JUSTIFICATIONS)[number];
 
-/** What a recipe states of one vulnerability in something. */
+/** A recipe's statement about one vulnerability in a part. */
 export interface Statement {
   /** Any of its names: `CVE-2012-3542`, `PYSEC-2012-19`. */
   readonly vulnerability: string;

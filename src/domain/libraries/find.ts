@@ -6,17 +6,17 @@ import { GO_MARKER, readGoModules } from './go.ts';
 import { AUDITABLE_SECTION, CRATE_MARKERS, crateAt, readAuditable, type Crate } from './rust.ts';
 import { LIBRARIES, type Library, type VersionSign } from './table.ts';
 
-/** A file as far as libraries are looked for in it. */
+/** A file to search for libraries. */
 export interface SearchedFile {
   readonly bytes: Buffer;
   readonly elf: ElfFile;
-  /** Whether it defines a dynamic symbol. */
+  /** Whether the file defines a dynamic symbol. */
   readonly defines: (symbol: string) => boolean;
 }
 
 /**
- * The well-known libraries, Rust crates and Go modules that an ELF file is made of, as far as its bytes tell. Text is
- * believed: whoever wants to hide a library can. What is found is there; what is not found may be.
+ * The well-known libraries, Rust crates and Go modules in an ELF file, detected by its bytes. Detection relies on
+ * text, so a library can be hidden deliberately: a library that is found is present; one that is not found may be.
  */
 export function findLibraries({ bytes, elf, defines }: SearchedFile): FoundLibrary[] {
   const text = withoutCode(bytes, elf).toString('latin1');

@@ -1,4 +1,4 @@
-/** Who gives a package its name: Rust's registry, Go's, or whoever wrote it. */
+/** The namespace of a package's name: Rust's registry, Go's, or upstream. */
 export type Registry = 'cargo' | 'golang' | 'generic';
 
 /** Code of another project that a file has in it. */

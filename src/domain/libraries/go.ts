@@ -1,6 +1,6 @@
 import type { FoundLibrary } from './found-library.ts';
 
-/** What Go's linker puts before its facts of the build (debug/buildinfo of Go's library). */
+/** The marker that Go's linker writes before the facts of the build (see debug/buildinfo in Go's library). */
 export const GO_MARKER = '\xff Go buildinf:';
 /** Bytes of the header, and where in it the flags are. */
 const HEADER = 32;

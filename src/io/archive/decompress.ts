@@ -9,7 +9,7 @@ import type { ArchiveFormat } from './format.ts';
 
 export interface CompressedFile {
   readonly file: string;
-  /** What errors call the file. */
+  /** The name of the file in errors. */
   readonly name: string;
   readonly format: Exclude<ArchiveFormat, 'zip'>;
   /** What shuts in the host's programs; files that want one are refused without. */
@@ -56,7 +56,7 @@ function throughProgram(
     throw new KsbundleError({
       code: 'KSB_ARCHIVE_UNKNOWN',
       exitCode: ExitCode.integrity,
-      message: `${name} is compressed with ${program}, which only sources may be`,
+      message: `${name} is compressed with ${program}, which is allowed only for sources`,
     });
   }
   return programOutput([program, '--decompress', '--stdout'], {

@@ -12,7 +12,7 @@ export interface ArchiveEntry {
   readonly mtime?: Date;
   /** Bytes of the content. */
   readonly size: number;
-  /** What a link names; for other kinds empty. */
+  /** The target of a link; empty for other kinds. */
   readonly target: string;
   /** May be read once, and only until the visitor returns. */
   readonly content: AsyncIterable<Buffer>;
@@ -32,13 +32,13 @@ export function damagedArchive(name: string, why: string, cause?: unknown): Ksbu
   });
 }
 
-/** An archive that would write where it must not, or more than it should. */
+/** The error for an archive that would write outside its directory, or too much. */
 export function hostileArchive(name: string, entry: string, why: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_ARCHIVE_HOSTILE',
     exitCode: ExitCode.integrity,
     message: `${name} is refused: entry ${JSON.stringify(entry)} ${why}`,
-    hint: 'nothing was unpacked; do not use this file unless you know how it came to be',
+    hint: 'nothing was unpacked; do not use this file unless you know who made it and how',
   });
 }
 

@@ -15,7 +15,7 @@ export const DEFAULT_LIMITS: ArchiveLimits = { bytes: 4 * 2 ** 30, entries: 500_
 const RATIO_MATTERS_FROM = 64 * 2 ** 20;
 
 export interface GuardOptions {
-  /** What errors call the archive. */
+  /** The name of the archive in errors. */
   readonly name: string;
   /** Bytes of the archive file. */
   readonly size: number;
@@ -36,7 +36,7 @@ export interface Admitted {
  * method throws `KSB_ARCHIVE_HOSTILE`.
  */
 export interface ArchiveGuard {
-  /** The entry as it may be written; undefined for one that `strip` leaves out or that is there already. */
+  /** The entry to write; undefined for one that `strip` removes or that already exists. */
   admit(entry: ArchiveEntry): Admitted | undefined;
   /** Counts content of `path` as it is read, before it is written. */
   count(path: string, bytes: number): void;
@@ -77,7 +77,7 @@ export function guardArchive({ name, size, strip, limits }: GuardOptions): Archi
     if (target === undefined || kinds.get(target) !== 'file') {
       return refuse(
         entry.path,
-        `is a hard link to ${JSON.stringify(entry.target)}, which is no earlier file`,
+        `is a hard link to ${JSON.stringify(entry.target)}, which is not an earlier file of the archive`,
       );
     }
     return { path, kind: 'hardlink', target };

@@ -145,7 +145,7 @@ function notPackable(file: string, { path: name }: TreeEntry): KsbundleError {
     code: 'KSB_TREE_NOT_PACKABLE',
     exitCode: ExitCode.failed,
     message: `${file} cannot be packed`,
-    why: `${name} is neither file, directory nor symbolic link`,
+    why: `${name} is not a file, directory or symbolic link`,
   });
 }
 

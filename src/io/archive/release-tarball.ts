@@ -38,7 +38,7 @@ export async function visitReleaseTarball(
       const quoted = JSON.stringify(entry.path);
       const place = entry.path.replace(/\/$/u, '');
       if (last !== undefined && compareBytes(last, place) >= 0)
-        throw damagedArchive(name, `${quoted} is not in its place, or there twice`);
+        throw damagedArchive(name, `${quoted} is out of order, or present twice`);
       last = place;
       if (entry.mtime !== SOURCE_DATE_EPOCH)
         throw damagedArchive(name, `the time of ${quoted} is not as packed`);

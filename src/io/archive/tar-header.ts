@@ -1,7 +1,7 @@
 import type { ByteReader } from './byte-reader.ts';
 import { damagedArchive } from './entry.ts';
 
-/** What a tar says about one entry; all else in its header is fixed. */
+/** The variable fields of an entry in a tar; all other fields of its header are fixed. */
 export interface TarEntry {
   /** Raw name, as bytes of UTF-8; a directory's ends with `/`. */
   readonly path: string;

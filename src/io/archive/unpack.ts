@@ -13,11 +13,11 @@ import { createTreeWriter } from './tree-writer.ts';
 import { readZip } from './zip-reader.ts';
 
 interface VisitOptions {
-  /** What errors call the archive; its file name by default (in the store that is a digest). */
+  /** The name of the archive in errors; its file name by default (in the store that is a digest). */
   readonly name?: string;
   readonly signal?: AbortSignal | undefined;
   readonly limits?: ArchiveLimits;
-  /** What shuts in the host's xz and bzip2; without, archives that want them are refused. */
+  /** The confinement of the host's xz and bzip2; without it, archives that need them are refused. */
   readonly confinement?: Confinement;
 }
 
@@ -130,7 +130,7 @@ function occupied(destination: string, cause: unknown): KsbundleError {
   return new KsbundleError({
     code: 'KSB_DESTINATION_OCCUPIED',
     exitCode: ExitCode.failed,
-    message: `cannot unpack to ${destination}: it is there already and not empty`,
+    message: `cannot unpack to ${destination}: it already exists and is not empty`,
     cause,
   });
 }

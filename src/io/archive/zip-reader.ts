@@ -26,7 +26,7 @@ const FILE_TYPES: Readonly<Record<number, ArchiveEntry['kind']>> = {
 
 export interface ZipToRead {
   readonly file: string;
-  /** What errors call the file. */
+  /** The name of the file in errors. */
   readonly name: string;
   /** A directory with more entries is refused before it is read. */
   readonly maxEntries: number;
@@ -66,7 +66,7 @@ function readDirectory(zip: ZipFile): Promise<Entry[]> {
 }
 
 interface ZipEntryToRead {
-  /** What errors call the archive. */
+  /** The name of the archive in errors. */
   readonly archive: string;
   readonly entry: Entry;
   readonly open: () => Promise<Readable>;

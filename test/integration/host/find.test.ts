@@ -53,7 +53,7 @@ describe('what will not do', () => {
     expect({ code, exitCode, message }).toEqual({
       code: 'KSB_HOST_TOOL_MISSING',
       exitCode: 3,
-      message: '2 programs that this needs are missing on this machine',
+      message: '2 required programs are missing on this machine',
     });
     expect(problems).toEqual([
       {
@@ -75,7 +75,7 @@ describe('what will not do', () => {
   it('is a make that is too old, or that does not tell', async () => {
     await program('make', 'echo "GNU Make 3.80"');
     expect((await facts({ tools: tools('make'), searchPath: directory })).problems?.[0]?.message).toContain(
-      'make is 3.80, and 3.81 or newer is needed',
+      'make is 3.80, but 3.81 or newer is required',
     );
     await program('make', 'echo "bmake"; exit 2');
     expect((await facts({ tools: tools('make'), searchPath: directory })).problems?.[0]?.code).toBe(

@@ -400,10 +400,10 @@ describe('the database', () => {
     await put(records);
     expect(formatAdvisories(await lookUp(parts))).toEqual([
       'httpd 2.4.49: CVE-2021-41773, high 7.5: A problem.',
-      '    → no fixed version is named; if it does no harm here, a recipe can say so with [[vex]]',
+      '    → no fixed version is known; if it is harmless here, state that in a recipe with [[vex]]',
       'pyjwt 2.3.0: CVE-2022-29217 (GHSA-ffqj-6fqr-9h24, PYSEC-2022-202), not rated: PyJWT is a Python implementation of RFC 7519.',
       '    → fixed in 2.4.0',
-      'not checked, as no record read could name them: own',
+      'not checked, because no record in the database covers them: own',
       'PyPI: 1 records, the newest of 2022-06-07',
       'NVD: 1 records, the newest of 2024-11-21',
       '2 vulnerabilities: 2 of 3 parts checked',

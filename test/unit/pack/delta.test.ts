@@ -138,7 +138,7 @@ describe('a delta', () => {
         problems: [
           {
             code: 'tool-too-old',
-            message: 'zstd is 1.4.4, and 1.4.5 or newer is needed; it is needed to make and apply deltas',
+            message: 'zstd is 1.4.4, but 1.4.5 or newer is required; it is needed to make and apply deltas',
           },
         ],
         hint: expect.stringMatching(/^install it as root: .*; if that version is too old/u),
