@@ -1,18 +1,18 @@
 #!/bin/sh
-# Installs and runs an instance of the release this script lies in. Checks the release, then hands over to the
-# installer package, which runs on the release's own Python. See: init/bootstrap.sh --help
+# Installs and runs an instance of the release that contains this script. Checks the release, then starts the
+# installer package on the release's own Python. See: init/bootstrap.sh --help
 #
-# Kept to what dash, bash --posix, busybox ash, mksh, yash and ksh93 have in common. Everything is in functions, so
-# that a shell reads the whole file before it does anything.
+# Uses only features that dash, bash --posix, busybox ash, mksh, yash and ksh93 have in common. All code is in
+# functions, so that a shell reads the whole file before it runs anything.
 
-# Prints an error: what, why, what to do, a line each.
+# Prints an error: what, why, what to do; one line each.
 complain() {
   printf 'error: %s\n' "$(one_line "$1")" >&2
   [ -z "$2" ] || printf '  why: %s\n' "$(one_line "$2")" >&2
   [ -z "$3" ] || printf '  do: %s\n' "$(one_line "$3")" >&2
 }
 
-# Prints what it reads below an error, line by line.
+# Prints its input below an error, line by line.
 details() {
   visible '\n' '  | ' >&2
 }
@@ -24,8 +24,8 @@ one_line() {
   esac
 }
 
-# Passes lines on so that no terminal obeys them: ESC as \x1b, U+202E as \u202e, as the installer does (report.py).
-# Takes what stands between the lines, as awk writes it, and what before each. Without awk only ASCII is kept.
+# Copies lines with control characters escaped: ESC as \x1b, U+202E as \u202e, like the installer (report.py).
+# Parameters: the text between lines, in awk's syntax, and the text before each. Without awk, keeps only ASCII.
 visible() {
   if ! command -v awk >/dev/null 2>&1; then
     LC_ALL=C tr '\001-\011\013-\037\177-\377' '[?*]' 2>/dev/null || echo '(awk is needed to show this)'
@@ -67,7 +67,7 @@ visible() {
     END { if (NR > 0) print "" }'
 }
 
-# Nothing of the caller's environment may change what the release's programs load, or how this script reads words.
+# The caller's environment must not change what the release's programs load, or how this script splits words.
 # The locale is set for single programs only: yash cannot handle a path like /srv/stöne once it is C.
 clean_environment() {
   unset CDPATH ENV BASH_ENV GLIBC_TUNABLES GCONV_PATH LOCPATH NLSPATH MALLOC_TRACE LD_PRELOAD LD_LIBRARY_PATH
@@ -110,8 +110,8 @@ find_release() {
   release=${release%?x}
 }
 
-# Compares the release's files with SHA256SUMS, every other one beside the rest: it takes most of the time that a command
-# takes before it begins. Fails unless both halves are whole; sha256sum misreads the colon of a sed that was cut off.
+# Compares the release's files with SHA256SUMS, in two halves at the same time: most of a command's start-up time goes
+# here. Fails unless both halves are complete: sha256sum does not understand the colon that an interrupted sed leaves.
 compare_bytes() {
   if ! command -v sed >/dev/null 2>&1; then
     sha256sum -c SHA256SUMS
@@ -123,9 +123,9 @@ compare_bytes() {
   wait "$!" && return "$rest"
 }
 
-# Refuses a release of which any file differs from what was packed.
+# Refuses a release with a file that differs from the packed one.
 check_bytes() {
-  # Lines that are not understood are only warned of, on stderr: silence there is part of the proof.
+  # sha256sum only warns about invalid lines, on stderr: an empty stderr is part of the proof.
   if noise=$(cd "$release" && LC_ALL=C && export LC_ALL && compare_bytes 2>&1 >/dev/null) && [ -z "$noise" ]; then
     return
   fi
@@ -147,7 +147,7 @@ check_bytes() {
   exit 4
 }
 
-# Sets `python` to the release's interpreter: the file itself, for nothing has checked yet where the link to it leads.
+# Sets `python` to the release's interpreter: the file itself, because the link to it is not checked yet.
 find_python() {
   python=$release/bin/python3
   [ -f "$release/SHA256SUMS" ] && [ -r "$release/SHA256SUMS" ] || return
@@ -161,8 +161,8 @@ find_python() {
   done <"$release/SHA256SUMS"
 }
 
-# Refuses a release that the owner of $public_key did not sign, before anything of it runs: with the host's openssl, as
-# nothing may vouch for itself. What this finds is true of this script only if it, too, was verified before it ran.
+# Refuses a release that the owner of $public_key did not sign, before any of its programs runs. Uses the host's
+# openssl, because a release cannot verify itself. This script itself is proven only if it was verified before it ran.
 check_signature() {
   if [ ! -r "$public_key" ] || [ -d "$public_key" ]; then
     complain "cannot read the public key '$public_key'" "" "give --require-signature the .pub file, or the certificate, of whoever signs your releases"
@@ -184,12 +184,13 @@ check_signature() {
     certificate=yes
     check_certificate
   fi
-  # Keys on P-256 sign SHA-256, those on P-384 SHA-384.
+  # Keys on P-256 sign SHA-256; keys on P-384 sign SHA-384.
   if signed_digest sha256 || signed_digest sha384; then return; fi
   refuse_signature "the release was not signed with this key" "SHA256SUMS.sig does not match SHA256SUMS and $public_key" ""
 }
 
-# Whether $public_key is of ML-DSA: the name of the algorithm is in the first line of base64, also for an openssl that does not know it.
+# Whether $public_key is an ML-DSA key: the first line of base64 contains the algorithm, so this needs no openssl that
+# supports it.
 is_mldsa() {
   while IFS= read -r line; do
     case $line in MII???ALBglghkgBZQMEAx[EIM]*) return 0 ;; esac
@@ -197,7 +198,7 @@ is_mldsa() {
   return 1
 }
 
-# The same as check_signature for the second signature, which OpenSSL 3.5 and later can verify.
+# Like check_signature, for the second signature, which OpenSSL 3.5 and later can verify.
 check_mldsa() {
   case $(host_openssl list -signature-algorithms) in
     *ML-DSA*) ;;
@@ -215,7 +216,7 @@ check_mldsa() {
   refuse_signature "the release was not signed with this key" "SHA256SUMS.mldsa.sig does not match SHA256SUMS and $public_key" ""
 }
 
-# Whether the signature is that of $public_key over the digest of this name.
+# Whether $public_key made the signature over this kind of digest.
 signed_digest() {
   if [ "$certificate" = no ]; then
     host_openssl dgst "-$1" -verify "$public_key" -signature "$release/SHA256SUMS.sig" "$release/SHA256SUMS" >/dev/null
@@ -227,7 +228,8 @@ signed_digest() {
     = "Signature Verified Successfully" ]
 }
 
-# Refuses a certificate that has ended or not begun by this host's clock. Who issued it is not asked: it was given to be trusted.
+# Refuses a certificate that is expired or not yet valid by this host's clock. Does not check its issuer: the operator
+# chose to trust it.
 check_certificate() {
   host_openssl verify -partial_chain -trusted "$public_key" "$public_key" >/dev/null && return
   refuse_signature "the certificate of the key is not valid now" "" "$(host_openssl x509 -in "$public_key" -noout -dates)
@@ -239,7 +241,7 @@ host_openssl() {
   (unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES && exec openssl "$@") 2>/dev/null
 }
 
-# Ends with 4, having said what is wrong, why, what to do, and the lines that say where.
+# Prints what is wrong, why, what to do, and lines with places; exits with 4.
 refuse() {
   [ "$json" = no ] || tell_in_json "$1" "$2" "$3" "$4"
   complain "$1" "$2" ""
@@ -248,7 +250,7 @@ refuse() {
   exit 4
 }
 
-# Prints what is wrong, why, what to do, and lines that say where, as the installer does with --json.
+# Prints what is wrong, why, what to do, and lines with places, in the installer's form for --json.
 tell_in_json() {
   lines=$([ -z "$4" ] || printf '%s\n' "$4" | show_first | visible '\n' '' | json_strings)
   printf '{"ok": false, "problems": [{"what": %s, "where": %s, "why": %s, "hint": %s, "details": [%s]}]}\n' \
@@ -256,7 +258,7 @@ tell_in_json() {
     "$(one_line "$3" | json_strings)" "$lines"
 }
 
-# Prints lines without control characters as strings of JSON.
+# Prints lines, which contain no control characters, as JSON strings.
 json_strings() {
   between=
   while IFS= read -r rest; do
@@ -278,7 +280,7 @@ json_strings() {
 }
 
 refuse_signature() {
-  refuse "$1" "$2" "do not run it; get the release again from whoever signed it" "$3"
+  refuse "$1" "$2" "do not run it; get the release again from its signer" "$3"
 }
 
 # The first lines of the input.
@@ -291,7 +293,7 @@ show_first() {
   done
 }
 
-# Prints a word as a shell reads it.
+# Prints a word quoted for a shell.
 quote() {
   rest=$1
   quoted=
@@ -307,14 +309,14 @@ quote() {
   printf "'%s'" "$quoted$rest"
 }
 
-# Sets `missing` to the first of these programs that the host lacks; fails if there is one.
+# Sets `missing` to the first of these programs that the host lacks, and then fails.
 has() {
   for missing; do
     command -v "$missing" >/dev/null 2>&1 || return
   done
 }
 
-# Whether what stands in the release's directory under this name is an instance, and nothing that was packed lies in it.
+# Whether this name in the release's directory is an instance that contains no packed file.
 is_instance() {
   [ "$1" != instance ] && [ "$1" != instance.left ] || return 0
   [ "$require" = no ] && [ -d "$1" ] && [ ! -h "$1" ] && [ -f "$1/lock" ] && [ -r SHA256SUMS ] || return
@@ -323,7 +325,7 @@ is_instance() {
   done <SHA256SUMS
 }
 
-# Runs find in the release on all but instances. A name that find would take for a pattern is not left out.
+# Runs find in the release, without instances. Does not leave out an instance whose name find would read as a pattern.
 look() (
   cd "$release" || exit
   set -- \) -prune -o "$@"
@@ -355,8 +357,8 @@ find_outside() {
   outside=$overflow
 }
 
-# Runs find on what no release may hold, with these actions: names of which a list of lines could make those of other
-# files; and, where root is to run it, whatever another user could change. Modes of links mean nothing.
+# Runs find, with these actions, on everything that no release may contain: names with control characters, which would
+# break a list of lines; and, if root runs it, everything that another user could change. Ignores modes of links.
 look_for_faults() {
   if [ "$root" = yes ]; then
     look \( -name '*[[:cntrl:]]*' -o ! -user 0 ! -user "$outside" -o ! -type l \( -perm -020 -o -perm -002 \) \) "$@"
@@ -379,7 +381,7 @@ check_faults() {
     "$(look_for_faults -exec ls -ld {} +)"
 }
 
-# Refuses to run as root what another user may exchange as a whole: by a directory above it.
+# Refuses to run a release as root if another user can replace it through a directory above it.
 check_above() {
   has find && [ "$root" = yes ] || return 0
   directory=$release
@@ -388,9 +390,9 @@ check_above() {
     directory=${directory%/*}
     set -- "$@" "${directory:-/}"
   done
-  # Whoever may write to a sticky directory cannot exchange what is another's in it.
+  # In a sticky directory, users cannot replace files of other users.
   odd=$(LC_ALL=C find "$@" -prune \( ! -user 0 ! -user "$outside" -o ! -perm -1000 \( -perm -020 -o -perm -002 \) \) -exec ls -ld {} +)
-  [ -z "$odd" ] || refuse_foreign "another user can exchange the release, and root would run it" \
+  [ -z "$odd" ] || refuse_foreign "another user can replace the release, and root would run it" \
     "move the release to a place where only root can write: mv $(quote "$release") /opt/; or close the directories: chown 0:0, chmod go-w" \
     "$odd"
 }
@@ -399,7 +401,7 @@ refuse_foreign() {
   refuse "$1" "they belong to another user, or others can write to them:" "$2" "$3"
 }
 
-# What checksums and manifest say is there: files by name, links with what they name.
+# The contents according to checksums and manifest: names of files, links with their targets.
 list_packed() {
   printf '%s\n' SHA256SUMS
   for unlisted in SHA256SUMS.sig SHA256SUMS.mldsa.sig; do
@@ -409,15 +411,15 @@ list_packed() {
   LC_ALL=C sed -n 's/^ *{"path":"\([^"]*\)","part":"[^"]*","target":"\([^"]*\)"},*$/\1 -> \2/p' manifest.json
 } 2>/dev/null
 
-# What is there, in the same way; "$@" leads find's expression.
+# The actual contents, in the same form; "$@" starts find's expression.
 list_found() {
   # shellcheck disable=SC2016 # The shell that find starts fills it in.
   "$@" ! -type d ! -type f -exec sh -c 'for link; do printf "%s -> %s\n" "$link" "$(readlink "$link")"; done' sh {} + -o \
     -type f -print | LC_ALL=C sed 's,^\./,,'
 }
 
-# Refuses files that the checksums do not list, and links that the manifest does not: Python would run some of them. What
-# is compared are digests of the sorted lines, every one of which counts. A fault adds its own lines to what was found.
+# Refuses files that the checksums do not list, and links that the manifest does not list: Python would run some of
+# them. Compares digests of all sorted lines. An error adds its own lines to the actual contents.
 check_listing() {
   if ! has find cut sed sort readlink; then
     [ "$require" = no ] || {
@@ -439,8 +441,8 @@ refuse_listing() {
     "unpack the tarball again, into a new directory: over this one, what was added would stay" "$1"
 }
 
-# The same where there is little more than a shell: as every file of the list was found, none was added if there are
-# as many. What this cannot see, the installer does.
+# The same for a host with little more than a shell: every listed file was found, so none was added if the numbers are
+# equal. The installer checks the rest.
 count_files() {
   count=1
   while IFS= read -r line; do count=$((count + 1)); done <"$release/SHA256SUMS"
@@ -468,8 +470,8 @@ count_below() {
   done
 }
 
-# For commands that a damaged release must still obey: refuses what was added where their own code comes from. A list that
-# is damaged or gone stops nothing: what is in either of both was packed.
+# For commands that must work in a damaged release: refuses files that were added to the directories of their own
+# code. Accepts a damaged or missing list: a file in either list was packed.
 check_additions() {
   check_faults
   has find cut sed sort uniq readlink || return 0
@@ -482,7 +484,7 @@ check_additions() {
   [ -z "$odd" ] || refuse_listing "$odd"
 }
 
-# Refuses a machine that cannot run the release's programs.
+# Refuses a host that cannot run the release's programs.
 check_machine() {
   noise=$(LC_ALL=C "$python" -X utf8 -I -S -c 'import sys; sys.prefix.encode()' 2>&1) && return
   if [ ! -e /proc/self/exe ]; then
@@ -524,7 +526,7 @@ main() {
   fi
   check=yes
   require=no
-  # --require-signature is taken out of the arguments: it is no business of what it is there to check.
+  # Removes --require-signature from the arguments: the code that it checks must not see it.
   count=$#
   while [ "$count" -gt 0 ]; do
     argument=$1

@@ -67,7 +67,7 @@ class Interrupted(BaseException):
 
 
 def problems_of(error: Exception) -> Sequence[Problem]:
-    """What an exception tells the operator; of one that should not be, also where it came from."""
+    """The text of an exception for the operator; for an unexpected one, also where it was raised."""
     if isinstance(error, Failure):
         return error.problems
     if isinstance(error, OSError):

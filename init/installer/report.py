@@ -1,6 +1,6 @@
-"""What the operator sees. Results go to stdout; progress, warnings and errors to stderr.
+"""Output for the operator. Results go to stdout; progress, warnings and errors to stderr.
 
-Names, logs and answers come from others. Nothing of them that a terminal would obey is printed as it is.
+Names, logs and answers come from others, so control characters in them are escaped.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def out(line: str = "") -> None:
 
 
 def note(line: str) -> None:
-    """Tells how things go. That nobody can hear it is no reason to leave them half done."""
+    """Prints progress. A failed write is ignored, so that it does not interrupt the work."""
     try:
         print(visible(line), file=sys.stderr, flush=True)
     except OSError:
@@ -55,7 +55,7 @@ def note(line: str) -> None:
 
 
 def _discard(stream: TextIO) -> None:
-    """What the stream still holds, and what is written to it from now on, goes nowhere, without an error."""
+    """Discards what the stream still buffers and everything written to it from now on, without an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

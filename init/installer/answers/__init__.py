@@ -1,1 +1,1 @@
-"""What the operator is asked and says: the command line, the declared answers, their values."""
+"""The operator's input: the command line, the declared answers, their values."""

@@ -1,4 +1,4 @@
-"""Answers: the values an operator gives. What may be given is declared once, by services, the kit or own.py.
+"""Answers: the values that an operator sets. Services, the kit and own.py declare them, each once.
 
 Precedence: flag, `KSB_*` environment, answers file, receipt, default.
 """
@@ -14,11 +14,11 @@ from typing import Any
 from ..errors import Exit, Failure, Problem
 from .values import canonical
 
-#: What the names of environment variables that hold answers begin with.
+#: Prefix of environment variables with answers.
 PREFIX = "KSB_"
 
 
-#: Origin of what nobody gave.
+#: Origin of a default.
 DEFAULT = "default"
 #: Origins of what earlier runs were given.
 RECEIPT = "receipt"
@@ -241,13 +241,13 @@ def _unquote(text: str) -> str:
 
 
 def given(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
-    """What the receipt remembers: the answers that somebody gave, without those that count for one run only."""
+    """Answers for the receipt: those that were set, without those that apply to one run only."""
     skipped = set(transient)
     return {name: list(answer.values) for name, answer in answers.items() if answer.given and name not in skipped}
 
 
 def asked(answers: Answers, transient: Iterable[str]) -> dict[str, list[str]]:
-    """What the journal remembers, so that a run that was cut off can be finished: also those that were taken back."""
+    """Answers for the journal, to finish an interrupted run: also those that were unset."""
     skipped = set(transient)
     taken_back = {name: [""] for name, answer in answers.items() if answer.taken_back and name not in skipped}
     return {**given(answers, skipped), **taken_back}

@@ -78,7 +78,7 @@ def _takes_value(target: Declaration | Option) -> bool:
 
 
 def _store(arguments: Arguments, target: Declaration | Option, text: str | None) -> Problem | None:
-    """Keeps what was given for the option; `text` is None where it stands without a value."""
+    """Stores the value of an option; `text` is None if it has none."""
     if isinstance(target, Declaration):
         arguments.texts.setdefault(target.name, []).append("true" if text is None else text)
     elif text is not None and not target.metavar:

@@ -12,7 +12,7 @@ PROGRAM = "init/bootstrap.sh"
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a command that is no answer. Without a `metavar` it is a switch, which takes no value."""
+    """An option of a command that is not an answer. Without a `metavar` it is a switch without a value."""
 
     name: str
     help: str
@@ -26,7 +26,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Operand:
-    """What a command takes beside its options."""
+    """The positional arguments of a command."""
 
     metavar: str
     help: str
@@ -126,7 +126,7 @@ COMMANDS: Mapping[str, Command] = {
         ),
         Command(
             "migrate-database",
-            "Bring the data into another database, which is used from then on; the former one is left as it was",
+            "Move the data to another database and use that from then on; the former one does not change",
             answers=True,
             options=(Option("to", "URL of a database on a server; or sqlite, for a file", "DATABASE", required=True),),
             examples=(

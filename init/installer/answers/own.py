@@ -1,4 +1,4 @@
-"""The installer's own answers: those of every instance, whatever its bundle serves."""
+"""The installer's own answers, which every instance has, for any bundle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _own(bundle: str) -> tuple[Declaration, ...]:
             rule="[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}",
             rule_help="the name of an account",
             metavar="ACCOUNT",
-            help=f"Account that the service runs as, if root installs; {bundle} if it exists, else nobody",
+            help=f"Account that the service runs as, if root installs; {bundle} if it exists, otherwise nobody",
         ),
         Declaration(
             name="create-user",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-#: What a name cannot end in: programs take it for an IPv4 address, each in its own way.
+#: A name cannot end like this: programs read it as an IPv4 address, each in a different way.
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _URL = re.compile(
     r"[A-Za-z]+://(?P<host>\[[^]]*\]|[^/:]*)(?::(?P<port>[^/]*))?"
@@ -96,7 +96,7 @@ def split_host_port(value: str) -> tuple[str, int]:
 
 
 def join_host(host: str) -> str:
-    """The host as it stands in a URL."""
+    """The host in the form for a URL."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -124,7 +124,7 @@ def _path(text: str) -> str:
     try:
         return os.path.abspath(_string(text))
     except FileNotFoundError as error:
-        raise ValueError("it is relative, and the working directory is gone") from error
+        raise ValueError("it is relative, but the working directory no longer exists") from error
 
 
 def _boolean(text: str) -> str:

@@ -1,1 +1,1 @@
-"""What a bundle offers to the installer, and how its files are rendered."""
+"""The interface of a bundle to the installer, and the rendering of its files."""

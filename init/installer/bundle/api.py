@@ -1,4 +1,7 @@
-"""What a bundle offers to the installer: `Product`. The services of a release offer it together, see composition.py."""
+"""The interface of a bundle to the installer: `Product`.
+
+The services of a release implement it together, see composition.py.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ class Site:
         return (self.source or self.instance).path(path)
 
     def command_line(self, *words: str) -> str:
-        """What to type to run a command of the release on the instance."""
+        """The command line that runs a command of the release on the instance."""
         own = self.instance.root == self.release.path(DEFAULT_INSTANCE)
         return self.release.command_line(*words, instance="" if own else self.instance.root)
 
@@ -85,7 +88,7 @@ Reload = Callable[[], bool]
 
 
 class Product(Protocol):
-    """What an instance serves."""
+    """The services of an instance."""
 
     #: Answers that count for one run and are not remembered.
     TRANSIENT: Collection[str]
@@ -100,10 +103,11 @@ class Product(Protocol):
     ENDINGS: Mapping[str, Signals]
 
     def check_answers(self, site: Site) -> list[Problem]:
-        """What is wrong with the answers as a whole, beyond what the recipe declares; and with what they name."""
+        """Problems with the answers as a whole that the declaration cannot express, and with the files that they
+        name."""
 
     def warn(self, site: Site) -> list[Problem]:
-        """What the operator should know, though it stops nothing."""
+        """Warnings for the operator."""
 
     def listeners(self, site: Site) -> list[Listener]: ...
 
@@ -152,7 +156,7 @@ class Product(Protocol):
         other place."""
 
     def state(self, site: Site) -> Mapping[str, Any]:
-        """What must be known of this run by the next one."""
+        """Facts of this run for the next one."""
 
     def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> AbstractContextManager[Callable[[], None]]:
         """Gets ready, while other work goes on, to bring data to the state of the site from one of the former, or
@@ -177,14 +181,14 @@ class Product(Protocol):
         it. Cut off, it is done again."""
 
     def check_data(self, site: Site) -> list[Problem]:
-        """What is wrong on disk with what no store keeps: keys and certificate."""
+        """Problems on disk with files that no store keeps: keys and certificate."""
 
     def check_outside(self, site: Site) -> list[Problem]:
         """What keeps the service from what it uses outside of the instance, such as a server of the operator's. It is
         asked and not changed, within seconds. The site has the instance where it lies now, if there is one."""
 
     def expiring(self, site: Site) -> list[Problem]:
-        """What will be wrong with them soon."""
+        """Problems that these files will soon have."""
 
     def check_serving(self, site: Site) -> list[Problem]:
         """Why the service, whose daemons run, does not answer on a listener. Waits for seconds, not for minutes."""

@@ -1,5 +1,4 @@
-"""How an instance's data are kept is the business of stores: backup, restore, upgrade, rollback and uninstall know no
-other way to them.
+"""Stores keep an instance's data: backup, restore, upgrade, rollback and uninstall use only stores.
 
 A store is one thing that a service writes while it runs, and that no file of a release or answer could bring back: a
 database in a file, a directory, a database of a server. What the data mean is the service's own business; see
@@ -26,11 +25,11 @@ UPGRADING = f"{DATA}/.upgrading"
 class Size:
     """Bytes of what a store holds, and upper bounds of what it writes to the instance's file system."""
 
-    #: What the files of a dump come to, so a backup before it is compressed.
+    #: Size of the files of a dump: of a backup before compression.
     content: int
-    #: What `dump` writes.
+    #: The size of what `dump` writes.
     dump: int
-    #: What `copy` writes.
+    #: The size of what `copy` writes.
     copy: int
 
 
@@ -59,8 +58,10 @@ class Store(Protocol):
         """Needs neither the service nor its account. What is not there has no size."""
 
     def check(self) -> list[Problem]:
-        """What keeps the service from using its data, told without changing them. Takes seconds at most, whether the
-        service runs or not."""
+        """Problems that prevent the service from using its data, found without changing them.
+
+        Takes seconds at most, whether the service runs or not.
+        """
 
     def dump(self, target: str) -> Sequence[Source]:
         """The data as files for a backup, consistent in themselves, while the service may be writing.
@@ -92,8 +93,10 @@ class Store(Protocol):
         no data for a moment. Cut off, it is finished by the next call, whatever was done by then."""
 
     def discard(self) -> None:
-        """Removes the copy, or what is left of one that was cut off, and whatever somebody put in its place. That
-        there is none, or that it cannot be removed, is no error."""
+        """Removes the copy, or what is left of one that was cut off, and whatever somebody put in its place.
+
+        It is not an error if there is none, or if it cannot be removed.
+        """
 
 
 def names_of(store: Store, names: Iterable[str]) -> list[str]:

@@ -13,7 +13,8 @@ from .session import Session
 
 
 def check(session: Session) -> Iterator[Problem]:
-    """What keeps an installed instance from being served from here: it was moved or copied, or its release was."""
+    """Problems that prevent an installed instance from being served from here: it was moved or copied, or its
+    release was."""
     recorded = session.installed()
     moved = recorded.instance_path != session.instance.root
     if moved:
@@ -39,7 +40,7 @@ def _check_release(session: Session) -> Iterator[Problem]:
     if place == release.root:
         if not release.is_listed:
             hint = "unpack the release again into the same place"
-            yield Problem("the release is damaged", where=place, why=f"its {CHECKSUMS} is gone", hint=hint)
+            yield Problem("the release is damaged", where=place, why=f"its {CHECKSUMS} is missing", hint=hint)
         elif recorded.release_id != release.id:
             why = f"the instance was installed by {recorded.bundle} {recorded.version} with other files"
             yield Problem("the release was replaced by another", where=place, why=why, hint=_again(session))

@@ -1,1 +1,1 @@
-"""What services of several kinds share: TLS, HTTP as a client, files that hold a secret."""
+"""Code shared by several services: TLS, an HTTP client, files with secrets."""

@@ -24,10 +24,10 @@ LONGEST = 1 << 16
 
 class Proof(Protocol):
     def __str__(self) -> str:
-        """What was proven, if nothing is wrong."""
+        """What the proof shows if it succeeds."""
 
     def where(self, site: Site, listener: Listener) -> str:
-        """What is asked there."""
+        """The request."""
 
     def fault(self, site: Site, listener: Listener, seconds: float) -> str:
         """What is wrong with the answer; empty if nothing is. Begins as the words of `readiness` say."""

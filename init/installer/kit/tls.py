@@ -41,7 +41,7 @@ def has_tls(site: Site) -> bool:
 
 
 def directories(site: Site) -> list[Directory]:
-    """What has to be made for the copies; `keys` must be there."""
+    """The changes that create the copies; `keys` must exist."""
     return [Directory(DIRECTORY, 0o750, site.account.readable)] if has_tls(site) else []
 
 
@@ -67,7 +67,7 @@ def _source(site: Site, answer: str, copy: str) -> str:
 
 
 def check_answers(site: Site) -> list[Problem]:
-    """What keeps the certificate and the key from being used."""
+    """Problems with the certificate and the key."""
     given = [name for name in ("tls-cert", "tls-key") if name in site.answers and site.value(name) is not None]
     if not given:
         return []
@@ -78,7 +78,7 @@ def check_answers(site: Site) -> list[Problem]:
 
 
 def check_copies(site: Site) -> list[Problem]:
-    """What keeps the instance's own certificate and key from being used, now."""
+    """Current problems with the instance's own certificate and key."""
     if not has_tls(site):
         return []
     return pair.check_files(site.instance.path(CERTIFICATE), site.instance.path(KEY))

@@ -1,4 +1,4 @@
-"""What services that speak HTTP share: their URLs, asking them, and what is unusual with both."""
+"""Code shared by HTTP services: their URLs, requests to them, and warnings about both."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ def request(
     seconds: float = SECONDS,
     in_front: bool = False,
 ) -> Answer:
-    """See `http_client.request`. `in_front`: the URL is of something that stands in front of the instance."""
+    """See `http_client.request`. `in_front`: the URL is that of a proxy in front of the instance."""
     own = tls.has_tls(site) and not in_front
     context = tls.own_context(site) if own else tls.public_context(site) if url.startswith("https:") else None
     return http_client.request(method, url, body=body, headers=headers, context=context, seconds=seconds)
 
 
 def warn(site: Site, public: Iterable[str]) -> Iterator[Problem]:
-    """What is unusual with the URLs by which clients find the services of an instance."""
+    """Warnings about the URLs that clients use for the services of an instance."""
     for name in dict.fromkeys(map(name_of, public)):
         yield from tls.warn(site, name)
         yield from addresses.warn(name)
     if "hsts" in site.answers and site.values("hsts")[0] != "0" and not tls.has_tls(site):
         yield Problem(
             "hsts has no effect",
-            why="the service does not use TLS itself; whatever terminates TLS has to set Strict-Transport-Security",
+            why="the service does not use TLS itself; the proxy in front has to set Strict-Transport-Security",
             hint="give --tls-cert and --tls-key, or --hsts= to remove it",
         )

@@ -147,14 +147,14 @@ class Release:
                     where=self.root,
                     why="they belong to another user, or others can write to them",
                     details=_some(foreign),
-                    hint=f"unpack the tarball again, into a new directory; or, if you trust whoever could have "
+                    hint=f"unpack the tarball again, into a new directory; or, if you trust everyone who could have "
                     f"changed it, {self._mend()}",
                 )
             )
         if loose:
             problems.append(
                 Problem(
-                    "another user can exchange the release",
+                    "another user can replace the release",
                     where=self.root,
                     why="directories above it belong to another user, or others can write to them",
                     details=loose,

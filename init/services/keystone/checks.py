@@ -1,4 +1,4 @@
-"""What keeps Keystone from being served with the answers, or from where it lies."""
+"""Problems that prevent Keystone from running with the answers, or in its directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Keystone's configuration says, and whether an operator has changed it."""
+"""Keystone's configuration, and whether an operator has changed it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIG_DIRECTORY = "etc/keystone.conf.d"
 
 
 def values(site: Site) -> dict[str, str]:
-    """What its templates ask for."""
+    """The values for its templates."""
     path = site.instance.path
     return {
         "config": path(settings.CONFIG),
@@ -31,13 +31,13 @@ def values(site: Site) -> dict[str, str]:
 
 
 def check_command(site: Site) -> list[str]:
-    """What loads Keystone as its servers do, and ends at a setting that it does not accept."""
+    """The command that loads Keystone like its servers and fails if a setting is invalid."""
     code = "import sys; from ksbundle_keystone import settings; sys.exit(settings.check(sys.argv[1]))"
     return [site.release.path("bin", "python3"), "-I", "-B", "-c", code, site.instance.path(settings.WSGI)]
 
 
 def is_edited(site: Site, rendered: Sequence[RenderedFile]) -> bool:
-    """Whether Keystone is told anything but what is rendered."""
+    """Whether Keystone gets any setting that the installer did not render."""
     directory = site.instance.path(CONFIG_DIRECTORY)
     if not files.is_directory(directory) or files.names(directory):
         return True

@@ -44,14 +44,15 @@ _LONGEST_PASSWORD = 1024
 
 
 def kind(site: Site) -> Kind:
-    """What the answers ask for."""
+    """The database that the answers ask for."""
     if site.value("database-url") is not None:
         return "external"
     return "embedded" if site.value("database") == "embedded" else "sqlite"
 
 
 def identity(site: Site) -> str:
-    """Names the database that the answers ask for, whoever uses it and however: no account, no password, no TLS."""
+    """A name of the database that the answers ask for, independent of how it is used: without account, password and
+    TLS."""
     return database_url.parse(site.value("database-url") or "").identity if kind(site) == "external" else kind(site)
 
 
@@ -91,13 +92,16 @@ def _write(path: str, text: str) -> None:
 
 
 def trace(site: Site) -> str:
-    """The file, relative to the instance, that stands for the complete database."""
+    """The file, relative to the instance, that marks the database as complete."""
     return SQLITE if kind(site) == "sqlite" else _mark(site)
 
 
 def connection(site: Site, ca: str | None = None) -> str:
-    """What SQLAlchemy connects to. Raises PREFLIGHT if the answers name no database. `ca` is where the authority's
-    certificates lie while they are not the instance's yet."""
+    """The URL for SQLAlchemy.
+
+    Raises PREFLIGHT if the answers name no database. `ca` is the path of the authority's certificates before the
+    instance has a copy.
+    """
     asked = kind(site)
     if asked == "sqlite":
         # SQLAlchemy takes the path as it is, up to the question mark. A writer waits for others for up to 30 s.
@@ -115,7 +119,7 @@ def _embedded(site: Site, name: str) -> str:
 
 
 def upgrading(site: Site) -> str:
-    """What SQLAlchemy connects to for the copy that the bundle's server has made for an upgrade."""
+    """The URL for SQLAlchemy of the copy that the bundle's server made for an upgrade."""
     return _embedded(site, EMBEDDED + postgresql.UPGRADING)
 
 
@@ -147,7 +151,7 @@ def password(site: Site) -> str | None:
 
 
 def authority(site: Site) -> bytes | None:
-    """The certificates by which the operator's server is trusted, as PEM; None where nobody vouches for it."""
+    """The certificates to verify the operator's server with, as PEM; None without an authority."""
     source = _source(site)
     return None if source is None else pem.blocks(pem.CERTIFICATES, source)
 
@@ -178,7 +182,7 @@ def _source(site: Site) -> str | None:
 
 
 def check(site: Site) -> list[Problem]:
-    """What is wrong with the answers, and with the files that they name. Asks no server."""
+    """Problems with the answers and with the files that they name. Contacts no server."""
     return list(faults(site)) or list(_check_kept(site))
 
 
@@ -193,7 +197,7 @@ def faults(site: Site) -> Iterator[Problem]:
         if kind(site) == "embedded" and not has_server(site):
             yield Problem(
                 "this bundle has no database server",
-                why=f"--database embedded wants the service {SERVER}, which is not in {site.release.bundle['name']}",
+                why=f"--database embedded requires the service {SERVER}, which is not in {site.release.bundle['name']}",
                 hint=f"use the bundle keystone-{SERVER}, or a server of your own with --database-url",
             )
         return
@@ -250,7 +254,7 @@ def _check_kept(site: Site) -> Iterator[Problem]:
         yield Problem(
             f"the instance's data are in another database: {known}",
             where=site.instance.root,
-            why=f"the answers name {wanted}, and install takes no data from one to the other",
+            why=f"the answers name {wanted}, but install does not move data from one to the other",
             hint=f"{way}leave the answer as it was",
         )
 
@@ -262,7 +266,7 @@ def has_server(site: Site) -> bool:
 
 
 def warn(site: Site) -> list[Problem]:
-    """What works, but is unusual."""
+    """Warnings about settings that work but are unusual."""
     if kind(site) != "external" or _url(site).is_safe(_source(site) is not None):
         return []
     return [

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 from installer.answers.values import join_host
 from installer.errors import Problem
 
-#: What SQLAlchemy calls the driver of a scheme.
+#: SQLAlchemy's name for the driver of a scheme.
 _POSTGRESQL, _MYSQL = "postgresql+psycopg", "mysql+pymysql"
 _SCHEMES = {
     "postgresql": _POSTGRESQL,
@@ -56,7 +56,7 @@ class DatabaseUrl:
 
     @property
     def identity(self) -> str:
-        """Names the database, whoever uses it and however."""
+        """A name of the database, independent of how it is used."""
         return f"{self.driver.partition('+')[0]}://{join_host(self.host)}:{self.port}/{quote(self.name, safe='')}"
 
     @property
@@ -88,7 +88,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def parse(text: str) -> DatabaseUrl:
-    """Of a URL that `check` finds no fault in; of another one whatever can be made of it."""
+    """Parses a URL that `check` accepts; any other as far as possible."""
     parts = urlsplit(text)
     driver = _SCHEMES.get(parts.scheme, parts.scheme)
     return DatabaseUrl(
@@ -109,7 +109,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def check(text: str, *, with_ca: bool) -> list[Problem]:
-    """What is wrong with the URL. No problem repeats it: what is wrong with it may be a password."""
+    """Problems with the URL. No message repeats it, because the invalid part may be a password."""
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -97,7 +97,7 @@ def copy_rows(site: Site, source: str, target: str, *, keep: bool = True) -> Map
     if outcome["refused"]:
         more = ["and maybe more"] if outcome["more"] else []
         problem = Problem(
-            "the database does not take some rows",
+            "the database does not accept some rows",
             why="it has another idea of what is too long, what is the same name, or what has to be there",
             details=[*outcome["refused"], *more],
             hint="rename or remove what they belong to, then run the command again",

@@ -1,4 +1,4 @@
-"""What an operator would write by hand after an install: credentials of the users, and how to use them."""
+"""Files that an operator would otherwise write after an install: the users' credentials, and how to use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLOUDS = "clouds.yaml"
 
 
 def rendered_files(site: Site) -> list[RenderedFile]:
-    """None holds a secret, but they are the operator's and nobody else's business."""
+    """None contains a secret, but only the operator may read them."""
     return [RenderedFile(path, content.encode(), 0o600, None) for path, content in _credentials(site)]
 
 

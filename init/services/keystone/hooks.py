@@ -1,4 +1,4 @@
-"""What Keystone does beyond its declaration."""
+"""The parts of the service keystone that its declaration cannot express."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords of the instance's users. Each stands in one file of the instance, 0600, and goes nowhere else."""
+"""Passwords of the instance's users. Each is in one file of the instance, mode 0600, and nowhere else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def file(site: Site, user: User = ADMIN) -> str:
 
 
 def check_given(site: Site) -> list[Problem]:
-    """What is wrong with the file that --admin-password-file names."""
+    """Problems with the file that --admin-password-file names."""
     path = site.value("admin-password-file")
     if path is None:
         return []
@@ -47,7 +47,7 @@ def given(site: Site) -> str | None:
 
 
 def stored(site: Site, user: User = ADMIN) -> str | None:
-    """What the instance's file says, which the operator keeps true after changing the password."""
+    """The password in the instance's file, which the operator updates after changing the password."""
     try:
         return secret_file.read(file(site, user), LONGEST)
     except ValueError as error:
@@ -62,9 +62,9 @@ def store(site: Site, password: str, user: User = ADMIN) -> None:
 
 
 def first(site: Site, user: User = ADMIN) -> str:
-    """The password the user is created with: given, kept from a run that was cut off, or made now.
+    """The password for a new user: given, kept from an interrupted run, or generated now.
 
-    It is on disk before it is used, so that no run that is cut off leaves a user nobody can be.
+    It is on disk before it is used, so that an interrupted run leaves no user with an unknown password.
     """
     known = stored(site, user)
     password = (given(site) if user is ADMIN else None) or known or _generate()

@@ -42,7 +42,8 @@ _FAULTS = {
 
 
 def check(site: Site) -> list[Problem]:
-    """What keeps the operator's server from serving the instance; nothing if another database does."""
+    """Problems that prevent the operator's server from serving the instance; none if the instance uses another
+    database."""
     if database.kind(site) != "external" or list(database.faults(site)):
         return []
     where = database.identity(site)
@@ -61,7 +62,10 @@ def check(site: Site) -> list[Problem]:
 
 
 def _look(site: Site) -> Mapping[str, Any]:
-    """What probe.py says, run as the service's account. It is told by a pipe: the URL may hold a password."""
+    """The result of probe.py, run as the service's account.
+
+    Passes the URL through a pipe, because it may contain a password.
+    """
     authority = database.authority(site)
     request = {
         "url": database.connection(site),
@@ -98,7 +102,7 @@ def _judge(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str
         yield (
             "the database cannot be written",
             "its server is read-only, or a standby",
-            "name the one that takes changes",
+            "name the server that accepts changes",
         )
     if not facts["creates"]:
         why = "the account may not create tables in it"

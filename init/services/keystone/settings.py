@@ -1,4 +1,4 @@
-"""What follows from the answers: where to listen, the advertised URL, how many processes."""
+"""Values derived from the answers: listeners, the advertised URL, the number of processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONFIG = "etc/keystone.conf"
 WSGI = "etc/keystone.wsgi"
 #: By which names clients may call the service.
 NAMES = "etc/names.json"
-#: What every process of Keystone reads when it starts.
+#: Files that every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
 
 #: Daemons of releases that started them all in one directory.

@@ -46,10 +46,8 @@ class KeystoneTransfer:
     def left(self) -> str:
         if database.kind(self.source) == "sqlite":
             path = self.source.instance.path(database.SQLITE)
-            return f"the former database is left as it was; to remove it: rm {quote(path)}"
-        return (
-            f"the former database is left as it was, on its server; remove it there: {database.identity(self.source)}"
-        )
+            return f"the former database is unchanged; to remove it: rm {quote(path)}"
+        return f"the former database is unchanged, on its server; remove it there: {database.identity(self.source)}"
 
     @property
     def _file(self) -> Sqlite | None:

@@ -1,4 +1,4 @@
-"""PostgreSQL, for the services of the instance that ask for a database. Where none does, there is no trace of it."""
+"""PostgreSQL, for the services of the instance that ask for a database. Without such a service, it does nothing."""
 
 from __future__ import annotations
 

@@ -433,7 +433,7 @@ class BootstrapTest(support.DirectoryTest):
             for command in ("install", *UNCHECKED):
                 result = self.bootstrap(["dash"], command)
                 self.assertEqual(result.returncode, code, f"{command}: {mode:o} of {owner}")
-                self.assertEqual("another user can exchange the release" in result.stderr, code == 4)
+                self.assertEqual("another user can replace the release" in result.stderr, code == 4)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_what_a_container_does_not_know_is_nobodys_in_it(self) -> None:

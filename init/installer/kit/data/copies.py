@@ -1,4 +1,4 @@
-"""What stores whose data are files of the instance share: where the copies lie that an upgrade works on."""
+"""Code shared by stores whose data are files of the instance: the place of the copies for an upgrade."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def make_room(site: Site, path: str) -> str:
 
 
 def make_directory(site: Site, path: str) -> None:
-    """Makes a directory of the service's account, and those above, where there is none, whatever else stands there."""
+    """Creates a directory of the service's account and its parents if necessary, and removes anything else in their
+    place."""
     if files.is_directory(path):
         return
     make_directory(site, os.path.dirname(path))
