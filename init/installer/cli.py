@@ -14,6 +14,7 @@ from .commands import (
     backup,
     control,
     install,
+    keys,
     maintain,
     migrate_database,
     restore,
@@ -43,6 +44,10 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "restore": lambda session, parsed: restore.restore(session, parsed.operand or ""),
     "migrate-database": lambda session, parsed: migrate_database.migrate_database(session, parsed.options["to"]),
     "maintain": lambda session, _: maintain.maintain(session),
+    "keys export": lambda session, parsed: keys.export_keys(session, parsed.operand or "", parsed.options["recipient"]),
+    "keys import": lambda session, parsed: keys.import_keys(session, parsed.operand or "", parsed.options["recipient"]),
+    "keys rotate": lambda session, _: keys.rotate_keys(session),
+    "keys forget": lambda session, parsed: keys.forget_node(session, parsed.operand or ""),
     "uninstall": lambda session, parsed: uninstall.uninstall(session, _wish(parsed)),
     "show-config": lambda session, parsed: show.show_config(session, parsed.has("json")),
 }
@@ -100,7 +105,7 @@ def _run(argv: Sequence[str], release: Release) -> None:
 
 def print_help(argv: Sequence[str], parsed: Arguments, release: Release) -> None:
     bundle, declared = release.bundle["name"], own.declarations(release.bundle)
-    if parsed.command.name in argv:
+    if parsed.command.name.split()[0] in argv:
         text = usage.command_help(parsed.command, bundle, declared)
     else:
         text = usage.overview(release.name, bundle, declared)

@@ -10,6 +10,7 @@ export const RESERVED_ANSWERS: ReadonlySet<string> = new Set([
   'instance',
   'json',
   'purge',
+  'recipient',
   'remove-user',
   'require-signature',
   'service',

@@ -110,6 +110,8 @@ def _command(rest: list[str]) -> Command:
     if not rest or rest[0].startswith("-"):
         return COMMANDS["install"]
     name = rest.pop(0)
+    if rest and f"{name} {rest[0]}" in COMMANDS:
+        name = f"{name} {rest.pop(0)}"
     if name not in COMMANDS:
         raise Failure(Exit.USAGE, Problem(f"unknown command {name}", hint=suggest(name, COMMANDS)))
     return COMMANDS[name]

@@ -135,6 +135,32 @@ COMMANDS: Mapping[str, Command] = {
             ),
         ),
         Command(
+            "keys export",
+            "Write the keys to one encrypted file, for other nodes on the same database",
+            options=(
+                Option(
+                    "recipient", "Certificate of who may read the file, as PEM, with an RSA key", "FILE", required=True
+                ),
+            ),
+            operand=Operand("FILE", "File to write", required=True),
+            examples=("keys export /root/keys.cms --recipient /root/node2.pem",),
+        ),
+        Command(
+            "keys import",
+            "Take the keys of another node, before install or after a rotation",
+            answers=True,
+            options=(Option("recipient", "That certificate, and its key, in one file as PEM", "FILE", required=True),),
+            operand=Operand("FILE", "A file that keys export wrote", required=True),
+            examples=("keys import /root/keys.cms --recipient /root/node2-with-key.pem",),
+        ),
+        Command("keys rotate", "Rotate keys now, if all nodes have the next ones", examples=("keys rotate",)),
+        Command(
+            "keys forget",
+            "Let a node that is no more hold up no rotation",
+            operand=Operand("NODE", "Its name, as status says it", required=True),
+            examples=("keys forget HOST:/srv/{bundle}",),
+        ),
+        Command(
             "uninstall",
             "Remove what install created; data, keys, passwords and backups stay",
             options=(

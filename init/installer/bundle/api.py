@@ -23,6 +23,7 @@ from ..state.files import Owner
 from ..state.instance import RUN, Instance
 from ..state.journal import Journal
 from ..state.release import DEFAULT_INSTANCE, Release
+from .shared_keys import SharedKeys
 from .store import Store
 from .transfer import Transfer
 
@@ -175,6 +176,9 @@ class Product(Protocol):
 
     def prove(self, site: Site) -> list[str]:
         """Uses the service as a client does. Returns what was proven, one line each; raises VERIFICATION."""
+
+    def shared_keys(self, site: Site) -> SharedKeys | None:
+        """The keys that other nodes take over; None if an instance has no other nodes."""
 
     def maintain(self, site: Site) -> list[str]:
         """Does what is due while the service runs; says what was done, a line each. Root or the service's account calls

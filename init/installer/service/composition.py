@@ -13,6 +13,7 @@ from signal import Signals
 from typing import Any, TypeVar, cast
 
 from ..bundle.api import Directory, Reload, RenderedFile, Site
+from ..bundle.shared_keys import SharedKeys
 from ..bundle.store import Store
 from ..bundle.transfer import Transfer
 from ..errors import Problem
@@ -160,6 +161,9 @@ class Composition:
 
     def prove(self, site: Site) -> list[str]:
         return self._each(lambda service: service.prove(site))
+
+    def shared_keys(self, site: Site) -> SharedKeys | None:
+        return next((found for found in (service.shared_keys(site) for service in self.services) if found), None)
 
     def maintain(self, site: Site) -> list[str]:
         return self._each(lambda service: service.maintain(site))

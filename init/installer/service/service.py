@@ -14,6 +14,7 @@ from typing import Any
 
 from ..bundle.api import HIDDEN, Directory, Reload, RenderedFile, Site
 from ..bundle.render import render_file
+from ..bundle.shared_keys import SharedKeys
 from ..bundle.store import Store
 from ..bundle.transfer import Transfer
 from ..errors import Problem
@@ -277,6 +278,10 @@ class Service:
         """Does what is due while the service runs; says what was done, a line each. Root or the service's account calls
         it. Cut off, it is done again."""
         return []
+
+    def shared_keys(self, site: Site) -> SharedKeys | None:
+        """Its keys, if several instances can be nodes of one service."""
+        return None
 
     # Its words
 

@@ -15,7 +15,7 @@ from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 from installer.state.journal import Journal
 
-from . import database, hardening, keys, password, running, users
+from . import database, hardening, keys, nodes, password, running, server, users
 from .external import External
 
 SECRETS = [user.password_file for user in users.USERS]
@@ -26,6 +26,7 @@ def unmade(site: Site) -> list[str]:
     wanted = [users.ADMIN, users.DEMO] if users.wants_demo(site) else [users.ADMIN]
     names = [*(repository.path for repository in keys.repositories(site)), database.trace(site)]
     names += (user.password_file for user in wanted)
+    names += [nodes.MARK] if nodes.may_share(site) else []
     missing = [name for name in names if not files.exists(site.instance.path(name))]
     usable = not password.check_given(site)
     if usable and password.given(site) not in (None, password.stored(site)):
@@ -62,6 +63,10 @@ def _create(site: Site, journal: Journal) -> None:
     if database.kind(site) == "sqlite":
         running.run_boot(site, "create", **facts)
     else:
+        if server.takes_part(site):
+            nodes.join(site)
+            database.finish(site)
+            return
         facts["again"] = database.begun(site)
         database.begin(site)
         running.run_boot(site, "create", **facts)

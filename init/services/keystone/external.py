@@ -21,7 +21,7 @@ from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 from installer.state.archive import Source
 
-from . import database, running, server
+from . import database, nodes, running, server
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class External:
 
     @property
     def paths(self) -> Sequence[str]:
-        return [*self._file.paths, database.MARK, database.BEGUN]
+        return [*self._file.paths, database.MARK, database.BEGUN, nodes.MARK]
 
     @property
     def bulky(self) -> bool:

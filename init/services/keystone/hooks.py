@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Any
 
 from installer.bundle.api import RenderedFile, Site
+from installer.bundle.shared_keys import SharedKeys
 from installer.bundle.store import Store
 from installer.bundle.transfer import Transfer
 from installer.errors import Problem
@@ -27,11 +28,13 @@ from . import (
     handover,
     hardening,
     keys,
+    nodes,
     password,
     proof,
     rotation,
     server,
     settings,
+    shared_keys,
     transfer,
     users,
 )
@@ -124,10 +127,18 @@ class Hooks(Service):
         return [] if database.check(site) else server.check(site)
 
     def prove(self, site: Site) -> list[str]:
-        return proof.prove(site)
+        proven = proof.prove(site)
+        nodes.register(site)
+        return proven
 
     def maintain(self, site: Site) -> list[str]:
         return rotation.maintain(site)
+
+    def expiring(self, site: Site) -> list[Problem]:
+        return server.expiring(site)
+
+    def shared_keys(self, site: Site) -> SharedKeys:
+        return shared_keys.KeystoneKeys(site)
 
     def next_steps(self, site: Site) -> Sequence[str]:
         return handover.next_steps(site)

@@ -29,9 +29,21 @@ class Repository:
     least: int
 
 
+#: What all nodes have in common.
+SHARED = (FERNET, CREDENTIAL, JWS_PUBLIC, JWS_PRIVATE)
 _FERNET = (Repository(FERNET, "0", 2), Repository(CREDENTIAL, "0", 2))
 _JWS = (Repository(JWS_PUBLIC, None, 1), Repository(JWS_PRIVATE, "private.pem", 1))
 _KEY = re.compile(r"\d+|\w+\.pem")
+
+
+def is_key(name: str) -> bool:
+    """Whether a file of such a directory is a key, by its name."""
+    return _KEY.fullmatch(name) is not None
+
+
+def kinds(site: Site) -> Sequence[str]:
+    """The kinds of keys of tokens that are rotated."""
+    return ["fernet", "jws"] if provider(site) == "jws" else ["fernet"]
 
 
 def provider(site: Site) -> str:

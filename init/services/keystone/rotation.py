@@ -6,12 +6,14 @@ as old as the last rotation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import clock
 from installer.state import files
 
-from . import keys, running, settings
+from . import keys, nodes, running, server, settings
 
 #: The staged key of each kind, and whether a rotation that was cut off may have left none.
 _STAGED = {"fernet": (f"{keys.FERNET}/0", False), "jws": (f"{keys.JWS_PRIVATE}/next.pem", True)}
@@ -20,12 +22,20 @@ _STAGED = {"fernet": (f"{keys.FERNET}/0", False), "jws": (f"{keys.JWS_PRIVATE}/n
 def maintain(site: Site) -> list[str]:
     """Rotates the keys of tokens if they are due, with Keystone's own code. Tokens stay valid."""
     interval = settings.key_rotation(site)
-    kinds = ["fernet", "jws"] if keys.provider(site) == "jws" else ["fernet"]
-    due = [kind for kind in kinds if _is_due(site, interval, *_STAGED[kind])]
-    if not due:
+    due = [kind for kind in keys.kinds(site) if _is_due(site, interval, *_STAGED[kind])]
+    if not due or nodes.joined(site):
         return []
-    running.run_boot(site, "rotate", interval=interval, kinds=due)
+    others = server.holding_up(site)
+    if others:
+        return [f"the token keys are not rotated: {problem.what}" for problem in others]
+    rotate(site, interval, due)
+    nodes.register(site)
     return ["rotated the token keys"]
+
+
+def rotate(site: Site, interval: int, kinds: Sequence[str]) -> None:
+    """Whoever calls it has asked the other nodes. `interval` is the time between rotations in seconds."""
+    running.run_boot(site, "rotate", interval=interval, kinds=kinds)
 
 
 def _is_due(site: Site, interval: int, staged: str, may_be_missing: bool) -> bool:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from installer.bundle.api import Site
-from installer.errors import Problem
-from installer.host.account import service_environment
-from installer.kit.command import last_lines
+from installer.errors import Exit, Failure, Problem
 
-from . import database
+from . import database, nodes, programs
 
 #: The earliest version of each server that Keystone is known to work with.
 _EARLIEST = {"mariadb": (10, 11), "mysql": (8, 0), "postgresql": (13, 0)}
-#: Seconds for all questions.
-_PATIENCE = 30.0
-
 #: What each fault of probe.py's is called, and what to do about it.
 _FAULTS = {
     "away": (
@@ -48,43 +42,74 @@ def check(site: Site) -> list[Problem]:
         return []
     where = database.identity(site)
     try:
-        facts = _look(site)
+        facts = look(site)
     except subprocess.TimeoutExpired:
         what, hint = _FAULTS["away"]
-        return [Problem(what, where=where, why=f"it gave no answer within {_PATIENCE:.0f} s", hint=hint)]
+        return [Problem(what, where=where, why=f"it gave no answer within {programs.PATIENCE:.0f} s", hint=hint)]
     except (OSError, subprocess.SubprocessError) as error:
         # Why the account cannot run a program of the release is told by others.
         return [Problem("the database cannot be asked", where=where, why=str(error))]
     if "fault" in facts:
-        what, hint = _FAULTS[facts["fault"]]
-        return [Problem(what, where=where, why=facts["why"], hint=hint)]
-    return [Problem(what, where=where, why=why, hint=hint) for what, why, hint in _judge(site, facts)]
+        return [_unusable(site, facts)]
+    problems = [Problem(what, where=where, why=why, hint=hint) for what, why, hint in _judge(site, facts)]
+    own = database.kept(site) == database.identity(site)
+    return [*problems, *(nodes.faults(site, facts["own"], facts["nodes"]) if own and not problems else ())]
 
 
-def _look(site: Site) -> Mapping[str, Any]:
-    """The result of probe.py, run as the service's account.
-
-    Passes the URL through a pipe, because it may contain a password.
-    """
+def look(site: Site) -> Mapping[str, Any]:
+    """The result of the packages' probe.py: the facts of the database, of its nodes, and of this node's keys."""
     authority = database.authority(site)
     request = {
         "url": database.connection(site),
         "authority": None if authority is None else authority.decode("ascii", "replace"),
+        "keys": site.instance.path("keys"),
     }
-    done = subprocess.run(
-        [site.release.python, "-I", "-B", "-m", "ksbundle_keystone.probe"],
-        # The instance need not be there yet.
-        cwd="/",
-        env=dict(service_environment(site.release, "/tmp")),  # noqa: S108
-        input=json.dumps(request).encode() + b"\n",
-        capture_output=True,
-        timeout=_PATIENCE,
-        preexec_fn=site.account.confine(),
-    )
-    if done.returncode != 0:
-        return {"fault": "other", "why": "; ".join(last_lines(done.stderr)[-1:])}
-    facts: Mapping[str, Any] = json.loads(done.stdout)
+    return programs.ask(site, "ksbundle_keystone.probe", request)
+
+
+def takes_part(site: Site) -> bool:
+    """Whether the database is that of other nodes, which have the keys of this one."""
+    if database.kind(site) != "external" or database.begun(site):
+        return False
+    facts = look(site)
+    return bool(facts.get("keystone")) and _is_theirs(site, facts)
+
+
+def _is_theirs(site: Site, facts: Mapping[str, Any]) -> bool:
+    rows = nodes.others(site, facts["nodes"])
+    return bool(rows) and all(nodes.fits(facts["own"], row["ring"]) for row in rows)
+
+
+def ask(site: Site) -> Mapping[str, Any]:
+    """The facts of `look`. Raises PREFLIGHT if the database cannot tell them."""
+    facts = look(site)
+    if "fault" in facts:
+        raise Failure(Exit.PREFLIGHT, _unusable(site, facts))
     return facts
+
+
+def holding_up(site: Site) -> list[Problem]:
+    """The nodes without which the keys must not be rotated. Raises PREFLIGHT if the database cannot tell them."""
+    if database.kind(site) != "external":
+        return []
+    facts = ask(site)
+    return [found for judge in (nodes.faults, nodes.expiring) for found in judge(site, facts["own"], facts["nodes"])]
+
+
+def expiring(site: Site) -> list[Problem]:
+    """The nodes that will hold up the next rotation. What keeps them from being known is told by `check`."""
+    if database.kind(site) != "external" or list(database.faults(site)):
+        return []
+    try:
+        facts = ask(site)
+    except (Failure, OSError, subprocess.SubprocessError):
+        return []
+    return list(nodes.expiring(site, facts["own"], facts["nodes"]))
+
+
+def _unusable(site: Site, facts: Mapping[str, Any]) -> Problem:
+    what, hint = _FAULTS[facts["fault"]]
+    return Problem(what, where=database.identity(site), why=facts["why"], hint=hint)
 
 
 def _judge(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -121,8 +146,13 @@ def _judge_content(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, 
             why = f"it has {len(tables)} tables, and Keystone's are not among them"
             yield "the database has lost the instance's data", why, "restore it from a backup of the server's"
     elif facts["keystone"] and not database.begun(site):
-        why = "it has Keystone's tables, and this instance did not make them"
-        yield "the database holds the data of another Keystone", why, "give an empty database"
+        if not _is_theirs(site, facts):
+            why = "it has Keystone's tables, this instance did not make them, and it has not the keys of those who did"
+            hint = "give an empty database; or, to join them, take their keys first: keys import FILE"
+            yield "the database holds the data of another Keystone", why, hint
+    elif nodes.joined(site) and database.kept(site) is None:
+        why = "the keys are those of other nodes, and no node uses it"
+        yield "the database is not that of the other nodes", why, "give --database-url as at those nodes"
     elif tables and not database.begun(site):
         some = ", ".join(tables[:3])
         why = f"it has {len(tables)} tables that are not Keystone's: {some}{', …' if len(tables) > 3 else ''}"

@@ -139,6 +139,9 @@ class FakeProduct:
     def maintain(self, site: Site) -> list[str]:
         return []
 
+    def shared_keys(self, site: Site) -> None:
+        return None
+
     def check_data(self, site: Site) -> list[Problem]:
         return []
 

@@ -1,0 +1,34 @@
+"""Modules of the bundle's packages that are asked a question, as the service's account."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from installer.bundle.api import Site
+from installer.host.account import service_environment
+from installer.kit.command import last_lines
+
+#: Seconds for an answer.
+PATIENCE = 30.0
+
+
+def ask(site: Site, module: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the module answers, or a `fault` of the kind `other`, and `why`. It is told by a pipe: what it is told may
+    be secret. Raises OSError and SubprocessError."""
+    done = subprocess.run(
+        [site.release.python, "-I", "-B", "-m", module],
+        # The instance need not be there yet.
+        cwd="/",
+        env=dict(service_environment(site.release, "/tmp")),  # noqa: S108
+        input=json.dumps(request).encode() + b"\n",
+        capture_output=True,
+        timeout=PATIENCE,
+        preexec_fn=site.account.confine(),
+    )
+    if done.returncode != 0:
+        return {"fault": "other", "why": "; ".join(last_lines(done.stderr)[-1:])}
+    answer: Mapping[str, Any] = json.loads(done.stdout)
+    return answer

@@ -1,0 +1,90 @@
+"""The keys of an instance as a unit, which other nodes of its database take; see nodes.py."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from installer.bundle.api import Site
+from installer.errors import Exit, Failure, Problem
+from installer.state import files
+
+from . import database, keys, nodes, rotation, server, settings
+
+
+@dataclass(frozen=True)
+class KeystoneKeys:
+    """See `SharedKeys`."""
+
+    site: Site
+
+    def seal(self, certificate: bytes) -> bytes:
+        facts = {"keys": self.site.instance.path("keys"), "certificate": certificate.decode("ascii", "replace")}
+        return base64.b64decode(nodes.ask(self.site, "seal", **facts)["content"])
+
+    def open(self, content: bytes, recipient: bytes) -> None:
+        site = self.site
+        text = base64.b64encode(content).decode()
+        opened = nodes.ask(site, "open", content=text, recipient=recipient.decode("ascii", "replace"))
+        kept = database.kept(site)
+        if kept is not None:
+            self._check(opened["ring"], kept)
+        else:
+            nodes.join(site)
+        site.account.run(_write_keys, site.instance.path("keys"), opened["files"])
+        if kept is not None:
+            nodes.register(site)
+
+    def _check(self, ring: nodes.Ring, kept: str) -> None:
+        """Keys of a running node are exchanged for those of another node of the same database alone."""
+        site = self.site
+        if not nodes.may_share(site):
+            why = f"its database is {kept}, which no other node uses"
+            raise Failure(Exit.PREFLIGHT, Problem("the instance cannot take keys of another", why=why))
+        rows = server.ask(site)["nodes"]
+        if not any(row["ring"] == ring for row in nodes.others(site, rows)):
+            raise Failure(
+                Exit.PREFLIGHT,
+                Problem(
+                    "the file holds the keys of no other node on the database as they are now",
+                    where=kept,
+                    why="it is older than the last rotation, or of another Keystone",
+                    hint="export the keys again",
+                ),
+            )
+
+    def rotate(self) -> str:
+        site = self.site
+        others = server.holding_up(site)
+        if others:
+            raise Failure(Exit.PREFLIGHT, *others)
+        rotation.rotate(site, settings.key_rotation(site) or 86400, keys.kinds(site))
+        nodes.register(site)
+        return "rotated the token keys"
+
+    def forget(self, node: str) -> None:
+        nodes.forget(self.site, node)
+
+
+def _write_keys(keys_directory: str, content: Mapping[str, str]) -> None:
+    """Brings the directories of keys to what was sealed, while Keystone reads them: what reads tokens comes first, then
+    what makes them, and what nobody needs goes last. Runs as the service's account."""
+    for entry in content:
+        directory, _, key = entry.partition("/")
+        if f"keys/{directory}" not in keys.SHARED or not keys.is_key(key):
+            what = "the file holds something else than keys"
+            raise Failure(Exit.PREFLIGHT, Problem(what, why=f"{entry!r} is none", hint="export the keys again"))
+    last = ("fernet/0", "jws-private/private.pem", "jws-private/next.pem")
+    for entry in sorted(content, key=lambda entry: (entry in last, entry)):
+        path, made = os.path.join(keys_directory, entry), base64.b64decode(content[entry])
+        files.ensure_directory(os.path.dirname(path), 0o700)
+        if files.read(path) != made:
+            files.write_atomically(path, made, 0o600)
+    for shared in keys.SHARED:
+        directory = os.path.basename(shared)
+        place = os.path.join(keys_directory, directory)
+        for key in files.names(place) if files.is_directory(place) else ():
+            if keys.is_key(key) and f"{directory}/{key}" not in content:
+                files.remove(os.path.join(place, key))

@@ -1,0 +1,80 @@
+"""Which nodes of one database fit each other, by what they say of their keys."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from typing import Any
+from unittest import mock
+
+import keystone_site
+from installer.errors import Failure
+
+A = {"credential": ["c"], "making": ["k1"], "staged": ["k2"], "known": ["k0", "k1", "k2"]}
+#: After a rotation that A was the first to make.
+ROTATED = {"credential": ["c"], "making": ["k2"], "staged": ["k3"], "known": ["k1", "k2", "k3"]}
+AFTER_TWO = {"credential": ["c"], "making": ["k3"], "staged": ["k4"], "known": ["k1", "k2", "k3", "k4"]}
+
+
+def node(ring: dict[str, list[str]], name: str = "other:/srv") -> dict[str, Any]:
+    return {"id": name, "name": name, "ring": ring}
+
+
+class NodesTest(keystone_site.KeystoneSiteTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.nodes = sys.modules["ksbundle_services.keystone.nodes"]
+        (self.instance / "data").mkdir()
+        (self.instance / "data" / "keystone.node").write_text("own first\n")
+
+    def test_a_staged_key_lets_nodes_be_one_rotation_apart_and_no_more(self) -> None:
+        self.assertTrue(self.nodes.fits(A, A))
+        self.assertTrue(self.nodes.fits(A, ROTATED))
+        self.assertTrue(self.nodes.fits(ROTATED, A))
+        self.assertFalse(self.nodes.fits(A, AFTER_TWO))
+        self.assertFalse(self.nodes.fits(A, {**A, "credential": ["d"]}))
+
+    def test_a_node_that_lags_behind_is_named_and_one_with_other_keys_too(self) -> None:
+        site = self.site()
+        rows = [node(ROTATED, "own"), node(A)]
+        self.assertEqual(self.nodes.lagging(site, ROTATED, rows), ["other:/srv"])
+        self.assertEqual(self.nodes.lagging(site, A, [node(ROTATED)]), [])
+        self.assertEqual(list(self.nodes.faults(site, ROTATED, rows)), [])
+        (problem,) = self.nodes.faults(site, AFTER_TWO, rows[1:])
+        self.assertIn("other:/srv has other keys", problem.what)
+
+    def test_keys_of_other_nodes_make_no_service_of_their_own(self) -> None:
+        self.assertEqual(self.product.check_answers(self.site()), [])
+        (self.instance / "data" / "keystone.node").write_text("own joined\n")
+        (problem,) = self.product.check_answers(self.site())
+        self.assertIn("the keys are those of other nodes", problem.what)
+        (self.instance / "data" / "keystone.db").touch()
+        self.assertEqual(self.product.check_answers(self.site()), [])
+
+    def test_keys_are_not_rotated_where_the_others_are_not_known(self) -> None:
+        server = sys.modules["ksbundle_services.keystone.server"]
+        site = self.site(database_url=["postgresql://a@localhost/b"])
+        with mock.patch.object(server, "look", return_value={"fault": "away", "why": "it is down"}):
+            with self.assertRaises(Failure):
+                server.holding_up(site)
+            self.assertEqual(server.expiring(site), [])
+        with mock.patch.object(server, "look", return_value={"own": ROTATED, "nodes": [node(A)]}):
+            self.assertEqual(len(server.holding_up(site)), 1)
+
+    def test_only_keys_are_written_to_where_keys_are(self) -> None:
+        write = sys.modules["ksbundle_services.keystone.shared_keys"]._write_keys
+        keys = self.instance / "keys"
+        keys.mkdir()
+        for name in ("fernet/../../admin-password", "tls/key.pem", "fernet/name", "fernet"):
+            with self.assertRaises(Failure):
+                write(str(keys), {name: ""})
+        self.assertEqual(list(keys.iterdir()), [])
+        write(str(keys), {"fernet/0": "YQ==", "fernet/1": "Yg=="})
+        write(str(keys), {"fernet/0": "Yw==", "fernet/2": "YQ=="})
+        found = {path.name: path.read_text() for path in (keys / "fernet").iterdir()}
+        self.assertEqual(found, {"0": "c", "2": "a"})
+        self.assertEqual({path.stat().st_mode & 0o777 for path in (keys / "fernet").iterdir()}, {0o600})
+
+
+if __name__ == "__main__":
+    unittest.main()
