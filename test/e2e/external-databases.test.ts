@@ -2,18 +2,11 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  ANOTHER,
-  AUTHORITY,
-  PASSWORD,
-  PASSWORD_FILE,
-  startServerMachine,
-  type DatabaseServer,
-  type ServerKind,
-} from './support/database-servers.ts';
+import { startServerMachine, type DatabaseServer, type ServerKind } from './support/database-servers.ts';
 import { send, sendMeanwhile } from './support/http.ts';
 import type { Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
+import { ANOTHER, AUTHORITY, PASSWORD, PASSWORD_FILE } from './support/server-secrets.ts';
 import {
   ADDRESS,
   adminPassword,

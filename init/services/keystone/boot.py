@@ -335,6 +335,7 @@ def _bootstrap(request: dict[str, Any]) -> None:
     bootstrapper.bootstrap()
     _exempt("admin", request["exempt"])
     _ensure_user(request["demo"])
+    _ensure_domain(request["domain"])
 
 
 def _exempt(name: str, options: list[str]) -> None:
@@ -391,6 +392,22 @@ def _ensure_user(wanted: dict[str, str] | None) -> None:
         providers.assignment_api.add_role_to_user_and_project(user["id"], project["id"], role["id"])
 
 
+def _ensure_domain(name: str | None) -> None:
+    """Makes the domain whose users are a directory's, if there is none of that name."""
+    if name is None:
+        return
+    from keystone import exception
+    from keystone.common import provider_api
+
+    resources = provider_api.ProviderAPIs.resource_api
+    try:
+        resources.get_domain_by_name(name)
+    except exception.DomainNotFound:
+        identifier = uuid.uuid4().hex
+        made = {"id": identifier, "name": name, "description": "Users of a directory", "enabled": True}
+        resources.create_domain(identifier, made)
+
+
 def _update(request: dict[str, Any]) -> None:
     """Gives the identity service's endpoints in the former regions the present URL and region; all of them where no
     former region is known, since the install that made them was cut off.
@@ -419,6 +436,7 @@ def _update(request: dict[str, Any]) -> None:
         _count_inactivity()
     _exempt("admin", request["exempt"])
     _ensure_user(request["demo"])
+    _ensure_domain(request["domain"])
 
 
 _ROTATIONS: dict[str, Callable[[Any, int], None]] = {"fernet": _rotate_fernet, "jws": _rotate_signing}

@@ -1,5 +1,5 @@
 """What the answers say of the data: the identity service's endpoints name the advertised URL and region, no number of
-wrong passwords locks the administrator, and there is an ordinary user if one is asked for."""
+wrong passwords locks the administrator, and there are an ordinary user and a directory's domain if asked for."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from typing import Any
 
 from installer.bundle.api import Site
 
-from . import data, hardening, running, settings, users
+from . import data, directory, hardening, running, settings, users
 
 
 def state(site: Site) -> Mapping[str, Any]:
-    facts = {"public_url": settings.public_url(site), "region": settings.region(site), **hardening.state(site)}
-    return {**facts, "demo": True} if users.wants_demo(site) else facts
+    facts: dict[str, Any] = {
+        "public_url": settings.public_url(site),
+        "region": settings.region(site),
+        **hardening.state(site),
+    }
+    if users.wants_demo(site):
+        facts["demo"] = True
+    domain = directory.domain(site)
+    return facts if domain is None else {**facts, "domain": domain}
 
 
 @contextmanager
 def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
     """Moves the endpoints from the former URLs and regions, does what the preset of rules asks for and is not done
-    yet, and makes the ordinary user where there was none. Everything else stays as it is."""
+    yet, and makes the ordinary user and the directory's domain where there are none. Everything else stays as it
+    is."""
 
     def migrate() -> None:
         regions = [facts.get("region") for facts in former]
@@ -28,6 +36,7 @@ def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Calla
         act(
             former_regions=regions if all(regions) else [],
             demo=None if known.get("demo") else data.demo(site),
+            domain=directory.domain(site),
             **hardening.changes(site, known),
         )
 

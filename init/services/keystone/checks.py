@@ -6,7 +6,7 @@ from installer.bundle.api import Site
 from installer.errors import Problem
 from installer.kit import wsgi
 
-from . import database, hardening, nodes, password
+from . import database, directory, hardening, nodes, password
 
 #: What the path of an instance must not contain, since no quoting helps, and why. The path of its configuration is an
 #: argument, in which oslo.config substitutes although it reads the file by the path as it stands: see Template and
@@ -23,5 +23,6 @@ def check_answers(site: Site) -> list[Problem]:
         *wsgi.check_path("instance", site.instance.root, UNUSABLE),
         *(password.check_given(site) or hardening.check_first_password(site)),
         *database.check(site),
+        *directory.check(site),
         *nodes.check_joining(site),
     ]

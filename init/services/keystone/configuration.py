@@ -8,7 +8,7 @@ from installer.bundle.api import RenderedFile, Site
 from installer.kit import addresses, wsgi
 from installer.state import files
 
-from . import hardening, keys, settings
+from . import directory, hardening, keys, settings
 
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
 
@@ -20,6 +20,7 @@ def values(site: Site) -> dict[str, str]:
         "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
         "hsts": str(wsgi.hsts(site)),
+        "domains": directory.domains(site),
         "modules": wsgi.modules(site),
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
@@ -38,11 +39,12 @@ def check_command(site: Site) -> list[str]:
 
 def is_edited(site: Site, rendered: Sequence[RenderedFile]) -> bool:
     """Whether Keystone gets any setting that the installer did not render."""
-    directory = site.instance.path(CONFIG_DIRECTORY)
-    if not files.is_directory(directory) or files.names(directory):
+    own = site.instance.path(CONFIG_DIRECTORY)
+    if not files.is_directory(own) or files.names(own):
         return True
     content = {file.path: file.content for file in rendered}
-    return any(files.read(site.instance.path(name)) != content[name] for name in settings.KEYSTONE_FILES)
+    read = [*settings.KEYSTONE_FILES, *directory.read_files(site)]
+    return any(files.read(site.instance.path(name)) != content[name] for name in read)
 
 
 def _public_endpoint(site: Site) -> str:

@@ -15,7 +15,7 @@ from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 from installer.state.journal import Journal
 
-from . import database, hardening, keys, nodes, password, running, server, users
+from . import database, directory, hardening, keys, nodes, password, running, server, users
 from .external import External
 
 SECRETS = [user.password_file for user in users.USERS]
@@ -59,7 +59,12 @@ def prepare(site: Site, journal: Journal) -> None:
 def _create(site: Site, journal: Journal) -> None:
     secret = password.first(site)
     journal.step("create keys and database")
-    facts: dict[str, Any] = {"password": secret, "demo": demo(site), **hardening.changes(site, {})}
+    facts: dict[str, Any] = {
+        "password": secret,
+        "demo": demo(site),
+        "domain": directory.domain(site),
+        **hardening.changes(site, {}),
+    }
     if database.kind(site) == "sqlite":
         running.run_boot(site, "create", **facts)
     else:

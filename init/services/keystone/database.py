@@ -13,11 +13,11 @@ from urllib.parse import quote
 
 from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
-from installer.kit import pem, secret_file
 from installer.kit.data import postgresql
 from installer.state import files
 
 from . import database_url
+from .credential import Credential
 from .database_url import DatabaseUrl
 
 Kind = Literal["sqlite", "embedded", "external"]
@@ -40,7 +40,7 @@ BEGUN = f"{MARK}{_BEGUN}"
 #: The service of a bundle that runs the embedded server, and the database and role there.
 SERVER, EMBEDDED = "postgresql", "keystone"
 
-_LONGEST_PASSWORD = 1024
+_CREDENTIAL = Credential("database", "database-password-file", CREDENTIAL, "database-ca", CA)
 
 
 def kind(site: Site) -> Kind:
@@ -144,16 +144,12 @@ def settings(site: Site, *, shown: bool = False) -> str:
 
 def password(site: Site) -> str | None:
     """Of the user of the operator's server: the one that is given, else the instance's own."""
-    given = site.value("database-password-file")
-    if given is not None:
-        return secret_file.read_given(given, _LONGEST_PASSWORD)
-    return secret_file.read(site.present(CREDENTIAL), _LONGEST_PASSWORD)
+    return _CREDENTIAL.password(site)
 
 
 def authority(site: Site) -> bytes | None:
     """The certificates to verify the operator's server with, as PEM; None without an authority."""
-    source = _source(site)
-    return None if source is None else pem.blocks(pem.CERTIFICATES, source)
+    return _CREDENTIAL.authority(site)
 
 
 def rendered_files(site: Site) -> list[RenderedFile]:
@@ -163,14 +159,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     problems = list(faults(site))
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
-    readable, mode = site.account.readable, 0o640 if site.account.switch else 0o600
-    secret, trusted = password(site), authority(site)
-    found = []
-    if secret is not None:
-        found.append(RenderedFile(CREDENTIAL, f"{secret}\n".encode(), mode, readable, shown=b""))
-    if trusted is not None:
-        found.append(RenderedFile(CA, trusted, 0o640, readable))
-    return found
+    return _CREDENTIAL.rendered_files(site)
 
 
 def _url(site: Site) -> DatabaseUrl:
@@ -178,7 +167,7 @@ def _url(site: Site) -> DatabaseUrl:
 
 
 def _source(site: Site) -> str | None:
-    return pem.source(site, "database-ca", CA)
+    return _CREDENTIAL.source(site)
 
 
 def check(site: Site) -> list[Problem]:
@@ -210,38 +199,12 @@ def faults(site: Site) -> Iterator[Problem]:
 
 
 def _check_files(site: Site) -> Iterator[Problem]:
-    given = site.value("database-password-file")
-    try:
-        secret = password(site)
-        if secret is not None and not secret.isascii() and _url(site).is_mysql:
-            raise ValueError("it is not ASCII, which PyMySQL and MySQL's servers read differently")
-    except (OSError, ValueError) as error:
-        yield Problem(
-            "the database's password cannot be used",
-            where=given or site.instance.path(CREDENTIAL),
-            why=_why(error),
-            hint="give a readable file that holds the password on one line, with --database-password-file",
-        )
-    source = _source(site)
-    if source is None:
-        return
-    try:
-        found = authority(site)
-    except OSError as error:
-        hint = "give a readable file with --database-ca"
-        yield Problem(
-            "the certificates of the database's authority cannot be read", where=source, why=_why(error), hint=hint
-        )
-        return
-    if not found:
-        hint = "give the authority's certificate as PEM with --database-ca"
-        yield Problem(
-            "the file contains no certificate", where=source, why="it has no PEM block of that kind", hint=hint
-        )
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else str(error)) or ""
+    problems = list(_CREDENTIAL.faults(site))
+    yield from problems
+    secret = None if problems else password(site)
+    if secret is not None and not secret.isascii() and _url(site).is_mysql:
+        why = "it is not ASCII, which PyMySQL and MySQL's servers read differently"
+        yield _CREDENTIAL.unusable(site, ValueError(why))
 
 
 def _check_kept(site: Site) -> Iterator[Problem]:

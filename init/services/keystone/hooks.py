@@ -25,6 +25,7 @@ from . import (
     configuration,
     data,
     database,
+    directory,
     handover,
     hardening,
     keys,
@@ -42,7 +43,7 @@ from . import (
 
 class Hooks(Service):
     title = "Keystone"
-    TRANSIENT = (*password.TRANSIENT, *database.TRANSIENT)
+    TRANSIENT = (*password.TRANSIENT, *database.TRANSIENT, *directory.TRANSIENT)
     SECRETS = data.SECRETS
     UNPLACED = settings.UNPLACED
     APPETITE = settings.APPETITE
@@ -51,7 +52,7 @@ class Hooks(Service):
         return checks.check_answers(site)
 
     def warn(self, site: Site) -> list[Problem]:
-        return [*database.warn(site), *hardening.warn(site), *keys.warn(site)]
+        return [*database.warn(site), *directory.warn(site), *hardening.warn(site), *keys.warn(site)]
 
     def derived(self, site: Site) -> Mapping[str, str]:
         return {**super().derived(site), **hardening.derived(site)}
@@ -72,12 +73,19 @@ class Hooks(Service):
         return {"database": database.settings(site, shown=True)}
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
-        return [*database.rendered_files(site), *super().rendered_files(site), *handover.rendered_files(site)]
+        outside = [*database.rendered_files(site), *directory.rendered_files(site)]
+        return [*outside, *super().rendered_files(site), *handover.rendered_files(site)]
 
     def application(self, site: Site) -> Application | None:
         application = super().application(site)
         ready = Request("/v3", status=200)
-        return application and replace(application, url=settings.base_url(site), names=settings.NAMES, ready=ready)
+        return application and replace(
+            application,
+            url=settings.base_url(site),
+            names=settings.NAMES,
+            ready=ready,
+            files=[*application.files, *directory.read_files(site)],
+        )
 
     def check_configuration(self, site: Site) -> None:
         """Keystone is loaded only where an operator changed something: that takes seconds."""
@@ -124,7 +132,8 @@ class Hooks(Service):
         return data.check_data(site)
 
     def check_outside(self, site: Site) -> list[Problem]:
-        return [] if database.check(site) else server.check(site)
+        asked = [] if database.check(site) else server.check(site)
+        return [*asked, *directory.check_outside(site)]
 
     def prove(self, site: Site) -> list[str]:
         proven = proof.prove(site)

@@ -17,6 +17,8 @@ WSGI = "etc/keystone.wsgi"
 NAMES = "etc/names.json"
 #: Files that every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
+#: Files that configure a domain alone, and what they are called: keystone.NAME.conf.
+DOMAINS = "etc/domains"
 
 #: Daemons of releases that started them all in one directory.
 UNPLACED = ("memcached", "httpd", "uwsgi")

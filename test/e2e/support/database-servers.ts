@@ -1,7 +1,7 @@
-import { chmod, chown, mkdir } from 'node:fs/promises';
+import { chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { run } from '../../../src/io/process.ts';
 import { startMachine, type Machine } from './machine.ts';
+import { makeServerSecrets, NOBODY, PASSWORD } from './server-secrets.ts';
 import { shell } from './succeed.ts';
 
 export type ServerKind = 'mariadb' | 'postgresql';
@@ -21,17 +21,11 @@ export interface DatabaseServer {
 }
 
 const ACCOUNT = 'keystone';
-export const PASSWORD = 'p:w@/d %?#$';
-/** Files of the machine: the authority of the server's certificate, another one, and a file with `PASSWORD`. */
-export const AUTHORITY = '/srv/tls/ca.pem';
-export const ANOTHER = '/srv/tls/another.pem';
-export const PASSWORD_FILE = '/srv/tls/password';
 
 const PACKAGES: Readonly<Record<ServerKind, readonly string[]>> = {
   mariadb: ['mariadb-server-core', 'mariadb-client-core'],
   postgresql: ['postgresql-15'],
 };
-const NOBODY = 65_534;
 /** What the commands of this module find set: servers refuse to be root's. */
 const PRELUDE = `
 as='setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups'; cd /srv/db; PATH=$PATH:/usr/lib/postgresql/15/bin
@@ -45,7 +39,7 @@ export async function startServerMachine(
   const machine = await startMachine('bookworm', addresses, PACKAGES[kind]);
   const directory = path.join(machine.root, 'srv/db');
   await mkdir(directory);
-  await makeCertificates(machine);
+  await makeServerSecrets(machine);
   const inMachine = (script: string, ...parameters: readonly string[]): Promise<string> =>
     shell(machine, `set -e\n${PRELUDE}${script}`, ...parameters);
   const { url, ...server } = kind === 'mariadb' ? mariadb(inMachine) : postgresql(inMachine);
@@ -127,25 +121,4 @@ function postgresql(inMachine: InMachine): Installable {
     },
     query,
   };
-}
-
-const CERTIFICATES = `
-set -e; cd "$0"
-for name in ca another; do
-  openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.pem" -days 90
-done
-openssl req -newkey rsa:2048 -nodes -subj /CN=database -keyout server.key -out server.csr
-echo 'subjectAltName=IP:127.0.0.1' >names
-openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 -extfile names -out server.pem
-printf '%s\\n' "$1" >password`;
-
-/** A certificate for 127.0.0.1 alone, of an authority; another authority, and the password. */
-async function makeCertificates(machine: Machine): Promise<void> {
-  const directory = path.join(machine.root, 'srv/tls');
-  await mkdir(directory);
-  const made = await run(['sh', '-c', CERTIFICATES, directory, PASSWORD]);
-  if (made.exitCode !== 0) throw new Error(made.stderr);
-  const key = path.join(directory, 'server.key');
-  await chown(key, NOBODY, NOBODY);
-  await chmod(key, 0o600);
 }
