@@ -1,136 +1,371 @@
-"""Which directory Keystone is told to use, and which answers are refused; servers are asked in the e2e tests."""
+"""The store that a directory is: links, holes, what is written meanwhile, and what the service's account planted."""
 
 from __future__ import annotations
 
-import configparser
+import os
+import shutil
+import stat
+import subprocess
 import sys
-from typing import Any
-from unittest import main
+import time
+import unittest
+import unittest.mock
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
-import keystone_site
+import store_site
+from installer import report
 from installer.errors import Exit, Failure
+from installer.kit.data import tree_copy
+from installer.kit.data.directory import Directory
+from installer.state import archive, files, trees
+from installer.state.files import Owner
+from store_site import content_of
 
-BLOCK = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-URL = "ldaps://ldap.example:6360"
-CONFIG = "etc/domains/keystone.ldap.conf"
+LARGE = 1 << 30
+#: Writes files under other names and renames them, as a store of objects does, and removes some, until it is killed.
+_SERVICE = """
+import itertools
+from contextlib import suppress
+os.chdir(sys.argv[1])
+for number in itertools.count():
+    with open("part", "wb") as file:
+        file.write(os.urandom(3000))
+    os.rename("part", f"kept{number % 60}")
+    with suppress(FileNotFoundError):
+        os.unlink(f"kept{(number + 7) % 60}")
+    if number == 9:
+        print("ready", flush=True)
+"""
 
 
-class DirectoryTest(keystone_site.KeystoneSiteTest):
+class DirectoryTest(store_site.StoreTest):
     def setUp(self) -> None:
         super().setUp()
-        self.directory_module: Any = sys.modules["ksbundle_services.keystone.directory"]
+        self.path = self.own_directory("data/files")
+        self.store = Directory(self.site, "data/files")
 
-    def file(self, name: str, text: str) -> str:
-        path = self.directory / name
-        path.write_text(text)
-        return str(path)
+    def put(self, name: str, content: bytes = b"content", *, age: float = 3600) -> Path:
+        """A file of the service's that was written so many seconds ago."""
+        path = self.path / name
+        for parent in reversed(path.relative_to(self.path).parents):
+            if not (self.path / parent).is_dir():
+                self.own_directory(f"data/files/{parent}")
+        path.write_bytes(content)
+        path.chmod(0o640)
+        os.utime(path, (time.time() - age,) * 2)
+        self.give(path)
+        return path
 
-    def answers(self, **texts: list[str]) -> dict[str, Any]:
-        own: dict[str, Any] = {
-            "ldap_url": [URL],
-            "ldap_bind_dn": ["cn=keystone,dc=example,dc=org"],
-            "ldap_password_file": [self.file("given", "secret\n")],
-            "ldap_ca": [self.file("ca.pem", BLOCK)],
-            "ldap_suffix": ["dc=example,dc=org"],
-        }
-        return {name: values for name, values in {**own, **texts}.items() if values}
+    def tree(self) -> dict[str, bytes]:
+        return {str(path.relative_to(self.path)): path.read_bytes() for path in self.path.rglob("*") if path.is_file()}
 
-    def problems(self, **texts: list[str]) -> list[str]:
-        return [f"{each.what}: {each.why}" for each in self.product.check_answers(self.site(**self.answers(**texts)))]
+    @contextmanager
+    def told(self) -> Iterator[list[str]]:
+        """What is told to be in no backup."""
+        found: list[str] = []
+        with unittest.mock.patch.object(report, "warn", side_effect=lambda problem: found.extend(problem.details)):
+            yield found
 
-    def config(self, path: str = CONFIG, **texts: list[str]) -> configparser.ConfigParser:
-        parser = configparser.ConfigParser(interpolation=None)
-        parser.read_string(self.rendered(path, self.site(**self.answers(**texts))))
-        return parser
+    def archived(self) -> archive.Archive:
+        """A backup of the store alone."""
+        path = self.directory / "saved.tar.gz"
+        with open(path, "wb") as stream:
+            archive.write(stream, {}, [archive.Source("receipt.json", 0o600, b"{}"), *self.dump(self.store)])
+        return archive.read(str(path))
 
-    def test_a_domain_gets_a_file_and_keystone_is_told_to_read_it(self) -> None:
-        found = self.config()
-        self.assertEqual(found["identity"]["driver"], "ldap")
-        for name, value in {
-            "url": f'"{URL}"',
-            "user": '"cn=keystone,dc=example,dc=org"',
-            "password": '"secret"',
-            "user_tree_dn": '"dc=example,dc=org"',
-            "group_tree_dn": '"ou=groups,dc=example,dc=org"',
-            "use_tls": "false",
-            "tls_req_cert": "demand",
-            "chase_referrals": "false",
-            "use_pool": "true",
-            "user_objectclass": "inetOrgPerson",
-        }.items():
-            self.assertEqual(self.config(ldap_group_base=["ou=groups,dc=example,dc=org"])["ldap"][name], value, name)
-        self.assertLessEqual(int(found["ldap"]["pool_connection_timeout"]), 5)
-        self.assertEqual(self.config("etc/keystone.conf")["identity"]["domain_specific_drivers_enabled"], "true")
-        self.assertNotIn("domain_specific_drivers_enabled", self.rendered("etc/keystone.conf", self.site()))
-        self.assertFalse([file for file in self.product.rendered_files(self.site()) if "domains" in file.path])
+    def restore(self, saved: archive.Archive) -> None:
+        staging = self.instance / "restoring"
+        staging.mkdir(mode=0o700)
+        archive.extract(saved, str(staging), lambda _: self.account.owner)
+        self.store.load(str(staging), [name for name in saved.entries if name.startswith("data/")])
+        shutil.rmtree(staging)
 
-    def test_what_only_active_directory_has_is_asked_for_there(self) -> None:
-        found = self.config("etc/domains/keystone.corp.conf", ldap_schema=["ad"], ldap_domain=["corp"])["ldap"]
-        self.assertEqual((found["user_name_attribute"], found["user_enabled_mask"]), ("sAMAccountName", "2"))
-        self.assertEqual(self.product.state(self.site(**self.answers(ldap_domain=["corp"])))["domain"], "corp")
-        self.assertNotIn("domain", self.product.state(self.site()))
+    def test_what_was_dumped_comes_back_and_nothing_else_stays(self) -> None:
+        self.put("one", b"1")
+        self.put("deep/er/two", b"2")
+        before = self.tree()
+        saved = self.archived()
+        self.put("one", b"changed")
+        self.put("deep/later", b"later")
+        (self.path / "deep" / "er" / "two").unlink()
+        (self.path / "deep" / "er" / "two").mkdir()
+        self.restore(saved)
+        self.assertEqual(self.tree(), before)
+        self.assertEqual(store_site.owners(self.path), {Owner(self.account.uid, self.account.gid)})
+        self.assertEqual((self.path / "one").stat().st_mode & 0o777, 0o640)
 
-    def test_the_password_is_kept_as_a_secret_and_so_is_the_file_that_has_it(self) -> None:
-        secret = 'p:w@/d %?#é$ \\$x "'
-        answers = self.answers(ldap_password_file=[self.file("hard", f"{secret}\n")])
-        found = {file.path: file for file in self.product.rendered_files(self.site(switch=True, **answers))}
-        kept = found["keys/ldap-password"]
-        self.assertEqual((kept.content.decode(), kept.secret, kept.mode), (f"{secret}\n", True, 0o640))
-        self.assertTrue(found[CONFIG].secret)
-        self.assertEqual(found[CONFIG].mode, 0o640)
-        self.assertIn(b"\npassword = (hidden)\n", found[CONFIG].shown)
-        self.assertNotIn(secret[:5].encode(), found[CONFIG].shown)
-        line = 'password = "p:w@/d %?#é\\$ \\\\$x ""\n'
-        self.assertIn(line, found[CONFIG].content.decode())
-        self.assertEqual(found["keys/ldap-ca.pem"].content.decode(), BLOCK)
-        self.assertIn("ldap-password-file", self.product.TRANSIENT)
+    def test_it_comes_back_where_nothing_is(self) -> None:
+        self.put("deep/one", b"1")
+        before = self.tree()
+        saved = self.archived()
+        shutil.rmtree(self.path)
+        self.restore(saved)
+        self.assertEqual(self.tree(), before)
 
-    def test_what_processes_read_makes_them_start_anew(self) -> None:
-        application = self.product.services[-1].application(self.site(**self.answers()))
-        self.assertLessEqual({CONFIG, "keys/ldap-ca.pem"}, set(application.files))
+    def test_a_load_that_was_cut_off_is_finished_by_the_next(self) -> None:
+        for name in "abc":
+            self.put(name, name.encode())
+        before = self.tree()
+        saved = self.archived()
+        for name in "abcd":
+            self.put(name, b"changed")
+        moves = iter(range(10))
+        move = files.move
 
-    def test_starttls_is_for_a_connection_that_is_not_protected(self) -> None:
-        self.assertEqual(self.config(ldap_url=["ldap://h"], ldap_starttls=["true"])["ldap"]["use_tls"], "true")
-        self.assertIn("--ldap-starttls is given for ldaps://", self.problems(ldap_starttls=["true"])[0])
+        def cut(source: str, target: str) -> None:
+            if next(moves) == 1:
+                raise KeyboardInterrupt
+            move(source, target)
 
-    def test_a_connection_that_nothing_protects_is_told(self) -> None:
-        def warned(**texts: list[str]) -> list[str]:
-            site = self.site(**self.answers(**texts))
-            return [problem.what for problem in self.directory_module.warn(site)]
+        with unittest.mock.patch.object(files, "move", side_effect=cut), self.assertRaises(KeyboardInterrupt):
+            self.restore(saved)
+        shutil.rmtree(self.instance / "restoring")
+        self.restore(saved)
+        self.assertEqual(self.tree(), before)
 
-        self.assertEqual(warned(ldap_url=["ldap://h"]), ["the connection to the directory is not protected"])
-        for fine in ({}, {"ldap_url": ["ldap://127.0.0.1"]}, {"ldap_url": ["ldap://h"], "ldap_starttls": ["true"]}):
-            self.assertEqual(warned(**fine), [])
+    def test_complete_files_are_not_copied_for_a_dump(self) -> None:
+        old, new = self.put("old"), self.put("new", age=0)
+        (self.path / "new").chmod(0o600)
+        pieces = {piece.path: piece for piece in self.dump(self.store)}
+        self.assertEqual(
+            {path: piece.mode for path, piece in pieces.items()}, {"data/files/old": 0o640, "data/files/new": 0o600}
+        )
+        self.assertTrue(os.path.samefile(pieces["data/files/old"].file, old))
+        self.assertFalse(os.path.samefile(pieces["data/files/new"].file, new))
+        # Whatever becomes of both, the dump has them.
+        old.unlink()
+        new.write_bytes(b"changed")
+        self.assertEqual([content_of(piece) for piece in pieces.values()], [b"content", b"content"])
 
-    def test_answers_that_name_no_directory_are_refused(self) -> None:
-        for texts, words in (
-            ({"ldap_url": ["https://h"]}, "must begin with ldaps:// or ldap://"),
-            ({"ldap_url": ["nonsense"]}, "must begin with"),
-            ({"ldap_url": ["ldaps://[h"]}, "must begin with"),
-            ({"ldap_url": ["ldaps://"]}, "names no host"),
-            ({"ldap_url": ["ldaps://h:x"]}, "a port is"),
-            ({"ldap_url": ["ldaps://h:0"]}, "a port is"),
-            ({"ldap_url": ["ldaps://u:s3cret@h"]}, "names an account"),
-            ({"ldap_url": ["ldaps://h/dc=x"]}, "more than a host and a port"),
-            ({"ldap_url": ["ldaps://h?x"]}, "more than a host and a port"),
-            ({"ldap_ca": []}, "nothing says how the directory's certificate is to be checked"),
-            ({"ldap_ca": ["/nowhere"]}, "the certificates of the directory's authority cannot be read"),
-            ({"ldap_suffix": []}, "nothing says where in the directory the users are"),
-            ({"ldap_bind_dn": []}, "belong together"),
-            ({"ldap_password_file": []}, "belong together"),
-            ({"ldap_password_file": ["/nowhere"]}, "the directory's password cannot be used"),
-            ({"ldap_domain": ["Default"]}, "the domain Default cannot be a directory's"),
-            ({"ldap_url": []}, "is given without --ldap-url"),
-        ):
-            found = self.problems(**texts)
-            self.assertTrue(any(words in problem for problem in found), (texts, found))
-            self.assertNotIn("s3cret", repr(found))
-            if "ldap_url" not in texts or texts["ldap_url"]:
-                with self.assertRaises(Failure) as caught:
-                    self.product.rendered_files(self.site(**self.answers(**texts)))
-                self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
-        self.assertEqual(self.problems(ldap_bind_dn=[], ldap_password_file=[]), [])
+    def test_what_has_no_second_name_is_read_in_its_place(self) -> None:
+        self.put("one")
+        with unittest.mock.patch.object(os, "link", side_effect=OSError(18, "Invalid cross-device link")):
+            (piece,) = self.dump(self.store)
+        self.assertEqual(piece.file, str(self.path / "one"))
+        self.assertEqual(content_of(piece), b"content")
+
+    def test_a_file_that_changes_while_it_is_saved_fails_the_backup(self) -> None:
+        for content in (b"other!!" * 1000, b"short", b""):
+            with self.subTest(content=content[:7]):
+                self.fails_where_the_second_reading_finds(content)
+
+    def fails_where_the_second_reading_finds(self, content: bytes) -> None:
+        """It is read twice, for its digest and for itself."""
+        path = self.put("one", b"content" * 1000)
+        opened, turns = archive.Source.open, iter((None, content))
+
+        def changing(source: archive.Source) -> object:
+            new = next(turns) if source.file else None
+            if new is not None:
+                path.write_bytes(new)
+            return opened(source)
+
+        with unittest.mock.patch.object(archive.Source, "open", changing), self.assertRaises(Failure) as caught:
+            self.archived()
+        self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
+        self.assertEqual(caught.exception.problems[0].where, "data/files/one")
+
+    def test_a_service_that_writes_meanwhile_costs_no_backup(self) -> None:
+        for number in range(50):
+            self.put(f"kept{number}", os.urandom(5000))
+        argv = [sys.executable, "-c", store_site.DROP + _SERVICE, str(self.path), *self.account_ids]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE) as service:
+            try:
+                self.assertEqual(service.stdout.readline() if service.stdout else b"", b"ready\n")
+                for _ in range(5):
+                    self.assertGreater(len(self.archived().entries), 20)
+                self.assertIsNone(service.poll())
+            finally:
+                service.kill()
+
+    def test_holes_take_no_space_in_a_copy_and_after_a_restore(self) -> None:
+        path = self.put("holes", b"")
+        with open(path, "r+b") as file:
+            file.truncate(LARGE)
+            file.seek(LARGE // 2)
+            file.write(b"island")
+        self.store.copy()
+        self.same_island(Path(self.store.upgrading) / "holes")
+        with open(path, "r+b") as file:
+            file.truncate(LARGE // 8)
+            file.seek(1 << 20)
+            file.write(b"island")
+        saved = self.archived()
+        self.restore(saved)
+        self.assertEqual(path.stat().st_size, LARGE // 8)
+        self.assertLess(path.stat().st_blocks * 512, LARGE // 16)
+
+    def same_island(self, path: Path) -> None:
+        self.assertEqual(path.stat().st_size, LARGE)
+        self.assertLess(path.stat().st_blocks * 512, LARGE // 100)
+        with open(path, "rb") as file:
+            file.seek(LARGE // 2 - 2)
+            self.assertEqual(file.read(10), b"\0\0island\0\0")
+
+    def test_a_copy_is_the_same_and_apart(self) -> None:
+        one = self.put("deep/one", b"one")
+        (self.path / "link").symlink_to("deep/one")
+        (self.path / "empty").mkdir(mode=0o710)
+        os.mkfifo(self.path / "pipe")
+        for name in ("link", "empty", "pipe"):
+            self.give(self.path / name)
+        for blocks in (True, False):
+            with (
+                self.subTest(shares_blocks=blocks),
+                unittest.mock.patch.object(tree_copy, "_FICLONE", 0x40049409 if blocks else 0),
+            ):
+                self.store.copy()
+                copy = Path(self.store.upgrading)
+                self.assertEqual((copy / "deep" / "one").read_bytes(), b"one")
+                self.assertEqual((copy / "deep" / "one").stat().st_mtime_ns, one.stat().st_mtime_ns)
+                self.assertEqual(stat.S_IMODE((copy / "deep" / "one").stat().st_mode), 0o640)
+                self.assertEqual(os.readlink(copy / "link"), "deep/one")
+                self.assertEqual(stat.S_IMODE((copy / "empty").stat().st_mode), 0o710)
+                self.assertFalse((copy / "pipe").exists())
+                self.assertEqual(store_site.owners(copy), {Owner(self.account.uid, self.account.gid)})
+                (copy / "deep" / "one").write_bytes(b"upgraded")
+                self.assertEqual(one.read_bytes(), b"one")
+
+    def test_whatever_an_upgrade_does_to_a_copy_is_noticed(self) -> None:
+        self.put("one", b"one")
+        self.put("two", b"two")
+        changes: list[Callable[[Path], object]] = [
+            lambda copy: (copy / "one").write_bytes(b"own"),
+            lambda copy: (copy / "one").unlink(),
+            lambda copy: (copy / "one").rename(copy / "three"),
+            lambda copy: (copy / "three").write_bytes(b""),
+            lambda copy: (copy / "empty").mkdir(),
+            lambda copy: (copy / "one").chmod(0o600),
+            lambda copy: (copy / "two").rename(copy / "one"),
+        ]
+        for number, change in enumerate(changes):
+            with self.subTest(number):
+                self.store.copy()
+                before = self.store.fingerprint()
+                self.assertEqual(self.store.fingerprint(), before)
+                change(Path(self.store.upgrading))
+                self.assertNotEqual(self.store.fingerprint(), before)
+
+    def test_a_copy_takes_the_place_of_the_directory_wherever_that_is_cut_off(self) -> None:
+        for cut in range(6):
+            with self.subTest(cut):
+                self.put("one", b"one")
+                (self.path / "new").unlink(missing_ok=True)
+                self.store.copy()
+                (Path(self.store.upgrading) / "new").write_bytes(b"new")
+                with self.cut_at(cut), suppress(KeyboardInterrupt):
+                    self.store.adopt()
+                self.store.adopt()
+                self.assertEqual(self.tree(), {"one": b"one", "new": b"new"})
+                self.assert_no_copy()
+
+    @contextmanager
+    def cut_at(self, number: int) -> Iterator[None]:
+        """Ends what is done in the block before its step of that number."""
+        steps = iter(range(number))
+        with ExitStack() as patched:
+            for module, name in ((files, "rename"), (files, "sync_directory"), (trees, "remove")):
+                act = getattr(module, name)
+
+                def step(*arguments: str, act: Callable[..., object] = act, **options: bool) -> object:
+                    if next(steps, None) is None:
+                        raise KeyboardInterrupt
+                    return act(*arguments, **options)
+
+                patched.enter_context(unittest.mock.patch.object(module, name, step))
+            yield
+
+    def test_what_no_upgrade_changes_is_never_copied(self) -> None:
+        self.put("one")
+        store = Directory(self.site, "data/files", upgraded=False)
+        self.assertEqual((store.size().content, store.size().copy), (7, 0))
+        store.copy()
+        self.assertEqual(store.fingerprint(), store.fingerprint())
+        self.assert_no_copy()
+        store.adopt()
+        self.assertEqual(self.tree(), {"one": b"content"})
+
+    def test_what_is_missing_is_told_and_what_the_service_cannot_use(self) -> None:
+        self.assertEqual(self.store.check(), [])
+        if os.geteuid() == 0:
+            os.chown(self.path, 0, 0)
+            self.path.chmod(0o755)
+            self.assertIn("cannot write there", self.store.check()[0].why)
+        shutil.rmtree(self.path)
+        self.assertEqual(store_site.whats(self.store.check()), ["the service cannot use its data"])
+        for act in (self.store.copy, lambda: self.dump(self.store)):
+            with self.assertRaises(Failure) as caught:
+                act()
+            self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        self.assertEqual(self.store.size().content, 0)
+
+    def test_what_no_backup_can_hold_is_told_and_stays(self) -> None:
+        self.put("one")
+        self.put("two\nlines")
+        (self.path / "link").symlink_to("one")
+        os.mkfifo(self.path / "pipe")
+        with self.told() as told:
+            saved = self.archived()
+        names = sorted(os.path.relpath(path, self.path) for path in told)
+        self.assertEqual(names, ["link", "pipe", "two\nlines"])
+        self.restore(saved)
+        self.assertEqual(sorted(path.name for path in self.path.iterdir()), ["link", "one", "pipe"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
+    def test_nothing_that_the_account_put_there_leads_elsewhere(self) -> None:
+        secret = self.directory / "secret"
+        secret.mkdir(mode=0o700)
+        (secret / "file").write_text("root's")
+        (secret / "file").chmod(0o600)
+        self.put("one", b"one")
+        (self.path / "directory").symlink_to(secret)
+        (self.path / "file").symlink_to(secret / "file")
+        # As a kernel without fs.protected_hardlinks lets the account do.
+        os.link(secret / "file", self.path / "second")
+        with self.told() as told:
+            saved = self.archived()
+        self.assertEqual([*saved.entries], ["receipt.json", "data/files/one"])
+        self.assertEqual(sorted(map(os.path.basename, told)), ["directory", "file", "second"])
+        self.restore(saved)
+        os.link(secret / "file", self.path / "second")
+        with self.assertRaises(PermissionError):
+            self.store.copy()
+        (self.path / "second").unlink()
+        self.store.copy()
+        self.store.adopt()
+        (self.path / "directory").unlink()
+        self.put("directory/file", b"account's")
+        saved = self.archived()
+        shutil.rmtree(self.path / "directory")
+        (self.path / "directory").symlink_to(secret)
+        self.restore(saved)
+        self.assertEqual((self.path / "directory" / "file").read_bytes(), b"account's")
+        self.assertEqual([(path.name, path.read_text()) for path in secret.iterdir()], [("file", "root's")])
+        shutil.rmtree(self.path)
+        self.path.symlink_to(secret)
+        for act in (self.store.copy, lambda: self.dump(self.store)):
+            with self.assertRaises((OSError, Failure)):
+                act()
+        self.store.discard()
+        self.assertEqual([(path.name, path.read_text()) for path in secret.iterdir()], [("file", "root's")])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root mounts file systems")
+    def test_a_file_system_of_its_own_is_saved_and_refused_before_an_upgrade(self) -> None:
+        self.need("mount")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "none", str(self.path)], check=True)
+        self.addCleanup(subprocess.run, ["umount", str(self.path)], check=True)
+        self.give(self.path)
+        self.put("one", b"one")
+        saved = self.archived()
+        self.put("one", b"changed")
+        self.restore(saved)
+        self.assertEqual(self.tree(), {"one": b"one"})
+        with self.assertRaises(Failure) as caught:
+            self.store.copy()
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
 
 
 if __name__ == "__main__":
-    main()
+    unittest.main()
