@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from ..bundle.api import Site
 from ..errors import Exit, Failure, Problem
-from ..host import processes
-from ..host.account import service_environment
+from . import command as programs
 
-#: Seconds in which a program reads its configuration: on a slow machine the import of an application alone can take
-#: a minute.
+#: Seconds without progress after which a program that reads its configuration is ended: on a slow machine the import of
+#: an application alone can take a minute.
 PATIENCE = 180
 
 
@@ -32,28 +30,9 @@ def check(
     """
     place = os.path.join(site.instance.run, daemon)
     try:
-        result = subprocess.run(
-            command,
-            env={**service_environment(site.release, site.instance.temporary), **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            preexec_fn=processes.entering(site.account.confine(), place),
-            timeout=PATIENCE,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _refused(site, name, where, f"it was not read within {PATIENCE} s", []) from error
-    except (OSError, subprocess.SubprocessError) as error:
-        raise _refused(site, name, where, f"it cannot be run in {place}", []) from error
-    if result.returncode != 0:
-        details = (result.stderr or result.stdout).splitlines()[-8:]
-        raise _refused(site, name, where, f"{os.path.basename(command[0])} ended with {result.returncode}", details)
-
-
-def _refused(site: Site, name: str, where: str, why: str, details: Sequence[str]) -> Failure:
-    what = f"{name} does not accept its configuration"
-    hint = "correct the file, then run the command again"
-    return Failure(
-        Exit.NEEDS_PERSON, Problem(what, where=site.instance.path(where), why=why, details=details, hint=hint)
-    )
+        programs.run(site, command, environment, place=place, patience=PATIENCE)
+    except programs.CommandError as error:
+        what = f"{name} does not accept its configuration"
+        hint = "correct the file, then run the command again"
+        problem = Problem(what, where=site.instance.path(where), why=error.why, details=error.details, hint=hint)
+        raise Failure(Exit.NEEDS_PERSON, problem) from error

@@ -1,4 +1,4 @@
-"""Programs that do something to an instance's data and end: run as the service's account, and watched."""
+"""Programs that do something with an instance and end: run as the service's account, and watched."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import IO
 
 from ..bundle.api import Site
 from ..bundle.store import DATA
 from ..errors import Exit, Failure, Problem
+from ..host import processes
 from ..host.account import service_environment
 from ..host.deputy import Progress
 
@@ -43,33 +46,76 @@ def last_lines(output: bytes) -> list[str]:
     return output.decode("utf-8", "replace").splitlines()[-8:]
 
 
-def run(site: Site, argv: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Returns when the program has ended well; raises CommandError if it does not. It ends with the installer, so that
-    a run that is killed leaves no second writer behind."""
-    own = dict(service_environment(site.release, site.instance.temporary))
+class Child:
+    """A program that runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes], name: str) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("Popen was asked for pipes")
+        self._process, self._name = process, name
+        self._stdin, self._stdout = process.stdin, process.stdout
+
+    def tell(self, text: bytes) -> None:
+        # If it has ended already, its exit status says more.
+        with suppress(BrokenPipeError):
+            self._stdin.write(text)
+
+    def close(self) -> None:
+        """Nothing more is told."""
+        self._stdin.close()
+
+    def finish(self, patience: float) -> bytes:
+        """What it prints until it ends. Raises CommandError if it fails, or does nothing for so many seconds."""
+        output = listen(self._process.pid, self._stdout, patience)
+        if self._process.wait() != 0:
+            raise CommandError(f"{self._name} ended with {self._process.returncode}", output)
+        return output
+
+
+def run(
+    site: Site,
+    argv: Sequence[str],
+    environment: Mapping[str, str] = MappingProxyType({}),
+    *,
+    told: bytes = b"",
+    place: str = "",
+    patience: float | None = None,
+) -> bytes:
+    """What the program, which reads what it is `told`, prints until it ends well; raises CommandError if it does not.
+    See `started`."""
+    with started(site, argv, environment, place=place) as child:
+        child.tell(told)
+        child.close()
+        return child.finish(PATIENCE if patience is None else patience)
+
+
+@contextmanager
+def started(
+    site: Site, argv: Sequence[str], environment: Mapping[str, str] = MappingProxyType({}), *, place: str = ""
+) -> Iterator[Child]:
+    """A program that runs as the service's account in `place`, by default the instance's directory for temporary files,
+    with an environment beyond that of every daemon. It ends with the installer, so that a run that is killed leaves no
+    second writer behind, and when the block ends. Raises CommandError if it cannot be run."""
+    place = place or site.instance.temporary
     try:
-        child = subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             cwd="/",
-            env={**own, **environment},
-            stdin=subprocess.DEVNULL,
+            env={**service_environment(site.release, site.instance.temporary), **environment},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,
             umask=0o027,
-            preexec_fn=_bound(site.account.confine(), site.instance.temporary),
+            preexec_fn=_bound(processes.entering(site.account.confine(), place)),
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise CommandError(f"it cannot be run: {error}", b"") from error
-    if child.stdout is None:
-        raise AssertionError("Popen was asked for a pipe")
     try:
-        output = listen(child.pid, child.stdout, PATIENCE)
-        if child.wait() != 0:
-            raise CommandError(f"{os.path.basename(argv[0])} ended with {child.returncode}", output)
+        yield Child(process, os.path.basename(argv[0]))
     finally:
-        child.kill()
-        child.wait()
+        process.kill()
+        process.wait()
 
 
 def listen(pid: int, stdout: IO[bytes], patience: float) -> bytes:
@@ -86,15 +132,14 @@ def listen(pid: int, stdout: IO[bytes], patience: float) -> bytes:
             raise CommandError(f"it did nothing for {patience:.0f} s", bytes(output))
 
 
-def _bound(confine: Callable[[], None], place: str) -> Callable[[], None]:
-    """For the child: the account and its rights, its place, and an end with the installer. A process that becomes
+def _bound(enter: Callable[[], None]) -> Callable[[], None]:
+    """For the child: the account, its rights and its place, and an end with the installer. A process that becomes
     somebody else loses the latter, so it comes last."""
     libc = ctypes.CDLL(None)
     parent = os.getpid()
 
     def prepare() -> None:
-        confine()
-        os.chdir(place)
+        enter()
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)

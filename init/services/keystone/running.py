@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from installer.bundle.api import Site
-from installer.errors import Failure
-from installer.host.account import service_environment
 from installer.kit import command
 
 from . import configuration, database, settings
@@ -44,45 +41,22 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
         "public_url": settings.public_url(site),
         "region": settings.region(site),
     }
-    child = subprocess.Popen(
-        [site.release.python, "-I", "-B", site.release.path("init", "services", "keystone", "boot.py")],
-        cwd=site.instance.run,
-        env=dict(service_environment(site.release, site.instance.temporary)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        bufsize=0,
-        umask=0o027,
-        preexec_fn=site.account.confine(),
-    )
-    stdin, stdout = child.stdin, child.stdout
-    if stdin is None or stdout is None:
-        raise AssertionError("Popen was asked for pipes")
-
-    def tell(facts: Mapping[str, Any]) -> None:
-        # If it has ended already, its exit status says more.
-        with suppress(BrokenPipeError):
-            stdin.write(json.dumps(facts).encode() + b"\n")
-
-    def act(**facts: Any) -> bytes:
-        with database.reachable(site):
-            tell(facts)
-            try:
-                output = command.listen(child.pid, stdout, PATIENCE)
-            except command.CommandError as error:
-                raise _failed(site, action, error.why, error.details) from error
-        if child.wait() != 0:
-            raise _failed(site, action, f"boot.py ended with {child.returncode}", command.last_lines(output))
-        return output
-
+    argv = [site.release.python, "-I", "-B", site.release.path("init", "services", "keystone", "boot.py")]
     try:
-        # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
-        tell(request)
-        yield act
-    finally:
-        child.kill()
-        child.wait()
+        with command.started(site, argv, place=site.instance.run) as child:
+            # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
+            child.tell(_line(request))
+
+            def act(**facts: Any) -> bytes:
+                with database.reachable(site):
+                    child.tell(_line(facts))
+                    return child.finish(PATIENCE)
+
+            yield act
+    except command.CommandError as error:
+        what = f"Keystone could not {action} the instance's data"
+        raise command.failed(site, what, error.why, error.details) from error
 
 
-def _failed(site: Site, action: str, why: str, details: Sequence[str]) -> Failure:
-    return command.failed(site, f"Keystone could not {action} the instance's data", why, details)
+def _line(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts).encode() + b"\n"
