@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunResult } from '../../src/io/process.ts';
@@ -64,6 +64,26 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
   it('is planned without a write', async () => {
     const { stdout } = await expectUntouched(old, () => bootstrap(site, ['plan', '--from', old.release]), 0);
     expect(stdout).toContain(`rename ${old.instance} to ${site.instance}`);
+  });
+
+  it('is told what the new release makes of settings and policies, before anything stops', async () => {
+    const etc = path.join(machine.root, old.instance, 'etc');
+    const settings = path.join(etc, 'keystone.conf.d/own.conf');
+    const policies = path.join(etc, 'policy.d/own.yaml');
+    await mkdir(path.dirname(policies));
+    await chmod(path.dirname(policies), 0o755);
+    await writeFile(settings, '[assignment]\nlist_limit = 100\n');
+    await writeFile(policies, '"identity:create_project": "domain_id:%(domain_id)s"\n');
+    const planned = await expectUntouched(old, () => bootstrap(site, ['plan', '--from', old.release]), 0);
+    expect(planned.stderr).toContain('[assignment] list_limit is now called [resource] list_limit');
+    expect(planned.stderr).toContain('where: ' + path.join(old.instance, 'etc/keystone.conf.d/own.conf:2'));
+    expect(planned.stderr).toContain('what a body has is %(request_body.domain_id)s');
+    expect(planned.stderr).not.toContain('is not known');
+    await writeFile(settings, '[token]\nexpiration = soon\n');
+    const refused = await expectUntouched(old, upgrade, 3);
+    expect(refused.stderr).toContain('[token] expiration has a value that this release refuses');
+    await rm(settings);
+    await rm(path.dirname(policies), { recursive: true });
   });
 
   it('is refused from a version too early', async () => {

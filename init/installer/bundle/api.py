@@ -84,6 +84,15 @@ class RenderedFile:
         return self.shown is not None
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What a release makes of something that an operator wrote for an earlier one."""
+
+    problem: Problem
+    #: Whether the service would not start with it.
+    stops: bool = False
+
+
 #: Makes a daemon take changed files; False if it has not done so in time.
 Reload = Callable[[], bool]
 
@@ -190,6 +199,11 @@ class Product(Protocol):
     def check_outside(self, site: Site) -> list[Problem]:
         """What keeps the service from what it uses outside of the instance, such as a server of the operator's. It is
         asked and not changed, within seconds. The site has the instance where it lies now, if there is one."""
+
+    def review(self, site: Site, edited: Collection[str]) -> Sequence[Remark]:
+        """What this release makes of the operator's own settings in an instance that it is to take over: what it does
+        not know any more, reads differently or refuses. Nothing is changed. `edited` are rendered files, relative to
+        the instance, that were edited by hand."""
 
     def expiring(self, site: Site) -> list[Problem]:
         """Problems that these files will soon have."""

@@ -6,11 +6,12 @@ import os
 import shlex
 from dataclasses import replace
 
+from .. import report
 from ..bundle.api import Site
 from ..engine import preflight
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, check_all
-from ..state import former
+from ..state import files, former
 from ..state.instance import Instance
 from ..state.move import Move, why_not_renamed
 from ..state.release import DEFAULT_INSTANCE, Release, compare_versions
@@ -40,6 +41,22 @@ def check(session: Session, move: Move) -> None:
         lambda: preflight.check_space(move.source.root, _space_needed(session)),
         lambda: install.preflight_all(session, target_site(session, move)),
     )
+    _review(session)
+
+
+def _review(session: Session) -> None:
+    """Warns of what this release makes of the operator's own settings; raises PREFLIGHT with what it would not start
+    with."""
+    recorded = session.installed().files
+    now = {path: files.read(session.instance.path(path)) for path in recorded if not os.path.isabs(path)}
+    edited = [path for path, old in now.items() if old is not None and files.digest(old) != recorded[path]["sha256"]]
+    remarks = session.product.review(session.site(), edited)
+    for remark in remarks:
+        if not remark.stops:
+            report.warn(remark.problem)
+    stopping = [remark.problem for remark in remarks if remark.stops]
+    if stopping:
+        raise Failure(Exit.PREFLIGHT, *stopping)
 
 
 def _space_needed(session: Session) -> int:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from signal import Signals
 from typing import Any, TypeVar, cast
 
-from ..bundle.api import Directory, Reload, RenderedFile, Site
+from ..bundle.api import Directory, Reload, Remark, RenderedFile, Site
 from ..bundle.shared_keys import SharedKeys
 from ..bundle.store import Store
 from ..bundle.transfer import Transfer
@@ -173,6 +173,9 @@ class Composition:
 
     def check_outside(self, site: Site) -> list[Problem]:
         return self._each(lambda service: service.check_outside(site))
+
+    def review(self, site: Site, edited: Collection[str]) -> Sequence[Remark]:
+        return self._each(lambda service: service.review(site, edited))
 
     def expiring(self, site: Site) -> list[Problem]:
         return [*tls.expiring(site), *self._each(lambda service: service.expiring(site))]

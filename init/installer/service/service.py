@@ -12,7 +12,7 @@ from signal import Signals
 from types import MappingProxyType
 from typing import Any
 
-from ..bundle.api import HIDDEN, Directory, Reload, RenderedFile, Site
+from ..bundle.api import HIDDEN, Directory, Reload, Remark, RenderedFile, Site
 from ..bundle.render import render_file
 from ..bundle.shared_keys import SharedKeys
 from ..bundle.store import Store
@@ -253,6 +253,12 @@ class Service:
     def check_outside(self, site: Site) -> list[Problem]:
         """What keeps it from what it uses outside of the instance, such as a server of the operator's. It is asked and
         not changed, within seconds. The site has the instance where it lies now, if there is one."""
+        return []
+
+    def review(self, site: Site, edited: Collection[str]) -> Sequence[Remark]:
+        """What this release makes of the operator's own settings in an instance that it is to take over: what it does
+        not know any more, reads differently or refuses. Nothing is changed. `edited` are rendered files, relative to
+        the instance, that were edited by hand."""
         return []
 
     def expiring(self, site: Site) -> list[Problem]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from shlex import quote
 from typing import Any
 
-from installer.bundle.api import RenderedFile, Site
+from installer.bundle.api import Remark, RenderedFile, Site
 from installer.bundle.shared_keys import SharedKeys
 from installer.bundle.store import Store
 from installer.bundle.transfer import Transfer
@@ -32,6 +32,7 @@ from . import (
     nodes,
     password,
     proof,
+    review,
     rotation,
     server,
     settings,
@@ -134,6 +135,9 @@ class Hooks(Service):
     def check_outside(self, site: Site) -> list[Problem]:
         asked = [] if database.check(site) else server.check(site)
         return [*asked, *directory.check_outside(site)]
+
+    def review(self, site: Site, edited: Collection[str]) -> Sequence[Remark]:
+        return review.review(site, edited)
 
     def prove(self, site: Site) -> list[str]:
         proven = proof.prove(site)

@@ -12,7 +12,7 @@ from unittest import mock
 
 import support  # noqa: F401 # Makes the installer importable.
 from installer.bundle import api
-from installer.bundle.api import RenderedFile, Site
+from installer.bundle.api import Remark, RenderedFile, Site
 from installer.bundle.store import Store
 from installer.bundle.transfer import Transfer
 from installer.errors import Exit, Failure, Problem
@@ -41,6 +41,8 @@ class FakeProduct:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.failing: set[str] = set()
+        self.edited: list[str] = []
+        self.remarks: list[Remark] = []
 
     def _did(self, name: str) -> None:
         self.calls.append(name)
@@ -115,6 +117,10 @@ class FakeProduct:
     def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
         yield lambda: self._did("migrate")
         self._write(site)
+
+    def review(self, site: Site, edited: Collection[str]) -> Sequence[Remark]:
+        self.edited = list(edited)
+        return self.remarks
 
     def check_configuration(self, site: Site) -> None:
         self._did("check")

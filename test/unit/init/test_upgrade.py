@@ -13,11 +13,12 @@ from unittest import mock
 
 import support
 from fake_product import end
-from installer.bundle.api import Site
+from installer import report
+from installer.bundle.api import Remark, Site
 from installer.bundle.store import Store
 from installer.commands import backup, control, install, rollback, show, status, upgrade
 from installer.engine.session import Session
-from installer.errors import Exit, Failure
+from installer.errors import Exit, Failure, Problem
 from installer.host import clock, space
 from installer.host.processes import find_processes
 from installer.kit.data.directory import Directory
@@ -116,6 +117,18 @@ class UpgradeTest(ProductTest):
         self.addCleanup(end)
         self.assertTrue(holds.wait(60))
         ends.append(end)
+
+    def test_settings_of_the_operators_are_reviewed_before_anything_stops(self) -> None:
+        self.product.remarks = [Remark(Problem("this is called otherwise")), Remark(Problem("this is refused"), True)]
+        (self.old / "instance" / "etc" / "conf").write_text("mine")
+        with mock.patch.object(report, "warn") as warn:
+            self.assertEqual(self.refused(Exit.PREFLIGHT), ["this is refused"])
+        self.assertEqual([call.args[0].what for call in warn.call_args_list], ["this is called otherwise"])
+        self.assertEqual(self.product.edited, ["etc/conf"])
+        self.assertTrue(self.serves(self.old))
+        self.product.remarks.pop()
+        self.upgrade()
+        self.assertTrue(self.serves(self.new))
 
     def test_there_and_back(self) -> None:
         self.upgrade()
