@@ -8,7 +8,7 @@ import { copyFile, findLink, listTree, removeTree } from '../io/files.ts';
 import { replaceInText } from '../io/text.ts';
 import type { EnvironmentFacts, WorkDirectories } from './environment.ts';
 
-/** Installed files that no dependent and no release has a use for. */
+/** Installed files that neither dependents nor releases need. */
 const LEFTOVERS = compileGlobs([
   '**/*.la',
   '**/__pycache__/**',
@@ -17,13 +17,13 @@ const LEFTOVERS = compileGlobs([
   'share/info/**',
 ]);
 
-/** Directories that a build saw; see `EnvironmentFacts`. */
+/** Directories that a build used; see `EnvironmentFacts`. */
 type Surroundings = Pick<EnvironmentFacts, 'directories' | 'toolchain' | 'tools'>;
 
 /**
- * Turns what the install steps left below DESTDIR into the component's tree: leftovers removed, the build's own
- * directories in text files replaced by the placeholder prefix, licence texts added below `licenses/`. Returns the
- * tree's root. Throws if something expected is missing.
+ * Turns the files that the install steps wrote below DESTDIR into the component's tree: removes leftovers, replaces
+ * the build's directories in text files by the placeholder prefix, and adds licence texts below `licenses/`. Returns
+ * the tree's root. Throws if an expected file is missing.
  */
 export async function collectInstalled(
   component: Component,
@@ -35,7 +35,7 @@ export async function collectInstalled(
   await refuseStrays(component, directories);
   await removeLeftovers(root);
   await replaceInText(root, [
-    // configure scripts record where they found a program; its name is enough.
+    // configure scripts record the paths of programs; their names are sufficient.
     { from: `${tools}/`, to: '' },
     { from: `${path.join(toolchain, 'bin')}/`, to: '' },
     { from: toolchain, to: `${PLACEHOLDER_PREFIX}/toolchain` },
@@ -48,7 +48,7 @@ export async function collectInstalled(
   return root;
 }
 
-/** A link that a step left in place of a directory would lead what comes now to read and write somewhere else. */
+/** If a step replaced a directory by a link, the following code would read and write elsewhere. */
 async function refuseLinks(component: Component, { work, source, dest }: WorkDirectories): Promise<void> {
   const root = path.join(dest, PLACEHOLDER_PREFIX);
   for (const directory of [source, path.join(root, licenseDirectory(component))]) {
@@ -59,7 +59,7 @@ async function refuseLinks(component: Component, { work, source, dest }: WorkDir
       exitCode: ExitCode.failed,
       message: `${component.name}: a step put a link in place of ${link}`,
       place: { file: component.origin.file },
-      hint: 'a step may fill these directories, and must leave them where they are',
+      hint: 'a step may write into these directories, but must not replace them',
     });
   }
 }
@@ -68,7 +68,7 @@ function licenseDirectory({ name }: Component): string {
   return path.join('licenses', name);
 }
 
-/** Whatever was installed outside the prefix would be lost without a word. */
+/** Files outside the prefix would be lost without a message. */
 async function refuseStrays(component: Component, directories: WorkDirectories): Promise<void> {
   const strays = (await readdir(directories.dest)).filter((name) => `/${name}` !== PLACEHOLDER_PREFIX);
   if (strays.length === 0) return;
@@ -77,7 +77,7 @@ async function refuseStrays(component: Component, directories: WorkDirectories):
     exitCode: ExitCode.failed,
     message: `${component.name}: the install steps wrote outside the prefix: ${strays.map((name) => `/${name}`).join(', ')}`,
     place: { file: component.origin.file },
-    hint: 'configure the component so that everything lies below ${prefix}',
+    hint: 'configure the component to install everything below ${prefix}',
   });
 }
 
@@ -111,7 +111,7 @@ async function copyLicenses(
 async function checkExpected(component: Component, root: string): Promise<void> {
   const paths = (await listTree(root)).map((entry) => entry.path);
   const absent = component.expect.filter((glob) => !paths.some(compileGlob(glob)));
-  if (absent.length > 0) throw missing(component, `the build left out ${absent.join(', ')}`, 'expect');
+  if (absent.length > 0) throw missing(component, `the build did not install ${absent.join(', ')}`, 'expect');
 }
 
 function missing(component: Component, what: string, key: string): KsbundleError {
@@ -120,7 +120,7 @@ function missing(component: Component, what: string, key: string): KsbundleError
     exitCode: ExitCode.failed,
     message: `${component.name}: ${what}`,
     place: { file: component.origin.file },
-    why: 'a configure script may have left a part out because something it needs was not found',
-    hint: `look for it in the build log, or correct "${key}" in the recipe`,
+    why: 'a configure script may have disabled a part because it did not find a requirement',
+    hint: `search the build log for it, or correct "${key}" in the recipe`,
   });
 }

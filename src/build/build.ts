@@ -22,27 +22,29 @@ import type { Tool } from './tools.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 export interface ComponentsOptions extends BuildTarget {
-  /** Components built side by side, and processes that each of their steps may use. */
+  /** Number of components built in parallel, and of processes for each of their steps. */
   readonly jobs: number;
   /** Directory for toolchains and work in progress. */
   readonly directory: string;
-  /** Brings what may be needed within reach, side by side; called only if something is built. */
+  /** Fetches sources that may be needed, in parallel; called only if something is built. */
   readonly prefetch: (sources: readonly Source[]) => Promise<void>;
-  /** Path of a source's archive; called only for what is built. */
+  /** Returns the path of a source's archive; called only for components that are built. */
   readonly fetchSource: (source: Source) => Promise<string>;
   /** The host's tools; called only if something is built. */
   readonly findTools: () => Promise<readonly Tool[]>;
-  /** How far steps are shut in; called only if something is built. */
+  /** The confinement of steps; called only if something is built. */
   readonly findConfinement: () => Promise<Confinement>;
   readonly placeOf: PlaceOf;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** In a second, the unit of weights in recipes. */
+/** Milliseconds in a second, which is the unit of weights in recipes. */
 const MILLISECONDS = 1000;
 
-/** Builds the components that the store does not have, side by side as the graph allows; results by name. */
+/**
+ * Builds the components that are not in the store, in parallel where the graph allows it. Returns results by name.
+ */
 export async function buildComponents(options: ComponentsOptions): Promise<ReadonlyMap<string, Artifact>> {
   const { store } = options;
   const graph = buildGraph(options);
@@ -76,7 +78,9 @@ export async function buildComponents(options: ComponentsOptions): Promise<Reado
   return runGraph({ order: graph.order, dependencies: graph.inputsOf, work, signal: options.signal });
 }
 
-/** Fetches sources and opens the workshop if anything is to be built; what is then not built after all costs little. */
+/**
+ * Fetches sources and opens the workshop if anything may be built. It costs little if nothing is built in the end.
+ */
 async function prepare(
   graph: Graph,
   estimate: (name: string) => number,
@@ -129,7 +133,7 @@ async function makeArtifact(job: Job, context: JobContext): Promise<Artifact> {
 
 async function build(job: Job, context: JobContext): Promise<Artifact> {
   const { store, workshop } = context;
-  // Records may be collected between planning and here; then this run lacks what a new one would prepare.
+  // A record may have been collected since planning. This run did not prepare a build of it; a new run does.
   if (workshop === undefined)
     throw new Error(`the artifact of ${job.name} vanished from the store while building`);
   const component = context.graph.componentOf(job.name);
@@ -155,7 +159,7 @@ async function build(job: Job, context: JobContext): Promise<Artifact> {
   };
   await store.builds.write(record);
   await store.times.write(new Map([[taskOf(job.name), time]]));
-  // What ships is no part of the key: with the glob corrected, the artifact is used as it is.
+  // The key does not include what ships: after the glob is corrected, the artifact is reused.
   await refuseIdleGlobs(idleGlobs(component, files), context.placeOf);
   return { ...reusedArtifact(record, store), reused: false };
 }

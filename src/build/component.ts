@@ -28,14 +28,14 @@ export interface ComponentBuild {
   readonly buildArch: Architecture;
   /** Processes that one step may use. */
   readonly jobs: number;
-  /** Directory for the work, this build's alone; left behind if it fails, so that somebody can look. */
+  /** Work directory of this build only; kept if the build fails, for inspection. */
   readonly work: string;
   readonly toolchain: string;
   readonly tools: string;
   readonly confinement: Confinement;
-  /** Directories that steps see besides their own. */
+  /** Directories that steps can read besides their own. */
   readonly readable: readonly string[];
-  /** Artifact files of all inputs, direct and indirect. */
+  /** Artifacts of all inputs, direct and indirect. */
   readonly inputs: readonly string[];
   readonly fetchSource: (source: Source) => Promise<string>;
   readonly emit: Emit;
@@ -113,7 +113,7 @@ function stepVariables(
   };
 }
 
-/** Unpacks the inputs into one prefix; their configuration scripts then name it instead of the placeholder. */
+/** Unpacks the inputs into one prefix, and replaces the placeholder by it in their configuration scripts. */
 async function stageInputs(build: ComponentBuild, directories: WorkDirectories): Promise<void> {
   for (const name of ['include', 'lib', 'bin']) await mkdir(path.join(directories.inputs, name));
   for (const artifact of build.inputs) {
@@ -135,7 +135,7 @@ async function unpackSources(build: ComponentBuild, directories: WorkDirectories
       throw hostileArchive(
         path.basename(archive),
         link,
-        `is a symbolic link where ${source.into} is to be unpacked`,
+        `is a symbolic link in the path ${source.into}, where a source is unpacked`,
       );
     const name = `${build.component.name}: ${source.archives.map(({ file }) => file).join(' or ')}`;
     const { confinement, signal } = build;
@@ -166,12 +166,12 @@ async function applyPatches(
       message: `${build.component.name}: the patch ${patch.file} does not apply to ${build.component.version}`,
       place: { file: patch.path },
       details: `${result.stdout}\n${result.stderr}`.trim().split('\n'),
-      hint: 'make the patch anew for this version, or remove it from the recipe if upstream has it',
+      hint: 'update the patch for this version, or remove it from the recipe if upstream applied it',
     });
   }
 }
 
-/** Steps see copies, so that no path of the repository can get into what they build. */
+/** Steps use copies, so that no path of the repository gets into their results. */
 async function copyRecipeFiles(component: Component, directories: WorkDirectories): Promise<string> {
   const target = path.join(directories.work, 'recipe');
   await mkdir(target);

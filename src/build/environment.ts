@@ -13,9 +13,9 @@ export interface WorkDirectories {
   readonly dest: string;
   readonly home: string;
   readonly temporary: string;
-  /** Beside `work`, where no step can put a link in its place. */
+  /** Beside `work`, so that no step can replace it by a link. */
   readonly log: string;
-  /** Script that opens a shell as a step saw the world; beside `work`, too. */
+  /** Script that opens a shell in the environment of a step; also beside `work`. */
   readonly entry: string;
 }
 
@@ -37,13 +37,14 @@ export interface EnvironmentFacts {
   readonly directories: WorkDirectories;
   /** The toolchain's directory, see toolchain.ts. */
   readonly toolchain: string;
-  /** Directory with links to the host's tools, and to nothing else. */
+  /** Directory with links to the host's tools and nothing else. */
   readonly tools: string;
 }
 
 /**
- * The whole environment of a build step: nothing of the caller's is inherited. `KSB_*` is what the compiler wrapper
- * (recipes/zig/cc) reads; build tools find the wrapper through PATH alone, so that no absolute path is recorded.
+ * The complete environment of a build step, which inherits nothing from the caller. The compiler wrapper
+ * (recipes/zig/cc) reads `KSB_*`; build tools find the wrapper only through PATH, so that they record no absolute
+ * path.
  */
 export function stepEnvironment(facts: EnvironmentFacts): Record<string, string> {
   const { directories, toolchain } = facts;
@@ -65,7 +66,7 @@ export function stepEnvironment(facts: EnvironmentFacts): Record<string, string>
   };
 }
 
-/** What the compiler wrapper itself needs. */
+/** Variables for the compiler wrapper. */
 export function compilerEnvironment(facts: {
   readonly platform: Platform;
   readonly toolchain: string;

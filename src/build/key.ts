@@ -5,13 +5,13 @@ import { formatPlatform, type Platform } from '../domain/platform.ts';
 import type { Component, Toolchain } from '../domain/recipe.ts';
 
 /**
- * Stands for the code that makes artifacts: the start of a digest over the modules that test/unit/build/format.test.ts names, which
- * fails until a change of them is written here. Written down and not computed, so that it is the same for a checkout and for what is
- * compiled of it.
+ * Identifies the code that makes artifacts: the start of a digest over the modules that
+ * test/unit/build/format.test.ts lists. That test fails until this constant matches them. It is a constant, so that
+ * sources and compiled code have the same value.
  */
-export const FORMAT = '3fbb9b3737b57ad7';
+export const FORMAT = '518138867d18a5e7';
 
-/** Digest of everything that decides how the toolchain compiles; nothing of the machine but its architecture. */
+/** Digest of everything that determines how the toolchain compiles; of the machine, only its architecture counts. */
 export function toolchainKey(toolchain: Toolchain, buildArch: string): Sha256 {
   const source = Object.entries(toolchain.sources).find(([arch]) => arch === buildArch)?.[1];
   return digestOf({
@@ -24,8 +24,8 @@ export function toolchainKey(toolchain: Toolchain, buildArch: string): Sha256 {
 
 /**
  * Key of a component's artifact: its recipe as resolved, the bytes of its sources, patches and files, the toolchain,
- * the platform, and the artifacts of its inputs by digest. An input that is built again to the same bytes
- * changes nothing.
+ * the platform, and the artifacts of its inputs by digest. Rebuilding an input to the same bytes does not change the
+ * key.
  */
 export function buildKey(facts: {
   readonly component: Component;
@@ -61,7 +61,7 @@ function digestOf(value: unknown): Sha256 {
   return sha256(createHash('sha256').update(canonicalJson(value)).digest('hex'));
 }
 
-/** JSON with sorted keys, so that equal values have equal text. */
+/** JSON with sorted keys, so that equal values give equal text. */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)

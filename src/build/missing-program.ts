@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
-/** How shells, make and env say that they did not find a program. */
+/** Messages of shells, make and env about a program that they did not find. */
 const MISSING = [
   /^.*sh: (?:line )?\d+: ([\w.+-]+): (?:command )?not found$/u,
   /^.*sh: ([\w.+-]+): (?:command )?not found$/u,
@@ -11,11 +11,11 @@ const MISSING = [
 
 export interface MissingProgram {
   readonly name: string;
-  /** All that a step finds by its name, sorted. */
+  /** All programs that a step finds by name, sorted. */
   readonly programs: readonly string[];
 }
 
-/** The program that a step's last lines say is missing, if it is: of the directories on `searchPath`, none has it. */
+/** The program that a step's last lines report as missing; undefined if a directory on `searchPath` contains it. */
 export async function findMissingProgram(
   lines: readonly string[],
   searchPath: string,

@@ -5,9 +5,9 @@ import type { Component, RecipeSet } from '../domain/recipe.ts';
 import type { BuildRecord, Store } from '../domain/store.ts';
 import { buildKey, toolchainKey } from './key.ts';
 
-/** What is to be built, and from what. */
+/** The components to build, and their inputs. */
 export interface BuildTarget {
-  /** Components to build; their inputs are built too. */
+  /** Components to build, together with their inputs. */
   readonly names: readonly string[];
   readonly set: RecipeSet;
   readonly platform: Platform;
@@ -21,13 +21,13 @@ export interface Artifact {
   readonly sha256: Sha256;
   /** Absolute path of the tar in the store. */
   readonly path: string;
-  /** Whether it was there already. */
+  /** Whether it was reused from the store. */
   readonly reused: boolean;
-  /** Milliseconds that building it took, then or now. */
+  /** Milliseconds that its build took, in this run or an earlier one. */
   readonly time: number;
 }
 
-/** `wait` stands for a component of which an input is built first: whether it changes shows only then. */
+/** `wait`: an input must be built first; only then is it known whether the component changes. */
 export interface ComponentPlan {
   readonly component: string;
   readonly state: 'reuse' | 'build' | 'wait';
@@ -39,9 +39,9 @@ export interface Graph {
   readonly order: readonly string[];
   readonly inputsOf: (name: string) => readonly string[];
   readonly componentOf: (name: string) => Component;
-  /** Artifacts of the direct and indirect inputs, as far as there are any. */
+  /** Artifacts of the direct and indirect inputs that exist. */
   readonly inputArtifacts: (name: string, artifacts: ReadonlyMap<string, Artifact>) => readonly Artifact[];
-  /** Key of a component, all of whose inputs are among `artifacts`. */
+  /** Key of a component; `artifacts` must contain all of its inputs. */
   readonly keyOf: (name: string, artifacts: ReadonlyMap<string, Artifact>) => Sha256;
 }
 
@@ -71,7 +71,7 @@ export function buildGraph(target: BuildTarget): Graph {
   };
 }
 
-/** Tells for each component, dependencies first, whether the store has it; writes nothing. */
+/** Returns for each component, dependencies first, whether the store has it; writes nothing. */
 export async function planComponents(target: BuildTarget): Promise<readonly ComponentPlan[]> {
   const graph = buildGraph(target);
   const artifacts = new Map<string, Artifact>();

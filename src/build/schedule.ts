@@ -1,4 +1,4 @@
-/** A node's work may start when it holds a slot; of those that wait, the one with the greatest weight is next. */
+/** Work starts when it gets a slot; of waiting work, the one with the greatest weight is next. */
 export interface Slots {
   run<T>(weight: number, work: () => Promise<T>): Promise<T>;
 }
@@ -22,7 +22,7 @@ export function createSlots(count: number): Slots {
       await new Promise<void>((resolve) => {
         const place = waiting.findIndex((other) => other.weight < weight);
         waiting.splice(place === -1 ? waiting.length : place, 0, { weight, start: resolve });
-        // What becomes ready in the same turn is compared before anything starts.
+        // Compares all work that becomes ready in the same turn before anything starts.
         setImmediate(startNext);
       });
       try {
@@ -35,8 +35,8 @@ export function createSlots(count: number): Slots {
 }
 
 /**
- * Runs `work` once for each name, after all of its dependencies, and returns the results. The first failure aborts the
- * signal that the others see; it is thrown when all have ended.
+ * Runs `work` once for each name, after all of its dependencies, and returns the results. The first failure aborts
+ * the signal of the others, and is thrown after all have ended.
  */
 export async function runGraph<T>(options: {
   /** Dependencies before their dependents. */
@@ -71,8 +71,8 @@ export async function runGraph<T>(options: {
 }
 
 /**
- * The longest time from the start of each node to the end of the last that needs it: the node with the greatest should
- * start first. `estimate` gives milliseconds.
+ * For each node, the longest time from its start to the end of the last node that needs it; the node with the
+ * greatest time should start first. `estimate` returns milliseconds.
  */
 export function criticalPaths(
   order: readonly string[],

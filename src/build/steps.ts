@@ -11,7 +11,7 @@ import { run, type RunResult } from '../io/process.ts';
 import type { WorkDirectories } from './environment.ts';
 import { findMissingProgram } from './missing-program.ts';
 
-/** How many of its last lines a failed step shows. */
+/** Number of last lines that are shown of a failed step. */
 const TAIL = 25;
 
 export interface StepContext {
@@ -21,15 +21,15 @@ export interface StepContext {
   readonly environment: Readonly<Record<string, string>>;
   readonly variables: Readonly<Record<string, string>>;
   readonly confinement: Confinement;
-  /** What a step sees of the file system where it is shut in. */
+  /** The part of the file system that a confined step sees. */
   readonly view: View;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs the steps one after another with their output in the log. The first that fails throws `KSB_BUILD_FAILED` with
- * its last lines, the log and the way into the work directory.
+ * Runs the steps one after another and writes their output to the log. The first failed step throws
+ * `KSB_BUILD_FAILED` with its last lines, the log, and a command that opens a shell in the work directory.
  */
 export async function runSteps(steps: readonly Step[], context: StepContext): Promise<void> {
   await writeFile(context.directories.log, '');
@@ -89,34 +89,37 @@ async function runStep(step: Step, context: StepContext): Promise<void> {
     why:
       missing === undefined
         ? describeEnd(result)
-        : `${describeEnd(result)}; there is no program ${missing.name} for it: a step finds ${missing.programs.join(', ')}, and nothing else of the host`,
+        : `${describeEnd(result)}; it did not find the program ${missing.name}: a step can use only these programs of the host: ${missing.programs.join(', ')}`,
     details: tail,
     hint: [
       ...(missing === undefined ? [] : [addProgram(missing.name)]),
-      `read ${directories.log}, or look around where it failed: sh ${quoteForShell(directories.entry)}`,
+      `read ${directories.log}, or open a shell in its environment: sh ${quoteForShell(directories.entry)}`,
     ].join('; or '),
   });
 }
 
-/** How a recipe brings a program. */
+/** How a recipe can provide a program. */
 function addProgram(name: string): string {
-  return `build ${name} as a component, name that in "inputs" and call it as \${inputs}/bin/${name}, or lay a script beside the recipe, name it in "files" and call it as \${recipe}/${name}`;
+  return `build ${name} as a component, add it to "inputs" and call it as \${inputs}/bin/${name}, or put a script beside the recipe, add it to "files" and call it as \${recipe}/${name}`;
 }
 
 function describeEnd(result: RunResult): string {
-  if (result.failedToStart !== undefined) return `its program could not be started (${result.failedToStart})`;
+  if (result.failedToStart !== undefined) return `its program did not start (${result.failedToStart})`;
   const signal = result.signal ?? signalOf(result.exitCode);
   if (signal !== undefined) return `it was ended by ${signal}`;
   return `it ended with exit code ${result.exitCode}`;
 }
 
-/** The signal that a shell tells by its exit code: the first process of a confinement is one. */
+/** The signal in a shell's exit code: the first process of a confinement is a shell. */
 function signalOf(exitCode: number | undefined): string | undefined {
   if (exitCode === undefined || exitCode <= 128) return undefined;
   return Object.entries(os.constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
 }
 
-/** Appends lines to the log in the order they were written, without holding them in memory; `flush` throws what failed. */
+/**
+ * Appends lines to the log in the order of writing, without keeping them in memory; `flush` throws an error of a
+ * write.
+ */
 function createLog(file: string): { write(line: string): void; flush(): Promise<void> } {
   let pending: string[] = [];
   let writing = Promise.resolve();
@@ -143,7 +146,7 @@ function createLog(file: string): { write(line: string): void; flush(): Promise<
   };
 }
 
-/** Writes the script that opens a shell as the step saw the world. */
+/** Writes the script that opens a shell in the environment of the step. */
 async function writeEntry(
   file: string,
   enter: (terminal: Readonly<Record<string, string>>) => Command,

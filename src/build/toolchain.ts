@@ -9,10 +9,10 @@ import { runConfined, type Confinement } from '../io/confinement.ts';
 import { exists, removeTree, withTemporaryDirectory } from '../io/files.ts';
 import { compilerEnvironment } from './environment.ts';
 
-/** Directory of the wheel that holds the compiler. */
+/** Directory of the wheel that contains the compiler. */
 const WHEEL_DIRECTORY = 'ziglang';
 
-/** Names under which the wrapper scripts are called, by file of the toolchain's recipe. */
+/** Names of the wrapper scripts in PATH, by file of the toolchain's recipe. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   cc: ['cc', 'c++', 'cpp'],
   ar: ['ar', 'ranlib'],
@@ -23,9 +23,9 @@ export interface ToolchainOptions {
   readonly toolchain: Toolchain;
   readonly key: Sha256;
   readonly platform: Platform;
-  /** Directory that toolchains are kept in, each below its key. */
+  /** Directory of toolchains, each in a directory named by its key. */
   readonly directory: string;
-  /** The compiler's wheel, fetched when it is needed. */
+  /** Fetches the compiler's wheel; called only if needed. */
   readonly archive: () => Promise<string>;
   readonly confinement: Confinement;
   readonly onStep: (step: string) => void;
@@ -33,9 +33,9 @@ export interface ToolchainOptions {
 }
 
 /**
- * Unpacks the compiler and makes it ready: `zig/` (the compiler), `bin/` (the wrapper under its names), `objects/`
- * (what every link gets) and `cache/` (zig's own, which then holds the C library's stubs). Returns the directory. The
- * file `ready` is written last, so a preparation that was cut short is started anew. The caller holds a lock.
+ * Unpacks and prepares the compiler: `zig/` (the compiler), `bin/` (the wrapper under its names), `objects/` (objects
+ * for every link) and `cache/` (zig's own, with the stubs of the C library). Returns the directory. Writes the file
+ * `ready` last, so that an interrupted preparation starts again. The caller holds a lock.
  */
 export async function prepareToolchain(options: ToolchainOptions): Promise<string> {
   const root = path.join(options.directory, options.key);
@@ -51,7 +51,7 @@ export async function prepareToolchain(options: ToolchainOptions): Promise<strin
     await rename(path.join(unpacked, WHEEL_DIRECTORY), path.join(root, 'zig'));
   });
   await installWrappers(root, options.toolchain);
-  options.onStep('build what every program starts with');
+  options.onStep('build the objects and stubs for every link');
   await compileObjects(root, options);
   await writeFile(ready, '');
   return root;
@@ -62,13 +62,16 @@ async function installWrappers(root: string, toolchain: Toolchain): Promise<void
   for (const [file, names] of Object.entries(COMMANDS)) {
     const script = path.join(root, 'bin', `.${file}`);
     await cp(recipeFile(toolchain, file), script);
-    // Whatever the recipe's file may: a mode is in no digest.
+    // The mode of the recipe's file does not matter, because no digest includes modes.
     await chmod(script, 0o755);
     for (const name of names) await symlink(`.${file}`, path.join(root, 'bin', name));
   }
 }
 
-/** Compiles what the wrapper adds to links; the last one links a program, which makes zig build its C library stubs. */
+/**
+ * Compiles the objects that the wrapper adds to links; the last command links a program, so that zig builds its C
+ * library stubs.
+ */
 async function compileObjects(root: string, options: ToolchainOptions): Promise<void> {
   const objects = path.join(root, 'objects');
   await mkdir(objects);
@@ -125,6 +128,6 @@ function toolchainError(toolchain: Toolchain, output: string): KsbundleError {
     exitCode: ExitCode.failed,
     message: `the compiler ${toolchain.name} ${toolchain.version} does not run here`,
     details: output.split('\n').slice(-10),
-    hint: 'check that the cache directory may hold programs (no noexec mount) and that memory and disk suffice',
+    hint: 'check that programs can run from the cache directory (no noexec mount), and that there is enough memory and disk space',
   });
 }

@@ -12,14 +12,14 @@ import { linkTools, type Tool } from './tools.ts';
 
 const TASK = 'build:toolchain';
 
-/** What all builds of one run share. */
+/** The environment that all builds of a run share. */
 export interface Workshop {
   /** The toolchain's directory. */
   readonly toolchain: string;
   /** Directory of links to the host's tools. */
   readonly tools: string;
   readonly confinement: Confinement;
-  /** Directories that steps see besides their own: of the compiler, and of the tools. */
+  /** Directories that steps can read besides their own: those of the compiler and of the tools. */
   readonly readable: readonly string[];
 }
 
@@ -30,15 +30,15 @@ export interface WorkshopOptions {
   /** Directory for toolchains and work in progress. */
   readonly directory: string;
   readonly fetchSource: (source: Source) => Promise<string>;
-  /** The host's tools, and all that a build sees of it. */
+  /** The host's tools, which are all that a build sees of the host. */
   readonly tools: readonly Tool[];
-  /** How far steps are shut in. */
+  /** The confinement of steps. */
   readonly confinement: Confinement;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-/** Makes the compiler and the directory of tools ready; throws what making the compiler ready does. */
+/** Prepares the compiler and the directory of tools; throws what preparing the compiler throws. */
 export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> {
   const { directory, toolchain, tools, emit, signal } = options;
   const work = path.join(directory, 'work');
@@ -67,7 +67,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
       ),
     }),
   );
-  // What a step may write to must be there.
+  // A directory that a step may write to must exist.
   await mkdir(path.join(prepared, 'cache'), { recursive: true });
   const linked = await linkTools(work, tools);
   const readable = [prepared, linked, ...(await directoriesOf(tools.map((tool) => tool.path)))];
