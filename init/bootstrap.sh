@@ -165,7 +165,7 @@ find_python() {
 # openssl, because a release cannot verify itself. This script itself is proven only if it was verified before it ran.
 check_signature() {
   if [ ! -r "$public_key" ] || [ -d "$public_key" ]; then
-    complain "cannot read the public key '$public_key'" "" "give --require-signature the .pub file, or the certificate, of whoever signs your releases"
+    complain "cannot read the public key '$public_key'" "" "give --require-signature the .pub file, or the certificate, of the signer of your releases"
     exit 2
   fi
   if ! command -v openssl >/dev/null 2>&1; then
@@ -204,7 +204,7 @@ check_mldsa() {
     *ML-DSA*) ;;
     *)
       complain "this host's openssl cannot verify ML-DSA" "'$public_key' is an ML-DSA key, which takes OpenSSL 3.5 or later; this is $(host_openssl version)" \
-        "give --require-signature the ECDSA key of whoever signs your releases, or verify the tarball on a machine with a newer openssl, as docs/verification.md says"
+        "give --require-signature the ECDSA key of the signer of your releases, or verify the tarball on a machine with a newer openssl, as docs/verification.md says"
       exit 3
       ;;
   esac
@@ -377,7 +377,7 @@ check_faults() {
   mend="chown -R root: $(quote "$release") && chmod -R go-w $(quote "$release")"
   [ ! -e "$release/instance" ] || mend="cd $(quote "$release") && find . -path ./instance -prune -o -exec chown -h 0:0 {} + && find . -path ./instance -prune -o ! -type l -exec chmod go-w {} +"
   refuse_foreign "another user can change the release, and root would run it" \
-    "unpack the tarball again as root, into a new directory; or, if you trust whoever could have changed it, $mend" \
+    "unpack the tarball again as root, into a new directory; or, if you trust everyone who could have changed it, $mend" \
     "$(look_for_faults -exec ls -ld {} +)"
 }
 

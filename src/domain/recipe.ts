@@ -256,7 +256,7 @@ export interface BundlePython {
   readonly interpreter: string;
   /** PEP 508 requirements. */
   readonly requirements: readonly string[];
-  /** Whether of the interpreter only what the installer needs ships: the bundle has no Python of its own. */
+  /** Whether only the parts of the interpreter that the installer needs ship, because the bundle has no Python part. */
   readonly reduced: boolean;
   /** Absolute path of the constraints file, if there is one. */
   readonly constraints?: string;

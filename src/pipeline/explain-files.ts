@@ -76,7 +76,7 @@ async function diffoscope(
   };
   const result = await runConfined(confinement, command, { signal, timeout: PATIENCE });
   signal.throwIfAborted();
-  // 1: there are differences. Anything else is a trouble of its own, which is not what was asked for.
+  // 1: there are differences. Any other exit code is an error of diffoscope itself, which is ignored.
   if (result.exitCode !== 1) return undefined;
   const lines = result.stdout.split('\n');
   const more = lines.length - MOST_LINES;

@@ -26,7 +26,7 @@ export interface RebuildOptions {
   readonly out?: string | undefined;
   /** Absolute paths of the public keys that must have signed `file`, each of them. */
   readonly keys?: readonly string[];
-  /** Whether the recipes inside may do whatever this account may, whoever wrote them. */
+  /** Whether to run the recipes inside with all rights of this account, without a signature check. */
   readonly trust?: boolean | undefined;
 }
 
@@ -66,7 +66,7 @@ async function rebuildIn(
 ): Promise<RebuildResult> {
   const { signal } = context;
   const out = options.out ?? path.join(directory, 'out');
-  // What is verified is what runs, whoever may write where the file lies.
+  // Verifies a copy, so that nobody can change the file between the check and the run.
   const file = await carryAway(given, path.join(directory, 'given'));
   const isArchive = await isEscrow(file);
   // What is signed of an escrow archive is the archive; the tarball in it never is.

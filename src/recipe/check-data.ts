@@ -24,7 +24,7 @@ function checkBulky({ data }: PartlyService): Fault[] {
   );
 }
 
-/** Data must lie in a place of its own, with room for copies. */
+/** Data must lie below data/, outside the directory for copies. */
 function checkPlaces({ data }: PartlyService): Fault[] {
   return (['sqlite', 'directories'] as const).flatMap((key) =>
     (data?.[key] ?? []).flatMap((name, index): Fault[] =>

@@ -11,7 +11,7 @@ import type { Timeline } from '../domain/timeline.ts';
 export interface ReportFacts {
   readonly inspected: InspectResult;
   readonly manifest: Manifest;
-  /** Digest of the checksums: names the release, whoever signed it. */
+  /** Digest of the checksums: identifies the release, regardless of signatures. */
   readonly releaseId: Sha256;
   /** Digest of the tarball as it is. */
   readonly tarball: Sha256;

@@ -89,7 +89,7 @@ def _taking_over(session: Session, saved: Archive, recorded: Receipt) -> Session
         problem = Problem(
             "the backup names files or an account of the host that it was made on",
             where=saved.path,
-            why=f"whoever made it could name any file or account, and root would use it: {shlex.join(words)}",
+            why=f"its author could name any file or account, and root would use it: {shlex.join(words)}",
             hint="give the ones that you want with this command: --NAME VALUE, or --NAME= for none",
         )
         raise Failure(Exit.PREFLIGHT, problem)

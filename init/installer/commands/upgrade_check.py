@@ -96,7 +96,7 @@ def _check_instance(session: Session, move: Move) -> None:
         raise Failure(
             Exit.PREFLIGHT,
             Problem(
-                "this release has an instance of its own",
+                "this release already has an instance",
                 where=session.instance.root,
                 hint="uninstall it or move it away; the former release's instance takes its place",
             ),

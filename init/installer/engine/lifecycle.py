@@ -1,4 +1,4 @@
-"""The service of an instance: its units, and its daemons up and down, whoever manages them."""
+"""The service of an instance: its units, and starting and stopping its daemons under any manager."""
 
 from __future__ import annotations
 

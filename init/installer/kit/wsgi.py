@@ -54,7 +54,7 @@ class Application:
     errors: str = "html"
     #: What each of its processes reads when it starts, besides the script.
     files: Sequence[str] = ()
-    #: Logs of its own making.
+    #: Logs that it writes itself.
     logs: Sequence[str] = ()
     #: Where it is told by which names clients may call it; see modules/ksbundle_door.py.
     names: str = ""

@@ -39,7 +39,7 @@ class Service:
     SECRETS: Sequence[str] = ()
     #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
     UNPLACED: Collection[str] = ()
-    #: The signals of its own daemons that do not end at SIGTERM, by name.
+    #: The signals of its daemons that do not end at SIGTERM, by name.
     ENDINGS: Mapping[str, Signals] = MappingProxyType({})
     #: What it asks of its host.
     APPETITE = Appetite(1024, 64, 64 << 20, "stop what else runs there")
@@ -292,7 +292,7 @@ class Service:
     # Its words
 
     def next_steps(self, site: Site) -> Sequence[str]:
-        """Sections of NEXT-STEPS of its own: a title, a blank line, lines that are indented."""
+        """Its own sections of NEXT-STEPS: a title, a blank line, lines that are indented."""
         return []
 
     def summary(self, site: Site) -> Sequence[str]:

@@ -130,7 +130,7 @@ def is_taken(path: str) -> bool:
 
 
 def is_mount(path: str) -> bool:
-    """Whether a directory is a file system of its own."""
+    """Whether a directory is a separate file system (a mount point)."""
     one, other = status(path, follow=False), status(os.path.dirname(path))
     return one is not None and other is not None and one.st_dev != other.st_dev
 

@@ -253,7 +253,7 @@ class UpgradeTest(ProductTest):
         self.set_version(self.old, "3")
         self.assertEqual(
             self.refused(Exit.PREFLIGHT),
-            ["3 is newer than this release, 2", "this release has an instance of its own"],
+            ["3 is newer than this release, 2", "this release already has an instance"],
         )
 
     def test_what_rollback_needs_and_is_gone_is_named(self) -> None:

@@ -26,7 +26,7 @@ class Directory:
     A backup holds its regular files, each as it was at some moment: what was written a moment ago is copied for it,
     everything else read in its place, and a file that changes meanwhile fails the backup. Links, pipes, sockets and
     empty directories are in no backup; a restore leaves them alone. To take the place of the former files, an upgraded
-    copy is renamed, so the directory must not be a file system of its own then.
+    copy is renamed, so the directory must not be a separate file system then.
     """
 
     site: Site
