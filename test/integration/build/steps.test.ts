@@ -104,7 +104,9 @@ describe('runSteps', () => {
       await mkdir(tools);
       for (const { name, path: file } of await findHostTools()) await symlink(file, path.join(tools, name));
       const error = await failure(runSteps([script(text)], context({ environment: { PATH: tools } })));
-      expect(error.facts.why).toMatch(/did not find the program curl: a step can use only these programs of the host: awk, .*\bxz\b/u);
+      expect(error.facts.why).toMatch(
+        /did not find the program curl: a step can use only these programs of the host: awk, .*\bxz\b/u,
+      );
       expect(error.facts.hint).toContain('${inputs}/bin/curl');
     },
   );
