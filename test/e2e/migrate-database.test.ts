@@ -5,10 +5,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { hashBytes } from '../../src/io/files.ts';
 import type { RunResult } from '../../src/io/process.ts';
 import { inside } from './support/cell.ts';
+import { ROOT } from './support/cli.ts';
 import { startServerMachine, type DatabaseServer } from './support/database-servers.ts';
 import { PASSWORD_FILE } from './support/server-secrets.ts';
 import { findLosses, makeData, type Data, type Service } from './support/keystone-data.ts';
 import type { Machine } from './support/machine.ts';
+import { buildProject } from './support/projects.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, bootstrap, install, unpack, type Site } from './support/site.ts';
 import { shell } from './support/succeed.ts';
@@ -35,7 +37,8 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       ({ machine, server } = await startServerMachine('postgresql', [ADDRESS]));
       await server.make(DATABASE);
-      site = await unpack(machine, '/srv');
+      // It has a server of its own, too.
+      site = await unpack(machine, '/srv', { from: await buildProject(ROOT, 'keystone-postgresql') });
       await install(site, [`--host=${ADDRESS}`, '--processes=1']);
       service = { machine, url: `http://${ADDRESS}:5000/v3` };
       data = await makeData(service, await adminPassword(site), 'one');
@@ -54,6 +57,13 @@ describe.skipIf(lacking !== undefined)(
       PASSWORD_FILE,
     ];
     const TO_FILE = ['migrate-database', '--to', 'sqlite'];
+    const TO_OWN = ['migrate-database', '--to', 'embedded'];
+    const removeOwn = (): Promise<string> =>
+      shell(machine, 'cd "$0" && rm -r data/postgresql keys/postgresql.databases', site.instance);
+    /** How many processes the instance's own server has. */
+    const servers = async (): Promise<number> =>
+      (await machine.processes()).filter(({ program }) => program.endsWith(`${site.release}/bin/postgres`))
+        .length;
     /** What was lost, and what is wrong. */
     const faults = async (): Promise<string[]> => {
       const { exitCode, stderr } = await bootstrap(site, ['status']);
@@ -114,26 +124,53 @@ describe.skipIf(lacking !== undefined)(
       expect(await faults()).toEqual([]);
     });
 
-    it('goes back to a file, once the former one is out of the way', async () => {
-      expect(await bootstrap(site, TO_FILE)).toMatchObject({ exitCode: 3 });
-      await rm(file());
-      await install(site, TO_FILE);
+    it("goes to the bundle's own server, which runs from then on, and is saved and restored there", async () => {
+      const { stderr } = await install(site, TO_OWN);
+      expect(stderr).toMatch(/copy .* rows, the same in all \d+ tables/);
+      expect(await servers()).toBeGreaterThan(0);
+      expect(await faults()).toEqual([]);
+      expect(await query("SELECT count(*) FROM project WHERE name = 'one'")).toBe('1');
+      expect((await install(site, [])).stderr).toContain('nothing to change');
+      await install(site, ['backup', '/var/tmp/own.tar.gz']);
+      await install(site, ['restore', '/var/tmp/own.tar.gz']);
       expect(await faults()).toEqual([]);
       await empty();
     });
 
-    it.each(STEPS)('is finished by the next run after SIGKILL at: %s', async (step) => {
-      const cut = await killAt(site, toServer(), step);
-      expect([137, undefined]).toContain(cut.exitCode);
-      expect((await bootstrap(site, ['status'])).stderr).toContain('migrate-database of');
-      await install(site, toServer());
-      expect(await faults()).toEqual([]);
+    it('goes back to a file, once the former one is out of the way', async () => {
+      expect(await bootstrap(site, TO_FILE)).toMatchObject({ exitCode: 3 });
       await rm(file());
-      const back = await killAt(site, TO_FILE, step);
-      expect([137, undefined]).toContain(back.exitCode);
-      await install(site, TO_FILE);
+      const { stderr } = await install(site, TO_FILE);
+      expect(stderr).toContain(`to remove it: rm -r ${site.instance}/data/postgresql `);
+      expect(await servers()).toBe(0);
       expect(await faults()).toEqual([]);
-      await empty();
+    });
+
+    it('takes no backup of another database, and fills none that may hold data', async () => {
+      const other = await bootstrap(site, ['restore', '/var/tmp/own.tar.gz']);
+      expect(other).toMatchObject({ exitCode: 3 });
+      expect(other.stderr).toContain('data/postgresql/keystone.dump');
+      const taken = await bootstrap(site, TO_OWN);
+      expect(taken).toMatchObject({ exitCode: 3 });
+      expect(taken.stderr).toContain('there is a database already');
+      expect(await faults()).toEqual([]);
+      await removeOwn();
+    });
+
+    it.each(STEPS)('is finished by the next run after SIGKILL at: %s', async (step) => {
+      const legs = [
+        { to: toServer(), remove: () => rm(file()) },
+        { to: TO_OWN, remove: empty },
+        { to: TO_FILE, remove: removeOwn },
+      ];
+      for (const { to, remove } of legs) {
+        const cut = await killAt(site, to, step);
+        expect([137, undefined]).toContain(cut.exitCode);
+        expect((await bootstrap(site, ['status'])).stderr).toContain('migrate-database of');
+        await install(site, to);
+        expect(await faults()).toEqual([]);
+        await remove();
+      }
     });
   },
 );

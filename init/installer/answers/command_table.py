@@ -128,9 +128,17 @@ COMMANDS: Mapping[str, Command] = {
             "migrate-database",
             "Move the data to another database and use that from then on; the former one does not change",
             answers=True,
-            options=(Option("to", "URL of a database on a server; or sqlite, for a file", "DATABASE", required=True),),
+            options=(
+                Option(
+                    "to",
+                    "URL of a database on a server; embedded, for the bundle's own server; or sqlite, for a file",
+                    "DATABASE",
+                    required=True,
+                ),
+            ),
             examples=(
                 "migrate-database --to postgresql://USER@HOST/NAME",
+                "migrate-database --to embedded",
                 "migrate-database --to sqlite",
             ),
         ),

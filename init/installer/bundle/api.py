@@ -105,6 +105,9 @@ class Product(Protocol):
     #: Files and directories of the instance, relative to it, that are made once and cannot be rendered again: keys and
     #: passwords. They go into backups as they are, and stay when the service is uninstalled.
     SECRETS: Sequence[str]
+    #: Files and directories, relative to the instance, that hold data under some answers: a purge removes them whatever
+    #: the answers are by then.
+    PLACES: Sequence[str]
     #: What it asks of its host.
     APPETITE: Appetite
     #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.

@@ -12,7 +12,7 @@ from typing import NoReturn
 from .. import report
 from ..answers.answers import INTERRUPTED, Source
 from ..bundle.api import Site, directories, make_directories
-from ..bundle.store import names_of
+from ..bundle.store import DATA, names_of
 from ..engine import lifecycle, preflight
 from ..engine.apply import apply
 from ..engine.plan import asked, make_plan, remembered, transient
@@ -43,6 +43,7 @@ def restore(session: Session, file: str) -> None:
     with found.exclusive():
         with report.step("preflight"):
             install.preflight_all(session, site)
+            _check_data(session, saved)
             preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))
         _restore(session, site, saved, recorded, previous)
     install.summarize(session, site)
@@ -72,6 +73,24 @@ def _check_origin(session: Session, saved: Archive, recorded: Receipt) -> None:
             )
     if problem is not None:
         raise Failure(Exit.PREFLIGHT, replace(problem, where=saved.path))
+
+
+def _check_data(session: Session, saved: Archive) -> None:
+    """Raises PREFLIGHT for data that no store of the instance's takes."""
+    secrets = tuple(f"{path}/" for path in session.product.SECRETS)
+    names = {name for name in saved.entries if name.startswith(f"{DATA}/") and not f"{name}/".startswith(secrets)}
+    for store in session.stores():
+        names.difference_update(names_of(store, names))
+    if names:
+        problem = Problem(
+            "the backup holds data of another database than the instance uses",
+            where=saved.path,
+            why="each can only be brought back to its own",
+            details=sorted(names),
+            hint=f"bring the data there first: {session.command_line('migrate-database', '--to', 'FORMER')}; "
+            "where there is no instance, leave the answers to the backup",
+        )
+        raise Failure(Exit.PREFLIGHT, problem)
 
 
 def _taking_over(session: Session, saved: Archive, recorded: Receipt) -> Session:

@@ -82,7 +82,7 @@ def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) 
     check_all(
         lambda: _check_release(move, recorded),
         lambda: _check_place(move),
-        lambda: _check_backup(session.instance.path(saved), recorded),
+        lambda: _check_backup(session, session.instance.path(saved), recorded),
     )
 
 
@@ -107,9 +107,20 @@ def _check_place(move: Move) -> None:
         raise Failure(Exit.PREFLIGHT, Problem(what, where=move.source.root, why=why, hint="remove the cause"))
 
 
-def _check_backup(path: str, recorded: receipt.Receipt) -> None:
-    if archive.read(path).facts["release"]["id"] != recorded.previous["id"]:
+def _check_backup(session: Session, path: str, recorded: receipt.Receipt) -> None:
+    saved = archive.read(path)
+    if saved.facts["release"]["id"] != recorded.previous["id"]:
         raise Failure(Exit.PREFLIGHT, Problem("the backup is not of that release", where=path))
+    before = session.following(receipt.parse(saved.receipt, path), given=()).site()
+    way = session.product.transfer(session.site(), before)
+    if way is not None and not way.is_done:
+        problem = Problem(
+            "the data have been brought into another database since the upgrade",
+            where=path,
+            why="the backup from before it goes back to the former one alone",
+            hint=f"bring them back first: {session.command_line('migrate-database', '--to', 'FORMER')}",
+        )
+        raise Failure(Exit.PREFLIGHT, problem)
 
 
 def _leave(session: Session, move: Move, saved: str) -> None:

@@ -196,7 +196,7 @@ def _data(session: Session) -> Iterator[str]:
     instance, product = session.instance, session.product
     for store in session.stores():
         yield from map(instance.path, store.paths)
-    yield from map(instance.path, product.SECRETS)
+    yield from map(instance.path, (*product.PLACES, *product.SECRETS))
 
 
 def _doomed(session: Session) -> Iterator[str]:

@@ -43,6 +43,7 @@ class Composition:
         self.services = services
         self.TRANSIENT: Collection[str] = [name for service in services for name in service.TRANSIENT]
         self.SECRETS: Sequence[str] = ["keys", *_secrets(services)]
+        self.PLACES: Sequence[str] = [path for service in services for path in service.PLACES]
         self.UNPLACED: Collection[str] = [name for service in services for name in service.UNPLACED]
         self.ENDINGS: Mapping[str, Signals] = {
             name: number for service in services for name, number in service.ENDINGS.items()

@@ -37,6 +37,9 @@ class Service:
     #: Files of the instance beyond `keys`, relative to it, that are made once and cannot be rendered again. They go
     #: into backups as they are, and stay when the service is uninstalled.
     SECRETS: Sequence[str] = ()
+    #: Files and directories, relative to the instance, where it keeps data under some answers: a purge removes them
+    #: whatever the answers are by then.
+    PLACES: Sequence[str] = ()
     #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
     UNPLACED: Collection[str] = ()
     #: The signals of its daemons that do not end at SIGTERM, by name.

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
 from installer.kit.data import postgresql
+from installer.kit.data.sqlite import SIDECARS
 from installer.state import files
 
 from . import database_url
@@ -37,6 +38,8 @@ _OWN_MARK = "keys/keystone.database"
 #: The ending of the mark while that database is being filled: what is in it is no use, and was made by the instance.
 _BEGUN = ".new"
 BEGUN = f"{MARK}{_BEGUN}"
+#: Where it keeps data, and which, under some answers.
+PLACES = (*(SQLITE + ending for ending in ("", *SIDECARS)), MARK, BEGUN)
 #: The service of a bundle that runs the embedded server, and the database and role there.
 SERVER, EMBEDDED = "postgresql", "keystone"
 
@@ -81,9 +84,11 @@ def begin(site: Site) -> None:
 
 
 def finish(site: Site) -> None:
-    """From here on the data are in the database that the answers ask for."""
-    site.account.run(_write, site.instance.path(_mark(site)), identity(site))
-    site.account.run(files.remove, site.instance.path(_mark(site) + _BEGUN))
+    """From here on the data are in the database that the answers ask for. May be done again."""
+    own = _mark(site)
+    site.account.run(_write, site.instance.path(own), identity(site))
+    for name in (own + _BEGUN, *{MARK, _OWN_MARK} - {own}):
+        site.account.run(files.remove, site.instance.path(name))
 
 
 def _write(path: str, text: str) -> None:
@@ -210,15 +215,12 @@ def _check_files(site: Site) -> Iterator[Problem]:
 def _check_kept(site: Site) -> Iterator[Problem]:
     known, wanted = kept(site), identity(site)
     if known is not None and known != wanted:
-        target = site.value("database-url") or wanted
-        # migrate-database knows no way to or from the bundle's own server.
-        migrate = site.command_line("migrate-database", "--to", target)
-        way = "" if "embedded" in (known, wanted) else f"run {migrate}; or "
+        migrate = site.command_line("migrate-database", "--to", site.value("database-url") or wanted)
         yield Problem(
             f"the instance's data are in another database: {known}",
             where=site.instance.root,
             why=f"the answers name {wanted}, but install does not move data from one to the other",
-            hint=f"{way}leave the answer as it was",
+            hint=f"run {migrate}; or leave the answer as it was",
         )
 
 

@@ -46,6 +46,7 @@ class Hooks(Service):
     title = "Keystone"
     TRANSIENT = (*password.TRANSIENT, *database.TRANSIENT, *directory.TRANSIENT)
     SECRETS = data.SECRETS
+    PLACES = database.PLACES
     UNPLACED = settings.UNPLACED
     APPETITE = settings.APPETITE
 

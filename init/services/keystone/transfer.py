@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from shlex import quote
 
 from installer import report
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
+from installer.kit.data.postgresql import DATA, Server
 from installer.kit.data.sqlite import Sqlite
 from installer.state import files, trees
 
@@ -47,6 +49,8 @@ class KeystoneTransfer:
         if database.kind(self.source) == "sqlite":
             path = self.source.instance.path(database.SQLITE)
             return f"the former database is unchanged; to remove it: rm {quote(path)}"
+        if database.kind(self.source) == "embedded":
+            return f"the former database is unchanged; {_removing(self.source)}"
         return f"the former database is unchanged, on its server; remove it there: {database.identity(self.source)}"
 
     @property
@@ -56,9 +60,9 @@ class KeystoneTransfer:
 
     def claim(self) -> None:
         problems = list(database.faults(self.target))
+        if database.kind(self.target) == "embedded":
+            problems += self._check_server()
         path = self.target.instance.path(database.SQLITE)
-        if not problems and "embedded" in (database.kind(self.source), database.kind(self.target)):
-            problems = [Problem("the data cannot be brought to or from the bundle's own server", why="no way is known")]
         if self._file and files.is_taken(path):
             hint = "move the file away; it may hold data"
             problems.append(Problem("there is a database already", where=path, hint=hint))
@@ -66,6 +70,15 @@ class KeystoneTransfer:
             raise Failure(Exit.PREFLIGHT, *problems)
         if not self._file:
             external.claim(self.target)
+
+    def _check_server(self) -> Iterator[Problem]:
+        """What keeps the instance's own server from taking the data. It need not be there yet."""
+        server = Server(self.target)
+        yield from server.check_account()
+        made = server.made()
+        if not database.begun(self.target) and (database.EMBEDDED in made or (server.left() and not made)):
+            hint = f"it may hold data; {_removing(self.target)}"
+            yield Problem("there is a database already", where=self.target.instance.path(DATA), hint=hint)
 
     def rehearse(self) -> str:
         self.token = proof.issue(self.source)
@@ -78,7 +91,8 @@ class KeystoneTransfer:
                 # Reading a file keeps those who write to it waiting; copying it does not.
                 Sqlite(self.source, database.SQLITE).dump(place)
                 url = f"sqlite:///{os.path.join(place, os.path.basename(database.SQLITE))}"
-            found = external.copy_rows(self.target, url, self._goal(), keep=False)
+            with self._reachable():
+                found = external.copy_rows(self.target, url, self._goal(), keep=False)
         finally:
             trees.remove(place, lenient=True)
         if found["shortened"]:
@@ -88,8 +102,23 @@ class KeystoneTransfer:
         return f"it takes all {found['rows']} rows"
 
     def copy(self) -> str:
-        found = external.copy_rows(self.target, database.connection(self.source), self._goal())
+        with self._reachable():
+            found = external.copy_rows(self.target, database.connection(self.source), self._goal())
         return f"{found['rows']} rows, the same in all {found['tables']} tables"
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        """Both databases can be used meanwhile."""
+        server = Server(self.target)
+        if database.kind(self.target) != "embedded":
+            with database.reachable(self.source):
+                yield
+            return
+        if set(server.made()) <= {database.EMBEDDED}:
+            # What was begun may have been removed since.
+            server.make()
+        with server.keeping([database.EMBEDDED]):
+            yield
 
     def _goal(self) -> str:
         if self._file is None:
@@ -105,6 +134,8 @@ class KeystoneTransfer:
             files.write_atomically(former, files.read(secret) or b"", 0o600)
         if self._file:
             self._file.adopt()
+        if database.kind(self.target) == "embedded":
+            Server(self.target).remember([database.EMBEDDED])
         database.finish(self.target)
 
     def prove(self) -> None:
@@ -129,3 +160,11 @@ class KeystoneTransfer:
             # What it holds is this instance's, also when it is tried again.
             database.begin(self.target)
         self.finish()
+
+
+def _removing(site: Site) -> str:
+    """How to remove the database on the instance's own server."""
+    server = Server(site)
+    if set(server.made()) - {database.EMBEDDED}:
+        return f"other services use the same server; there, remove the database {database.EMBEDDED}"
+    return f"to remove it: rm -r {' '.join(quote(site.instance.path(name)) for name in server.left())}"

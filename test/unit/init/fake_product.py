@@ -34,6 +34,7 @@ class FakeProduct:
 
     TRANSIENT: Collection[str] = TRANSIENT
     SECRETS: Sequence[str] = ("keys", "password")
+    PLACES: Sequence[str] = ()
     UNPLACED: Collection[str] = ()
     ENDINGS: Mapping[str, signal.Signals] = types.MappingProxyType({})
     APPETITE = Appetite(open_files=64, tasks=16, memory=1 << 20, relief="stop something else")

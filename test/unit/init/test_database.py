@@ -165,6 +165,17 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         (why,) = self.whys("mysql://u@h/d?ssl_ca=/a", database_ca=[self.file("ca", BLOCK)])
         self.assertIn("--database-ca", why)
 
+    def test_after_a_switch_the_data_are_in_one_database_alone(self) -> None:
+        for name in ("data", "keys"):
+            (self.instance / name).mkdir(parents=True, exist_ok=True)
+        ways: list[dict[str, Any]] = [{}, {"database": ["embedded"]}, {"database_url": [MYSQL]}]
+        for former in ways:
+            for texts in ways:
+                self.database.finish(self.site(**former))
+                site = self.site(**texts)
+                self.database.finish(site)
+                self.assertEqual(self.database.kept(site), self.database.identity(site))
+
     def test_a_bundle_without_a_server_has_no_embedded_database(self) -> None:
         (problem,) = self.product.check_answers(self.site(database=["embedded"]))
         self.assertIn("keystone-postgresql", problem.hint)

@@ -19,6 +19,7 @@ from installer.commands import backup, restore, uninstall
 from installer.commands.uninstall import Wish
 from installer.errors import Exit, Failure
 from installer.host.processes import find_processes
+from installer.kit.data.directory import Directory
 from installer.state import archive, files
 from product_site import ProductTest, quiet
 
@@ -139,6 +140,30 @@ class LifecycleTest(ProductTest):
         self.assertEqual([path.exists() for path in kept + passing], [True, True, False, False, False])
         self.uninstall(Wish(purge=True, yes=True))
         self.assertFalse(any(path.exists() for path in kept))
+
+    def test_a_purge_removes_data_also_from_where_other_answers_had_them(self) -> None:
+        self.product.PLACES = ("data/elsewhere",)
+        self.install()
+        (self.instance / "data" / "elsewhere").mkdir()
+        self.uninstall()
+        self.assertTrue((self.instance / "data" / "elsewhere").exists())
+        self.uninstall(Wish(purge=True, yes=True))
+        self.assertFalse(self.instance.exists())
+
+    def test_data_that_no_store_takes_stop_a_restore_before_anything_is_touched(self) -> None:
+        self.install()
+        saved = self.backup(str(self.directory))
+        before = self.running()
+        other = mock.patch.object(
+            self.product, "stores", return_value=[Directory(self.session("status").site(), "data/elsewhere")]
+        )
+        with other, self.assertRaises(Failure) as caught:
+            self.restore(saved)
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        (problem,) = caught.exception.problems
+        self.assertEqual(list(problem.details), [DATA])
+        self.assertIn("migrate-database --to", problem.hint)
+        self.assertEqual(self.running(), before)
 
     def test_a_backup_without_a_database_says_so_and_what_to_do(self) -> None:
         self.install()

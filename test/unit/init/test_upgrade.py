@@ -202,6 +202,14 @@ class UpgradeTest(ProductTest):
         self.assertTrue(self.serves(self.new))
         self.assertIsNone(self.of(self.new, "status").unfinished)
 
+    def test_a_rollback_is_refused_where_the_data_went_into_another_database_since(self) -> None:
+        self.upgrade()
+        elsewhere = mock.patch.object(self.product, "transfer", return_value=mock.Mock(is_done=False))
+        with elsewhere, self.assertRaises(Failure) as caught, quiet():
+            rollback.rollback(self.of(self.new, "rollback"))
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        self.assertIn("migrate-database --to", caught.exception.problems[0].hint)
+
     def test_a_rollback_that_leaves_nothing_serving_says_all_of_it(self) -> None:
         self.upgrade()
         no_backup = mock.patch.object(backup, "take", side_effect=OSError(5, "no backup"))

@@ -7,7 +7,9 @@ are a database and a role of the same name, and `postgres` may do everything.
 
 from __future__ import annotations
 
+import json
 import os
+import pwd
 import signal
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -37,9 +39,13 @@ ENDING = signal.SIGINT
 #: what had the name before.
 UPGRADING, _LOADING, _FORMER = "_upgrading", "_loading", "_former"
 _ADMIN = "postgres"
+#: Names the databases that were made. What is lost later is told, and not made anew.
+MARK = f"keys/{NAME}.databases"
 _LOCKS = (f"{DATA}/postmaster.pid", *(f"{SOCKETS}/.s.PGSQL.5432{ending}" for ending in ("", ".lock")))
 #: Where data are made before they have their place.
 _NEW = f"{DATA}.new"
+#: All that holds data, whether the server is in use or not.
+PLACES = (DATA, _NEW)
 #: Seconds without progress after which a start is given up, and seconds that it may take in all.
 _IDLE, _LONGEST = 60.0, 900.0
 
@@ -78,6 +84,42 @@ class Server:
             )
             for path in SETTINGS.values()
         ]
+
+    def check_account(self) -> Iterator[Problem]:
+        """The server asks for the name of its account. Where root installs, the account was found by its name."""
+        account = self.site.account
+        if account.switch:
+            return
+        try:
+            pwd.getpwuid(account.uid)
+        except KeyError:
+            why = f"user {account.uid} has no entry in /etc/passwd, and PostgreSQL asks for the name of who runs it"
+            hint = "run bootstrap as a user who has one, or add an entry for this one"
+            yield Problem("a database server cannot run as this user", why=why, hint=hint)
+
+    def made(self) -> Sequence[str]:
+        """The databases that were made."""
+        content = files.read(self.site.instance.path(MARK))
+        return [] if content is None else [str(name) for name in json.loads(content)]
+
+    def remember(self, databases: Sequence[str]) -> None:
+        """These are made, too."""
+        names = sorted({*self.made(), *databases})
+        self.site.account.run(_write, self.site.instance.path(MARK), names)
+
+    @contextmanager
+    def keeping(self, databases: Sequence[str]) -> Iterator[None]:
+        """The server answers meanwhile, and has these databases, made where there are none."""
+        if not self.made():
+            self.make()
+        with self.serving():
+            for name in databases:
+                self.create(name)
+            yield
+
+    def left(self) -> Sequence[str]:
+        """What there is, below the instance, of databases that were made, or of a server of somebody's."""
+        return [name for name in (DATA, MARK) if files.is_taken(self.site.instance.path(name))]
 
     def is_made(self) -> bool:
         return files.exists(os.path.join(self._data, "PG_VERSION"))
@@ -159,7 +201,8 @@ class Server:
         site, daemon = self.site, self.daemon()
         for path in daemon.leftovers:
             files.remove(path)
-        # Where an instance is restored, they come later.
+        # Where an instance is restored, or gets the server with its data, they come later.
+        files.ensure_directory(os.path.join(site.instance.run, NAME), 0o700, site.account.owner)
         for file in self.files():
             path = site.instance.path(file.path)
             if not files.exists(path):
@@ -188,7 +231,7 @@ class Postgresql:
 
     @property
     def paths(self) -> Sequence[str]:
-        return [DATA, _NEW]
+        return PLACES
 
     @property
     def bulky(self) -> bool:
@@ -283,6 +326,11 @@ class Postgresql:
 
     def _temporary(self, name: str) -> str:
         return self.site.instance.path("tmp", f"{NAME}.{name}")
+
+
+def _write(path: str, names: Sequence[str]) -> None:
+    """Runs as the service's account."""
+    files.write_atomically(path, f"{json.dumps(names)}\n".encode(), 0o600)
 
 
 def _look(path: str) -> Mapping[str, Any]:
