@@ -93,6 +93,17 @@ def _configure() -> Any:
     return conf
 
 
+def _configure_apart() -> Any:
+    """Without the instance's settings: an upgrade copies rows while these still name the former place."""
+    import keystone.conf
+    from keystone.common import sql
+
+    keystone.conf.configure()
+    sql.initialize()
+    keystone.conf.CONF([], project="keystone", default_config_files=[], default_config_dirs=[])
+    return keystone.conf.CONF
+
+
 def _create(request: dict[str, Any]) -> None:
     """Makes keys, then the database: a file under another name, and renaming it is the last act."""
     conf = _configure()
@@ -170,7 +181,7 @@ def _upgrade(request: dict[str, Any]) -> None:
 def _copy(request: dict[str, Any]) -> None:
     """Brings all rows of the database `source` to `target`, whose tables become what those of the source are like; see
     rows.copy, whose outcome is printed as the last line."""
-    _use(_configure(), request["target"])
+    _use(_configure_apart(), request["target"])
     from ksbundle_keystone import migrations, rows
 
     source, target = request["source"], request["target"]

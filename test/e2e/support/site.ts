@@ -47,7 +47,7 @@ export function siteAt(machine: Machine, release: string): Site {
  * Returns what makes it the former one again.
  */
 export async function alterRelease(
-  { machine, release }: Site,
+  { machine, release }: Pick<Site, 'release'> & { readonly machine: Pick<Machine, 'root'> },
   file: string,
   change: (text: string) => string,
 ): Promise<() => Promise<void>> {
@@ -66,6 +66,16 @@ export async function alterRelease(
   const newSums = swap(swap(sums, text, changed), manifest, newManifest);
   await write({ [file]: changed, 'manifest.json': newManifest, SHA256SUMS: newSums });
   return () => write({ [file]: text, 'manifest.json': manifest, SHA256SUMS: sums });
+}
+
+/** Makes a release say that it is of another version. */
+export async function pretendVersion(
+  release: Parameters<typeof alterRelease>[0],
+  version: string,
+): Promise<void> {
+  await alterRelease(release, 'init/bundle.json', (text) =>
+    JSON.stringify({ ...(JSON.parse(text) as object), version }),
+  );
 }
 
 export async function bootstrap(
@@ -98,6 +108,21 @@ export async function openstack(
 ): Promise<RunResult> {
   const argv = ['sh', '-c', OPENSTACK, instance, release, options.url ?? '', ...parameters];
   return machine.execute(argv, options);
+}
+
+const QUERY = `
+cd "$0/run/postgresql" && as=$(stat -c %u .)
+PGHOST=/proc/self/cwd exec setpriv --reuid="$as" --regid="$as" --clear-groups "$1/bin/psql" -XAtq -v ON_ERROR_STOP=1 -U "$2" -d keystone -c "$3"`;
+
+/** What a statement prints, run in the database that a server of the instance's keeps; it must run. */
+export async function queryOwn(
+  { machine, release, instance }: Site,
+  statement: string,
+  role = 'keystone',
+): Promise<string> {
+  const asked = await machine.execute(['sh', '-c', QUERY, instance, release, role, statement]);
+  if (asked.exitCode !== 0) throw new Error(asked.stderr);
+  return asked.stdout.trim();
 }
 
 /** The administrator's password, from the credentials that bootstrap wrote. */

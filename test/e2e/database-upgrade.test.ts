@@ -1,0 +1,128 @@
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { RunResult } from '../../src/io/process.ts';
+import { earlierTarball } from './support/bundle.ts';
+import { ROOT } from './support/cli.ts';
+import { startServerMachine, type ServerKind } from './support/database-servers.ts';
+import { findLosses, makeData, type Data, type Service } from './support/keystone-data.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { buildProject } from './support/projects.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
+import {
+  ADDRESS,
+  adminPassword,
+  alterRelease,
+  bootstrap,
+  install,
+  pretendVersion,
+  queryOwn,
+  unpack,
+  type Site,
+} from './support/site.ts';
+
+const lacking = await whyNoMachines(['openssl']);
+const KINDS = ['mariadb', 'postgresql', 'embedded'] as const;
+const DATABASE = 'identity';
+
+/* As in upgrade.test.ts: the last migration of 29.1.0 is undone, so that there is one to do. */
+const FORMER = 'e8725d6fa226';
+const LATEST = '742c857f1dfb';
+const INDEXES = ['ix_revocation_event_project_id_user_id', 'ix_revocation_event_composite'];
+
+/** Two releases, and where the data of the former one are. */
+interface Place {
+  readonly machine: Machine;
+  readonly old: Site;
+  readonly site: Site;
+  readonly answers: readonly string[];
+  /** What a statement prints. */
+  readonly query: (sql: string) => Promise<string>;
+}
+
+async function onServer(kind: ServerKind): Promise<Place> {
+  const { machine, server } = await startServerMachine(kind, [ADDRESS]);
+  await server.make(DATABASE);
+  const old = await unpack(machine, '/srv', { from: earlierTarball() });
+  const site = await unpack(machine, '/opt');
+  const options = { 'database-url': server.url(DATABASE), 'database-password-file': PASSWORD_FILE };
+  const answers = Object.entries({ ...options, 'database-ca': AUTHORITY }).map(
+    ([name, value]) => `--${name}=${value}`,
+  );
+  return { machine, old, site, answers, query: (sql) => server.query(DATABASE, sql) };
+}
+
+/** No earlier version has a server of its own: the former release is the present one that says it is another. */
+async function embedded(): Promise<Place> {
+  const machine = await startMachine('bookworm', [ADDRESS]);
+  const from = await buildProject(ROOT, 'keystone-postgresql');
+  const old = await unpack(machine, '/srv', { from });
+  const site = await unpack(machine, '/opt', { from });
+  await pretendVersion(old, '29.9.0');
+  const query = (sql: string): Promise<string> => queryOwn(old, sql).catch(() => queryOwn(site, sql));
+  return { machine, old, site, answers: ['--database=embedded'], query };
+}
+
+/* One story for each kind of server: the tests go on from each other. */
+describe.skipIf(lacking !== undefined).each(KINDS)(
+  `an upgrade of Keystone with its data on a server: %s${lacking === undefined ? '' : ` (${lacking})`}`,
+  (kind) => {
+    let place: Place;
+    let service: Service;
+    let data: Data;
+
+    beforeAll(async () => {
+      place = await (kind === 'embedded' ? embedded() : onServer(kind));
+      const { machine, old, answers, query } = place;
+      service = { machine, url: `http://${ADDRESS}:5000/v3` };
+      await install(old, [`--host=${ADDRESS}`, '--processes=1', ...answers]);
+      data = await makeData(service, await adminPassword(old), 'kept');
+      for (const name of INDEXES)
+        await query(`DROP INDEX ${name}${kind === 'mariadb' ? ' ON revocation_event' : ''}`);
+      await query(`UPDATE alembic_version SET version_num = '${FORMER}' WHERE version_num = '${LATEST}'`);
+      return () => machine.destroy();
+    });
+
+    const versions = (): Promise<string> => place.query('SELECT version_num FROM alembic_version');
+    const upgrade = (): Promise<RunResult> => bootstrap(place.site, ['upgrade', '--from', place.old.release]);
+
+    /** The programs that run are the site's, and nothing of the data is lost. */
+    async function expectToServe({ machine, release }: Site): Promise<void> {
+      expect(await findLosses(service, data)).toEqual([]);
+      const running = (await machine.processes()).filter(({ name }) => ['httpd', 'memcached'].includes(name));
+      const origins = running.map(({ program }) => path.dirname(path.dirname(program)));
+      expect(new Set(origins.map((origin) => origin.replace(machine.root, '')))).toEqual(new Set([release]));
+    }
+
+    it('gives the server what it had, where the new version does not serve', async () => {
+      const undo = await alterRelease(
+        place.site,
+        'init/services/keystone/templates/keystone.wsgi',
+        (text) => `${text}\nraise SystemError\n`,
+      );
+      const failed = await upgrade();
+      expect(failed, failed.stderr).toMatchObject({ exitCode: 6 });
+      expect(failed.stderr).toContain('the former release serves again');
+      await undo();
+      expect(await versions()).toContain(FORMER);
+      await expectToServe(place.old);
+    });
+
+    it('brings the tables up to date, and keeps data, passwords and tokens', async () => {
+      const upgraded = await upgrade();
+      expect(upgraded, upgraded.stderr).toMatchObject({ exitCode: 0 });
+      expect(upgraded.stderr).toContain('the data must be upgraded');
+      expect(await versions()).toContain(LATEST);
+      await expectToServe(place.site);
+    });
+
+    it('is taken back by rollback: the old version serves, with the data from before', async () => {
+      await makeData(service, data.password, 'lost');
+      const back = await bootstrap(place.site, ['rollback']);
+      expect(back, back.stderr).toMatchObject({ exitCode: 0 });
+      expect(await versions()).toContain(FORMER);
+      expect(await place.query("SELECT count(*) FROM project WHERE name = 'lost'")).toBe('0');
+      await expectToServe(place.old);
+    });
+  },
+);
