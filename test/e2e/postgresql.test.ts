@@ -12,6 +12,7 @@ import {
   issueToken,
   logIn,
   openstack,
+  queryOwn,
   siteAt,
   unpack,
   type Site,
@@ -54,10 +55,11 @@ describe.skipIf(lacking !== undefined)(
       if (typeof pid !== 'number') throw new Error(`${name} does not run`);
       return pid;
     };
-    const makeProject = async (name: string): Promise<void> => {
-      const made = await openstack(site, ['project', 'create', name]);
+    const makeProjectIn = async (where: Site, name: string): Promise<void> => {
+      const made = await openstack(where, ['project', 'create', name]);
       expect(made, made.stderr).toMatchObject({ exitCode: 0 });
     };
+    const makeProject = (name: string): Promise<void> => makeProjectIn(site, name);
     const projects = async (): Promise<string[]> => {
       const listed = await openstack(site, ['project', 'list', '-f', 'value', '-c', 'Name']);
       expect(listed, listed.stderr).toMatchObject({ exitCode: 0 });
@@ -137,6 +139,43 @@ describe.skipIf(lacking !== undefined)(
       await install(site, ['uninstall', '--purge', '--yes']);
       expect(await servers()).toBe(0);
       expect(await shell('ls "$0" 2>/dev/null || true', site.instance)).toBe('');
+    });
+
+    it('ends on a full disk and says so, and one start brings all back when there is room', async () => {
+      const place = '/srv/small';
+      await shell('mkdir "$0" && mount -t tmpfs -o size=160m tmpfs "$0"', place);
+      const small = { ...site, instance: `${place}/instance` };
+      const at = ['--instance', small.instance];
+      await install(small, ['--host', ADDRESS, '--database', 'embedded', '--processes', '1', ...at]);
+      password = await adminPassword(small);
+      await makeProjectIn(small, 'before');
+      const filler = `${place}/filler`;
+      await shell('! cat /dev/zero >"$0" 2>/dev/null', filler);
+      // More than its journal has room for.
+      const much =
+        "SELECT pg_logical_emit_message(true, 'x', repeat('x', 1000000)) FROM generate_series(1, 40)";
+      await expect(queryOwn(small, much, 'postgres')).rejects.toThrow(
+        /No space left|server closed the connection/,
+      );
+      while ((await servers()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      expect((await logIn(machine, URL, password)).status).toBe(503);
+      const told = await bootstrap(small, ['status', ...at]);
+      expect(told).toMatchObject({ exitCode: 8 });
+      expect(told.stderr).toContain('error: the disk is full');
+      expect(told.stderr).toContain('free some space');
+      expect(told.stderr).toContain('postgresql is not running');
+      const early = await bootstrap(small, ['start', ...at]);
+      expect(early.exitCode).not.toBe(0);
+      expect(early.stderr).toContain('error: the disk is full');
+      await shell('rm "$0"', filler);
+      await install(small, ['start', ...at]);
+      await issueToken(machine, URL, password);
+      await makeProjectIn(small, 'after');
+      expect(await queryOwn(small, "SELECT count(*) FROM project WHERE name IN ('before', 'after')")).toBe(
+        '2',
+      );
+      expect(await bootstrap(small, ['status', ...at])).toMatchObject({ exitCode: 0 });
+      await install(small, ['uninstall', '--purge', '--yes', ...at]);
     });
 
     it('passes its unit tests on the server that was built', async () => {
