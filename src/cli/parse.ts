@@ -13,7 +13,7 @@ import {
 } from './options.ts';
 import { nearestHint, usageError } from './usage-error.ts';
 
-/** The tokens of a command line, not yet validated. */
+/** A command line, split into words and options, not yet validated. */
 export interface Parsed {
   readonly words: readonly string[];
   /** All options on the command line, known or not. */
