@@ -71,8 +71,8 @@ function callerOf(
   const executes = (program: string): boolean => trace.includes(`${program}"`);
   if (executes('/init/installer')) return isFirst ? INSTALLER : FORMER_INSTALLER;
   const helper = helpers.find(executes);
-  // A deputy executes nothing, and asks to end with the installer.
-  const isDeputy = !trace.includes('execve(') && trace.includes('PR_SET_PDEATHSIG');
+  // A deputy executes nothing, and asks to be killed with the installer. Children of a database server ask for SIGPWR.
+  const isDeputy = !trace.includes('execve(') && trace.includes('PR_SET_PDEATHSIG, SIGKILL');
   return helper ?? (isDeputy ? DEPUTY : undefined);
 }
 

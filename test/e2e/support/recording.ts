@@ -42,6 +42,7 @@ export async function openWorkshop(bundle: TestedBundle): Promise<Workshop> {
     const unpacked = await run(['tar', '-xzf', tarballs[age], '-C', releases]);
     if (unpacked.exitCode !== 0) throw new Error(`cannot unpack ${tarballs[age]}: ${unpacked.stderr}`);
     await rename(path.join(releases, releaseName(tarballs[age])), path.join(releases, age));
+    if (age === 'former') await bundle.makeFormer?.(path.join(releases, age));
   }
   return { bundle, releases, images: new Map(), directory, remove: () => removeTree(directory) };
 }
@@ -141,10 +142,10 @@ async function fill(bundle: TestedBundle, site: Site): Promise<void> {
 
 /** Calls `use` with a cell where an instance serves, or where there is none. */
 export async function startFrom<T>(
-  { releases, image, before }: Start,
+  { bundle, releases, image, before }: Start,
   use: (cell: Machine) => Promise<T>,
 ): Promise<T> {
-  return inCell({ releases, image }, async (cell) => {
+  return inCell({ releases, image, size: bundle.size }, async (cell) => {
     const last = before.at(-1);
     if (last !== undefined) await accomplish(cell, { of: last.of, parameters: ['start'] });
     return use(cell);

@@ -3,7 +3,7 @@ import { releaseIn, type Command } from './cell.ts';
 import { CELL } from './machine.ts';
 import type { Point } from './points.ts';
 import { exhaustive } from './requirements.ts';
-import { KEYSTONE, NOTES, REDIS, type TestedBundle } from './tested-bundle.ts';
+import { EMBEDDED, KEYSTONE, NOTES, REDIS, type TestedBundle } from './tested-bundle.ts';
 
 /** A command whose run is disturbed, and what it starts from. */
 export interface Scenario {
@@ -90,12 +90,14 @@ export interface Share {
 
 /**
  * All of it is tried with a small bundle, whose install takes a second. Of redis, a data directory; of Keystone, its own
- * programs: first boot, and changes of the catalog. Neither of its two versions has a database to migrate.
+ * programs: first boot, and changes of the catalog. Neither of its two versions has a database to migrate. Of the server
+ * that keeps data in the instance, what exchanges them.
  */
 export const SHARES: readonly Share[] = [
   shareOf(NOTES, /./),
   shareOf(REDIS, /upgrade|rollback|restore/),
   { ...shareOf(KEYSTONE, /first|another/), helpersOnly: !exhaustive },
+  shareOf(EMBEDDED, /upgrade|restore/),
 ];
 
 function shareOf(bundle: TestedBundle, some: RegExp): Share {

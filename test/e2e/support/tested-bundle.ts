@@ -1,8 +1,9 @@
 import { earlierTarball, tarball } from './bundle.ts';
+import { ROOT } from './cli.ts';
 import type { ReleaseAge } from './cell.ts';
 import { send } from './http.ts';
-import { buildVersions } from './projects.ts';
-import { adminPassword, logIn, type Site } from './site.ts';
+import { buildProject, buildVersions } from './projects.ts';
+import { adminPassword, logIn, pretendVersion, queryOwn, type Site } from './site.ts';
 import { succeed } from './succeed.ts';
 
 /** What a run changes, in words, and its parameters. */
@@ -13,6 +14,8 @@ export interface TestedBundle {
   readonly name: string;
   /** Makes its tarball, and that of a version whose instances it takes over. */
   readonly tarballs: () => Promise<Readonly<Record<ReleaseAge, string>>>;
+  /** Makes the former release what it is, where both tarballs are the same; it lies in this directory. */
+  readonly makeFormer?: (release: string) => Promise<unknown>;
   /** Parameters of an install with as few processes as will do. */
   readonly install: readonly string[];
   /** Where it serves then, and another port. */
@@ -26,6 +29,8 @@ export interface TestedBundle {
   readonly observe: (site: Site) => Promise<(port: number, text?: string) => Promise<boolean>>;
   /** Programs of its own that the installer runs and waits for, by the end of an argument of theirs. */
   readonly helpers: readonly string[];
+  /** How much can be written where it is tested, as mount(8) takes it. */
+  readonly size?: string;
   /** Regular expression of files of an instance that daemons write as they run. */
   readonly volatile: string;
 }
@@ -50,6 +55,37 @@ export const KEYSTONE: TestedBundle = {
   },
   helpers: ['init/services/keystone/boot.py'],
   volatile: 'run/(?!memcached$).*|tmp/.*',
+};
+
+/* The schema before the last migration of Keystone 29.1.0, so that an upgrade has one to do. */
+const FORMER_SCHEMA = `
+DROP INDEX ix_revocation_event_project_id_user_id; DROP INDEX ix_revocation_event_composite;
+UPDATE alembic_version SET version_num = 'e8725d6fa226' WHERE version_num = '742c857f1dfb'`;
+
+/** Keystone with its data on the bundle's own server. */
+export const EMBEDDED: TestedBundle = {
+  ...KEYSTONE,
+  name: 'keystone-postgresql',
+  tarballs: async () => {
+    const file = await buildProject(ROOT, 'keystone-postgresql');
+    return { present: file, former: file };
+  },
+  makeFormer: (release) => pretendVersion({ machine: { root: '/' }, release }, '29.9.0'),
+  install: ['--processes', '1', '--database', 'embedded'],
+  alterations: [],
+  fill: async (site, _port, text) => {
+    await queryOwn(site, `${FORMER_SCHEMA}; UPDATE project SET description = '${text}' WHERE name = 'admin'`);
+  },
+  observe: async (site) => {
+    const servesAt = await KEYSTONE.observe(site);
+    return async (port, text = TEXT) =>
+      (await servesAt(port)) &&
+      (await queryOwn(site, "SELECT description FROM project WHERE name = 'admin'")) === text;
+  },
+  helpers: [...KEYSTONE.helpers, 'bin/pg_dump', 'bin/pg_restore'],
+  size: '400m',
+  // What the server's files hold is asked of it.
+  volatile: `${KEYSTONE.volatile}|data/postgresql/.*`,
 };
 
 /** The text that the generic tests add. */
