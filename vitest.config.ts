@@ -17,7 +17,10 @@ const LONGEST = [
   'kill',
   'disk-full',
   'external-databases',
+  'database-upgrade',
   'migrate-database',
+  'identity-rules',
+  'directories',
   'postgresql',
   'shells',
 ].map((name) => `/test/e2e/${name}.test.ts`);
@@ -68,6 +71,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      { test: { ...REAL, name: 'bench', include: ['bench/machines/*.bench.ts'] } },
     ],
   },
 });

@@ -1,8 +1,8 @@
 /**
  * Measures what README.md and docs/ claim, on this machine: `npm run bench`, or `npm run bench -- NAME…` for some of
  * it. Every figure is a whole-process wall time unless it says otherwise; medians are what counts, on a machine that does
- * nothing else. `cold` and `slow-clients` are left out unless named: they take many minutes, and `slow-clients` prints a
- * table of its own. Tarballs that are there already are named as for the tests: KSBUNDLE_TEST_TARBALL,
+ * nothing else. `cold`, `directory` and `slow-clients` are left out unless named: they take many minutes or need root, and
+ * `slow-clients` prints a table of its own. Tarballs that are there already are named as for the tests: KSBUNDLE_TEST_TARBALL,
  * KSBUNDLE_TEST_OLD_TARBALL.
  */
 import { readdir, stat } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import path from 'node:path';
 import { measureCold } from './cold.mjs';
 import { measureDelta } from './delta.mjs';
 import { measureInstall, measureLife, measureUpgrade } from './life.mjs';
+import { measureInMachine } from './machines.mjs';
 import { print, repeat } from './measure.mjs';
 import { measurePack } from './pack.mjs';
 import { CLI, ksbundle, ROOT, withRelease } from './release.mjs';
@@ -62,12 +63,13 @@ const BENCHMARKS = {
   upgrade: async (tarball) => measureUpgrade(tarball, await earlierTarball()),
   delta: async (tarball) => measureDelta(tarball, await earlierTarball()),
 
+  directory: (tarball) => measureInMachine('directory', tarball),
   'slow-clients': measureSlowClients,
   cold: () => measureCold({ root: ROOT, cli: CLI }),
 };
 
 /** Not run unless named. */
-const LONG = new Set(['cold', 'slow-clients']);
+const LONG = new Set(['cold', 'directory', 'slow-clients']);
 
 const wanted = process.argv.slice(2);
 const names = wanted.length > 0 ? wanted : Object.keys(BENCHMARKS).filter((name) => !LONG.has(name));

@@ -242,7 +242,7 @@ test('redirects are followed, with the credentials for their own server only', a
 test.each([
   ['/a', /more than 10 redirects/],
   ['file:///etc/passwd', /not safe/],
-  ['http://[', /nowhere/],
+  ['http://[', /without a target/],
 ])('a redirect to %s is an error', async (location, why) => {
   const server = await serve((_, response) => response.writeHead(302, { location }).end());
   await expect(open().download(`${server.url}/a`, { file })).rejects.toMatchObject({

@@ -138,7 +138,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         ("open", "os.open", "os.listdir", "os.mkdir", "os.rename", "os.unlink", "os.path.exists"), _AS_ACCOUNT
     )
     | {"os.path.isdir": _AS_ACCOUNT, "shutil.rmtree": _AS_ACCOUNT, "shutil.copy2": _AS_ACCOUNT},
-    "services/keystone/data.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
+    "services/keystone/keys.py": {"os.lstat": _AS_ACCOUNT, "os.stat": _AS_ACCOUNT, "os.listdir": _AS_ACCOUNT},
     "installer/kit/secret_file.py": {"open": _OPERATOR, "os.open": _OPERATOR},
     "installer/kit/pem.py": {"os.path.exists": _OPERATOR},
     "installer/kit/pair.py": {

@@ -397,7 +397,7 @@ describe('keys', () => {
     const banner = 'OpenSSL 3.0.19 27 Jan 2026 (Library: OpenSSL 3.0.19 27 Jan 2026)';
     await writeFile(path.join(programs, 'openssl'), `#!/bin/sh\necho '${banner}'\n`, { mode: 0o755 });
     const problems = [
-      { message: expect.stringContaining('openssl is 3.0.19, and 3.5.0 or newer') as unknown },
+      { message: expect.stringContaining('openssl is 3.0.19, but 3.5.0 or newer') as unknown },
     ];
     expect(await refused()).toMatchObject([
       { ...missing, problems },

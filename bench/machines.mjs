@@ -1,0 +1,21 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ROOT, withDirectory } from './release.mjs';
+
+/** Rows that bench/machines/NAME.bench.ts reports. It works in a machine without a network, so root runs it. */
+export function measureInMachine(name, tarball) {
+  return withDirectory(async (directory) => {
+    const file = path.join(directory, 'rows.json');
+    const vitest = path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+    const measuring = spawn(process.execPath, [vitest, 'run', '--project', 'bench', `/${name}.bench.ts`], {
+      cwd: ROOT,
+      env: { ...process.env, KSBUNDLE_TEST_TARBALL: tarball, KSBUNDLE_BENCH_ROWS: file },
+      stdio: ['ignore', 2, 2],
+    });
+    const [code] = await once(measuring, 'exit');
+    if (code !== 0) throw new Error(`bench/machines/${name}.bench.ts fails`);
+    return JSON.parse(await readFile(file, 'utf8'));
+  });
+}
