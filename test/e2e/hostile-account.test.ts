@@ -74,6 +74,9 @@ const running = (scene: Scene): Scene => ({ ...scene, running: true });
 /** The same with uWSGI in the place of httpd. */
 const onUwsgi = (scene: Scene): Scene => ({ ...scene, pristine: 'uwsgi' });
 
+const CERTIFICATE = path.join(CELL.site, 'other-node.pem');
+const SEALED = path.join(releaseIn('present'), 'instance', 'keys.cms');
+
 /** They end soon: the service does not run, and is not started. */
 const QUICK: readonly Scene[] = [
   present('status'),
@@ -82,6 +85,8 @@ const QUICK: readonly Scene[] = [
   present('show-config'),
   present('backup'),
   present('maintain'),
+  present('keys', 'export', SEALED, '--recipient', CERTIFICATE),
+  present('keys', 'rotate'),
   present('stop'),
   present('uninstall'),
   present('uninstall', '--purge', '--yes'),
@@ -113,7 +118,7 @@ const UWSGI: readonly Scene[] = [
 ].map(onUwsgi);
 const ALL: readonly Scene[] = [...QUICK, ...STARTING, ...MOVING, ...RUNNING, ...UWSGI];
 
-const lacking = await whyNoMachines(['strace']);
+const lacking = await whyNoMachines(['strace', 'openssl']);
 
 describe.skipIf(lacking !== undefined)(
   `root, while the service's account is its enemy${lacking === undefined ? '' : ` (${lacking})`}`,
@@ -126,6 +131,9 @@ describe.skipIf(lacking !== undefined)(
       const releases = workshop.releases;
       const start = async (): Promise<Machine> => {
         const cell = await startCell({ releases, size: '400m' });
+        const key =
+          'openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other-node -keyout /dev/null -out "$0"';
+        await shell(cell, key, CERTIFICATE);
         const make = async (
           name: string,
           of: ReleaseAge,
