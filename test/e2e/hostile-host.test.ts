@@ -200,7 +200,7 @@ describe.skipIf(lacking !== undefined)(
         ['exec "$@"', '/srv/plain/dangling', 3, 'not a directory'],
         ['exec "$@"', '/etc', 3, 'not empty'],
         ['ulimit -n 256; exec "$@"', '/srv/new', 3, 'open files'],
-        [gone, 'new', 2, 'working directory is gone'],
+        [gone, 'new', 2, 'working directory no longer exists'],
       ];
       for (const [around, instance, exitCode, word] of refusals) {
         const refused = await within(around, target(instance));
