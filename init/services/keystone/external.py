@@ -98,7 +98,7 @@ def copy_rows(site: Site, source: str, target: str, *, keep: bool = True) -> Map
         more = ["and maybe more"] if outcome["more"] else []
         problem = Problem(
             "the database does not accept some rows",
-            why="it has another idea of what is too long, what is the same name, or what has to be there",
+            why="it limits lengths, compares names or requires values in another way",
             details=[*outcome["refused"], *more],
             hint="rename or remove what they belong to, then run the command again",
         )

@@ -75,7 +75,7 @@ def _write_keys(keys_directory: str, content: Mapping[str, str]) -> None:
         directory, _, key = entry.partition("/")
         if f"keys/{directory}" not in keys.SHARED or not keys.is_key(key):
             what = "the file holds something else than keys"
-            raise Failure(Exit.PREFLIGHT, Problem(what, why=f"{entry!r} is none", hint="export the keys again"))
+            raise Failure(Exit.PREFLIGHT, Problem(what, why=f"{entry!r} is not one", hint="export the keys again"))
     last = ("fernet/0", "jws-private/private.pem", "jws-private/next.pem")
     for entry in sorted(content, key=lambda entry: (entry in last, entry)):
         path, made = os.path.join(keys_directory, entry), base64.b64decode(content[entry])
