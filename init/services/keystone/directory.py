@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import SplitResult, urlsplit
 
@@ -243,12 +242,7 @@ def check_outside(site: Site) -> list[Problem]:
     """Problems that prevent Keystone from looking users up in the directory, which is not changed."""
     if not is_used(site) or check(site):
         return []
-    try:
-        facts = programs.ask(site, "ksbundle_keystone.directory_probe", _request(site))
-    except subprocess.TimeoutExpired:
-        facts = {"fault": "away", "why": f"it gave no answer within {programs.PATIENCE:.0f} s"}
-    except (OSError, subprocess.SubprocessError) as error:
-        facts = {"fault": "other", "why": str(error)}
+    facts = programs.ask(site, "ksbundle_keystone.directory_probe", _request(site))
     if "fault" not in facts:
         return []
     what, hint = _FAULTS[facts["fault"]]

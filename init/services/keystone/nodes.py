@@ -122,10 +122,10 @@ def _hint(site: Site, node: str) -> str:
 
 def ask(site: Site, action: str, **facts: Any) -> Mapping[str, Any]:
     """What nodes.py of the packages answers. Raises PREFLIGHT if it cannot do what is asked."""
-    answer = programs.ask(site, _PROGRAM, {"action": action, **facts}) or {}
+    answer = programs.ask(site, _PROGRAM, {"action": action, **facts})
     if "fault" in answer:
         what = f"cannot {action} the keys"
-        raise Failure(Exit.PREFLIGHT, Problem(what, where=site.instance.path("keys"), why=answer["fault"]))
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=site.instance.path("keys"), why=answer["why"]))
     return answer
 
 

@@ -16,18 +16,24 @@ PATIENCE = 30.0
 
 
 def ask(site: Site, module: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the module answers, or a `fault` of the kind `other`, and `why`. It is told by a pipe: what it is told may
-    be secret. Raises OSError and SubprocessError."""
-    done = subprocess.run(
-        [site.release.python, "-I", "-B", "-m", module],
-        # The instance need not be there yet.
-        cwd="/",
-        env=dict(service_environment(site.release, "/tmp")),  # noqa: S108
-        input=json.dumps(request).encode() + b"\n",
-        capture_output=True,
-        timeout=PATIENCE,
-        preexec_fn=site.account.confine(),
-    )
+    """What the module answers; or a `fault`, and `why`: `away` if it is silent for too long, as what it asks is, and
+    `other` if it cannot be run. It is told by a pipe: what it is told may be secret."""
+    try:
+        done = subprocess.run(
+            [site.release.python, "-I", "-B", "-m", module],
+            # The instance need not be there yet.
+            cwd="/",
+            env=dict(service_environment(site.release, "/tmp")),  # noqa: S108
+            input=json.dumps(request).encode() + b"\n",
+            capture_output=True,
+            timeout=PATIENCE,
+            preexec_fn=site.account.confine(),
+        )
+    except subprocess.TimeoutExpired:
+        return {"fault": "away", "why": f"it gave no answer within {PATIENCE:.0f} s"}
+    except (OSError, subprocess.SubprocessError) as error:
+        # Why the account cannot run a program of the release is told by others.
+        return {"fault": "other", "why": str(error)}
     if done.returncode != 0:
         return {"fault": "other", "why": "; ".join(last_lines(done.stderr)[-1:])}
     answer: Mapping[str, Any] = json.loads(done.stdout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -41,14 +40,7 @@ def check(site: Site) -> list[Problem]:
     if database.kind(site) != "external" or list(database.faults(site)):
         return []
     where = database.identity(site)
-    try:
-        facts = look(site)
-    except subprocess.TimeoutExpired:
-        what, hint = _FAULTS["away"]
-        return [Problem(what, where=where, why=f"it gave no answer within {programs.PATIENCE:.0f} s", hint=hint)]
-    except (OSError, subprocess.SubprocessError) as error:
-        # Why the account cannot run a program of the release is told by others.
-        return [Problem("the database cannot be asked", where=where, why=str(error))]
+    facts = look(site)
     if "fault" in facts:
         return [_unusable(site, facts)]
     problems = [Problem(what, where=where, why=why, hint=hint) for what, why, hint in _judge(site, facts)]
@@ -102,7 +94,7 @@ def expiring(site: Site) -> list[Problem]:
         return []
     try:
         facts = ask(site)
-    except (Failure, OSError, subprocess.SubprocessError):
+    except Failure:
         return []
     return list(nodes.expiring(site, facts["own"], facts["nodes"]))
 

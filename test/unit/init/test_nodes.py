@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import unittest
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -60,6 +61,27 @@ class NodesTest(keystone_site.KeystoneSiteTest):
             self.assertEqual(server.expiring(site), [])
         with mock.patch.object(server, "look", return_value={"own": ROTATED, "nodes": [node(A)]}):
             self.assertEqual(len(server.holding_up(site)), 1)
+
+    def test_a_program_that_gives_no_answer_is_a_fault_and_its_reason_is_told(self) -> None:
+        programs = sys.modules["ksbundle_services.keystone.programs"]
+        site = self.site(database_url=["postgresql://a@localhost/b"])
+        python = Path(site.release.python)
+        python.parent.mkdir(exist_ok=True)
+        python.unlink(missing_ok=True)
+        self.assertEqual(programs.ask(site, "any", {})["fault"], "other")
+        for script, fault, why in (
+            ("exec sleep 60", "away", "no answer within"),
+            ("echo is broken >&2; exit 1", "other", "is broken"),
+        ):
+            python.write_text(f"#!/bin/sh\n{script}\n")
+            python.chmod(0o755)
+            with self.subTest(script=script), mock.patch.object(programs, "PATIENCE", 1.0):
+                answer = programs.ask(site, "any", {})
+                self.assertEqual(answer["fault"], fault)
+                self.assertIn(why, answer["why"])
+                with self.assertRaises(Failure) as raised:
+                    self.nodes.ask(site, "seal")
+                self.assertIn(why, raised.exception.problems[0].why)
 
     def test_only_keys_are_written_to_where_keys_are(self) -> None:
         write = sys.modules["ksbundle_services.keystone.shared_keys"]._write_keys
