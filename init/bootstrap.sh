@@ -222,7 +222,7 @@ signed_digest() {
     host_openssl dgst "-$1" -verify "$public_key" -signature "$release/SHA256SUMS.sig" "$release/SHA256SUMS" >/dev/null
     return
   fi
-  # `dgst` takes no certificate, and `pkeyutl` of old says only in words that a signature is wrong.
+  # `dgst` takes no certificate, and an old `pkeyutl` reports a wrong signature only in its output.
   [ "$(host_openssl dgst "-$1" -binary "$release/SHA256SUMS" |
     host_openssl pkeyutl -verify -certin -inkey "$public_key" -pkeyopt "digest:$1" -sigfile "$release/SHA256SUMS.sig")" \
     = "Signature Verified Successfully" ]
@@ -236,7 +236,7 @@ check_certificate() {
 now=$(LC_ALL=C date -u '+%b %e %H:%M:%S %Y GMT')"
 }
 
-# Runs the host's openssl with the host's own settings, which clean_environment keeps from everything else.
+# Runs the host's openssl with the host's settings, which clean_environment hides from all other programs.
 host_openssl() {
   (unset OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES && exec openssl "$@") 2>/dev/null
 }
@@ -283,7 +283,7 @@ refuse_signature() {
   refuse "$1" "$2" "do not run it; get the release again from its signer" "$3"
 }
 
-# The first lines of the input.
+# Prints the first 20 lines of its input.
 show_first() {
   shown=0
   while IFS= read -r line; do
@@ -338,15 +338,16 @@ look() (
   LC_ALL=C find . \( -name . -path ./instance "$@"
 )
 
-# Sets `outside` to the user that all have as whom a user namespace does not know, if nobody in it is that one: whose such
-# a file is stands outside of the container, and could change what is in it anyway. Else to root. mksh counts to 2^31.
+# Sets `outside` to the overflow user, as whom a user namespace shows each owner it does not map: such an owner is
+# outside the container and could change its files anyway. Else, or if the namespace maps that id, sets it to root. mksh
+# counts to 2^31.
 find_outside() {
   outside=0
-  # The kernel gives this file out once, and some shells read byte by byte.
+  # Read by cat: the kernel returns this file in one read only, and some shells read byte by byte.
   overflow=$(cat /proc/sys/kernel/overflowuid 2>/dev/null)
   case $overflow in '' | *[!0-9]*) return 0 ;; esac
   [ -r /proc/self/uid_map ] || return 0
-  # shellcheck disable=SC2034 # Who they are beyond does not matter.
+  # shellcheck disable=SC2034 # The ids outside do not matter.
   while read -r first beyond count; do
     case $first:$count in
       *:?????????*) return 0 ;;
@@ -419,7 +420,7 @@ list_found() {
 }
 
 # Refuses files that the checksums do not list, and links that the manifest does not list: Python would run some of
-# them. Compares digests of all sorted lines. An error adds its own lines to the actual contents.
+# them. Compares digests of all sorted lines. A fault is listed twice, so the digests differ.
 check_listing() {
   if ! has find cut sed sort readlink; then
     [ "$require" = no ] || {
@@ -438,11 +439,11 @@ check_listing() {
 
 refuse_listing() {
   refuse "the release is not as it was packed" "${2:-these were added, removed or changed, or SHA256SUMS was:}" \
-    "unpack the tarball again, into a new directory: over this one, what was added would stay" "$1"
+    "unpack the tarball again, into a new directory: over this one, added files would stay" "$1"
 }
 
-# The same for a host with little more than a shell: every listed file was found, so none was added if the numbers are
-# equal. The installer checks the rest.
+# The same for a host with little more than a shell: check_bytes finds every listed file, so equal numbers mean that
+# none was added. The installer checks the rest.
 count_files() {
   count=1
   while IFS= read -r line; do count=$((count + 1)); done <"$release/SHA256SUMS"
@@ -470,8 +471,8 @@ count_below() {
   done
 }
 
-# For commands that must work in a damaged release: refuses files that were added to the directories of their own
-# code. Accepts a damaged or missing list: a file in either list was packed.
+# For commands that must work in a damaged release: refuses files that were added to the directories of their code.
+# Accepts a damaged or missing list: a file in either list was packed.
 check_additions() {
   check_faults
   has find cut sed sort uniq readlink || return 0

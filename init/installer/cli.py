@@ -1,4 +1,4 @@
-"""From the command line to a command, and from its outcome to an exit code."""
+"""Maps the command line to a command, and its outcome to an exit code."""
 
 from __future__ import annotations
 

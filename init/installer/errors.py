@@ -35,7 +35,7 @@ class Problem:
 
 
 class Failure(Exception):
-    """Ends a command with an exit code and everything that was found wrong."""
+    """Ends a command with an exit code and all problems found."""
 
     def __init__(self, exit_code: Exit, *problems: Problem) -> None:
         super().__init__("; ".join(problem.what for problem in problems))
@@ -44,8 +44,8 @@ class Failure(Exception):
 
 
 def check_all(*checks: Callable[[], object]) -> None:
-    """Runs all checks, whichever of them fail; then raises one failure with all their problems. Its exit code is
-    INTEGRITY if that was one of theirs, else the first one's."""
+    """Runs all checks, even if some fail; then raises one Failure with all their problems. Its exit code is INTEGRITY
+    if a check raised that, else the first failure's."""
     failures: list[Failure] = []
     for check in checks:
         try:

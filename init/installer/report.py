@@ -16,13 +16,13 @@ from typing import Any, TextIO
 
 from .errors import Problem
 
-#: Control characters (C0, DEL, C1), breaks of lines and paragraphs, what turns the direction of text, and bytes that
-#: are no UTF-8, as Python keeps them.
+#: Control characters (C0, DEL, C1), line and paragraph separators, bidirectional controls, and the surrogates by which
+#: Python keeps bytes that are not UTF-8.
 _OBEYED = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
-    """The text as one line that no terminal obeys: ESC is `\\x1b`, U+202E `\\u202e`, a byte of no UTF-8 `\\xff`."""
+    """The text as one line that no terminal obeys: ESC becomes `\\x1b`, U+202E `\\u202e`, an invalid byte `\\xff`."""
     return _OBEYED.sub(_describe, text)
 
 
@@ -33,7 +33,7 @@ def _describe(found: re.Match[str]) -> str:
 
 
 def document(value: Any) -> None:
-    """A result as JSON, in ASCII alone."""
+    """Prints a result as ASCII JSON."""
     out(json.dumps(value))
 
 
@@ -62,8 +62,8 @@ def _discard(stream: TextIO) -> None:
 
 
 def open_standard_streams() -> None:
-    """Opens those that the caller closed. Otherwise the next files to be opened would take their numbers, and what is
-    meant for a stream would be written into them."""
+    """Opens the standard streams that the caller closed. Otherwise the next open files would take their numbers, and
+    output would be written into them."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = open(os.devnull, mode)  # noqa: SIM115 # For as long as this process lives.
@@ -89,7 +89,7 @@ def show(problem: Problem, level: str = "error") -> None:
 
 @contextmanager
 def step(title: str) -> Iterator[Callable[[str], None]]:
-    """Times a step and prints its title when it ends; what is given to the yielded function is added to the line."""
+    """Times a step and prints its title when it ends; remarks passed to the yielded function are added to the line."""
     start = time.monotonic()
     remarks: list[str] = []
     yield remarks.append

@@ -114,7 +114,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await execute("SELECT count(*) FROM project WHERE name = 'one'")).toContain('(1,)');
       expect(hashBytes(await readFile(file()))).toBe(left);
       expect(await query("SELECT count(*) FROM project WHERE name = 'one'")).toBe('1');
-      expect((await install(site, toServer())).stderr).toContain('the data are in that database already');
+      expect((await install(site, toServer())).stderr).toContain('the data is in that database already');
     });
 
     it('is saved and restored on the server', async () => {

@@ -20,14 +20,14 @@ PREFIX = "KSB_"
 
 #: Origin of a default.
 DEFAULT = "default"
-#: Origins of what earlier runs were given.
+#: Origins of answers of earlier runs.
 RECEIPT = "receipt"
 INTERRUPTED = "interrupted run"
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """One `[[answer]]`, as `init/bundle.json` has it."""
+    """One `[[answer]]`, as in `init/bundle.json`."""
 
     name: str
     type: str
@@ -68,11 +68,11 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Answer:
-    """The values of one answer, empty where bootstrap derives it, and where they came from."""
+    """The values of one answer, empty if bootstrap derives it, and their origin."""
 
     values: tuple[str, ...]
     origin: str
-    #: Whether an empty text took back what earlier runs were given.
+    #: Whether an empty text unset the value of an earlier run.
     taken_back: bool = False
 
     @property
@@ -81,7 +81,7 @@ class Answer:
 
     @property
     def remembered(self) -> bool:
-        """Whether an earlier run was given it, and not this one."""
+        """Whether an earlier run was given it, not this one."""
         return self.origin in (RECEIPT, INTERRUPTED)
 
 
@@ -121,7 +121,7 @@ class Source:
 def resolve(declared: Mapping[str, Declaration], sources: Sequence[Source]) -> Answers:
     """Takes each answer from the first source that has it. Raises USAGE with every value that is not valid.
 
-    An empty text takes back what a later source says: the answer has its default again.
+    An empty text unsets the answer: later sources are ignored, and it has its default again.
     """
     problems: list[Problem] = []
     answers: dict[str, Answer] = {}
@@ -163,14 +163,14 @@ def _check(declaration: Declaration, texts: Sequence[str]) -> tuple[str, ...]:
             raise ValueError(f"it must be at least {declaration.minimum}")
         if declaration.maximum is not None and int(value) > declaration.maximum:
             raise ValueError(f"it must be at most {declaration.maximum}")
-        # In ASCII, as JavaScript has it, in which ksbundle checks the defaults.
+        # ASCII, as in JavaScript, in which ksbundle checks the defaults.
         if declaration.rule and not re.fullmatch(declaration.rule, value, re.ASCII):
             raise ValueError(declaration.rule_help or f"it must match {declaration.rule}")
     return values
 
 
 def from_environment(declared: Mapping[str, Declaration], environment: Mapping[str, str]) -> list[Source]:
-    """One source for each `KSB_*` variable; a repeatable one holds its values separated by spaces or commas."""
+    """One source for each `KSB_*` variable; a repeatable one has values separated by spaces or commas."""
     sources = []
     for declaration in declared.values():
         text = environment.get(declaration.variable)
@@ -181,7 +181,7 @@ def from_environment(declared: Mapping[str, Declaration], environment: Mapping[s
 
 
 def unknown_variables(declared: Mapping[str, Declaration], environment: Mapping[str, str]) -> list[Problem]:
-    """Variables that look like answers and are none: a typing error would go unnoticed otherwise."""
+    """Warns of variables that look like answers but are not: otherwise a typing error would go unnoticed."""
     known = {declaration.variable for declaration in declared.values()}
     strange = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
     return [Problem(f"{name} in the environment is not an answer", hint=suggest(name, known)) for name in strange]
@@ -190,7 +190,7 @@ def unknown_variables(declared: Mapping[str, Declaration], environment: Mapping[
 def from_file(declared: Mapping[str, Declaration], path: str) -> Source:
     """Reads an answers file: `KEY=VALUE` lines, `#` comments; it is parsed, never executed.
 
-    Raises USAGE with every line that is not understood.
+    Raises USAGE with every invalid line.
     """
     try:
         with open(path, encoding="utf-8") as file:

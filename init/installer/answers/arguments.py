@@ -28,7 +28,7 @@ class Arguments:
 
 
 def parse(argv: Sequence[str], declared: Mapping[str, Declaration]) -> Arguments:
-    """Raises USAGE with every argument that is not understood."""
+    """Parses a command line. Raises USAGE with every invalid argument."""
     rest = list(argv)
     wants_help = bool(rest) and rest[0] == "help"
     if wants_help:

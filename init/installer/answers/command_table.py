@@ -1,4 +1,4 @@
-"""Which commands bootstrap.sh has, and what each takes."""
+"""The commands of bootstrap.sh and their arguments."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Operand:
 class Command:
     name: str
     summary: str
-    #: Whether it takes every answer; the others only need to know which instance is meant.
+    #: Whether it takes all answers; other commands take only --instance.
     answers: bool = False
     options: Sequence[Option] = ()
     operand: Operand | None = None
-    #: Whether a damaged release is refused before anything else. bootstrap.sh, which checks the files' bytes, knows the
-    #: commands that never look; `verify` looks by itself, and goes on.
+    #: Whether it refuses a damaged release before anything else. bootstrap.sh, which checks the files' bytes, lists the
+    #: commands that do not; `verify` checks by itself, and goes on.
     checks_release: bool = True
-    #: Command lines, without the program, that its help leads with. `{bundle}` stands for the bundle's name.
+    #: Command lines, without the program, at the top of its help. `{bundle}` is replaced by the bundle's name.
     examples: Sequence[str] = ()
 
 
@@ -147,7 +147,7 @@ COMMANDS: Mapping[str, Command] = {
             "Write the keys to one encrypted file, for other nodes on the same database",
             options=(
                 Option(
-                    "recipient", "Certificate of who may read the file, as PEM, with an RSA key", "FILE", required=True
+                    "recipient", "Certificate of the reader of the file, as PEM, with an RSA key", "FILE", required=True
                 ),
             ),
             operand=Operand("FILE", "File to write", required=True),
@@ -164,8 +164,8 @@ COMMANDS: Mapping[str, Command] = {
         Command("keys rotate", "Rotate keys now, if all nodes have the next ones", examples=("keys rotate",)),
         Command(
             "keys forget",
-            "Let a node that is no more hold up no rotation",
-            operand=Operand("NODE", "Its name, as status says it", required=True),
+            "Let rotations go on without a removed node",
+            operand=Operand("NODE", "Its name, as status shows it", required=True),
             examples=("keys forget HOST:/srv/{bundle}",),
         ),
         Command(

@@ -1,4 +1,4 @@
-"""The installer's own answers, which every instance has, for any bundle."""
+"""The installer's own answers, which instances of every bundle have."""
 
 from __future__ import annotations
 

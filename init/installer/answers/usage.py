@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from .answers import Declaration
 from .command_table import ANSWERS_FILE, COMMANDS, PROGRAM, Command, accepted
 
-#: Command lines that the help for all commands leads with; see `Command.examples`.
+#: Command lines at the top of the overview; see `Command.examples`.
 _EXAMPLES = (
     "--host 192.168.1.103",
     "--host {bundle}.example.org --instance /srv/{bundle}",
@@ -18,7 +18,7 @@ _EXAMPLES = (
 
 
 def overview(release: str, bundle: str, declared: Mapping[str, Declaration]) -> str:
-    """Help for all commands of a release of that name."""
+    """Help for all commands of the release named `release`."""
     commands = "\n".join(f"  {command.name:<12} {command.summary}" for command in COMMANDS.values())
     return f"""\
 {release}: installs and runs an instance of this release, on a host without a network.
@@ -55,7 +55,7 @@ Usage: {PROGRAM} {command.name}{needed}{operand} [OPTIONS]
 
 
 def _examples(examples: Sequence[str], bundle: str, declared: Mapping[str, Declaration]) -> str:
-    """Without those that name an address where the bundle asks for none."""
+    """The examples, without those that set an address if the bundle has no such answer."""
     usable = (example for example in examples if "host" in declared or "--host " not in example)
     return "\n".join(f"  {PROGRAM} {example.format(bundle=bundle)}" for example in usable)
 

@@ -1,4 +1,4 @@
-"""The types of answers: checks a text and brings it into its one canonical form.
+"""The types of answers: checks a text and converts it to its canonical form.
 
 ksbundle checks the defaults of recipes by the same rules, in `src/recipe/answer-values.ts`.
 """
@@ -22,7 +22,7 @@ _FALSE = {"false", "no", "off", "0"}
 
 
 def canonical(type_name: str, text: str) -> str:
-    """The canonical form of `text`. Raises ValueError, with the reason in words, if it is not of the type."""
+    """The canonical form of `text`. Raises ValueError with the reason if it is not of the type."""
     if re.search(r"[\x00-\x1f\x7f-\x9f]", text):
         raise ValueError("it contains a control character")
     if any(0xD800 <= ord(character) <= 0xDFFF for character in text):
@@ -56,7 +56,7 @@ def _name(text: str) -> str:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that `text` is, an IPv6 address with or without brackets; None if it is none."""
+    """`text` as an IP address, an IPv6 address with or without brackets; None if it is not one."""
     if "%" in text:
         raise ValueError("an address with a zone is valid only on this host")
     if not text.startswith("["):
@@ -66,7 +66,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that `text` is; None if it is none."""
+    """`text` as an IP address; None if it is not one."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:

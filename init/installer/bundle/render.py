@@ -1,4 +1,4 @@
-"""Templates: `@{name|filter}` is replaced by a value, quoted for the language of the file it stands in."""
+"""Templates: `@{name|filter}` is replaced by a value, quoted for the language of the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _oslo(text: str) -> str:
 
 
 def _yaml(text: str) -> str:
-    """A scalar in double quotes: JSON's is one too, but what does not print is escaped, since YAML wants it so."""
+    """A scalar in double quotes, like JSON's, but with unprintable characters escaped, as YAML requires."""
     return "".join(
         character if character.isprintable() else f"\\U{ord(character):08x}"
         for character in json.dumps(text, ensure_ascii=False)
@@ -41,7 +41,7 @@ def quote_unit_argument(text: str) -> str:
 
 
 def quote_unit_line(text: str) -> str:
-    """A value of a unit file that goes to the end of its line, without quotes."""
+    """An unquoted value of a unit file, up to the end of the line."""
     return text.replace("%", "%%")
 
 
@@ -57,7 +57,7 @@ FILTERS: Mapping[str, Callable[[str], str]] = {
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """Fills `template`. A placeholder without a value is a fault of the template: KeyError."""
+    """Fills `template`. Raises KeyError for a placeholder without a value."""
 
     def fill(match: re.Match[str]) -> str:
         name, quoting = match.groups()
@@ -67,11 +67,11 @@ def render(template: str, values: Mapping[str, str]) -> str:
 
 
 def render_file(path: str, values: Mapping[str, str]) -> str:
-    """The same of a template of the release that lies in a file."""
+    """The same for a template file of the release."""
     with open(path, encoding="utf-8") as file:
         return render(file.read(), values)
 
 
 def fill(module: str, template: str, values: Mapping[str, str]) -> str:
-    """The same of one in `templates/` beside a module, which gives its own `__file__`."""
+    """The same for one in `templates/` beside a module, which passes its `__file__`."""
     return render_file(os.path.join(os.path.dirname(module), "templates", template), values)

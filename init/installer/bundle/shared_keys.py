@@ -1,4 +1,4 @@
-"""The keys of a service as a unit that other instances of it, its other nodes, take over."""
+"""The keys of a service as a unit that its other nodes can import."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Protocol
 
 class SharedKeys(Protocol):
     def seal(self, certificate: bytes) -> bytes:
-        """The keys, readable for nobody but the holder of the certificate, PEM, and its key. Raises PREFLIGHT."""
+        """Encrypts the keys for the holder of the key of `certificate`, as PEM. Raises PREFLIGHT."""
 
     def open(self, content: bytes, recipient: bytes) -> None:
-        """Takes what another node has sealed for the recipient, a certificate and its key as PEM. Raises PREFLIGHT if
-        it is not for that one, or fits this node not; nothing is changed then."""
+        """Imports what another node has sealed for the recipient, a certificate and its key as PEM. Raises PREFLIGHT,
+        with nothing changed, if it is for another recipient or does not fit this node."""
 
     def rotate(self) -> str:
-        """Lets the next keys take over, whether they are due or not; says what was done. Raises PREFLIGHT if another
-        node does not know them yet."""
+        """Puts the next keys into use, whether they are due or not; returns a summary. Raises PREFLIGHT if another node
+        does not have them yet."""
 
     def forget(self, node: str) -> None:
-        """Has the node that is no more hold nothing up. Raises PREFLIGHT if there is none of that name."""
+        """Lets rotations go on without a removed node. Raises PREFLIGHT if there is none of that name."""

@@ -1,4 +1,4 @@
-"""The way of an instance's data into another database, as a service goes it: what `migrate-database` asks for."""
+"""A service's transfer of an instance's data to another database, for `migrate-database`."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from typing import Protocol
 
 
 class Transfer(Protocol):
-    """The methods are called in this order, with the instance's lock held. Cut off before `adopt`, all begins anew;
-    later, `adopt` and what follows it are called again. Nobody changes the data in the former place."""
+    """The methods are called in this order, with the instance's lock held. After an interruption before `adopt`, all
+    are called again; later, `adopt` and those after it. The data in the former place is never changed."""
 
     @property
     def is_done(self) -> bool:
-        """Whether the data are there already."""
+        """Whether the data is there already."""
 
     @property
     def left(self) -> str:
-        """A sentence on the former place, with what removes it."""
+        """A sentence on the former place, and how to remove it."""
 
     def claim(self) -> None:
-        """Raises PREFLIGHT where the other place cannot be used, or may hold what is somebody's. The service runs."""
+        """Raises PREFLIGHT if the other place is unusable, or may hold foreign data. The service runs."""
 
     def rehearse(self) -> str:
-        """Tries the whole way while the service runs, and takes it back. Raises a failure with everything that the
-        other place does not take; says what was tried."""
+        """Tries the whole transfer while the service runs, and reverts it. Returns a summary. Raises a Failure with
+        everything that the other place does not accept."""
 
     def copy(self) -> str:
-        """Brings the data there, and compares all of them. The service is down. Says what was compared."""
+        """Copies the data there, and compares all of it. The service is down. Returns a summary of the comparison."""
 
     def adopt(self) -> None:
-        """From here on the data are used there. May be called again."""
+        """Switches to the data there. Idempotent."""
 
     def prove(self) -> None:
-        """The service, which runs and has proven itself, knows what it knew before. Raises VERIFICATION."""
+        """Checks that the service, which runs and is proven, still has its former data. Raises VERIFICATION."""
 
     def finish(self) -> None:
-        """Removes what only a way back would need. May be called again."""
+        """Removes everything that only a way back would need. Idempotent."""
 
     def give_back(self) -> None:
-        """In place of `finish`: the data are used again where they were. The service is down. May be called again."""
+        """Called in place of `finish`: returns to the data in the former place. The service is down. Idempotent."""

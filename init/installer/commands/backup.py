@@ -22,16 +22,16 @@ from ..state.instance import CONFIGURATION, Instance, check_name
 from ..state.receipt import Receipt, timestamp
 from ..state.trees import Found
 
-#: How many of those that bootstrap made by itself are kept.
+#: How many automatic backups are kept.
 KEPT = 5
-#: Bytes that all files of a backup but data may have: they are keys, passwords and settings, held in memory.
+#: Total bytes allowed for a backup's files without data: keys, passwords and settings, held in memory.
 LARGEST = 128 << 20
 
 _AUTOMATIC = re.compile(r".*-before-[a-z]+(?:-[0-9]+)?\.tar\.gz")
 
 
 def backup(session: Session, file: str | None) -> None:
-    """The command: writes database, keys and configuration to `file`, or into the instance, and prints where."""
+    """The command: writes database, keys and configuration to `file`, or into the instance, and prints the path."""
     recorded = session.installed()
     session.settled()
     site = session.site()
@@ -44,11 +44,11 @@ def backup(session: Session, file: str | None) -> None:
 
 
 def take(session: Session, site: Site, reason: str, *, whole: bool = False) -> str:
-    """Makes a backup before something is done to the data; returns its path, relative to the instance. Only a `whole`
-    one holds bulky data; see `Store`.
+    """Makes a backup before the data is changed; returns its path, relative to the instance. Only a `whole` one holds
+    bulky data; see `Store`.
 
-    The oldest of its kind are removed, never the one that the last upgrade can be taken back with, nor the one from
-    before a change that has not come to its end, however often that is tried again. The journal is begun already.
+    Removes the oldest automatic backups, but never the one that `rollback` needs or the one from before an unfinished
+    change, however often that is retried. The journal must have begun.
     """
     instance, recorded = session.instance, session.receipt or session.installed()
     unfinished = session.journal.unfinished()
@@ -66,7 +66,7 @@ def take(session: Session, site: Site, reason: str, *, whole: bool = False) -> s
 
 
 def space_needed(session: Session, *, whole: bool = True) -> int:
-    """Bytes that a backup may take while it is written: what the stores write, and the file."""
+    """Bytes that writing a backup may take: the stores' dumps and the file itself."""
     sizes = [store.size() for store in session.stores() if whole or not store.bulky]
     return sum(size.dump + size.content for size in sizes) + (1 << 20)
 
@@ -79,7 +79,7 @@ def _operators_path(session: Session, recorded: Receipt, file: str | None) -> st
 
 
 def _make_directory(instance: Instance) -> None:
-    """Makes the instance's own directory of backups, without what a run that was cut off had begun to write there."""
+    """Makes the instance's directory of backups and removes partial files of interrupted runs."""
     files.ensure_directory(instance.backups, 0o700)
     for name in files.names(instance.backups):
         if name.endswith(files.TEMPORARY_SUFFIX):
@@ -87,8 +87,8 @@ def _make_directory(instance: Instance) -> None:
 
 
 def resolve_target(session: Session, recorded: Receipt, file: str) -> str:
-    """Absolute path of a backup that is to be written to `file`, or into that directory. Raises PREFLIGHT if it cannot
-    be."""
+    """The absolute path of a backup to write to `file`, which may be a directory. Raises PREFLIGHT if that is
+    impossible."""
     path = os.path.abspath(file)
     path = _unused(path, _name(recorded)) if files.is_directory(path) else path
     _check_target(session, path)
@@ -137,14 +137,14 @@ def _prune(directory: str, needed: set[str]) -> None:
 
 
 def _age(path: str) -> tuple[bool, float]:
-    """Sorts the newest first. What a clock that was ahead left counts as the oldest."""
+    """A sort key: the newest first. A file dated in the future counts as the oldest."""
     found = files.status(path, follow=False)
     made = found.st_mtime if found is not None else 0.0
     return clock.is_ahead(made), -made
 
 
 def write(session: Session, site: Site, path: str, *, whole: bool = True) -> None:
-    """Writes a backup to `path`, with bulky data if it is `whole`. No file has that name before it is complete."""
+    """Writes a backup to `path`, with bulky data if `whole`. The file gets its name only when it is complete."""
     recorded = session.receipt or session.installed()
     make_directories(session.product, site)
     copies = os.path.join(session.instance.temporary, "backup")
@@ -177,12 +177,12 @@ def _data(site: Site, stores: Iterable[Store], copies: str) -> Iterator[Source]:
 
 
 def _rights(status: os.stat_result) -> int:
-    """The rights of a file as they are kept, without what makes a program another user's."""
+    """The permissions that a backup keeps of a file: without setuid, setgid and sticky bits."""
     return stat.S_IMODE(status.st_mode) & 0o777
 
 
 def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
-    """The receipt, keys and passwords, the rendered files, and the operator's own beside them."""
+    """The receipt, keys and passwords, the rendered files, and the operator's files beside them."""
     instance, left = session.instance, LARGEST
     paths = {instance.receipt: None, **dict.fromkeys(plain_files(session, recorded.files))}
     for path in paths:
@@ -195,18 +195,18 @@ def _plain_files(session: Session, recorded: Receipt) -> Iterator[Source]:
 
 
 def plain_files(session: Session, rendered: Iterable[str]) -> Iterator[str]:
-    """Absolute paths of what a backup takes as it is. Of the rendered files, those in the instance: units are made anew
-    for the place that they are needed at."""
+    """Absolute paths of files that a backup copies as they are. Leaves out rendered files outside the instance: a
+    restore renders units for its own host."""
     inside = [path for path in rendered if not os.path.isabs(path)]
     for name in (CONFIGURATION, *session.product.SECRETS, *inside):
         for entry in trees.below(session.instance.path(name)):
-            # What a writer that was killed left is no part of the instance.
+            # A temporary file of a killed writer is not part of the instance.
             if _is_kept(session.instance, entry) and not entry.at.path.endswith(files.TEMPORARY_SUFFIX):
                 yield entry.at.path
 
 
 def warn_of_skipped(session: Session) -> None:
-    """Names what stands where files of a backup do and is none: it would be missed only after a restore."""
+    """Warns of entries that a backup cannot hold: otherwise they would be missed only after a restore."""
     names = (CONFIGURATION, *session.product.SECRETS)
     below = (entry for name in names for entry in trees.below(session.instance.path(name)))
     found = [entry.at.path for entry in below if not _is_kept(session.instance, entry)]
@@ -222,7 +222,7 @@ def warn_of_skipped(session: Session) -> None:
 
 
 def _is_kept(instance: Instance, entry: Found) -> bool:
-    """Whether a backup can hold it, so that a restore takes it: the service's account may have made anything of it."""
+    """Whether a backup can hold it and a restore accepts it: the service's account may have put anything there."""
     try:
         check_name(os.path.relpath(entry.at.path, instance.root))
     except ValueError:

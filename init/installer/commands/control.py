@@ -36,8 +36,8 @@ def restart(session: Session) -> None:
 
 
 def _check_startable(session: Session, site: Site) -> None:
-    """Raises, while the service goes on, if it would not come up again: for want of room on the disk, or of rights to
-    write, or since it does not accept its configuration."""
+    """Raises, while the service still runs, if it could not start again: for lack of disk space or write permission, or
+    because of an invalid configuration."""
     try:
         check_all(lambda: _check_room(session, site), lambda: session.product.check_configuration(site))
     except Failure as failure:
@@ -52,8 +52,8 @@ def _check_room(session: Session, site: Site) -> None:
 
 
 def _as_written(session: Session) -> Session:
-    """The session with the answers that the files say: after an install that was cut off, those of its receipt if
-    nothing, or nothing any more, is written with the new ones. Raises PREFLIGHT if there is no finished install."""
+    """The session with the answers that the files were rendered from: after an interrupted install, the receipt's
+    unless a file already differs from them. Raises PREFLIGHT if no install has finished."""
     recorded = session.installed()
     if session.unfinished is None:
         return session
@@ -62,7 +62,7 @@ def _as_written(session: Session) -> Session:
 
 
 def _ready_site(session: Session) -> Site:
-    """The site of an instance that can be started. Raises PREFLIGHT where `install` has to come first."""
+    """The site of an instance that can be started. Raises PREFLIGHT if `install` must run first."""
     session.settled()
     session = _as_written(session)
     site = session.site()

@@ -1,8 +1,8 @@
-"""Brings an instance to its answers, whatever state it was in: the `install` command, and the last part of all others
-that change an instance.
+"""Brings an instance to its answers from any state: the `install` command, and the last part of all others that change
+an instance.
 
-First run, other answers, a moved directory, another release, data from a backup and a run that was cut off are the
-same: render, compare, journal, apply, prove. Every step may be done again.
+First run, other answers, a moved directory, another release, restored data and an interrupted run are handled alike:
+render, compare, journal, apply, prove. Every step is idempotent.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _install(session: Session, site: Site) -> None:
 
 
 def check_version(session: Session) -> None:
-    """An instance of another version is not this command's business: its data has to be changed, or cannot be."""
+    """Raises PREFLIGHT for an instance of another version: its data must be upgraded, or cannot be used."""
     recorded, bundle = session.receipt, session.release.bundle
     if recorded is None or (recorded.bundle, recorded.version) == (bundle["name"], bundle["version"]):
         return
@@ -79,9 +79,9 @@ def check_version(session: Session) -> None:
 
 
 def ready_site(session: Session) -> Site:
-    """The site, with the instance's directory and the service's account made where they are missing.
+    """The site; creates the instance's directory and the service's account if they are missing.
 
-    Raises PREFLIGHT, before anything is made, with everything that stands in the way.
+    Raises PREFLIGHT with all problems before it creates anything.
     """
     site = session.candidate()
     if not session.instance.exists or not site.account.exists:
@@ -102,7 +102,7 @@ def _make_account(session: Session, site: Site) -> Site:
 
 
 def _make_root(site: Site) -> None:
-    # An operator may have made a link to where it shall lie.
+    # The operator may have made a symbolic link to its real place.
     root = os.path.realpath(site.instance.root)
     files.make_parents(root, 0o755)
     files.ensure_directory(root, 0o750, site.account.readable)
@@ -114,13 +114,13 @@ def summarize(session: Session, site: Site) -> None:
 
 
 def preflight_all(session: Session, site: Site) -> None:
-    """Raises PREFLIGHT with everything that stands in the way of serving from the site."""
+    """Raises PREFLIGHT with everything that prevents serving from the site."""
     own = [process.pid for process in session.processes()]
     preflight.check(site, session.product, own, former=session.instance)
 
 
 def warn_all(session: Session, site: Site, *, target: Site) -> None:
-    """Tells what is unusual. `site` has the instance where it lies, `target` where it will."""
+    """Warns of anything unusual. `site` has the instance's present place, `target` its future one."""
     past = clock.check_past(session.receipt, session.instance.receipt) if session.receipt else ()
     for problem in (
         *clock.warn(),

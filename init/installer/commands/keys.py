@@ -1,4 +1,4 @@
-"""The commands `keys export`, `keys import`, `keys rotate` and `keys forget`: several nodes have the same keys."""
+"""The commands `keys export`, `keys import`, `keys rotate` and `keys forget`, for nodes that share keys."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def export_keys(session: Session, file: str, recipient: str) -> None:
 
 
 def import_keys(session: Session, file: str, recipient: str) -> None:
-    """Takes the keys in `file`: into a running instance, or into one that is yet to be installed."""
+    """Imports the keys in `file` into a running instance, or into one that is not installed yet."""
     session.settled()
     site = install.ready_site(session)
     content, holder = _read(file), _read(recipient)
@@ -40,7 +40,7 @@ def import_keys(session: Session, file: str, recipient: str) -> None:
             make_directories(session.product, site)
             lock.make_of_account(site.instance.root)
         _keys(session, site).open(content, holder)
-    report.note("  the keys are taken")
+    report.note("  the keys are imported")
     if session.receipt is None:
         report.note(f"  next: {session.command_line('install')}, with the database of the other nodes")
 
@@ -63,7 +63,7 @@ def forget_node(session: Session, node: str) -> None:
 def _keys(session: Session, site: Site) -> SharedKeys:
     keys = session.product.shared_keys(site)
     if keys is None:
-        what = f"{session.release.bundle['name']} has no keys that other nodes could take"
+        what = f"{session.release.bundle['name']} has no keys to share with other nodes"
         raise Failure(Exit.PREFLIGHT, Problem(what, where=session.instance.root))
     return keys
 

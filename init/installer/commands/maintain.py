@@ -1,4 +1,4 @@
-"""The `maintain` command: what has to be done again and again while the service runs. A timer calls it every hour."""
+"""The `maintain` command: recurring work while the service runs. A timer calls it every hour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..host import clock, logs
 
 
 def maintain(session: Session) -> None:
-    """Keys and logs that are due are rotated; the service goes on meanwhile."""
+    """Rotates keys and logs that are due, while the service runs."""
     recorded = session.installed()
     session.settled()
     site = session.site()

@@ -1,8 +1,8 @@
-"""The `migrate-database` command: brings the data into another database, which is used from then on.
+"""The `migrate-database` command: copies the data to another database, which is used from then on.
 
-The way is tried first, while the service runs. Then the service is stopped, so that no write is lost, and the data are
-copied and compared. Then the switch: the instance gets the answers that name the other database, and has to prove
-itself with it. The former one is never changed, so that going back is to use it again.
+A rehearsal comes first, while the service runs. Then the service is stopped, so that no write is lost, and the data is
+copied and compared. Then the switch: the instance gets the answers that name the other database, and must prove that it
+works with it. The former database is never changed, so going back just uses it again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME = "migrate-database"
 
 
 def migrate_database(session: Session, where: str) -> None:
-    """Does what is left to do: all of it, or the rest of a run that was cut off."""
+    """Runs the migration, or the rest of an interrupted one."""
     session.settled(NAME)
     session.installed()
     install.check_version(session)
@@ -40,9 +40,9 @@ def migrate_database(session: Session, where: str) -> None:
     source, target = former.site(), wanted.site()
     transfer = session.product.transfer(source, target)
     if transfer is None:
-        raise AssertionError("a service that knows a place knows no way there")
+        raise AssertionError("the service accepts the place but offers no transfer")
     if transfer.is_done and not switched:
-        report.note("  the data are in that database already")
+        report.note("  the data is in that database already")
         return
     with session.exclusive():
         if unfinished is not None and switched:
@@ -60,28 +60,28 @@ def migrate_database(session: Session, where: str) -> None:
 
 
 def _former(session: Session) -> Session:
-    """The session with the answers that name the database that the data come from."""
+    """The session with the answers that name the source database."""
     recorded, unfinished = session.installed(), session.unfinished
     if unfinished is not None and unfinished.operation == NAME and unfinished.switched:
-        # The receipt may have the new ones.
+        # The receipt may have the new answers.
         recorded = replace(recorded, answers=unfinished.facts["former"])
     former = session.following(recorded, given=())
     return replace(former, receipt=session.receipt)
 
 
 def _elsewhere(session: Session, where: str) -> Session:
-    """The session with the answers that name the other database."""
+    """The session with the answers that name the target database."""
     texts = session.product.place(where)
     if texts is None:
-        what = f"{session.release.bundle['name']} has no data that could be in another database"
+        what = f"{session.release.bundle['name']} has no data that can be migrated"
         raise Failure(Exit.PREFLIGHT, Problem(what, where=session.instance.root))
     given = [Source("--to", texts), *session.given, Source(answers.RECEIPT, session.installed().answers)]
     return replace(session, answers=answers.resolve(session.declared, given))
 
 
 def _copy(former: Session, source: Site, transfer: Transfer, where: str) -> float:
-    """Has the data in both databases, and nothing serves. Returns the moment from which nothing did. If that fails, all
-    is as before."""
+    """Stops the service and copies the data. Returns the monotonic time of the stop. On failure, starts the service
+    again with nothing changed, and raises."""
     with report.step("preflight"):
         install.preflight_all(former, source)
         transfer.claim()
@@ -90,7 +90,7 @@ def _copy(former: Session, source: Site, transfer: Transfer, where: str) -> floa
     journal.begin(NAME, asked(former), resume=_again(former, where), to=where, former=answered)
     try:
         journal.step("rehearse")
-        # A run that was cut off may have left it down, and what is rehearsed asks it.
+        # An interrupted run may have left it down, and the rehearsal queries it.
         lifecycle.bring_up(former, source)
         with report.step("rehearse") as remark:
             remark(transfer.rehearse())
@@ -120,7 +120,7 @@ def _serves(session: Session) -> Problem:
 
 
 def _switch(former: Session, wanted: Session, transfer: Transfer) -> float:
-    """Returns the moment from which the service answered."""
+    """Switches to the target database; returns the monotonic time at which the service answered."""
     try:
         transfer.adopt()
         up = _bring_up(wanted)
@@ -133,16 +133,16 @@ def _switch(former: Session, wanted: Session, transfer: Transfer) -> float:
 
 
 def _bring_up(session: Session) -> float:
-    # The receipt may be the one that a switch has written that is taken back now.
+    # The receipt may be the one that a failed switch wrote.
     session = replace(session.at(session.instance), receipt=receipt.read(session.instance.receipt))
     site = session.site()
     return apply(session, site, make_plan(session, site))
 
 
 def _go_back(former: Session, wanted: Session, transfer: Transfer, error: Exception) -> NoReturn:
-    """Has the former database used again. Always raises."""
+    """Returns to the former database. Always raises."""
     problems = problems_of(error)
-    report.note("  the service does not work with the other database; it gets the former one back")
+    report.note("  the service does not work with the other database; returning to the former one")
     try:
         lifecycle.take_down(wanted, wanted.site())
         transfer.give_back()

@@ -1,4 +1,4 @@
-"""The `restore` command, and the exchange of an instance's data that it shares with going back to another release."""
+"""The `restore` command, and the exchange of an instance's data that it shares with `rollback`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STAGING = "restoring"
 
 
 def restore(session: Session, file: str) -> None:
-    """Brings back what the backup holds, for this release, this place and this host."""
+    """Restores the backup for this release, path and host."""
     session.settled("restore")
     saved = archive.read(os.path.abspath(file))
     recorded = receipt.parse(saved.receipt, saved.path)
@@ -76,26 +76,26 @@ def _check_origin(session: Session, saved: Archive, recorded: Receipt) -> None:
 
 
 def _check_data(session: Session, saved: Archive) -> None:
-    """Raises PREFLIGHT for data that no store of the instance's takes."""
+    """Raises PREFLIGHT for data that no store of the instance accepts."""
     secrets = tuple(f"{path}/" for path in session.product.SECRETS)
     names = {name for name in saved.entries if name.startswith(f"{DATA}/") and not f"{name}/".startswith(secrets)}
     for store in session.stores():
         names.difference_update(names_of(store, names))
     if names:
         problem = Problem(
-            "the backup holds data of another database than the instance uses",
+            "the backup is of another database than the instance uses",
             where=saved.path,
-            why="each can only be brought back to its own",
+            why="a database can only be restored from its own backup",
             details=sorted(names),
-            hint=f"bring the data there first: {session.command_line('migrate-database', '--to', 'FORMER')}; "
-            "where there is no instance, leave the answers to the backup",
+            hint=f"migrate the data there first: {session.command_line('migrate-database', '--to', 'FORMER')}; "
+            "if there is no instance, take the answers from the backup",
         )
         raise Failure(Exit.PREFLIGHT, problem)
 
 
 def _taking_over(session: Session, saved: Archive, recorded: Receipt) -> Session:
-    """The session with the backup's answers where neither this run nor one that was cut off was given others. Raises
-    PREFLIGHT for those that are about the host: who made the backup could name another's key in them, or an account."""
+    """The session with the backup's answers, overridden by those of this run or an interrupted one. Raises PREFLIGHT
+    for answers about the host: the backup's author could name another user's key or an account in them."""
     told = {name: texts for name, texts in recorded.answers.items() if name not in transient(session)}
     given = [*session.given]
     if session.unfinished is not None:
@@ -116,7 +116,8 @@ def _taking_over(session: Session, saved: Archive, recorded: Receipt) -> Session
 
 
 def _believed(session: Session, recorded: Receipt, previous: Mapping[str, str]) -> Receipt:
-    """The backup's receipt as it may lie in the instance: what it says of the world outside is a stranger's word."""
+    """The backup's receipt as it may be written to the instance: without facts about the host, which its author may
+    have forged."""
     return replace(recorded, answers=remembered(session), account={}, previous=previous, unknown={})
 
 
@@ -149,19 +150,19 @@ def _restore(session: Session, site: Site, saved: Archive, recorded: Receipt, pr
     journal.end()
     report.note(f"  without service for {up - stopped:.1f} s; done in {time.monotonic() - start:.1f} s")
     if present:
-        report.note(f"  what was there before is in {session.instance.path(present)}")
+        report.note(f"  the former state is in {session.instance.path(present)}")
 
 
 def _bring_up(session: Session, site: Site, recorded: Receipt, *, previous: Mapping[str, str] | None = None) -> float:
-    """The rest is an install over what lies there now; returns the moment from which the service answered."""
+    """Installs over the restored files; returns the monotonic time at which the service answered."""
     session = session.at(session.instance)
-    # The files have their owners already, whoever had them where the backup was made.
+    # The files have their owners already, whatever account the backup was made with.
     session = replace(session, receipt=replace(recorded, account={}))
     return apply(session, site, make_plan(session, site, previous=previous))
 
 
 def _undo(session: Session, site: Site, present: str, error: Exception) -> NoReturn:
-    """Puts back what was there before. Always raises."""
+    """Restores the former state. Always raises."""
     problems = problems_of(error)
     if not present:
         hint = f"remove the cause and run {session.command_line('restore', 'FILE')} again; nothing serves until then"
@@ -189,7 +190,8 @@ def _undo(session: Session, site: Site, present: str, error: Exception) -> NoRet
 
 
 def stage(session: Session, site: Site, saved: Archive) -> None:
-    """Unpacks the backup beside what it will replace, so that a full disk is noticed before anything is touched."""
+    """Unpacks the backup beside the files that it will replace, so that a full disk is noticed before any of them
+    changes."""
     staging = session.instance.path(_STAGING)
     trees.remove(staging)
     files.ensure_directory(staging, 0o700)
@@ -208,9 +210,9 @@ def stage(session: Session, site: Site, saved: Archive) -> None:
 
 
 def exchange(session: Session, site: Site, saved: Archive) -> None:
-    """Gives the staged files their names, the receipt last, and removes what the backup does not have.
+    """Moves the staged files into place, the receipt last, and removes files that the backup lacks.
 
-    May be done again after another `stage`. The service must be down.
+    Idempotent after another `stage`. The service must be down.
     """
     instance = session.instance
     staging = instance.path(_STAGING)
@@ -246,7 +248,7 @@ def _nearest(known: dict[str, _Rights], path: str) -> _Rights:
 
 
 def _make_parents(session: Session, known: dict[str, _Rights], path: str) -> None:
-    """Makes the directories that an operator had made for a file of their own."""
+    """Makes the missing directories above an operator's file."""
     parent = os.path.dirname(path)
     if parent and parent not in known and not files.is_directory(session.instance.path(parent)):
         _make_parents(session, known, parent)

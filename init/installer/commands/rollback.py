@@ -1,4 +1,4 @@
-"""Back to the release before an upgrade: the `rollback` command, and what an upgrade does that fails."""
+"""Returns to the release before an upgrade, for the `rollback` command and for an upgrade that fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FALL_BACK = "fall back"
 
 
 def rollback(session: Session) -> None:
-    """Goes back to the release and the data before the last upgrade, after a backup of what is there now."""
+    """Returns to the release and the data before the last upgrade, after a backup of the present data."""
     session.settled("rollback", "upgrade")
     unfinished = session.unfinished
     if unfinished is not None and unfinished.switched:
@@ -60,7 +60,7 @@ def _previous_move(session: Session, recorded: receipt.Receipt) -> Move:
 
 
 def describe_previous(session: Session, recorded: receipt.Receipt) -> Mapping[str, Any] | None:
-    """What the last upgrade came from, and `missing`: paths that rollback needs and that are gone. None if there was no
+    """The release and backup from before the last upgrade, and `missing`: those that are gone. None if there was no
     upgrade."""
     previous = recorded.previous
     if not previous:
@@ -71,14 +71,14 @@ def describe_previous(session: Session, recorded: receipt.Receipt) -> Mapping[st
 
 
 def tell_previous(previous: Mapping[str, Any]) -> str:
-    """The same in a line for people."""
+    """Formats the result of `describe_previous` as one line."""
     missing = " and ".join(previous["missing"])
     way = f"rollback is not possible, {missing} is gone" if missing else f"rollback brings back {previous['backup']}"
     return f"{previous['version']} in {previous['release']}; {way}"
 
 
 def _check(session: Session, move: Move, recorded: receipt.Receipt, saved: str) -> None:
-    """Raises, before anything is touched, with everything that stands in the way."""
+    """Raises with all problems before anything is changed."""
     check_all(
         lambda: _check_release(move, recorded),
         lambda: _check_place(move),
@@ -115,16 +115,16 @@ def _check_backup(session: Session, path: str, recorded: receipt.Receipt) -> Non
     way = session.product.transfer(session.site(), before)
     if way is not None and not way.is_done:
         problem = Problem(
-            "the data have been brought into another database since the upgrade",
+            "the data was migrated to another database since the upgrade",
             where=path,
-            why="the backup from before it goes back to the former one alone",
-            hint=f"bring them back first: {session.command_line('migrate-database', '--to', 'FORMER')}",
+            why="the backup from before can only be restored to the former one",
+            hint=f"migrate it back first: {session.command_line('migrate-database', '--to', 'FORMER')}",
         )
         raise Failure(Exit.PREFLIGHT, problem)
 
 
 def _leave(session: Session, move: Move, saved: str) -> None:
-    """Stops the present release and keeps its state in a backup. If that fails it serves again."""
+    """Stops the present release and backs up its state. On failure, starts it again."""
     site = session.site()
     journal = session.journal
     with session.exclusive():
@@ -141,7 +141,7 @@ def _leave(session: Session, move: Move, saved: str) -> None:
             report.note("  the rollback failed before it changed anything; this release keeps serving")
             kept = Problem("not rolled back; this release keeps serving", where=session.release.root)
             lifecycle.serve_on(session, site, error, "this release", kept)
-    report.note(f"  what was written since the upgrade is in {present}, below {move.source.root}")
+    report.note(f"  data written since the upgrade is in {present}, below {move.source.root}")
 
 
 def _go_back(session: Session, move: Move, saved: str) -> None:
@@ -150,7 +150,7 @@ def _go_back(session: Session, move: Move, saved: str) -> None:
 
 
 def _hand_over(session: Session, move: Move) -> None:
-    """Lets the old release bring itself up on its instance, and prove it."""
+    """Runs the old release's `install` on its instance, which starts and proves the service."""
     report.note(f"  {move.old.root} serves again:")
     try:
         former.run(move.old, "install", move.source)
@@ -162,15 +162,15 @@ def _hand_over(session: Session, move: Move) -> None:
 
 
 def put_back(session: Session, move: Move, saved: str) -> None:
-    """Gives the instance the data, keys and configuration it had with the old release, and its place there.
+    """Restores the data, keys, configuration and path that the instance had with the old release; leaves it stopped.
 
-    May be done again after it was cut off. Afterwards the instance is that of the old release, stopped.
+    Idempotent, also after an interruption.
     """
     session = session.at(move.current)
     with lock.exclusive(session.instance.lock, patience=lock.PATIENCE):
         session.journal.step(FALL_BACK, backup=saved)
         site = session.site()
-        # Units name their instance's place; the old release makes its own again.
+        # Units name the instance's path; the old release writes its own again.
         lifecycle.withdraw(session, site)
         before = archive.read(session.instance.path(saved))
         restore.stage(session, site, before)
@@ -183,6 +183,6 @@ def put_back(session: Session, move: Move, saved: str) -> None:
 
 
 def drop_copies(session: Session) -> None:
-    """Removes what is left of data that were to be upgraded, whatever the service's account made of it."""
+    """Removes copies of data that an upgrade left, whatever the service's account did to them."""
     for store in session.stores():
         store.discard()

@@ -1,4 +1,4 @@
-"""The commands that only tell: `plan` and `show-config`."""
+"""The commands that only print: `plan` and `show-config`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WORDS = {Kind.CREATE: "create", Kind.UPDATE: "change", Kind.CONFLICT: "change (
 
 @dataclass(frozen=True)
 class _Step:
-    """Something that would be done; `path` is what that writes, empty where nothing has a name."""
+    """One step of a plan; `path` is the file that it writes, or empty."""
 
     do: str
     path: str = ""
@@ -40,8 +40,8 @@ class _Step:
 
 
 def plan(session: Session, origin: str | None, as_json: bool) -> None:
-    """Prints what install would do, and warns as it would, or what the upgrade of the release `origin` would do. Raises
-    PREFLIGHT, after that, with what stands in its way."""
+    """Prints the steps and warnings of an install, or the steps of an upgrade from the release `origin`. Then raises
+    PREFLIGHT with the problems that would stop it."""
     if origin is not None and not upgrade.is_done(session, old := find_release(origin)):
         session.settled()
         move = find_move(session, old)
@@ -92,9 +92,9 @@ def _upgrade_steps(session: Session, move: Move) -> Iterator[_Step]:
 
 
 def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> Iterator[_Step]:
-    """What bringing the instance to the site's answers takes; `found` is what runs when that begins."""
+    """The steps that bring the instance to the site's answers; `found` are the processes that run at their start."""
     steps = make_plan(session, site)
-    # What there is lies where the instance lies now.
+    # Existing data is in the instance's present place.
     lacking = session.product.unmade(replace(site, instance=session.instance))
     unmade = [_Step("make", site.instance.path(name)) for name in lacking]
     if is_idle(session, site, steps):
@@ -126,7 +126,7 @@ def _install_steps(session: Session, site: Site, found: Sequence[Process]) -> It
 
 
 def _missing_directories(session: Session, site: Site) -> list[str]:
-    """Those above the instance, itself, and those in it; the outer ones first."""
+    """Missing directories above the instance, the instance itself and those in it, outermost first."""
     missing = []
     path = session.instance.root
     while not files.is_directory(path):
@@ -167,8 +167,8 @@ def _diff(change: Change) -> list[str]:
 
 
 def _without_secrets(lines: Sequence[str], shown: Mapping[str, str]) -> list[str]:
-    """Lines of a file that had secrets, which nobody knows any more. Of a line that is not among the new ones, by which
-    `shown` has what may be shown of each, it shows no more than how one of those begins."""
+    """The lines of an old file with its secrets hidden. `shown` maps each new line to what may be shown of it. Of any
+    other line, only a beginning that it shares with one of those is shown."""
     return [shown[line] if line in shown else _beginning(line, shown.values()) + HIDDEN for line in lines]
 
 
@@ -209,7 +209,7 @@ class _Row:
 
 
 def _derived(session: Session) -> Mapping[str, str]:
-    """What answers that nobody gave, and that have no default, come to."""
+    """The derived values of answers that were not given and have no default."""
     site = session.candidate()
     account = {"user": site.account.name} if not site.account.faults else {}
     return {"instance": session.instance.root, **account, **session.product.derived(site)}

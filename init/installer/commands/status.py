@@ -16,7 +16,7 @@ from . import rollback
 
 
 def status(session: Session, as_json: bool) -> None:
-    """Prints what runs. Raises VERIFICATION with everything that is wrong; what soon will be is a warning."""
+    """Prints what runs and warns of coming problems. Raises VERIFICATION with all present ones."""
     recorded = session.installed()
     site = session.site()
     previous = rollback.describe_previous(session, recorded)
@@ -67,7 +67,7 @@ def _describe_daemons(session: Session, site: Site) -> list[Mapping[str, Any]]:
 
 
 def _facts(session: Session, site: Site) -> Mapping[str, Any]:
-    """What holds whether all is well or not."""
+    """Facts that do not depend on whether all is well."""
     recorded, unfinished = session.installed(), session.unfinished
     return {
         "release": site.release.name,

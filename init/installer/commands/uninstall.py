@@ -1,4 +1,4 @@
-"""The `uninstall` command: takes the service away from its data, or with `--purge` everything that was ever made."""
+"""The `uninstall` command: removes the service but keeps its data, or with `--purge` removes everything."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ WITHDRAW = "withdraw"
 @dataclass(frozen=True)
 class Wish:
     purge: bool = False
-    #: Whether the operator has said that data may go.
+    #: Whether the operator agreed to the removal of data.
     yes: bool = False
-    #: Whether the service's account goes too.
+    #: Whether to remove the service's account too.
     account: bool = False
-    #: Where the last backup goes; beside the release or the instance by default.
+    #: Path of the last backup; beside the release or the instance by default.
     file: str | None = None
 
     @property
     def words(self) -> Sequence[str]:
-        """What to type to carry it out."""
+        """The arguments that carry it out."""
         return ("uninstall", "--purge", *(["--remove-user"] if self.account else []), "--yes")
 
 
 def uninstall(session: Session, wish: Wish) -> None:
-    """Stops the service and removes what install made, but data, keys and passwords. May be done again."""
+    """Stops the service and removes what install made, except data, keys and passwords. Idempotent."""
     if not session.instance.exists:
         # A purge may have been cut off before its very last step.
         if wish.purge and wish.yes and _remove_root(session.instance.root):
@@ -55,7 +55,7 @@ def uninstall(session: Session, wish: Wish) -> None:
                 Exit.USAGE, Problem("--remove-user requires --purge", hint="the files that stay belong to that account")
             )
         session.settled()
-    # The account may be gone where a purge goes on that was cut off.
+    # An interrupted purge may have removed the account.
     site = session.candidate() if _purging(session) else session.site()
     with session.exclusive():
         if wish.purge:
@@ -75,7 +75,7 @@ def _check_account(session: Session, wish: Wish) -> None:
 
 
 def _purging(session: Session) -> bool:
-    """Whether a purge was cut off: whatever is gone by now is in the last backup already."""
+    """Whether a purge was interrupted after it wrote the last backup, which holds all that was removed."""
     unfinished = session.unfinished
     return unfinished is not None and unfinished.operation == "purge" and WITHDRAW in unfinished.steps
 
@@ -86,7 +86,7 @@ def _uninstall(session: Session, site: Site) -> None:
     _take_apart(session, site)
     if recorded is not None:
         journal.step("receipt")
-        # With the journal goes what a change that was cut off may have made of the data.
+        # If a change was interrupted, only the journal, which is removed next, knows which states the data may be in.
         state = recorded.state if len(session.states) == 1 else {}
         facts = replace(recorded, uninstalled=recorded.uninstalled or receipt.timestamp(), state=state)
         receipt.write(session.instance.receipt, facts, site.account.readable)
@@ -94,7 +94,7 @@ def _uninstall(session: Session, site: Site) -> None:
 
 
 def _take_apart(session: Session, site: Site) -> None:
-    """Stops the service and removes what the next install makes again. Edited files are the operator's and stay."""
+    """Stops the service and removes what the next install makes again. Keeps files that the operator edited."""
     instance, journal = session.instance, session.journal
     journal.step(WITHDRAW)
     lifecycle.withdraw(session, site)
@@ -107,7 +107,7 @@ def _take_apart(session: Session, site: Site) -> None:
 
 
 def _rendered(session: Session) -> Iterator[str]:
-    """The rendered files that are still as they were rendered, also by an install that was cut off."""
+    """The rendered files that nobody edited, including those of an interrupted install."""
     recorded = session.receipt.files if session.receipt is not None else {}
     for name in sorted({*recorded, *session.written}):
         content = None if os.path.isabs(name) else files.read(session.instance.path(name))
@@ -117,7 +117,7 @@ def _rendered(session: Session) -> Iterator[str]:
 
 
 def _remove_empty_directories(session: Session, site: Site) -> None:
-    """Those that install made and that hold nothing any more, the innermost first."""
+    """Removes directories that install made and that are empty now, innermost first."""
     for directory in sorted((entry.path for entry in directories(session.product, site)), reverse=True):
         path = session.instance.path(directory)
         if files.is_directory(path) and not files.names(path):
@@ -125,7 +125,7 @@ def _remove_empty_directories(session: Session, site: Site) -> None:
 
 
 def _remove(path: str) -> None:
-    """Removes it with all that it holds; a directory that is a file system of its own is only emptied."""
+    """Removes a file or a tree; only empties a directory that is a mount point."""
     try:
         trees.remove(path)
     except OSError as error:
@@ -143,7 +143,7 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
             Problem(
                 "--purge removes data and keys for good, so it needs --yes",
                 where=instance.root,
-                why="this would be removed, after a last backup:",
+                why="it would remove, after a last backup:",
                 details=[
                     *(os.path.relpath(path, instance.root) for path in doomed),
                     *([f"the account {account}"] if account else []),
@@ -176,8 +176,8 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
 
 
 def _remove_root(root: str) -> bool:
-    """Removes the instance's directory if nothing lies in it, and the link to it that an operator may have made; a file
-    system of its own stays. False if there was nothing to remove."""
+    """Removes the instance's directory if it is empty, and an operator's link to it; keeps a mount point. Returns False
+    if there was nothing to remove."""
     place = os.path.realpath(root)
     if files.is_directory(place):
         if files.names(place):
@@ -192,7 +192,7 @@ def _remove_root(root: str) -> bool:
 
 
 def _data(session: Session) -> Iterator[str]:
-    """What the product keeps that cannot be made again, wherever in the instance it does."""
+    """Paths of everything that cannot be made again."""
     instance, product = session.instance, session.product
     for store in session.stores():
         yield from map(instance.path, store.paths)
@@ -200,7 +200,7 @@ def _data(session: Session) -> Iterator[str]:
 
 
 def _doomed(session: Session) -> Iterator[str]:
-    """What only --purge removes, the data first: without them the rest is nothing that install would go on from."""
+    """What only --purge removes. The data comes first: without it, install cannot continue with the rest."""
     instance = session.instance
     yield from _data(session)
     yield instance.log
@@ -210,7 +210,7 @@ def _doomed(session: Session) -> Iterator[str]:
 
 
 def _last_backup(session: Session, site: Site, wish: Wish) -> str | None:
-    """Where it will be; None if there is nothing to save. What a purge that was cut off wrote is written anew."""
+    """The path of the last backup; None if there is nothing to save. Overwrites the backup of an interrupted purge."""
     if session.receipt is None or not session.product.is_prepared(site):
         return None
     inside = session.instance.root.startswith(f"{session.release.root}/")
@@ -226,7 +226,7 @@ def _last_backup(session: Session, site: Site, wish: Wish) -> str | None:
 
 
 def _begun_backup(session: Session) -> str:
-    """The last backup of a purge that was cut off; empty if there is none."""
+    """The path of the last backup of an interrupted purge; empty if there is none."""
     unfinished = session.unfinished
     if unfinished is None or unfinished.operation != "purge":
         return ""
@@ -247,4 +247,4 @@ def _name_what_is_left(session: Session, wish: Wish) -> None:
         report.warn(Problem("some files are left", where=root, why=why, details=left, hint="remove them by hand"))
         return
     report.note(f"  kept in {root}: {', '.join(left)}")
-    report.note(f"  it serves again after: {session.command_line('install')}")
+    report.note(f"  to serve again: {session.command_line('install')}")

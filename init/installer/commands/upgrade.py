@@ -1,9 +1,9 @@
 """The `upgrade` command: takes over the instance of another release, which serves again if anything fails.
 
-What this release makes of the data is tried with a copy first. Then the service is stopped, its state saved, and
-other copies of its data brought up to date, where that is needed. Up to there nothing of it is changed. Then the
-switch: the instance moves to this release and is installed like any other that was moved. All of that is done by this
-release's own code; the old release runs only to serve again.
+First the upgrade of the data is rehearsed on a copy. Then the service is stopped and backed up, and fresh copies of its
+data are upgraded if needed. Until then the instance itself is unchanged. Then the switch: the instance moves to this
+release and is installed like any moved instance. This release's code does all of that; the old release runs only to
+serve again after a failure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .upgrade_check import check, find_move, target_site
 
 
 def upgrade(session: Session, origin: str) -> None:
-    """Does what is left to do: all of it, the rest of an upgrade that was cut off, or nothing but the proof."""
+    """Runs the upgrade or the rest of an interrupted one; if it is done already, only proves the service."""
     old = find_release(origin)
     unfinished = session.unfinished
     if unfinished is not None and unfinished.switched and unfinished.operation == "upgrade":
@@ -53,7 +53,7 @@ def upgrade(session: Session, origin: str) -> None:
 
 
 def is_done(session: Session, old: Release) -> bool:
-    """Whether the instance is this release's already, and came from that one."""
+    """Whether the instance was already upgraded from `old` to this release."""
     recorded = session.receipt
     return (
         recorded is not None
@@ -90,9 +90,9 @@ def _upgrade(session: Session, move: Move) -> None:
 
 
 def _rehearse(session: Session, site: Site) -> bool:
-    """Upgrades a copy of the data while the former release serves: data that cannot be upgraded cost no service.
+    """Upgrades a copy of the data while the former release serves, so that a failure causes no downtime.
 
-    Returns whether there was anything to upgrade; if not, nothing has to be done while nothing serves either.
+    Returns whether the data changed; if not, the upgrade skips that step while the service is down.
     """
     session.journal.step("rehearse")
     drop_copies(session)
@@ -104,7 +104,7 @@ def _rehearse(session: Session, site: Site) -> bool:
 
 
 def _upgrade_copies(session: Session, site: Site) -> bool:
-    """Makes upgraded copies of the data. Returns whether there are any: of what is as it was no copy is left."""
+    """Makes upgraded copies of the data. Returns whether there are any; discards copies that did not change."""
     stores = session.product.kept(site)
     for store in stores:
         store.copy()
@@ -117,7 +117,7 @@ def _upgrade_copies(session: Session, site: Site) -> bool:
 
 
 def _serve_on(session: Session, move: Move, error: Exception) -> NoReturn:
-    """Nothing was changed yet: the old release serves still, or only has to be started. Always raises."""
+    """Starts the old release again if it was stopped; nothing else was changed yet. Always raises."""
     problems = problems_of(error)
     report.note("  the upgrade failed before it changed anything; the former release keeps serving")
     drop_copies(session)
@@ -140,7 +140,7 @@ def _serves(move: Move) -> Problem:
 
 
 def _switch(session: Session, move: Move, saved: str, stopped: float | None = None) -> None:
-    """Makes the instance this release's; `stopped` is the moment from which nothing served, if that is known."""
+    """Moves the instance to this release; `stopped` is the monotonic time of the stop, if known."""
     try:
         if move.current.root != move.target.root:
             rename(move.source, move.target)
@@ -150,7 +150,7 @@ def _switch(session: Session, move: Move, saved: str, stopped: float | None = No
     except Exception as error:
         _fall_back(session, move, saved, error)
     if move.renames:
-        # The former release tells who looks for its instance; one that cannot be written to does not.
+        # Lets the former release tell where its instance went, unless it is read-only.
         with suppress(OSError):
             leave_word(move.old, move.target)
     if stopped is not None:
@@ -171,7 +171,7 @@ def _serve(session: Session, move: Move, saved: str) -> float:
 
 
 def _fall_back(session: Session, move: Move, saved: str, error: Exception | None) -> NoReturn:
-    """Makes it the old release's instance again, with the data from before. Always raises."""
+    """Returns the instance to the old release, with its former data. Always raises."""
     problems = problems_of(error) if error else [Problem("the upgrade had failed and was undone")]
     report.note("  the upgrade failed; the former release gets its data and its instance back")
     try:

@@ -1,4 +1,4 @@
-"""What an upgrade would do to an instance, and everything that stands in its way."""
+"""Where an upgrade moves an instance, and everything that prevents the upgrade."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from . import backup, install
 
 
 def find_move(session: Session, old: Release) -> Move:
-    """Where the instance lies and where it will: in its release's own place, unless it was named."""
+    """The instance's present and future place: each release's default, unless --instance was given."""
     if session.answers["instance"].given:
         return Move(old, session.instance, session.instance)
     return Move(old, Instance(old.path(DEFAULT_INSTANCE)), Instance(session.release.path(DEFAULT_INSTANCE)))
 
 
 def target_site(session: Session, move: Move) -> Site:
-    """The site that the instance will be. Raises PREFLIGHT if the service's account cannot be used."""
+    """The site after the upgrade. Raises PREFLIGHT if the service's account cannot be used."""
     site = session.site()
     return replace(site, instance=move.target, source=move.source)
 
 
 def check(session: Session, move: Move) -> None:
-    """Raises, before anything is touched, with everything that stands in the way."""
+    """Raises with all problems before anything is changed."""
     former.check(move.old, session.release.bundle["name"], move.source)
     check_all(
         lambda: _check_jump(session, move.old),
@@ -45,8 +45,8 @@ def check(session: Session, move: Move) -> None:
 
 
 def _review(session: Session) -> None:
-    """Warns of what this release makes of the operator's own settings; raises PREFLIGHT with what it would not start
-    with."""
+    """Warns of the operator's settings that this release treats differently; raises PREFLIGHT for those that prevent
+    its start."""
     recorded = session.installed().files
     now = {path: files.read(session.instance.path(path)) for path in recorded if not os.path.isabs(path)}
     edited = [path for path, old in now.items() if old is not None and files.digest(old) != recorded[path]["sha256"]]
@@ -60,7 +60,7 @@ def _review(session: Session) -> None:
 
 
 def _space_needed(session: Session) -> int:
-    """Bytes that a backup takes, and copies of the data with what is written beside them while they are upgraded."""
+    """Bytes that the backup takes, and the copies of the data while they are upgraded."""
     return (
         backup.space_needed(session, whole=False) + 2 * sum(store.size().copy for store in session.stores()) + (1 << 20)
     )

@@ -1,4 +1,5 @@
-"""The `verify` command: release against its manifest, instance against its receipt, then the live service."""
+"""The `verify` command: checks the release against its manifest, the instance against its receipt, then the live
+service."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from . import rollback
 
 @dataclass
 class _Findings:
-    """What is worth telling though it is not wrong."""
+    """Facts to report that are not problems."""
 
     edits: list[str] = field(default_factory=list)
     proven: list[str] = field(default_factory=list)
@@ -61,13 +62,13 @@ def verify(session: Session, as_json: bool) -> None:
 
 
 def _check_rights(session: Session) -> None:
-    """Where root runs it, this was done before any command, see cli.py: root stops there."""
+    """Skips root, for whom bootstrap.sh or cli.py did it before the command."""
     if os.geteuid() != 0:
         session.release.check_rights(session.instance.root)
 
 
 def _verify_instance(session: Session, found: _Findings) -> None:
-    """Raises PREFLIGHT if there is none, VERIFICATION with everything that is wrong."""
+    """Raises PREFLIGHT if none is installed, VERIFICATION with all problems."""
     recorded = session.installed()
     site = session.site()
     found.previous = rollback.describe_previous(session, recorded)

@@ -1,1 +1,1 @@
-"""How a run goes: the session, the plan, its changes, how they are applied, and the life of the service."""
+"""The course of a run: session, plan, changes, applying them, and the service's life cycle."""

@@ -1,4 +1,4 @@
-"""Carries a plan out: write, start, change the data, prove. What fails up to the start is taken back."""
+"""Carries a plan out: write, start, change the data, prove. A failure up to the start is reverted."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ from .changes import Kind, Recorded
 from .plan import Plan
 from .session import Session
 
-#: Bytes kept for going back: the former files, and what daemons write when they start.
+#: Bytes reserved for a revert: the former files, and those that daemons write when they start.
 _ROOM = 2 << 20
 
 
 def apply(session: Session, site: Site, plan: Plan) -> float:
-    """Carries the plan out. The journal is begun already. Returns the moment, on the monotonic clock, from which the
-    service answered."""
+    """Carries the plan out. The journal must have begun. Returns the monotonic time at which the service answered."""
     with space.telling(site.instance):
         return _apply(session, site, plan)
 
@@ -85,7 +84,7 @@ def name_edits(plan: Plan) -> None:
 
 
 def unused_directories(session: Session, site: Site, recorded: Recorded) -> list[str]:
-    """Directories, relative to the instance, that are of no use any more once the recorded files are as answers ask."""
+    """Directories, relative to the instance, that are unused once the recorded files match the answers."""
     wanted = [directory.path for directory in directories(session.product, site)]
     return changes.unused_directories(session.instance, recorded, wanted)
 
@@ -96,7 +95,7 @@ def _remove_unused_directories(session: Session, site: Site, recorded: Recorded)
 
 
 def _migration(session: Session, site: Site, plan: Plan) -> AbstractContextManager[Callable[[], None]]:
-    """What it needs is loaded, from the configuration that was written, while the service starts."""
+    """Loads what the migration needs, from the written configuration, while the service starts."""
     if not plan.migrates:
         return nullcontext(lambda: None)
     return session.product.migration(site, session.states)
@@ -115,17 +114,17 @@ def _write(journal: Journal, site: Site, plan: Plan) -> None:
 
 
 def changed(session: Session, plan: Plan) -> list[str]:
-    """Files that running daemons may not have taken yet; all of them after a run that was cut off."""
+    """Files that running daemons may not have loaded yet; all files after an interrupted run."""
     return [change.path for change in (plan.changes if session.unfinished else plan.writes)]
 
 
 def _former_files(session: Session, plan: Plan) -> Receipt | None:
-    """What the receipt says of the files that can be put back; None where they are no use, or unknown."""
+    """The receipt that lists the files to put back; None if that would be useless, or they are unknown."""
     return None if session.unfinished is not None or plan.moved or not plan.writes else session.receipt
 
 
 def _room(session: Session, plan: Plan) -> AbstractContextManager[Callable[[], object]]:
-    """On a disk that fills up meanwhile there must be room to go back."""
+    """Reserves room for a revert, in case the disk fills up."""
     if _former_files(session, plan) is None:
         return nullcontext(lambda: None)
     return held.reserving(session.instance.journal, _ROOM)
@@ -133,7 +132,7 @@ def _room(session: Session, plan: Plan) -> AbstractContextManager[Callable[[], o
 
 @contextmanager
 def _reverting(session: Session, site: Site, plan: Plan, give_room: Callable[[], object]) -> Iterator[None]:
-    """If the service does not come up with new files, the old ones are put back and serve again."""
+    """If the service does not start with the new files, puts the old ones back and starts it with them."""
     try:
         yield
     except (Failure, OSError) as failure:

@@ -1,4 +1,4 @@
-"""What has to be written: rendered files compared with the disk and with the receipt."""
+"""Compares rendered files with the disk and the receipt, to find what must be written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..state import files
 from ..state.files import Owner
 from ..state.instance import Instance
 
-#: Ending of the copy that is kept of a file edited by hand when it has to be written anew.
+#: Suffix of the copy that is kept of a hand-edited file when it is overwritten.
 EDITED_SUFFIX = ".edited"
 
 
@@ -22,9 +22,9 @@ class Kind(enum.Enum):
     SAME = "same"
     CREATE = "create"
     UPDATE = "update"
-    #: Edited by hand, and what would be written is what was written before: left alone.
+    #: Edited by hand, but rendered as before: left alone.
     EDITED = "edited"
-    #: Edited by hand, and it has to change: the edited file is kept beside the new one.
+    #: Edited by hand, and rendered differently: the edited file is kept beside the new one.
     CONFLICT = "conflict"
     #: Rendered by an earlier run, no longer by this one.
     REMOVE = "remove"
@@ -36,7 +36,7 @@ class Change:
     kind: Kind
     old: bytes | None
     new: RenderedFile | None
-    #: Of the old file. The owner is None where only root could give it that one.
+    #: Of the old file. The owner is None unless root runs this: nobody else can set it.
     old_mode: int = 0
     old_owner: Owner | None = None
 
@@ -46,7 +46,7 @@ class Change:
 
     @property
     def is_outside(self) -> bool:
-        """Whether the file lies outside the instance: a unit of the service manager's."""
+        """Whether the file is outside the instance, as systemd units are."""
         return os.path.isabs(self.path)
 
 
@@ -59,9 +59,9 @@ Written = Mapping[str, Collection[str]]
 def compare(
     instance: Instance, wanted: Sequence[RenderedFile], recorded: Recorded, *, written: Written = MappingProxyType({})
 ) -> list[Change]:
-    """One change for every file that is rendered or was; writes nothing.
+    """One change for every file that is or was rendered; writes nothing.
 
-    `written` are digests of what runs that were cut off gave files: that is nobody's edit.
+    `written` has digests of content that interrupted runs wrote, which is not an edit.
     """
     changes = [_change(instance, file, recorded, written) for file in wanted]
     gone = sorted({*recorded, *written} - {file.path for file in wanted})
@@ -98,7 +98,7 @@ def _rights(path: str) -> tuple[int, Owner | None]:
 
 
 def write(instance: Instance, change: Change) -> None:
-    """Carries out a change that writes."""
+    """Writes the change to the disk."""
     path = instance.path(change.path)
     if change.new is None:
         files.remove(path)
@@ -109,7 +109,7 @@ def write(instance: Instance, change: Change) -> None:
 
 
 def revert(instance: Instance, changes: Iterable[Change]) -> None:
-    """Puts back what the changes replaced, with the rights that it had."""
+    """Puts back the files that the changes replaced, with their mode and owner."""
     for change in changes:
         path = instance.path(change.path)
         if change.old is None:
@@ -119,8 +119,8 @@ def revert(instance: Instance, changes: Iterable[Change]) -> None:
 
 
 def unused_directories(instance: Instance, recorded: Recorded, wanted: Collection[str]) -> list[str]:
-    """Directories, relative to the instance, in which nothing lies but what an earlier run rendered, and which are not
-    among those that stay."""
+    """Directories, relative to the instance, that hold only files of an earlier run and are not among the wanted
+    ones."""
     former = {os.path.dirname(path) for path in recorded if not os.path.isabs(path)} - {"", *wanted}
     return [
         directory
@@ -131,7 +131,7 @@ def unused_directories(instance: Instance, recorded: Recorded, wanted: Collectio
 
 
 def record(changes: Sequence[Change]) -> dict[str, dict[str, str]]:
-    """What the receipt says of the files: the digest of what was rendered, also where the disk has an edited file."""
+    """The receipt's entries for the files: digests of the rendered content, even of files that were edited since."""
     return {
         change.path: {"sha256": files.digest(change.new.content), "mode": f"{change.new.mode:04o}"}
         for change in changes

@@ -1,4 +1,4 @@
-"""What is wrong with an installed instance, and why, short of using the service as a client does."""
+"""Finds what is wrong with an installed instance, and why, without using the service as a client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .session import Session
 
 
 def find_faults(session: Session, site: Site) -> list[Problem]:
-    """Everything that is wrong now, causes before what follows from them."""
+    """All present problems, causes before their consequences."""
     manager = manager_of(site)
     apart = [
         *clock.check(),
@@ -23,7 +23,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
         *session.interruptions(),
         *space.check(space.volumes(site.instance)),
     ]
-    # What else is wrong where nothing can be served from here follows from that, and so do other remedies.
+    # If nothing can be served from here, any further problem only follows from that.
     moved = list(place.check(session))
     if moved:
         return [*apart, *moved]
@@ -39,7 +39,7 @@ def find_faults(session: Session, site: Site) -> list[Problem]:
 
 
 def find_worries(session: Session, site: Site) -> list[Problem]:
-    """What will be wrong soon."""
+    """Coming problems."""
     return [
         *clock.warn(),
         *support_period.warn(site.release),

@@ -29,7 +29,7 @@ def rendered_files(site: Site, product: Product) -> list[RenderedFile]:
 
 
 def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
-    """What stands in the way of the answer `service`. `former` is the instance where it lies before it is moved."""
+    """Problems with the answer `service`. `former` is the instance in its place before a move."""
     if not units.wants_systemd(site):
         return
     hint = "leave --service out; NEXT-STEPS says how to start the service at boot"
@@ -51,13 +51,13 @@ def check(site: Site, product: Product, former: Instance) -> Iterator[Problem]:
             yield Problem(
                 f"the name {name} is taken",
                 where=path,
-                why=f"the unit is of the instance {owner}" if owner else "the unit is somebody else's",
+                why=f"the unit is of the instance {owner}" if owner else "bootstrap did not write that unit",
                 hint="choose another with --service-name, or remove that unit first",
             )
 
 
 def check_units(session: Session, site: Site) -> Iterator[Problem]:
-    """Unit files that systemd needs to run the instance and does not have."""
+    """Reports missing unit files that systemd needs to run the instance."""
     if not systemd.is_running():
         return
     own = units.find_own(site.instance)
@@ -73,7 +73,7 @@ def check_units(session: Session, site: Site) -> Iterator[Problem]:
 
 @contextmanager
 def changing_units(changes: Sequence[Change], *, undo: bool = False) -> Iterator[None]:
-    """Around the writing, or the undoing, of unit files. Those that go stop before; systemd reads the rest after."""
+    """Wraps the writing, or the undoing, of unit files: first stops those to be removed, finally reloads systemd."""
     outside = [change for change in changes if change.is_outside]
     if not outside or not systemd.is_running():
         yield
@@ -94,7 +94,7 @@ def _retire(paths: Sequence[str]) -> None:
 
 
 def withdraw(session: Session, site: Site) -> None:
-    """Stops the instance and takes its units back: afterwards systemd knows nothing of it. May be done again."""
+    """Stops the instance and removes its units from systemd. Idempotent."""
     take_down(session, site)
     paths = units.find_own(site.instance)
     if not paths:
@@ -129,16 +129,16 @@ def is_complete(session: Session, site: Site) -> bool:
 
 
 def superseded(found: Sequence[Process], daemons: Sequence[Daemon]) -> list[Process]:
-    """What runs of daemons that the answers no longer name."""
+    """Processes of daemons that the answers no longer name."""
     names = {daemon.name for daemon in daemons}
     return [process for process in found if process.daemon not in names]
 
 
 def bring_up(session: Session, site: Site, *, renew: bool = False, changed: Collection[str] = ()) -> str:
-    """Starts what does not run, and stops what the answers no longer name. Running daemons take the `changed` files of
-    the instance that they read; `renew`: they are started anew.
+    """Starts daemons that do not run, and stops those that the answers no longer name. Running daemons reload the
+    `changed` files that they read; `renew` restarts them instead.
 
-    Returns when the service answers, with a word on what was done.
+    Returns when the service answers, with a short summary.
     """
     with space.telling(site.instance):
         return _bring_up(session, site, renew, changed)
@@ -168,14 +168,14 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
 
 
 def as_it_is() -> bool:
-    """What a daemon takes that has nothing new to know."""
+    """The `Reload` of a daemon that has nothing to reload."""
     return True
 
 
 def keeps(
     session: Session, site: Site, daemon: Daemon, main: Process, *, renew: bool, changed: Collection[str]
 ) -> Reload | None:
-    """What makes the running daemon serve with the answers, whose files `changed`; None if it must be started anew."""
+    """The `Reload` with which the running daemon takes the `changed` files; None if it must be restarted."""
     if renew or not manager_of(site).owns(daemon, main) or not _may_listen(site, daemon, main):
         return None
     stale = set(changed) & set(daemon.files)
@@ -183,28 +183,28 @@ def keeps(
 
 
 def _check_files(session: Session, site: Site) -> None:
-    """Raises NEEDS_PERSON for pipes and the like among what daemons read and write: one would wait for ever, and so
-    would whoever waits for it. In `run`, they are the daemons' own."""
+    """Raises NEEDS_PERSON for pipes and the like among the daemons' files: opening one could block a daemon, and this
+    command with it, forever. Those in `run` belong to the daemons."""
     own = [entry.path for entry in directories(session.product, site) if entry.owner == site.account.owner]
     roots = {path.partition("/")[0] for path in own} - {"run", "tmp"}
     below = (entry for name in sorted(roots) for entry in trees.below(site.instance.path(name)))
     strange = [entry for entry in below if entry.is_special]
-    trees.refuse(strange, Exit.NEEDS_PERSON, "a daemon that opens it may wait for ever")
+    trees.refuse(strange, Exit.NEEDS_PERSON, "a daemon that opens it may wait forever")
 
 
 def _may_listen(site: Site, daemon: Daemon, main: Process) -> bool:
-    """Whether the running daemon holds the capability for low ports just if it needs it: it can be given none later.
-    Only root can give it any."""
+    """Whether the running daemon has the capability for low ports exactly if it needs it: it cannot get it later. Only
+    root can grant it."""
     return not site.account.switch or capability.keeps_low_ports(main.pid) == daemon.low_ports
 
 
 def enable(site: Site) -> None:
-    """Has the service started when the host is, where a service manager can."""
+    """Enables the service at boot, if a service manager can do that."""
     manager_of(site).enable()
 
 
 def adopt_logs(site: Site) -> None:
-    """Gives the service's account the logs that somebody else, root with a tool of the service's say, has begun."""
+    """Gives the service's account the logs that another user created, such as root with a tool of the service."""
     owner = site.account.owner
     if owner is None:
         return
@@ -212,7 +212,8 @@ def adopt_logs(site: Site) -> None:
 
 
 def check_writable(session: Session, site: Site) -> Iterator[Problem]:
-    """What daemons could not write when they start: their logs, and something new in each directory of their own."""
+    """Reports logs that daemons could not append to, and directories of theirs in which they could not create a
+    file."""
     own = [entry.path for entry in directories(session.product, site) if entry.owner == site.account.owner]
     logs = [site.instance.path(name) for daemon in session.product.daemons(site) for name in daemon.logs]
     for path, why in site.account.run(_try_to_write, list(map(site.instance.path, own)), logs):
@@ -220,7 +221,7 @@ def check_writable(session: Session, site: Site) -> Iterator[Problem]:
 
 
 def _try_to_write(directories: Sequence[str], logs: Sequence[str]) -> list[tuple[str, str]]:
-    """The paths that this process cannot write to, and why: a quota, say, is seen by trying alone."""
+    """The paths that this process cannot write to, and why. Only trying shows a quota, for example."""
     refused = []
     for path in logs:
         try:
@@ -238,14 +239,14 @@ def _try_to_write(directories: Sequence[str], logs: Sequence[str]) -> list[tuple
 
 
 def make_logs(site: Site, daemons: Sequence[Daemon]) -> None:
-    """Makes the daemons' logs where there are none: members of the account's group, and of no other, may read them."""
+    """Creates the daemons' missing logs, readable by the account's group and no other."""
     for name in [name for daemon in daemons for name in daemon.logs]:
         with held.appending(site.instance.path(name), processes.LOG_MODE, site.account.owner):
             pass
 
 
 def take_down(session: Session, site: Site) -> int:
-    """Stops every process of the instance; how many there were."""
+    """Stops every process of the instance; returns their number."""
     found = session.processes()
     with report.step("stop"):
         manager_of(site).stop()
@@ -254,8 +255,8 @@ def take_down(session: Session, site: Site) -> int:
 
 
 def serve_on(session: Session, site: Site, error: Exception, subject: str, outcome: Problem) -> NoReturn:
-    """After `error`, which ended a command before it changed anything: starts `subject` again, which served before, and
-    forgets the command. Always raises: ROLLED_BACK, with `outcome`, or NEEDS_PERSON where nothing serves."""
+    """Starts `subject` again after `error` ended a command that had changed nothing, and abandons the journal. Always
+    raises: ROLLED_BACK with `outcome`, or NEEDS_PERSON if nothing serves."""
     problems = problems_of(error)
     try:
         bring_up(session, site)

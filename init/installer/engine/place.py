@@ -19,7 +19,7 @@ def check(session: Session) -> Iterator[Problem]:
     moved = recorded.instance_path != session.instance.root
     if moved:
         yield _describe_move(session, recorded.instance_path)
-    # What lies in its release goes with it; that is one thing, not two.
+    # An instance inside its release moves with it: report one move, not two.
     if not (moved and recorded.instance_path.startswith(f"{recorded.release_path}/")):
         yield from _check_release(session)
 

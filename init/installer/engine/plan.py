@@ -1,4 +1,4 @@
-"""What bringing an instance to its answers comes to: files to write, data to make or change, daemons to start anew."""
+"""How to bring an instance to its answers: files to write, data to make or change, daemons to restart."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Plan:
 
     changes: Sequence[Change]
     prepares: bool
-    #: There are data that a backup can save.
+    #: There is data that a backup can save.
     has_data: bool
     migrates: bool
-    #: Daemons must be started anew: release or instance lie elsewhere than when they were started.
+    #: The release or the instance was moved since the daemons started, so they must be restarted.
     moved: bool
-    #: The account that the instance's files are to be taken from; None unless the service gets another one.
+    #: The account that owns the instance's files; None unless the service gets another account.
     former_owner: Owner | None
     receipt: Receipt
 
@@ -41,14 +41,14 @@ class Plan:
 
     @property
     def renews(self) -> bool:
-        """Whether daemons must be started anew: they, or the units that they run in, are other ones."""
+        """Whether daemons must be restarted, because they or their units changed."""
         return self.moved or any(change.is_outside for change in self.writes)
 
 
 def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | None = None) -> Plan:
-    """Compares what lies in the session's instance with what belongs into the site's; writes nothing.
+    """Compares the session's instance with what the site's needs; writes nothing.
 
-    They differ where the instance is about to be moved. `previous` is what the receipt will say of the release before.
+    The two differ if the instance is about to be moved. `previous` is the receipt's entry for the release before.
     """
     former = session.receipt
     wanted = [*session.product.rendered_files(site), *lifecycle.rendered_files(site, session.product)]
@@ -61,7 +61,7 @@ def make_plan(session: Session, site: Site, *, previous: Mapping[str, str] | Non
         changes=compared,
         prepares=prepares,
         has_data=not prepares or session.product.has_data(present),
-        # Data without a receipt is of an install that was cut off, maybe with other answers.
+        # Data without a receipt is from an interrupted install, maybe with other answers.
         migrates=bool(state)
         and (not prepares if former is None else any(dict(known) != dict(state) for known in session.states)),
         moved=former is not None
@@ -98,22 +98,22 @@ def _former_owner(former: Receipt | None, site: Site) -> Owner | None:
 
 
 def remembered(session: Session) -> dict[str, list[str]]:
-    """The answers that the next run will know."""
+    """The answers to record for the next run."""
     return answers.given(session.answers, transient(session))
 
 
 def asked(session: Session) -> dict[str, list[str]]:
-    """The answers that the next run will know if this one is cut off."""
+    """The answers to record for the next run if this one is interrupted."""
     return answers.asked(session.answers, transient(session))
 
 
 def transient(session: Session) -> set[str]:
-    """Answers that count for one run only."""
+    """Answers that apply to one run only."""
     return {"instance", "create-user", *session.product.TRANSIENT}
 
 
 def needs_backup(session: Session, plan: Plan) -> bool:
-    """Whether there is data that is about to be changed."""
+    """Whether the plan changes existing data."""
     former = session.receipt
     return former is not None and plan.has_data and (plan.migrates or plan.replaces_release(former))
 

@@ -1,4 +1,4 @@
-"""Checks that come before the first write. They change nothing, and all that fail are reported at once."""
+"""Checks before the first write. They change nothing, and all failures are reported at once."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from . import lifecycle
 
 #: Free bytes that a new instance needs: its database, logs of the first days, and a margin.
 FREE_SPACE = 64 << 20
-#: Files and directories that it begins with, and room for keys and backups.
+#: Free inodes that it needs: for its first files and directories, and for keys and backups.
 FREE_INODES = 200
-#: The longest path of a release or an instance, in bytes: SQLite opens no file whose path has more than 511, and what
-#: is written beside the database has a longer name. See MAX_PATHNAME in https://sqlite.org/src/file/src/os_unix.c.
+#: The longest path of a release or an instance, in bytes: SQLite opens no path of more than 511, and files beside the
+#: database have longer names. See MAX_PATHNAME in https://sqlite.org/src/file/src/os_unix.c.
 LONGEST_PATH = 450
 LONGEST_NAME = 255
 
 
 def check(site: Site, product: Product, own: Collection[int], *, former: Instance) -> None:
-    """Raises PREFLIGHT with everything that stands in the way. `own` are the instance's running processes, `former` is
-    the instance where it lies now, if it is about to be moved."""
+    """Raises PREFLIGHT with all problems found. `own` are the instance's running processes, `former` is the instance
+    where it lies now, if it is about to be moved."""
     problems = [
         *_check_paths(site),
         *clock.check(),
@@ -71,7 +71,8 @@ def _check_paths(site: Site) -> Iterator[Problem]:
 
 
 def _check_owner(instance: Instance) -> Iterator[Problem]:
-    """Who installed it looks after it: somebody else, root too, would leave files that the owner cannot use."""
+    """Only the user who installed it may run bootstrap: any other, even root, would leave files that the owner cannot
+    use."""
     if not instance.exists:
         return
     found = files.status(instance.root)
@@ -125,10 +126,10 @@ def _check_target(site: Site) -> Iterator[Problem]:
 
 
 def _check_above(site: Site) -> Iterator[Problem]:
-    """Root would read, and do, what somebody else put in the instance's place."""
+    """Root would obey files that another user put in the instance's place."""
     if os.geteuid() != 0:
         return
-    # An operator may have made a link to where it shall lie: both ways have to be root's.
+    # The operator may have made a symbolic link to its real place: root must own both paths.
     ways = dict.fromkeys((site.instance.root, os.path.realpath(site.instance.root)))
     loose = dict.fromkeys(line for way in ways for line in loose_above(way))
     if loose:
@@ -142,7 +143,7 @@ def _check_above(site: Site) -> Iterator[Problem]:
 
 
 def check_space(directory: str, needed: int) -> None:
-    """Raises PREFLIGHT if the directory's file system has fewer free bytes than that."""
+    """Raises PREFLIGHT if the directory's file system has fewer than `needed` free bytes."""
     space = os.statvfs(_existing(directory))
     free = space.f_bavail * space.f_frsize
     if free < needed:
@@ -174,7 +175,7 @@ def _check_account(site: Site) -> Iterator[Problem]:
             directories[path] = None
             path = os.path.dirname(path)
     closed = _refused(sorted(directories), os.X_OK, account)
-    # What lies below a closed directory is out of reach too; only the closed one is worth a word.
+    # Directories below a closed one cannot be entered either; report only the closed one.
     for path in (path for path in closed if os.path.dirname(path) not in closed):
         yield Problem(
             f"the service's account {account.name} cannot enter a directory",
@@ -203,7 +204,7 @@ def _way_in(path: str, release: str) -> str:
 
 
 def _refused(paths: Sequence[str], access: int, account: Account) -> list[str]:
-    """The paths that the account may not use so, asked of the kernel as the account."""
+    """The paths that deny this access to the account; the kernel decides, in a process of that account."""
     return [paths[index] for index in account.run(_closed, paths, access)]
 
 

@@ -30,7 +30,7 @@ class Session:
     product: Product
     instance: Instance
     declared: Mapping[str, Declaration]
-    #: What was given to this run; what earlier runs were given comes after it.
+    #: The answers given to this run; they take precedence over those of earlier runs.
     given: Sequence[Source]
     answers: Answers
     receipt: Receipt | None
@@ -42,13 +42,13 @@ class Session:
 
     @property
     def written(self) -> Mapping[str, Sequence[str]]:
-        """Digests of what runs that were cut off gave files, or were about to, by path."""
+        """By path, digests of content that interrupted runs wrote or were about to write."""
         return self.unfinished.written if self.unfinished is not None else {}
 
     @property
     def states(self) -> Sequence[Mapping[str, Any]]:
-        """Those that the data may be in: the receipt's, and what runs that were cut off were about to make of it. Empty
-        where no install has come to its end."""
+        """The states that the data may be in: the receipt's, and those that interrupted runs were about to bring it to.
+        Empty if no install has finished."""
         if self.receipt is None:
             return ()
         return (self.receipt.state, *(self.unfinished.states if self.unfinished is not None else ()))
@@ -61,7 +61,7 @@ class Session:
         return site
 
     def candidate(self) -> Site:
-        """The site as the preflight is to judge it, with whatever account was chosen."""
+        """The site for the preflight to check: its account may be unusable."""
         user = next(iter(self.answers["user"].values), None)
         former = self.receipt.account.get("name") if self.receipt else None
         create = self.answers["create-user"].values == ("true",)
@@ -69,11 +69,11 @@ class Session:
         return Site(self.release, self.instance, account, self.answers)
 
     def stores(self) -> Sequence[Store]:
-        """What keeps the instance's data, for what can be known of them with any account."""
+        """The stores of the instance's data; their account may be unusable."""
         return self.product.stores(self.candidate())
 
     def processes(self) -> list[Process]:
-        """What runs of the instance, also of daemons that its answers no longer name."""
+        """The instance's processes, including those of daemons that its answers no longer name."""
         product = self.product
         return find_processes(
             self.instance.run, unplaced=product.UNPLACED, former=self._former_run(), endings=product.ENDINGS
@@ -89,7 +89,7 @@ class Session:
         if self.receipt is not None and not self.receipt.uninstalled:
             return self.receipt
         if self.instance.exists:
-            # Where an install is at work, there will be one.
+            # Raises LOCKED if an install is at work, which will write the receipt.
             with suppress(PermissionError), self.exclusive():
                 pass
         why = "no receipt was found"
@@ -112,7 +112,7 @@ class Session:
         )
 
     def _left(self) -> Receipt | None:
-        """That of the release's own instance, which an upgrade took away; None if this is not it, or it is unknown."""
+        """The receipt of the release's default instance, if an upgrade took that away and this session names it."""
         own = self.instance.root == self.release.path(DEFAULT_INSTANCE)
         try:
             return (
@@ -122,7 +122,7 @@ class Session:
             return None
 
     def interruptions(self) -> Iterator[Problem]:
-        """The operation that was cut off, if there is one, and what finishes it."""
+        """The interrupted operation, if any, and the command that finishes it."""
         if self.unfinished is not None:
             yield Problem(
                 f"{self.unfinished.operation} of {self.unfinished.began} was interrupted",
@@ -132,8 +132,8 @@ class Session:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Holds the instance's lock. Raises LOCKED if somebody else does, or has held it since this session was opened:
-        what was read then is no longer true."""
+        """Holds the instance's lock. Raises LOCKED if another process holds it, or has changed the instance since this
+        session was opened."""
         with lock.exclusive(self.instance.lock):
             if (_read(self.instance), _unfinished(self.instance)) != (self.receipt, self.unfinished):
                 what = "another bootstrap has changed the instance in the meantime"
@@ -142,7 +142,8 @@ class Session:
 
     @contextmanager
     def upkeep(self) -> Iterator[None]:
-        """The lock for what the service's account may do as well, which in an instance of root's has one of its own."""
+        """Holds the lock for work that the service's account may do too: in an instance of root's, that account uses a
+        separate lock."""
         own = files.status(self.instance.lock, follow=False)
         if os.geteuid() != 0 and own is not None and own.st_uid == 0:
             with lock.exclusive(lock.of_account(self.instance.root)):
@@ -152,7 +153,7 @@ class Session:
                 yield
 
     def settled(self, *operations: str) -> None:
-        """Raises PREFLIGHT if an operation but those was cut off in the middle of exchanging data."""
+        """Raises PREFLIGHT if an operation other than these was interrupted while it exchanged data."""
         unfinished = self.unfinished
         if unfinished is None or not unfinished.switched or unfinished.operation in operations:
             return
@@ -167,21 +168,21 @@ class Session:
         )
 
     def command_line(self, *words: str) -> str:
-        """What to type to run a command of this release on this instance."""
+        """The shell command that runs this release's bootstrap on this instance."""
         return self.release.command_line(*words, instance=self.instance.root if self.answers["instance"].given else "")
 
     def at(self, instance: Instance) -> Session:
-        """The same, after the instance was moved there."""
+        """This session after the instance was moved there."""
         return replace(self, instance=instance, unfinished=Journal(instance.journal).unfinished())
 
     def following(self, recorded: Receipt, *, given: Sequence[Source]) -> Session:
-        """The same, as if this receipt had been found in the instance."""
+        """This session as if the instance had this receipt."""
         answered = answers.resolve(self.declared, [*given, Source(answers.RECEIPT, recorded.answers)])
         return replace(self, receipt=recorded, answers=answered)
 
 
 def open_session(release: Release, product: Product, arguments: Arguments, environment: Mapping[str, str]) -> Session:
-    """Reads what there is and resolves the answers; writes nothing."""
+    """Reads the instance and resolves the answers; writes nothing."""
     declared = own.declarations(release.bundle)
     sources = [Source("command line", arguments.texts), *answers.from_environment(declared, environment)]
     if arguments.answers_file:
@@ -200,7 +201,7 @@ def open_session(release: Release, product: Product, arguments: Arguments, envir
 
 
 def _unfinished(instance: Instance) -> Unfinished | None:
-    """The operation that was cut off, as far as this user may know: the journal is the installer's own."""
+    """The interrupted operation; None if this user may not read the journal, which is the installer's."""
     try:
         return Journal(instance.journal).unfinished()
     except PermissionError:
@@ -208,7 +209,8 @@ def _unfinished(instance: Instance) -> Unfinished | None:
 
 
 def _check_owner(instance: Instance) -> None:
-    """Raises PREFLIGHT for root in an instance that others may change: root would do what they wrote there."""
+    """Raises PREFLIGHT if root runs this on an instance that others can change: root would obey files that they
+    wrote."""
     found = files.status(instance.root)
     if found is None or not boundary.is_exchangeable(found) or not instance.exists:
         return
@@ -240,7 +242,7 @@ def _read(instance: Instance) -> Receipt | None:
 def _instance(
     release: Release, declared: Mapping[str, Declaration], arguments: Arguments, sources: Sequence[Source]
 ) -> Instance:
-    """The instance that is named; else the release's own; else, in an upgrade, that of the release it comes from."""
+    """The named instance; else the release's default; else, in an upgrade, that of the former release."""
     only = {"instance": declared["instance"]}
     named = answers.resolve(only, sources)["instance"].values
     if named:
@@ -254,7 +256,7 @@ def _instance(
     if arguments.command.name == "rollback" and os.path.islink(release.path(LEFT)):
         left = Instance(os.readlink(release.path(LEFT)))
         recorded = _read(left)
-        # What an upgrade took away is not on its way back.
+        # If an upgrade moved it there, no rollback has begun to bring it back.
         if recorded is None or recorded.previous.get("release") != release.root:
             return left
     return own

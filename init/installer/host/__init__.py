@@ -1,1 +1,1 @@
-"""What the host is and has: processes, network, accounts, space, time, limits."""
+"""The host: processes, network, accounts, space, time, limits."""

@@ -18,36 +18,36 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Account:
-    """`switch` is set where the installer is root and the service is somebody else."""
+    """`switch`: the installer is root and the service runs as another user."""
 
     name: str
     uid: int
     gid: int
     switch: bool
-    #: False for one that is yet to be made; its numbers are nobody's then.
+    #: False for one that is not made yet; its ids are placeholders then.
     exists: bool = True
-    #: Whether bootstrap made it, or is to make it.
+    #: Whether bootstrap made it, or will make it.
     made: bool = False
     #: Why the service cannot run under it.
     faults: Sequence[Problem] = ()
 
     @property
     def owner(self) -> files.Owner | None:
-        """Owner of what the service writes; None where that is the installer itself."""
+        """Owner of files that the service writes; None if that is the installer's user."""
         return files.Owner(self.uid, self.gid) if self.switch else None
 
     @property
     def readable(self) -> files.Owner | None:
-        """Owner of what the service may only read."""
+        """Owner of files that the service may only read."""
         return files.Owner(0, self.gid) if self.switch else None
 
     def become(self) -> Callable[[], None] | None:
-        """For a child process of the installer's: takes on the account for good."""
+        """For a forked child: switches to the account irrevocably."""
         return self._drop if self.switch else None
 
     def confine(self, *, low_ports: bool = False) -> Callable[[], None]:
-        """For a child that executes a program: takes on the account for good, and gives up what the program has no use
-        for; see capability.py. It may still open ports below 1024 if told so."""
+        """For a forked child that executes a program: switches to the account and gives up all other privileges
+        irrevocably; see capability.py. With `low_ports` it may still open ports below 1024."""
         return confine(self._drop if self.switch else lambda: None, low_ports=low_ports)
 
     def _drop(self) -> None:
@@ -56,7 +56,7 @@ class Account:
         os.setuid(self.uid)
 
     def run(self, function: Callable[..., Value], *arguments: Any) -> Value:
-        """What the function returns, plain data of JSON, with the account's rights and no other; see deputy.py."""
+        """Calls the function with only the account's rights and returns its result, plain JSON data; see deputy.py."""
         become = self.become()
         return function(*arguments) if become is None else deputy.run(become, function, arguments)
 
@@ -70,9 +70,9 @@ def service_environment(release: Release, temporary: str) -> Mapping[str, str]:
         "HOME": temporary,
         "TMPDIR": temporary,
         "SQLITE_TMPDIR": temporary,
-        # Stevedore keeps what it knows of entry points there; mod_wsgi sets HOME to the account's own.
+        # Stevedore caches entry points there; mod_wsgi sets HOME to the account's.
         "XDG_CACHE_HOME": temporary,
-        # What the host says about OpenSSL need not be true of the release's, or may load code into it.
+        # The host's OpenSSL settings may not fit the release's OpenSSL, or may load code into it.
         "OPENSSL_CONF": "/dev/null",
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

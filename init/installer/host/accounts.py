@@ -1,4 +1,4 @@
-"""Which account the service runs under: the one that is named, was used before, or is there by custom; or a new one."""
+"""Which account the service runs under: the one named, the former one, a customary one, or a new one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dataclasses import replace
 from ..errors import Exit, Failure, Problem
 from .account import Account
 
-#: The account that is used where root installs, names none, and there is none by custom.
+#: The account to use if root installs, names none, and the customary one does not exist.
 NOBODY = "nobody"
-#: Stands in the comment field of an account that bootstrap made, so that even a run that was cut off is known by it.
+#: The comment field of an account that bootstrap made, which tells that even after an interrupted run.
 MARK = "made by ksbundle"
 _HOME = "/nonexistent"
-#: Stands for an account that is yet to be made: a number that nobody has.
+#: Placeholder id of an account that is not made yet; nobody has this number.
 _UNKNOWN = 65533
 _SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -73,7 +73,7 @@ def _refuse_missing(account: Account, candidates: Iterable[str]) -> Iterable[Pro
 
 
 def _commands(name: str) -> list[list[str]]:
-    """What makes a system account with a group of its own; empty where the host has no tool for it."""
+    """The commands that make a system account with its own group; empty if the host has no tool for it."""
     shell = next((path for path in ("/usr/sbin/nologin", "/sbin/nologin") if os.path.exists(path)), "/bin/false")
     useradd = shutil.which("useradd", path=_SEARCH)
     if useradd:
@@ -100,13 +100,13 @@ def _quote(word: str) -> str:
 
 
 def make_account(account: Account) -> None:
-    """Makes the account with the host's own tools. Raises NEEDS_PERSON with what they say."""
+    """Makes the account with the host's tools. Raises NEEDS_PERSON with their messages."""
     for argv in _commands(account.name):
         _run(argv, f"the account {account.name} could not be created", until=lambda: _exists(account.name))
 
 
 def _run(argv: Sequence[str], failed: str, *, until: Callable[[], bool]) -> None:
-    """Runs a tool of the host's. Raises NEEDS_PERSON if it fails and what it was for has not come about."""
+    """Runs a tool of the host. Raises NEEDS_PERSON if it fails and `until` is not true."""
     result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if result.returncode != 0 and not until():
         raise Failure(
@@ -134,7 +134,8 @@ def describe_removing(name: str) -> str:
 
 
 def remove_account(name: str) -> None:
-    """Removes an account that bootstrap made, and its group. Raises NEEDS_PERSON with what the host's tool says."""
+    """Removes an account that bootstrap made, and its group. Raises NEEDS_PERSON with the message of the host's
+    tool."""
     if _exists(name):
         _run(_removal(name), f"the account {name} could not be removed", until=lambda: not _exists(name))
 
@@ -144,7 +145,7 @@ def _removal(name: str) -> list[str]:
 
 
 def account_name(uid: int) -> str:
-    """The account's name; its number where it has none."""
+    """The account's name, or its number if it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

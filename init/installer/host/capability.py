@@ -1,6 +1,6 @@
-"""What a process gives up for good before it executes a program of the release: every way to more rights than its
-account has, and every right but the one to listen on ports below 1024, where that is asked for. Nor does it leave its
-memory, which holds keys, in a core file.
+"""Privileges that a process gives up irrevocably before it executes a program of the release: every way to more rights
+than its account has, and every capability, except that for ports below 1024 if requested. It also disables core files,
+as its memory holds keys.
 
 Facts: capabilities(7), prctl(2), core(5).
 """
@@ -26,10 +26,10 @@ _VERSION_3 = 0x20080522
 
 
 def confine(drop: Callable[[], None], *, low_ports: bool) -> Callable[[], None]:
-    """`drop`, which gives up being root, made to give up all of that too. It does nothing where nobody is root.
+    """Extends `drop`, which gives up root and does nothing for other users, to give up all of that too.
 
-    The result is for a forked child, so the C library is looked up now. A user cannot empty the bounding set, for want
-    of a capability, but has no use for it without new privileges. A kernel older than 3.5 promises nothing.
+    The result runs in a forked child, so the C library is loaded now. A user who is not root cannot empty the bounding
+    set, but cannot use it without new privileges. Kernels before 3.5 lack no_new_privs.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     wanted = 1 << _CAP_NET_BIND_SERVICE if low_ports else 0
@@ -40,7 +40,7 @@ def confine(drop: Callable[[], None], *, low_ports: bool) -> Callable[[], None]:
             raise OSError(number, os.strerror(number), "rights of a process")
 
     def set_capabilities(mask: int) -> None:
-        # A filter of system calls, such as that of the units, may refuse even to give up what is not there.
+        # A system call filter, such as that of the units, may refuse capset even if it changes nothing.
         if _capabilities(libc) == (mask, mask, mask, 0, 0, 0):
             return
         header, data = struct.pack("=Ii", _VERSION_3, 0), struct.pack("=6I", mask, mask, mask, 0, 0, 0)
@@ -68,17 +68,17 @@ def confine(drop: Callable[[], None], *, low_ports: bool) -> Callable[[], None]:
 
 
 def _write_no_memory_into_cores() -> None:
-    """A host that pipes cores into a program asks for no limit; what a core holds is inherited, too."""
+    """A host that pipes cores into a program ignores the limit; this filter is inherited, too."""
     try:
         with open("/proc/self/coredump_filter", "w", encoding="ascii") as file:
             file.write("0")
     except OSError:
-        # A kernel without core files has none.
+        # A kernel without core files has no filter.
         pass
 
 
 def _capabilities(libc: ctypes.CDLL) -> tuple[int, ...]:
-    """Effective, permitted and inheritable ones of this process: the first 32 of each, then the rest of each."""
+    """Effective, permitted and inheritable capabilities of this process: the first 32 of each, then the rest."""
     header, data = struct.pack("=Ii", _VERSION_3, 0), ctypes.create_string_buffer(24)
     if libc.capget(header, data) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "rights of a process")
@@ -86,7 +86,7 @@ def _capabilities(libc: ctypes.CDLL) -> tuple[int, ...]:
 
 
 def keeps_low_ports(pid: int) -> bool:
-    """Whether the process holds that capability; False if it is gone."""
+    """Whether the process has the capability for low ports; False if the process is gone."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
             facts = dict(line.split(":", 1) for line in file)

@@ -1,4 +1,4 @@
-"""The host's clock. One that is wrong spoils what is written meanwhile, and more so once it is set right."""
+"""The host's clock. A wrong one spoils what is written meanwhile, even more once it is corrected."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from ..errors import Problem
 from ..state.receipt import TIME_FORMAT, Receipt
 
 DAY = 86400
-#: The time stamp of everything in a release, SOURCE_DATE_EPOCH of its build: an earlier clock has lost the time.
+#: The time stamp of everything in a release, SOURCE_DATE_EPOCH of its build: a clock before that is wrong.
 RELEASED = 1_767_225_600  # 2026-01-01
 #: Seconds after which a release is hardly ever installed.
 LONG = 10 * 365 * DAY
-#: The clocks of two hosts may differ by that. What is later than now by more was written by one that was ahead.
+#: The difference allowed between the clocks of two hosts. A time further in the future was written by a clock that was
+#: ahead.
 TOLERANCE = DAY
 
 
 def is_ahead(moment: float) -> bool:
-    """Whether that time, in seconds since 1970, is yet to come."""
+    """Whether that time, in seconds since 1970, is in the future."""
     return moment > time.time() + TOLERANCE
 
 
 def is_due(last: float, interval: float) -> bool:
-    """Whether what was done at `last` is to be done again; also where that was by a clock that was ahead."""
+    """Whether something last done at `last` is due again; also if that was recorded by a clock that was ahead."""
     return abs(time.time() - last) >= interval
 
 
 def check() -> Iterator[Problem]:
-    """A clock that lost the time."""
+    """Reports a clock before the release."""
     if _is_lost():
         yield Problem(
             f"the clock says {_today()}",
@@ -39,7 +40,7 @@ def check() -> Iterator[Problem]:
 
 
 def warn() -> Iterator[Problem]:
-    """A clock that may be ahead."""
+    """Warns of a clock that may be ahead."""
     if time.time() > RELEASED + LONG:
         yield Problem(
             f"the clock says {_today()}, long after this release was made",
@@ -49,13 +50,13 @@ def warn() -> Iterator[Problem]:
 
 
 def check_past(recorded: Receipt, where: str) -> Iterator[Problem]:
-    """An instance, with its receipt at `where`, that was installed by a clock that was ahead; nothing where the clock
-    lost the time now."""
+    """Reports an instance, with its receipt at `where`, that was installed by a clock that was ahead; nothing if the
+    clock is before the release now."""
     if not _is_lost() and recorded.installed and is_ahead(seconds(recorded.installed)):
         yield Problem(
             "the instance was made at a time in the future",
             where=where,
-            why=f"it was installed at {recorded.installed}; its data count as newer than all that is written now, "
+            why=f"it was installed at {recorded.installed}; its data counts as newer than everything written now, "
             "so that a changed password, for example, locks its user out",
             hint="if the clock is right now, install again (uninstall --purge --yes, then install), or restore a "
             "backup of another time; change no password before",

@@ -1,8 +1,7 @@
-"""Work that a child does who *is* the service's account: it can go nowhere, and be led nowhere, where the account
-could not go itself.
+"""Runs work in a child that has switched to the service's account: it reaches only what the account itself can reach.
 
-The child has the account's rights for good, tells what it found as JSON through a pipe, and is killed when it makes no
-progress: whatever it waits for, root does not. The kernel keeps the account from looking into it; see "dumpable" in
+The child cannot regain rights, returns its result as JSON through a pipe, and is killed when it makes no progress, so
+that root never waits for the account's files. The kernel keeps the account from tracing it; see "dumpable" in
 ptrace(2).
 """
 
@@ -25,7 +24,7 @@ Value = TypeVar("Value")
 
 #: Seconds without progress after which a child is killed.
 PATIENCE = 15.0
-#: Bytes that a child may tell.
+#: Limit of a child's result in bytes.
 _LARGEST = 128 << 20
 _INTERVAL = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -33,7 +32,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 
 
 class Progress:
-    """Watches whether a process does anything: uses the processor, reads or writes."""
+    """Watches whether a process makes progress: uses the processor, reads or writes."""
 
     def __init__(self, pid: int, patience: float = PATIENCE) -> None:
         self._pid = pid
@@ -59,8 +58,8 @@ def _work_done(pid: int) -> str:
 
 
 def run(become: Callable[[], None], function: Callable[..., Value], arguments: Sequence[Any]) -> Value:
-    """What `function(*arguments)` returns, plain data of JSON, or raises, a Failure or an OSError, in a child that has
-    called `become`. Raises NEEDS_PERSON if the child is stuck."""
+    """Calls `function(*arguments)` in a child that has called `become`; returns its plain JSON data, or raises its
+    Failure or OSError. Raises NEEDS_PERSON if the child is stuck."""
     reader, writer = os.pipe()
     parent = os.getpid()
     child = os.fork()
@@ -92,7 +91,7 @@ def _listen(reader: int, child: int) -> bytes:
 
 
 def _work(writer: int, parent: int, become: Callable[[], None], act: Callable[[], Any]) -> NoReturn:
-    """Never returns, whatever happens: there must be no second installer."""
+    """Never returns: there must be no second installer."""
     answer: dict[str, Any]
     try:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -101,7 +100,7 @@ def _work(writer: int, parent: int, become: Callable[[], None], act: Callable[[]
         become()
         prctl = ctypes.CDLL(None).prctl
         prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        # An installer that is killed leaves nobody behind who writes.
+        # A killed installer must leave no writer behind.
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
@@ -120,7 +119,7 @@ def _work(writer: int, parent: int, become: Callable[[], None], act: Callable[[]
 
 
 def _close_all_but(kept: int) -> None:
-    """The lock of the instance, above all, must not be held for longer by a child than by its parent."""
+    """A child must not hold the instance's lock, above all, longer than its parent."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and int(name) != kept:
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a host has to offer so that the service can run: proc, limits, memory. They are only looked at."""
+"""Checks that the host offers what the service needs: /proc, limits, memory. Changes nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..errors import Problem
 
 @dataclass(frozen=True)
 class Appetite:
-    """What a small instance of a service asks of its host."""
+    """The resources that a small instance of a service needs."""
 
     #: Open files that one of its processes needs.
     open_files: int
     #: Processes and threads of the account.
     tasks: int
-    #: Bytes of memory with which it is at ease, and what to do where there is less.
+    #: Bytes of memory with which it runs well, and what to do if there is less.
     memory: int
     relief: str
 
 
 def check(appetite: Appetite, *, limits: bool) -> Iterator[Problem]:
-    """What is wrong with the host. `limits`: whether daemons inherit those of this process."""
+    """Problems of the host. `limits`: whether daemons inherit this process's limits."""
     if not os.path.exists("/proc/self/stat"):
         yield Problem(
             "/proc is not mounted", why="the service's processes are found in it", hint="mount -t proc proc /proc"
@@ -47,7 +47,7 @@ def _check_limits(appetite: Appetite) -> Iterator[Problem]:
 
 
 def warn(appetite: Appetite) -> Iterator[Problem]:
-    """What is unusual, but may do."""
+    """Warns of a shortage that may still be enough."""
     memory = total_memory()
     if memory is not None and memory < appetite.memory:
         yield Problem(
@@ -58,7 +58,7 @@ def warn(appetite: Appetite) -> Iterator[Problem]:
 
 
 def total_memory(path: str = "/proc/meminfo") -> int | None:
-    """Bytes of memory of the host; None if it does not say."""
+    """Bytes of the host's memory; None if unknown."""
     try:
         with open(path, encoding="ascii") as file:
             facts = dict(line.split(":", 1) for line in file)

@@ -1,9 +1,9 @@
 """Rotation of the logs of an instance, while daemons write to them.
 
-A daemon keeps its log open and appends to it (O_APPEND). Renaming the file would need every worker to open it anew, and
-httpd's way to do that costs requests. So the lines that were archived are taken out of the front of the file, which
-the kernel does in one step that no writer sees: FALLOC_FL_COLLAPSE_RANGE of fallocate(2), on ext4 and XFS. Elsewhere
-the file is cut in place, and a line that comes within the microseconds between looking and cutting is lost.
+A daemon keeps its log open and appends to it (O_APPEND). If the file were renamed, every worker would have to reopen
+it, and httpd's way to do that costs requests. So archived lines are removed from the front of the file, which the
+kernel does in one step that no writer notices: FALLOC_FL_COLLAPSE_RANGE of fallocate(2), on ext4 and XFS. Elsewhere the
+file is cut in place, and a line written in the microseconds between the last read and the cut is lost.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from ..state import files
 from . import clock
 
-#: Bytes of a log that make it worth archiving before it was not for a day.
+#: Size in bytes at which a log is archived before a day has passed.
 LARGE = 16 << 20
 #: Archives kept of each log.
 KEEP = 14
@@ -29,9 +29,9 @@ _ARCHIVE = ".gz"
 
 
 def rotate(directory: str, since: float) -> list[str]:
-    """Archives what is due of the logs below `directory`, and removes old archives; says what was done, a line each.
+    """Archives the logs below `directory` that are due, and removes old archives; returns a line for each archived log.
 
-    `since` is when logging began, in seconds of the clock. Runs as the service's account.
+    `since` is when logging began, in seconds since 1970. Runs as the service's account.
     """
     done = []
     for path in sorted(_find(directory)):
@@ -53,8 +53,8 @@ def _find(directory: str) -> Iterator[str]:
 
 
 def _beside(path: str, ending: str) -> list[str]:
-    """The archives of a log, the oldest first: their names begin with the log's and have the time in them. What a clock
-    that was ahead left comes before all others."""
+    """The archives of a log, oldest first: their names begin with the log's and contain the time. Those dated in the
+    future come before all others."""
     directory, name = os.path.split(path)
     found = (entry for entry in os.listdir(directory) if entry.startswith(f"{name}.") and entry.endswith(ending))
     paths = sorted(os.path.join(directory, entry) for entry in found)
@@ -62,9 +62,9 @@ def _beside(path: str, ending: str) -> list[str]:
 
 
 def archive(path: str) -> bool:
-    """Moves the whole lines of a log into a compressed file beside it. False if there are too few to be worth it.
+    """Moves the complete lines of a log into a compressed file beside it. Returns False if they are too few.
 
-    A line is in one of the two files at any moment, also after a crash; then maybe in both.
+    At any moment a line is in one of the two files; after a crash maybe in both.
     """
     target = f"{path}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{_ARCHIVE}"
     if os.path.lexists(target):
@@ -74,14 +74,14 @@ def archive(path: str) -> bool:
         block = os.fstatvfs(descriptor).f_bsize
         if _has_holes(descriptor):
             return False
-        # The kernel takes whole blocks, and not the last one.
+        # The kernel removes only whole blocks, and not the last one.
         cut = (os.fstat(descriptor).st_size - 1) // block * block
         end = _end_of_line(descriptor, cut)
         if cut <= 0 or end is None:
             return False
         _compress(descriptor, end, target)
         if _collapse(descriptor, cut):
-            # What is left of the last archived line becomes an empty one.
+            # The rest of the last archived line becomes an empty one.
             os.pwrite(descriptor, (b" " * (end - cut - 1) + b"\n")[: end - cut], 0)
         else:
             _cut_in_place(descriptor, end)
@@ -91,14 +91,14 @@ def archive(path: str) -> bool:
 
 
 def _has_holes(descriptor: int) -> bool:
-    """Whether it is no log: what has been written line by line has none, and a file of holes has no end to read."""
-    # An empty file has neither data nor holes to look for, see lseek(2); the size is that from before a writer adds.
+    """Whether it has holes and thus is no log: a log is written line by line, and a sparse file may be endless."""
+    # An empty file has neither data nor holes, see lseek(2); the size is read first, as a writer may add to it.
     size = os.fstat(descriptor).st_size
     return size > 0 and os.lseek(descriptor, 0, os.SEEK_HOLE) < size
 
 
 def _end_of_line(descriptor: int, position: int) -> int | None:
-    """The first beginning of a line at `position` or after it."""
+    """The first start of a line at or after `position`."""
     if position <= 0:
         return None
     offset = position - 1
@@ -137,7 +137,7 @@ def _copy(descriptor: int, end: int, target: gzip.GzipFile) -> None:
 
 
 def _collapse(descriptor: int, length: int) -> bool:
-    """Takes the first bytes out of a file; False if its file system cannot."""
+    """Removes the first bytes of a file; False if its file system cannot do that."""
     libc = ctypes.CDLL(None, use_errno=True)
     result = libc.fallocate(descriptor, _COLLAPSE_RANGE, ctypes.c_int64(0), ctypes.c_int64(length))
     if result == 0:

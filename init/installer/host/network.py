@@ -1,4 +1,4 @@
-"""Who listens where, and which addresses are this host's own. Facts come from proc(5) and the kernel's bind."""
+"""Listening sockets and addresses of this host, from proc(5) and the kernel's bind."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Listener:
 
     @property
     def reachable(self) -> str:
-        """An address of this host at which it is reached."""
+        """An address of this host that reaches it."""
         return {"": LOOPBACK, "0.0.0.0": LOOPBACK, "::": "::1"}.get(self.host, self.host)
 
 
 @dataclass(frozen=True)
 class Socket:
-    """A listening socket of this host, by its inode."""
+    """A listening socket of this host, with its inode."""
 
     listener: Listener
     inode: str
@@ -101,7 +101,7 @@ def sockets_of(pid: int) -> list[Listener]:
 
 
 def try_listen(listener: Listener) -> OSError | None:
-    """Binds for a moment; the error, if the kernel refuses."""
+    """Binds for a moment; returns the error if the kernel refuses."""
     for family, address in _families(listener):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -1,4 +1,4 @@
-"""Whether the service may listen where it is to, and if not, why."""
+"""Whether the service may listen on its ports, and if not, why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .processes import read_process
 
 
 def check(listeners: Sequence[Listener], own: Collection[int]) -> Iterator[Problem]:
-    """What the kernel refuses. Ports that only the processes `own` hold are free."""
+    """Reports listeners that the kernel refuses. Ports held only by the processes `own` count as free."""
     sockets = network.listening_sockets()
     for listener in listeners:
         shown = f"{listener.host or '*'}:{listener.port}"

@@ -1,14 +1,14 @@
 """Processes of an instance: found, started, stopped.
 
-Every daemon is started in a directory of its own, `run/NAME` in the instance, and keeps it as its working directory,
-or changes to `data/NAME`, as databases do. A process of the instance is known by that: its directory's parent is the
-inode of `run` or `data`, its directory's name is the daemon's. No pid file can be stale, a reused pid is never mistaken
-for a daemon, two daemons of one program are told apart, workers whose parent was killed are found too, and a moved
-instance finds the daemons it had at its old place.
-An environment variable would not do: uWSGI, nginx and others write their titles over it.
+Every daemon starts in its own directory, `run/NAME` in the instance, and keeps it as its working directory, or changes
+to `data/NAME`, as databases do. That identifies processes of the instance: the directory's parent is the inode of `run`
+or `data`, and its name is the daemon's. There are no stale pid files, a reused pid is never mistaken for a daemon, two
+daemons of one program are told apart, workers whose parent was killed are found too, and a moved instance finds the
+daemons from its old place. An environment variable would not do: uWSGI, nginx and others overwrite it with their
+titles.
 
-It must also belong to whom `run` belongs: names and places are free to anybody, root's processes have them too, and
-root signals nobody but the service's account. Facts come from proc(5).
+The process must also belong to the owner of `run`: anybody may use such names and directories, root's processes too,
+and root signals only processes of the service's account. Facts: proc(5).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from ..errors import Exit, Failure, Problem
 from ..state import files, held
 from .account import Account
 
-#: Files that a daemon may have open at once: two for each client that is served or waits. The unit says the same.
+#: Files that a daemon may have open at once: two for each client, served or waiting. The unit says the same.
 OPEN_FILES = 8192
-#: What daemons make is theirs alone; but for their logs, which are made before.
+#: Only the daemons can read the files that they create; logs are created before.
 UMASK = 0o077
 LOG_MODE = 0o640
 
@@ -41,24 +41,24 @@ class Daemon:
 
     name: str
     argv: Sequence[str]
-    #: What it prints, where no service manager keeps that.
+    #: The log of its output, if no service manager keeps that.
     log: str
-    #: Whether it uses the network, beyond sockets that are files.
+    #: Whether it uses the network, beyond Unix sockets.
     network: bool = False
     #: Whether it listens on ports below 1024.
     low_ports: bool = False
-    #: Files of the instance that it reads when it starts: where one changes, it is made to take it.
+    #: Files of the instance that it reads when it starts: when one changes, it is reloaded or restarted.
     files: Collection[str] = ()
-    #: Files it leaves when it is killed, which must be gone before it starts.
+    #: Files that it leaves when it is killed, to be removed before it starts.
     leftovers: Sequence[str] = ()
-    #: Logs of its own making, relative to the instance: made before it starts, so that its group may read them.
+    #: Logs that it writes itself, relative to the instance: created before it starts, so that its group may read them.
     logs: Sequence[str] = ()
-    #: The most bytes of memory, and processes and threads, that it may come to, far more than it needs; None for any.
+    #: Limits of memory in bytes, and of processes and threads, far above its needs; None for no limit.
     memory: int | None = None
     tasks: int | None = None
-    #: What its environment has beyond that of every daemon.
+    #: Variables added to the environment of every daemon.
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: The signal at which it ends, with all that it has started.
+    #: The signal that ends it and all that it has started.
     ending: signal.Signals = signal.SIGTERM
 
 
@@ -67,19 +67,19 @@ class Process:
     pid: int
     parent: int
     session: int
-    #: Clock ticks since boot when it was started; with the pid it names one process for ever.
+    #: Clock ticks since boot when it was started; unique together with the pid.
     started: int
     name: str
-    #: Path of the program, as the kernel knows it now; empty if it may not be read.
+    #: Present path of the program, from the kernel; empty if it may not be read.
     program: str
-    #: Whose it is; None if it has rights of several users at once.
+    #: Its user; None if it has rights of several users at once.
     uid: int | None
-    #: The daemon of an instance that it belongs to, where `find_processes` found it.
+    #: The daemon of the instance that it belongs to, set by `find_processes`.
     daemon: str = ""
-    #: Whether it is the daemon itself, not one of its workers: daemons are started as leaders of a session, and workers
-    #: that lead one, as those of databases do, were started by another process of the daemon.
+    #: Whether it is the daemon itself, not a worker: daemons are started as session leaders, and a worker that leads a
+    #: session, as those of databases do, has another process of the daemon as its parent.
     is_main: bool = False
-    #: The signal at which the daemon ends.
+    #: The signal that ends the daemon.
     ending: signal.Signals = signal.SIGTERM
 
 
@@ -93,9 +93,9 @@ def find_processes(
     """Processes of the owner of `run` that work in a directory below it, or below the `data` beside it, by pid, each
     with the name of its daemon.
 
-    `unplaced` are the daemons that former releases started in `run` itself; they have the names of their programs.
-    `former` is the path `run` had before the instance was moved: a move to another file system copies and deletes,
-    and leaves processes in a directory that is gone. `endings` are the signals of daemons that do not end at SIGTERM.
+    `unplaced` are daemons that former releases started directly in `run`; they are named like their programs. `former`
+    is the path of `run` before the instance was moved: a move to another file system copies and deletes, and leaves
+    processes in a deleted directory. `endings` are the signals of daemons that SIGTERM does not end.
     """
     wanted = files.status(run)
     if wanted is None:
@@ -122,12 +122,12 @@ def find_processes(
     ]
 
 
-#: Beside `run`: where a daemon may change to.
+#: Beside `run`: daemons may change to a directory in it.
 _DATA = "data"
 
 
 def _find_place(pid: int, parents: Sequence[tuple[int, int]], former: str) -> str | None:
-    """The name of the directory in one of the parents that the process works in, empty for the first of them, which is
+    """The name of the process's working directory in one of the parents, empty for the first parent itself, which is
     `run`; None if it is elsewhere."""
     directory = f"/proc/{pid}/cwd"
     try:
@@ -144,7 +144,7 @@ def _find_place(pid: int, parents: Sequence[tuple[int, int]], former: str) -> st
         return None
 
 
-#: What the kernel adds to the path of a directory that was removed.
+#: Suffix that the kernel adds to the path of a deleted directory.
 _GONE = " (deleted)"
 
 
@@ -154,13 +154,13 @@ def _inode(path: str) -> tuple[int, int]:
 
 
 def find_workers(main: Process) -> list[Process]:
-    """What the daemon has started: the other processes of its session that run as the same user."""
+    """Processes that the daemon has started: the others of its session and user."""
     others = (read_process(pid) for pid in _pids() if pid != main.pid)
     return [other for other in others if other and (other.session, other.uid) == (main.session, main.uid)]
 
 
 def read_process(pid: int) -> Process | None:
-    """The process as it is now; None if there is none, or only its zombie."""
+    """The process as it is now; None if there is none, or only a zombie."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             name, _, rest = file.read().partition("(")[2].rpartition(")")
@@ -177,7 +177,7 @@ def read_process(pid: int) -> Process | None:
 
 
 def _user(pid: int) -> int | None:
-    """The owner of `/proc/PID` is no measure: that is root for whoever asks not to be looked at (PR_SET_DUMPABLE)."""
+    """The user from its status: `/proc/PID` itself belongs to root if the process is not dumpable (PR_SET_DUMPABLE)."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
             ids = next((line.split()[1:] for line in file if line.startswith("Uid:")), [])
@@ -187,7 +187,7 @@ def _user(pid: int) -> int | None:
 
 
 def is_alive(process: Process) -> bool:
-    """Whether this very process, not another with its pid, still runs."""
+    """Whether this process, not another with its pid, still runs."""
     now = read_process(process.pid)
     return now is not None and (now.started, now.uid) == (process.started, process.uid)
 
@@ -197,9 +197,9 @@ def _pids() -> list[int]:
 
 
 def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Starts a daemon as the account, in a session of its own, in its directory in `run`, with its log begun anew.
+    """Starts a daemon as the account, as leader of a session, in its directory in `run`, with an emptied log.
 
-    Raises NEEDS_PERSON where the account cannot enter that directory: it may have put something else there.
+    Raises NEEDS_PERSON if the account cannot enter that directory: it may have put something else there.
     """
     place = os.path.join(run, daemon.name)
     with held.appending(daemon.log, LOG_MODE, account.owner, anew=True) as log:
@@ -216,15 +216,15 @@ def spawn(daemon: Daemon, run: str, account: Account, environment: Mapping[str, 
             )
         except subprocess.SubprocessError as error:
             why = "its directory cannot be entered as the service's account"
-            hint = "remove it and run the command again: it is made anew"
+            hint = "remove it and run the command again, which creates it"
             raise Failure(
                 Exit.NEEDS_PERSON, Problem(f"{daemon.name} cannot be started", where=place, why=why, hint=hint)
             ) from error
 
 
 def entering(confine: Callable[[], None], directory: str) -> Callable[[], None]:
-    """For a child process: as many open files as the host allows, up to OPEN_FILES; the account and its rights; then,
-    as the account may have put another directory there, its place."""
+    """For a child process: allows up to OPEN_FILES open files, then takes the account and its rights, and only then
+    enters the directory, as the account may have put another one there."""
 
     def prepare() -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -237,7 +237,7 @@ def entering(confine: Callable[[], None], directory: str) -> Callable[[], None]:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 0.02) -> bool:
-    """Polls `condition`; False if it has not become true in time."""
+    """Polls `condition`; returns False if it does not become true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -247,9 +247,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, interval: float = 
 
 
 def stop(processes: Sequence[Process], seconds: float = 10) -> None:
-    """Ends the processes: its signal to each daemon, which ends its workers, then KILL to what is left.
+    """Ends the processes: sends each daemon its signal, which ends its workers, then SIGKILL to the rest.
 
-    Workers whose daemon was killed wait for it in vain, and are killed at once. Raises NEEDS_PERSON if one stays.
+    Workers whose daemon was killed are killed at once. Raises NEEDS_PERSON if a process stays.
     """
     mains = [process for process in processes if process.is_main]
     for main in mains:
@@ -281,12 +281,12 @@ def _signal(process: Process, number: signal.Signals) -> None:
 
 
 def send(process: Process, number: signal.Signals) -> None:
-    """Signals this very process, if it still runs, and no other one that got its pid meanwhile."""
+    """Signals this process if it still runs, never another one that got its pid meanwhile."""
     with suppress(ProcessLookupError):
         try:
             descriptor = os.pidfd_open(process.pid)
         except OSError as error:
-            # Linux before 5.3 knows no such descriptors, and a guard of the host may not.
+            # Linux before 5.3 has no pidfds, and a sandbox may refuse them.
             if error.errno not in (errno.ENOSYS, errno.EPERM):
                 raise
             if is_alive(process):
@@ -300,10 +300,10 @@ def send(process: Process, number: signal.Signals) -> None:
 
 
 class Patience:
-    """Waits for processes as long as they work, so that a slow machine is not taken for a service that hangs."""
+    """Waits for processes while they make progress, so that a slow machine is not mistaken for a hanging service."""
 
     def __init__(self, idle: float, longest: float) -> None:
-        """`idle`: seconds without any progress after which it is over; `longest`: seconds after which it is anyway."""
+        """It is over after `idle` seconds without progress, or after `longest` seconds in all."""
         self._idle = idle
         self._begun = self._moved = time.monotonic()
         self._longest = longest
@@ -317,7 +317,7 @@ class Patience:
 
 
 def _cpu_seconds(process: Process) -> int:
-    """Whole seconds of processor time that it has used; what an idle daemon uses does not add up to one soon."""
+    """Whole seconds of processor time that it has used; an idle daemon takes long to use one."""
     try:
         with open(f"/proc/{process.pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""Whether the file systems that an instance lies on have room left."""
+"""Free space on the file systems of an instance."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..errors import Failure, Problem
 from ..state import files
 from ..state.instance import Instance
 
-#: Free bytes and files below which the database cannot be relied on to take a change.
+#: Free bytes and files below which a write to the database may fail.
 FULL = 4 << 20
 FULL_FILES = 10
-#: Free bytes and files below which it is time to make room.
+#: Free bytes and files below which the operator is warned.
 SCARCE = 64 << 20
 SCARCE_FILES = 200
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A file system, by a directory on it. `free` bytes and `files` are what the service's account may take; a file
-    system without a limit on files has None."""
+    """A file system, named by a directory on it. `free` bytes and `files` are available to the service's account;
+    `files` is None without a limit."""
 
     path: str
     free: int
@@ -31,7 +31,7 @@ class Volume:
 
 
 def volumes(instance: Instance) -> list[Volume]:
-    """Those that the instance lies on, the one of its own directory first."""
+    """The file systems of the instance, that of its own directory first."""
     found: dict[int, Volume] = {}
     for directory in (instance.root, *_directories(instance.root)):
         device = os.stat(directory).st_dev
@@ -48,7 +48,7 @@ def _directories(root: str) -> list[str]:
 
 
 def check(found: Sequence[Volume]) -> Iterator[Problem]:
-    """File systems that take no more."""
+    """Reports file systems that are read-only or full."""
     for volume in found:
         if volume.read_only:
             yield Problem("the file system is read-only", where=volume.path, hint="look at dmesg, then remount it")
@@ -58,8 +58,7 @@ def check(found: Sequence[Volume]) -> Iterator[Problem]:
 
 @contextmanager
 def telling(instance: Instance) -> Iterator[None]:
-    """Adds the file systems that take no more to a failure of what is done meanwhile: daemons tell at most that they
-    failed."""
+    """Adds full file systems to a failure in the block: daemons themselves report only that they failed."""
     try:
         yield
     except Failure as failure:
@@ -69,7 +68,7 @@ def telling(instance: Instance) -> Iterator[None]:
 
 
 def warn(found: Sequence[Volume]) -> Iterator[Problem]:
-    """File systems that will take no more soon."""
+    """Warns of file systems that are nearly full."""
     for volume in found:
         if _is_below(volume, SCARCE, SCARCE_FILES) and not _is_below(volume, FULL, FULL_FILES):
             yield _problem("the disk is nearly full", volume)

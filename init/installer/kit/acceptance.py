@@ -1,4 +1,4 @@
-"""Whether the service would start: its programs read their configuration, as its account, and do nothing else."""
+"""Checks that the service would start: its programs only read their configuration, as its account."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..bundle.api import Site
 from ..errors import Exit, Failure, Problem
 from . import command as programs
 
-#: Seconds without progress after which a program that reads its configuration is ended: on a slow machine the import of
-#: an application alone can take a minute.
+#: Seconds without progress after which such a program is killed: on a slow machine, importing an application alone can
+#: take a minute.
 PATIENCE = 180
 
 
@@ -23,10 +23,10 @@ def check(
     command: Sequence[str],
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Runs `command` where the daemon works. Raises NEEDS_PERSON, with what it says, if it fails.
+    """Runs `command` in the daemon's working directory. Raises NEEDS_PERSON, with its output, if it fails.
 
-    `where` is the configuration of the program `name`, relative to the instance; `environment` is what the daemon's has
-    beyond that of every daemon.
+    `where` is the configuration of the program `name`, relative to the instance; `environment` is added to that of
+    every daemon.
     """
     place = os.path.join(site.instance.run, daemon)
     try:

@@ -17,7 +17,7 @@ def host(site: Site) -> str:
 
 
 def listeners(site: Site, answer: str = "port") -> list[Listener]:
-    """Those of an answer. A port alone is open on every address, except where the host is a loopback one: then only
+    """The listeners of an answer. A port alone is open on every address; if the host is a loopback address, only
     there."""
     found = []
     for value in site.values(answer):
@@ -33,12 +33,12 @@ def _default_address(advertised: str) -> str:
 
 
 def proxies(site: Site) -> list[str]:
-    """Addresses and networks whose word about their clients counts."""
+    """Addresses and networks of proxies whose forwarding headers are trusted."""
     return list(site.values("trusted-proxy")) if "trusted-proxy" in site.answers else []
 
 
 def check(site: Site, listeners: Sequence[Listener]) -> Iterator[Problem]:
-    """What keeps the answers from being used together. The listeners are those of all services."""
+    """Reports conflicts between answers. The listeners are those of all services."""
     for proxy in proxies(site):
         try:
             ipaddress.ip_network(proxy, strict=False)
@@ -54,7 +54,7 @@ def check(site: Site, listeners: Sequence[Listener]) -> Iterator[Problem]:
 
 
 def warn(name: str) -> Iterator[Problem]:
-    """What is unusual with the name by which clients know the service."""
+    """Warns of an unusual name that clients use for the service."""
     if not network.resolves(name):
         yield Problem(
             f"{name} is a name that this host cannot resolve",

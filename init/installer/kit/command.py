@@ -1,4 +1,4 @@
-"""Programs that do something with an instance and end: run as the service's account, and watched."""
+"""Runs short-lived programs on an instance as the service's account, and watches them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..host import processes
 from ..host.account import service_environment
 from ..host.deputy import Progress
 
-#: Seconds without progress after which a program is ended: root waits for nothing that the account may have made.
+#: Seconds without progress after which a program is killed: the account may have made a file that blocks it.
 PATIENCE = 60.0
 _LONGEST_OUTPUT = 1 << 20
 _PR_SET_PDEATHSIG = 1
 
 
 class CommandError(Exception):
-    """The program did not do what it should: why, and the last lines that it printed."""
+    """The program failed: why, and the last lines that it printed."""
 
     def __init__(self, why: str, output: bytes) -> None:
         super().__init__(why)
@@ -35,7 +35,7 @@ class CommandError(Exception):
 
 
 def failed(site: Site, what: str, why: str, details: Sequence[str]) -> Failure:
-    """What a run ends with where a program did not do its work on the data: the next run has it start over."""
+    """The failure of a run whose program failed on the data: the next run starts it over."""
     hint = "remove the cause and run the command again: it starts over"
     return Failure(
         Exit.NEEDS_PERSON, Problem(what, where=site.instance.path(DATA), why=why, details=details, hint=hint)
@@ -47,7 +47,7 @@ def last_lines(output: bytes) -> list[str]:
 
 
 class Child:
-    """A program that runs."""
+    """A running program."""
 
     def __init__(self, process: subprocess.Popen[bytes], name: str) -> None:
         if process.stdin is None or process.stdout is None:
@@ -61,11 +61,12 @@ class Child:
             self._stdin.write(text)
 
     def close(self) -> None:
-        """Nothing more is told."""
+        """Ends its input."""
         self._stdin.close()
 
     def finish(self, patience: float) -> bytes:
-        """What it prints until it ends. Raises CommandError if it fails, or does nothing for so many seconds."""
+        """Returns its output when it ends. Raises CommandError if it fails, or makes no progress for `patience`
+        seconds."""
         output = listen(self._process.pid, self._stdout, patience)
         if self._process.wait() != 0:
             raise CommandError(f"{self._name} ended with {self._process.returncode}", output)
@@ -81,8 +82,8 @@ def run(
     place: str = "",
     patience: float | None = None,
 ) -> bytes:
-    """What the program, which reads what it is `told`, prints until it ends well; raises CommandError if it does not.
-    See `started`."""
+    """Runs the program with `told` as its input and returns its output; raises CommandError if it fails. See
+    `started`."""
     with started(site, argv, environment, place=place) as child:
         child.tell(told)
         child.close()
@@ -93,9 +94,9 @@ def run(
 def started(
     site: Site, argv: Sequence[str], environment: Mapping[str, str] = MappingProxyType({}), *, place: str = ""
 ) -> Iterator[Child]:
-    """A program that runs as the service's account in `place`, by default the instance's directory for temporary files,
-    with an environment beyond that of every daemon. It ends with the installer, so that a run that is killed leaves no
-    second writer behind, and when the block ends. Raises CommandError if it cannot be run."""
+    """Starts a program as the service's account in `place`, by default the instance's temporary directory, with
+    `environment` added to that of every daemon. It is killed when the block or the installer ends, so that a killed run
+    leaves no second writer. Raises CommandError if it cannot be run."""
     place = place or site.instance.temporary
     try:
         process = subprocess.Popen(
@@ -119,7 +120,7 @@ def started(
 
 
 def listen(pid: int, stdout: IO[bytes], patience: float) -> bytes:
-    """What a process prints until it ends. Raises CommandError if it does nothing for so many seconds."""
+    """Returns a process's output when it ends. Raises CommandError if it makes no progress for `patience` seconds."""
     output, progress = bytearray(), Progress(pid, patience)
     while True:
         if select.select([stdout], [], [], 0.5)[0]:
@@ -133,8 +134,8 @@ def listen(pid: int, stdout: IO[bytes], patience: float) -> bytes:
 
 
 def _bound(enter: Callable[[], None]) -> Callable[[], None]:
-    """For the child: the account, its rights and its place, and an end with the installer. A process that becomes
-    somebody else loses the latter, so it comes last."""
+    """Prepares the child: its account, rights and place, then its death with the installer. That comes last, since a
+    change of user resets it."""
     libc = ctypes.CDLL(None)
     parent = os.getpid()
 

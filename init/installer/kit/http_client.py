@@ -1,6 +1,7 @@
-"""One HTTP request, of a service that answers or should.
+"""An HTTP client for requests to a service that should answer.
 
-Who answers may be anybody with the service's account: an answer has an end, in bytes and in time, and leads nowhere.
+Anybody with the service's account may answer: responses are limited in bytes and time, and redirections are not
+followed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from types import MappingProxyType
 from typing import IO, Any
 
 SECONDS = 30
-#: What is said begins so if nothing whole comes in time.
+#: The prefix of an error for an incomplete answer.
 MUTE = "no complete answer came"
 #: Bytes of the longest answer that is read.
 LONGEST = 8 << 20
@@ -40,8 +41,8 @@ def request(
     context: ssl.SSLContext | None = None,
     seconds: float = SECONDS,
 ) -> Answer:
-    """One HTTP request, past any proxy; `body` is sent as JSON, `context` says whom https trusts. An error status is an
-    answer too, and so is a redirection, which nobody follows. Raises OSError if there is no whole answer in time."""
+    """Sends one HTTP request without a proxy; `body` is sent as JSON, `context` has the authorities trusted for https.
+    Returns error statuses and redirections as answers. Raises OSError if there is no complete answer in time."""
     content = None if body is None else json.dumps(body).encode()
     sent = {"Content-Type": "application/json", **headers}
     message = urllib.request.Request(url, data=content, headers=sent, method=method)
@@ -59,7 +60,7 @@ def request(
 
 @contextmanager
 def _within(seconds: float) -> Iterator[None]:
-    """Raises TimeoutError in the block when the time is over. A socket's own limit begins anew with every byte."""
+    """Raises TimeoutError in the block when the time is over. A socket's own timeout restarts with every byte."""
 
     def end(*_: object) -> None:
         raise TimeoutError(f"{MUTE} within {seconds:g} s")
@@ -82,7 +83,7 @@ def _read(answer: IO[bytes]) -> bytes:
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        """None makes the redirection the answer."""
+        """Returns None, which makes the redirection the answer."""
 
 
 def _opener(context: ssl.SSLContext | None) -> urllib.request.OpenerDirector:

@@ -1,6 +1,5 @@
-"""A certificate and its key as PEM files: whether they can be used, and what clients make of them. Servers and clients
-are OpenSSL's own, which shake hands in memory.
-"""
+"""A certificate and its key as PEM files: whether they are usable, and whether clients accept them. OpenSSL's own
+server and client shake hands in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from . import pem
 
 
 def check_files(certificate: str, key: str) -> list[Problem]:
-    """What keeps the two files from being used."""
+    """Problems that make the two files unusable."""
     problems = [
         *_check_file(certificate, pem.CERTIFICATES, "certificate"),
         *_check_file(key, pem.KEYS, "private key"),
@@ -68,7 +67,7 @@ def _check_pair(certificate: str, key: str) -> Iterator[Problem]:
 
 
 def names_of(shown: dict[str, Any]) -> str:
-    """The hosts that a certificate names, for people."""
+    """The hosts that a certificate names, as text."""
     names = [value for kind, value in shown.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
     return ", ".join(names[:8]) or "no host at all"
 
@@ -81,14 +80,15 @@ def trust(certificate: str) -> Trust:
 
 
 def trust_public(context: ssl.SSLContext) -> None:
-    """The authorities that the release's clients know: those of certifi, which `requests` uses."""
+    """Trusts the authorities that the release's clients trust: those of certifi, which `requests` uses."""
     known = os.path.join(sysconfig.get_path("purelib"), "certifi", "cacert.pem")
     if os.path.exists(known):
         context.load_verify_locations(cafile=known)
 
 
 def server_context(certificate: str, key: str) -> ssl.SSLContext:
-    """With copies of both files as they are now: OpenSSL takes names only, and whatever has them when it looks."""
+    """A server's context with copies of both files: OpenSSL takes only paths, and a file could be exchanged before it
+    opens it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with _held(pem.blocks(pem.CERTIFICATES, certificate)) as one, _held(pem.blocks(pem.KEYS, key)) as other:
         context.load_cert_chain(one, other)
@@ -97,9 +97,9 @@ def server_context(certificate: str, key: str) -> ssl.SSLContext:
 
 @contextmanager
 def _held(content: bytes) -> Iterator[str]:
-    """A name for a copy that no directory lists. OpenSSL seeks in it, which a pipe does not allow, and the C library
-    that the release's Python is made for has no memfd_create."""
-    # Told the directory, it makes no file of a name there to see whether it could.
+    """The path of an unlinked copy. OpenSSL seeks in it, which a pipe does not allow, and the release's oldest C
+    library lacks memfd_create."""
+    # With `dir` given, tempfile does not create a named file to test the directory.
     with tempfile.TemporaryFile(dir=os.environ.get("TMPDIR") or "/tmp") as file:  # noqa: S108
         file.write(content)
         file.flush()
@@ -107,7 +107,7 @@ def _held(content: bytes) -> Iterator[str]:
 
 
 def client_context(trusted: Trust, *, check_name: bool = False, strict: bool = False) -> ssl.SSLContext:
-    """As urllib3 makes it: a certificate that is trusted itself needs no root above it."""
+    """A client's context like urllib3's: a trusted certificate needs no root above it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = check_name
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -118,7 +118,7 @@ def client_context(trusted: Trust, *, check_name: bool = False, strict: bool = F
 
 
 def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None = None) -> dict[str, Any]:
-    """A handshake in memory; what the client learns of the certificate. Raises SSLError as a client would."""
+    """Does a handshake in memory; returns the certificate as the client sees it. Raises SSLError as a client would."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = [
         client.wrap_bio(to_client, to_server, server_hostname=name),

@@ -1,5 +1,5 @@
-"""Certificates and keys in files that an operator names: what they hold is copied into the instance, so that they may
-go away; a file that is there again, renewed, replaces the copy on the next run."""
+"""Certificates and keys in files that an operator names: they are copied into the instance, so the files may be
+removed; a renewed file replaces the copy on the next run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEYS = re.compile(rb"-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.+?-----END \1----
 
 
 def source(site: Site, answer: str, copy: str) -> str | None:
-    """The operator's file; the instance's copy once a file that an earlier run was given is gone. None without any."""
+    """The operator's file; the instance's copy if a remembered file is gone; None without an answer."""
     path = site.value(answer)
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""Small proofs that a service works: what is asked at a listener, and what must come back."""
+"""Small proofs that a service works: a request to a listener, and the expected answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Proof(Protocol):
         """The request."""
 
     def fault(self, site: Site, listener: Listener, seconds: float) -> str:
-        """What is wrong with the answer; empty if nothing is. Begins as the words of `readiness` say."""
+        """What is wrong with the answer; empty if nothing is. Starts with the prefixes of `readiness`."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Request:
 
     path: str = "/"
     method: str = "GET"
-    #: Status of the answer; without one, any but that of a fault of the server's will do.
+    #: Expected status; None accepts any but a server error.
     status: int | None = None
-    #: Text that the answer must hold.
+    #: Text that the answer must contain.
     body: str = ""
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What is sent over TCP, and text that must come back. Nothing of both: the connection is taken."""
+    """Text to send over TCP, and text that must come back. If both are empty, the connection must be accepted."""
 
     send: str = ""
     expect: str = ""
@@ -101,7 +101,7 @@ class Exchange:
 
 
 def prove(site: Site, listeners: Sequence[Listener], proofs: Sequence[Proof]) -> list[str]:
-    """Tries all of them at every listener. Returns what was proven; raises VERIFICATION with what was not."""
+    """Tries all of them at every listener. Returns what was proven; raises VERIFICATION with the first failure."""
     for listener in listeners:
         for proof in proofs:
             why = proof.fault(site, listener, SECONDS)

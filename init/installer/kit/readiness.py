@@ -1,4 +1,4 @@
-"""Whether a service answers, and what its daemon's logs say where it does not."""
+"""Whether a service answers, and if not, what its daemon's logs say."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ..state import files
 from ..state.files import tail
 from .http_client import MUTE
 
-#: Why something does not answer yet, asked for so many seconds at most; empty if it does.
+#: Why something does not answer yet, tried for this many seconds at most; empty if it does.
 Probe = Callable[[float], str]
 
-#: What a probe says begins so if there is an answer, but another than it should be; with MUTE if nothing whole came.
+#: The prefix of a probe's result for a wrong answer; that for an incomplete one is MUTE.
 ANSWERS = "it answers"
-#: A start is given up when the daemons do nothing for so many seconds, or after LONGEST_START: on a slow machine
-#: the import of an application alone can take a minute.
+#: A start is given up when the daemons do nothing for this many seconds, or after LONGEST_START: on a slow machine,
+#: importing an application alone can take a minute.
 IDLE_SECONDS = 60
 LONGEST_START = 900
-#: The same where there is an answer, though not the right one: what is missing does not come by waiting.
+#: The same if the answer is wrong: waiting rarely corrects it.
 REFUSING_SECONDS = 10
-#: The same where nothing whole comes in time.
+#: The same if no complete answer comes.
 MUTE_SECONDS = 20
-#: Seconds in which a service that runs gives its answer.
+#: Seconds in which a running service must answer.
 PATIENCE = 10
 
 
@@ -42,7 +42,7 @@ class Logs:
     starting: str
     #: Why it does not serve.
     serving: str
-    #: What the second says at every start, and how a fault stands in it.
+    #: The line that `serving` has for every start, and the pattern of a fault in it.
     mark: str = ""
     fault: re.Pattern[str] | None = None
 
@@ -60,12 +60,12 @@ class Awaited:
 
 
 def of_socket(site: Site, path: str) -> Probe:
-    """Whether somebody listens on a socket of the instance."""
+    """Probes whether a process listens on a socket of the instance."""
     return lambda seconds: site.account.run(_connect, site.instance.path(path), seconds)
 
 
 def _connect(path: str, seconds: float) -> str:
-    """The path of a socket must fit into 108 bytes, an instance's need not: it is reached through its directory."""
+    """Connects through the socket's directory: a socket's path must fit into 108 bytes, an instance's may be longer."""
     try:
         directory = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -82,7 +82,7 @@ def _connect(path: str, seconds: float) -> str:
 
 
 def of_file(site: Site, path: str) -> Probe:
-    """Whether the daemon has made a file of the instance."""
+    """Probes whether the daemon has created a file of the instance."""
     return lambda _seconds: "" if files.exists(site.instance.path(path)) else "the file is not there"
 
 
@@ -105,7 +105,7 @@ def wait_ready(site: Site, awaited: Sequence[Awaited]) -> None:
 
 
 def check_serving(site: Site, awaited: Sequence[Awaited]) -> list[Problem]:
-    """What does not answer, of a service whose daemons run."""
+    """Problems with a service whose daemons run but do not answer."""
     answers = [(one, one.probe(PATIENCE)) for one in awaited]
     return [
         Problem(
@@ -135,7 +135,7 @@ def _not_ready(site: Site, one: Awaited, why: str) -> Failure:
 
 
 def first_fault(site: Site, logs: Logs) -> list[str]:
-    """The first fault since the daemon started last: those that follow are of attempts to go on."""
+    """The first fault since the daemon's last start: later ones only follow from it."""
     lines = _tail(site, logs.serving, 1000)
     starts = [index for index, line in enumerate(lines) if logs.mark and logs.mark in line]
     recent = lines[starts[-1] :] if starts else lines

@@ -1,4 +1,4 @@
-"""Secrets of one line, each in a file: one that an operator names, or one of the instance, 0600."""
+"""Secrets of one line, each in a file: an operator's, or one of the instance with mode 0600."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from ..bundle.api import Site
 from ..errors import Exit, Failure, Problem
 from ..state import files
 
-#: Bytes that are read of a file that is given, and seconds in which the writer of a pipe has to be done.
+#: Largest size of a given file in bytes, and seconds in which the writer of a pipe must finish.
 LARGEST = 4096
 PATIENCE = 10
 
 
 @functools.cache
 def read_given(path: str, longest: int) -> str:
-    """The secret in a file that an operator names. It is read once: a pipe tells it no second time, and a shell's
-    <(command) is one. Raises OSError, or ValueError with the reason in words, also for more than `longest` bytes."""
+    """The secret in a file that an operator names. It is read once: a pipe, such as a shell's <(command), can be read
+    only once. Raises OSError, or ValueError with the reason, also for more than `longest` bytes."""
     return _parse(_read(path), longest)
 
 
 def read(path: str, longest: int) -> str | None:
-    """The secret in a file of the instance; None if there is none. Raises ValueError if it holds something else."""
+    """The secret in a file of the instance; None if there is none. Raises ValueError if it holds anything else."""
     content = files.read(path)
     return None if content is None else _parse(content, longest)
 
 
 def write(path: str, secret: str) -> None:
-    """Gives a file of the instance, which nobody but its owner may read, that secret."""
+    """Writes the secret to a file of the instance that only its owner can read."""
     files.write_atomically(path, f"{secret}\n".encode(), 0o600)
 
 
 def made(site: Site, path: str, size: int) -> str:
-    """The secret in a file of the instance, relative to it; where there is none yet, the one that it will get. Raises
-    NEEDS_PERSON if the file holds something else."""
+    """The secret in a file, relative to the instance; the one it will get if it does not exist yet. Raises NEEDS_PERSON
+    if the file holds anything else."""
     where = site.present(path)
     try:
         return read(where, LARGEST) or intended(site.instance.path(path), size)
@@ -51,19 +51,19 @@ def made(site: Site, path: str, size: int) -> str:
 
 @functools.cache
 def intended(_path: str, size: int) -> str:
-    """The secret, so many random bytes in hexadecimal, that a file is made with: the same one whenever this process
-    asks, so that what is rendered before the file is made has it."""
+    """The new secret of a file, `size` random bytes in hexadecimal. It stays the same in this process, so that files
+    rendered before it is written can contain it."""
     return secrets.token_hex(size)
 
 
 def _read(path: str) -> bytes:
-    """What a file, or a pipe whose writer has not begun yet, holds up to its end, or to more than a secret may have.
-    Raises TimeoutError where nobody writes into the pipe."""
+    """The content of a file, or of a pipe that may not be opened for writing yet; at most a little more than LARGEST.
+    Raises TimeoutError if the pipe's writer does not finish."""
     content, deadline = b"", time.monotonic() + PATIENCE
     with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as source:
         poll = select.poll()
         poll.register(source, select.POLLIN)
-        # A pipe that nobody has opened to write yet seems to end; it is not ready.
+        # A read from a pipe without a writer yet would look like its end; poll does not report it ready.
         while len(content) <= LARGEST and poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             piece = source.read(LARGEST)
             if piece == b"":

@@ -1,6 +1,4 @@
-"""The servers that run web applications, as the answer `server` says: one httpd for all of an instance, or a uWSGI
-each.
-"""
+"""The servers that run web applications, as the answer `server` says: one httpd for all, or a uWSGI for each."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ from .wsgi import Application
 class Server(Protocol):
     @property
     def name(self) -> str:
-        """Of its daemon."""
+        """The name of its daemon."""
 
     @property
     def config(self) -> str:
@@ -31,7 +29,7 @@ class Server(Protocol):
 
     @property
     def applications(self) -> Sequence[Application]:
-        """Those that it runs."""
+        """The applications that it runs."""
 
     def directories(self) -> list[Directory]: ...
 
@@ -40,7 +38,7 @@ class Server(Protocol):
     def daemon(self) -> Daemon: ...
 
     def check_command(self) -> list[str]:
-        """What reads its configuration and does nothing else."""
+        """The command that only checks its configuration."""
 
     def reloading(self, process: Process, changed: Collection[str]) -> Reload | None:
         """See `Product.reloading`."""
@@ -61,7 +59,7 @@ def directories(site: Site, applications: Sequence[Application]) -> list[Directo
 
 
 def rendered_files(site: Site, applications: Sequence[Application]) -> list[RenderedFile]:
-    """The servers' files, and what each application has to have; see `wsgi.rendered_files`."""
+    """The servers' files and those of each application; see `wsgi.rendered_files`."""
     servers = [server.rendered() for server in of(site, applications)]
     return [*servers, *wsgi.rendered_files(site, applications)]
 
@@ -79,13 +77,13 @@ def check_configuration(site: Site, applications: Sequence[Application]) -> None
 def reloading(
     site: Site, applications: Sequence[Application], process: Process, changed: Collection[str]
 ) -> Reload | None:
-    """What makes a running server, the daemon of the process, take its changed files."""
+    """The `Reload` with which a running server, the daemon of the process, takes its changed files."""
     servers = {server.name: server for server in of(site, applications)}
     return servers[process.daemon].reloading(process, changed) if process.daemon in servers else None
 
 
 def awaited(site: Site, applications: Sequence[Application]) -> list[Awaited]:
-    """What shows that the applications are up: each answers at each of its listeners."""
+    """How to tell that the applications are up: each answers at each of its listeners."""
     return [
         Awaited(each.ready.where(site, listener), server.name, server.logs, partial(each.ready.fault, site, listener))
         for server in of(site, applications)

@@ -1,7 +1,5 @@
-"""The certificate and the key that a service shows: those of the answers `tls-cert` and `tls-key`. What the operator's
-files hold is copied into the instance, so that they may go away; a file that is there again, renewed, replaces the copy
-on the next run.
-"""
+"""The certificate and the key that a service presents: those of the answers `tls-cert` and `tls-key`, copied as pem.py
+says."""
 
 from __future__ import annotations
 
@@ -20,18 +18,19 @@ from . import pair, pem
 DIRECTORY = "keys/tls"
 CERTIFICATE = f"{DIRECTORY}/certificate.pem"
 KEY = f"{DIRECTORY}/key.pem"
-#: TLS 1.2 with forward secrecy and authenticated encryption, which leaves TLS 1.1 nothing; TLS 1.3 has its own list.
+#: TLS 1.2 with forward secrecy and authenticated encryption; older versions support none of these, TLS 1.3 has its own
+#: list.
 CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}"
     for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
     for key in ("ECDSA", "RSA")
 )
-#: A certificate that ends sooner is worth a word.
+#: A certificate that expires sooner causes a warning.
 SOON = 30 * 86400
 
 SECONDS = 30
 
-#: What OpenSSL calls a name that the certificate does not hold: X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
+#: OpenSSL's codes for a name that is not in the certificate: X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
 _OTHER_NAME = (62, 64)
 
 
@@ -41,7 +40,7 @@ def has_tls(site: Site) -> bool:
 
 
 def directories(site: Site) -> list[Directory]:
-    """The changes that create the copies; `keys` must exist."""
+    """The directory of the copies; `keys` must exist."""
     return [Directory(DIRECTORY, 0o750, site.account.readable)] if has_tls(site) else []
 
 
@@ -78,14 +77,14 @@ def check_answers(site: Site) -> list[Problem]:
 
 
 def check_copies(site: Site) -> list[Problem]:
-    """Current problems with the instance's own certificate and key."""
+    """Problems with the instance's copies of certificate and key."""
     if not has_tls(site):
         return []
     return pair.check_files(site.instance.path(CERTIFICATE), site.instance.path(KEY))
 
 
 def expiring(site: Site) -> list[Problem]:
-    """A word on the instance's certificate if it ends soon; nothing if it has ended or cannot be used."""
+    """Warns if the instance's certificate expires soon; nothing if it has expired or is unusable."""
     if not has_tls(site) or check_copies(site):
         return []
     certificate = site.instance.path(CERTIFICATE)
@@ -107,7 +106,7 @@ def _warn_of_end(certificate: str, shown: dict[str, Any]) -> Iterator[Problem]:
 
 
 def warn(site: Site, name: str) -> Iterator[Problem]:
-    """What works, but is unusual with the certificate or the key. `name` is that by which clients know the service."""
+    """Warns of an unusual but working certificate or key. `name` is the service's name for clients."""
     if not has_tls(site):
         return
     certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
@@ -139,7 +138,7 @@ def warn(site: Site, name: str) -> Iterator[Problem]:
 
 
 def is_private(site: Site) -> bool:
-    """Whether clients need the certificate itself to trust the service, as no public authority vouches for it."""
+    """Whether clients need the certificate itself to trust the service, as no public authority signed it."""
     if not has_tls(site):
         return False
     certificate, key = _source(site, "tls-cert", CERTIFICATE), _source(site, "tls-key", KEY)
@@ -151,13 +150,13 @@ def is_private(site: Site) -> bool:
 
 
 def own_context(site: Site) -> ssl.SSLContext:
-    """How the installer checks that the service itself answers: by its certificate alone, as it is asked by addresses
-    that need not be in it."""
+    """The context for requests to the service itself: trusts only its certificate, and ignores names, as requests use
+    addresses that may not be in it."""
     return pair.client_context(pair.trust(site.instance.path(CERTIFICATE)))
 
 
 def public_context(site: Site) -> ssl.SSLContext:
-    """How the installer checks what stands in front of the service, which must be what it says it is."""
+    """The context for requests to a proxy in front of the service: it must prove its name."""
     context = pair.client_context(pair.trust_public, check_name=True)
     context.load_default_certs()
     if has_tls(site):
@@ -166,7 +165,7 @@ def public_context(site: Site) -> ssl.SSLContext:
 
 
 def check_served(site: Site, listener: Listener) -> None:
-    """Raises VERIFICATION unless the listener shows the certificate of the instance."""
+    """Raises VERIFICATION unless the listener presents the instance's certificate."""
     address = listener.reachable
     wanted = files.read(site.instance.path(CERTIFICATE)) or b""
     shown = ssl.get_server_certificate((address, listener.port), timeout=SECONDS)

@@ -20,17 +20,17 @@ def scheme(site: Site) -> str:
 
 
 def listener_url(site: Site, listener: Listener) -> str:
-    """Where the listener is found from this host."""
+    """The URL at which this host reaches the listener."""
     return f"{scheme(site)}://{join_host(listener.reachable)}:{listener.port}"
 
 
 def public_url(site: Site, listeners: Sequence[Listener], given: str | None = None) -> str:
-    """Where clients find a service: the URL that the operator gives, else the host's name and the first port."""
+    """The URL for clients: the operator's, else one of the host and the first port."""
     return given or f"{scheme(site)}://{join_host(addresses.host(site))}:{listeners[0].port}"
 
 
 def urls(site: Site, listeners: Sequence[Listener], public: str) -> list[str]:
-    """The URL for clients, and where this host finds each listener."""
+    """The URL for clients, then those at which this host reaches each listener."""
     return list(dict.fromkeys([public, *(listener_url(site, listener) for listener in listeners)]))
 
 

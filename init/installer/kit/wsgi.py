@@ -1,4 +1,4 @@
-"""Web applications of an instance: what a server has to know of one to run it, and the files that every one needs."""
+"""Web applications of an instance: what a server needs to know to run one, and the files that each needs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..host.network import Listener
 from . import addresses, tls
 from .proofs import Request
 
-#: What a path of a release must not contain where it has web applications, since no quoting helps, and why. See
-#: PYTHONHOME in Python's documentation.
+#: Patterns that paths must not contain if there are web applications, as no quoting helps, and why. See PYTHONHOME in
+#: Python's documentation.
 _VARIABLE = {r"\$\{": "httpd's configuration would treat it as a variable"}
 _UNUSABLE_IN_RELEASE = {**_VARIABLE, ":": "the path of Python's own library would end at it"}
 
-#: Bytes of memory, and processes and threads, that a server may come to besides those of its applications.
+#: Limits of a server, besides its applications: bytes of memory, and processes and threads.
 _SERVER_MEMORY = 1 << 30
 _SERVER_TASKS = 4096
-#: Threads that a process of an application may come to, ten times as many as one was seen to have.
+#: Limit of threads of an application's process: ten times the measured number.
 _PROCESS_TASKS = 64
 
 
@@ -35,30 +35,30 @@ class Application:
     #: Its service.
     name: str
     listeners: Sequence[Listener]
-    #: Where clients find it: scheme, host and maybe a port; a path does not matter here.
+    #: Its URL for clients: scheme, host and maybe a port; a path is ignored.
     url: str
     #: `module:callable`, for which a WSGI script is rendered.
     application: str = ""
-    #: A WSGI script of the service's own. It does all that the rendered one would do.
+    #: The service's own WSGI script, which must do all that the rendered one would.
     script: str = ""
     #: What the rendered script adds to the environment of its process.
     environment: Mapping[str, str] = field(default_factory=dict)
-    #: Module that uWSGI imports before processes part, so that they share what it loads.
+    #: Module that uWSGI imports before it forks, so that processes share its memory.
     preload: str = ""
     processes: int = 2
-    #: Bytes of memory that a process may come to.
+    #: Limit of a process's memory in bytes.
     process_memory: int = 256 << 20
-    #: Bytes of the longest body of a request.
+    #: Limit of a request's body in bytes.
     body_limit: int = 1 << 20
-    #: How the server's own errors look: "json" or "html".
+    #: The format of the server's own errors: "json" or "html".
     errors: str = "html"
-    #: What each of its processes reads when it starts, besides the script.
+    #: Files that each of its processes reads when it starts, besides the script.
     files: Sequence[str] = ()
     #: Logs that it writes itself.
     logs: Sequence[str] = ()
-    #: Where it is told by which names clients may call it; see modules/ksbundle_door.py.
+    #: File with the names by which clients may call it; see modules/ksbundle_door.py.
     names: str = ""
-    #: What shows that it is up.
+    #: The request that shows that it is up.
     ready: Request = field(default_factory=Request)
 
     @property
@@ -71,49 +71,49 @@ class Application:
 
 
 def processes(site: Site) -> int:
-    """Processes beat threads, and beyond the number of processors they only cost memory."""
+    """The number of processes: they outperform threads, but more than the processors only cost memory."""
     given = site.value("processes")
     return int(given) if given is not None else max(2, min(8, len(os.sched_getaffinity(0))))
 
 
 def hsts(site: Site) -> int:
-    """Seconds for which browsers are told to use TLS alone; 0 for never, and where the service does not speak it."""
+    """Seconds for which browsers must use only TLS; 0 for never, and if the service does not use TLS."""
     return int(site.values("hsts")[0]) if tls.has_tls(site) else 0
 
 
 def memory(applications: Sequence[Application]) -> int:
-    """The most bytes that their server may come to: in a reload there are twice as many processes for a while."""
+    """The memory limit of their server in bytes: during a reload there are twice as many processes."""
     return 2 * sum(each.processes * each.process_memory for each in applications) + _SERVER_MEMORY
 
 
 def tasks(applications: Sequence[Application]) -> int:
-    """The most processes and threads that their server may come to."""
+    """The limit of processes and threads of their server."""
     return 2 * sum(each.processes for each in applications) * _PROCESS_TASKS + _SERVER_TASKS
 
 
 def has_low_ports(applications: Sequence[Application]) -> bool:
-    """Whether a port below 1024 is asked for, for which a process needs a capability."""
+    """Whether there is a port below 1024, which requires a capability."""
     return any(listener.is_low for each in applications for listener in each.listeners)
 
 
 def read_files(applications: Sequence[Application]) -> list[str]:
-    """What processes of applications read when they start."""
+    """Files that the applications' processes read when they start."""
     return [path for each in applications for path in (*each.files, each.script_path)]
 
 
 def logs(applications: Sequence[Application]) -> list[str]:
-    """What applications write themselves."""
+    """Logs that applications write themselves."""
     return [path for each in applications for path in each.logs]
 
 
 def check_paths(site: Site) -> Iterator[Problem]:
-    """What keeps servers and applications from being used where the release and the instance lie."""
+    """Problems with the paths of release and instance for servers and applications."""
     yield from check_path("release", site.release.root, _UNUSABLE_IN_RELEASE)
     yield from check_path("instance", site.instance.root, _VARIABLE)
 
 
 def check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[Problem]:
-    """`unusable`: patterns that must not be in it, each with the reason."""
+    """Checks a path against the `unusable` patterns, each with the reason."""
     hint = "move the release" if what == "release" else "choose another place with --instance"
     for pattern, why in unusable.items():
         found = re.search(pattern, path)
@@ -122,7 +122,7 @@ def check_path(what: str, path: str, unusable: Mapping[str, str]) -> Iterator[Pr
 
 
 def rendered_files(site: Site, applications: Sequence[Application]) -> Iterator[RenderedFile]:
-    """What applications read, whichever server runs them."""
+    """The files that applications read under either server."""
     for each in applications:
         if each.application:
             yield _readable(site, each.script_path, _script(site, each))
@@ -148,12 +148,12 @@ def _script(site: Site, application: Application) -> str:
 
 
 def modules(site: Site) -> str:
-    """Directory of what WSGI scripts import of the kit."""
+    """Directory of the kit's modules that WSGI scripts import."""
     return site.release.path("init", "installer", "kit", "modules")
 
 
 def _names(site: Site, application: Application) -> str:
-    """Read anew when it changes, so that another address needs no new start."""
+    """The names file: read again when it changes, so that another address needs no restart."""
     parts = urlsplit(application.url)
     standard = 443 if parts.scheme == "https" else 80
     names = {

@@ -1,1 +1,1 @@
-"""The service manager of the host: systemd, its units, and what starts the service at boot without it."""
+"""The host's service manager: systemd and its units, and ways to start the service at boot without it."""

@@ -1,5 +1,5 @@
-"""How a host that systemd does not run starts the service when it boots, and looks after it: texts for an operator, and
-what an operator has done with them.
+"""Start at boot and maintenance on a host without systemd: texts for the operator to install, and a search for those
+that are still installed.
 
 Facts: crontab(1), crontab(5), openrc-run(8).
 """
@@ -19,27 +19,27 @@ from ..errors import Problem
 from ..state import files
 from ..state.release import DEFAULT_INSTANCE
 
-#: Where scripts lie that start services.
+#: Scripts that start services.
 _SCRIPTS = "/etc/init.d/*"
 #: Tables of cron that root writes.
 _TABLES = ("/etc/crontab", "/etc/cron.d/*")
-#: What bootstrap is asked to do when the host boots, and every hour.
+#: The commands of bootstrap to run at boot, and every hour.
 _COMMANDS = ("start", "maintain")
 
 
 def bootstrap(site: Site) -> str:
-    """The program that looks after the instance, for sh."""
+    """The path of bootstrap.sh, quoted for sh."""
     return quote(site.release.path("init", "bootstrap.sh"))
 
 
 def option(site: Site) -> str:
-    """What a command of it needs so that it finds the instance: empty, or an option after a space."""
+    """The option that names the instance, after a space; empty for the default instance."""
     root = site.instance.root
     return "" if root == site.release.path(DEFAULT_INSTANCE) else f" --instance {quote(root)}"
 
 
 def cron_lines(site: Site) -> list[str]:
-    """Lines of a crontab: the start at boot, and what is due every hour. cron mails what they print."""
+    """Lines of a crontab: the start at boot, and the hourly maintenance. cron mails their output."""
     return [
         f"{when} {_escape(site.command_line(command))}"
         for when, command in zip(("@reboot", "17 * * * *"), _COMMANDS, strict=True)
@@ -47,8 +47,8 @@ def cron_lines(site: Site) -> list[str]:
 
 
 def left_behind(site: Site) -> Iterator[Problem]:
-    """Scripts and lines of cron that an operator has put into place and that still run commands on the instance, as far
-    as this user can see them."""
+    """Reports scripts and crontab lines that an operator installed and that still run commands on the instance, as far
+    as this user can read them."""
     wanted = [site.command_line(command) for command in _COMMANDS]
     for path in sorted(glob.glob(_SCRIPTS)):
         if _runs(_read(path), wanted):
@@ -65,7 +65,8 @@ def left_behind(site: Site) -> Iterator[Problem]:
 
 
 def _runs(text: str, commands: Sequence[str]) -> bool:
-    """Whether a line that is no comment ends with one of the commands. Another instance's has an option behind it."""
+    """Whether a line other than a comment ends with one of the commands. For another instance, an option follows the
+    command."""
     endings = tuple(f" {command}" for command in commands)
     return any(f" {line.strip()}".endswith(endings) for line in text.splitlines() if line[:1] != "#")
 
@@ -78,7 +79,7 @@ def _read(path: str) -> str:
 
 
 def _own_table() -> str:
-    """The table of cron of this user; empty if there is none, or no cron."""
+    """This user's crontab; empty if there is none, or no cron."""
     crontab = shutil.which("crontab")
     if crontab is None:
         return ""
@@ -87,7 +88,7 @@ def _own_table() -> str:
 
 
 def _escape(command: str) -> str:
-    """A `%` of a command in a crontab is the end of its line."""
+    """Escapes `%`, which ends a command in a crontab."""
     return command.replace("%", "\\%")
 
 

@@ -1,7 +1,7 @@
-"""What an operator has to tell the host's own guards, as commands with the right paths: printed, never run.
+"""Commands by which an operator lets the host's security policy and firewall allow the service: printed, never run.
 
-Where a rule is needed and what it must say comes from the policies themselves: semanage-fcontext(8), apparmor(7),
-fapolicyd-cli(8), firewall-cmd(1), ufw(8), nft(8).
+Rules follow the documentation of these programs: semanage-fcontext(8), apparmor(7), fapolicyd-cli(8), firewall-cmd(1),
+ufw(8), nft(8).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Advice:
 
 
 #: Type of each part, from the whole to its parts, as patterns below the root: a program of type bin_t may be started by
-#: systemd, and runs as what the policy gives to programs it does not know. Every reference policy has these types.
+#: systemd, and runs in the domain for programs unknown to the policy. Every reference policy has these types.
 _RELEASE_TYPES = (("(/.*)?", "usr_t"), ("/(lib|modules)(/.*)?", "lib_t"), (r"/(bin(/.*)?|init/bootstrap\.sh)", "bin_t"))
 _INSTANCE_TYPES = (("(/.*)?", "var_lib_t"), ("/log(/.*)?", "var_log_t"))
 
@@ -73,7 +73,8 @@ def advise(site: Site, listeners: Sequence[Listener], scripts: Sequence[str] = (
 
 
 def selinux_commands(site: Site) -> list[str]:
-    """Of several rules that match, the one added last counts. `-a` may fail for a rule that is there: then `-m`."""
+    """The commands in order: of several matching rules, the last one counts. `-a` fails if the rule exists; then
+    `-m`."""
     commands = []
     for root, types in ((site.release.root, _RELEASE_TYPES), (site.instance.root, _INSTANCE_TYPES)):
         for pattern, label in types:
@@ -94,10 +95,10 @@ def _labels(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def escape_pattern(path: str) -> str:
-    r"""The path as a pattern of file_contexts(5), which is ASCII and holds no space.
+    r"""The path as a pattern of file_contexts(5), in ASCII and without spaces.
 
-    libselinux looks for the first name of a path before it tries a pattern, as it stands, unless that name holds one of
-    its special characters (`get_stem_from_spec`): a backslash before any other would never match there, a class does.
+    libselinux compares the first name of a path literally unless it contains a special character
+    (`get_stem_from_spec`). A backslash before an ordinary character would thus never match there; a class does.
 
     >>> escape_pattern("/srv/a b-1.(2)/é")
     '/srv/a[\\x20]b-1\\.\\(2[\\x29]/[\\xc3][\\xa9]'
@@ -122,7 +123,7 @@ def fapolicyd_commands(site: Site, scripts: Sequence[str]) -> list[str]:
 
 
 def _firewall(listeners: Sequence[Listener]) -> list[Advice]:
-    """Ports that other hosts are to reach; none where the service listens on loopback only."""
+    """Commands to open ports for other hosts; none if the service listens only on loopback."""
     ports = sorted({listener.port for listener in listeners if not network.is_loopback(listener.host)})
     if not ports:
         return []
@@ -145,7 +146,7 @@ def _firewall(listeners: Sequence[Listener]) -> list[Advice]:
 
 
 def _roots(site: Site) -> str:
-    """Release and instance, as arguments; one alone where the instance lies in the release."""
+    """Release and instance as arguments; only the release if it contains the instance."""
     release, instance = site.release.root, site.instance.root
     inside = instance.startswith(f"{release}/")
     return " ".join(map(quote, [release] if inside else [release, instance]))
@@ -180,7 +181,7 @@ def _label(path: str) -> str:
     return context.rstrip("\0").split(":")[2]
 
 
-#: Whether this host's guard has something left to be told, by its name.
+#: By guard, whether this host still needs its commands.
 _NEEDS: Mapping[str, Callable[[Site], bool]] = {
     "selinux": lambda site: _is_selinux_on() and _has("semanage") and _needs_labels(site),
     "chcon": lambda site: _is_selinux_on() and not _has("semanage") and _needs_labels(site),
@@ -193,7 +194,7 @@ _NEEDS: Mapping[str, Callable[[Site], bool]] = {
 
 
 def warn(site: Site) -> list[Problem]:
-    """What may keep systemd from starting the service on this host, though nothing is wrong with the release."""
+    """Warns if SELinux may keep systemd from starting the service on this host."""
     if not units.wants_systemd(site) or not _is_selinux_on() or not _needs_labels(site):
         return []
     return [
@@ -208,10 +209,10 @@ def warn(site: Site) -> list[Problem]:
 
 
 def for_this_host(site: Site, advised: Sequence[Advice]) -> list[Advice]:
-    """What applies here and asks for something; only looks."""
+    """The advice that this host needs and that has commands; changes nothing."""
     return [advice for advice in advised if advice.commands and _NEEDS[advice.guard](site)]
 
 
 def lines(advised: Sequence[Advice]) -> list[str]:
-    """As text that sh can run."""
+    """The advice as lines for sh."""
     return [line for advice in advised for line in (f"# {advice.why}", *advice.commands)]

@@ -20,25 +20,25 @@ from .units import Names
 
 class Manager(Protocol):
     def owns(self, daemon: Daemon, main: Process) -> bool:
-        """Whether the running daemon is the one that this manager looks after."""
+        """Whether this manager supervises the running daemon."""
 
     def replace(self, daemon: Daemon, running: Sequence[Process]) -> None:
-        """Starts the daemon, after the end of those of its processes that run. Raises NEEDS_PERSON."""
+        """Starts the daemon after it has ended its `running` processes. Raises NEEDS_PERSON."""
 
     def start_rest(self) -> None:
-        """Starts what belongs to the service beside the daemons."""
+        """Starts other parts of the service, such as timers."""
 
     def enable(self) -> None:
-        """Has the service started when the host is, where the manager can."""
+        """Enables the service at boot, if the manager can."""
 
     def is_settled(self) -> bool:
-        """Whether it has nothing to do, provided that every daemon runs and is its own."""
+        """Whether it has nothing left to do once it supervises every daemon."""
 
     def stop(self) -> None:
-        """Ends what this manager looks after."""
+        """Stops everything that this manager supervises."""
 
     def place_of_words(self, daemon: Daemon) -> str:
-        """Where an operator reads what the daemon printed."""
+        """Where the operator can read the daemon's output."""
 
     def last_words(self, daemon: Daemon, lines: int) -> list[str]:
         """The last lines that the daemon printed."""
@@ -47,21 +47,21 @@ class Manager(Protocol):
         """Why the daemon does not run, as far as the manager knows; else empty."""
 
     def check(self) -> Iterator[Problem]:
-        """What is wrong with the manager's own part, the daemons aside."""
+        """Problems of the manager itself, not of the daemons."""
 
     def facts(self) -> Mapping[str, Any]:
-        """What the manager keeps about the instance, by name, for a program to read."""
+        """What the manager knows about the instance, by name, for --json."""
 
 
 def manager_of(site: Site) -> Manager:
-    """As the disk has it: files of units are there only when systemd runs the instance."""
+    """The manager according to the disk: unit files exist only if systemd runs the instance."""
     names = units.installed_names(site.instance)
     return Direct(site) if names is None or not systemd.is_running() else Systemd(site, names)
 
 
 @dataclass(frozen=True)
 class Direct:
-    """Bootstrap starts the daemons itself; nobody looks after them."""
+    """Bootstrap starts the daemons itself; nothing supervises them."""
 
     site: Site
 
@@ -119,7 +119,7 @@ class Direct:
 
 @dataclass(frozen=True)
 class Systemd:
-    """systemd starts the daemons, and again when they end."""
+    """systemd starts the daemons and restarts them when they end."""
 
     site: Site
     names: Names
@@ -138,7 +138,7 @@ class Systemd:
         known = self._units.get(unit)
         main_pid = known.main_pid if known else 0
         processes.stop([process for process in running if main_pid not in (process.session, process.parent)])
-        # Attempts of the past do not count against this one.
+        # Earlier attempts must not count against this one.
         systemd.forget_failures([unit])
         systemd.systemctl("restart", "--", unit)
 

@@ -1,6 +1,6 @@
 """What a unit's processes may do: as little as they need.
 
-Facts: systemd.exec(5). A systemd that is too old for a directive warns and goes on without it.
+Facts: systemd.exec(5). A systemd too old for a directive ignores it with a warning.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ..host.account import service_environment
 class Needs:
     """What one unit's processes need beyond reading the release and the instance."""
 
-    #: Directories of the instance, relative to it: the one they start in, and those they write to.
+    #: Directories relative to the instance: the working directory, and those they write to.
     place: str
     writes: Sequence[str]
     network: bool = False
     low_ports: bool = False
-    #: The most bytes of memory, and processes and threads, that they may come to. None: any number.
+    #: Limits of memory in bytes, and of processes and threads. None: no limit.
     memory: int | None = None
     tasks: int | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-#: Directives that hide places where a release or an instance may lie: those places, and what is said if one does.
+#: Directives that hide places: the places, and the value to use if the release or the instance is there.
 _HIDING = (
     ("ProtectHome", ("/home", "/root", "/run/user"), "read-only"),
     ("PrivateTmp", ("/tmp", "/var/tmp"), "no"),  # noqa: S108
@@ -62,7 +62,7 @@ SystemCallArchitectures=native
 SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
-# memcached lowers its limit on open files, and does not start if it cannot. Nobody can raise one so.
+# memcached lowers its limit on open files, and does not start if it cannot. That does not let it raise one.
 SystemCallFilter=prlimit64 getrlimit setrlimit"""
 
 
@@ -81,7 +81,7 @@ def render_sandbox(site: Site, needs: Needs) -> str:
         f"AmbientCapabilities={capability}",
         f"RestrictAddressFamilies={families}",
         f"PrivateNetwork={'no' if needs.network else 'yes'}",
-        # A user name space has no say over the host's ports.
+        # A capability in a user namespace does not apply to the host's ports.
         f"PrivateUsers={'no' if needs.low_ports else 'yes'}",
         *([] if needs.memory is None else [f"MemoryMax={needs.memory}"]),
         *([] if needs.tasks is None else [f"TasksMax={needs.tasks}"]),

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from ..errors import Exit, Failure, Problem
 
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
-#: Seconds; stopping a unit takes its TimeoutStopSec at most.
+#: Seconds; more than a unit's TimeoutStopSec.
 _TIMEOUT = 120
 
 
-#: Is there where the host was booted with systemd; see sd_booted(3).
+#: Exists if the host was booted with systemd; see sd_booted(3).
 BOOTED = "/run/systemd/system"
 
 
@@ -34,9 +34,9 @@ class Unit:
     #: Finer than `active`: `auto-restart`, `running`, `dead` …
     sub: str
     result: str
-    #: When systemd starts it again by itself: `always`, `no` …; empty where it is no service.
+    #: When systemd restarts it: `always`, `no` …; empty for other units than services.
     restart: str
-    #: How often it did so.
+    #: How often systemd has restarted it.
     restarts: int
     #: `enabled`, `disabled`, `static`, `masked` …
     enabled: str
@@ -73,7 +73,7 @@ def find_units(names: Sequence[str]) -> Mapping[str, Unit]:
 
 
 def systemctl(*arguments: str) -> str:
-    """Runs systemctl; what it printed. Raises NEEDS_PERSON with what it said if it fails."""
+    """Runs systemctl and returns its output. Raises NEEDS_PERSON, with its messages, if it fails."""
     try:
         result = subprocess.run(
             [_program("systemctl"), "--no-ask-password", *arguments],
@@ -106,7 +106,7 @@ def _refused(arguments: Sequence[str], why: str, details: Sequence[str]) -> Prob
 
 
 def forget_failures(units: Sequence[str]) -> None:
-    """Takes back the failed state, and the count of attempts, of units that systemd knows."""
+    """Resets the failed state and the count of attempts of known units."""
     with contextlib.suppress(Failure):
         systemctl("reset-failed", "--", *units)
 

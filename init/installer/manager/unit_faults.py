@@ -1,4 +1,4 @@
-"""What is wrong with the units of an instance, in words. Facts: systemctl(1), systemd.service(5)."""
+"""Explains faults of an instance's units. Facts: systemctl(1), systemd.service(5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import Problem
 from .systemd import Unit, last_words
 from .units import Names
 
-#: What systemd calls the ends of a service.
+#: systemd's results of a service, in plain words.
 _RESULTS = {
     "core-dump": "it crashed",
     "exit-code": "it ended with an error",
@@ -22,8 +22,8 @@ _RESULTS = {
 
 
 def explain(unit: Unit | None) -> str:
-    """Why a daemon's unit does not run; empty if systemd does not say. As rendered it is always started again, so one
-    that has failed was given up; settings of the operator's own may say otherwise."""
+    """Why a daemon's unit does not run; empty if systemd does not say. Rendered units are always restarted, so a failed
+    one was given up; an operator's settings may change that."""
     if unit is None or unit.load == "not-found":
         return "systemd does not know its unit"
     if unit.load != "loaded":
@@ -40,7 +40,8 @@ def explain(unit: Unit | None) -> str:
 
 
 def check(names: Names, units: Mapping[str, Unit]) -> Iterator[Problem]:
-    """What is wrong beside the daemons themselves: with the start at boot, the timer, and what systemd has read."""
+    """Problems other than those of daemons: start at boot, maintenance, and unit files that systemd has not
+    reloaded."""
     target, timer, maintain = (units.get(name) for name in (names.target, names.timer, names.maintain))
     if target is not None and target.enabled != "enabled":
         yield Problem(

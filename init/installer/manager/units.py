@@ -16,10 +16,10 @@ from ..state.receipt import Receipt
 from .sandbox import Needs, render_sandbox
 
 DIRECTORY = UNIT_DIRECTORY
-#: Where units of packages and of a running system lie; one of ours would hide theirs.
+#: Directories of units of packages and of the running system; one of ours would override theirs.
 FOREIGN_DIRECTORIES = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 MAINTAIN = "maintain"
-#: Ten times what its processes, the installer and one that loads the service's code, were seen to take.
+#: Ten times the measured use of its processes: the installer, and one that loads the service's code.
 MAINTAIN_MEMORY = 2 << 30
 MAINTAIN_TASKS = 64
 
@@ -34,7 +34,7 @@ class Names:
 
     @property
     def target(self) -> str:
-        """The unit that stands for all of them."""
+        """The unit that groups them all."""
         return f"{self.base}.target"
 
     @property
@@ -55,12 +55,12 @@ def wants_systemd(site: Site) -> bool:
 
 
 def wanted_names(site: Site) -> Names:
-    """As the answers have them."""
+    """The names according to the answers."""
     return Names(site.values("service-name")[0])
 
 
 def render_units(site: Site, daemons: Sequence[Daemon]) -> list[RenderedFile]:
-    """All unit files, with absolute paths. Daemons want those before them, and run without them too."""
+    """All unit files, with absolute paths. Each daemon wants those before it, but runs without them too."""
     names = wanted_names(site)
     units = [names.daemon(daemon) for daemon in daemons]
     contents = {names.target: _render(site, "service.target", units=" ".join([*units, names.timer]))}
@@ -123,7 +123,7 @@ def _command(argv: Sequence[str]) -> str:
 
 
 def find_owner(path: str) -> str | None:
-    """The instance that a unit file is of; empty if it is none of ours, None if there is no such file."""
+    """The instance that a unit file belongs to; empty if it is not ours, None if the file does not exist."""
     content = files.read(path)
     if content is None:
         return None
@@ -132,8 +132,8 @@ def find_owner(path: str) -> str | None:
 
 
 def homes(*instances: Instance) -> set[str]:
-    """Where the instance, named by every path it has or is about to have, is or was: a unit file that names one of them
-    is its own. A copy of an instance takes nothing from its original, which is still there."""
+    """All paths of the instance, given by those it has or is about to have: a unit file that names one belongs to it.
+    The former path of a copy does not count, as the original is still there."""
     found = {instance.root for instance in instances}
     for recorded in (receipt.read(instance.receipt) for instance in instances):
         if recorded is not None and not files.is_taken(recorded.instance_path):
@@ -153,14 +153,14 @@ def find_own(*instances: Instance) -> list[str]:
 
 
 def installed_names(instance: Instance) -> Names | None:
-    """As the disk has them; None if systemd is not to run this instance."""
+    """The names according to the disk; None if systemd does not run this instance."""
     targets = [os.path.basename(path) for path in find_own(instance) if path.endswith(".target")]
     return Names(targets[-1].removesuffix(".target")) if targets else None
 
 
 def recorded_files(instance: Instance, recorded: Receipt | None) -> Mapping[str, Mapping[str, str]]:
-    """The files that are this instance's to replace and to remove: those of its receipt that were not taken over by
-    another instance, and unit files of a run that was cut off before it wrote one."""
+    """The files that this instance may replace and remove: those of its receipt that no other instance took over, and
+    unit files of a run that was interrupted before it wrote a receipt."""
     known = dict(recorded.files) if recorded is not None else {}
     inside = {path: facts for path, facts in known.items() if not os.path.isabs(path)}
     return {**inside, **{path: known.get(path, {}) for path in find_own(instance)}}

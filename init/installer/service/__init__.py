@@ -1,1 +1,1 @@
-"""The services of a bundle: what their declarations come to, and all of them as one product."""
+"""The services of a bundle: what their declarations mean, and all of them as one product."""

@@ -1,4 +1,4 @@
-"""All services of a bundle as one product: what `bundle/api.py` asks for, asked of each in turn."""
+"""All services of a bundle as one product: implements `bundle/api.py` by asking each in turn."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Item = TypeVar("Item")
 
 
 class Composition:
-    """Services in the order of their needs: what one needs comes before it."""
+    """Services in order of dependency: each comes after those it needs."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         self.services = services
@@ -186,11 +186,11 @@ class Composition:
         return handover.summary(site, lines, self._advice(site))
 
     def _applications(self, site: Site) -> list[Application]:
-        """Those of all services: one server may run them together."""
+        """The applications of all services: one server may run several."""
         return [each for each in (service.application(site) for service in self.services) if each is not None]
 
     def _serves(self, site: Site) -> list[str]:
-        """A line for each service that clients find somewhere."""
+        """A line for each service that has a URL."""
         return [f"{service.title} serves {url}" for service in self.services for url in service.urls(site)[:1]]
 
     def _advice(self, site: Site) -> list[Advice]:
@@ -202,14 +202,14 @@ class Composition:
 
 
 def _secrets(services: Sequence[Service]) -> Iterator[str]:
-    """Those that do not lie in `keys`."""
+    """Paths of secrets outside `keys`."""
     for service in services:
         yield from service.SECRETS
         yield from (secret.path for secret in service.declaration.secrets if not secret.path.startswith("keys/"))
 
 
 def _sum(appetites: Sequence[Appetite]) -> Appetite:
-    """What services ask for together. The one that takes most memory says what to do where there is less."""
+    """The sum of the services' needs. The one that needs most memory says what to do if there is less."""
     return Appetite(
         open_files=max(appetite.open_files for appetite in appetites),
         tasks=sum(appetite.tasks for appetite in appetites),
@@ -227,7 +227,7 @@ def load(release: Release) -> Composition:
 
 
 def _load(release: Release, declared: Declaration) -> type[Service]:
-    """The class of the service: that of its hooks, if it has some."""
+    """The class of the service: its hooks', if it has any."""
     if not declared.hooks:
         return Service
     own = f"{PACKAGE}.{declared.name}"

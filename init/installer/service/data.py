@@ -1,4 +1,4 @@
-"""Secrets and data that a service declares: made on the first run, looked after later."""
+"""Secrets and data that a service declares: made on the first run, checked later."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .values import Values
 
 
 def _mark(declaration: Declaration) -> str:
-    """The file that says that the data were made, with the secrets. What is lost later is told, and not made anew."""
+    """The file that records that data and secrets were made: later losses are reported, not recreated."""
     return f"keys/{declaration.name}.prepared"
 
 
 def missing(site: Site, declaration: Declaration) -> list[str]:
-    """What is yet to be made, relative to the instance."""
+    """The paths still to be made, relative to the instance."""
     wanted = [secret.path for secret in declaration.secrets]
     if declaration.data.prepare or declaration.data.directories:
         wanted.append(_mark(declaration))
@@ -35,7 +35,7 @@ def missing(site: Site, declaration: Declaration) -> list[str]:
 
 
 def unmade(site: Site, declaration: Declaration) -> list[str]:
-    """The same, with the data that are not there."""
+    """The same, with missing data."""
     left = missing(site, declaration)
     kept = declaration.data
     data = [*kept.directories, *(kept.sqlite if kept.prepare else ())] if _mark(declaration) in left else []
@@ -62,8 +62,8 @@ def prepare(site: Site, declaration: Declaration, values: Values, journal: Journ
 
 
 def has_trace(site: Site, declaration: Declaration, kept: Sequence[Store]) -> bool:
-    """Whether data that are declared were made. Hooks make theirs in ways of their own; `kept` are all its stores.
-    Rendered files tell nothing: they are written before any data are made."""
+    """Whether the declared data was ever made. Hooks may make theirs in other ways; `kept` are all the service's
+    stores. Rendered files prove nothing: they are written before any data is made."""
     traces = [_mark(declaration)]
     if declaration.hooks:
         traces += [secret.path for secret in declaration.secrets]
@@ -89,7 +89,7 @@ def upgrade(site: Site, declaration: Declaration, values: Values) -> None:
 
 
 def _run(site: Site, declaration: Declaration, action: str, words: Sequence[str], values: Mapping[str, str]) -> None:
-    """Runs a program as the service's account, in the environment of the service's own."""
+    """Runs a program as the service's account, with the environment of the service's daemons."""
     argv = programs.command(site, words, values)
     own = {name: text for program in declaration.daemons for name, text in program.environment.items()}
     own.update(declaration.wsgi.environment if declaration.wsgi else {})
@@ -111,7 +111,7 @@ def _make_mark(path: str) -> None:
 
 
 def check(site: Site, declaration: Declaration) -> list[Problem]:
-    """What keeps the service from using its secrets."""
+    """Problems with the service's secrets."""
     return [problem for secret in declaration.secrets for problem in _check_secret(site, secret.path)]
 
 

@@ -1,6 +1,6 @@
-"""What a service declares in its `service.toml`, as `init/bundle.json` has it: checked, with defaults filled in.
+"""What a service declares in its `service.toml`, as compiled into `init/bundle.json`: checked, with defaults filled in.
 
-Texts hold `${…}`, for what values.py knows.
+Texts may contain `${…}` with the names of values.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Listening:
 
     answer: str
     protocol: str = "tcp"
-    #: The answer with the URL that clients use where it is another one.
+    #: The answer with the URL for clients, if that is another one.
     public_url: str = ""
 
 
@@ -35,7 +35,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A file of the instance that is rendered from a template of the service's."""
+    """A file of the instance that is rendered from a template of the service."""
 
     path: str
     template: str
@@ -61,17 +61,17 @@ class Wsgi:
 
 @dataclass(frozen=True)
 class Program:
-    """A daemon: a program of the release. `run[0]` and `check[0]` are paths of it."""
+    """A daemon: a program of the release. `run[0]` and `check[0]` are paths in the release."""
 
     name: str
     run: Sequence[str]
-    #: The signal that makes it take changed files; without one it is started anew.
+    #: The signal that makes it reload changed files; without one it is restarted.
     reload: str = ""
     #: Files of the instance that it reads.
     files: Sequence[str] = ()
-    #: What reads its configuration and ends.
+    #: The command that checks its configuration and exits.
     check: Sequence[str] = ()
-    #: What shows that it serves: `listener`, `socket` or `file`, and which.
+    #: How to tell that it serves: `listener`, `socket` or `file`, and which one.
     ready: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     #: MiB.
@@ -82,11 +82,11 @@ class Program:
 
 @dataclass(frozen=True)
 class Data:
-    """What the service keeps, and the programs that make it and bring it up to date."""
+    """The service's data, and the programs that make and upgrade it."""
 
     sqlite: Sequence[str] = ()
     directories: Sequence[str] = ()
-    #: Those among the directories that only a backup by hand holds.
+    #: Directories that automatic backups leave out.
     bulky: Sequence[str] = ()
     prepare: Sequence[str] = ()
     upgrade: Sequence[str] = ()
@@ -94,7 +94,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Secret:
-    """A file of the instance with so many random bytes, as hexadecimal text. It is made once."""
+    """A file of the instance with this many random bytes, as hexadecimal text. It is made once."""
 
     path: str
     bytes: int
@@ -102,14 +102,14 @@ class Secret:
 
 @dataclass(frozen=True)
 class Proof:
-    """A request and what answers it, over `http`; or what is sent and what comes back, over `tcp`."""
+    """A request and its expected response, over `http`; or the text to send and the expected reply, over `tcp`."""
 
     request: str = ""
     status: int = 200
     body: str = ""
     send: str = ""
     expect: str = ""
-    #: The answer of the only listener that it is tried on; empty for all of the same protocol.
+    #: The answer of the one listener to try it on; empty for all of the same protocol.
     listener: str = ""
 
     @property
@@ -121,7 +121,7 @@ class Proof:
 class Declaration:
     name: str
     summary: str = ""
-    #: Whether it comes with a `hooks.py`.
+    #: Whether it has a `hooks.py`.
     hooks: bool = False
     listeners: Sequence[Listening] = ()
     directories: Sequence[Place] = ()
@@ -137,7 +137,7 @@ class Declaration:
 
 
 def parse(table: Mapping[str, Any]) -> Declaration:
-    """A service of `init/bundle.json`."""
+    """Parses a service of `init/bundle.json`."""
     facts = {
         **table,
         "listeners": _each(Listening, table, "listeners"),

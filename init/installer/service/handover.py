@@ -1,4 +1,5 @@
-"""What an operator would write by hand after an install: a page on what to do next, and what starts it at boot."""
+"""What an operator would otherwise write after an install: a page of next steps, and a script that starts it at
+boot."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ _GAP = "\n\n\n"
 def rendered_files(
     site: Site, serves: Sequence[str], sections: Sequence[str], advice: Sequence[Advice]
 ) -> list[RenderedFile]:
-    """The operator's files. None holds a secret, but they are nobody else's business."""
+    """The operator's files: without secrets, but readable only by the operator."""
     texts = {NEXT_STEPS: _next_steps(site, serves, sections, advice)}
     if not units.wants_systemd(site):
         texts[OPENRC_SERVICE] = boot_time.render_openrc(site)
@@ -44,7 +45,7 @@ def _next_steps(site: Site, serves: Sequence[str], sections: Sequence[str], advi
 
 
 def _boot_time(site: Site) -> str:
-    """How the service comes up with its host, and who looks after it."""
+    """How the service starts at boot, and what maintains it."""
     name = site.values("service-name")[0]
     if units.wants_systemd(site):
         return _fill("next-steps-systemd", {"name": name}).rstrip("\n")
@@ -71,7 +72,7 @@ def advise(site: Site, listeners: Sequence[Listener], scripts: Sequence[str]) ->
 
 
 def summary(site: Site, lines: Sequence[str], advice: Sequence[Advice]) -> list[str]:
-    """The last words of an install; the rest stands in NEXT-STEPS."""
+    """The closing lines of an install; NEXT-STEPS has the rest."""
     needed = guards.for_this_host(site, advice)
     return [
         *lines,

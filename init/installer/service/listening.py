@@ -14,7 +14,7 @@ def listeners(site: Site, declared: Listening) -> list[Listener]:
 
 
 def public_url(site: Site, declared: Listening) -> str:
-    """Where clients find it: the answer that says so, or the host and the first of its ports."""
+    """The URL for clients: the answer with that URL, or the host and the first port."""
     found = listeners(site, declared)
     if declared.protocol == "http":
         return web.public_url(site, found, site.value(declared.public_url) if declared.public_url else None)
@@ -22,7 +22,7 @@ def public_url(site: Site, declared: Listening) -> str:
 
 
 def urls(site: Site, declared: Listening, public: str) -> list[str]:
-    """The URL for clients, and where this host finds each of its listeners."""
+    """The URL for clients, then the URLs at which this host reaches each listener."""
     found = listeners(site, declared)
     if declared.protocol == "http":
         return web.urls(site, found, public)

@@ -31,7 +31,7 @@ def daemons(
             name=program.name,
             argv=command(site, program.run, values),
             log=site.instance.path(_log(program)),
-            # What a service needs of another one may lie behind a port.
+            # A service that it needs may be reached through a port.
             network=bool(listeners or declaration.needs),
             low_ports=any(listener.is_low for listener in listeners),
             files=[*program.files, *([_path(program)] if _changes(program) else [])],
@@ -45,7 +45,7 @@ def daemons(
 
 
 def command(site: Site, words: Sequence[str], values: Mapping[str, str]) -> list[str]:
-    """A command line of a declaration, whose program is a path of the release."""
+    """A declared command line; its program is a path in the release."""
     program, *arguments = (expand(word, values) for word in words)
     return [site.release.path(program), *arguments]
 
@@ -55,7 +55,7 @@ def environment(declared: Mapping[str, str], values: Mapping[str, str]) -> dict[
 
 
 def commands(site: Site, declaration: Declaration, values: Mapping[str, str]) -> Iterator[RenderedFile]:
-    """The command lines that follow from answers. Written down, a change of theirs is seen, and takes a new start."""
+    """Files with the command lines that depend on answers: a changed file means that the daemon must be restarted."""
     for program in filter(_changes, declaration.daemons):
         words = [f"{name}={text}" for name, text in environment(program.environment, values).items()]
         line = shlex.join(["env", *words, *command(site, program.run, values)])
@@ -72,7 +72,7 @@ def _path(program: Program) -> str:
 
 
 def _log(program: Program) -> str:
-    """What it prints."""
+    """The log of what it prints."""
     return f"log/{program.name}.log"
 
 
@@ -86,7 +86,7 @@ def check(site: Site, declaration: Declaration, values: Mapping[str, str]) -> No
 
 
 def reloading(declaration: Declaration, daemon: Process, changed: Collection[str]) -> Reload | None:
-    """The signal that makes the daemon take its files. Another command line takes a new start."""
+    """Sends the signal that makes the daemon reload its files; None if it has none, or its command line changed."""
     program = next((program for program in declaration.daemons if program.name == daemon.daemon), None)
     if program is None or not program.reload or _path(program) in changed:
         return None
@@ -99,7 +99,7 @@ def _signal(daemon: Process, number: signal.Signals) -> bool:
 
 
 def awaited(site: Site, declaration: Declaration, listeners_of: Callable[[str], list[Listener]]) -> Iterator[Awaited]:
-    """What shows that the daemons are up."""
+    """How to tell that the daemons are up."""
     for program in declaration.daemons:
         logs = Logs(_log(program), program.logs[0] if program.logs else _log(program))
         for where, probe in _probes(site, program, listeners_of):

@@ -1,7 +1,7 @@
-"""One service of a bundle. What it declares is done here; its `hooks.py`, where there is one, has a class `Hooks` that
-overrides what a declaration cannot say.
+"""One service of a bundle. This class implements its declaration; the class `Hooks` of its `hooks.py`, if any,
+overrides what a declaration cannot express.
 
-A hook sees the site and the kit, and never the engine. docs/services.md tells how to write one.
+A hook uses the site and the kit, never the engine. docs/services.md explains how to write one.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from .values import Values, expand, references
 
 
 class Service:
-    #: Answers that count for one run and are not remembered.
+    #: Answers that apply to one run and are not recorded.
     TRANSIENT: Collection[str] = ()
     #: Files of the instance beyond `keys`, relative to it, that are made once and cannot be rendered again. They go
     #: into backups as they are, and stay when the service is uninstalled.
     SECRETS: Sequence[str] = ()
-    #: Files and directories, relative to the instance, where it keeps data under some answers: a purge removes them
-    #: whatever the answers are by then.
+    #: Files and directories, relative to the instance, where it may keep data, depending on answers: a purge removes
+    #: them all.
     PLACES: Sequence[str] = ()
-    #: Daemons that former releases started in the instance's `run` itself; see `find_processes`.
+    #: Daemons that former releases started directly in the instance's `run`; see `find_processes`.
     UNPLACED: Collection[str] = ()
-    #: The signals of its daemons that do not end at SIGTERM, by name.
+    #: By name, the signals that end daemons of its that SIGTERM does not end.
     ENDINGS: Mapping[str, Signals] = MappingProxyType({})
-    #: What it asks of its host.
+    #: The resources that it needs.
     APPETITE = Appetite(1024, 64, 64 << 20, "stop what else runs there")
 
     def __init__(self, declared: Declaration, others: Mapping[str, Service]) -> None:
-        """`others` are the services of the bundle by name; it knows those that it needs."""
+        """`others` are the bundle's services before it, by name: among them those that it needs."""
         self.declaration = declared
         self._others = others
 
@@ -58,21 +58,21 @@ class Service:
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Its name for people."""
         return self.name
 
     # What it is told
 
     def check_answers(self, site: Site) -> list[Problem]:
-        """What is wrong with the answers as a whole, beyond what is declared; and with what they name."""
+        """Problems with combinations of answers that the declaration cannot express, and with what they name."""
         return []
 
     def warn(self, site: Site) -> list[Problem]:
-        """What the operator should know, though it stops nothing."""
+        """Warnings for the operator that do not stop the run."""
         return []
 
     def derived(self, site: Site) -> Mapping[str, str]:
-        """What answers of its own come to that have no default, by name, whether they were given or not."""
+        """By name, the derived values of its answers without a default, whether they were given or not."""
         declared = (entry for entry in self.declaration.listeners if entry.public_url)
         urls = {entry.public_url: self.url_of(site, entry.answer) for entry in declared}
         return {**urls, "processes": str(wsgi.processes(site))} if self.declaration.wsgi else urls
@@ -86,11 +86,11 @@ class Service:
         return listening.listeners(site, self._listening(answer))
 
     def url_of(self, site: Site, answer: str) -> str:
-        """Where clients find what listens where the answer says."""
+        """The URL for clients of the listener that this answer defines."""
         return listening.public_url(site, self._listening(answer))
 
     def urls(self, site: Site) -> Sequence[str]:
-        """Where clients find it, then where this host reaches each listener."""
+        """The URLs for clients, then those at which this host reaches each listener."""
         declared = self.declaration.listeners
         found = [listening.urls(site, entry, self.url_of(site, entry.answer)) for entry in declared]
         public = [urls[0] for urls in found]
@@ -102,23 +102,23 @@ class Service:
     # Its files
 
     def values(self, site: Site) -> Mapping[str, str]:
-        """What its templates and texts may use beyond the names of values.py."""
+        """Values for its templates and texts beyond the names of values.py."""
         return {}
 
     def template_values(self, site: Site) -> Mapping[str, str]:
-        """What its templates alone may use besides. Asked when files are rendered: it may read secrets, and raises
-        PREFLIGHT for answers that nothing can be rendered from."""
+        """Further values for its templates only. Called when files are rendered: it may read secrets, and raises
+        PREFLIGHT for answers that cannot be rendered."""
         return {}
 
     def shown_values(self, site: Site) -> Mapping[str, str]:
-        """The same with HIDDEN in place of secrets, for who looks at what a run would change."""
+        """The same with HIDDEN in place of secrets, to show what a run would change."""
         return dict.fromkeys(self.template_values(site), HIDDEN)
 
     def names(self, site: Site) -> Values:
         return Values(self, site, self.values(site))
 
     def needed(self, site: Site, service: str, key: str) -> str:
-        """What a service that it needs provides."""
+        """A value that a service it needs provides."""
         if service not in self.declaration.needs:
             raise KeyError(service)
         return self._others[service].provided(site, key)
@@ -127,8 +127,8 @@ class Service:
         return expand(self.declaration.provides[key], self.names(site))
 
     def directories(self, site: Site) -> list[Directory]:
-        """Beyond those of every instance, in the order they are made. What the service may only read is root's where
-        root installs."""
+        """Directories beyond those of every instance, in the order of creation. If root installs, root owns those that
+        the service may only read."""
         account = site.account
         return [
             Directory(place.path, int(place.mode, 8), account.owner if place.writable else account.readable)
@@ -155,7 +155,7 @@ class Service:
     # Its processes
 
     def application(self, site: Site) -> Application | None:
-        """The web application that it is, for the kit's servers."""
+        """Its web application, for the kit's servers; None if it has none."""
         declared = self.declaration.wsgi
         if declared is None:
             return None
@@ -178,7 +178,7 @@ class Service:
         )
 
     def daemons(self, site: Site) -> list[Daemon]:
-        """Its own, in the order they are started."""
+        """Its daemons, in the order of their start."""
         return programs.daemons(site, self.declaration, self.names(site), self.listeners(site))
 
     def check_configuration(self, site: Site) -> None:
@@ -186,18 +186,18 @@ class Service:
         programs.check(site, self.declaration, self.names(site))
 
     def reloading(self, site: Site, daemon: Process, changed: Collection[str]) -> Reload | None:
-        """What makes a running daemon take the changed ones of its files without closing its ports; None if nothing
-        does, or it is not its own."""
+        """The `Reload` with which a running daemon takes its changed files without closing its ports; None if that is
+        impossible or the daemon is not its own."""
         return programs.reloading(self.declaration, daemon, changed)
 
     def awaited(self, site: Site) -> list[Awaited]:
-        """What shows that its own daemons are up."""
+        """How to tell that its daemons are up."""
         return list(programs.awaited(site, self.declaration, lambda answer: self.listeners_of(site, answer)))
 
     # Its data
 
     def databases(self, site: Site) -> Sequence[str]:
-        """Databases, lower-case words, that it has a server of the bundle's keep."""
+        """Names, in lower case, of its databases on the bundle's own server."""
         return []
 
     def is_prepared(self, site: Site) -> bool:
@@ -205,7 +205,7 @@ class Service:
         return not data.missing(site, self.declaration)
 
     def has_data(self, site: Site) -> bool:
-        """Whether data that its stores keep exist, though `prepare` may have something to make."""
+        """Whether its stores have data, even if `prepare` still has something to make."""
         return bool(self.stores(site)) and self.is_prepared(site)
 
     def unmade(self, site: Site) -> Sequence[str]:
@@ -213,59 +213,58 @@ class Service:
         return data.unmade(site, self.declaration)
 
     def prepare(self, site: Site, journal: Journal) -> None:
-        """Makes secrets and data on the first run. Either they are complete afterwards, or it is as if not begun."""
+        """Makes secrets and data on the first run. Atomic: after a failure it can start over."""
         data.prepare(site, self.declaration, self.names(site), journal)
 
     def stores(self, site: Site) -> Sequence[Store]:
-        """What keeps the data but secrets, in the order in which they are saved."""
+        """The stores of its data, without secrets, in the order in which they are saved."""
         return data.stores(site, self.declaration)
 
     def is_known(self, site: Site) -> bool:
-        """Whether there is a trace of its data in the instance. There is none where a release has it and the former did
-        not: then there are no data to save or to upgrade."""
+        """Whether the instance has a trace of its data. If the former release lacked this service, it has none: then
+        there is no data to save or upgrade."""
         return data.has_trace(site, self.declaration, self.stores(site))
 
     def upgrade_data(self, site: Site) -> None:
-        """Brings the copies that all stores have made to what this release needs. Nobody uses them yet. What needs
-        nothing is left as it is, byte for byte."""
+        """Upgrades the copies that all stores have made to what this release needs. Nothing uses them yet. Copies that
+        need no change stay the same, byte for byte."""
         data.upgrade(site, self.declaration, self.names(site))
 
     def place(self, where: str) -> Mapping[str, Sequence[str]] | None:
-        """The answers by which the data are in the database that an operator names; None if they can be in one place
-        only."""
+        """The answers that put the data into the database `where`; None if the service knows only one place for it."""
         return None
 
     def transfer(self, source: Site, target: Site) -> Transfer | None:
-        """The way of the data from where the source's answers have them to where the target's do."""
+        """The transfer of data from the source's database to the target's; None if they cannot differ."""
         return None
 
     def state(self, site: Site) -> Mapping[str, Any]:
-        """What must be known of this run by the next one. Two services of a bundle use no name twice."""
+        """Facts of this run that the next run must know. Names are unique across the bundle's services."""
         return {}
 
     def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> AbstractContextManager[Callable[[], None]]:
-        """Gets ready, while other work goes on, to bring data to the state of the site from one of the former, or
-        from what lies between them: the first is the receipt's, the others those of runs that were cut off. Without
-        any, or with an empty one, that is not known. What is yielded does so; nothing is changed before."""
+        """Prepares, while other work goes on, a change of the data from a `former` state, or one between them, to the
+        site's. The first is the receipt's, the others are those of interrupted runs; with none, or an empty one, the
+        state is unknown. Yields the function that makes the change; nothing changes before."""
         return nullcontext(lambda: None)
 
     def check_data(self, site: Site) -> list[Problem]:
-        """What is wrong on disk with what no store keeps: its secrets."""
+        """Problems on disk outside of stores: with its secrets."""
         return data.check(site, self.declaration)
 
     def check_outside(self, site: Site) -> list[Problem]:
-        """What keeps it from what it uses outside of the instance, such as a server of the operator's. It is asked and
-        not changed, within seconds. The site has the instance where it lies now, if there is one."""
+        """Problems with what it uses outside the instance, such as an operator's server: queries it for seconds at
+        most, without changing it. The site has the instance's present place, if there is one."""
         return []
 
     def review(self, site: Site, edited: Collection[str]) -> Sequence[Remark]:
-        """What this release makes of the operator's own settings in an instance that it is to take over: what it does
-        not know any more, reads differently or refuses. Nothing is changed. `edited` are rendered files, relative to
-        the instance, that were edited by hand."""
+        """Remarks on operator's settings in an instance to be upgraded that this release no longer knows, reads
+        differently or refuses. Changes nothing. `edited` are rendered files, relative to the instance, that were edited
+        by hand."""
         return []
 
     def expiring(self, site: Site) -> list[Problem]:
-        """What will be wrong with them soon."""
+        """Problems to come, such as keys that expire."""
         return []
 
     # Its use
@@ -278,14 +277,14 @@ class Service:
         return list(dict.fromkeys(proven))
 
     def _proofs_of(self, entry: Listening, names: Mapping[str, str]) -> list[Proof]:
-        """Those that are tried there. Without any, it has to answer at least."""
+        """The proofs to try on that listener; without any, only that it answers."""
         tried = (proof for proof in self.declaration.proofs if proof.listener in ("", entry.answer))
         fitting = [_form(proof, names) for proof in tried if proof.protocol == entry.protocol]
         return fitting or [proofs.Request() if entry.protocol == "http" else proofs.Exchange()]
 
     def maintain(self, site: Site) -> list[str]:
-        """Does what is due while the service runs; says what was done, a line each. Root or the service's account calls
-        it. Cut off, it is done again."""
+        """Does the maintenance that is due while the service runs; returns a line for each thing done. Called by root
+        or the service's account. Idempotent."""
         return []
 
     def shared_keys(self, site: Site) -> SharedKeys | None:
@@ -295,21 +294,21 @@ class Service:
     # Its words
 
     def next_steps(self, site: Site) -> Sequence[str]:
-        """Its own sections of NEXT-STEPS: a title, a blank line, lines that are indented."""
+        """Its sections of NEXT-STEPS: a title, a blank line, indented lines."""
         return []
 
     def summary(self, site: Site) -> Sequence[str]:
-        """Its lines at the end of an install, below the one that says where it serves."""
+        """Its lines at the end of an install, below the one with its URL."""
         return []
 
     def scripts(self, site: Site) -> Sequence[str]:
-        """Programs among its rendered files, relative to the instance: guards of the host may have to know them."""
+        """Programs among its rendered files, relative to the instance: guards of the host may have to trust them."""
         application = self.application(site)
         return [] if application is None else [application.script_path]
 
 
 def _form(proof: declaration.Proof, names: Mapping[str, str]) -> Proof:
-    """As the kit tries it."""
+    """The declared proof as the kit's."""
     if not proof.request:
         hidden = [names[name] for name in references(proof.send, "contents")]
         return proofs.Exchange(expand(proof.send, names), expand(proof.expect, names), hidden)

@@ -1,4 +1,4 @@
-"""What every instance has and is warned of, whatever it serves."""
+"""Directories and warnings common to every instance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..kit import tls
 
 
 def directories(site: Site) -> list[Directory]:
-    """What the service may only read is root's where root installs; what it writes is its own."""
+    """If root installs, root owns what the service may only read; the service owns what it writes."""
     readable, own = site.account.readable, site.account.owner
     return [
         Directory("etc", 0o750, readable),
@@ -24,7 +24,7 @@ def directories(site: Site) -> list[Directory]:
 
 
 def warn(site: Site) -> Iterator[Problem]:
-    """What is unusual with the account, but may be meant."""
+    """Warns of an unusual account that may be intended."""
     if site.account.switch and site.account.name == "nobody" and site.value("user") is None:
         custom = site.release.bundle["name"]
         yield Problem(

@@ -1,14 +1,11 @@
 """The names that a service's texts and templates use: `${…}` in its declaration, `@{…}` in its templates.
 
-    release instance name temporary account
-    answers.NAME          the values of an answer, a space between them; what it comes to where it was not given
-    listeners.ANSWER.host listeners.ANSWER.port listeners.ANSWER.url
-                          of its first value: what to bind, and where clients find it
-    secrets.PATH          the path of a secret's file
-    contents.PATH         the secret itself, in a file with `secret = true` and in what a proof sends
-    needs.SERVICE.KEY     what another service provides
+release instance name temporary account answers.NAME the values of an answer, separated by spaces; its derived value if
+it was not given listeners.ANSWER.host listeners.ANSWER.port listeners.ANSWER.url of its first value: where to bind, and
+the URL for clients secrets.PATH the path of a secret's file contents.PATH the secret itself, only in files with `secret
+= true` and in the text that a proof sends needs.SERVICE.KEY what another service provides
 
-Others are those that the service's hooks add.
+A service's hooks may add others.
 """
 
 from __future__ import annotations
@@ -24,12 +21,12 @@ from .declaration import Declaration
 
 #: `$${x}` stands for a literal `${x}`.
 _REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
-#: What a program binds to listen on every address.
+#: The address to bind to listen on every address.
 EVERY_ADDRESS = "0.0.0.0"
 
 
 class Owner(Protocol):
-    """What names are worked out from: a service."""
+    """A service, from which names are resolved."""
 
     declaration: Declaration
 
@@ -43,7 +40,7 @@ class Owner(Protocol):
 
 
 class Values(dict[str, str]):
-    """The values by name. Those with dots are worked out when they are asked for; KeyError for what nobody knows."""
+    """The values by name. Names with dots are resolved on access; KeyError for an unknown name."""
 
     def __init__(self, owner: Owner, site: Site, added: Mapping[str, str]) -> None:
         super().__init__(
@@ -74,7 +71,7 @@ class Values(dict[str, str]):
         raise KeyError(name)
 
     def masked(self, known: Mapping[str, str]) -> Masked:
-        """The same for who may not know secrets, with the `known` ones in place of those that they name."""
+        """The same with secrets hidden; the `known` values replace those of the same name."""
         answers = (entry["name"] for entry in self._site.release.bundle["answers"] if entry.get("secret"))
         return Masked(self, known, {f"answers.{name}" for name in answers})
 
@@ -110,11 +107,11 @@ def _split(rest: str) -> tuple[str, str]:
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
-    """The text with the values of its `${…}`."""
+    """The text with each `${…}` replaced by its value."""
     return _REFERENCE.sub(lambda match: match[0][1:] if match[0].startswith("$$") else values[match[1]], text)
 
 
 def references(text: str, kind: str) -> Iterator[str]:
-    """The names in the text that begin so."""
+    """The names of this kind in the text."""
     found = (match[1] for match in _REFERENCE.finditer(text) if not match[0].startswith("$$"))
     return (name for name in found if name.startswith(f"{kind}."))

@@ -1,4 +1,4 @@
-"""What lies on the disk: the release, the instance and its records.
+"""The disk: the release, the instance and its records.
 
-No other room touches files below directories that others may write.
+No other room touches files below directories that others may write to.
 """

@@ -1,7 +1,7 @@
-"""The file that a backup is: a compressed tar of regular files, the first of which lists all others with digests.
+"""The format of a backup: a compressed tar of regular files, the first of which lists all others with digests.
 
-An archive is read as if a stranger had made it: every byte is checked before anything is taken out of it, and it can
-hold nothing but files with plain relative names.
+An archive is untrusted input: every byte is checked before anything is extracted, and it may contain only files with
+plain relative names.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from .instance import OWN_NAMES, check_name
 FORMAT = 1
 MANIFEST = "manifest.json"
 RECEIPT = "receipt.json"
-#: The fact that names data of the instance which were not saved.
+#: The fact that names data of the instance that was not saved.
 WITHOUT = "without"
 _PIECE = 1 << 20
-#: No list of an instance's files comes near; it keeps a damaged size from filling the memory.
+#: Far above any instance's list of files; keeps a damaged size from filling the memory.
 _LONGEST_MANIFEST = 16 << 20
 _LONGEST_RECEIPT = 16 << 20
-#: Rights to write that nobody but a file's owner gets, whatever an archive says.
+#: Write permissions that are removed from every extracted file.
 _OPEN = 0o022
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to be stored under `path`, a relative one: its content, or the file that holds it."""
+    """A file to be stored under the relative `path`: its content, or the file that holds it."""
 
     path: str
     mode: int
     content: bytes = b""
     file: str = ""
-    #: Whose file it may be under several names; see `files.opened`.
+    #: The user whose files may have several names; see `files.opened`.
     linked_by: int | None = None
 
     def open(self) -> AbstractContextManager[BufferedReader | BytesIO]:
@@ -61,7 +61,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Archive:
-    """A checked archive. `facts` are what was written with it."""
+    """A checked archive. `facts` are those of its manifest."""
 
     path: str
     facts: Mapping[str, Any]
@@ -70,7 +70,7 @@ class Archive:
 
     @property
     def without(self) -> Sequence[object]:
-        """Data of the instance that were not saved."""
+        """Data of the instance that was not saved."""
         found = self.facts.get(WITHOUT)
         return found if isinstance(found, list) else ()
 
@@ -114,14 +114,14 @@ def _add(tar: tarfile.TarFile, entry: Entry, content: BufferedReader | BytesIO) 
 
 
 class _Hashed:
-    """A file that knows the digest of what was read of it."""
+    """A file that computes the digest of what is read from it."""
 
     def __init__(self, content: BufferedReader | BytesIO) -> None:
         self._content = content
         self.digest = hashlib.sha256()
 
     def read(self, size: int = 0, /) -> bytes:
-        # What has become shorter has another digest then.
+        # A file that has become shorter then has another digest.
         piece = self._content.read(size).ljust(size, b"\0")
         self.digest.update(piece)
         return piece
@@ -141,14 +141,14 @@ def read(path: str) -> Archive:
 
 
 def extract(archive: Archive, directory: str, owner_of: Callable[[str], Owner | None]) -> None:
-    """Puts the files below `directory`, an empty one, and makes them last. Raises as `read` does."""
+    """Extracts and syncs the files below the empty `directory`. Raises as `read` does."""
     with _reading(archive.path) as (_, members):
         for entry, pieces in _checked(archive.entries, members):
             _make_parents(directory, entry.path)
             target = os.path.join(directory, entry.path)
             with files.replacing(target, entry.mode & ~_OPEN, owner_of(entry.path)) as file:
                 for piece in pieces:
-                    # Holes come back as holes: a file of them may be larger than the disk.
+                    # Holes stay holes: a sparse file may be larger than the disk.
                     if piece.count(0) == len(piece):
                         file.seek(len(piece), os.SEEK_CUR)
                     else:
@@ -167,11 +167,11 @@ _Members = Iterator[tuple[str, IO[bytes]]]
 
 @contextmanager
 def _reading(path: str) -> Iterator[tuple[Mapping[str, Any], _Members]]:
-    """The manifest, and every other member. Whatever goes wrong with the bytes is an INTEGRITY failure."""
+    """Yields the manifest and every other member. Raises INTEGRITY for any damage of the bytes."""
     try:
         with _open(path) as file, gzip.GzipFile(fileobj=file) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
             yield _read_manifest(tar), _members(tar)
-            # The checksum of the compressed stream stands at its end.
+            # The checksum of the compressed stream is at its end.
             while packed.read(_PIECE):
                 pass
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, KeyError, TypeError) as error:
@@ -231,7 +231,7 @@ def _parse_entries(facts: Mapping[str, Any]) -> dict[str, Entry]:
 
 
 def _checked(entries: Mapping[str, Entry], members: _Members) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-    """The listed files with their content, each exactly once; raises ValueError for whatever else there is."""
+    """The listed files with their content, each exactly once; raises ValueError for anything else."""
     left = dict(entries)
     for name, content in members:
         entry = left.pop(name, None)

@@ -1,9 +1,9 @@
-"""Where root treads: paths are walked from directory to directory, by descriptor.
+"""Safe access for root: paths are walked from directory to directory, by descriptor.
 
 Below an instance there are directories in which the service's account may put anything under any name, at any moment.
-Root follows a link only where nobody but root could have put one, and acts on what a descriptor shows, never on what
-stood under a name before. What other modules do with an instance's files goes through here, files.py and trees.py, or
-is done by a child that is the account, see account.py. Where the installer is not root, a path is a path.
+Root follows a link only where only root could have put one, and relies on what a descriptor shows, never on an earlier
+look at a name. Other modules access an instance's files through this one, files.py and trees.py, or in a child that has
+become the account, see account.py. If the installer is not root, paths are used as they are.
 
 Facts: path_resolution(7), openat(2), proc(5) on /proc/self/fd.
 """
@@ -18,17 +18,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 
-#: Flags of every descriptor: no link is followed, no FIFO, lease or device is waited for.
+#: Flags of every descriptor: follow no link, never wait for a FIFO, lease or device.
 SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Links that one path may lead through, as many as the kernel's limit.
+#: Links that one path may lead through: the kernel's limit.
 _LINKS = 40
-#: Names that one directory may hold. No instance comes near; it keeps a hostile one from filling root's memory.
+#: Names that one directory may hold, far above any instance's; keeps a hostile one from filling root's memory.
 _NAMES = 200_000
 
 
 class Refused(OSError):
-    """Root leaves alone what somebody else may have put there."""
+    """Root leaves a file alone that another user may have put there."""
 
 
 def refuse(path: str, why: str) -> Refused:
@@ -37,30 +37,30 @@ def refuse(path: str, why: str) -> Refused:
 
 @dataclass(frozen=True)
 class Place:
-    """A name in an open directory: what functions of `os` take as `dir_fd` and as the path."""
+    """A name in an open directory, as functions of `os` take it: `dir_fd` and path."""
 
     path: str
-    #: None where the installer is not root; then the name is the whole path.
+    #: None if the installer is not root; then the name is the whole path.
     directory: int | None
     name: str
-    #: Whether others than root may exchange what has the name.
+    #: Whether users other than root may exchange the named entry.
     guarded: bool
 
     def open(self, flags: int, mode: int = 0o600) -> int:
-        """A descriptor. Where root follows links, `place` has followed them already."""
+        """Opens a descriptor. Links that root follows were already followed by `place`."""
         safe = os.O_NONBLOCK | os.O_CLOEXEC if self.directory is None else SAFE
         return os.open(self.name, flags | safe, mode, dir_fd=self.directory)
 
     def beside(self, ending: str) -> Place:
-        """The place of the name with that ending."""
+        """The place of the name with that suffix."""
         return Place(self.path + ending, self.directory, self.name + ending, self.guarded)
 
     def status(self) -> os.stat_result:
-        """Of what has the name, be it a link."""
+        """The status of the named entry, even of a link."""
         return os.stat(self.name, dir_fd=self.directory, follow_symlinks=False)
 
     def sync_directory(self) -> None:
-        """Makes what was renamed, made or removed in the directory last through a crash."""
+        """Makes renames, creations and removals in the directory survive a crash."""
         parent = "." if self.directory is not None else os.path.dirname(self.path) or "."
         descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.directory)
         try:
@@ -71,8 +71,8 @@ class Place:
 
 @contextmanager
 def place(path: str, *, follow: bool = False) -> Iterator[Place]:
-    """Where the last name of `path` stands; with `follow`, where the link of that name leads, if it is one that root
-    follows. Errors in the block name the path. Raises Refused for a way that leads through somebody else's link."""
+    """The place of the last name of `path`; with `follow`, of the target if that is a link that root follows. Errors in
+    the block name the path. Raises Refused for a path through a link that another user may have put there."""
     if os.geteuid() != 0:
         yield Place(path, None, path, guarded=False)
         return
@@ -86,7 +86,7 @@ def place(path: str, *, follow: bool = False) -> Iterator[Place]:
 
 @contextmanager
 def _naming(path: str) -> Iterator[None]:
-    """Errors of the host in the block name the whole path: the host itself knows the last name at most."""
+    """Makes OSErrors in the block name the whole path: the kernel's name at most its last part."""
     try:
         yield
     except OSError as error:
@@ -96,15 +96,15 @@ def _naming(path: str) -> Iterator[None]:
 
 
 class _Way:
-    """The walk to the directory of a path's last name; `directory` is open then."""
+    """Walks to the directory of a path's last name and leaves it open in `directory`."""
 
     def __init__(self, path: str, *, follow: bool) -> None:
         self._path = path
         self._left: list[str] = []
         self._links = 0
-        #: Whether somebody else may have exchanged a directory on the way.
+        #: Whether another user may have exchanged a directory on the way.
         self.guarded = False
-        #: Whether everybody may put something into the directory, but exchange nothing that is root's.
+        #: Whether others may create entries in the directory but not exchange root's, as it is sticky.
         self.shared = False
         self.directory = self._open_start(path)
         self.name = "."
@@ -171,7 +171,7 @@ class _Way:
 
 
 def is_exchangeable(status: os.stat_result) -> bool:
-    """Whether others than root may exchange what lies in the directory, root's own files too."""
+    """Whether users other than root may exchange entries of the directory, even root's."""
     if os.geteuid() != 0:
         return False
     sticky = bool(status.st_mode & stat.S_ISVTX)
@@ -184,7 +184,7 @@ def _is_writable_for_others(status: os.stat_result) -> bool:
 
 @contextmanager
 def directory(path: str) -> Iterator[int]:
-    """A descriptor of the directory. Raises as `place` does, and NotADirectoryError for whatever else stands there."""
+    """A descriptor of the directory. Raises as `place` does, and NotADirectoryError for anything else."""
     with place(path, follow=True) as at, _naming(path):
         descriptor = at.open(os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -194,7 +194,7 @@ def directory(path: str) -> Iterator[int]:
 
 
 def names(descriptor: int, path: str) -> list[str]:
-    """What an open directory holds, sorted; `path` is for errors."""
+    """The sorted names in an open directory; `path` is for errors."""
     with os.scandir(descriptor) as entries:
         found = [entry.name for entry in islice(entries, _NAMES + 1)]
     if len(found) > _NAMES:
@@ -203,8 +203,8 @@ def names(descriptor: int, path: str) -> list[str]:
 
 
 def give(at: Place, uid: int, gid: int, *, of: set[int]) -> bool:
-    """Changes the owner of what has the name if that is one of the users `of`, and there is no other name. Whatever it
-    is, it is neither opened nor followed. False if nothing was changed."""
+    """Changes the owner of the named entry if that is one of the users `of`, and it has no other name. It is neither
+    opened nor followed. Returns False if nothing was changed."""
     handle = os.open(at.name, _HANDLE, dir_fd=at.directory)
     try:
         status = os.fstat(handle)
@@ -218,10 +218,10 @@ def give(at: Place, uid: int, gid: int, *, of: set[int]) -> bool:
 
 
 def is_absence(error: OSError) -> bool:
-    """Whether it says that there is nothing of that name, or that there cannot be."""
+    """Whether the error means that there is nothing of that name, or cannot be."""
     return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG) and not isinstance(error, Refused)
 
 
 def exchanged() -> suppress:
-    """For what was there a moment ago: that it is gone, or became something else, is nothing to tell."""
+    """Suppresses errors for an entry that was removed or replaced since it was listed."""
     return suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError)

@@ -1,4 +1,4 @@
-"""Files written so that they are whole or not there, whatever happens meanwhile. For paths, see boundary.py."""
+"""Writes files atomically: they are complete or absent. For paths, see boundary.py."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import BinaryIO
 from . import boundary
 from .boundary import Place, is_absence
 
-#: Ending of names of files that are being written; a left-over one is of no value.
+#: Suffix of files that are being written; a left-over one can be removed.
 TEMPORARY_SUFFIX = ".ksb-tmp"
-#: Bytes that a file which is read as a whole may have: sparse ones may claim more than any memory holds.
+#: Limit of a file to be read as a whole, in bytes: a sparse one may claim more than any memory holds.
 LARGEST = 64 << 20
 
-#: Flags of a file that must not be there yet.
+#: Flags for a file that must not exist yet.
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
@@ -44,14 +44,14 @@ def digest_file(path: str) -> str:
 
 @contextmanager
 def opened(path: str, *, linked_by: int | None = None) -> Iterator[BufferedReader]:
-    """The file, to be read. Where others than root may put anything, root reads regular files with one name only; or
-    with several if the file is that user's, who could read it under any name."""
+    """Opens the file to read. Where other users may put anything, root reads only regular files with one name, or
+    several names if the file belongs to `linked_by`, who can read it anyway."""
     with naming(path), os.fdopen(open_plain(path, linked_by=linked_by), "rb") as file:
         yield file
 
 
 def open_plain(path: str, flags: int = os.O_RDONLY, *, linked_by: int | None = None) -> int:
-    """A descriptor of a file that is there. Raises Refused where root must not rely on it."""
+    """A descriptor of an existing file. Raises Refused if root must not trust it."""
     with boundary.place(path, follow=True) as at:
         descriptor = at.open(flags)
         try:
@@ -64,7 +64,7 @@ def open_plain(path: str, flags: int = os.O_RDONLY, *, linked_by: int | None = N
 
 
 def check_plain(path: str, status: os.stat_result, linked_by: int | None = None) -> None:
-    """Raises Refused for what somebody else than root may have made of a file."""
+    """Raises Refused unless it is a regular file with one name: another user may have replaced it."""
     if not stat.S_ISREG(status.st_mode):
         raise boundary.refuse(path, "it is not a regular file")
     if status.st_nlink != 1 and status.st_uid != linked_by:
@@ -72,7 +72,7 @@ def check_plain(path: str, status: os.stat_result, linked_by: int | None = None)
 
 
 def read(path: str) -> bytes | None:
-    """The file's content; None if there is no such file, or cannot be one. Raises EFBIG for more than LARGEST."""
+    """The file's content; None if there is no such file or cannot be. Raises EFBIG for more than LARGEST."""
     try:
         with opened(path) as file:
             return read_whole(file, path)
@@ -90,7 +90,7 @@ def read_whole(file: BinaryIO, path: str) -> bytes:
 
 
 def tail(path: str, lines: int = 8) -> list[str]:
-    """The last lines of a log; none if it cannot be read, or is no regular file."""
+    """The last lines of a log; none if it cannot be read or is not a regular file."""
     try:
         with opened(path) as file:
             status = os.fstat(file.fileno())
@@ -103,7 +103,7 @@ def tail(path: str, lines: int = 8) -> list[str]:
 
 
 def status(path: str, *, follow: bool = True) -> os.stat_result | None:
-    """Facts of what has the name, behind the links that may be followed; None if there is nothing, or cannot be."""
+    """The status of the file, after links that may be followed; None if there is nothing or cannot be."""
     try:
         with boundary.place(path, follow=follow) as at:
             return os.stat(at.name, dir_fd=at.directory, follow_symlinks=follow and at.directory is None)
@@ -114,7 +114,7 @@ def status(path: str, *, follow: bool = True) -> os.stat_result | None:
 
 
 def exists(path: str) -> bool:
-    """Whether there is something of that name that this user can reach; a link that leads nowhere is nothing."""
+    """Whether there is something of that name that this user can reach; a dangling link does not count."""
     try:
         return status(path) is not None
     except OSError:
@@ -122,7 +122,7 @@ def exists(path: str) -> bool:
 
 
 def is_taken(path: str) -> bool:
-    """Whether there is something of that name that this user can reach, be it a link that leads nowhere."""
+    """Whether there is something of that name that this user can reach, even a dangling link."""
     try:
         return status(path, follow=False) is not None
     except PermissionError:
@@ -136,7 +136,7 @@ def is_mount(path: str) -> bool:
 
 
 def is_directory(path: str) -> bool:
-    """Whether it is one, or a link to one that may be followed."""
+    """Whether it is a directory, or a link to one that may be followed."""
     try:
         found = status(path)
     except OSError:
@@ -145,14 +145,14 @@ def is_directory(path: str) -> bool:
 
 
 def names(path: str) -> list[str]:
-    """What a directory holds, sorted."""
+    """The sorted names in a directory."""
     with boundary.directory(path) as descriptor:
         return boundary.names(descriptor, path)
 
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Makes errors of the host in the block name the file: those of a descriptor do not by themselves."""
+    """Makes OSErrors in the block name the file, which those of a descriptor do not."""
     try:
         yield
     except OSError as error:
@@ -161,9 +161,9 @@ def naming(path: str) -> Iterator[None]:
 
 
 def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None = None) -> None:
-    """Writes `content` so that a reader, also one after a crash, finds the old file or the new one, never a part.
+    """Writes `content` so that a reader, even after a crash, finds the old file or the new one, never a part.
 
-    The mode is as given under any umask. A full disk leaves the old file in place.
+    The umask does not affect the mode. A full disk leaves the old file in place.
     """
     with replacing(path, mode, owner) as file:
         file.write(content)
@@ -171,7 +171,7 @@ def write_atomically(path: str, content: bytes, mode: int, owner: Owner | None =
 
 @contextmanager
 def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[BinaryIO]:
-    """A file to write to that takes the place of `path` when the block ends well; otherwise nothing is changed."""
+    """Yields a file to write, which replaces `path` if the block succeeds; otherwise nothing changes."""
     with boundary.place(path) as at:
         new = at.beside(TEMPORARY_SUFFIX)
         _remove(new)
@@ -192,7 +192,7 @@ def replacing(path: str, mode: int, owner: Owner | None = None) -> Iterator[Bina
 
 
 def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
-    """Makes the directory, or corrects its mode and owner. True if anything had to be done."""
+    """Makes the directory, or corrects its mode and owner. Returns True if anything changed."""
     with boundary.place(path) as at:
         changed = False
         try:
@@ -219,7 +219,7 @@ def ensure_directory(path: str, mode: int, owner: Owner | None = None) -> bool:
 
 
 def make_parents(path: str, mode: int) -> None:
-    """Makes the directories above, where they are missing."""
+    """Makes missing directories above the path."""
     parent = os.path.dirname(path)
     if not is_directory(parent):
         make_parents(parent, mode)
@@ -236,7 +236,7 @@ def _open_directory(at: Place) -> int:
 
 
 def move(source: str, target: str) -> None:
-    """Gives a file another name, which may be on another file system. The target is whole or not there."""
+    """Moves a file, also to another file system. The target is complete or absent."""
     try:
         rename(source, target)
     except OSError as error:
@@ -250,7 +250,7 @@ def move(source: str, target: str) -> None:
 
 
 def rename(source: str, target: str) -> None:
-    """Gives a file or a directory another name on the same file system."""
+    """Renames a file or a directory on the same file system."""
     with boundary.place(source) as old, boundary.place(target) as new:
         os.rename(old.name, new.name, src_dir_fd=old.directory, dst_dir_fd=new.directory)
 
@@ -260,13 +260,13 @@ def _owner(found: os.stat_result) -> Owner | None:
 
 
 def sync_directory(path: str) -> None:
-    """Makes renames in the directory last through a crash."""
+    """Makes renames in the directory survive a crash."""
     with boundary.directory(path or ".") as descriptor:
         os.fsync(descriptor)
 
 
 def remove(path: str) -> bool:
-    """Removes a file, or a link itself; False if it was not there."""
+    """Removes a file, or a link itself; returns False if it did not exist."""
     try:
         with boundary.place(path) as at:
             return _remove(at)

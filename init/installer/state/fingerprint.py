@@ -1,4 +1,4 @@
-"""Whether a large file has changed, told without reading more than its data."""
+"""Tells whether a large file has changed, without reading its holes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _CHUNK = 1 << 20
 
 
 def fingerprint(path: str) -> str:
-    """A digest of a file's data, of where they lie, and of its size: another one where the content is another.
+    """A digest of a file's size, its data and their offsets: different content has another digest.
 
-    Holes are not read, so that it takes no longer than the data do, whatever size somebody gave the file. Fact:
-    lseek(2) on SEEK_DATA.
+    Skips holes, so the time depends only on the data, whatever the size of a sparse file. Fact: lseek(2) on SEEK_DATA.
     """
     digest = hashlib.sha256()
     with files.opened(path) as file:
@@ -31,7 +30,7 @@ def fingerprint(path: str) -> str:
 
 
 def extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where the data lie below `size`: start and end of each extent."""
+    """Start and end of each extent of data below `size`."""
     end = 0
     while end < size:
         try:

@@ -1,4 +1,4 @@
-"""Another release of the bundle, known by its files and its command line: none of its code is loaded here."""
+"""Another release of the bundle, used through its files and its command line: none of its code is loaded here."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def command_line(release: Release, command: str, instance: Instance) -> list[str
 
 
 def run(release: Release, command: str, instance: Instance) -> None:
-    """Runs a command of the release that the instance is of, as its receipt says. Raises INTEGRITY if the release is
-    another one, or if root would run what another user may change; PREFLIGHT if the service's account left there what
-    could lead it astray; and, with what the command said last, LOCKED if another bootstrap is at work there, and
-    NEEDS_PERSON if it fails otherwise.
+    """Runs a command of the release that the instance's receipt names. Raises INTEGRITY if the release is another one,
+    or if root would run files that another user can change; PREFLIGHT if the service's account left a link or pipe
+    there; and, with the command's last lines, LOCKED if another bootstrap is at work there, or NEEDS_PERSON if it fails
+    otherwise.
 
-    It takes the instance's lock itself, so the lock must be free.
+    The command takes the instance's lock, so the lock must be free.
     """
     _check_rights(release, instance)
     _check_identity(release, instance)
@@ -60,7 +60,8 @@ def _check_rights(release: Release, instance: Instance) -> None:
 
 
 def _check_identity(release: Release, instance: Instance) -> None:
-    """The script compares the rest with the checksums, whose digest is the id; it cannot vouch for itself."""
+    """Checks the id and the script, which cannot check itself: it compares the rest with the checksums, whose digest is
+    the id."""
     recorded = receipt.read(instance.receipt)
     wanted = recorded.release_id if recorded is not None else ""
     if release.is_listed and release.id == wanted:
@@ -82,8 +83,8 @@ def _check_identity(release: Release, instance: Instance) -> None:
 
 
 def check_left(instance: Instance) -> None:
-    """Raises PREFLIGHT for what the service's account may have put in the way of another release, whose code may
-    follow it: this one's does not. Sockets and pipes in `run` are the daemons' own."""
+    """Raises PREFLIGHT for links and pipes that the service's account may have planted: another release's code may
+    follow them, this one's does not. Sockets and pipes in `run` belong to the daemons."""
     if os.geteuid() != 0:
         return
     own = f"{instance.run}/"
@@ -95,8 +96,8 @@ def check_left(instance: Instance) -> None:
 
 
 def check(release: Release, name: str, instance: Instance) -> None:
-    """Raises PREFLIGHT if that directory is no release of the bundle `name`, INTEGRITY if it is not a whole one, or if
-    root would run what another user may change. `instance` may lie in it."""
+    """Raises PREFLIGHT if that directory is not a release of the bundle `name`, INTEGRITY if it is damaged, or if root
+    would run files that another user can change. `instance` may be inside it."""
     hint = "name the directory that the release was unpacked to"
     try:
         found = release.bundle["name"]
@@ -122,7 +123,7 @@ def check(release: Release, name: str, instance: Instance) -> None:
 
 
 def _damaged(release: Release) -> Iterator[str]:
-    """The files whose bytes are others than those that were packed."""
+    """The files whose bytes differ from the packed ones."""
     for path, digest in release.checksums().items():
         try:
             if files.digest_file(release.path(path)) != digest:

@@ -13,7 +13,7 @@ from . import boundary, files
 
 @contextmanager
 def reserving(path: str, size: int) -> Iterator[Callable[[], object]]:
-    """Keeps `size` bytes of the disk that `path` lies on until the block ends, or what it yields is called."""
+    """Reserves `size` bytes on the file system of `path` until the block ends or the yielded function is called."""
     temporary = path + files.TEMPORARY_SUFFIX
     files.remove(temporary)
     with boundary.place(temporary) as at:
@@ -31,8 +31,8 @@ def reserving(path: str, size: int) -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def appending(path: str, mode: int, owner: files.Owner | None, *, anew: bool = False) -> Iterator[int]:
-    """A descriptor that adds to a log, which is made where it is missing and belongs to `owner` then; `anew` empties it
-    first. Raises Refused for whatever is no log of the owner's, or of root's."""
+    """A descriptor that appends to a log; creates a missing log for `owner`, and with `anew` empties it first. Raises
+    Refused for anything but a log of the owner or root."""
     with boundary.place(path, follow=True) as at:
         descriptor = at.open(os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
@@ -49,7 +49,7 @@ def appending(path: str, mode: int, owner: files.Owner | None, *, anew: bool = F
                 os.fchmod(descriptor, mode)
             if anew and stat.S_ISREG(found.st_mode):
                 os.ftruncate(descriptor, 0)
-            # Who inherits it may wait for the disk.
+            # Processes that inherit it may block on the disk.
             os.set_blocking(descriptor, True)
             yield descriptor
     finally:

@@ -8,20 +8,20 @@ from unicodedata import category
 
 from . import files
 
-#: Directory of an instance with rendered files, and those of the operator beside them.
+#: Directory of rendered files, and of an operator's files beside them.
 CONFIGURATION = "etc"
 RUN = "run"
-#: Where the units of an instance that systemd runs lie.
+#: Directory of an instance's systemd units.
 UNIT_DIRECTORY = "/etc/systemd/system"
 UNIT_ENDINGS = (".service", ".target", ".timer")
-#: Names in an instance that are bootstrap's own business, or the running service's: no backup brings them, and no
-#: receipt names them as files that were rendered.
+#: Names in an instance that only bootstrap or the running service uses: a backup must not contain them, nor a receipt
+#: list them as rendered files.
 OWN_NAMES = frozenset({"journal", "lock", "backups", "restoring", "log", "run", "tmp"})
 
 
 def check_name(name: object, *, units: bool = False) -> str:
-    """A path that a receipt, a journal or an archive names, relative to the instance; with `units` also the absolute
-    one of a unit file. Raises ValueError for whatever leads elsewhere."""
+    """Checks and returns a path from a receipt, a journal or an archive: relative to the instance, or with `units` also
+    the absolute path of a unit file. Raises ValueError for any other."""
     if not isinstance(name, str) or any(category(character) in ("Cc", "Cs") for character in name):
         raise ValueError(f"{name!r} is not a name of a file")
     if units and os.path.dirname(name) == UNIT_DIRECTORY and name.endswith(UNIT_ENDINGS):
@@ -54,7 +54,7 @@ class Instance:
 
     @property
     def run(self) -> str:
-        """Holds the working directory of each daemon, by its name: that is how they are known, see processes.py."""
+        """Holds each daemon's working directory, by name, which identifies its processes; see processes.py."""
         return self.path(RUN)
 
     @property

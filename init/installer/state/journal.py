@@ -1,8 +1,8 @@
-"""The write-ahead journal: what a command set out to do and how far it came.
+"""The write-ahead journal: a command's intention and progress.
 
-One JSON object a line. `begin` says what was asked for, `step` is written before a step that changes something,
-`end` when all is done. A journal whose last operation has no `end` tells that the command was cut off; every step
-can be done again, so the cure is to run the command again, with the answers that `begin` holds.
+One JSON object per line. `begin` records the request, `step` is written before a step that changes something, `end`
+when all is done. If the last operation has no `end`, the command was interrupted; every step is idempotent, so the
+command can be run again with the answers in `begin`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from ..errors import Exit, Failure, Problem
 from . import files
 from .instance import check_name
 
-#: The step from which on an operation that exchanges data can only be finished by itself, or taken back: what lies in
-#: the instance is neither the former state nor the new one.
+#: The step after which an operation that exchanges data must be finished or rolled back: the instance is in neither the
+#: former state nor the new one.
 SWITCH = "switch"
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """An operation that was cut off."""
+    """An interrupted operation."""
 
     operation: str
     began: str
@@ -34,13 +34,13 @@ class Unfinished:
     answers: Mapping[str, list[str]]
     #: The command line that finishes it; empty if any `install` does.
     resume: str = ""
-    #: What `begin` says beyond that.
+    #: All entries of `begin`.
     facts: Mapping[str, Any] = field(default_factory=dict)
-    #: The steps it came to, with what they say; of a repeated one the last.
+    #: The steps it reached, with their entries; the last one of a repeated step.
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    #: Digests of what it, and others before it that did not come to their end, wrote or was about to write, by path.
+    #: By path, digests of content that it, and unfinished operations before it, wrote or were about to write.
     written: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    #: The states that they brought the data to, or were about to.
+    #: The states that these brought the data to, or were about to.
     states: Sequence[Mapping[str, Any]] = ()
 
     @property
@@ -49,12 +49,12 @@ class Unfinished:
 
     @property
     def backup(self) -> str:
-        """The backup of the data before the first change that has not come to its end; empty if none was made."""
+        """The backup from before the first unfinished change; empty if none was made."""
         return next((entry["backup"] for entry in (self.facts, *self.steps.values()) if entry.get("backup")), "")
 
     @property
     def kept(self) -> Mapping[str, Any]:
-        """What the next operation has to know, too."""
+        """Facts to carry over to the next operation."""
         kept = {"backup": self.backup, "written": self.written, "states": self.states}
         return {name: value for name, value in kept.items() if value}
 
@@ -66,8 +66,8 @@ class Journal:
         self._path = path
 
     def begin(self, operation: str, answers: Mapping[str, list[str]], **facts: Any) -> None:
-        """Starts a new operation. What is known of earlier ones is dropped, but for what those changed that did not
-        come to their end, and the backup from before them."""
+        """Starts a new operation. Drops earlier ones, but keeps the changes of unfinished ones and the backup from
+        before them."""
         earlier = self.unfinished()
         kept = earlier.kept if earlier is not None else {}
         described = {"operation": operation, "pid": os.getpid(), "answers": dict(answers)}
@@ -81,13 +81,14 @@ class Journal:
         self._append({"event": "end"})
 
     def abandon(self) -> None:
-        """Ends an operation that was taken back. On a full disk the journal stays as it is: the next command tells that
-        it was cut off."""
+        """Ends an operation that was rolled back. On a full disk the journal is not written, and the next command
+        reports an interruption."""
         with suppress(OSError):
             self.end()
 
     def unfinished(self) -> Unfinished | None:
-        """Raises NEEDS_PERSON for a journal that names what lies outside its instance: no bootstrap wrote that."""
+        """The interrupted operation, if any. Raises NEEDS_PERSON for a journal with paths outside its instance: no
+        bootstrap wrote that."""
         try:
             return _unfinished(files.read(self._path) or b"")
         except ValueError as error:

@@ -1,7 +1,7 @@
 """One installer at a time works on an instance.
 
-Whoever may open the lock file may hold the lock. So where root installs it is root's alone, and the service's account,
-which rotates keys and logs, has a lock of its own: root takes that one too, but does not insist on it.
+Any user who can open the lock file can hold the lock. So if root installs, only root can open it, and the service's
+account, which rotates keys and logs, has a separate lock: root takes that one too, but does not depend on it.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from contextlib import ExitStack, contextmanager, suppress
 from ..errors import Exit, Failure, Problem
 from . import files, held
 
-#: Seconds that another bootstrap, the hourly one say, is waited for where a command lets go of the lock for a moment.
+#: Seconds to wait for another bootstrap, such as the hourly one, if a command releases the lock for a moment.
 PATIENCE = 30
 #: Seconds between two attempts.
 _INTERVAL = 0.1
-#: Seconds that root waits for the service's account, whose work takes less. Cut off or disturbed, it is done again.
+#: Seconds that root waits for the service's account, whose work takes less and is idempotent.
 COURTESY = 5.0
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
-#: Descriptors of locks that took the place of one that this process holds.
+#: Descriptors of locks that replaced one that this process holds.
 _successors: list[int] = []
 
 
 @contextmanager
 def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
-    """Holds the lock file at `path`. Raises a LOCKED failure if another process holds it, `patience` seconds long.
+    """Holds the lock file at `path`. Raises LOCKED if another process still holds it after `patience` seconds.
 
-    The kernel frees the lock when its owner ends in whatever way, so a lock never has to be broken by hand.
+    The kernel frees the lock when its owner ends in any way, so no lock ever has to be broken by hand.
     """
     descriptor = _open(path)
     try:
@@ -56,15 +56,15 @@ def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
 
 
 def of_account(root: str) -> str:
-    """The lock that the service's account takes in an instance of root's."""
+    """The lock of the service's account in an instance that root owns."""
     return os.path.join(root, "tmp", "lock")
 
 
 @contextmanager
 def _account_kept_out(root: str) -> Iterator[None]:
-    """Holds the account's own lock, too, if it can be had in time."""
+    """Also holds the account's lock, if that is free in time."""
     with ExitStack() as stack:
-        # Whatever the account has put there: it keeps itself waiting, not root.
+        # Whatever the account has put there can block only the account, not root.
         with suppress(OSError):
             descriptor = stack.enter_context(_opened_of_account(root))
             end = time.monotonic() + COURTESY
@@ -75,7 +75,7 @@ def _account_kept_out(root: str) -> Iterator[None]:
 
 @contextmanager
 def _opened_of_account(root: str) -> Iterator[int]:
-    """Raises OSError where the account, or its directory, has none."""
+    """Opens the account's lock. Raises OSError if there is none, or no separate account."""
     path = of_account(root)
     found = files.status(os.path.dirname(path), follow=False) if os.geteuid() == 0 else None
     if found is None or found.st_uid == 0:
@@ -85,14 +85,14 @@ def _opened_of_account(root: str) -> Iterator[int]:
 
 
 def make_of_account(root: str) -> None:
-    """Makes the account's own lock, so that no later command has to."""
+    """Creates the account's lock, so that no later command has to."""
     with suppress(OSError), _opened_of_account(root):
         pass
 
 
 def keep_to_root(path: str) -> None:
-    """For root who holds the lock: makes sure that from now on nobody else can. An earlier release let the service's
-    account open the file, which may have it open still, so the name gets another one, held like the former."""
+    """Called by root with the lock held: ensures that nobody else can take it. The service's account may still have the
+    file of an earlier release open, so another file, also locked, replaces it."""
     descriptor = _open(path)
     if _is_open_to_others(descriptor):
         descriptor = _exchange(path, descriptor)
@@ -103,7 +103,7 @@ def keep_to_root(path: str) -> None:
 
 
 def lend(path: str, owner: files.Owner) -> None:
-    """Gives the file back to an earlier release, whose account has to open it."""
+    """Makes the file usable by an earlier release, whose account must open it."""
     descriptor = _open(path)
     try:
         os.fchown(descriptor, owner.uid, owner.gid)
@@ -121,7 +121,7 @@ def _take(descriptor: int) -> bool:
 
 
 def _open(path: str) -> int:
-    """On a read-only file system a file that is there will do."""
+    """Opens or creates the file; on a read-only file system, it must exist."""
     try:
         return os.open(path, _FLAGS, 0o600)
     except OSError as error:
@@ -136,7 +136,7 @@ def _is_open_to_others(descriptor: int) -> bool:
 
 
 def _is_usurped(descriptor: int) -> bool:
-    """Whether the lock that root cannot take may be held by somebody else: no command of root's waits for that."""
+    """Whether a user other than root may hold the lock: root does not wait for that."""
     if os.geteuid() != 0 or not _is_open_to_others(descriptor):
         return False
     owner = _owner(os.fstat(descriptor))
@@ -147,7 +147,7 @@ def _is_usurped(descriptor: int) -> bool:
 
 
 def _exchange(path: str, former: int) -> int:
-    """A file that is root's alone in the place of the former one, which is closed."""
+    """Replaces the lock file with one that only root can open, and closes the former one."""
     os.close(former)
     new = path + files.TEMPORARY_SUFFIX
     with suppress(FileNotFoundError):
@@ -158,7 +158,7 @@ def _exchange(path: str, former: int) -> int:
 
 
 def _is_at(path: str, descriptor: int) -> bool:
-    """Whether the open file still has the name: the instance may have been removed, or moved, before it was locked."""
+    """Whether the open file still has that name: the instance may have been removed or moved before it was locked."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except FileNotFoundError:
@@ -176,7 +176,7 @@ def _busy(path: str, descriptor: int) -> Problem:
 
 
 def _owner(status: os.stat_result) -> str:
-    """The process that holds a lock on the file, as /proc/locks tells it; empty if it does not."""
+    """The pid of the process that holds a lock on the file, from /proc/locks; empty if unknown."""
     device = status.st_dev
     wanted = f"{os.major(device):02x}:{os.minor(device):02x}:{status.st_ino}"
     try:

@@ -14,7 +14,7 @@ from .release import LEFT, Release
 
 @dataclass(frozen=True)
 class Move:
-    """From a release to its successor; the instance lies at `source` with the one and at `target` with the other."""
+    """From a release to its successor; the instance is at `source` before and at `target` after it."""
 
     old: Release
     source: Instance
@@ -22,7 +22,7 @@ class Move:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """For the journal."""
+        """Its facts for the journal."""
         return {"old": self.old.root, "source": self.source.root, "target": self.target.root}
 
     @property
@@ -31,7 +31,7 @@ class Move:
 
     @property
     def current(self) -> Instance:
-        """Where the instance lies now."""
+        """The instance in its present place."""
         return self.target if self.target.exists else self.source
 
     @property
@@ -40,7 +40,7 @@ class Move:
 
 
 def recorded_move(facts: Mapping[str, Any]) -> Move:
-    """The move that the journal tells of."""
+    """The move that the journal recorded."""
     return Move(Release(facts["old"]), Instance(facts["source"]), Instance(facts["target"]))
 
 
@@ -51,13 +51,13 @@ def rename(source: Instance, target: Instance) -> None:
 
 
 def leave_word(release: Release, instance: Instance) -> None:
-    """Tells, in the release, where its own instance goes: who looks for it there must find it again."""
+    """Leaves a link in the release to the new place of its instance, so that it can be found."""
     files.remove(release.path(LEFT))
     os.symlink(instance.root, release.path(LEFT))
 
 
 def why_not_renamed(source: Instance, target: Instance) -> str:
-    """What keeps the instance from being renamed from the one place to the other; empty if nothing does."""
+    """Why the instance cannot be renamed from one place to the other; empty if it can."""
     here, there = os.path.dirname(source.root), os.path.dirname(target.root)
     if os.path.islink(source.root):
         return "it is a symbolic link"
@@ -74,7 +74,7 @@ def why_not_renamed(source: Instance, target: Instance) -> str:
 
 
 def _mount(path: str) -> str:
-    """Which mount the directory is reached through: rename(2) does not even lead to another one of the same device."""
+    """The mount of the directory: rename(2) does not cross mounts, not even of the same device."""
     descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as file:

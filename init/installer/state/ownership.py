@@ -1,4 +1,4 @@
-"""Whose a file is, and who else may change it, or exchange it by a directory above it."""
+"""Who owns a file, and who else can change it, or exchange it through a directory above it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from functools import cache
 
 
 def is_foreign(status: os.stat_result) -> bool:
-    """Whether a user other than root and this one owns it or may write to it. The own group of a user who is not root
-    counts as that user: many hosts give each user one."""
+    """Whether a user other than root and this one owns it or may write to it. The primary group of a user who is not
+    root counts as that user: on many hosts each user has a private one."""
     mode = status.st_mode
     if status.st_uid not in _trusted(os.geteuid()):
         return True
@@ -22,22 +22,22 @@ def is_foreign(status: os.stat_result) -> bool:
 
 
 def loose_above(path: str) -> list[str]:
-    """The directories above a path by which another user may exchange it, described."""
+    """Descriptions of the directories above a path through which another user may exchange it."""
     return [describe(directory, status) for directory, status in _above(path) if _is_loose(status)]
 
 
 def describe(path: str, status: os.stat_result) -> str:
-    """Mode, owner and path, in a line."""
+    """Mode, owner and path in one line."""
     return f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid} {path}"
 
 
 def _is_loose(status: os.stat_result) -> bool:
-    """Whoever may write to a sticky directory cannot exchange what is another's in it."""
+    """Whether others may exchange its entries. In a sticky directory, users cannot exchange those of other users."""
     return is_foreign(status) and (status.st_uid not in _trusted(os.geteuid()) or not status.st_mode & stat.S_ISVTX)
 
 
 def _above(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Those that there are."""
+    """The existing directories above a path."""
     while path != os.path.dirname(path):
         path = os.path.dirname(path)
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -50,8 +50,8 @@ def _trusted(uid: int) -> frozenset[int]:
 
 
 def _outside() -> Iterator[int]:
-    """The user that all have as whom a user namespace does not know, if nobody in it is that one: whose such a file is
-    stands outside of the container, and could change what is in it anyway. See user_namespaces(7)."""
+    """The overflow user, as whom a user namespace shows each owner it does not map, unless it maps that id: such an
+    owner is outside the container and could change its files anyway. See user_namespaces(7)."""
     try:
         with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
             overflow = int(file.read())

@@ -1,4 +1,4 @@
-"""The receipt: what was installed, with which answers, and the digest of every file that was rendered."""
+"""The receipt: what was installed, with which answers, and the digest of every rendered file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from . import files
 from .instance import OWN_NAMES, check_name
 
 FORMAT = 1
-#: Of the times in it, in UTC.
+#: The format of its times, in UTC.
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
 class Receipt:
     """`answers` are those that were given, not defaults; `files` maps a path in the instance to its digest and mode;
-    `state` is the bundle's own. `unknown` are keys written by another version, which are kept."""
+    `state` belongs to the bundle. `unknown` are keys of another version, which are kept."""
 
     bundle: str
     version: str
@@ -34,10 +34,10 @@ class Receipt:
     account: Mapping[str, Any] = field(default_factory=dict)
     installed: str = ""
     updated: str = ""
-    #: When the service was taken away from data and keys; empty while it is installed.
+    #: When the service was uninstalled and its data kept; empty while it is installed.
     uninstalled: str = ""
-    #: What the last upgrade came from: `release` and `instance` (paths), `version`, `id`, and `backup`, relative to the
-    #: instance. Empty if there was none.
+    #: The state before the last upgrade: `release` and `instance` (paths), `version`, `id`, and `backup`, relative to
+    #: the instance. Empty if there was none.
     previous: Mapping[str, str] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -47,13 +47,13 @@ class Receipt:
 
 
 def read(path: str) -> Receipt | None:
-    """The receipt at `path`, None if there is none. Raises NEEDS_PERSON if it cannot be understood."""
+    """The receipt at `path`, None if there is none. Raises NEEDS_PERSON if it is invalid."""
     content = files.read(path)
     return None if content is None else parse(content, path)
 
 
 def parse(content: bytes, where: str) -> Receipt:
-    """The receipt that `content` is. Raises NEEDS_PERSON, which names `where`, if it cannot be understood."""
+    """Parses a receipt. Raises NEEDS_PERSON, naming `where`, if it is invalid."""
     try:
         document = json.loads(content)
         if document["format"] > FORMAT:
@@ -106,7 +106,7 @@ _KNOWN = {
 
 
 def _check(document: Mapping[str, Any]) -> None:
-    """Raises ValueError for a receipt that would lead bootstrap out of its instance."""
+    """Raises ValueError for a receipt with paths or accounts that bootstrap must not touch."""
     for path in document["files"]:
         if check_name(path, units=True).partition("/")[0] in OWN_NAMES:
             raise ValueError(f"{path} is not a file that is rendered")

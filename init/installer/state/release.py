@@ -18,15 +18,16 @@ from .ownership import describe, is_foreign, loose_above
 
 CHECKSUMS = "SHA256SUMS"
 MANIFEST = "manifest.json"
-#: The script that compares the bytes of all files with the checksums. It cannot vouch for itself.
+#: The script that compares the bytes of all files with the checksums. It cannot check itself.
 SCRIPT = "init/bootstrap.sh"
-#: Sign the checksums, so that they cannot list them; bootstrap.sh checks one where --require-signature is given.
+#: Signatures of the checksums, which therefore do not list them; bootstrap.sh checks one if --require-signature is
+#: given.
 SIGNATURES = {"SHA256SUMS.sig", "SHA256SUMS.mldsa.sig"}
-#: Where an instance lies by default; it is no part of the release.
+#: Default directory of an instance; not part of the release.
 DEFAULT_INSTANCE = "instance"
-#: Symbolic link in the release to where its own instance went: while a rollback is under way, and after an upgrade.
+#: Symbolic link in the release to the new place of its instance: during a rollback, and after an upgrade.
 LEFT = "instance.left"
-#: Releases that one instance is followed through.
+#: Limit of releases through which an instance is followed.
 _UPGRADES = 40
 
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
@@ -39,7 +40,7 @@ def compare_versions(one: str, other: str) -> int:
 
 
 def find_release(directory: str) -> Release:
-    """The release in a directory that an operator named."""
+    """The release in a directory named by the operator."""
     return Release(os.path.realpath(directory))
 
 
@@ -62,18 +63,18 @@ class Release:
 
     @property
     def is_listed(self) -> bool:
-        """Whether its checksum list is there, without which it has no id."""
+        """Whether it has its checksum list, from which its id is computed."""
         return os.path.exists(self.path(CHECKSUMS))
 
     @cached_property
     def id(self) -> str:
-        """Names the exact bytes of the release: the digest of its checksum list."""
+        """Identifies the exact bytes of the release: the digest of its checksum list."""
         with open(self.path(CHECKSUMS), "rb") as file:
             return digest(file.read())
 
     @property
     def left(self) -> str:
-        """Where its own instance went; empty if it is not known to have gone, or to be there."""
+        """The new place of its instance; empty if that is unknown or no longer exists."""
         place, root = "", self.root
         for _ in range(_UPGRADES):
             try:
@@ -91,12 +92,12 @@ class Release:
         return os.path.join(self.root, *parts)
 
     def command_line(self, *words: str, instance: str = "") -> str:
-        """What to type to run a command of it; `instance` is named where the command would not find it by itself."""
+        """The shell command that runs its bootstrap; `instance` is given if it is not the default."""
         option = ("--instance", instance) if instance else ()
         return shlex.join([self.path(SCRIPT), *words, *option])
 
     def checksums(self) -> dict[str, str]:
-        """Path to digest, from the checksum list. Raises INTEGRITY if it is not exactly of its form."""
+        """Path to digest, from the checksum list. Raises INTEGRITY if it is malformed."""
         lines = (self._read(CHECKSUMS) or b"").decode("utf-8", "surrogateescape").split("\n")
         matches = [_CHECKSUM_LINE.fullmatch(line) for line in lines[:-1]]
         if lines[-1] or not matches or not all(matches):
@@ -104,10 +105,10 @@ class Release:
         return {match[2]: match[1] for match in matches if match}
 
     def check_contents(self, instance: str = "") -> None:
-        """Raises INTEGRITY for files that were added or taken away, or whose mode or link target was changed, and for a
-        checksum list that is not that of the manifest. `instance` may lie in the release under any name.
+        """Raises INTEGRITY for added or missing files, changed modes or link targets, and a checksum list that does not
+        match the manifest. `instance` may be in the release under any name.
 
-        The bytes of the files are the business of bootstrap.sh, which checks them before this code runs.
+        bootstrap.sh checks the bytes of the files before this code runs.
         """
         listed = self.checksums()
         manifest = self._read(MANIFEST)
@@ -133,8 +134,8 @@ class Release:
             raise Failure(Exit.INTEGRITY, *problems)
 
     def check_rights(self, instance: str = "") -> None:
-        """Raises INTEGRITY if another user can change the release, or exchange it by a directory above it: what runs of
-        it would be that user's. Where root runs it on a host with `find`, bootstrap.sh has looked before."""
+        """Raises INTEGRITY if another user can change the release, or exchange it through a directory above it, and so
+        run code as this user. For root on a host with `find`, bootstrap.sh has checked this before."""
         skipped = self._skipped(instance)
         inside = [(self.root, _Found(os.lstat(self.root))), *_walk_all(self.root, skipped)]
         foreign = [describe(path, found.status) for path, found in inside if is_foreign(found.status)]
@@ -166,7 +167,7 @@ class Release:
             raise Failure(Exit.INTEGRITY, *problems)
 
     def _mend(self) -> str:
-        """The command that makes the release the user's own; an instance in it stays as it is."""
+        """The command that gives the release to this user; an instance in it stays as it is."""
         owner = f"{os.geteuid()}:{os.getegid()}"
         find = f"find . -path ./{DEFAULT_INSTANCE} -prune -o"
         return (
@@ -178,7 +179,7 @@ class Release:
         return {DEFAULT_INSTANCE, LEFT, os.path.relpath(instance or self.root, self.root)}
 
     def _describe_extra(self, paths: list[str]) -> Problem:
-        """Files that were added stay when the tarball is unpacked over them, so they have to be named and removed."""
+        """The problem of added files: unpacking the tarball over them does not remove them, so they are named."""
         why = "they are not part of the release"
         if all(path.endswith(".pyc") for path in paths):
             why += ", but byte code that Python wrote there"
@@ -196,7 +197,7 @@ _MISSING = "they are missing"
 
 
 _UNPACK = "unpack the tarball again; that does not touch the instance"
-#: Files that are named, at most.
+#: Limit of files that are named.
 _NAMED = 20
 
 
@@ -214,7 +215,7 @@ class _Found(NamedTuple):
 
 
 def _walk(root: str, skipped: Collection[str]) -> Iterator[tuple[str, _Found]]:
-    """Everything below `root` but directories, except the paths that are skipped with all below them."""
+    """Everything below `root` but directories, without the skipped paths and all below them."""
     return ((path, found) for path, found in _walk_all(root, skipped) if not stat.S_ISDIR(found.status.st_mode))
 
 
@@ -238,8 +239,8 @@ def _differs(entry: Mapping[str, Any], found: _Found) -> bool:
         return bool(entry["target"] != found.target)
     if not stat.S_ISREG(found.status.st_mode):
         return True
-    # Root may unpack under a umask, which takes bits and gives none. A lost or gained x bit changes what a file does; a
-    # file that anybody may write, or that runs as its owner, was packed by nobody.
+    # A umask at unpacking may clear bits but sets none. A changed x bit changes what a file does, and no packed file is
+    # world-writable, setuid or setgid.
     mode = found.status.st_mode
     executable = bool(int(entry["mode"], 8) & 0o100)
     return executable != bool(mode & 0o100) or bool(mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH))

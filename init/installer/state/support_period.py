@@ -1,4 +1,4 @@
-"""How long the release gets security fixes."""
+"""Warns about the end of the release's security fixes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from ..errors import Problem
 from .release import Release
 
-#: Days before its end in which the end is told.
+#: Days before the end from which on it is reported.
 AHEAD = 90
 
 
 def warn(release: Release) -> Iterator[Problem]:
-    """A release whose last day with security fixes is near or over; nothing if its recipe states none."""
+    """Warns if the last day with security fixes is near or over; nothing if the recipe states none."""
     stated = release.bundle.get("supportEnd")
     if stated is None:
         return

@@ -1,4 +1,4 @@
-"""Whole directories, with what lies in them at any depth. For paths, see boundary.py."""
+"""Operations on directory trees. For paths, see boundary.py."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from . import boundary, files
 from .boundary import Place
 from .files import Owner
 
-#: Directories that lie in each other. No instance comes near; each of them keeps a descriptor open.
+#: Limit of nested directories, far above any instance's: each keeps a descriptor open.
 _DEEPEST = 100
 
 
 @dataclass(frozen=True)
 class Found:
-    """Something in a directory, and its facts as they were when it was found."""
+    """An entry of a directory, with its status when it was found."""
 
     at: Place
     status: os.stat_result
@@ -40,13 +40,13 @@ class Found:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a regular file, and has no other name if somebody else than root may have given it this one."""
+        """Whether it is a regular file, and has no other name if another user than root may have linked it here."""
         return self.is_file and (self.status.st_nlink == 1 or not self.at.guarded)
 
 
 def below(path: str) -> list[Found]:
-    """The file `path`, or everything below it that is no directory, sorted by path. Links are not followed. Empty if
-    there is nothing. The directories that their places name are closed again."""
+    """The file `path`, or everything below it except directories, sorted by path. Does not follow links. Empty if there
+    is nothing. The descriptors in their places are already closed."""
     try:
         with boundary.place(path) as at:
             status = at.status()
@@ -61,7 +61,8 @@ def below(path: str) -> list[Found]:
 
 
 def _visit(at: Place, depth: int) -> Iterator[Found]:
-    """Everything below a directory, and what lies in another one before that. Descriptors are open until the next."""
+    """Everything below a directory, the content of a directory before itself. Each entry's descriptor is open until the
+    next."""
     if depth > _DEEPEST:
         raise boundary.refuse(at.path, f"more than {_DEEPEST} nested directories")
     flags = os.O_RDONLY | os.O_DIRECTORY | boundary.SAFE
@@ -80,13 +81,13 @@ def _visit(at: Place, depth: int) -> Iterator[Found]:
 
 
 def planted(path: str) -> list[Found]:
-    """What lies below a directory where others than root may have put it, and is no file with one name: it may lead
-    elsewhere, or be waited for."""
+    """Entries below a directory that users other than root may have planted and that are not plain files: links may
+    lead elsewhere, and pipes may block."""
     return [entry for entry in below(path) if entry.at.guarded and not entry.is_plain]
 
 
 def refuse(found: Sequence[Found], exit_code: Exit, why: str) -> None:
-    """Raises if anything was found that should not be there; `why` says what may come of it."""
+    """Raises a failure if anything was found; `why` states the danger."""
     if not found:
         return
     paths = [entry.at.path for entry in found]
@@ -101,7 +102,7 @@ def refuse(found: Sequence[Found], exit_code: Exit, why: str) -> None:
 
 
 def adopt(path: str, owner: Owner) -> None:
-    """Gives `owner` the regular files below a directory that are root's and have no other name."""
+    """Gives `owner` the regular files below a directory that belong to root and have no other name."""
     with boundary.place(path) as at:
         for found in _visit(at, 0):
             if found.is_plain and found.status.st_uid == 0 != owner.uid:
@@ -110,8 +111,8 @@ def adopt(path: str, owner: Owner) -> None:
 
 
 def hand_over(path: str, former: Owner, owner: Owner) -> None:
-    """Gives `owner` what is `former`'s at and below a directory, itself last; links, not what they lead to. What has a
-    second name elsewhere stays as it is."""
+    """Gives `owner` everything of `former` below a directory, then the directory itself; links, not their targets.
+    Files with a second name stay as they are."""
     with boundary.place(path, follow=True) as at:
         for found in _visit(at, 0):
             with boundary.exchanged():
@@ -127,8 +128,8 @@ def _succeed(at: Place, status: os.stat_result, former: Owner, owner: Owner) -> 
 
 
 def remove(path: str, *, lenient: bool = False, keep: Collection[str] = ()) -> None:
-    """Removes a directory with all that lies in it, or whatever else has the name; that there is nothing is no error.
-    `lenient`: nor is what cannot be removed. What lies at or below the paths to `keep` stays, and so do they."""
+    """Removes a tree, or any other entry; it is not an error if there is none, or with `lenient` if something cannot be
+    removed. Keeps the paths to `keep` and everything below them."""
     try:
         with boundary.place(path) as at:
             directory = stat.S_ISDIR(at.status().st_mode)
@@ -143,7 +144,7 @@ def remove(path: str, *, lenient: bool = False, keep: Collection[str] = ()) -> N
 
 
 def _holds(path: str, kept: Collection[str]) -> bool:
-    """Whether it is, lies in or leads to one of those that there are."""
+    """Whether it is, is below, or contains one of the kept paths."""
     return any(f"{path}/".startswith(f"{one}/") or (one.startswith(f"{path}/") and files.is_taken(one)) for one in kept)
 
 

@@ -1,10 +1,11 @@
 """First boot, changes of the catalog and the database's upgrade, by Keystone's own code in one process.
 
 Run as the service's account: `python3 -I -B boot.py`, with two lines of JSON on standard input; see data.py. The first
-says what to do, and has Keystone loaded with its configuration; the second says with what, and has it done. No data are
-read or changed before.
-The input is held open by the installer; when it ends, so does this process, so that a killed installer leaves no second
-writer behind.
+names the action and makes this process load Keystone with its configuration; the second has the parameters and starts
+the action. No data is read or changed before.
+
+The installer holds the input open; when the input ends, so does this process, so that a killed installer leaves no
+second writer.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 NEW = ".new"
-#: The key of tokens that is next in turn.
+#: The next key of tokens.
 STAGED = "0"
-#: The same of those that sign tokens, and the one that does so now.
+#: The next and the present key that signs tokens.
 NEXT, SIGNING = "next.pem", "private.pem"
-#: Of an update of a service that starts meanwhile.
+#: For an update while the service starts.
 _NICENESS = 3
 
 
@@ -40,14 +41,14 @@ def main() -> None:
         threading.Thread(target=_end_with_installer, daemon=True).start()
         act({**request, **facts})
     except Exception:
-        # What Keystone sets up for errors that nobody catches writes to its log alone.
+        # Keystone's own hook for uncaught errors writes only to its log.
         lines = traceback.format_exc().splitlines()
-        # SQLAlchemy tells the values of a statement, hashes of passwords among them.
+        # SQLAlchemy prints the parameters of a statement, which may be password hashes.
         sys.exit("\n".join(line for line in lines if not line.startswith("[parameters: ")))
 
 
 def _read_line() -> bytes:
-    """A line of the input, and nothing of what follows it."""
+    """Reads one line of the input and not a byte more."""
     line = b""
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
@@ -67,13 +68,13 @@ def _end_with_installer() -> None:
 def _load(request: dict[str, Any]) -> None:
     sys.argv = ["keystone", "--config-file", request["config"], "--config-dir", request["config_directory"]]
     if request["action"] == "update":
-        # Nothing serves until the processes that start beside this one have loaded the same.
+        # The starting servers, which load the same code, must come first.
         os.nice(_NICENESS)
     import ksbundle_keystone
 
     with ksbundle_keystone.loading():
         if request["action"] == "copy":
-            # Rows alone need little of Keystone's code.
+            # Copying rows needs little of Keystone's code.
             return
         from keystone.server import backends
 
@@ -88,13 +89,13 @@ def _configure() -> Any:
 
     keystone.server.configure()
     conf = keystone.conf.CONF
-    # The passwords that are given to users here stand in files of the operator's, who is the first to use them.
+    # Users made here get passwords from files of the operator, who is the first to use them.
     conf.set_override("change_password_upon_first_use", False, "security_compliance")
     return conf
 
 
 def _configure_apart() -> Any:
-    """Without the instance's settings: an upgrade copies rows while these still name the former place."""
+    """Keystone's defaults without the instance's settings: during an upgrade these still name the former place."""
     import keystone.conf
     from keystone.common import sql
 
@@ -105,7 +106,7 @@ def _configure_apart() -> Any:
 
 
 def _create(request: dict[str, Any]) -> None:
-    """Makes keys, then the database: a file under another name, and renaming it is the last act."""
+    """Makes keys, then the database: a file under a temporary name, which is renamed at the very end."""
     conf = _configure()
     from keystone.credential.providers import fernet as credential_fernet
 
@@ -128,7 +129,7 @@ def _create(request: dict[str, Any]) -> None:
 
 
 def _fill_server(conf: Any, request: dict[str, Any]) -> None:
-    """Makes a server's database, which was empty before the first attempt; what that left is taken away."""
+    """Fills a server's database, which was empty before the first attempt; clears remains of that attempt."""
     from ksbundle_keystone import rows
 
     url = conf.database.connection
@@ -142,12 +143,12 @@ def _fill_server(conf: Any, request: dict[str, Any]) -> None:
 def _use_file(conf: Any, new: str) -> None:
     """Lets Keystone use the file `new` in place of the configured database."""
     _use(conf, f"sqlite:///{new}")
-    # Nobody else has this file yet, and it is synced as a whole before it gets its name.
+    # Nothing else uses this file yet, and it is synced as a whole before it is renamed.
     conf.set_override("sqlite_synchronous", False, "database")
 
 
 def _use(conf: Any, connection: str) -> None:
-    # oslo.config substitutes in what overrides a setting, too.
+    # oslo.config substitutes in overrides, too.
     conf.set_override("connection", connection.replace("$", "$$"), "database")
 
 
@@ -179,8 +180,8 @@ def _upgrade(request: dict[str, Any]) -> None:
 
 
 def _copy(request: dict[str, Any]) -> None:
-    """Brings all rows of the database `source` to `target`, whose tables become what those of the source are like; see
-    rows.copy, whose outcome is printed as the last line."""
+    """Copies all rows of the database `source` to `target`, with tables of the same version; see rows.copy, whose
+    outcome is printed as the last line."""
     _use(_configure_apart(), request["target"])
     from ksbundle_keystone import migrations, rows
 
@@ -191,7 +192,7 @@ def _copy(request: dict[str, Any]) -> None:
         migrations.make_tables(target, versions)
     outcome = rows.copy(source, target, keep=request["keep"])
     if request["keep"] and not outcome["refused"] and not outcome["different"]:
-        # Whatever was written to the source meanwhile would be lost.
+        # Rows written to the source meanwhile would be lost.
         outcome["different"] = rows.compare(source, target)
     print(json.dumps(outcome))
 
@@ -223,12 +224,12 @@ def _sign(_request: dict[str, Any]) -> None:
 
 
 def _make_signing_keys(conf: Any) -> None:
-    """Makes two key pairs: one signs tokens, the other is next in turn. Keystone reads all files of the directory of
-    public keys, and of the other one `private.pem` alone."""
+    """Makes two key pairs: the present one signs tokens, the other is the next. Keystone reads all files of the
+    directory of public keys, but only `private.pem` of the other."""
     public, private = conf.jwt_tokens.jws_public_key_repository, conf.jwt_tokens.jws_private_key_repository
     if os.path.isdir(public) and os.path.isdir(private):
         return
-    # Half of what a run that was cut off made, which no server has used.
+    # Remains of an interrupted run, which no server has used.
     for repository in (public, private):
         for left in (repository, repository + NEW):
             shutil.rmtree(left, ignore_errors=True)
@@ -242,7 +243,7 @@ def _make_signing_keys(conf: Any) -> None:
 
 
 def _make_pair(private: str, public: str) -> None:
-    """A key pair for ES256, which nobody else may read."""
+    """Makes a key pair for ES256, readable only by this account."""
     from keystone.common import jwt_utils
 
     former = os.umask(0o077)
@@ -255,8 +256,8 @@ def _make_pair(private: str, public: str) -> None:
 
 
 def _rotate(request: dict[str, Any]) -> None:
-    """Makes the next key of tokens the first one, and a new next one, of each of the `kinds`. As many are kept as the
-    tokens need that are valid by now."""
+    """For each of the `kinds`, promotes the next key of tokens and makes a new next one. Keeps as many keys as valid
+    tokens need."""
     conf = _configure()
     lifetime = conf.token.expiration + conf.token.allow_expired_window
     keep = max(conf.fernet_tokens.max_active_keys, math.ceil(lifetime / request["interval"]) + 2)
@@ -265,8 +266,8 @@ def _rotate(request: dict[str, Any]) -> None:
 
 
 def _rotate_signing(conf: Any, keep: int) -> None:
-    """A public key is there before its private one signs. Cut off after any step, all tokens can be read, and the next
-    rotation makes the key that is missing."""
+    """Installs a public key before its private key signs. After an interruption at any step, all tokens can be read,
+    and the next rotation makes the missing key."""
     public, private = conf.jwt_tokens.jws_public_key_repository, conf.jwt_tokens.jws_private_key_repository
     signing, staged, made, shown = (
         os.path.join(private, name) for name in (SIGNING, NEXT, "new.pem", "new-public.pem")
@@ -288,9 +289,8 @@ def _rotate_signing(conf: Any, keep: int) -> None:
 
 
 def _rotate_fernet(conf: Any, keep: int) -> None:
-    """Keystone's own rotation moves keys about while requests read them, and leaves no staged key when it is cut off.
-    So it works on a copy, from which the directory is brought up to date in steps; after each all tokens can be read.
-    """
+    """Keystone's own rotation moves keys while requests read them, and leaves no staged key when it is interrupted. So
+    it works on a copy, from which the directory is updated in steps; after each step all tokens can be read."""
     from keystone.common import fernet_utils
 
     repository = conf.fernet_tokens.key_repository
@@ -303,7 +303,7 @@ def _rotate_fernet(conf: Any, keep: int) -> None:
         shutil.copy2(os.path.join(repository, name), new)
     fernet_utils.FernetUtils(new, keep, "fernet_tokens").rotate_keys()
     after = {name for name in os.listdir(new) if name.isdigit()}
-    # The staged key under its new number, which comes from the copy; then its successor; then nobody needs the oldest.
+    # First the staged key under its new number, then its successor; finally the oldest are removed.
     for name in [*sorted(after - before), STAGED]:
         _sync(os.path.join(new, name))
         os.rename(os.path.join(new, name), os.path.join(repository, name))
@@ -315,7 +315,8 @@ def _rotate_fernet(conf: Any, keep: int) -> None:
 
 
 def _forget_promoted(repository: str) -> None:
-    """Takes back the first step of a rotation that was cut off after it: the staged key is the first one already."""
+    """Reverts the first step of a rotation that was interrupted after it: the staged key is already the primary one,
+    too."""
     numbers = sorted(int(name) for name in os.listdir(repository) if name.isdigit())
     staged, first = (os.path.join(repository, name) for name in (STAGED, str(numbers[-1])))
     with open(staged, "rb") as one, open(first, "rb") as other:
@@ -350,7 +351,7 @@ def _bootstrap(request: dict[str, Any]) -> None:
 
 
 def _exempt(name: str, options: list[str]) -> None:
-    """Gives this user of the default domain, if there still is one, options that exempt from rules."""
+    """Gives this user of the default domain, if it still exists, options that exempt it from rules."""
     if not options:
         return
     import keystone.conf
@@ -364,8 +365,8 @@ def _exempt(name: str, options: list[str]) -> None:
 
 
 def _count_inactivity() -> None:
-    """Has every user count as active today. Keystone notes when somebody was only while it disables those who were
-    not; for all others it takes the day on which they were made, and would disable them at once."""
+    """Marks every user as active today. Keystone records activity only while it disables inactive users; for users
+    without a record it takes the date of creation, and would disable old ones at once."""
     from keystone.common import sql
     from keystone.identity.backends import sql_model
 
@@ -374,8 +375,8 @@ def _count_inactivity() -> None:
 
 
 def _ensure_user(wanted: dict[str, str] | None) -> None:
-    """Makes the ordinary user and the project of the same default domain, with the role member on it. What exists is
-    left as it is, its password above all."""
+    """Makes the ordinary user and the project, both in the default domain, with the role member on it. Leaves existing
+    ones as they are, above all the password."""
     if wanted is None:
         return
     import keystone.conf
@@ -404,7 +405,7 @@ def _ensure_user(wanted: dict[str, str] | None) -> None:
 
 
 def _ensure_domain(name: str | None) -> None:
-    """Makes the domain whose users are a directory's, if there is none of that name."""
+    """Makes the domain for the users of a directory, if there is none of that name."""
     if name is None:
         return
     from keystone import exception
@@ -420,8 +421,8 @@ def _ensure_domain(name: str | None) -> None:
 
 
 def _update(request: dict[str, Any]) -> None:
-    """Gives the identity service's endpoints in the former regions the present URL and region; all of them where no
-    former region is known, since the install that made them was cut off.
+    """Gives the identity service's endpoints in the former regions the present URL and region; all endpoints if no
+    former region is known, after an interrupted install.
 
     Keystone's own `bootstrap` would do that too, but it also resets a changed administrator's password.
     """
@@ -442,7 +443,7 @@ def _update(request: dict[str, Any]) -> None:
     used = {endpoint["region_id"] for endpoint in catalog.list_endpoints()}
     for empty in sorted(left - used):
         catalog.delete_region(empty)
-    # First: an update of a user who counts as inactive would disable that user for good.
+    # First, as an update of a user who counts as inactive would disable that user permanently.
     if request["inactivity"]:
         _count_inactivity()
     _exempt("admin", request["exempt"])

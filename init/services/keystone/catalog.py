@@ -1,5 +1,5 @@
-"""What the answers say of the data: the identity service's endpoints name the advertised URL and region, no number of
-wrong passwords locks the administrator, and there are an ordinary user and a directory's domain if asked for."""
+"""Data that depends on answers: the URL and region of the identity service's endpoints, the administrator's exemption
+from lockout, and if requested an ordinary user and a directory's domain."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ def state(site: Site) -> Mapping[str, Any]:
 
 @contextmanager
 def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
-    """Moves the endpoints from the former URLs and regions, does what the preset of rules asks for and is not done
-    yet, and makes the ordinary user and the directory's domain where there are none. Everything else stays as it
-    is."""
+    """Moves the endpoints from the former URLs and regions, completes what the hardening preset requires, and makes a
+    missing ordinary user and directory's domain. Everything else stays as it is."""
 
     def migrate() -> None:
         regions = [facts.get("region") for facts in former]

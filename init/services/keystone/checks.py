@@ -8,9 +8,9 @@ from installer.kit import wsgi
 
 from . import database, directory, hardening, nodes, password
 
-#: What the path of an instance must not contain, since no quoting helps, and why. The path of its configuration is an
-#: argument, in which oslo.config substitutes although it reads the file by the path as it stands: see Template and
-#: _validate_cli_options in oslo_config/cfg.py.
+#: Patterns that the path of an instance must not contain, as no quoting helps, and why. oslo.config substitutes in the
+#: argument with the path of its configuration, but opens the literal path: see Template and _validate_cli_options in
+#: oslo_config/cfg.py.
 UNUSABLE = {
     r"\?": "the parameters of a database URL would begin at it",
     r"\\\$": "Keystone's configuration would treat it as a quoted $",

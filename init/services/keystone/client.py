@@ -1,4 +1,4 @@
-"""Asks Keystone over HTTP, as clients with the operator's credentials do."""
+"""Requests to Keystone over HTTP, as by clients with the operator's credentials."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import settings
 def request(
     site: Site, method: str, url: str, *, body: Any = None, token: str | None = None, seconds: float = SECONDS
 ) -> Answer:
-    """See `http_client.request`; with a token that authorizes and is asked about."""
+    """See `http_client.request`; `token` is both the authorization and the subject."""
     headers = {} if token is None else {"X-Auth-Token": token, "X-Subject-Token": token}
     in_front = site.value("public-url") is not None and url.startswith(settings.public_url(site))
     return web.request(site, method, url, body=body, headers=headers, seconds=seconds, in_front=in_front)
 
 
 def listener_url(site: Site, listener: Listener) -> str:
-    """Where the identity service is to be found at the listener, from this host."""
+    """The URL of the identity service at the listener, from this host."""
     return f"{web.listener_url(site, listener)}/v3"

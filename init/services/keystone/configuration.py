@@ -38,7 +38,7 @@ def check_command(site: Site) -> list[str]:
 
 
 def is_edited(site: Site, rendered: Sequence[RenderedFile]) -> bool:
-    """Whether Keystone gets any setting that the installer did not render."""
+    """Whether Keystone has any setting that the installer did not render."""
     own = site.instance.path(CONFIG_DIRECTORY)
     if not files.is_directory(own) or files.names(own):
         return True
@@ -48,7 +48,7 @@ def is_edited(site: Site, rendered: Sequence[RenderedFile]) -> bool:
 
 
 def _public_endpoint(site: Site) -> str:
-    """Links in answers follow the address that a client used, one of this host, unless the operator gives a URL."""
+    """Links in responses use the address that a client used, one of this host, unless the operator gives a URL."""
     if site.value("public-url") is None:
         return "# public_endpoint follows the address a client used"
     return f"public_endpoint = {settings.base_url(site).replace('$', '$$')}"

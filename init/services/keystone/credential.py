@@ -1,6 +1,6 @@
 """The password of an account on an operator's server, and the authority of that server, from files of the operator.
 
-The instance has copies, so that the files may go away.
+The instance has copies, so that the files may be removed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST_PASSWORD = 1024
 
 @dataclass(frozen=True)
 class Credential:
-    #: What the server is to the operator: "database".
+    #: What messages call the server: "database".
     of: str
     #: The answers that name the files, and the copies, relative to the instance.
     password_answer: str
@@ -26,7 +26,7 @@ class Credential:
     ca_copy: str
 
     def password(self, site: Site) -> str | None:
-        """The one that is given, else the instance's own. Raises OSError or ValueError."""
+        """The given password, else the instance's copy. Raises OSError or ValueError."""
         given = site.value(self.password_answer)
         if given is not None:
             return secret_file.read_given(given, _LONGEST_PASSWORD)
@@ -42,7 +42,7 @@ class Credential:
         return pem.source(site, self.ca_answer, self.ca_copy)
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
-        """The copies. `faults` has found nothing."""
+        """The copies. `faults` must have found nothing."""
         readable, mode = site.account.readable, 0o640 if site.account.switch else 0o600
         secret, trusted = self.password(site), self.authority(site)
         found = []
@@ -74,7 +74,7 @@ class Credential:
             yield Problem("the file contains no certificate", where=source, why=why, hint=hint)
 
     def unusable(self, site: Site, error: Exception) -> Problem:
-        """The password cannot be used, and why."""
+        """The problem of an unusable password."""
         return Problem(
             f"the {self.of}'s password cannot be used",
             where=site.value(self.password_answer) or site.instance.path(self.password_copy),

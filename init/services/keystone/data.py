@@ -1,4 +1,4 @@
-"""Keys and database: made on the first run, looked after later.
+"""Keys and database: made on the first run, checked later.
 
 Keystone's own code makes them, in one process of the release's Python; see running.py.
 """
@@ -22,7 +22,7 @@ SECRETS = [user.password_file for user in users.USERS]
 
 
 def unmade(site: Site) -> list[str]:
-    """What there is no trace of yet, of all that is made once; and a password that is given in the place of another."""
+    """Files to be made once that are still missing, and the password's if a new one is given."""
     wanted = [users.ADMIN, users.DEMO] if users.wants_demo(site) else [users.ADMIN]
     names = [*(repository.path for repository in keys.repositories(site)), database.trace(site)]
     names += (user.password_file for user in wanted)
@@ -35,7 +35,7 @@ def unmade(site: Site) -> list[str]:
 
 
 def stores(site: Site) -> list[Store]:
-    """Those of the database; the service that runs the bundle's own server saves what that holds."""
+    """The stores of the database; the bundle's own server has its own, in its service."""
     kind = database.kind(site)
     return [Sqlite(site, database.SQLITE)] if kind == "sqlite" else [External(site)] if kind == "external" else []
 
@@ -48,7 +48,7 @@ def prepare(site: Site, journal: Journal) -> None:
     if database.kept(site) is None:
         _create(site, journal)
     else:
-        # Other tokens are asked for than before. Other keys that are gone are lost, and not made anew.
+        # The kind of tokens has changed. Any other missing keys are lost, and not recreated.
         journal.step("create keys that sign tokens")
         running.run_boot(site, "sign")
     problems = [*check_data(site), *(problem for store in stores(site) for problem in store.check())]
@@ -86,7 +86,7 @@ def upgrade_data(site: Site) -> None:
 
 
 def demo(site: Site) -> Mapping[str, str] | None:
-    """What boot.py needs to know of the ordinary user and project, where they are asked for."""
+    """The ordinary user and project for boot.py, if requested."""
     if not users.wants_demo(site):
         return None
     user = users.DEMO

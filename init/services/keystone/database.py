@@ -1,7 +1,7 @@
-"""Which database an instance keeps its data in, and how Keystone finds it. Nothing else of Keystone's asks the answers.
+"""Which database an instance keeps its data in, and how Keystone connects to it. Only this module reads these answers.
 
-There are three kinds: a file of SQLite's, the server that the bundle brings, and a server of the operator's. An
-instance stays with the database that it was prepared with; see `kept`.
+There are three kinds: an SQLite file, the bundle's own server, and an operator's server. An instance stays with the
+database that it was prepared with; see `kept`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .database_url import DatabaseUrl
 
 Kind = Literal["sqlite", "embedded", "external"]
 
-#: Answers that count for one run: the password is kept in a file of the instance.
+#: Answers that apply to one run: the password is kept in a file of the instance.
 TRANSIENT = ("database-password-file",)
 #: The answers that name a database.
 ANSWERS = ("database", "database-url")
@@ -31,14 +31,14 @@ ANSWERS = ("database", "database-url")
 SQLITE = "data/keystone.db"
 CREDENTIAL = "keys/database-password"
 CA = "keys/database-ca.pem"
-#: Says which database holds the data, in `identity`'s words. Without it a file of SQLite's does, if it is there.
+#: Names the database that holds the data, as `identity` does. Without it, an SQLite file does, if that exists.
 MARK = "data/keystone.database"
-#: The same for the bundle's own server. It is saved and comes back with the keys, since its data go into no other.
+#: The same for the bundle's own server. It is saved and restored with the keys, since its data fits no other.
 _OWN_MARK = "keys/keystone.database"
-#: The ending of the mark while that database is being filled: what is in it is no use, and was made by the instance.
+#: Suffix of the mark while that database is being filled: its content is incomplete, and made by the instance.
 _BEGUN = ".new"
 BEGUN = f"{MARK}{_BEGUN}"
-#: Where it keeps data, and which, under some answers.
+#: Files of data and marks that may exist, depending on answers.
 PLACES = (*(SQLITE + ending for ending in ("", *SIDECARS)), MARK, BEGUN)
 #: The service of a bundle that runs the embedded server, and the database and role there.
 SERVER, EMBEDDED = "postgresql", "keystone"
@@ -54,13 +54,12 @@ def kind(site: Site) -> Kind:
 
 
 def identity(site: Site) -> str:
-    """A name of the database that the answers ask for, independent of how it is used: without account, password and
-    TLS."""
+    """A name of the database that the answers ask for, without account, password and TLS."""
     return database_url.parse(site.value("database-url") or "").identity if kind(site) == "external" else kind(site)
 
 
 def kept(site: Site) -> str | None:
-    """The database that the instance was prepared with, in `identity`'s words; None where it was not prepared."""
+    """The database that the instance was prepared with, as `identity` names it; None if it was not prepared."""
     for name in (MARK, _OWN_MARK):
         mark = files.read(site.instance.path(name))
         if mark is not None:
@@ -73,18 +72,18 @@ def _mark(site: Site) -> str:
 
 
 def begun(site: Site) -> bool:
-    """Whether a run that was cut off has begun to fill the database that the answers ask for."""
+    """Whether an interrupted run has begun to fill the database that the answers ask for."""
     mark = files.read(site.instance.path(_mark(site) + _BEGUN))
     return mark is not None and mark.decode().strip() == identity(site)
 
 
 def begin(site: Site) -> None:
-    """Before a server's database is filled."""
+    """Marks that a server's database is about to be filled."""
     site.account.run(_write, site.instance.path(_mark(site) + _BEGUN), identity(site))
 
 
 def finish(site: Site) -> None:
-    """From here on the data are in the database that the answers ask for. May be done again."""
+    """Marks that the data is now in the database that the answers ask for. Idempotent."""
     own = _mark(site)
     site.account.run(_write, site.instance.path(own), identity(site))
     for name in (own + _BEGUN, *{MARK, _OWN_MARK} - {own}):
@@ -104,7 +103,7 @@ def trace(site: Site) -> str:
 def connection(site: Site, ca: str | None = None) -> str:
     """The URL for SQLAlchemy.
 
-    Raises PREFLIGHT if the answers name no database. `ca` is the path of the authority's certificates before the
+    Raises PREFLIGHT if the answers name no usable database. `ca` is the path of the authority's certificates before the
     instance has a copy.
     """
     asked = kind(site)
@@ -129,7 +128,7 @@ def upgrading(site: Site) -> str:
 
 
 def reachable(site: Site) -> AbstractContextManager[None]:
-    """The database can be used meanwhile: where the bundle's own server does not run, it does for that time."""
+    """Keeps the database usable in the block: if the bundle's own server does not run, starts it for that time."""
     return postgresql.Server(site).serving() if kind(site) == "embedded" else nullcontext()
 
 
@@ -141,14 +140,14 @@ def settings(site: Site, *, shown: bool = False) -> str:
         url = url.replace(f":{quote(secret, safe='')}@", f":{HIDDEN}@", 1)
     lines = [f"connection = {url.replace('$', '$$')}"]
     if kind(site) != "sqlite":
-        # Keystone would have a request wait for a server that is away, in a process that then serves nobody. Without
-        # attempts at the start, each request tries for itself.
+        # Otherwise Keystone would let a request wait for an unreachable server, in a process that then serves nobody.
+        # Without retries at the start, each request tries once.
         lines.append("max_retries = 0")
     return "\n".join(lines)
 
 
 def password(site: Site) -> str | None:
-    """Of the user of the operator's server: the one that is given, else the instance's own."""
+    """The password for the operator's server: the given one, else the instance's copy."""
     return _CREDENTIAL.password(site)
 
 
@@ -158,7 +157,7 @@ def authority(site: Site) -> bytes | None:
 
 
 def rendered_files(site: Site) -> list[RenderedFile]:
-    """The instance's copies of what the operator's files hold. Raises PREFLIGHT if they cannot be used."""
+    """The instance's copies of the operator's files. Raises PREFLIGHT if they cannot be used."""
     if kind(site) != "external":
         return []
     problems = list(faults(site))
@@ -181,7 +180,7 @@ def check(site: Site) -> list[Problem]:
 
 
 def faults(site: Site) -> Iterator[Problem]:
-    """The same, also for a database that the data are yet to be brought to."""
+    """The same, also for a database that the data is not in yet."""
     url = site.value("database-url")
     if url is None:
         for name in ("database-password-file", "database-ca"):
@@ -217,7 +216,7 @@ def _check_kept(site: Site) -> Iterator[Problem]:
     if known is not None and known != wanted:
         migrate = site.command_line("migrate-database", "--to", site.value("database-url") or wanted)
         yield Problem(
-            f"the instance's data are in another database: {known}",
+            f"the instance's data is in another database: {known}",
             where=site.instance.root,
             why=f"the answers name {wanted}, but install does not move data from one to the other",
             hint=f"run {migrate}; or leave the answer as it was",

@@ -1,4 +1,4 @@
-"""The URL of a database on a server of the operator's: what it may say, and what Keystone's libraries are told."""
+"""The URL of a database on an operator's server: its valid form, and the URL for Keystone's libraries."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SCHEMES = {
     "mariadb": _MYSQL,
     "mariadb+pymysql": _MYSQL,
 }
-#: Parameters that may be given. Of the others some hold a password, and some have PyMySQL forget the authority that it
-#: was told: `ssl_verify_cert` and `ssl_verify_identity` do.
+#: Parameters that may be given. Some others contain a password, and `ssl_verify_cert` and `ssl_verify_identity` make
+#: PyMySQL ignore the authority.
 _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     _POSTGRESQL: ("sslmode", "sslrootcert", "sslcert", "sslkey"),
     _MYSQL: ("ssl_ca", "ssl_cert", "ssl_key"),
@@ -30,7 +30,7 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
 #: Those that name a file.
 _FILES = ("sslrootcert", "sslcert", "sslkey", "ssl_ca", "ssl_cert", "ssl_key")
 _PORTS = {_POSTGRESQL: 5432, _MYSQL: 3306}
-#: A server that is away is noticed within seconds: while a connection is made, and while an answer is awaited.
+#: An unreachable server is noticed within seconds, while connecting and while waiting for an answer.
 _PATIENCE: Mapping[str, Mapping[str, str]] = {
     _POSTGRESQL: {
         "connect_timeout": "5",
@@ -47,7 +47,7 @@ EXAMPLE = "postgresql://USER@HOST/NAME or mysql://USER@HOST/NAME"
 @dataclass(frozen=True)
 class DatabaseUrl:
     driver: str
-    #: Without quoting, as the other parts.
+    #: Not percent-encoded, like the other parts.
     user: str
     host: str
     port: int
@@ -56,7 +56,7 @@ class DatabaseUrl:
 
     @property
     def identity(self) -> str:
-        """A name of the database, independent of how it is used."""
+        """A name of the database, without account and parameters."""
         return f"{self.driver.partition('+')[0]}://{join_host(self.host)}:{self.port}/{quote(self.name, safe='')}"
 
     @property
@@ -64,18 +64,18 @@ class DatabaseUrl:
         return self.driver == _MYSQL
 
     def connection(self, password: str | None, ca: str | None) -> str:
-        """The URL for SQLAlchemy; `ca` is the path of the certificates that the server is trusted by."""
+        """The URL for SQLAlchemy; `ca` is the path of the certificates to verify the server with."""
         secret = "" if password is None else f":{quote(password, safe='')}"
         parameters = {**_PATIENCE[self.driver], **self.parameters}
         if ca is not None:
-            # PyMySQL checks the server's name as soon as it is told an authority.
+            # PyMySQL checks the server's name if it has an authority.
             trust = {"ssl_ca": ca} if self.is_mysql else {"sslmode": "verify-full", "sslrootcert": ca}
             parameters.update(trust)
         place = f"{quote(self.user, safe='')}{secret}@{join_host(self.host)}:{self.port}/{quote(self.name, safe='')}"
         return f"{self.driver}://{place}?{urlencode(parameters, quote_via=quote, safe='/')}"
 
     def is_safe(self, has_ca: bool) -> bool:
-        """Whether the server is checked, or is this host."""
+        """Whether the server is verified, or is this host."""
         checked = "ssl_ca" in self.parameters or self.parameters.get("sslmode") == "verify-full"
         return has_ca or checked or _is_loopback(self.host)
 

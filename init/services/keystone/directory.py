@@ -1,4 +1,4 @@
-"""An LDAP directory of the operator's whose users may log in: a domain of Keystone's that is looked up there."""
+"""An operator's LDAP directory whose users may log in: a Keystone domain with its users there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from installer.host import network
 from . import programs, settings
 from .credential import Credential
 
-#: Answers that count for one run: the password is kept in a file of the instance.
+#: Answers that apply to one run: the password is kept in a file of the instance.
 TRANSIENT = ("ldap-password-file",)
 PASSWORD = "keys/ldap-password"  # noqa: S105
 CA = "keys/ldap-ca.pem"
@@ -20,7 +20,7 @@ CA = "keys/ldap-ca.pem"
 _CREDENTIAL = Credential("directory", "ldap-password-file", PASSWORD, "ldap-ca", CA)
 _EXAMPLE = "give ldaps://HOST or ldap://HOST, with a port if it is not the usual one"
 
-#: Settings of Keystone's for what a kind of directory calls users and groups.
+#: Keystone's settings for the names of users and groups in each kind of directory.
 _SCHEMAS: Mapping[str, Mapping[str, str]] = {
     "openldap": {
         "user_objectclass": "inetOrgPerson",
@@ -45,9 +45,9 @@ _SCHEMAS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-#: The same for every kind. Each process serves one request at a time, so it needs few connections. A login has one of
-#: its own: a wrong password would be tried on each idle one of a pool, and count as often. A request waits for a server
-#: that does not answer for twice the time of a connection.
+#: The same for every kind. Each process serves one request at a time, so it needs few connections. A login has a
+#: separate connection: a wrong password would be tried on each idle one of a pool, and count as often. A request waits
+#: for a server that does not answer for twice the time of a connection.
 _COMMON: Mapping[str, str] = {
     "query_scope": "sub",
     "page_size": "1000",
@@ -61,7 +61,7 @@ _COMMON: Mapping[str, str] = {
     "connection_timeout": "5",
 }
 
-#: What each fault of directory_probe.py's is called, and what to do about it.
+#: The message and the hint for each fault of directory_probe.py.
 _FAULTS = {
     "away": ("the directory cannot be reached", "start it, open its port to this host, or correct --ldap-url"),
     "trust": (
@@ -85,12 +85,12 @@ def is_used(site: Site) -> bool:
 
 
 def domain(site: Site) -> str | None:
-    """The domain whose users are the directory's; None without a directory."""
+    """The domain of the directory's users; None without a directory."""
     return site.values("ldap-domain")[0] if is_used(site) else None
 
 
 def domains(site: Site) -> str:
-    """The line of keystone.conf's section that has files of domains read."""
+    """The line of keystone.conf that enables files of domains."""
     return "domain_specific_drivers_enabled = true" if is_used(site) else "# No domain has users of a directory."
 
 
@@ -146,8 +146,8 @@ def _settings(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def _quoted(text: str) -> str:
-    """A value of an oslo.config file, whatever is in it: one pair of quotes is taken off, and `\\$` is no substitution,
-    also after another backslash. See oslo_config/iniparser.py, and _substitute in its cfg.py."""
+    """Any text as a value of an oslo.config file, which removes one pair of quotes and does not substitute `\\$`, not
+    even after another backslash. See oslo_config/iniparser.py, and _substitute in its cfg.py."""
     return '"' + text.replace("$", r"\$") + '"'
 
 
@@ -176,7 +176,7 @@ def check(site: Site) -> list[Problem]:
 
 
 def _useless(site: Site) -> Iterator[Problem]:
-    """Answers that say something of a directory that none names."""
+    """Reports answers about a directory if none is named."""
     for name in ("bind-dn", "password-file", "ca", "suffix", "user-base", "group-base"):
         if site.value(f"ldap-{name}") is not None:
             hint = f"give --ldap-url, or leave --ldap-{name} out; --ldap-{name}= removes it"
@@ -239,7 +239,7 @@ def warn(site: Site) -> list[Problem]:
 
 
 def check_outside(site: Site) -> list[Problem]:
-    """Problems that prevent Keystone from looking users up in the directory, which is not changed."""
+    """Problems that prevent Keystone from finding users in the directory. Does not change it."""
     if not is_used(site) or check(site):
         return []
     facts = programs.ask(site, "ksbundle_keystone.directory_probe", _request(site))

@@ -1,5 +1,5 @@
-"""The store that a database on a server of the operator's is; see `Store`. Its rows are saved in a file of SQLite's
-with Keystone's tables, and come back from one: no tool of a server is needed, and either kind takes the other's.
+"""The store of a database on an operator's server; see `Store`. Its rows are saved to an SQLite file with Keystone's
+tables, and restored from one: no server tools are needed, and either kind of database can restore the other's backup.
 
 An upgrade works on such a file, too: it is tried, changed and adopted as a whole.
 """
@@ -30,7 +30,7 @@ class External:
 
     @property
     def _file(self) -> Sqlite:
-        """Where SQLite would keep the data; its copy is the one that an upgrade works on."""
+        """The store that SQLite would use; an upgrade works on its copy."""
         return Sqlite(self.site, database.SQLITE)
 
     @property
@@ -42,12 +42,12 @@ class External:
         return False
 
     def size(self) -> Size:
-        """A server is not asked for what its rows would come to in a file. Where there is no room for that file, a dump
-        fails, and leaves all as it is."""
+        """Unknown: the server cannot tell the size of its rows in a file. If there is no room for that file, a dump
+        fails and changes nothing."""
         return Size(0, 0, 0)
 
     def check(self) -> list[Problem]:
-        """The server is asked by `check_outside`."""
+        """`check_outside` queries the server."""
         return []
 
     def dump(self, target: str) -> Sequence[Source]:
@@ -81,8 +81,8 @@ class External:
 
 
 def claim(site: Site) -> None:
-    """Comes before the database is filled. Raises PREFLIGHT if it cannot be used, or has tables, unless they are this
-    instance's: one that was cut off has begun to fill them."""
+    """Called before the database is filled. Raises PREFLIGHT if it cannot be used, or has tables, unless an interrupted
+    run of this instance made them."""
     problems = server.check(site)
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
@@ -90,21 +90,21 @@ def claim(site: Site) -> None:
 
 
 def copy_rows(site: Site, source: str, target: str, *, keep: bool = True) -> Mapping[str, Any]:
-    """Brings all rows of one database into another; see rows.py. Raises NEEDS_PERSON if the target does not take them
-    as they are. Without `keep` it is only tried."""
+    """Copies all rows of one database to another; see rows.py. Raises NEEDS_PERSON if the target does not accept them
+    unchanged. Without `keep`, only tries it."""
     printed = running.run_boot(site, "copy", source=source, target=target, keep=keep)
     outcome: Mapping[str, Any] = json.loads(command.last_lines(printed)[-1])
     if outcome["refused"]:
         more = ["and maybe more"] if outcome["more"] else []
         problem = Problem(
             "the database does not accept some rows",
-            why="it limits lengths, compares names or requires values in another way",
+            why="its limits of lengths, comparison of names or required values differ",
             details=[*outcome["refused"], *more],
             hint="rename or remove what they belong to, then run the command again",
         )
         raise Failure(Exit.NEEDS_PERSON, problem)
     if outcome["different"]:
-        why = f"in {', '.join(outcome['different'])}; somebody may have written to one of the databases meanwhile"
+        why = f"in {', '.join(outcome['different'])}; one of the databases may have been written to meanwhile"
         hint = "end whatever else uses them, then run the command again"
         raise Failure(Exit.NEEDS_PERSON, Problem("not all rows are the same in both databases", why=why, hint=hint))
     return outcome

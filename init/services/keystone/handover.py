@@ -16,7 +16,7 @@ CLOUDS = "clouds.yaml"
 
 
 def rendered_files(site: Site) -> list[RenderedFile]:
-    """None contains a secret, but only the operator may read them."""
+    """The credentials' files: without secrets, but readable only by the operator."""
     return [RenderedFile(path, content.encode(), 0o600, None) for path, content in _credentials(site)]
 
 
@@ -40,7 +40,7 @@ def _identity(site: Site, user: User) -> Mapping[str, str]:
 
 
 def _facts(site: Site) -> Mapping[str, str]:
-    # What clients trust the service by, where no public authority vouches for it.
+    # The certificate by which clients trust the service, if no public authority signed it.
     certificate = site.instance.path(tls.CERTIFICATE) if tls.is_private(site) else None
     return {
         "ca_in_clouds": "" if certificate is None else f"    cacert: {FILTERS['yaml'](certificate)}\n",
@@ -51,7 +51,7 @@ def _facts(site: Site) -> Mapping[str, str]:
 
 
 def next_steps(site: Site) -> list[str]:
-    """How to use it, change the administrator's password, and give it settings of one's own."""
+    """How to use it, change the administrator's password, and add settings."""
     release, instance = site.release, site.instance
     values = {
         "account": site.account.name,

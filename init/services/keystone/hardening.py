@@ -1,6 +1,5 @@
-"""The presets of --hardening: rules for passwords and accounts, as lines of Keystone's [security_compliance], and what
-they ask of the users that the instance makes. What an answer of its own says wins over a preset.
-"""
+"""The presets of --hardening: rules for passwords and accounts, as lines of Keystone's [security_compliance], and their
+consequences for users that the instance makes. Other answers win over a preset."""
 
 from __future__ import annotations
 
@@ -24,11 +23,11 @@ class Preset:
     lockout: int
     #: Seconds.
     lockout_duration: int
-    #: Settings beyond those, each with what it is for.
+    #: Further settings, each with its purpose.
     rules: Sequence[tuple[str, str, str]] = ()
-    #: What a password has to match.
+    #: The pattern of a valid password.
     pattern: str = ""
-    #: Options by which the administrator is exempt: the installer logs in as that user, now and then, for years.
+    #: Options that exempt the administrator, as whom the installer logs in now and then for years.
     exemptions: Sequence[str] = ("ignore_lockout_failure_attempts",)
 
     @property
@@ -36,7 +35,7 @@ class Preset:
         return any(name == "disable_user_account_days_inactive" for name, _, _ in self.rules)
 
 
-#: The numbers of `pci` are those of the requirements in PCI DSS v4.0.1.
+#: The numbers of `pci` refer to requirements of PCI DSS v4.0.1.
 PRESETS: Mapping[str, Preset] = {
     "none": Preset(10, 300),
     "pci": Preset(
@@ -62,7 +61,7 @@ def preset(site: Site) -> Preset:
 
 
 def derived(site: Site) -> Mapping[str, str]:
-    """What the answers come to that the preset has a say in."""
+    """The values of answers whose default depends on the preset."""
     chosen = preset(site)
     return {
         "lockout": site.value("lockout") or str(chosen.lockout),
@@ -80,7 +79,7 @@ def settings(site: Site) -> str:
 
 
 def _lockout(site: Site) -> list[str]:
-    """Keystone has a lower bound of one on both."""
+    """The lines of the lockout; Keystone has a minimum of one for both."""
     attempts, duration = derived(site).values()
     if attempts == "0":
         return ["# No number of wrong passwords locks an account."]
@@ -89,7 +88,7 @@ def _lockout(site: Site) -> list[str]:
 
 
 def check_first_password(site: Site) -> list[Problem]:
-    """Whether the rules allow the password that the administrator is to be created with."""
+    """Reports an administrator's first password that the rules do not allow."""
     pattern, given = preset(site).pattern, password.given(site)
     if given is None or database.kept(site) is not None or re.match(pattern, given):
         return []
@@ -104,7 +103,7 @@ def check_first_password(site: Site) -> list[Problem]:
 
 
 def warn(site: Site) -> Iterator[Problem]:
-    """Answers that ask for less than the preset does."""
+    """Warns of answers that are weaker than the preset."""
     chosen = preset(site)
     if chosen is PRESETS["none"]:
         return
@@ -118,14 +117,14 @@ def warn(site: Site) -> Iterator[Problem]:
 
 
 def state(site: Site) -> Mapping[str, Any]:
-    """What has been done for the preset, for `changes` of the next run."""
+    """What was done for the preset, for `changes` of the next run."""
     chosen = preset(site)
     return {"exempt": list(chosen.exemptions), "inactivity": chosen.counts_inactivity}
 
 
 def changes(site: Site, known: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What boot.py has to do for the preset: `exempt` names options that the administrator is to be given, and
-    `inactivity` says whether it counts from now on. What an earlier run has done is not done again."""
+    """What boot.py must do for the preset: `exempt` names options to give the administrator, and `inactivity` is true
+    if it starts to count. Leaves out what an earlier run has done."""
     chosen = preset(site)
     done = known.get("exempt") or ()
     return {

@@ -90,7 +90,7 @@ class Hooks(Service):
         )
 
     def check_configuration(self, site: Site) -> None:
-        """Keystone is loaded only where an operator changed something: that takes seconds."""
+        """Loads Keystone, which takes seconds, only if an operator changed something."""
         if configuration.is_edited(site, self.rendered_files(site)):
             acceptance.check(site, "", "Keystone", settings.CONFIG, configuration.check_command(site))
 

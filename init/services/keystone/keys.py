@@ -1,4 +1,4 @@
-"""The keys of tokens and credentials: where they lie, which an instance needs, and what may be wrong with them."""
+"""The keys of tokens and credentials: their directories, which of them an instance needs, and their problems."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ JWS_PUBLIC, JWS_PRIVATE = "keys/jws-public", "keys/jws-private"
 
 @dataclass(frozen=True)
 class Repository:
-    """A directory of keys. Keystone takes the `first` key to write with; without it, or with fewer than `least`, the
-    directory is not whole."""
+    """A directory of keys. Keystone writes with the `first` key; without it, or with fewer than `least`, the directory
+    is incomplete."""
 
     path: str
     first: str | None
     least: int
 
 
-#: What all nodes have in common.
+#: The directories that all nodes share.
 SHARED = (FERNET, CREDENTIAL, JWS_PUBLIC, JWS_PRIVATE)
 _FERNET = (Repository(FERNET, "0", 2), Repository(CREDENTIAL, "0", 2))
 _JWS = (Repository(JWS_PUBLIC, None, 1), Repository(JWS_PRIVATE, "private.pem", 1))
@@ -52,23 +52,23 @@ def provider(site: Site) -> str:
 
 
 def repositories(site: Site) -> Sequence[Repository]:
-    """What the instance needs. Fernet's keys are needed in any case: receipts of logins in several steps use them."""
+    """The directories that the instance needs: always Fernet's keys, as receipts of multi-step logins use them."""
     return [*_FERNET, *_JWS] if provider(site) == "jws" else _FERNET
 
 
 def missing(site: Site) -> list[str]:
-    """Directories, relative to the instance, that are yet to be made."""
+    """Directories, relative to the instance, that are still missing."""
     wanted = (repository.path for repository in repositories(site))
     return [path for path in wanted if not files.exists(site.instance.path(path))]
 
 
 def signing_missing(site: Site) -> bool:
-    """Whether those that sign tokens are yet to be made."""
+    """Whether the keys that sign tokens are still missing."""
     return any(path in (JWS_PUBLIC, JWS_PRIVATE) for path in missing(site))
 
 
 def warn(site: Site) -> Iterator[Problem]:
-    """What becomes of tokens if another provider reads them."""
+    """Warns that a change of the provider makes existing tokens invalid."""
     config = files.read(site.instance.path(settings.CONFIG)) or b""
     former = re.search(rb"^provider = (\w+)$", config, re.MULTILINE)
     if former and former[1].decode() != provider(site):
@@ -80,7 +80,7 @@ def warn(site: Site) -> Iterator[Problem]:
 
 
 def check(site: Site) -> Iterator[Problem]:
-    """Keystone reports success even if it could write no key, and takes an empty one for none."""
+    """Problems with the keys: Keystone reports success even if it could write none, and ignores empty ones."""
     hint = "restore the instance's keys from a backup; credentials stored in the database need theirs"
     for repository in repositories(site):
         where = site.instance.path(repository.path)
@@ -106,7 +106,7 @@ def check(site: Site) -> Iterator[Problem]:
 
 
 def _look(repository: str) -> Mapping[str, Any]:
-    """Facts of a directory of keys, and of each. Runs as the service's account."""
+    """Facts of a directory of keys and of each key. Runs as the service's account."""
     found = {name: os.lstat(os.path.join(repository, name)) for name in os.listdir(repository) if _KEY.fullmatch(name)}
     return {
         "mode": stat.S_IMODE(os.stat(repository).st_mode),

@@ -1,7 +1,7 @@
-"""Several nodes on one database. They have the same keys, or the tokens of one are refused at the other.
+"""Several nodes on one database. They need the same keys, or one refuses the tokens of the other.
 
-Each node writes to the database which keys it has, by digests. From that the others know whether they fit, and a key
-is let make tokens only when all have taken it.
+Each node records the digests of its keys in the database. So the others know whether their keys match, and a new key
+makes tokens only when all nodes have it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from installer.state import files
 
 from . import database, programs
 
-#: Names the node among those on the database, and says whether it joined others or made the database.
+#: Identifies the node on the database, and tells whether it joined others or made the database.
 MARK = "data/keystone.node"
 _PROGRAM = "ksbundle_keystone.nodes"
 
@@ -32,18 +32,18 @@ def may_share(site: Site) -> bool:
 
 
 def joined(site: Site) -> bool:
-    """Whether the keys come from a node that was there before."""
+    """Whether the keys come from an existing node."""
     return _mark(site).endswith(" joined")
 
 
 def join(site: Site) -> None:
-    """Before keys of another node are taken."""
+    """Marks that keys of another node are about to be imported."""
     if not joined(site):
         site.account.run(_write, site.instance.path(MARK), f"{secrets.token_hex(16)} joined")
 
 
 def check_joining(site: Site) -> list[Problem]:
-    """With keys of other nodes an instance can only be theirs: whoever gave the keys knows them."""
+    """Reports an instance with keys of other nodes but another database: those nodes know its keys."""
     if not joined(site) or database.kept(site) is not None or may_share(site):
         return []
     hint = f"give --database-url as at those nodes; or remove what is in {site.instance.path('keys')} and the file"
@@ -53,7 +53,7 @@ def check_joining(site: Site) -> list[Problem]:
 
 
 def register(site: Site) -> None:
-    """Has the others know which keys this node has."""
+    """Records in the database which keys this node has."""
     if not may_share(site):
         return
     if not _mark(site):
@@ -63,14 +63,14 @@ def register(site: Site) -> None:
 
 
 def name(site: Site) -> str:
-    """What operators know the node by."""
+    """The node's name for operators."""
     return f"{socket.gethostname()}:{site.instance.root}"[:255]
 
 
 def forget(site: Site, node: str) -> None:
-    """A node that is no more holds no rotation up."""
+    """Lets rotations go on without a removed node."""
     if not ask(site, "forget", url=database.connection(site), name=node)["forgotten"]:
-        hint = "run status; it names the nodes that hold something up"
+        hint = "run status; it names the nodes that delay a rotation"
         raise Failure(Exit.PREFLIGHT, Problem(f"no node {node} uses the database", hint=hint))
 
 
@@ -79,7 +79,7 @@ def others(site: Site, rows: Sequence[Node]) -> list[Node]:
 
 
 def fits(own: Ring, other: Ring) -> bool:
-    """Whether two nodes read each other's tokens, and what both have encrypted in the database."""
+    """Whether two nodes can read each other's tokens and encrypted credentials."""
     return (
         own["credential"] == other["credential"]
         and {*own["making"]} <= {*other["known"]}
@@ -88,7 +88,7 @@ def fits(own: Ring, other: Ring) -> bool:
 
 
 def faults(site: Site, own: Ring, rows: Sequence[Node]) -> Iterator[Problem]:
-    """The nodes that have other keys than this one."""
+    """Reports nodes that have other keys than this one."""
     for row in others(site, rows):
         if not fits(own, row["ring"]):
             yield Problem(
@@ -100,14 +100,14 @@ def faults(site: Site, own: Ring, rows: Sequence[Node]) -> Iterator[Problem]:
 
 
 def lagging(site: Site, own: Ring, rows: Sequence[Node]) -> list[str]:
-    """The nodes that have not taken the keys that are next in turn here."""
+    """The nodes that do not have this node's next keys yet."""
     return [row["name"] for row in others(site, rows) if not {*own["staged"]} <= {*row["ring"]["known"]}]
 
 
 def expiring(site: Site, own: Ring, rows: Sequence[Node]) -> Iterator[Problem]:
     for node in lagging(site, own, rows):
         yield Problem(
-            f"the node {node} has not taken the keys that are next in turn",
+            f"the node {node} has not imported the next keys yet",
             where=site.instance.path("keys"),
             why="until then the keys are not rotated",
             hint=_hint(site, node),
@@ -117,11 +117,11 @@ def expiring(site: Site, own: Ring, rows: Sequence[Node]) -> Iterator[Problem]:
 def _hint(site: Site, node: str) -> str:
     export = site.command_line("keys", "export", "FILE", "--recipient", "CERTIFICATE")
     forget_it = site.command_line("keys", "forget", node)
-    return f"run {export} where keys are rotated, and keys import there; if that node is no more, run {forget_it}"
+    return f"run {export} where keys are rotated, and keys import there; if that node was removed, run {forget_it}"
 
 
 def ask(site: Site, action: str, **facts: Any) -> Mapping[str, Any]:
-    """What nodes.py of the packages answers. Raises PREFLIGHT if it cannot do what is asked."""
+    """The answer of the package's nodes.py. Raises PREFLIGHT if the action fails."""
     answer = programs.ask(site, _PROGRAM, {"action": action, **facts})
     if "fault" in answer:
         what = f"cannot {action} the keys"

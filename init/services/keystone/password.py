@@ -10,9 +10,9 @@ from installer.kit import secret_file
 
 from .users import ADMIN, User
 
-#: Answers that count for one run: the password they name is the administrator's first one.
+#: Answers that apply to one run: the administrator's first password.
 TRANSIENT = ("admin-password-file",)
-#: bcrypt takes no more into account; Keystone is configured to refuse longer ones.
+#: bcrypt ignores bytes beyond these; Keystone is configured to refuse longer ones.
 LONGEST = 72
 
 
@@ -41,7 +41,7 @@ def check_given(site: Site) -> list[Problem]:
 
 
 def given(site: Site) -> str | None:
-    """The administrator's, from the file that --admin-password-file names."""
+    """The administrator's password from the file that --admin-password-file names."""
     path = site.value("admin-password-file")
     return None if path is None else secret_file.read_given(path, LONGEST)
 
@@ -74,7 +74,7 @@ def first(site: Site, user: User = ADMIN) -> str:
 
 
 def _generate() -> str:
-    """A new one of 128 bits. It has letters and digits, as rules for passwords ask."""
+    """A new password of 128 bits, with letters and digits, as password rules require."""
     while True:
         made = secrets.token_hex(16)
         if not made.isdigit() and not made.isalpha():

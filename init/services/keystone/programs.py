@@ -1,4 +1,4 @@
-"""Modules of the bundle's packages that are asked a question, as the service's account."""
+"""Runs modules of the bundle's packages as the service's account, to answer a question."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PATIENCE = 30.0
 
 
 def ask(site: Site, module: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the module answers; or a `fault`, and `why`: `away` if it is silent for too long, as what it asks is, and
-    `other` if it cannot be run. It is told by a pipe: what it is told may be secret."""
+    """The module's answer; or a `fault` and `why`: `away` if there is no answer in time, like from a server that is
+    away, and `other` if it cannot be run. The request goes through a pipe, as it may contain secrets."""
     try:
         done = subprocess.run(
             [site.release.python, "-I", "-B", "-m", module],
-            # The instance need not be there yet.
+            # The instance may not exist yet.
             cwd="/",
             env=dict(service_environment(site.release, "/tmp")),  # noqa: S108
             input=json.dumps(request).encode() + b"\n",
@@ -32,7 +32,7 @@ def ask(site: Site, module: str, request: Mapping[str, Any]) -> Mapping[str, Any
     except subprocess.TimeoutExpired:
         return {"fault": "away", "why": f"it gave no answer within {PATIENCE:.0f} s"}
     except (OSError, subprocess.SubprocessError) as error:
-        # Why the account cannot run a program of the release is told by others.
+        # Other checks report why the account cannot run a program of the release.
         return {"fault": "other", "why": str(error)}
     if done.returncode != 0:
         return {"fault": "other", "why": "; ".join(last_lines(done.stderr)[-1:])}

@@ -26,7 +26,7 @@ def prove(site: Site) -> list[str]:
         raise _failed(url, "a wrong password was not refused", f"it answers {wrong.status}, not 401")
     for user in users.users(site)[1:]:
         _issue(site, url, user)
-    # After the wrong one, not beside it: Keystone counts failures until the password is right.
+    # After the wrong password, not in parallel: a correct one resets Keystone's count of failures.
     issued = _issue(site, url, users.ADMIN)
     if issued is None:
         return [f"a wrong password is refused{remark}"]
@@ -36,13 +36,13 @@ def prove(site: Site) -> list[str]:
 
 
 def issue(site: Site) -> str | None:
-    """A token of the administrator's; None, with a warning, if the password is known no more."""
+    """A token of the administrator; None, with a warning, if the password is no longer known."""
     issued = _issue(site, _reachable(site)[0], users.ADMIN)
     return None if issued is None else issued.headers["X-Subject-Token"]
 
 
 def validate(site: Site, token: str) -> None:
-    """Raises VERIFICATION if it is not accepted on every listener."""
+    """Raises VERIFICATION unless every listener accepts the token."""
     for listener in addresses.listeners(site):
         local = listener_url(site, listener)
         validated = request(site, "GET", f"{local}/auth/tokens", token=token)
@@ -53,15 +53,15 @@ def validate(site: Site, token: str) -> None:
 
 
 def _check_room(site: Site) -> None:
-    """Keystone counts a wrong password in the database, and must write there again before it takes the right one: on a
-    full disk this proof would lock its user out."""
+    """Raises VERIFICATION if the disk is full: Keystone counts a wrong password in the database and must write there
+    again before it accepts the right one, so this proof could lock its user out."""
     full = list(space.check(space.volumes(site.instance)))
     if full:
         raise Failure(Exit.VERIFICATION, *full)
 
 
 def _reachable(site: Site) -> tuple[str, str]:
-    """The advertised URL; where this host cannot reach itself through it, the first listener's, with a remark."""
+    """The advertised URL, or the first listener's if this host cannot reach the service through it; with a remark."""
     url = settings.public_url(site)
     try:
         request(site, "GET", url)
@@ -89,7 +89,7 @@ def _authenticate(site: Site, url: str, user: User, secret: str) -> Answer:
 
 
 def _issue(site: Site, url: str, user: User) -> Answer | None:
-    """A token for the user; None, with a warning, if the password is known no more."""
+    """A token for the user; None, with a warning, if the password is no longer known."""
     given = password.given(site) if user is users.ADMIN else None
     stored = password.stored(site, user)
     for candidate in dict.fromkeys(secret for secret in (given, stored) if secret is not None):

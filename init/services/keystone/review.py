@@ -1,5 +1,5 @@
-"""What this release makes of the operator's own settings and policies, and of the data, before it takes an instance
-over: ksbundle_keystone.review, run as the service's account."""
+"""Reviews the operator's settings and policies, and the data, before this release takes an instance over. Runs
+ksbundle_keystone.review as the service's account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from installer.state import files
 from . import configuration, settings
 
 _DOMAINS = "etc/domains"
-#: As Keystone reads them: the file, then those of the directory by name.
+#: In Keystone's order: the file, then those of the directory by name.
 _POLICY_FILE, _POLICIES = "etc/policy.yaml", "etc/policy.d"
 
 
@@ -42,7 +42,7 @@ def review(site: Site, edited: Collection[str]) -> list[Remark]:
 
 
 def _unknown(site: Site, why: str, details: Sequence[str]) -> Remark:
-    what = "what the new release makes of settings and policies is not known"
+    what = "the new release could not review settings and policies"
     return Remark(Problem(what, where=site.instance.path("etc"), why=why, details=details))
 
 

@@ -1,7 +1,7 @@
-"""The keys of tokens get old: every so often a new one takes over, and those that no valid token needs are removed.
+"""Rotation of the keys of tokens: a new key is used at intervals, and keys that no valid token needs are removed.
 
-Of each kind there is a staged key, which is next in turn and known wherever tokens are read before it makes any. It is
-as old as the last rotation.
+Each kind has a staged key, the next one, which every reader of tokens knows before it makes any. Its age is that of the
+last rotation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from installer.state import files
 
 from . import keys, nodes, running, server, settings
 
-#: The staged key of each kind, and whether a rotation that was cut off may have left none.
+#: The staged key of each kind, and whether an interrupted rotation may have left none.
 _STAGED = {"fernet": (f"{keys.FERNET}/0", False), "jws": (f"{keys.JWS_PRIVATE}/next.pem", True)}
 
 
@@ -34,7 +34,7 @@ def maintain(site: Site) -> list[str]:
 
 
 def rotate(site: Site, interval: int, kinds: Sequence[str]) -> None:
-    """Whoever calls it has asked the other nodes. `interval` is the time between rotations in seconds."""
+    """Rotates keys; the caller has checked the other nodes. `interval` is the time between rotations in seconds."""
     running.run_boot(site, "rotate", interval=interval, kinds=kinds)
 
 

@@ -1,4 +1,4 @@
-"""boot.py, run as the service's account: Keystone's own code works on the instance's data."""
+"""Runs boot.py as the service's account: Keystone's own code works on the instance's data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from installer.kit import command
 
 from . import configuration, database, settings
 
-#: Seconds without progress after which boot.py is ended.
+#: Seconds without progress after which boot.py is killed.
 PATIENCE = 18.0
 
 
 def run_boot(site: Site, action: str, **facts: Any) -> bytes:
-    """Has boot.py act, and returns what it printed when it is done."""
+    """Runs an action of boot.py and returns its output."""
     with loading_boot(site, action) as act:
         return act(**facts)
 
@@ -28,10 +28,10 @@ class Act(Protocol):
 
 @contextmanager
 def loading_boot(site: Site, action: str) -> Iterator[Act]:
-    """Starts boot.py as the service's account: it loads Keystone and its configuration, and waits. What is yielded has
-    it act, and returns what it printed when it is done. Without that it changes nothing.
+    """Starts boot.py as the service's account: it loads Keystone and its configuration, and waits. The yielded function
+    runs the action and returns the output; without a call nothing is changed.
 
-    What it is told goes through a pipe: it holds the password.
+    The request goes through a pipe, as it contains the password.
     """
     request = {
         "action": action,
@@ -44,7 +44,7 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
     argv = [site.release.python, "-I", "-B", site.release.path("init", "services", "keystone", "boot.py")]
     try:
         with command.started(site, argv, place=site.instance.run) as child:
-            # The pipe stays open until the child has ended: that is how the child knows that the installer lives.
+            # The pipe stays open until the child has ended: by that the child knows that the installer lives.
             child.tell(_line(request))
 
             def act(**facts: Any) -> bytes:

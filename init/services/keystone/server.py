@@ -1,4 +1,4 @@
-"""Whether Keystone can keep its data on the operator's server, asked of that server without changing anything."""
+"""Whether Keystone can keep its data on the operator's server; queries the server without changing anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import database, nodes, programs
 
 #: The earliest version of each server that Keystone is known to work with.
 _EARLIEST = {"mariadb": (10, 11), "mysql": (8, 0), "postgresql": (13, 0)}
-#: What each fault of probe.py's is called, and what to do about it.
+#: The message and the hint for each fault of probe.py.
 _FAULTS = {
     "away": (
         "the database's server cannot be reached",
@@ -49,7 +49,7 @@ def check(site: Site) -> list[Problem]:
 
 
 def look(site: Site) -> Mapping[str, Any]:
-    """The result of the packages' probe.py: the facts of the database, of its nodes, and of this node's keys."""
+    """The result of the package's probe.py: the facts of the database, of its nodes, and of this node's keys."""
     authority = database.authority(site)
     request = {
         "url": database.connection(site),
@@ -60,7 +60,7 @@ def look(site: Site) -> Mapping[str, Any]:
 
 
 def takes_part(site: Site) -> bool:
-    """Whether the database is that of other nodes, which have the keys of this one."""
+    """Whether other nodes with the same keys use the database."""
     if database.kind(site) != "external" or database.begun(site):
         return False
     facts = look(site)
@@ -73,7 +73,7 @@ def _is_theirs(site: Site, facts: Mapping[str, Any]) -> bool:
 
 
 def ask(site: Site) -> Mapping[str, Any]:
-    """The facts of `look`. Raises PREFLIGHT if the database cannot tell them."""
+    """The facts of `look`. Raises PREFLIGHT if the database cannot be queried."""
     facts = look(site)
     if "fault" in facts:
         raise Failure(Exit.PREFLIGHT, _unusable(site, facts))
@@ -81,7 +81,7 @@ def ask(site: Site) -> Mapping[str, Any]:
 
 
 def holding_up(site: Site) -> list[Problem]:
-    """The nodes without which the keys must not be rotated. Raises PREFLIGHT if the database cannot tell them."""
+    """Problems with nodes that delay a rotation of keys. Raises PREFLIGHT if the database cannot be queried."""
     if database.kind(site) != "external":
         return []
     facts = ask(site)
@@ -89,7 +89,7 @@ def holding_up(site: Site) -> list[Problem]:
 
 
 def expiring(site: Site) -> list[Problem]:
-    """The nodes that will hold up the next rotation. What keeps them from being known is told by `check`."""
+    """Problems with nodes that will delay the next rotation; `check` reports a database that cannot be queried."""
     if database.kind(site) != "external" or list(database.faults(site)):
         return []
     try:
@@ -105,7 +105,7 @@ def _unusable(site: Site, facts: Mapping[str, Any]) -> Problem:
 
 
 def _judge(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """What, why and a hint of each thing that is wrong with a database that can be asked."""
+    """What, why and a hint for each problem of a database that can be queried."""
     version, earliest = tuple(facts["version"]), _EARLIEST[facts["server"]]
     if version < earliest:
         why = (
@@ -136,11 +136,11 @@ def _judge_content(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, 
     if database.kept(site) == database.identity(site):
         if not facts["keystone"]:
             why = f"it has {len(tables)} tables, and Keystone's are not among them"
-            yield "the database has lost the instance's data", why, "restore it from a backup of the server's"
+            yield "the database has lost the instance's data", why, "restore it from a backup of the server"
     elif facts["keystone"] and not database.begun(site):
         if not _is_theirs(site, facts):
-            why = "it has Keystone's tables, this instance did not make them, and it has not the keys of those who did"
-            hint = "give an empty database; or, to join them, take their keys first: keys import FILE"
+            why = "it has Keystone's tables, this instance did not make them, and it lacks the keys of those that did"
+            hint = "give an empty database; or, to join them, import their keys first: keys import FILE"
             yield "the database holds the data of another Keystone", why, hint
     elif nodes.joined(site) and database.kept(site) is None:
         why = "the keys are those of other nodes, and no node uses it"

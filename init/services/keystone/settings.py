@@ -8,16 +8,17 @@ from installer.bundle.api import Site
 from installer.host.limits import Appetite
 from installer.kit import addresses, web
 
-#: Keystone's defaults of `[token] expiration` and `allow_expired_window`, in seconds: so long may a token be of use.
+#: The sum of Keystone's defaults of `[token] expiration` and `allow_expired_window`: seconds for which a token may be
+#: used.
 LONGEST_TOKEN = 3600 + 172800
 
 CONFIG = "etc/keystone.conf"
 WSGI = "etc/keystone.wsgi"
-#: By which names clients may call the service.
+#: File with the names by which clients may call the service.
 NAMES = "etc/names.json"
 #: Files that every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
-#: Files that configure a domain alone, and what they are called: keystone.NAME.conf.
+#: Directory of files that configure one domain each, keystone.NAME.conf.
 DOMAINS = "etc/domains"
 
 #: Daemons of releases that started them all in one directory.
@@ -48,7 +49,7 @@ def base_url(site: Site) -> str:
 
 
 def urls(site: Site) -> list[str]:
-    """The advertised URL, and where this host reaches each listener."""
+    """The advertised URL, then the URLs at which this host reaches each listener."""
     return [f"{url}/v3" for url in web.urls(site, addresses.listeners(site), base_url(site))]
 
 
@@ -58,5 +59,5 @@ def key_rotation(site: Site) -> int:
 
 
 def max_active_keys(site: Site) -> int:
-    """As many keys as tokens may still need, the staged one, and one for a rotation that comes early."""
+    """The number of keys that tokens may still need, the staged one, and one for an early rotation."""
     return math.ceil(LONGEST_TOKEN / (key_rotation(site) or 86400)) + 2

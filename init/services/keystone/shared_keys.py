@@ -1,4 +1,4 @@
-"""The keys of an instance as a unit, which other nodes of its database take; see nodes.py."""
+"""The keys of an instance as a unit that other nodes of its database can import; see nodes.py."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class KeystoneKeys:
             nodes.register(site)
 
     def _check(self, ring: nodes.Ring, kept: str) -> None:
-        """Keys of a running node are exchanged for those of another node of the same database alone."""
+        """Raises PREFLIGHT unless the keys are those of another node on the same database."""
         site = self.site
         if not nodes.may_share(site):
             why = f"its database is {kept}, which no other node uses"
-            raise Failure(Exit.PREFLIGHT, Problem("the instance cannot take keys of another", why=why))
+            raise Failure(Exit.PREFLIGHT, Problem("the instance cannot import the keys of another", why=why))
         rows = server.ask(site)["nodes"]
         if not any(row["ring"] == ring for row in nodes.others(site, rows)):
             raise Failure(
                 Exit.PREFLIGHT,
                 Problem(
-                    "the file holds the keys of no other node on the database as they are now",
+                    "the file does not have the present keys of another node on the database",
                     where=kept,
-                    why="it is older than the last rotation, or of another Keystone",
+                    why="it is older than the last rotation, or from another Keystone",
                     hint="export the keys again",
                 ),
             )
@@ -69,13 +69,13 @@ class KeystoneKeys:
 
 
 def _write_keys(keys_directory: str, content: Mapping[str, str]) -> None:
-    """Brings the directories of keys to what was sealed, while Keystone reads them: what reads tokens comes first, then
-    what makes them, and what nobody needs goes last. Runs as the service's account."""
+    """Updates the directories of keys while Keystone reads them: first keys that read tokens, then those that make
+    them; unneeded ones are removed last. Runs as the service's account."""
     for entry in content:
         directory, _, key = entry.partition("/")
         if f"keys/{directory}" not in keys.SHARED or not keys.is_key(key):
-            what = "the file holds something else than keys"
-            raise Failure(Exit.PREFLIGHT, Problem(what, why=f"{entry!r} is not one", hint="export the keys again"))
+            what = "the file contains something other than keys"
+            raise Failure(Exit.PREFLIGHT, Problem(what, why=f"{entry!r} is not a key", hint="export the keys again"))
     last = ("fernet/0", "jws-private/private.pem", "jws-private/next.pem")
     for entry in sorted(content, key=lambda entry: (entry in last, entry)):
         path, made = os.path.join(keys_directory, entry), base64.b64decode(content[entry])

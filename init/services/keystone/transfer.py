@@ -1,4 +1,4 @@
-"""The way of Keystone's rows into another database; see `Transfer`."""
+"""The transfer of Keystone's rows to another database; see `Transfer`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from installer.state import files, trees
 
 from . import database, external, proof
 
-#: The former server's password, until the new database has proven itself.
+#: The former server's password, kept until the new database is proven.
 _FORMER = f"{database.CREDENTIAL}.former"
 
 
 def place(where: str) -> Mapping[str, list[str]]:
-    """The answers that name a database as an operator does: `sqlite`, `embedded`, or a server's URL."""
+    """The answers that select a database: `sqlite`, `embedded`, or a server's URL."""
     if where in ("sqlite", "embedded"):
         return {"database": [where if where == "embedded" else ""], "database-url": [""], "database-ca": [""]}
     return {"database": [""], "database-url": [where]}
@@ -32,7 +32,7 @@ def place(where: str) -> Mapping[str, list[str]]:
 class KeystoneTransfer:
     source: Site
     target: Site
-    #: Issued before, to be validated after.
+    #: Issued before the transfer, validated after it.
     token: str | None = None
 
     @property
@@ -41,7 +41,7 @@ class KeystoneTransfer:
 
     @property
     def _ca(self) -> str:
-        """What the server is trusted by until that is the instance's."""
+        """The authority of the server, until the instance has its copy."""
         return self.target.instance.path("tmp", "database-ca.pem")
 
     @property
@@ -55,7 +55,7 @@ class KeystoneTransfer:
 
     @property
     def _file(self) -> Sqlite | None:
-        """Where the data are to be, if that is a file."""
+        """The store of the target, if that is a file."""
         return Sqlite(self.target, database.SQLITE) if database.kind(self.target) == "sqlite" else None
 
     def claim(self) -> None:
@@ -72,7 +72,7 @@ class KeystoneTransfer:
             external.claim(self.target)
 
     def _check_server(self) -> Iterator[Problem]:
-        """What keeps the instance's own server from taking the data. It need not be there yet."""
+        """Problems that prevent the instance's own server, which may not exist yet, from taking the data."""
         server = Server(self.target)
         yield from server.check_account()
         made = server.made()
@@ -88,7 +88,7 @@ class KeystoneTransfer:
         try:
             url = database.connection(self.source)
             if database.kind(self.source) == "sqlite":
-                # Reading a file keeps those who write to it waiting; copying it does not.
+                # Reading a file blocks its writers; copying it does not.
                 Sqlite(self.source, database.SQLITE).dump(place)
                 url = f"sqlite:///{os.path.join(place, os.path.basename(database.SQLITE))}"
             with self._reachable():
@@ -98,8 +98,8 @@ class KeystoneTransfer:
         if found["shortened"]:
             details = [f"{column}: {count} rows" for column, count in sorted(found["shortened"].items())]
             why = "this server keeps whole seconds in these columns"
-            report.warn(Problem("times lose their fractions of a second", why=why, details=details))
-        return f"it takes all {found['rows']} rows"
+            report.warn(Problem("times lose fractions of a second", why=why, details=details))
+        return f"it accepts all {found['rows']} rows"
 
     def copy(self) -> str:
         with self._reachable():
@@ -108,14 +108,14 @@ class KeystoneTransfer:
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
-        """Both databases can be used meanwhile."""
+        """Keeps both databases usable in the block."""
         server = Server(self.target)
         if database.kind(self.target) != "embedded":
             with database.reachable(self.source):
                 yield
             return
         if set(server.made()) <= {database.EMBEDDED}:
-            # What was begun may have been removed since.
+            # Data of an earlier attempt may have been removed since.
             server.make()
         with server.keeping([database.EMBEDDED]):
             yield
@@ -157,7 +157,7 @@ class KeystoneTransfer:
             for path in self._file.paths:
                 files.remove(self.target.instance.path(path))
         else:
-            # What it holds is this instance's, also when it is tried again.
+            # So that a later attempt knows its content as this instance's.
             database.begin(self.target)
         self.finish()
 

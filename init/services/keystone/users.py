@@ -16,7 +16,7 @@ class User:
 
     @property
     def password_file(self) -> str:
-        """Relative to the instance; the only place where the password stands."""
+        """The only file with the password, relative to the instance."""
         return f"{self.name}-password"
 
     @property
@@ -26,7 +26,7 @@ class User:
 
 ADMIN = User("admin", "admin")
 DEMO = User("demo", "demo")
-#: All there may be.
+#: All possible users.
 USERS = (ADMIN, DEMO)
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, for the services of the instance that ask for a database. Without such a service, it does nothing."""
+"""PostgreSQL for services of the instance that need a database. Without such a service, it does nothing."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class MigrateDatabaseTest(ProductTest):
             self.migrate("two")
         self.assertEqual(self.running(), before)
         problem = self.fails_to_migrate(Exit.PREFLIGHT, "nowhere").problems[0]
-        self.assertIn("no data that could be in another database", problem.what)
+        self.assertIn("no data that can be migrated", problem.what)
 
     def test_cut_off_at_any_line_of_the_journal_it_is_finished_by_the_next_run(self) -> None:
         self.migrate("two")

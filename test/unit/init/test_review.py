@@ -36,14 +36,14 @@ SETTINGS: list[tuple[str, str]] = [
 POLICIES: list[tuple[str, str]] = [
     ('"identity:list_userz": "role:reader"\n', "the policy identity:list_userz is unknown to this release"),
     ('"identity:list_users": "role:reader and and"\n', "the policy identity:list_users cannot be understood"),
-    ('"identity:list_users": "rule:owners"\n', "the policy identity:list_users names a rule that is missing"),
-    ('"a": "rule:b"\n"b": "rule:a"\n', "the policy a asks for itself"),
-    ('"identity:create_user": "domain_id:%(user.domain_id)s"\n', "reads what this release does not offer"),
-    ('"identity:create_project": "domain_id:%(domain_id)s"\n', "what a body has is %(request_body.domain_id)s"),
+    ('"identity:list_users": "rule:owners"\n', "the policy identity:list_users refers to a missing rule"),
+    ('"a": "rule:b"\n"b": "rule:a"\n', "the policy a refers to itself"),
+    ('"identity:create_user": "domain_id:%(user.domain_id)s"\n', "reads an attribute that this release does not offer"),
+    ('"identity:create_project": "domain_id:%(domain_id)s"\n', "attributes of a body are %(request_body.domain_id)s"),
     ('"identity:create_trust": "user_id:%(trust.trustor_user_id)s"\n', "use %(target.trust.trustor_user_id)s"),
-    ('"identity:list_users": "rule:admin_required"\n', "the policy identity:list_users is what the release gives up"),
+    ('"identity:list_users": "rule:admin_required"\n', "list_users has a check that the release deprecates"),
     ('"identity:revocation_list": "role:reader"\n', "the policy identity:revocation_list will be removed"),
-    ("- no mapping\n", "a file of policies is no mapping of rules"),
+    ("- no mapping\n", "a file of policies is not a mapping of rules"),
     ('"identity:list_users": "role:reader\n', "a file of policies cannot be read"),
 ]
 #: What is as it should be.
@@ -98,7 +98,7 @@ class ReviewTest(support.DirectoryTest):
                     self.assertTrue(each["where"].startswith(self.path), each)
 
     def test_what_keeps_keystone_from_starting_stops_and_nothing_else_does(self) -> None:
-        stopping = ("refuses", "cannot be read", "is no mapping")
+        stopping = ("refuses", "cannot be read", "is not a mapping")
         for kind, planted in (("settings", SETTINGS), ("policies", POLICIES)):
             for text, _ in planted:
                 for each in self.found(kind, text):

@@ -146,7 +146,7 @@ class RowsTest(support.DirectoryTest):
         long, orphan = self.refused(target)
         self.assertIn("project with id 'p3'", long)
         self.assertIn("too long", long)
-        self.assertEqual(orphan, "password with id 9: it refers to a row that is not there")
+        self.assertEqual(orphan, "password with id 9: it refers to a row that does not exist")
 
     def test_a_password_is_in_no_reason(self) -> None:
         target = database_servers.postgresql(self, self.directory)

@@ -1,1 +1,1 @@
-"""Stores of an instance's data, a module for each kind; what they promise is in bundle/store.py."""
+"""Stores of an instance's data, a module for each kind; bundle/store.py has their contract."""

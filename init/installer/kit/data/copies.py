@@ -1,4 +1,4 @@
-"""Code shared by stores whose data are files of the instance: the place of the copies for an upgrade."""
+"""Code shared by stores whose data is files of the instance: the place of the copies for an upgrade."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...state import files, trees
 
 
 def place_of(path: str) -> str:
-    """Where the copy of a file or directory lies; both are relative to the instance."""
+    """The path of the copy of a file or directory; both are relative to the instance."""
     inside = path.removeprefix(f"{DATA}/")
     if inside == path:
         raise ValueError(f"{path} does not lie below {DATA}/")
@@ -21,7 +21,7 @@ def place_of(path: str) -> str:
 
 
 def missing(site: Site, path: str) -> Failure:
-    """For data that are to be saved and are not there."""
+    """The failure for missing data that is to be saved."""
     install, restore = site.command_line("install"), site.command_line("restore", "FILE")
     return Failure(
         Exit.PREFLIGHT,
@@ -35,7 +35,7 @@ def missing(site: Site, path: str) -> Failure:
 
 
 def make_room(site: Site, path: str) -> str:
-    """Where the copy of `path` is to lie, absolute, with the directories above it."""
+    """The absolute path for the copy of `path`; creates the directories above it."""
     place = site.instance.path(place_of(path))
     make_directory(site, os.path.dirname(place))
     return place
@@ -52,8 +52,8 @@ def make_directory(site: Site, path: str) -> None:
 
 
 def discard(site: Site, path: str, endings: Sequence[str] = ("",)) -> None:
-    """Removes the copy of `path` and what lies beside it under its name with these endings, and the directories above
-    that are empty then."""
+    """Removes the copy of `path`, with each of these endings added to its name, and directories above that are then
+    empty."""
     place = place_of(path)
     for ending in endings:
         trees.remove(site.instance.path(place + ending), lenient=True)

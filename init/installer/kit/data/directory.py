@@ -1,4 +1,4 @@
-"""Directories of files: saved under second names, and copied by sharing blocks, where the file system can do so."""
+"""Directories of files: saved as hard links, and copied by sharing blocks, if the file system can."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ...state import files, trees
 from ...state.archive import Source
 from . import copies, tree_copy
 
-#: Ending of the name that the former directory has while the copy takes its place.
+#: Suffix of the former directory while the copy takes its place.
 _FORMER = ".former"
 
 
 @dataclass(frozen=True)
 class Directory:
-    """The store that one directory is; see `Store`. `path` is the directory's, relative to the instance.
+    """The store of one directory; see `Store`. `path` is relative to the instance.
 
-    A backup holds its regular files, each as it was at some moment: what was written a moment ago is copied for it,
-    everything else read in its place, and a file that changes meanwhile fails the backup. Links, pipes, sockets and
-    empty directories are in no backup; a restore leaves them alone. To take the place of the former files, an upgraded
-    copy is renamed, so the directory must not be a separate file system then.
+    A backup holds its regular files, each as of one moment: files written moments ago are copied first, others are read
+    in place, and a file that changes meanwhile fails the backup. Links, pipes, sockets and empty directories are never
+    saved; a restore leaves them alone. An upgrade replaces the directory by renaming the copy, so it must not be a
+    separate file system.
     """
 
     site: Site
     path: str
-    #: Whether the service's upgrade may change files there. If not, no copy is ever made.
+    #: Whether the service's upgrade may change files there. If not, they are never copied.
     upgraded: bool = True
     bulky: bool = False
 
@@ -50,7 +50,7 @@ class Directory:
         return self.site.instance.path(self.path)
 
     def size(self) -> Size:
-        # Holes count: nobody knows what a backup makes of them.
+        # Holes count: a backup may fill them.
         content = sum(found.status.st_size for found in trees.below(self._place) if found.is_file)
         return Size(content=content, dump=0, copy=content if self.upgraded else 0)
 

@@ -1,8 +1,8 @@
-"""A server of PostgreSQL's that belongs to the instance, and the store that its databases are.
+"""A PostgreSQL server that belongs to the instance, and the store of its databases.
 
-Its data lie in `data/postgresql`, its socket in `run/postgresql`, which only the service's account may enter. That
-account may be any role of the server's, by `peer`; nobody else can connect. For each service that asks for one there
-are a database and a role of the same name, and `postgres` may do everything.
+Its data is in `data/postgresql`, its socket in `run/postgresql`, which only the service's account may enter. By `peer`,
+that account may be any role of the server; nobody else can connect. Each service that needs one has a database and a
+role of the same name; `postgres` is the superuser.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from . import copies
 NAME = "postgresql"
 DATA = f"data/{NAME}"
 SOCKETS = f"run/{NAME}"
-#: What the server reads when it starts.
+#: The configuration files that the server reads when it starts.
 SETTINGS = {"config_file": "etc/postgresql.conf", "hba_file": "etc/pg_hba.conf", "ident_file": "etc/pg_ident.conf"}
-#: Its fast way to end: SIGTERM has it wait for clients.
+#: Fast shutdown: on SIGTERM it would wait for clients.
 ENDING = signal.SIGINT
-#: What follows the name of a database in the names of others: the copy that an upgrade works on, what is restored, and
-#: what had the name before.
+#: Suffixes of databases derived from another: the copy that an upgrade works on, one being restored, and the one
+#: replaced.
 UPGRADING, _LOADING, _FORMER = "_upgrading", "_loading", "_former"
 _ADMIN = "postgres"
-#: Names the databases that were made. What is lost later is told, and not made anew.
+#: Lists the databases that were made: a database lost later is reported, not recreated.
 MARK = f"keys/{NAME}.databases"
 _LOCKS = (f"{DATA}/postmaster.pid", *(f"{SOCKETS}/.s.PGSQL.5432{ending}" for ending in ("", ".lock")))
-#: Where data are made before they have their place.
+#: Where data is made before it is moved into place.
 _NEW = f"{DATA}.new"
-#: All that holds data, whether the server is in use or not.
+#: All places of data, whether the server is in use or not.
 PLACES = (DATA, _NEW)
-#: Seconds without progress after which a start is given up, and seconds that it may take in all.
+#: Seconds without progress after which a start is given up, and the limit in all.
 _IDLE, _LONGEST = 60.0, 900.0
 
 
@@ -70,13 +70,13 @@ class Server:
             ],
             log=instance.path(f"log/{NAME}.log"),
             files=list(SETTINGS.values()),
-            # They name the process of a server that was killed, which may be anybody's by now.
+            # They name the pid of a killed server, which another process may have by now.
             leftovers=[instance.path(name) for name in _LOCKS],
             ending=ENDING,
         )
 
     def files(self) -> list[RenderedFile]:
-        """What the daemon reads."""
+        """The configuration files of the daemon."""
         values = {"account": self.site.account.name}
         return [
             RenderedFile(
@@ -86,14 +86,15 @@ class Server:
         ]
 
     def check_account(self) -> Iterator[Problem]:
-        """The server asks for the name of its account. Where root installs, the account was found by its name."""
+        """Reports an account without a name, which the server needs. If root installs, the account was found by
+        name."""
         account = self.site.account
         if account.switch:
             return
         try:
             pwd.getpwuid(account.uid)
         except KeyError:
-            why = f"user {account.uid} has no entry in /etc/passwd, and PostgreSQL asks for the name of who runs it"
+            why = f"user {account.uid} has no entry in /etc/passwd, and PostgreSQL needs the name of its account"
             hint = "run bootstrap as a user who has one, or add an entry for this one"
             yield Problem("a database server cannot run as this user", why=why, hint=hint)
 
@@ -103,13 +104,13 @@ class Server:
         return [] if content is None else [str(name) for name in json.loads(content)]
 
     def remember(self, databases: Sequence[str]) -> None:
-        """These are made, too."""
+        """Adds these to the databases that were made."""
         names = sorted({*self.made(), *databases})
         self.site.account.run(_write, self.site.instance.path(MARK), names)
 
     @contextmanager
     def keeping(self, databases: Sequence[str]) -> Iterator[None]:
-        """The server answers meanwhile, and has these databases, made where there are none."""
+        """Creates missing ones of these databases and keeps the server running in the block."""
         if not self.made():
             self.make()
         with self.serving():
@@ -118,14 +119,14 @@ class Server:
             yield
 
     def left(self) -> Sequence[str]:
-        """What there is, below the instance, of databases that were made, or of a server of somebody's."""
+        """Paths, relative to the instance, that are left of databases or of any server."""
         return [name for name in (DATA, MARK) if files.is_taken(self.site.instance.path(name))]
 
     def is_made(self) -> bool:
         return files.exists(os.path.join(self._data, "PG_VERSION"))
 
     def make(self) -> None:
-        """Makes the server's data where there are none."""
+        """Creates the server's data if there is none."""
         if self.is_made():
             return
         new = self.site.instance.path(_NEW)
@@ -138,32 +139,32 @@ class Server:
         files.sync_directory(os.path.dirname(new))
 
     def create(self, database: str) -> None:
-        """Makes a database and its role where there are none. The server serves."""
+        """Creates a database and its role if they are missing. The server must be running."""
         self.ask("create", name=database)
 
     def replace(self, database: str, new: str) -> None:
-        """Gives the database `new`, if it is there, the name of the other one, which goes."""
+        """Replaces the database with `new`, if that exists."""
         self.ask("replace", name=database, new=new, former=database + _FORMER)
 
     def ask(self, script: str, **values: str) -> None:
-        """Has psql run one of the scripts in `sql/`, as the administrator."""
+        """Runs one of the scripts in `sql/` with psql, as the superuser."""
         path = os.path.join(os.path.dirname(__file__), "sql", f"{script}.sql")
         options = ("-X", "-q", "-U", _ADMIN, "-d", _ADMIN, "-f", path)
         given = {"ON_ERROR_STOP": "1", **values}
         self.run("psql", *options, *(word for name, value in given.items() for word in ("-v", f"{name}={value}")))
 
     def run(self, program: str, *arguments: str) -> None:
-        """Runs one of the server's programs as the service's account. It finds the socket from where it works, the
-        instance's `tmp`: the path of a socket must fit into 108 bytes."""
+        """Runs one of the server's programs as the service's account. It finds the socket relative to its working
+        directory, the instance's `tmp`: a socket's path must fit into 108 bytes."""
         argv = [self.site.release.path("bin", program), *arguments]
         try:
             command.run(self.site, argv, {"PGHOST": f"/proc/self/cwd/../{SOCKETS}"})
         except command.CommandError as error:
-            what = f"{program} did not do its work on the databases"
+            what = f"{program} failed on the databases"
             raise command.failed(self.site, what, error.why, error.details) from error
 
     def why_silent(self) -> str:
-        """Why the server takes no connection; empty if it does."""
+        """Why the server accepts no connection; empty if it does."""
         try:
             self.run("pg_isready", "-q", "-t", "5", "-d", _ADMIN)
         except Failure as failure:
@@ -173,7 +174,8 @@ class Server:
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """The server answers meanwhile: where it does not run, it does so for that time. Its data are there."""
+        """Keeps the server running in the block; stops it afterwards if it was not running before. Its data must
+        exist."""
         started = self._start() if self.why_silent() else False
         try:
             yield
@@ -182,8 +184,8 @@ class Server:
                 processes.stop(self._found(), seconds=_IDLE)
 
     def _start(self) -> bool:
-        """Starts the server where it does not run, and returns when it answers, with whether it did not run. What a
-        killed one has left is waited for: it ends by itself, and the data may not be used before."""
+        """Starts the server if it does not run, and waits until it answers. Returns whether it was started. First waits
+        for processes that a killed server left: they end by themselves, and the data must not be used before."""
         started, patience = False, Patience(_IDLE, _LONGEST)
         while self.why_silent():
             found = self._found()
@@ -201,7 +203,7 @@ class Server:
         site, daemon = self.site, self.daemon()
         for path in daemon.leftovers:
             files.remove(path)
-        # Where an instance is restored, or gets the server with its data, they come later.
+        # A restore, or a change to this server, makes them only later.
         files.ensure_directory(os.path.join(site.instance.run, NAME), 0o700, site.account.owner)
         for file in self.files():
             path = site.instance.path(file.path)
@@ -221,9 +223,9 @@ class Server:
 
 @dataclass(frozen=True)
 class Postgresql:
-    """The store that all databases of the server are; see `Store`. A backup holds each as pg_dump writes it.
+    """The store of all databases of the server; see `Store`. A backup holds a pg_dump of each.
 
-    A dump is restored with the rights of the database's own role, whoever made it: it cannot reach beyond that.
+    A dump is restored with the rights of the database's role: even a forged one cannot reach beyond that.
     """
 
     site: Site
@@ -286,7 +288,7 @@ class Postgresql:
                 self._fill(name, name + UPGRADING, file)
 
     def _fill(self, role: str, database: str, dump: str) -> None:
-        """Makes a database of the role's from a dump, which goes."""
+        """Creates a database of the role from a dump, and removes the dump."""
         server, file = self._server, self._temporary("dump")
         files.move(dump, file)
         server.ask("empty", name=database, role=role)

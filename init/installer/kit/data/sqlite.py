@@ -1,4 +1,4 @@
-"""Databases of SQLite's: one file each, copied by SQLite itself."""
+"""SQLite databases: one file each, copied by SQLite itself."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from . import copies
 if TYPE_CHECKING:
     import sqlite3
 
-#: What is kept beside a database; see https://www.sqlite.org/tempfiles.html.
+#: Suffixes of files beside a database; see https://www.sqlite.org/tempfiles.html.
 SIDECARS = ("-journal", "-wal", "-shm")
 #: First bytes of every SQLite database; see https://www.sqlite.org/fileformat.html.
 _MAGIC = b"SQLite format 3\0"
-#: The byte that a writer locks from the beginning of its transaction to its end; see os.h of SQLite.
+#: The byte that a writer locks during its transaction; see os.h of SQLite.
 _RESERVED = 0x40000001
 #: `struct flock` of fcntl(2) on 64-bit systems: type, whence, start, length, process.
 _FLOCK = "hhqqi4x"
-#: Seconds that one writer may keep the others waiting: transactions of a service take milliseconds.
+#: Seconds that one writer may block the others: transactions of a service take milliseconds.
 PATIENCE = 3.0
-#: Seconds that a copy waits for a writer, for less than the installer waits for a sign of life; see deputy.py.
+#: Seconds that a copy waits for a writer: less than the installer waits for a sign of life; see deputy.py.
 COPY_PATIENCE = 10.0
 _FILE = ("", *SIDECARS)
 
 
 @dataclass(frozen=True)
 class Sqlite:
-    """The store that one database is; see `Store`. `path` is the database's, relative to the instance.
+    """The store of one database; see `Store`. `path` is relative to the instance.
 
-    Copies are made by SQLite as the service's account: writers wait while the file is read, and what a killed writer
-    left is rolled back.
+    SQLite makes the copies as the service's account: writers wait while the file is read, and the transaction of a
+    killed writer is rolled back.
     """
 
     site: Site
@@ -52,7 +52,7 @@ class Sqlite:
 
     @property
     def paths(self) -> Sequence[str]:
-        # The last is where former releases had the copy that an upgrade works on: one that was cut off left it.
+        # The last is where interrupted upgrades of former releases left their copy.
         places = (self.path, copies.place_of(self.path), f"{self.path}.upgrading")
         return [path + ending for path in places for ending in _FILE]
 
@@ -95,7 +95,7 @@ class Sqlite:
         self._work(_copy, self._file, copies.make_room(self.site, self.path))
 
     def begin_copy(self) -> str:
-        """Removes what is left of a copy. Returns where another one may be made, absolute."""
+        """Removes remains of a copy. Returns the absolute path for another one."""
         self.discard()
         return copies.make_room(self.site, self.path)
 
@@ -112,14 +112,14 @@ class Sqlite:
         copies.discard(self.site, self.path, _FILE)
 
     def _replace(self, new: str) -> None:
-        """What lies beside a database belongs to that one only, and would damage another."""
+        """Replaces the database and removes its sidecars, which would damage another."""
         for ending in SIDECARS:
             files.remove(self._file + ending)
         files.move(new, self._file)
         files.sync_directory(os.path.dirname(self._file))
 
     def _work(self, function: Callable[..., None], *paths: str) -> None:
-        # Where the account cannot read it for itself, it has it from here.
+        # Imported here, as the account may be unable to read the module.
         import sqlite3  # noqa: F401
 
         self.site.account.run(function, *paths)
@@ -133,25 +133,25 @@ def _copy(source: str, target: str) -> None:
         rights = status.st_mode & 0o777 | 0o600
     for ending in _FILE:
         files.remove(target + ending)
-    # SQLite gives what it makes beside a database the rights of that.
+    # SQLite gives sidecars the mode of their database.
     new = os.open(target, files.NEW)
     os.fchmod(new, rights)
     os.close(new)
     deadline = time.monotonic() + COPY_PATIENCE
 
     def watch(status: int, _left: int, _all: int) -> None:
-        # What is left of it is 5 or 6: SQLITE_BUSY, SQLITE_LOCKED.
+        # The primary codes 5 and 6 are SQLITE_BUSY and SQLITE_LOCKED.
         if status & 0xFF in (5, 6) and time.monotonic() > deadline:
             raise TimeoutError
 
     with _explaining(source), _connected(source) as one, _connected(target) as other:
-        # Short sleeps, so that it gets a turn between writers that leave none to each other.
+        # Short sleeps, so that it gets a turn between busy writers.
         one.backup(other, progress=watch, sleep=0.005)
     _sync(target)
 
 
 def _settle(database: str) -> None:
-    """Writes into the database what programs that used it left beside it. Runs as the service's account."""
+    """Writes the sidecars back into the database. Runs as the service's account."""
     with _explaining(database), _connected(database, patience=COPY_PATIENCE) as connection:
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -188,8 +188,8 @@ def _sync(path: str) -> None:
 
 
 def _check(site: Site, where: str) -> Iterator[Problem]:
-    """What is wrong with the database, told without opening it: that would roll a killed writer's transaction back, as
-    whoever runs the installer, and maybe leave files that the service cannot use."""
+    """Checks the database without opening it in SQLite: that would roll back a killed writer's transaction as the
+    installer's user, and could leave files that the service cannot use."""
     restore = f"restore a backup: {site.command_line('restore', 'FILE')}"
     try:
         facts = site.account.run(_look, where)
@@ -232,7 +232,7 @@ def _look(path: str) -> Mapping[str, Any]:
 
 
 def _stuck_writer(descriptor: int) -> int | None:
-    """The process that writes all the time for as long as nobody should; None if there is none."""
+    """The process that has held the write lock for all of PATIENCE; None if there is none."""
     first = _writer(descriptor)
     deadline = time.monotonic() + PATIENCE
     while first is not None and time.monotonic() < deadline:
@@ -243,7 +243,7 @@ def _stuck_writer(descriptor: int) -> int | None:
 
 
 def _writer(descriptor: int) -> int | None:
-    """The process that is in a transaction that writes. One of another process name space has no number here: 0."""
+    """The process in a write transaction: 0 if it is in another pid namespace, None if there is none."""
     question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _RESERVED, 1, 0)
     kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
     return None if kind == fcntl.F_UNLCK else int(pid)

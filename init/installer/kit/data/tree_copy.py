@@ -1,6 +1,6 @@
-"""What is done with a directory of the service's, as the service's account: saved, copied, told apart.
+"""Saves, copies and fingerprints a directory of the service, as the service's account.
 
-No link is followed; whatever is removed or exchanged meanwhile, nothing is read that the account could not read.
+Follows no link: even if files are removed or exchanged meanwhile, it reads nothing that the account could not read.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from ...state import boundary, files
 from ...state.fingerprint import extents
 from ...state.instance import check_name
 
-#: Seconds after which a file that was written is taken for complete.
+#: Seconds since its last write after which a file counts as complete.
 QUIET = 10.0
-#: Bytes that are written before they are synced: a sync must be shorter than the installer waits for a sign of life.
+#: Bytes written between two syncs: a sync must take less time than the installer waits for a sign of life.
 _PORTION = 32 << 20
 #: The request to share another file's blocks; see ioctl_ficlone(2).
 _FICLONE = 0x40049409
@@ -34,7 +34,7 @@ def is_usable(path: str) -> bool:
 
 
 def _below(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Everything below a directory, by its path relative to that; a directory before what it holds."""
+    """Everything below a directory, by relative path; each directory before its content."""
 
     def fail(error: OSError) -> None:
         # A directory that the service removed meanwhile held nothing.
@@ -50,8 +50,8 @@ def _below(path: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def link(source: str, target: str) -> dict[str, Any]:
-    """Holds every regular file below `source` under the same name below `target`, an empty directory, whatever becomes
-    of it. Tells names, modes, and whether it could; and what there is besides files with plain names."""
+    """Links or copies every regular file below `source` to the same name below `target`, an empty directory. Returns
+    the files' names, modes and whether that was possible, and the paths of everything else."""
     found: list[tuple[str, int, bool]] = []
     others: list[str] = []
     for name, status in _below(source):
@@ -67,7 +67,7 @@ def link(source: str, target: str) -> dict[str, Any]:
 
 
 def _is_plain(name: str, status: os.stat_result) -> bool:
-    """Whether a backup can hold it, and it cannot be another user's file under a name that the account gave it."""
+    """Whether a backup can hold it, and it is not another user's file that the account has hard-linked."""
     if not stat.S_ISREG(status.st_mode) or (status.st_uid != os.geteuid() and status.st_nlink != 1):
         return False
     try:
@@ -78,8 +78,8 @@ def _is_plain(name: str, status: os.stat_result) -> bool:
 
 
 def _hold(source: str, target: str, status: os.stat_result) -> bool:
-    """A second name for what is complete, a copy of what may be written still. False for files of others, and where the
-    host refuses a second name, as it does between file systems."""
+    """Links a complete file; copies one that may still be written. Returns False for other users' files, and if the
+    host refuses a link, as between file systems."""
     if status.st_uid != os.geteuid():
         return False
     if time.time() - status.st_mtime < QUIET:
@@ -95,7 +95,7 @@ def _hold(source: str, target: str, status: os.stat_result) -> bool:
 
 
 def copy(source: str, target: str) -> None:
-    """Copies a directory with all that lies in it but pipes, sockets and devices, and makes that last."""
+    """Copies a directory with its content, except pipes, sockets and devices, and syncs it."""
     os.mkdir(target, 0o700)
     made = [(source, target)]
     for name, status in _below(source):
@@ -116,7 +116,7 @@ def copy(source: str, target: str) -> None:
 
 
 def _copy_file(source: str, target: str) -> None:
-    """Makes a file with the content, rights and times of another one, which shares its blocks where that can be."""
+    """Copies a file with its mode and times; shares its blocks if possible."""
     old = os.open(source, os.O_RDONLY | boundary.SAFE)
     try:
         new = os.open(target, files.NEW | boundary.SAFE)
@@ -139,7 +139,7 @@ def _fill(new: int, old: int, size: int) -> None:
     for start, end in extents(old, size):
         os.lseek(new, start, os.SEEK_SET)
         while start < end:
-            # Zero where the file has become shorter.
+            # Zero if the file has become shorter.
             count = os.sendfile(new, old, start, min(end - start, _PORTION))
             if not count:
                 break
@@ -149,7 +149,7 @@ def _fill(new: int, old: int, size: int) -> None:
 
 
 def fingerprint(path: str) -> str:
-    """Another text where something below was written, made, renamed or removed; tells nothing of the content."""
+    """A text that changes if anything below is written, created, renamed or removed; says nothing about the content."""
     digest = hashlib.sha256()
     for name, status in _below(path):
         facts = [status.st_mode]

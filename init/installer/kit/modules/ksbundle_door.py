@@ -1,7 +1,7 @@
-"""What every request passes on its way to a web application, under either server.
+"""Middleware that every request to a web application passes, under either server.
 
-Who a client is, and by which name it came, is what the connection says. Headers that say otherwise count where the
-operator named the address that sends them, and nowhere else: they would reach links and logs.
+The connection tells the client's address and the name it used. Forwarding headers, which would reach links and logs,
+count only from proxies that the operator named.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _FORWARDED = re.compile(r"HTTP_(FORWARDED|X_FORWARDED_.*|X_REAL_IP)")
 
 
 class Names:
-    """By which names and ports clients may call the service, besides addresses of this host, and its URL for others.
+    """Names and ports by which clients may call the service, besides addresses of this host; others get its URL.
 
-    The file is JSON, `{"url", "names", "ports"}`, and is read again when another takes its place.
+    The file is JSON, `{"url", "names", "ports"}`, and is read again when it is replaced.
     """
 
     def __init__(self, path: str) -> None:
@@ -39,7 +39,7 @@ class Names:
         self.public = urlsplit("")
 
     def know(self, host: str) -> bool:
-        """Whether the value of a Host field is one of them."""
+        """Whether the value of a Host header is one of them."""
         self._refresh()
         match = _HOST.fullmatch(host)
         if match is None or (match["port"] or _standard_port(self.public.scheme)) not in self._ports:
@@ -60,14 +60,14 @@ class Names:
 
 
 def guard(application: Application, *, names_file: str, proxies: Sequence[str], hsts: int = 0) -> Application:
-    """The application behind the door. `names_file` is that of Names; proxies are addresses and networks; `hsts` are
-    the seconds for which browsers are told to use TLS alone (RFC 6797), 0 for never."""
+    """Wraps the application. `names_file` is that of Names; `proxies` are addresses and networks; `hsts` are the
+    seconds for which browsers must use only TLS (RFC 6797), 0 for never."""
     names = Names(names_file)
     trusted = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
 
     def guarded(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if "uwsgi.version" in environ:
-            # It believes X-Forwarded-Proto by itself.
+            # uWSGI trusts X-Forwarded-Proto from anybody.
             environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS") == "on" else "http"
         peer = _address(environ.get("REMOTE_ADDR", ""))
         if peer is not None and _is_in(peer, trusted):
@@ -94,7 +94,7 @@ def _standard_port(scheme: str) -> str:
 
 
 def _address(text: str) -> Address | None:
-    """An IPv4 address that came to an IPv6 socket is one of IPv4."""
+    """Parses an address; one mapped from IPv4 becomes an IPv4 address."""
     try:
         address = ipaddress.ip_address(text.strip().strip("[]"))
     except ValueError:
@@ -107,7 +107,7 @@ def _is_in(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def _is_local(name: str) -> bool:
-    """Whether it is an address of this host: such a one alone can be bound to."""
+    """Whether it is an address of this host: only those can be bound."""
     address = _address(name)
     if address is None or address.is_unspecified:
         return False
@@ -121,7 +121,7 @@ def _is_local(name: str) -> bool:
 
 
 def _take_forwarded(environ: Environ, trusted: Sequence[Network]) -> None:
-    """What a proxy says of its client: scheme and host of the last one, and the last address that is no proxy's."""
+    """Takes over what proxies report: scheme and host of the last one, and the last address that is not a proxy's."""
     scheme = _last(environ.get("HTTP_X_FORWARDED_PROTO", "")).lower()
     if scheme in ("http", "https"):
         environ["wsgi.url_scheme"] = scheme
@@ -144,7 +144,7 @@ def _last(text: str) -> str:
 
 
 def _log_forwarded(client: str) -> None:
-    """For the access log of uWSGI; httpd has the header for its own."""
+    """Sets the client for the access log of uWSGI; httpd logs the header itself."""
     server: Any = sys.modules.get("uwsgi")
     if server is not None:
         server.set_logvar("forwarded", client)

@@ -1,4 +1,4 @@
-# Rendered by init/bootstrap.sh. Keystone reads its configuration from what it takes for a command line; naming the
+# Rendered by init/bootstrap.sh. Keystone reads its configuration from its supposed command line; naming the
 # directory too keeps it from reading /etc/keystone of the host.
 import sys
 

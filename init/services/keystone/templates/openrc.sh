@@ -1,6 +1,6 @@
 # Rendered by init/bootstrap.sh. Use it as: . @{path|shell}
-# The password stands in the file named below; after you change it, write the new one there.
-# What another cloud's file may have left behind. The client takes OS_CLIENT_CONFIG_FILE, too, for a setting of this one.
+# The password is in the file named below; after you change it, write the new one there.
+# Removes variables that another cloud's file may have left. The client takes OS_CLIENT_CONFIG_FILE, too, for a setting of this one.
 unset OS_TOKEN OS_AUTH_TYPE OS_PROJECT_ID OS_PROJECT_DOMAIN_ID OS_USER_DOMAIN_ID OS_DOMAIN_NAME OS_SYSTEM_SCOPE OS_CLOUD
 unset OS_CLIENT_CONFIG_FILE
 export OS_AUTH_URL=@{public_url|shell}

@@ -1,4 +1,4 @@
--- A database and its role, where there are none.
+-- Creates a database and its role if they are missing.
 SELECT format('CREATE ROLE %I LOGIN', :'name')
   WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'name') \gexec
 SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')

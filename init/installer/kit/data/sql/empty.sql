@@ -1,3 +1,3 @@
--- An empty database of a role's, in the place of one that is there.
+-- Creates an empty database of the role; replaces an existing one.
 DROP DATABASE IF EXISTS :"name" WITH (FORCE);
 CREATE DATABASE :"name" OWNER :"role" TEMPLATE template0;

@@ -1,4 +1,4 @@
--- The database `new`, if it is there, gets the name of the other one, which goes. Cut off, it is done again.
+-- Replaces the database with `new`, if that exists. Idempotent, also after an interruption.
 DROP DATABASE IF EXISTS :"former" WITH (FORCE);
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = :'new') AS is_new,
   EXISTS (SELECT FROM pg_database WHERE datname = :'name') AS is_old \gset
