@@ -40,7 +40,7 @@ class Wish:
 def uninstall(session: Session, wish: Wish) -> None:
     """Stops the service and removes what install made, except data, keys and passwords. Idempotent."""
     if not session.instance.exists:
-        # A purge may have been cut off before its very last step.
+        # A purge may have been interrupted before its very last step.
         if wish.purge and wish.yes and _remove_root(session.instance.root):
             _name_what_is_left(session, wish)
             return

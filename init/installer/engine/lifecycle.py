@@ -212,8 +212,7 @@ def adopt_logs(site: Site) -> None:
 
 
 def check_writable(session: Session, site: Site) -> Iterator[Problem]:
-    """Reports logs that daemons could not append to, and directories of theirs in which they could not create a
-    file."""
+    """Reports logs that daemons could not append to, and directories in which they could not create a file."""
     own = [entry.path for entry in directories(session.product, site) if entry.owner == site.account.owner]
     logs = [site.instance.path(name) for daemon in session.product.daemons(site) for name in daemon.logs]
     for path, why in site.account.run(_try_to_write, list(map(site.instance.path, own)), logs):

@@ -1,4 +1,4 @@
-"""Whether an instance lies where its files say it does, and belongs to the release that they name."""
+"""Whether an instance is where its files say it is, and belongs to the release that they name."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ LONGEST_NAME = 255
 
 
 def check(site: Site, product: Product, own: Collection[int], *, former: Instance) -> None:
-    """Raises PREFLIGHT with all problems found. `own` are the instance's running processes, `former` is the instance
-    where it lies now, if it is about to be moved."""
+    """Raises PREFLIGHT with all problems found. `own` are the instance's running processes, `former` is the instance in
+    its present place, if it is about to be moved."""
     problems = [
         *_check_paths(site),
         *clock.check(),

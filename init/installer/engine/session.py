@@ -47,8 +47,8 @@ class Session:
 
     @property
     def states(self) -> Sequence[Mapping[str, Any]]:
-        """The states that the data may be in: the receipt's, and those that interrupted runs were about to bring it to.
-        Empty if no install has finished."""
+        """The states that the data may be in: the receipt's, and those that interrupted runs were about to reach. Empty
+        if no install has finished."""
         if self.receipt is None:
             return ()
         return (self.receipt.state, *(self.unfinished.states if self.unfinished is not None else ()))
@@ -256,7 +256,7 @@ def _instance(
     if arguments.command.name == "rollback" and os.path.islink(release.path(LEFT)):
         left = Instance(os.readlink(release.path(LEFT)))
         recorded = _read(left)
-        # If an upgrade moved it there, no rollback has begun to bring it back.
+        # If an upgrade moved it there, no rollback is returning it.
         if recorded is None or recorded.previous.get("release") != release.root:
             return left
     return own

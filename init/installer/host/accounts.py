@@ -14,7 +14,7 @@ from .account import Account
 
 #: The account to use if root installs, names none, and the customary one does not exist.
 NOBODY = "nobody"
-#: The comment field of an account that bootstrap made, which tells that even after an interrupted run.
+#: The comment field of an account that bootstrap made, which identifies it even after an interrupted run.
 MARK = "made by ksbundle"
 _HOME = "/nonexistent"
 #: Placeholder id of an account that is not made yet; nobody has this number.
@@ -25,8 +25,8 @@ _SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin"
 def find_account(user: str | None, *, custom: str, former: str | None = None, create: bool = False) -> Account:
     """The account named `user`; else the `former` one, which the instance ran under; else `custom`, else nobody.
 
-    With `create` the named account, or `custom`, may be missing: then `make_account` has to make it. What is
-    wrong with the choice is in the account's `faults`.
+    With `create` the named account, or `custom`, may be missing: then `make_account` has to make it. Problems with the
+    choice are in the account's `faults`.
     """
     uid = os.geteuid()
     if uid != 0:

@@ -30,7 +30,7 @@ class Proof(Protocol):
         """The request."""
 
     def fault(self, site: Site, listener: Listener, seconds: float) -> str:
-        """What is wrong with the answer; empty if nothing is. Starts with the prefixes of `readiness`."""
+        """The fault of the answer; empty if there is none. Starts with the prefixes of `readiness`."""
 
 
 @dataclass(frozen=True)

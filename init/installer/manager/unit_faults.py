@@ -36,7 +36,7 @@ def explain(unit: Unit | None) -> str:
         return f"systemd gave up after {unit.restarts} more attempts" + (f"; {cause}" if cause else "")
     if unit.sub.startswith("auto-restart"):
         return f"systemd starts it again and again, {unit.restarts} times so far; {cause}"
-    return f"its unit is {unit.active}; nobody started it, or somebody stopped it" if unit.active == "inactive" else ""
+    return f"its unit is {unit.active}: it was not started, or it was stopped" if unit.active == "inactive" else ""
 
 
 def check(names: Names, units: Mapping[str, Unit]) -> Iterator[Problem]:

@@ -61,7 +61,7 @@ class Service:
         """Its name for people."""
         return self.name
 
-    # What it is told
+    # Its answers
 
     def check_answers(self, site: Site) -> list[Problem]:
         """Problems with combinations of answers that the declaration cannot express, and with what they name."""
@@ -77,7 +77,7 @@ class Service:
         urls = {entry.public_url: self.url_of(site, entry.answer) for entry in declared}
         return {**urls, "processes": str(wsgi.processes(site))} if self.declaration.wsgi else urls
 
-    # Where it serves
+    # Its addresses
 
     def listeners(self, site: Site) -> list[Listener]:
         return [each for entry in self.declaration.listeners for each in listening.listeners(site, entry)]
@@ -291,7 +291,7 @@ class Service:
         """Its keys, if several instances can be nodes of one service."""
         return None
 
-    # Its words
+    # Its texts
 
     def next_steps(self, site: Site) -> Sequence[str]:
         """Its sections of NEXT-STEPS: a title, a blank line, indented lines."""

@@ -27,7 +27,7 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     _POSTGRESQL: ("sslmode", "sslrootcert", "sslcert", "sslkey"),
     _MYSQL: ("ssl_ca", "ssl_cert", "ssl_key"),
 }
-#: Those that name a file.
+#: Parameters that name a file.
 _FILES = ("sslrootcert", "sslcert", "sslkey", "ssl_ca", "ssl_cert", "ssl_key")
 _PORTS = {_POSTGRESQL: 5432, _MYSQL: 3306}
 #: An unreachable server is noticed within seconds, while connecting and while waiting for an answer.

@@ -122,7 +122,7 @@ def _text(site: Site, *, shown: bool = False) -> bytes:
     """The domain's configuration; `shown`: without the password."""
     head = (
         "# Rendered by init/bootstrap.sh, which writes it again when the answers change.\n"
-        "# A domain with settings of your own has a file of its own beside this one: keystone.NAME.conf.\n"
+        "# For a domain with your own settings, add a file beside this one: keystone.NAME.conf.\n"
     )
     lines = [f"{name} = {HIDDEN if shown and name == 'password' else value}" for name, value in _settings(site)]
     return "\n".join([f"{head}\n[identity]\ndriver = ldap\n\n[ldap]", *lines, ""]).encode()

@@ -57,7 +57,7 @@ class UnitFaultsTest(unittest.TestCase):
             ({"active": "failed", "result": "signal", "restart": "no"}, "killed; systemd does not start it again"),
             ({"active": "activating", "sub": "auto-restart", "result": "oom-kill"}, "out of memory"),
             ({"active": "activating", "sub": "auto-restart-queued", "result": "exit-code"}, "again and again"),
-            ({"active": "inactive", "sub": "dead"}, "somebody stopped it"),
+            ({"active": "inactive", "sub": "dead"}, "it was stopped"),
             ({"load": "masked"}, "masked"),
             ({"load": "not-found"}, "does not know"),
         ):

@@ -16,7 +16,7 @@ def place_of(path: str) -> str:
     """The path of the copy of a file or directory; both are relative to the instance."""
     inside = path.removeprefix(f"{DATA}/")
     if inside == path:
-        raise ValueError(f"{path} does not lie below {DATA}/")
+        raise ValueError(f"{path} is not below {DATA}/")
     return os.path.join(UPGRADING, inside)
 
 
@@ -28,7 +28,7 @@ def missing(site: Site, path: str) -> Failure:
         Problem(
             f"a backup needs {path}, which is missing",
             where=site.instance.path(path),
-            why="no install has created it yet, or somebody removed it",
+            why="no install has created it yet, or it was removed",
             hint=f"run {install}, which creates one, or {restore}, which restores the one in a backup",
         ),
     )
