@@ -70,7 +70,7 @@ describe('the real release', () => {
     expect(inside).toEqual(expect.arrayContaining(['httpd/pcre2 10.48', 'cpython/mpdecimal 2.5.1']));
   });
 
-  it('is refused for every fault that is planted in it, each named', async () => {
+  it('is refused for every planted fault, each named', async () => {
     const faulty = path.join(directory, 'faulty');
     await cp(release, faulty, { recursive: true, verbatimSymlinks: true });
     for (const fault of PLANTED) await fault.plant(faulty);
@@ -85,7 +85,7 @@ describe('the real release', () => {
     expect([...found].filter((finding) => finding.startsWith('missing-module'))).toHaveLength(1);
   });
 
-  it('does not pass if there is nothing of it', async () => {
+  it('does not pass if it is empty', async () => {
     const empty = path.join(directory, 'empty');
     await mkdir(empty);
     const { exitCode, report } = await audit(empty);
@@ -93,7 +93,7 @@ describe('the real release', () => {
     expect(report.findings.map(({ rule }) => rule)).toContain('nothing-scanned');
   });
 
-  it('is looked up in a database that was carried in, whose age counts, and so does what the recipes state', async () => {
+  it('is looked up in a local database, with regard to its age and to the statements of recipes', async () => {
     const database = path.join(directory, 'advisories');
     await mkdir(database);
     const openssl = {
@@ -128,7 +128,7 @@ describe('the real release', () => {
     expect(advisories?.unchecked).not.toContain('component:httpd');
   });
 
-  it('is verified byte for byte, and refused with one other byte or one too many', async () => {
+  it('is verified byte for byte, and refused with one changed or added byte', async () => {
     expect(await ksbundle(['verify', tarball()])).toMatchObject({ exitCode: 0 });
     const content = await readFile(tarball());
     const damaged = path.join(directory, path.basename(tarball()));

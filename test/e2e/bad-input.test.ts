@@ -19,7 +19,7 @@ function expectRefusal(result: RunResult, exitCode: number, texts: readonly stri
   expect(result.stderr).not.toMatch(/^\s+at .*\.js:\d+/m);
 }
 
-describe('names what does not exist', () => {
+describe('names missing files', () => {
   it.each([
     { what: 'bundle', parameters: ['build', 'keystoen'], texts: ['keystoen', 'keystone'] },
     { what: 'bundle that is a component', parameters: ['build', 'zlib'], texts: ['zlib is a component'] },
@@ -122,7 +122,7 @@ describe('on a full disk', () => {
   const isRoot = process.getuid?.() === 0;
   const note = (size: number) => ({ path: 'top/note.txt', content: randomBytes(size * 2 ** 20) });
 
-  it.skipIf(!isRoot)('fails while it fetches, leaves nothing half-written, and then goes on', async () => {
+  it.skipIf(!isRoot)('fails while it fetches, leaves nothing half-written, and then resumes', async () => {
     const tiny = await makeTinyBundle({ archive: [LICENSE, note(4)] });
     const { directory, grow } = await smallDisk(2);
     const build = [...tiny.build, '--cache', directory];
@@ -132,7 +132,7 @@ describe('on a full disk', () => {
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tiny.tarball });
   });
 
-  it.skipIf(!isRoot)('fails while it builds, and then goes on', async () => {
+  it.skipIf(!isRoot)('fails while it builds, and then resumes', async () => {
     const script = 'dd if=/dev/zero of="${work}/big" bs=1048576 count=12';
     const tiny = await makeTinyBundle({ script });
     const { directory, grow } = await smallDisk(8);
@@ -144,7 +144,7 @@ describe('on a full disk', () => {
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tiny.tarball });
   });
 
-  it.skipIf(!isRoot)('fails while it packs, and then goes on', async () => {
+  it.skipIf(!isRoot)('fails while it packs, and then resumes', async () => {
     // In the cache: archive, unpacked source, installed files, artifact; the tarball is one too many.
     const tiny = await makeTinyBundle({ archive: [LICENSE, note(4)] });
     const { directory, grow } = await smallDisk(17);
@@ -156,7 +156,7 @@ describe('on a full disk', () => {
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tiny.tarball });
   });
 
-  it.skipIf(!isRoot)('fails where the tarball goes, and then goes on', async () => {
+  it.skipIf(!isRoot)('fails in the directory of the tarball, and then resumes', async () => {
     const tiny = await makeTinyBundle({ archive: [LICENSE, note(4)] });
     const { directory, grow } = await smallDisk(2);
     const build = [...tiny.build, '--out', directory];

@@ -33,7 +33,7 @@ async function openGate(tiny: TinyBundle): Promise<void> {
 }
 
 describe('ksbundle build', () => {
-  it('prints the path of the tarball alone, and the same when there is nothing to do', async () => {
+  it('prints only the path of the tarball, also when there is nothing to do', async () => {
     const { build, tarball } = await makeTinyBundle();
     expect(await ksbundle(build)).toMatchObject({ exitCode: 0, stdout: tarball });
     const timeline = await readFile(`${tarball}.build.json`, 'utf8');
@@ -62,7 +62,7 @@ describe('ksbundle build', () => {
     expect(digests[0]).toBe(digests[1]);
   });
 
-  it('says that a glob ships nothing as soon as its component is built, and builds that once', async () => {
+  it('reports a glob that ships nothing as soon as its component is built, and builds that once', async () => {
     const tiny = await makeTinyBundle();
     const recipe = path.join(tiny.recipes, 'note', 'recipe.toml');
     const text = await readFile(recipe, 'utf8');
@@ -82,7 +82,7 @@ describe('ksbundle build', () => {
     expect(built.stderr).not.toContain('"task":"build:note"');
   });
 
-  it('does no harm to a second one at the same time', async () => {
+  it('does not disturb a concurrent build', async () => {
     const tiny = await makeTinyBundle({ script: GATED });
     const { build, tarball } = tiny;
     const both = Promise.all([ksbundle(build), ksbundle(build)]);
@@ -92,7 +92,7 @@ describe('ksbundle build', () => {
     expect(await ksbundle(['verify', tarball])).toMatchObject({ exitCode: 0 });
   });
 
-  it('names a damaged entry of its store and makes it again', async () => {
+  it('reports a damaged entry of its store and builds it again', async () => {
     const tiny = await makeTinyBundle();
     expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
     const digest = await hashFile(tiny.tarball);
@@ -105,7 +105,7 @@ describe('ksbundle build', () => {
     expect(await hashFile(tiny.tarball)).toBe(digest);
   });
 
-  it('never hands out a damaged tarball, even if nobody verified the store', async () => {
+  it('never outputs a damaged tarball, even from an unverified store', async () => {
     const tiny = await makeTinyBundle();
     expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
     const digest = await hashFile(tiny.tarball);
@@ -118,7 +118,7 @@ describe('ksbundle build', () => {
     expect(await hashFile(tiny.tarball)).toBe(digest);
   });
 
-  it('ends on Ctrl-C with everything it started, and the next run goes on', async () => {
+  it('ends on Ctrl-C with all its processes, and the next run resumes', async () => {
     const tiny = await makeTinyBundle({ script: GATED });
     const child = startKsbundle(tiny.build);
     await waitForStep(tiny);
@@ -130,7 +130,7 @@ describe('ksbundle build', () => {
     await expectToGoOn(tiny);
   });
 
-  it('goes on after it was killed in the middle', async () => {
+  it('resumes after SIGKILL', async () => {
     const tiny = await makeTinyBundle({ script: GATED });
     const child = startKsbundle(tiny.build);
     await waitForStep(tiny);

@@ -49,13 +49,13 @@ const there = await exists(path.join(root, 'ready'));
 describe.skipIf(!there)(
   `the compiler wrapper${there ? '' : ' (the store has no toolchain: run ksbundle build first)'}`,
   () => {
-    it('tells the dependencies of several files', async () => {
+    it('lists the dependencies of several files', async () => {
       const { stdout, stderr } = await cc(['-MM', '-I', '.', '-MT', 'all', 'one.c', 'two.c']);
       expect(stderr).toBe('');
       expect(stdout.split('\n')).toEqual(['all: one.c both.h', 'all: two.c both.h']);
     });
 
-    it('preprocesses and compiles several files at the floor, and what comes in by a pipe', async () => {
+    it('preprocesses and compiles several files at the floor, and standard input', async () => {
       const { stdout } = await cc(['-E', '-P', 'one.c', 'two.c']);
       expect(stdout).toContain('int one = 17;');
       expect(stdout).toContain('int two = 17;');
@@ -67,7 +67,7 @@ describe.skipIf(!there)(
     });
 
     it.each(['-print-search-dirs', '--print-file-name=crti.o', '-print-resource-dir'])(
-      'tells of itself what %s asks, and nothing else',
+      'answers %s about itself, and nothing else',
       async (question) => {
         const { exitCode, stdout, stderr } = await cc([question]);
         expect([exitCode, stderr]).toEqual([0, '']);
@@ -79,7 +79,7 @@ describe.skipIf(!there)(
       expect(await cc(['-print-prog-name=ld'])).toMatchObject({ exitCode: 0, stdout: 'ld', stderr: '' });
     });
 
-    it('tells its version', async () => {
+    it('prints its version', async () => {
       const { exitCode, stderr } = await cc(['-v']);
       expect(exitCode).toBe(0);
       expect(stderr).toMatch(/^clang version/u);

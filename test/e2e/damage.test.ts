@@ -104,7 +104,7 @@ describe.skipIf(lacking !== undefined)(
       for (const name of names) expect(result.stderr).toContain(name);
     };
 
-    it('is named to the last changed file, and no other, when a third of them is changed by one bit', async () => {
+    it('is reported with exactly the changed files, when a third of them have one flipped bit', async () => {
       for (const rest of [0, 1, 2]) {
         // The script has to run for this; a flipped one has a test of its own.
         const some = files.filter((file, index) => index % 3 === rest && file !== 'init/bootstrap.sh');
@@ -119,7 +119,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await written()).toEqual([]);
     });
 
-    it('is refused for a single bit, by every command that says so', async () => {
+    it('is refused for a single flipped bit, by every command that checks it', async () => {
       const sized = await Promise.all(
         files.map(async (file) => ({ file, size: (await lstat(inRelease(file))).size })),
       );
@@ -133,7 +133,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await written()).toEqual([]);
     });
 
-    it('is refused when its list of checksums is changed or cut off', async () => {
+    it('is refused when its list of checksums is changed or truncated', async () => {
       const list = inRelease('SHA256SUMS');
       const text = await readFile(list, 'utf8');
       const lines = text.split('\n');
@@ -164,7 +164,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await written()).toEqual([]);
     });
 
-    it('is refused for files that are gone, added, closed, opened or exchanged', async () => {
+    it('is refused for missing, added or exchanged files, and for changed permissions', async () => {
       const damages: [string, () => Promise<() => Promise<void>>][] = [
         [program, () => replaced(program, () => Promise.resolve())],
         ['manifest.json', () => replaced('manifest.json', () => Promise.resolve())],
@@ -185,7 +185,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await written()).toEqual([]);
     });
 
-    it('is refused, or does nothing at all, when bootstrap.sh is what was changed', async () => {
+    it('is refused, or does nothing at all, when bootstrap.sh was changed', async () => {
       const script = await readFile(inRelease('init/bootstrap.sh'), 'utf8');
       // The condition of the check, the check, and places all over the script.
       const points = ['check=yes', '= no ] ||', '|| check_bytes', '-c SHA256SUMS 2>&1 >', 'return\n'];
@@ -203,7 +203,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await written()).toEqual([]);
     });
 
-    it('can still be stopped and looked at', async () => {
+    it('can still be stopped and inspected', async () => {
       await install(site, []);
       const restore = await flipAll([{ file: 'README' }, { file: license }, { file: 'SHA256SUMS' }]);
       const list = await replaced('SHA256SUMS', () => Promise.resolve());

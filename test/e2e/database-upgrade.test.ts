@@ -97,7 +97,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect(new Set(origins.map((origin) => origin.replace(machine.root, '')))).toEqual(new Set([release]));
     }
 
-    it('gives the server what it had, where the new version does not serve', async () => {
+    it("restores the server's data if the new version does not serve", async () => {
       const undo = await alterRelease(
         place.site,
         'init/services/keystone/templates/keystone.wsgi',
@@ -111,7 +111,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       await expectToServe(place.old);
     });
 
-    it('brings the tables up to date, and keeps data, passwords and tokens', async () => {
+    it('upgrades the tables, and keeps data, passwords and tokens', async () => {
       const upgraded = await upgrade();
       expect(upgraded, upgraded.stderr).toMatchObject({ exitCode: 0 });
       expect(upgraded.stderr).toContain('the data must be upgraded');
@@ -119,7 +119,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       await expectToServe(place.site);
     });
 
-    it('is taken back by rollback: the old version serves, with the data from before', async () => {
+    it('is undone by rollback: the old version serves, with the former data', async () => {
       await makeData(service, data.password, 'lost');
       const back = await bootstrap(place.site, ['rollback']);
       expect(back, back.stderr).toMatchObject({ exitCode: 0 });

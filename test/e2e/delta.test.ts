@@ -17,7 +17,7 @@ it('a whole upgrade of Keystone travels in less than 2 MB', async () => {
   expect((await stat(delta)).size).toBeLessThan(2e6);
 });
 
-it('the old release and the delta give the new one, byte for byte', async () => {
+it('the old release and the delta produce the new one, byte for byte', async () => {
   const applied = await ksbundle(['apply', earlierTarball(), delta, '--out', `${directory}/`]);
   expect(applied).toMatchObject({ exitCode: 0 });
   const made = path.join(directory, `${releaseName()}.tar.gz`);

@@ -100,7 +100,7 @@ describe.skipIf(lacking !== undefined)(
     const workers = async (): Promise<number[]> =>
       (await machine.processes()).filter(({ name }) => name === 'httpd').map(({ pid }) => pid);
 
-    it('is not begun with a wrong password, another authority, no entry, or a server that is away', async () => {
+    it('is not installed with a wrong password, another authority, a missing entry, or an unreachable server', async () => {
       const wrong = '/srv/wrong';
       await writeFile(path.join(machine.root, wrong), 'wrong\n');
       expect(await refusal(options({ password: wrong }))).toContain('the directory refuses the account');
@@ -122,7 +122,7 @@ describe.skipIf(lacking !== undefined)(
       await server.resume();
     });
 
-    it('says in a plan what is wrong, and what it would render without the password', async () => {
+    it('reports problems in a plan, and shows its configuration without the password', async () => {
       const wrong = await bootstrap(site, ['plan', ...options({ authority: ANOTHER })]);
       expect(wrong.exitCode).toBe(3);
       expect(wrong.stderr).toContain('no protected connection to the directory');
@@ -143,7 +143,7 @@ describe.skipIf(lacking !== undefined)(
       expect((await install(site, [])).stderr).toContain('nothing to change');
     });
 
-    it('lists ten thousand users, and takes groups of the directory for groups', async () => {
+    it("lists ten thousand users, and the directory's groups", async () => {
       const names = await listUsers('ldap');
       expect(names).toHaveLength(PEOPLE);
       expect(names).toContain(person(PEOPLE).name);
@@ -162,7 +162,7 @@ describe.skipIf(lacking !== undefined)(
       expect(token.roles.map((role) => role.name)).toContain('member');
     });
 
-    it('shows the password to nobody', async () => {
+    it('never shows the password', async () => {
       const readers =
         'cd "$0" && grep -rlF -f "$1" . /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true';
       await expect(shell(machine, readers, site.instance, PASSWORD_FILE)).resolves.toBe(
@@ -175,7 +175,7 @@ describe.skipIf(lacking !== undefined)(
       expect(shown.stdout + shown.stderr).not.toContain(PASSWORD);
     });
 
-    it('answers 503 while the directory is away, lets local users in, and needs no restart', async () => {
+    it('answers 503 while the directory is unreachable, lets local users in, and needs no restart', async () => {
       const before = await workers();
       const { name, password } = person(2);
       const administrator = await adminPassword(site);
@@ -198,7 +198,7 @@ describe.skipIf(lacking !== undefined)(
       expect((await bootstrap(site, ['status'])).exitCode).toBe(0);
     });
 
-    it('waits for no directory that says nothing', async () => {
+    it('does not wait for a directory that does not respond', async () => {
       const { name, password } = person(3);
       const administrator = await adminPassword(site);
       const { answers } = await sendMeanwhile(machine, login(name, password), async () => {
@@ -227,7 +227,7 @@ describe.skipIf(lacking !== undefined)(
       return answers.slice(last + 1).length;
     }
 
-    it('starts without its directory, and uses it once that is there', async () => {
+    it('starts without its directory, and uses it once it is reachable', async () => {
       const { name, password } = person(5);
       await server.kill();
       expect((await bootstrap(site, ['restart'])).exitCode).toBe(0);
@@ -236,7 +236,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await status(login(name, password))).toBe(201);
     });
 
-    it('goes over to STARTTLS while it serves', async () => {
+    it('changes to STARTTLS while it serves', async () => {
       await install(site, [`--ldap-url=${LDAP}`, '--ldap-starttls']);
       const { name, password } = person(6);
       for (let attempt = 0; attempt < 4; attempt += 1) {
@@ -246,7 +246,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await listUsers('ldap')).toHaveLength(PEOPLE);
     });
 
-    it('serves a second directory by a file of its own, which stays, beside another one by the answers', async () => {
+    it("serves a second directory, configured in the operator's file, which is kept", async () => {
       const file = path.join(site.instance, 'etc/domains/keystone.old.conf');
       const copy =
         'sed "s/^page_size.*/page_size = 500/" "$0/etc/domains/keystone.ldap.conf" >"$1"; chgrp nogroup "$1"';
@@ -293,7 +293,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await status(login(name, password, 'old'))).toBe(201);
     });
 
-    it('does without it again', async () => {
+    it('no longer uses a directory when the answer is removed', async () => {
       await install(
         site,
         ['url', 'bind-dn', 'ca', 'suffix', 'schema', 'domain'].map((name) => `--ldap-${name}=`),

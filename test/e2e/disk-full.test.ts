@@ -51,14 +51,14 @@ const DISTURBED = SHARES.map((share) => ({
 
 describe.skipIf(lacking !== undefined).each(DISTURBED)(`$name on a disk that refuses${why}`, (share) => {
   describeScenarios(share, (_scenario, recording) => {
-    it('says so when it is full, what served before still does, and the next run finishes it', async () => {
+    it('reports a full disk, keeps the former state serving, and is finished by the next run', async () => {
       const points = fillingPoints(recording().points);
       expect(points.length).toBeGreaterThan(0);
       const chosen = exhaustive ? points : spread(points, 4);
       expect(await disturbAll(recording(), chosen, FULL)).toEqual([]);
     });
 
-    it('says so when it cannot be written to, and the next run finishes it', async () => {
+    it('reports a read-only disk, and is finished by the next run', async () => {
       const points = pointsOf(share, recording().points.filter(isMinded));
       expect(points.length).toBeGreaterThan(0);
       expect(await disturbAll(recording(), spread(points, exhaustive ? 16 : 1), BROKEN)).toEqual([]);
@@ -74,7 +74,7 @@ describe.skipIf(lacking !== undefined)(`a disk that refuses${why}`, () => {
     return workshop.remove;
   });
 
-  it('keeps a restart from stopping what serves, until there is room', async () => {
+  it('makes restart refuse to stop the service, until there is room', async () => {
     const restart = { of: 'present', parameters: ['restart'] } as const;
     await inCell({ releases: workshop.releases }, async (cell) => {
       await accomplish(cell, installOf(NOTES));
@@ -90,7 +90,7 @@ describe.skipIf(lacking !== undefined)(`a disk that refuses${why}`, () => {
     });
   });
 
-  it('is refused before anything is written when it is too small, and the promised size is enough', async () => {
+  it('is refused before anything is written when it is too small, and the stated size is enough', async () => {
     await inCell({ releases: workshop.releases, size: '60m' }, async (cell) => {
       const refused = await perform(cell, installOf(NOTES));
       expect(refused.exitCode).toBe(3);
@@ -102,7 +102,7 @@ describe.skipIf(lacking !== undefined)(`a disk that refuses${why}`, () => {
     });
   });
 
-  it('is named when it is read-only, nothing is written, and what served before still does', async () => {
+  it('is reported when it is read-only: nothing is written, and the service continues', async () => {
     await inCell({ releases: workshop.releases }, async (cell) => {
       for (const command of [installOf(NOTES), otherAnswersOf(NOTES)]) {
         const before = await stateOf(cell, { fresh: false, volatile: NOTES.volatile });

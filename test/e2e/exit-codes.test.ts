@@ -10,7 +10,7 @@ const lacking = await whyNoMachines();
 
 /* One story: the tests go on from each other. The codes are those of docs/bootstrap.md. */
 describe.skipIf(lacking !== undefined)(
-  `what bootstrap.sh ends with${lacking === undefined ? '' : ` (${lacking})`}`,
+  `exit codes of bootstrap.sh${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let site: Site;
@@ -83,7 +83,7 @@ describe.skipIf(lacking !== undefined)(
       await expectToken();
     });
 
-    it('3: preflight, for ports that others hold, who are named', async () => {
+    it('3: preflight, for ports held by other programs, which are named', async () => {
       const parameters = ['install', '--instance', '/srv/other', '--host', ADDRESS];
       const refused = await bootstrap(site, parameters);
       expect(refused).toMatchObject({
@@ -92,7 +92,7 @@ describe.skipIf(lacking !== undefined)(
       });
     });
 
-    it('5: locked, while another works, who is named', async () => {
+    it('5: locked, while another process works, which is named', async () => {
       const held = machine.execute(['flock', `${site.instance}/lock`, 'sleep', '60']);
       const start = (): Promise<unknown> => bootstrap(site, ['start']);
       const refusal = { exitCode: 5, stderr: expect.stringMatching(/process \d+ holds the lock/) };
@@ -102,7 +102,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await start()).toMatchObject({ exitCode: 0 });
     });
 
-    it('8: verification, while a daemon is dead', async () => {
+    it('8: verification, while a daemon is down', async () => {
       await kill('memcached');
       for (const command of ['status', 'verify']) {
         const told = await bootstrap(site, [command]);
@@ -115,7 +115,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('6: rolled back, where the new server does not start, and the old one serves', async () => {
+    it('6: rolled back, if the new server does not start; the old one serves', async () => {
       await act('mkdir -p "$1/run/uwsgi/control"');
       const failed = await bootstrap(site, ['install', '--server', 'uwsgi']);
       expect(failed).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('fifo') });
@@ -124,7 +124,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('7: a person is needed, where settings of their own are wrong; then the same command works', async () => {
+    it("7: needs a person, if the operator's settings are wrong; then the same command works", async () => {
       await act('echo nonsense >"$1/etc/keystone.conf.d/own.conf"');
       const failed = await bootstrap(site, ['restart']);
       expect(failed).toMatchObject({ exitCode: 7, stderr: expect.stringContaining('own.conf') });
@@ -133,7 +133,7 @@ describe.skipIf(lacking !== undefined)(
       await expectToken();
     });
 
-    it('4: integrity, of which stop takes no notice', async () => {
+    it('4: integrity, which stop ignores', async () => {
       await act('printf X >>"$0/bin/uwsgi"');
       for (const command of ['verify', 'install', 'restart']) {
         const refused = await bootstrap(site, [command]);
@@ -144,7 +144,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await bootstrap(site, ['start'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('4: integrity, where another user may change what root would run, by every command, until what it says is done', async () => {
+    it('4: integrity, by every command, if another user could change what root would run, until the hint is followed', async () => {
       await act('chmod 777 "$0/init/installer" && chown 1000 "$0/bin"');
       const said = 'another user can change the release';
       for (const command of ['verify', 'install', 'status', 'maintain', 'stop']) {
@@ -159,7 +159,7 @@ describe.skipIf(lacking !== undefined)(
     it.each([
       { signal: 'HUP', exitCode: 129 },
       { signal: 'TERM', exitCode: 143 },
-    ])('128 + n: ended by SIG$signal, after which the same command goes on', async ({ signal, exitCode }) => {
+    ])('128 + n: ended by SIG$signal, after which the same command resumes', async ({ signal, exitCode }) => {
       const script = '"$0/init/bootstrap.sh" --region "$1" & sleep 1; kill -"$1" "$!"; wait "$!"';
       const ended = await machine.execute(['sh', '-c', script, site.release, signal]);
       expect(ended).toMatchObject({ exitCode });

@@ -27,7 +27,7 @@ const KINDS: readonly ServerKind[] = ['mariadb', 'postgresql'];
 
 /* One story for each kind of server: the tests go on from each other. */
 describe.skipIf(lacking !== undefined).each(KINDS)(
-  `Keystone on a server of the operator's: %s${lacking === undefined ? '' : ` (${lacking})`}`,
+  `Keystone on an operator's server: %s${lacking === undefined ? '' : ` (${lacking})`}`,
   (kind) => {
     let machine: Machine;
     let server: DatabaseServer;
@@ -63,7 +63,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       return refused.stderr;
     }
 
-    it('is not begun with a wrong password, a foreign database, none, or a server that is another or away', async () => {
+    it('is not installed with a wrong password, a foreign or missing database, or a wrong or unreachable server', async () => {
       const wrong = '/srv/wrong';
       await writeFile(path.join(machine.root, wrong), 'wrong\n');
       const identity = server.url('identity');
@@ -78,7 +78,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       await server.start();
     });
 
-    it('says in a plan what is wrong, and changes nothing', async () => {
+    it('reports problems in a plan, and changes nothing', async () => {
       const planned = await bootstrap(site, ['plan', ...options(server.url('others'))]);
       expect(planned.exitCode).toBe(3);
       expect(planned.stderr).toContain('is not empty');
@@ -97,13 +97,13 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       await install(site, options(server.url('identity')));
     });
 
-    it('issues tokens, and is told its database once', async () => {
+    it('issues tokens, and remembers its database', async () => {
       expect((await openstack(site, ['token', 'issue', '-f', 'value', '-c', 'id'])).exitCode).toBe(0);
       const again = await install(site, []);
       expect(again.stderr).toContain('nothing to change');
     });
 
-    it('shows the password to nobody', async () => {
+    it('never shows the password', async () => {
       // From a file: on a command line it would find itself.
       const readers =
         'cd "$0" && grep -rlF -f "$1" . /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true';
@@ -117,7 +117,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       await expect(shell(machine, rights, site.instance)).resolves.toBe('640 root\n640 root');
     });
 
-    it('keeps its data where they are, and no other instance takes them', async () => {
+    it('keeps its data in its database, which no other instance takes over', async () => {
       const moved = await bootstrap(site, options(server.url('others')));
       expect(moved.exitCode).toBe(3);
       expect(moved.stderr).toContain('migrate-database --to');
@@ -130,7 +130,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect(second.stderr).toContain('the data of another Keystone');
     });
 
-    it('answers 503 while the server is away and serves again with it, without a restart', async () => {
+    it('answers 503 while the server is unreachable, and serves again without a restart', async () => {
       const before = (await machine.processes()).filter(({ name }) => name === 'httpd').map(({ pid }) => pid);
       const password = await adminPassword(site);
       const headers = { 'content-type': 'application/json' };
@@ -164,7 +164,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect(after).toStrictEqual(before);
     });
 
-    it('starts without its server, and serves once that is there', async () => {
+    it('starts without its server, and serves once it is reachable', async () => {
       await server.kill();
       await bootstrap(site, ['restart']);
       const password = await adminPassword(site);
@@ -174,7 +174,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect((await logIn(machine, URL, password)).status).toBe(201);
     });
 
-    it('takes another password for the same database', async () => {
+    it('accepts another password for the same database', async () => {
       const change =
         kind === 'mariadb'
           ? "SET PASSWORD FOR 'keystone'@'%' = PASSWORD('new')"
@@ -216,7 +216,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
         await install(site, ['keys', 'export', file, `--recipient=${AUTHORITY}`]);
       }
 
-      it('has a second node join that took its keys, sealed for it alone', async () => {
+      it('lets a second node join that imported its encrypted keys', async () => {
         await writeFile(path.join(machine.root, PASSWORD_FILE), 'new\n');
         const join = second(
           ...options(server.url('identity')),

@@ -10,7 +10,7 @@ const lacking = await whyNoMachines();
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined)(
-  `the files an operator is left with${lacking === undefined ? '' : ` (${lacking})`}`,
+  `the files that an install leaves to the operator${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let site: Site;
@@ -34,13 +34,13 @@ describe.skipIf(lacking !== undefined)(
     const read = async (name: string): Promise<string> =>
       (await machine.execute(['cat', `${site.instance}/${name}`])).stdout;
 
-    it('name no user nobody asked for', async () => {
+    it('name only requested users', async () => {
       await install(site, ['--host', ADDRESS]);
       expect((await shell('ls "$0"')).stdout).not.toContain('demo');
       expect(await projectOf('admin')).toMatch(/^[0-9a-f]{32}$/);
     });
 
-    it('serve an ordinary user who is asked for later', async () => {
+    it('serve an ordinary user who is requested later', async () => {
       await install(site, ['--demo']);
       expect(await projectOf('demo')).not.toBe(await projectOf('admin'));
       const roles = 'role assignment list --user demo --project demo --names -f value -c Role';
@@ -50,7 +50,7 @@ describe.skipIf(lacking !== undefined)(
       expect(new Set(modes.stdout.trim().split('\n'))).toEqual(new Set(['600 root']));
     });
 
-    it('take a changed password from the one place it is written to', async () => {
+    it('take a changed password from its only file', async () => {
       const changed = await shell(`
         . "$0/demo-openrc.sh"
         "$1/bin/openstack" user password set --original-password "$OS_PASSWORD" --password 'new $%"'"'"'\\pass' &&
@@ -71,14 +71,14 @@ describe.skipIf(lacking !== undefined)(
       expect(await read('NEXT-STEPS')).toContain(OTHER_ADDRESS);
     });
 
-    it('say when a password is not the one in force', async () => {
+    it('report a password that is not the current one', async () => {
       await shell('echo wrong >"$0/demo-password"');
       const verified = await bootstrap(site, ['verify']);
       expect(verified.exitCode).toBe(0);
       expect(verified.stderr).toContain('the password of demo was changed');
     });
 
-    it('give commands that work as they stand', async () => {
+    it('contain commands that work unchanged', async () => {
       const text = await read('NEXT-STEPS');
       const commands = text
         .split('\n')
@@ -88,7 +88,7 @@ describe.skipIf(lacking !== undefined)(
       expect(ran).toMatchObject({ exitCode: 0 });
     });
 
-    it('come with an account of its own when that is asked for', async () => {
+    it('come with a new account when requested', async () => {
       await install(site, ['--create-user']);
       const owners = await shell('getent passwd keystone >&2 && stat -c %U "$0/data" "$0"/keys/fernet/*');
       expect(owners).toMatchObject({ exitCode: 0, stdout: 'keystone\nkeystone\nkeystone' });
@@ -96,7 +96,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await projectOf('admin')).toMatch(/^[0-9a-f]{32}$/);
     });
 
-    it('forget the ordinary user, who is not taken away, when that is asked for', async () => {
+    it('no longer name the ordinary user, who is not deleted, when requested', async () => {
       await install(site, ['--demo=false']);
       expect(await read('clouds.yaml')).not.toContain('demo');
       const shown = await shell('. "$0/admin-openrc.sh"; "$1/bin/openstack" user show demo');

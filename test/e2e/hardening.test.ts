@@ -88,7 +88,7 @@ describe.skipIf(lacking !== undefined)(
       ca,
     });
 
-    it('runs httpd with the right to its low port alone, and memcached with none', async () => {
+    it('runs httpd with only the capability for its low port, and memcached with none', async () => {
       const tls = ['--tls-cert', '/srv/tls/pem', '--tls-key', '/srv/tls/key', '--hsts', '86400'];
       await install(site, ['--host', ADDRESS, '--port', '443', '--demo', '--lockout', '4', ...tls]);
       const url = `sqlite:///${site.instance}/data/keystone.db?timeout=4`;
@@ -98,7 +98,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await rights()).toEqual([confined('httpd', LOW_PORTS), confined('memcached')]);
     });
 
-    it('lets nobody keep what it answers, and tells browsers to stay with TLS', async () => {
+    it('forbids caching of responses, and tells browsers to use only TLS', async () => {
       password = await adminPassword(site);
       const token = (await send(machine, login('admin', password))).headers?.['x-subject-token'] ?? '';
       const headers = { 'x-auth-token': token, 'x-subject-token': token };
@@ -121,7 +121,7 @@ describe.skipIf(lacking !== undefined)(
         });
     });
 
-    it('locks an account after wrong passwords, but not the administrator out', async () => {
+    it("locks an account after wrong passwords, but never the administrator's", async () => {
       const demo = (await shell(machine, `cat "$0/demo-password"`, site.instance)).trim();
       const status = async (user: string, secret: string): Promise<number | undefined> =>
         (await send(machine, login(user, secret))).status;
@@ -222,38 +222,38 @@ time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/
       untouched: true,
     });
 
-    it('is not taken down by a configuration that httpd or Keystone refuses', async () => {
+    it('is not stopped for a configuration that httpd or Keystone refuses', async () => {
       expect(await restartWith('httpd.conf', 'Nonsense')).toEqual(refusal(/Nonsense/));
       const edited = await restartWith('keystone.conf', '[token]\nexpiration = soon');
       expect(edited).toEqual(refusal(/expiration[^]*soon/));
     });
 
-    it('tells of a lost database with httpd, and serves when it is back', async () => {
+    it('reports a lost database with httpd, and serves when it is back', async () => {
       expect(await outages(443)).toEqual(OUTAGES);
     });
 
-    it('runs uWSGI with no right at all where its port needs none', async () => {
+    it('runs uWSGI without capabilities if its port needs none', async () => {
       const answers = ['--server', 'uwsgi', '--port', '5000', '--tls-cert=', '--tls-key=', '--hsts='];
       await install(site, answers);
       expect(await rights()).toEqual([confined('memcached'), confined('uwsgi')]);
     });
 
-    it('is not taken down by a configuration that uWSGI or Keystone refuses', async () => {
+    it('is not stopped for a configuration that uWSGI or Keystone refuses', async () => {
       expect(await restartWith('uwsgi.ini', 'nonsense = 1')).toEqual(refusal(/nonsense/));
       const own = await restartWith('keystone.conf.d/mine.conf', '[token]\nprovider = nobody');
       expect(own).toEqual(refusal(/nobody/));
     });
 
-    it('tells of a lost database with uWSGI, too', async () => {
+    it('reports a lost database with uWSGI, too', async () => {
       expect(await outages(5000)).toEqual(OUTAGES);
     });
 
-    it('runs uWSGI with the right to its low port alone', async () => {
+    it('runs uWSGI with only the capability for its low port', async () => {
       await install(site, ['--port', '80']);
       expect(await rights()).toEqual([confined('memcached'), confined('uwsgi', LOW_PORTS)]);
     });
 
-    it('promises the kernel the same where a user installs, who cannot empty the bounding set', async () => {
+    it('drops the same privileges if a user installs, who cannot empty the bounding set', async () => {
       await install(site, ['uninstall']);
       const user = ['setpriv', `--reuid=${OPERATOR}`, `--regid=${OPERATOR}`, '--clear-groups'];
       const bounding = await machine.execute([...user, 'sed', '-n', 's/^CapBnd:\t//p', '/proc/self/status']);

@@ -129,7 +129,7 @@ describe.skipIf(lacking !== undefined)(
       for (const word of words) expect(result.stderr).toContain(word);
     };
 
-    it('installs under umask 000, in an environment and a place that hold every trap', async () => {
+    it('installs under umask 000, in a hostile environment and directory', async () => {
       const around = 'umask 000; ulimit -Sn 64; cd /junk; exec "$@" <&-';
       const installed = await within(around, ['install'], { environment: ENVIRONMENT });
       expect(installed).toMatchObject({ exitCode: 0 });
@@ -150,7 +150,7 @@ describe.skipIf(lacking !== undefined)(
       }
     });
 
-    it('gives everything the same rights under umask 077, and changes nothing more', async () => {
+    it('gives everything the same permissions under umask 077, and changes nothing else', async () => {
       const before = await rights(strange.instance);
       const again = await within('umask 077; unset HOME PATH; exec "$@"', ['install']);
       expect(again).toMatchObject({ exitCode: 0 });
@@ -159,7 +159,7 @@ describe.skipIf(lacking !== undefined)(
       expect(before).not.toMatch(/^\d*[1-7] \S+ \S+ .*(?<!\.sock)$/m);
     });
 
-    it('is served without standard input, output and errors, without a directory, and through links', async () => {
+    it('is installed without standard streams, without a working directory, and through links', async () => {
       const closed = 'mkdir /gone; cd /gone; rmdir /gone; exec "$@" <&- >&- 2>&-';
       expect(await within(closed, ['restart'])).toMatchObject({ exitCode: 0 });
       const linked = await within('cd /srv; exec "$@"', ['status'], { script: 'link/init/bootstrap.sh' });
@@ -175,7 +175,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await within('exec "$@"', ['stop'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('is refused before anything is written where the place or the limits are no good', async () => {
+    it('refuses an unusable place or limits before anything is written', async () => {
       const target = (name: string): string[] => ['install', '--instance', name];
       await shell(
         'mount --bind "$0" /mnt/noexec && mount -o remount,bind,noexec /mnt/noexec',
@@ -230,7 +230,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await shell('ls -A /mnt/readonly')).toBe('');
     });
 
-    it('serves from a release that is read-only, with a long path to a hidden, linked instance', async () => {
+    it('serves from a read-only release, with a long path to a hidden, linked instance', async () => {
       const long = `/srv/plain/${'lóng '.repeat(25)}a:b %d $(id) @(x);/${'x'.repeat(200)}`;
       await shell('mkdir -p "$0" && mkdir /srv/plain/target && ln -s /srv/plain/target "$0/-i"', long);
       await shell('mount --bind "$0" /mnt/noexec && mount -o remount,bind,ro /mnt/noexec', strange.release);

@@ -64,7 +64,7 @@ describe('ksbundle build refuses a source that is', () => {
     expect(await exists('/tmp/escaped')).toBe(false);
   });
 
-  it('other than its digest says', async () => {
+  it('with another digest', async () => {
     const tiny = await makeTinyBundle();
     await appendFile(`${tiny.mirror}/note-1.0.0.tar.gz`, 'x');
     const refused = await ksbundle([...tiny.build, '--offline']);
@@ -74,7 +74,7 @@ describe('ksbundle build refuses a source that is', () => {
   });
 });
 
-it('what steps print is obeyed by no terminal', async () => {
+it('output of steps never controls a terminal', async () => {
   const script = String.raw`printf '\033]0;owned\007\302\2332J\n'; exit 1`;
   const tiny = await makeTinyBundle({ script });
   const failed = await ksbundle([...tiny.build, '--verbose']);

@@ -95,7 +95,7 @@ describe.skipIf(lacking !== undefined)(
         expect(planned.stdout).toContain(`+${line}`);
     });
 
-    it('installs with the preset, and its own users are not caught by it', async () => {
+    it('installs with the preset, from which its own users are exempt', async () => {
       const rules = ['--hardening=pci', '--lockout=3', '--lockout-duration=4'];
       const installed = await install(site, [`--host=${ADDRESS}`, '--demo', '--processes=2', ...rules]);
       expect(installed.stderr).toContain('than --hardening asks for');
@@ -116,7 +116,7 @@ describe.skipIf(lacking !== undefined)(
       });
     });
 
-    it('refuses weak passwords, has first ones changed, and refuses the last ones again', async () => {
+    it('refuses weak passwords, requires a change of first ones, and refuses to reuse former ones', async () => {
       const weak = await makeUser('weak', 'short1');
       expect(weak.status).toBe(400);
       expect(weak.body).toContain('at least 12 characters, with a letter and a digit');
@@ -156,7 +156,7 @@ describe.skipIf(lacking !== undefined)(
       }
     });
 
-    it('goes back to no preset, and to it again: nobody is inactive from before', async () => {
+    it('removes the preset and adds it again: no user counts as inactive from before', async () => {
       await install(site, ['--hardening=none']);
       expect(await section()).not.toContain('password');
       expect((await makeUser('plain', 'short')).status).toBe(201);
@@ -194,7 +194,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
       return { names: lines.slice(0, -1), digest: lines.at(-1) ?? '' };
     };
 
-    it('changes to signed tokens while it serves, says what becomes of the others, and revokes', async () => {
+    it('changes to signed tokens while it serves, warns about the others, and revokes', async () => {
       const encrypted = admin;
       const planned = await install(site, ['plan', '--token-provider=jws']);
       expect(planned.stderr).toContain('tokens that were issued until now become invalid');
@@ -214,7 +214,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
       await expect(shell(machine, rights, site.instance)).resolves.toBe('600 nobody\n700 nobody');
     });
 
-    it('rotates the keys that sign: a token of the former one stays valid', async () => {
+    it('rotates the signing keys: a token of the former one stays valid', async () => {
       const before = await signingKeys();
       const age =
         'cd "$0/keys" && touch -d "2 days ago" jws-private/next.pem && cp jws-private/next.pem /tmp/next';
@@ -231,7 +231,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
       expect((await install(site, ['maintain'])).stdout).not.toContain('rotated');
     });
 
-    it('restores the keys that sign with a backup', async () => {
+    it('restores the signing keys with a backup', async () => {
       const { names, digest } = await signingKeys();
       await install(site, ['backup', '/srv/saved.tar.gz']);
       await shell(machine, 'rm "$0"/keys/jws-private/private.pem', site.instance);
@@ -252,7 +252,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
       return String((digest.readUInt32BE(start) & 0x7f_ff_ff_ff) % 1_000_000).padStart(6, '0');
     }
 
-    it('lets a user in by one-time codes, once they are among the methods', async () => {
+    it('lets a user in by one-time codes, once the method is enabled', async () => {
       // The first test vector of RFC 6238, of which six digits are asked for here.
       expect(oneTimeCode(Buffer.from('12345678901234567890'), 59)).toBe('287082');
       const { body } = await ask('GET', 'users?name=service', { token: admin });
@@ -277,7 +277,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
       expect((await byCode(now())).status).toBe(201);
     });
 
-    it('lets programs in by application credentials, as far as their access rules go', async () => {
+    it('lets programs in by application credentials, within their access rules', async () => {
       const { body } = await ask('GET', 'auth/tokens', { token: admin, subject: admin });
       const id = (JSON.parse(body ?? '') as { token: { user: { id: string } } }).token.user.id;
       const rules = [{ service: 'identity', method: 'GET', path: '/v3/projects' }];

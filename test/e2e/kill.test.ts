@@ -11,10 +11,10 @@ const TERMINATED = { signal: 'SIGTERM', exitCode: 143 };
 const SIGNALS = exhaustive ? [TERMINATED, { signal: 'SIGINT', exitCode: 130 }] : [TERMINATED];
 
 describe.skipIf(lacking !== undefined).each(SHARES)(
-  `$name, cut off at any moment${lacking === undefined ? '' : ` (${lacking})`}`,
+  `$name, interrupted at any moment${lacking === undefined ? '' : ` (${lacking})`}`,
   (share) => {
     describeScenarios(share, (scenario, recording) => {
-      it('is finished by the next run after SIGKILL, and nothing that served before is lost', async () => {
+      it('is finished by the next run after SIGKILL, without loss of the former state', async () => {
         const points = pointsOf(share, changingPoints(recording().points));
         expect(points.length).toBeGreaterThan(8);
         const disturbance = { injection: 'signal=SIGKILL', exitCodes: [137] };

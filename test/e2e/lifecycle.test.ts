@@ -16,7 +16,7 @@ const lacking = await whyNoMachines();
 const why = lacking === undefined ? '' : ` (${lacking})`;
 
 /* One story: the tests go on from each other. */
-describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and taken away${why}`, () => {
+describe.skipIf(lacking !== undefined)(`an instance that is backed up, restored and removed${why}`, () => {
   let machine: Machine;
   let site: Site;
   let service: Service;
@@ -34,7 +34,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
 
   const inMachine = (file: string): string => path.join(machine.root, file);
 
-  it('is saved while it serves; what a backup cannot hold is named', async () => {
+  it('is backed up while it serves; files that a backup cannot hold are listed', async () => {
     const link = `${site.instance}/etc/own/linked`;
     await machine.execute(['mkdir', '-p', path.dirname(link)]);
     await symlink('/media/own', inMachine(link));
@@ -52,11 +52,11 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
     ['over another file', () => SAVED, 'a backup never replaces a file'],
     ['into the release', () => `${site.release}/lib/saved.tar.gz`, 'which never changes'],
     ['where there is no directory', () => '/media/none/saved.tar.gz', 'no such directory'],
-  ])('is not saved %s', async (_, file, reason) => {
+  ])('is not backed up %s', async (_, file, reason) => {
     expect((await expectUntouched(['backup', file()], 3)).stderr).toContain(reason);
   });
 
-  it('comes back in an empty instance in another place, beside the living one', async () => {
+  it('is restored to an empty instance in another place, beside the running one', async () => {
     const before = await lastingState(site);
     const other = ['--instance', ELSEWHERE];
     await install(site, ['restore', SAVED, ...other, '--port', '5001']);
@@ -69,7 +69,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
     await expectToServe();
   });
 
-  it('comes back over the living one, also where its data are on a file system of their own', async () => {
+  it('is restored over the running one, also if its data is on a separate file system', async () => {
     await makeData(service, data.password, 'later');
     const place = `${site.instance}/data`;
     // What is mounted is another file system to rename(2).
@@ -99,7 +99,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
     expect((await expectUntouched(['restore', '/media/none'], 3)).stderr).toContain('cannot be read');
   });
 
-  it('serves as before where what a backup holds does not', async () => {
+  it("serves as before if a backup's configuration does not start", async () => {
     const setting = `${site.instance}/etc/keystone.conf.d/wrong.conf`;
     await writeFile(inMachine(setting), '[token]\nexpiration = never\n');
     await install(site, ['backup', '/media/wrong.tar.gz']);
@@ -111,7 +111,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
     await expectToServe();
   });
 
-  it('is uninstalled without its data, and the next install brings it back', async () => {
+  it('is uninstalled without its data, and serves again after the next install', async () => {
     const before = await dumpDatabase(site);
     await install(site, ['uninstall']);
     expect(await machine.processes()).toEqual([]);
@@ -122,14 +122,14 @@ describe.skipIf(lacking !== undefined)(`an instance that is saved, restored and 
     await expectToServe();
   });
 
-  it('is purged only where one says yes, and tells what would go', async () => {
+  it('is purged only with --yes, and lists what would be removed', async () => {
     const { stderr } = await expectUntouched(['uninstall', '--purge', '--remove-user'], 3);
     for (const name of ['data/keystone.db', 'keys', 'backups', 'the account keystone'])
       expect(stderr).toContain(name);
     await expectUntouched(['uninstall', '--remove-user'], 2);
   });
 
-  it('is purged with its account, after a last backup that brings all of it back', async () => {
+  it('is purged with its account, after a last backup that can restore all of it', async () => {
     const purged = await install(site, ['uninstall', '--purge', '--yes', '--remove-user']);
     expect(await machine.processes()).toEqual([]);
     expect(await exists(inMachine(site.instance)), purged.stderr).toBe(false);

@@ -26,7 +26,7 @@ const STEPS = exhaustive
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined)(
-  `data that go into another database${lacking === undefined ? '' : ` (${lacking})`}`,
+  `data that is migrated to another database${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let site: Site;
@@ -70,7 +70,7 @@ describe.skipIf(lacking !== undefined)(
       return [...(await findLosses(service, data)), ...(exitCode === 0 ? [] : [stderr])];
     };
 
-    it('refuses a server that is away, and a database that is not empty, while the service goes on', async () => {
+    it('refuses an unreachable server, and a database that is not empty, while the service runs', async () => {
       await server.kill();
       const away = await bootstrap(site, toServer());
       expect(away).toMatchObject({ exitCode: 3 });
@@ -95,7 +95,7 @@ describe.skipIf(lacking !== undefined)(
         sql,
       );
 
-    it('names the rows that the server does not take, and goes on as before', async () => {
+    it('lists the rows that the server refuses, and serves as before', async () => {
       await execute("UPDATE project SET name = printf('%.100c', 'x') WHERE name = 'one'");
       const refused = await bootstrap(site, toServer());
       expect(refused).toMatchObject({ exitCode: 6 });
@@ -104,7 +104,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await faults()).toEqual([]);
     });
 
-    it('goes to a server: tokens and passwords are good, and the file is left as it was', async () => {
+    it('moves to a server: tokens and passwords stay valid, and the file is unchanged', async () => {
       const { stderr } = await install(site, toServer());
       expect(stderr).toMatch(/copy .* rows, the same in all \d+ tables/);
       expect(stderr).toMatch(/without service for \d/);
@@ -117,14 +117,14 @@ describe.skipIf(lacking !== undefined)(
       expect((await install(site, toServer())).stderr).toContain('the data is in that database already');
     });
 
-    it('is saved and restored on the server', async () => {
+    it('is backed up and restored on the server', async () => {
       await install(site, ['backup', '/var/tmp/saved.tar.gz']);
       await query("UPDATE project SET name = 'lost' WHERE name = 'one'");
       await install(site, ['restore', '/var/tmp/saved.tar.gz']);
       expect(await faults()).toEqual([]);
     });
 
-    it("goes to the bundle's own server, which runs from then on, and is saved and restored there", async () => {
+    it("moves to the bundle's own server, which runs from then on, and is backed up and restored there", async () => {
       const { stderr } = await install(site, TO_OWN);
       expect(stderr).toMatch(/copy .* rows, the same in all \d+ tables/);
       expect(await servers()).toBeGreaterThan(0);
@@ -137,7 +137,7 @@ describe.skipIf(lacking !== undefined)(
       await empty();
     });
 
-    it('goes back to a file, once the former one is out of the way', async () => {
+    it('returns to a file, once the former one is moved away', async () => {
       expect(await bootstrap(site, TO_FILE)).toMatchObject({ exitCode: 3 });
       await rm(file());
       const { stderr } = await install(site, TO_FILE);
@@ -146,7 +146,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await faults()).toEqual([]);
     });
 
-    it('takes no backup of another database, and fills none that may hold data', async () => {
+    it('refuses a backup of another database, and a database that may hold data', async () => {
       const other = await bootstrap(site, ['restore', '/var/tmp/own.tar.gz']);
       expect(other).toMatchObject({ exitCode: 3 });
       expect(other.stderr).toContain('data/postgresql/keystone.dump');

@@ -93,7 +93,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await mentions(former.release)).toEqual([]);
     });
 
-    it('forgets its old address and nothing else when it gets another', async () => {
+    it('changes only its address when it gets another', async () => {
       const before = await keys();
       await install(site, ['--host', OTHER_ADDRESS]);
       expect(await mentions(ADDRESS)).toEqual([]);
@@ -107,7 +107,7 @@ describe.skipIf(lacking !== undefined)(
       await expectProject();
     });
 
-    it('says that it is well, is stopped, and is started again', async () => {
+    it('reports that all is well, is stopped, and is started again', async () => {
       expect(await bootstrap(site, ['status'])).toMatchObject({ exitCode: 0 });
       expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
       expect(await bootstrap(site, ['stop'])).toMatchObject({ exitCode: 0 });
@@ -116,7 +116,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await validate(OTHER_ADDRESS)).toBe(200);
     });
 
-    it('is refused when one byte of the release is another, and nothing is written', async () => {
+    it('is refused if one byte of the release differs, and nothing is written', async () => {
       const before = [await lasting(), await keys()];
       const file = 'lib/libcrypto.so.3';
       const flip = `printf X | dd of="$0/${file}" bs=1 seek=4096 conv=notrunc 2>&1`;

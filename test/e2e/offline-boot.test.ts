@@ -54,7 +54,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
       expect(done.stdout).toContain(`http://${ADDRESS}:5000/v3`);
     });
 
-    it.each([5000, 35357])('gives the client of the bundle a token through port %i', async (port) => {
+    it.each([5000, 35357])("issues a token to the bundle's client through port %i", async (port) => {
       const issued = await openstack(site, ['token', 'issue', '-f', 'json'], {
         url: `http://${ADDRESS}:${port}/v3`,
       });

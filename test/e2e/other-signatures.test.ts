@@ -49,7 +49,7 @@ it.each([
   ['minisign', minisignSigns, minisignVerifies],
   ['GPG', gpgSigns, gpgVerifies],
 ])(
-  '%s signs and proves the tarball as documented, and refuses one with another byte',
+  '%s signs and verifies the tarball as documented, and refuses one with a changed byte',
   async (_tool, signs, verifies) => {
     expect((await type(verifies)).exitCode).not.toBe(0);
     await succeed(signs);
@@ -65,7 +65,7 @@ it.each([
   },
 );
 
-it("a signature by a key that is not the organisation's proves nothing", async () => {
+it("a signature by another key than the organisation's is refused", async () => {
   await succeed('minisign -G -W -s other.minisign -p other.minisign.pub');
   await succeed(minisignSigns.replace('organisation', 'other'));
   expect((await type(minisignVerifies)).exitCode).not.toBe(0);

@@ -31,7 +31,7 @@ interface Status {
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined)(
-  `an instance whose data a server of the bundle keeps${lacking === undefined ? '' : ` (${lacking})`}`,
+  `an instance with its data on the bundle's own server${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let tarball: string;
@@ -71,14 +71,14 @@ describe.skipIf(lacking !== undefined)(
       return listed.stdout.split('\n').toSorted();
     };
 
-    it('has no trace of the server where nobody asks for it', async () => {
+    it('has no trace of the server unless it is requested', async () => {
       await install(site, ['--host', ADDRESS]);
       expect(await servers()).toBe(0);
       expect(await shell('find "$0" -name "*postgres*" -o -name "pg_*"', site.instance)).toBe('');
       await install(site, ['uninstall', '--purge', '--yes']);
     });
 
-    it('issues tokens, and holds no file of SQLite', async () => {
+    it('issues tokens, and has no SQLite file', async () => {
       await install(site, ['--host', ADDRESS, '--database', 'embedded', '--processes', '1']);
       password = await adminPassword(site);
       await issueToken(machine, URL, password);
@@ -103,7 +103,7 @@ describe.skipIf(lacking !== undefined)(
       await issueToken(machine, URL, password);
     });
 
-    it('says that its server was killed, and one start brings all back', async () => {
+    it('reports that its server was killed, and recovers with one start', async () => {
       await shell('kill -9 "$0"', String(await mainPid('postgresql')));
       while ((await servers()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
       expect((await logIn(machine, URL, password)).status).toBe(503);
@@ -124,7 +124,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await projects()).toContain('Zürich 😀');
     });
 
-    it('gives back what a backup holds', async () => {
+    it('restores a backup', async () => {
       await install(site, ['backup', '/var/tmp/one.backup']);
       await makeProject('later');
       await install(site, ['restore', '/var/tmp/one.backup']);
@@ -132,7 +132,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await projects()).toEqual(['Zürich 😀', 'admin'].toSorted());
     });
 
-    it('is made anew from a backup, where there is nothing', async () => {
+    it('is restored from a backup to an empty place', async () => {
       await install(site, ['uninstall', '--purge', '--yes']);
       expect(await servers()).toBe(0);
       await install(site, ['restore', '/var/tmp/one.backup']);
@@ -140,13 +140,13 @@ describe.skipIf(lacking !== undefined)(
       expect(await projects()).toEqual(['Zürich 😀', 'admin'].toSorted());
     });
 
-    it('goes with its data', async () => {
+    it('is purged with its data', async () => {
       await install(site, ['uninstall', '--purge', '--yes']);
       expect(await servers()).toBe(0);
       expect(await shell('ls "$0" 2>/dev/null || true', site.instance)).toBe('');
     });
 
-    it('is said to be on a full disk, and one start brings all back when there is room', async () => {
+    it('reports a full disk, and recovers with one start when there is room', async () => {
       const place = '/srv/small';
       await shell('mkdir "$0" && mount -t tmpfs -o size=160m tmpfs "$0"', place);
       const small = { ...site, instance: `${place}/instance` };
@@ -190,7 +190,7 @@ describe.skipIf(lacking !== undefined)(
       expect(tested.stdout).toMatch(/^1\d passed, 0 failed, 0 skipped/m);
     });
 
-    it('takes the rows of other databases, and gives its own', async () => {
+    it('accepts rows of other databases, and supplies its own', async () => {
       const tested = await runInstallerUnits(tarball, 'test_rows');
       expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
       expect(tested.stdout).not.toContain('skipped: test_rows.RowsTest.test_postgresql');

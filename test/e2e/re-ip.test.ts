@@ -36,7 +36,7 @@ print(json.dumps({"same": _cache._build_cacheable_data()["groups"] == plugins, "
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined)(
-  `an instance that is told to listen elsewhere${lacking === undefined ? '' : ` (${lacking})`}`,
+  `an instance that gets another listener${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let site: Site;
@@ -75,14 +75,14 @@ describe.skipIf(lacking !== undefined)(
     it.each([
       { listener: 'every address, the former one among them', port: '5000' },
       { listener: 'one of them', port: `${OTHER_ADDRESS}:5000` },
-    ])('takes $listener without a new start', async ({ port }) => {
+    ])('changes to $listener without a restart', async ({ port }) => {
       await install(site, ['--host', OTHER_ADDRESS, '--port', port]);
       expect(await httpdProcess()).toBe(httpd);
       expect(httpd).toBeGreaterThan(1);
       expect(await validate(OTHER_ADDRESS)).toBe(200);
     });
 
-    it('refuses no connection while it takes new settings, and loses no more than what its processes had', async () => {
+    it('refuses no connection while it reloads settings, and loses only requests that its processes had begun', async () => {
       const headers = { 'x-auth-token': token, 'x-subject-token': token };
       const url = `http://${OTHER_ADDRESS}:5000/v3/auth/tokens`;
       const clients = Array.from({ length: 8 }, () => ({ method: 'GET', url, headers }) as const);
@@ -99,11 +99,11 @@ describe.skipIf(lacking !== undefined)(
       expect(lost.length).toBeLessThanOrEqual(clients.length);
     });
 
-    it('is no longer to be found where it does not listen', async () => {
+    it('no longer answers at a former listener', async () => {
       await expect(validate(ADDRESS)).rejects.toThrow('ECONNREFUSED');
     });
 
-    it('takes each answer from where it counts most, says where that is, and keeps it', async () => {
+    it('takes each answer from its source of highest precedence, shows that source, and keeps it', async () => {
       const lines = ['# the site', 'REGION=File', 'PROCESSES=1', 'PUBLIC_URL=http://file.invalid'];
       const file = '/srv/answers';
       await writeFile(path.join(machine.root, file), lines.join('\n'));
@@ -134,7 +134,7 @@ describe.skipIf(lacking !== undefined)(
       );
     });
 
-    it('loads the plug-ins of the release, and SAML when it is used', async () => {
+    it("loads only the release's plug-ins, and SAML when it is used", async () => {
       const python = `${site.release}/bin/python3`;
       const loaded = await machine.execute([python, '-I', '-B', '-c', LOADED, site.instance]);
       expect(loaded).toMatchObject({ exitCode: 0 });

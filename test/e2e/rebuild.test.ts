@@ -52,7 +52,7 @@ async function linkHostTools(directory: string): Promise<void> {
   for (const tool of await findHostTools()) await symlink(tool.path, path.join(directory, tool.name));
 }
 
-it('builds the same bytes from the tarball and the sources alone', async () => {
+it('builds the same bytes from only the tarball and the sources', async () => {
   const carried = await carryTinyBundle();
   const sha256 = await hashFile(carried.tarball);
   const { exitCode, result, text } = await rebuild(carried);
@@ -69,7 +69,7 @@ it('builds the same bytes from the tarball and the sources alone', async () => {
   expect(text).toBe(`tiny-1.0.0-1-linux-x86_64: built again, identical\nsha256:${sha256}`);
 });
 
-it('runs what a stranger may have written only for whom says whose it is', async () => {
+it("runs a tarball's recipes only with --key or --trust", async () => {
   const carried = await carryTinyBundle();
   const { tarball, directory, cache, mirror } = carried;
   const again = (...options: readonly string[]) =>
@@ -90,7 +90,7 @@ it('runs what a stranger may have written only for whom says whose it is', async
   });
 });
 
-it('shuts in what it runs: a step, and the Python that was built', async ({ skip }) => {
+it('confines a step, and the Python that was built', async ({ skip }) => {
   const host = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-host-'));
   onTestFinished(() => removeTree(host));
   const confinement = await findConfinement({ root: path.join(host, 'root') });
@@ -102,7 +102,7 @@ it('shuts in what it runs: a step, and the Python that was built', async ({ skip
   expect((await readdir(host)).toSorted()).toEqual(['root', 'secret']);
 });
 
-it('lets no step leave a link where ksbundle goes on writing', async () => {
+it('follows no link that a step left where ksbundle writes', async () => {
   const host = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-host-'));
   onTestFinished(() => removeTree(host));
   await writeFile(path.join(host, 'library.la'), 'of the host');
@@ -113,7 +113,7 @@ it('lets no step leave a link where ksbundle goes on writing', async () => {
   expect(await readdir(host)).toEqual(['library.la']);
 });
 
-it('compares what is signed by its payload', async () => {
+it('compares signed tarballs by their payload', async () => {
   const carried = await carryTinyBundle();
   const sha256 = await hashFile(carried.tarball);
   const key = path.join(carried.directory, 'key');
@@ -123,7 +123,7 @@ it('compares what is signed by its payload', async () => {
   expect(await rebuild(carried)).toMatchObject({ exitCode: 0, result: { identical: true, sha256 } });
 });
 
-it('uses nothing that was built before, and names the file that comes out otherwise and where', async () => {
+it('uses nothing that was built before, and names the differing file and byte', async () => {
   const script = 'head -c 16 /dev/urandom >>note.txt';
   const carried = await carryTinyBundle({ script });
   const { exitCode, result, text } = await rebuild(carried);
@@ -139,7 +139,7 @@ it('uses nothing that was built before, and names the file that comes out otherw
   expect(text).toMatch(/share\/note\.txt differs from byte \d+ on\n {2}--- /);
 });
 
-it('does without diffoscope where there is none', async () => {
+it('works without diffoscope', async () => {
   const carried = await carryTinyBundle({ script: 'head -c 16 /dev/urandom >note.txt' });
   const tools = path.join(carried.directory, 'bin');
   await linkHostTools(tools);
@@ -150,7 +150,7 @@ it('does without diffoscope where there is none', async () => {
   expect(note).not.toHaveProperty('report');
 });
 
-it('says that another ksbundle built it, or that nobody knows which', async () => {
+it('reports that another or an unknown ksbundle built it', async () => {
   const carried = await carryTinyBundle();
   const provenance = `${carried.tarball}.intoto.json`;
   const statement = await readFile(provenance, 'utf8');
@@ -166,7 +166,7 @@ it('says that another ksbundle built it, or that nobody knows which', async () =
   expect((await rebuild(carried)).text).toContain('there is no provenance file beside it');
 });
 
-it('keeps what it built where it is told to, but never in place of the one that was given', async () => {
+it('keeps the result in --out, but never replaces the given tarball', async () => {
   const { tarball, directory, cache, mirror } = await carryTinyBundle();
   const options = ['--cache', cache, '--offline', '--mirror', mirror, '--out'];
   const out = path.join(directory, 'again');
@@ -179,7 +179,7 @@ it('keeps what it built where it is told to, but never in place of the one that 
   expect(await exists(kept)).toBe(true);
 });
 
-it('refuses a tarball that is not as it was packed, and one that has no recipes', async () => {
+it('refuses a damaged tarball, and one without recipes', async () => {
   const carried = await carryTinyBundle();
   await writeFile(carried.tarball, 'more', { flag: 'a' });
   const parameters = ['--trust', '--cache', carried.cache, '--offline'];
@@ -230,7 +230,7 @@ it.skipIf(why !== undefined)(
   },
 );
 
-it('refuses an escrow archive of which a byte is another one', async () => {
+it('refuses an escrow archive with a changed byte', async () => {
   const tiny = await makeTinyBundle();
   expect(await ksbundle([...tiny.build, '--with-sources'])).toMatchObject({ exitCode: 0 });
   const escrow = tiny.tarball.replace('.tar.gz', '.escrow.tar');

@@ -31,13 +31,13 @@ async function change(name: string, edit: (text: string) => string): Promise<voi
   await writeFile(file, edit(before));
 }
 
-it('a sound release plans its defaults, and writes nothing', async () => {
+it('a valid release plans an install with the defaults, and writes nothing', async () => {
   const before = await listTree(root);
   await rehearseInstall({ root, isForeign: false, confinement, emit });
   expect(await listTree(root)).toEqual(before);
 });
 
-it('a template that asks for what no answer gives ends the build with what the installer said', async () => {
+it("a template with an unknown value ends the build with the installer's message", async () => {
   await change('init/services/keystone/templates/keystone.conf', (text) =>
     text.replaceAll('@{', '@{nowhere_'),
   );
@@ -50,7 +50,7 @@ it('a template that asks for what no answer gives ends the build with what the i
   });
 });
 
-it('a Python for another machine is passed over, aloud', async () => {
+it('a Python for another machine is skipped with a warning', async () => {
   const python = path.join(root, 'bin/python3');
   await rename(python, `${python}.kept`);
   onTestFinished(() => rename(`${python}.kept`, python));
@@ -62,7 +62,7 @@ it('a Python for another machine is passed over, aloud', async () => {
   expect(events).toMatchObject([{ type: 'warning', message: expect.stringContaining('not tested') }]);
 });
 
-it('so does a package that does not load, or is not there', async () => {
+it('so does a package that does not load or is missing', async () => {
   await change('init/services/keystone/hooks.py', (text) => `${text}\nimport nonsense\n`);
   await expect(rehearseInstall({ root, isForeign: false, confinement, emit })).rejects.toMatchObject({
     facts: { code: 'KSB_RELEASE_UNUSABLE' },

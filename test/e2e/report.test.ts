@@ -10,7 +10,7 @@ import { ksbundle } from './support/cli.ts';
 const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-report-'));
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-it('the real bundle as a page: every part, a clean audit, and nothing fetched', async () => {
+it('the real bundle as a page: every part, a clean audit, and no external resources', async () => {
   const page = path.join(directory, 'report.html');
   const again = path.join(directory, 'again.html');
   for (const file of [page, again]) {

@@ -16,7 +16,7 @@ import { makeTinyBundle } from './support/tiny-bundle.ts';
 
 const why = await whyNoMachines(['faketime', 'setpriv']);
 
-it.skipIf(why !== undefined)('another machine is another one', async () => {
+it.skipIf(why !== undefined)('another machine really differs', async () => {
   const world = await makeAnotherWorld();
   // The clock is another one also for programs that inherit no environment.
   const script = 'id -un; umask; pwd; echo "$TZ $LC_ALL $HOME"; env -i /bin/date +%s';
@@ -70,7 +70,7 @@ it.skipIf(why !== undefined)(
 );
 
 it.skipIf(why !== undefined || !exhaustive)(
-  'the real bundle is the same bytes on another machine that has its escrow archive alone: all of it built',
+  'the real bundle is the same bytes on another machine that has only its escrow archive: all of it built',
   async () => {
     const built = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-escrow-'));
     onTestFinished(() => removeTree(built));

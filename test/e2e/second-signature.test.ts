@@ -80,7 +80,7 @@ describe.skipIf(lacking !== undefined)(
     const demand = (on: keyof typeof machines, key: string): Promise<RunResult> =>
       type(on, `./${releaseName()}/init/bootstrap.sh plan --host ${ADDRESS} --require-signature ${key}`);
 
-    it('is proven on Debian 13 with its openssl, by either', async () => {
+    it('is verified on Debian 13 with its openssl, by either', async () => {
       expect(await type('trixie', fileCommand)).toMatchObject({ exitCode: 0, stdout: 'Verified OK' });
       expect(await type('trixie', secondFileCommand)).toMatchObject({ exitCode: 0, stdout: SECOND });
       expect(await unpack('trixie')).toMatchObject({ exitCode: 0, stderr: '' });
@@ -91,7 +91,7 @@ describe.skipIf(lacking !== undefined)(
         expect(await demand('trixie', key)).toMatchObject({ exitCode: 0 });
     });
 
-    it('is proven on Debian 11 by the first, and refused by the second, with what is missing', async () => {
+    it('is verified on Debian 11 by the first, and refused by the second, with the reason', async () => {
       expect(await type('bullseye', fileCommand)).toMatchObject({ exitCode: 0, stdout: 'Verified OK' });
       expect((await type('bullseye', secondFileCommand)).exitCode).not.toBe(0);
       expect(await unpack('bullseye')).toMatchObject({ exitCode: 0, stderr: '' });
@@ -104,7 +104,7 @@ describe.skipIf(lacking !== undefined)(
       expect(refused.stderr).toMatch(/this is OpenSSL 1\.1\.1/u);
     });
 
-    it('is proven by ksbundle, with both keys, whose signatures the provenance holds as well', async () => {
+    it('is verified by ksbundle with both keys, which also signed the provenance', async () => {
       const both = ['--key', 'release.key.pub', '--key', 'release.mldsa.pub'];
       const { keys } = (await ok(['verify', signed, ...both])) as { readonly keys: readonly string[] };
       expect(keys).toHaveLength(2);
@@ -116,7 +116,7 @@ describe.skipIf(lacking !== undefined)(
       expect((await readFile(signed)).subarray(-unsigned.length).equals(unsigned)).toBe(true);
     });
 
-    it('is refused where a second signature is altered, of another key, or not there', async () => {
+    it('is refused if the second signature is altered, of another key, or missing', async () => {
       const [generate = '', publish = ''] = keysCommand
         .replaceAll('release.mldsa', 'other')
         .trim()
@@ -157,7 +157,7 @@ describe.skipIf(lacking !== undefined)(
       expect((await demand('trixie', 'release.mldsa.pub')).stderr).toContain('not signed with ML-DSA');
     });
 
-    it('is refused where what lies beside it was signed for another file', async () => {
+    it('is refused if the signature beside it is for another file', async () => {
       await copyFile(`${signed}.mldsa.sig`, inHere('kept'));
       await writeFile(`${signed}.mldsa.sig`, (await readLeadingFiles(signed))[1]?.content ?? '');
       expect(codeOf(await ksb(['verify', signed, '--key', 'release.mldsa.pub']))).toBe(

@@ -130,7 +130,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await machine.processes()).toEqual(before);
     }
 
-    it('begins with uWSGI', async () => {
+    it('starts with uWSGI', async () => {
       await install(site, ['--host', ADDRESS, '--server', 'uwsgi']);
       password = await adminPassword(site);
       token = await issueToken(machine, `http://${ADDRESS}:5000/v3`, password);
@@ -143,7 +143,7 @@ describe.skipIf(lacking !== undefined)(
       await expectRefusal(['--tls-cert', '/srv/tls/one.pem'], /without --tls-key/);
     });
 
-    it('speaks TLS with uWSGI, and with nothing else', async () => {
+    it('speaks only TLS with uWSGI', async () => {
       await install(site, tls('one'));
       await expectService('uwsgi', `https://${ADDRESS}:5000`, certificates.one);
       await expectNothing(`http://${ADDRESS}:5000`);
@@ -151,7 +151,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('shows a renewed certificate with uWSGI', async () => {
+    it('presents a renewed certificate with uWSGI', async () => {
       await install(site, tls('two'));
       await expectService('uwsgi', `https://${ADDRESS}:5000`, certificates.two);
       expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
@@ -164,7 +164,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('shows a renewed certificate with httpd, and no request fails meanwhile', async () => {
+    it('presents a renewed certificate with httpd, and no request fails meanwhile', async () => {
       const ca = `${certificates.one}${certificates.two}`;
       const asked = sendAll(machine, [{ method: 'GET', url: `https://${ADDRESS}:5000/v3`, ca }], 8);
       await install(site, tls('one'));
@@ -174,7 +174,7 @@ describe.skipIf(lacking !== undefined)(
       await expectService('mod_wsgi', `https://${ADDRESS}:5000`, certificates.one);
     });
 
-    it('listens on an IPv6 address alone, with each server', async () => {
+    it('listens only on an IPv6 address, with each server', async () => {
       await install(site, ['--host', IPV6_ADDRESS, '--port', `[${IPV6_ADDRESS}]:5000`]);
       await expectService('mod_wsgi', `https://[${IPV6_ADDRESS}]:5000`, certificates.one);
       await expectNothing(`https://${ADDRESS}:5000`, certificates.one);
@@ -192,7 +192,7 @@ describe.skipIf(lacking !== undefined)(
       await expectService('mod_wsgi', `https://${ADDRESS}:443`, certificates.one);
     });
 
-    it('refuses such a port, and names it, where somebody else than root installs', async () => {
+    it('refuses such a port, and names it, if another user than root installs', async () => {
       const parameters = ['--instance', '/tmp/instance', '--host', ADDRESS, '--port', '444'];
       await expectRefusal(
         parameters,
@@ -201,7 +201,7 @@ describe.skipIf(lacking !== undefined)(
       );
     });
 
-    it('goes back to where it came from', async () => {
+    it('returns to its first answers', async () => {
       await install(site, ['--server', 'uwsgi', '--port', '5000', ...NO_TLS]);
       await expectService('uwsgi', `http://${ADDRESS}:5000`);
       await expectNothing(`https://${ADDRESS}:443`, certificates.one);

@@ -76,7 +76,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
       return () => machine.destroy();
     });
 
-    it.each(cases)('$shell as $account installs, gives a token and stops', async (one) => {
+    it.each(cases)('$shell as $account installs, issues a token and stops', async (one) => {
       const parent = `/srv/${one.shell} of ${one.account}`;
       const instance = `${parent}/instance`;
       const owner = one.account;

@@ -10,7 +10,7 @@ const NAMES = ['httpd', 'memcached'];
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined)(
-  `a service that nobody but bootstrap starts${lacking === undefined ? '' : ` (${lacking})`}`,
+  `a service that only bootstrap starts${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let site: Site;
@@ -57,7 +57,7 @@ describe.skipIf(lacking !== undefined)(
       expect((await install(site, ['stop'])).stderr).toContain('nothing was running');
     });
 
-    it('starts after a power cut, whose pid file names a process of somebody else', async () => {
+    it("starts after a power cut that left a pid file with another user's process", async () => {
       await install(site, ['start']);
       await cutPower();
       const stranger = await shell('sleep 1000 >/dev/null 2>&1 & echo $!');
@@ -68,7 +68,7 @@ describe.skipIf(lacking !== undefined)(
       await shell('kill "$0"', stranger);
     });
 
-    it.each(NAMES)('starts after %s alone was killed, and no process is left over', async (daemon) => {
+    it.each(NAMES)('starts after only %s was killed, and no process is left over', async (daemon) => {
       await install(site, ['start']);
       const before = (await running()).sort();
       await shell('kill -9 "$0"', await mainPid(daemon));
@@ -78,7 +78,7 @@ describe.skipIf(lacking !== undefined)(
       expect((await running()).sort()).toEqual(before);
     });
 
-    it('ends what a killed parent left behind', async () => {
+    it('ends orphans of a killed parent', async () => {
       await shell('kill -9 "$0"', await mainPid('httpd'));
       await install(site, ['stop']);
       expect(await running()).toEqual([]);
@@ -112,7 +112,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await running()).toEqual([]);
     });
 
-    it('is uninstalled, with a word on what still would start it', async () => {
+    it('is uninstalled, with a warning about entries that still start it', async () => {
       const { stderr } = await install(site, ['uninstall']);
       expect(stderr).toContain('where: /etc/init.d/ksbundle-keystone\n');
       expect(stderr).toContain('where: crontab -l\n');

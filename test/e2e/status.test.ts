@@ -63,13 +63,13 @@ describe.skipIf(lacking !== undefined)(
         ...parameters,
       );
 
-    it('has none', async () => {
+    it('reports none', async () => {
       const facts = await status();
       expect(facts).toMatchObject({ ok: true, problems: [], warnings: [] });
       expect(facts.daemons.map(({ name }) => name)).toEqual(['memcached', 'httpd']);
     });
 
-    it('was killed, and its port is taken: by whom', async () => {
+    it('reports a killed daemon, and the program that took its port', async () => {
       const { daemons } = await status();
       await shell('kill -9 "$0"', String(daemons[1]?.pid));
       const killed = await status();
@@ -92,7 +92,7 @@ http.server.ThreadingHTTPServer(("", 5000), http.server.BaseHTTPRequestHandler).
       expect(await status()).toMatchObject({ ok: true });
     });
 
-    it('does not answer', async () => {
+    it('reports a service that does not answer', async () => {
       const signal =
         'for f in $(grep -al "^keystone " /proc/[0-9]*/cmdline); do f=${f#/proc/}; kill "$0" "${f%/*}"; done';
       await shell(signal, '-STOP');
@@ -102,7 +102,7 @@ http.server.ThreadingHTTPServer(("", 5000), http.server.BaseHTTPRequestHandler).
       expect(await status()).toMatchObject({ ok: true });
     });
 
-    it('has a database that is locked, or missing', async () => {
+    it('reports a locked or missing database', async () => {
       const database = `${site.instance}/data/keystone.db`;
       const writer = await python3(HOLD, database);
       const locked = await status();
@@ -115,7 +115,7 @@ http.server.ThreadingHTTPServer(("", 5000), http.server.BaseHTTPRequestHandler).
       expect(await status()).toMatchObject({ ok: true });
     });
 
-    it('has no room', async () => {
+    it('reports a full disk', async () => {
       const directory = `${site.instance}/backups`;
       await shell('mkdir -p "$0" && mount -t tmpfs -o size=1m tmpfs "$0"', directory);
       const full = await status();
@@ -125,7 +125,7 @@ http.server.ThreadingHTTPServer(("", 5000), http.server.BaseHTTPRequestHandler).
       await shell('umount "$0"', directory);
     });
 
-    it('tells what Keystone says when it cannot make its data', async () => {
+    it("shows Keystone's message when it cannot create its data", async () => {
       const files = [`${site.instance}/etc/keystone.conf.d/wrong.conf`, `${site.instance}/data/keystone.db`];
       await shell('printf "[catalog]\\ndriver = nowhere\\n" >"$0"; mv "$1" "$1.away"', ...files);
       const failed = await bootstrap(site, ['install']);
@@ -138,7 +138,7 @@ http.server.ThreadingHTTPServer(("", 5000), http.server.BaseHTTPRequestHandler).
       expect(await status()).toMatchObject({ ok: true });
     });
 
-    it('is a copy, or lies elsewhere than it did', async () => {
+    it('reports an instance that is a copy or was moved', async () => {
       await shell('cp -a "$0" /srv/copy', site.instance);
       const copy = await status('--instance', '/srv/copy');
       expect(whats(copy)).toContain('the instance is a copy');

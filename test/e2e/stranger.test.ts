@@ -29,7 +29,7 @@ const STORIES: readonly Story[] = [
 
 /* One story: the tests go on from each other. */
 describe.skipIf(lacking !== undefined).each(STORIES)(
-  `a stranger's $bundle.name on a host without a network${why}`,
+  `another project's $bundle.name on a host without a network${why}`,
   ({ bundle, port, programs }) => {
     let machine: Machine;
     let site: Site;
@@ -57,7 +57,7 @@ describe.skipIf(lacking !== undefined).each(STORIES)(
       expect(await machine.processes()).toEqual(processes);
     });
 
-    it('is well', async () => {
+    it('reports that all is well', async () => {
       expect(await bootstrap(site, ['status'])).toMatchObject({ exitCode: 0 });
       expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
     });
@@ -70,7 +70,7 @@ describe.skipIf(lacking !== undefined).each(STORIES)(
       expect(await serves('first')).toBe(true);
     });
 
-    it('is upgraded, taken back and upgraded again, with its data', async () => {
+    it('is upgraded, rolled back and upgraded again, with its data', async () => {
       const former = site;
       site = await unpack(machine, '/srv', { from: present });
       const upgrade = ['upgrade', '--from', former.release];
@@ -93,7 +93,7 @@ describe.skipIf(lacking !== undefined).each(STORIES)(
       expect([await serves('first'), await serves('later')]).toEqual([true, false]);
     });
 
-    it('is uninstalled, and comes back with its data; a purge leaves nothing but a backup', async () => {
+    it('is uninstalled, and installed again with its data; a purge leaves only a backup', async () => {
       await install(site, ['uninstall']);
       expect(await machine.processes()).toEqual([]);
       await install(site, []);
@@ -121,7 +121,7 @@ it.each([
   expect(await exists(removed)).toBe(false);
 });
 
-it("redis takes no Python of the stranger's", async () => {
+it('redis needs no Python in the project', async () => {
   const files = (await listTree(path.join(PROJECTS, 'redis'))).map((entry) => entry.path);
   expect(files.filter((file) => file.endsWith('.py'))).toEqual([]);
 });

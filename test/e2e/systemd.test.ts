@@ -80,7 +80,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
         ),
       );
 
-    it('is installed under a path with all that systemd gives a meaning to', async () => {
+    it('is installed under a path with all characters that are special to systemd', async () => {
       await install(site, ['--service', 'systemd']);
       password = await adminPassword(site);
       token = await issueToken(machine, URL, password);
@@ -122,7 +122,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       },
     );
 
-    it('leaves logs to the readers of its group, and the rest to nobody', async () => {
+    it('lets its group read logs, and nothing else', async () => {
       const opened = await succeed([
         'find',
         site.instance,
@@ -138,7 +138,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       for (const line of readable.split('\n')) expect(line).toMatch(/ 640$/);
     });
 
-    it.each(DAEMONS)('heals when %s is killed', async (daemon) => {
+    it.each(DAEMONS)('recovers when %s is killed', async (daemon) => {
       const pid = await mainPid(daemon);
       await succeed(['kill', '-9', pid]);
       await wait(`another ${daemon}`, async () => {
@@ -150,7 +150,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(await bootstrap(site, ['status'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('heals when any child of httpd is killed', async () => {
+    it('recovers when any child of httpd is killed', async () => {
       const parent = await mainPid('httpd');
       const children = (await succeed(['pgrep', '-P', parent])).split('\n');
       // Two of Keystone's processes, or more, and one at least that talks to clients.
@@ -162,7 +162,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(await mainPid('httpd')).toBe(parent);
     });
 
-    it('issues a token after a reboot, without a hand', async () => {
+    it('issues a token after a reboot, without an operator', async () => {
       await machine.reboot();
       await expectToken();
       expect(await validate()).toBe(200);
@@ -198,7 +198,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     });
 
     it.each(exhaustive ? ['told', 'loop'] : ['loop'])(
-      'has nothing done outside by systemd or root for an account that exchanges its paths (%s)',
+      'lets systemd and root do nothing outside for an account that exchanges its paths (%s)',
       async (how) => {
         await install(site, ['stop']);
         const prepare = `cp -a "$0" /root/saved && mkdir -p /srv/outside/canaries /srv/outside/stash && cd "$0" &&
@@ -244,7 +244,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       },
     );
 
-    it('is not started past systemd when its units were removed', async () => {
+    it('is not started without systemd when its units were removed', async () => {
       const unit = '/etc/systemd/system/ksbundle-keystone-httpd.service';
       await install(site, ['stop']);
       await succeed(['mv', unit, '/root/unit']);
@@ -255,7 +255,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       await install(site, ['start']);
     });
 
-    it('is told about when it would not start at boot, and when systemd gave a daemon up', async () => {
+    it('reports that it would not start at boot, and that systemd gave up a daemon', async () => {
       await succeed(['systemctl', 'disable', 'ksbundle-keystone.target']);
       const disabled = await bootstrap(site, ['status']);
       expect(disabled).toMatchObject({ exitCode: 8 });
@@ -294,14 +294,14 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(await exposure('ksbundle-keystone-httpd')).toBeLessThanOrEqual(2.5);
     });
 
-    it('is brought back from a backup', async () => {
+    it('is restored from a backup', async () => {
       const { stdout } = await install(site, ['backup']);
       await install(site, ['restore', stdout.trim()]);
       expect(await systemctl('is-active', ...UNITS)).toBe('active\nactive');
       expect(await validate()).toBe(200);
     });
 
-    it('is served by uWSGI, in a unit of its own', async () => {
+    it('is served by uWSGI, in a separate unit', async () => {
       await install(site, ['--server', 'uwsgi']);
       expect(await unitFiles()).not.toContain('httpd');
       expect(await exposure('ksbundle-keystone-uwsgi')).toBeLessThanOrEqual(2.5);

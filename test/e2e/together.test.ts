@@ -81,7 +81,7 @@ describe.skipIf(lacking !== undefined)(
       return { pid: installer.pid, finish };
     };
 
-    it('makes one instance when it is installed four times at once, from two releases', async () => {
+    it('become one instance when four installs run at once, from two releases', async () => {
       const parameters = ['install', '--host', ADDRESS];
       const results = await Promise.all([site, twin, site, twin].map((where) => run(where, parameters)));
       const [done, refused] = sort(results);
@@ -93,7 +93,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await run(site, ['verify'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('leaves everything else waiting, but for those that only look', async () => {
+    it('lock out all others except those that only read', async () => {
       const { finish } = await halted(['--host', OTHER_ADDRESS]);
       const data = await dumpDatabase(site);
       const keys = await fingerprint(machine, `${INSTANCE}/keys`);
@@ -114,7 +114,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await run(site, ['verify'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('names the process that works', async () => {
+    it('name the process that works', async () => {
       const { pid, finish } = await halted(['--host', ADDRESS]);
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
       const inside = /^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? '';
@@ -124,7 +124,7 @@ describe.skipIf(lacking !== undefined)(
       await finish('SIGKILL');
     });
 
-    it('takes the lock of one that was killed, and goes on from there', async () => {
+    it('take over the lock of a killed one, and resume its work', async () => {
       // A lock is held, not lying about: what its file says counts for nothing.
       await writeFile(inInstance('lock'), '1\n');
       const [done, refused] = sort(await Promise.all([run(site, ['install']), run(site, ['install'])]));
@@ -137,7 +137,7 @@ describe.skipIf(lacking !== undefined)(
       expect(moved).not.toBe(token);
     });
 
-    it('lets a backup and a change follow each other', async () => {
+    it('let a backup and a change follow each other', async () => {
       const results = await Promise.all([
         run(site, ['backup', '/srv/one.tar.gz']),
         run(site, ['install', '--host', OTHER_ADDRESS]),

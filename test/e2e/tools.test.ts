@@ -102,7 +102,7 @@ describe.skipIf(lacking !== undefined)(
         only: ['/usr/local/boxes/sh', '/usr/local/boxes/sha256sum'],
         commands: [INSTALL, ['verify']],
       },
-    ])('does with a shell and sha256sum alone, those of $whose', async ({ whose, only, commands }) => {
+    ])('works with only a shell and sha256sum, those of $whose', async ({ whose, only, commands }) => {
       for (const command of commands) {
         const done = await bootstrap({ only }, [...command, ...at(whose)]);
         expect(done, `${command.join(' ')}: ${done.stderr}`).toMatchObject({ exitCode: 0 });
@@ -116,14 +116,14 @@ describe.skipIf(lacking !== undefined)(
       expect(await machine.processes()).toEqual([]);
     });
 
-    it('names sha256sum before anything is written, and helps without it', async () => {
+    it('reports a missing sha256sum before anything is written, and shows help without it', async () => {
       const view = { without: ['sha256sum'] };
       for (const command of ['install', 'plan', 'verify', 'backup', 'uninstall'])
         await expectRefusal(view, { parameters: [command, ...at('none')], reason: 'sha256sum is missing' });
       expect(await bootstrap(view, ['--help'])).toMatchObject({ exitCode: 0 });
     });
 
-    it('names readlink where it is called by a symbolic link, and does without it otherwise', async () => {
+    it('reports a missing readlink when it is called by a symbolic link, and works without it otherwise', async () => {
       const view = { without: ['readlink'] };
       const parameters = ['plan', ...at('none')];
       await expectRefusal(view, { parameters, script: LINK, reason: 'readlink is missing' });
@@ -131,17 +131,17 @@ describe.skipIf(lacking !== undefined)(
       expect(await bootstrap({ without: [] }, parameters, LINK)).toMatchObject({ exitCode: 0 });
     });
 
-    it('names what makes an account, where that is asked for', async () => {
+    it('reports a missing tool for accounts, if one is requested', async () => {
       const parameters = ['install', '--create-user', ...at('none')];
       await expectRefusal({ without: ['useradd', 'adduser'] }, { parameters, reason: 'useradd' });
     });
 
-    it('names systemd where it does not run', async () => {
+    it('reports that systemd does not run', async () => {
       const parameters = ['install', '--service', 'systemd', ...at('none')];
       await expectRefusal({ without: ['systemctl'] }, { parameters, reason: 'systemd does not run' });
     });
 
-    it.skipIf(!exhaustive).each(OTHERS)('installs, gives a token and stops without %s', async (tool) => {
+    it.skipIf(!exhaustive).each(OTHERS)('installs, issues a token and stops without %s', async (tool) => {
       const view = { without: [tool] };
       const installed = await bootstrap(view, [...INSTALL, ...at(tool)]);
       expect(installed, installed.stderr).toMatchObject({ exitCode: 0 });

@@ -66,7 +66,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect(stdout).toContain(`rename ${old.instance} to ${site.instance}`);
   });
 
-  it('is told what the new release makes of settings and policies, before anything stops', async () => {
+  it('reports settings and policies that the new release treats differently, before anything stops', async () => {
     const etc = path.join(machine.root, old.instance, 'etc');
     const settings = path.join(etc, 'keystone.conf.d/own.conf');
     const policies = path.join(etc, 'policy.d/own.yaml');
@@ -86,7 +86,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     await rm(path.dirname(policies), { recursive: true });
   });
 
-  it('is refused from a version too early', async () => {
+  it('is refused from a version that is too old', async () => {
     const undo = await alterRelease(site, 'init/bundle.json', (text) => {
       const bundle = JSON.parse(text) as object;
       return JSON.stringify({ ...bundle, upgradeFrom: '29.2.0' });
@@ -99,7 +99,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
   it.each([
     ['old', () => old],
     ['new', () => site],
-  ])('is refused where the %s release is damaged', async (_, damaged) => {
+  ])('is refused if the %s release is damaged', async (_, damaged) => {
     const file = 'README';
     const absolute = path.join(machine.root, damaged().release, file);
     const bytes = await readFile(absolute);
@@ -109,7 +109,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     await writeFile(absolute, bytes);
   });
 
-  it('is refused where the instance cannot be renamed, and says what can be done', async () => {
+  it('is refused if the instance cannot be renamed, with a hint', async () => {
     // Even one file system is two for rename(2) where there are two mounts.
     expect(await machine.execute(['mount', '--bind', '/opt', '/opt'])).toMatchObject({ exitCode: 0 });
     const refused = await expectUntouched(old, upgrade, 3);
@@ -117,7 +117,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect(await machine.execute(['umount', '/opt'])).toMatchObject({ exitCode: 0 });
   });
 
-  it('does not interrupt the old version where the database cannot be brought up to date', async () => {
+  it('does not interrupt the old version if the database cannot be upgraded', async () => {
     // What the migration makes last is there already.
     await changeDatabase(old, ['CREATE INDEX ix_revocation_event_composite ON revocation_event (user_id)']);
     const failed = await expectUninterrupted(upgrade, 6);
@@ -126,7 +126,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     await changeDatabase(old, ['DROP INDEX ix_revocation_event_composite']);
   });
 
-  it('starts the old version again where no backup can be made', async () => {
+  it('starts the old version again if no backup can be made', async () => {
     await writeFile(path.join(machine.root, old.instance, 'backups'), '');
     const failed = await bootstrap(site, ['upgrade', '--from', old.release]);
     expect(failed).toMatchObject({ exitCode: 6 });
@@ -135,7 +135,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect(await machine.execute(['rm', `${old.instance}/backups`])).toMatchObject({ exitCode: 0 });
   });
 
-  it('restores the old version by itself where the new one does not serve', async () => {
+  it('restores the old version by itself if the new one does not serve', async () => {
     const undo = await alterRelease(
       site,
       'init/services/keystone/templates/keystone.wsgi',
@@ -147,7 +147,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     await undo();
   });
 
-  it('brings the database up to date, and keeps data, keys, passwords and tokens', async () => {
+  it('upgrades the database, and keeps data, keys, passwords and tokens', async () => {
     const keys = await fingerprint(machine, `${old.instance}/keys`);
     const { answers, result } = await sendMeanwhile(machine, validation(service, data.token), upgrade);
     expect(result).toMatchObject({ exitCode: 0 });
@@ -166,13 +166,13 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect(Math.abs(told - seen)).toBeLessThan(1000 + seen / 10);
   });
 
-  it('understands the receipt of the first installer, and keeps what it does not know', async () => {
+  it('understands the receipt of the first installer, and keeps unknown keys', async () => {
     const receipt = await readReceipt(site);
     expect(receipt).toMatchObject({ ...UNKNOWN, version: '30.0.0', answers: { host: [ADDRESS] } });
     expect(receipt).toHaveProperty('account.name', 'nobody');
   });
 
-  it.each(['status', 'verify'])('is told by %s, with the way back', async (command) => {
+  it.each(['status', 'verify'])('is shown by %s, with the way back', async (command) => {
     const told = await bootstrap(site, [command, '--json']);
     expect(told.exitCode).toBe(0);
     const previous: unknown = expect.objectContaining({
@@ -184,7 +184,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect((await bootstrap(site, [command])).stdout).toContain(`29.1.0 in ${old.release}; rollback`);
   });
 
-  it('does not take back a backup of the old version by itself', async () => {
+  it('does not restore a backup of the old version directly', async () => {
     const { previous } = (await readReceipt(site)) as { previous: { backup: string } };
     const saved = path.join(site.instance, previous.backup);
     const refused = await expectUntouched(site, () => bootstrap(site, ['restore', saved]), 3);
@@ -209,12 +209,12 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect((await expectUntouched(site, upgrade, 0)).stderr).toContain('nothing to change');
   });
 
-  it('is refused backwards, and the newer one serves on untouched', async () => {
+  it('is refused to an older version, and the newer one keeps serving', async () => {
     const refused = await expectUntouched(site, () => bootstrap(old, ['upgrade', '--from', site.release]), 3);
     expect(refused.stderr).toContain('30.0.0 is newer than this release');
   });
 
-  it('is taken back by rollback: the old version serves, with the data from before', async () => {
+  it('is undone by rollback: the old version serves, with the former data', async () => {
     await makeData(service, data.password, 'lost');
     service = { machine, url: `http://${ADDRESS}:5000/v3` };
     expect(await bootstrap(site, ['rollback'])).toMatchObject({ exitCode: 0 });
@@ -223,7 +223,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect(await readReceipt(old)).toMatchObject({ ...UNKNOWN, version: '29.1.0' });
   });
 
-  it('leaves an instance that is named where it is', async () => {
+  it('leaves an instance that --instance names where it is', async () => {
     const there = { ...siteAt(machine, site.release), instance: old.instance };
     expect(await upgrade('--instance', old.instance)).toMatchObject({ exitCode: 0 });
     await expectToServe(site);

@@ -68,7 +68,7 @@ it('every licence of the real bundle is an SPDX expression, and only publishers 
 });
 
 describe('of a build', () => {
-  it('the provenance is taken by in-toto, signed as it is by the library for DSSE, and nothing else is', async () => {
+  it('the provenance is accepted by in-toto, signed by the library for DSSE, and nothing else is', async () => {
     const tiny = await makeTinyBundle();
     const key = path.join(directory, 'release.key');
     await succeed(['keygen', key]);

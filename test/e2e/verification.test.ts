@@ -237,7 +237,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
     const verify = async (file: string, publicKey = `${key}.pub`): Promise<RunResult> =>
       ksbundle(['verify', file, '--key', publicKey, '--json']);
 
-    it('is proven with openssl: the key, the tarball, and every file, mode and link once unpacked', async () => {
+    it('is verified with openssl: the key, the tarball, and every file, mode and link once unpacked', async () => {
       expect((await type(typed.fingerprint)).stdout).toBe(`${fingerprint}  -`);
       expect(await type(typed.file)).toMatchObject({ exitCode: 0, stdout: 'Verified OK' });
       expect(await unpack()).toMatchObject({ exitCode: 0, stderr: '' });
@@ -247,7 +247,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
       expect(await demand()).toMatchObject({ exitCode: 0 });
     });
 
-    it('is proven with busybox alone, by a digest that came another way', async () => {
+    it('is verified with only busybox, by a digest from another route', async () => {
       expect((await type('command -v openssl python3 perl', BUSYBOX)).stdout).toBe('');
       const digest = await hashFile(signed);
       expect((await type(typed.digest, BUSYBOX)).stdout).toBe(`${digest}  ${path.basename(signed)}`);
@@ -293,7 +293,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
       ['a directory in it belongs to another user', 'chown 1000 "$release/lib"', './lib'],
       ['a file in it is open to a group', 'chmod 664 "$release/README"', './README'],
       ['it lies where anybody may exchange it', 'chmod 777 .', GAP],
-    ])('is not run by root where %s, with Debian or busybox', async (_, change, named) => {
+    ])('is not run by root if %s, with Debian or busybox', async (_, change, named) => {
       await unpack();
       expect(await type(`release=${name}; ${change}`)).toMatchObject({ exitCode: 0 });
       for (const programs of [undefined, BUSYBOX] as const) {
@@ -307,7 +307,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
       await type('chmod 755 .');
     });
 
-    it('is refused with another key, and where there is none', async () => {
+    it('is refused with another key, and without a signature', async () => {
       const other = path.join(directory, 'other.key');
       await succeed(['keygen', other]);
       await unpack();
@@ -325,7 +325,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
       await copyFile(`${key}.pub`, trusted);
     });
 
-    it('is proven with a certificate, and refused once that has ended', async () => {
+    it('is verified with a certificate, and refused once that has expired', async () => {
       await unpack();
       const issue = ['openssl', 'req', '-x509', '-new', '-key', key, '-subj', '/CN=releases', '-days', '2'];
       const certificate = inGap('release.crt');
@@ -337,7 +337,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
       expect(await verify(signed, certificate)).toMatchObject({ exitCode: 4 });
     });
 
-    it('is proven by a key on P-384 with SHA-384 in the commands, and by nothing less', async () => {
+    it('is verified by a key on P-384 only with SHA-384 in the commands', async () => {
       const strong = path.join(directory, 'p-384', 'release.key');
       const copy = path.join(directory, 'p-384', path.basename(signed));
       await mkdir(path.dirname(strong));
@@ -356,7 +356,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
       expect((await type(typed.file)).exitCode).not.toBe(0);
     });
 
-    it('is not taken on trust where openssl is missing', async () => {
+    it('is refused if openssl is missing', async () => {
       const program = path.join(machine.root, 'usr/bin/openssl');
       await unpack();
       await rename(program, `${program}.away`);

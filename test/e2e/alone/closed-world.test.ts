@@ -27,7 +27,7 @@ const UNITS = '/etc/systemd/system';
 const lacking = await whyNoMachines();
 
 describe.skipIf(lacking !== undefined)(
-  `what the programs of the bundle use of the host${lacking === undefined ? '' : ` (${lacking})`}`,
+  `the programs of the bundle, and what they use of the host${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let site: Site;
@@ -61,7 +61,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await openstack(site, ['token', 'issue'], { wrapper: client })).toMatchObject({ exitCode: 0 });
     });
 
-    it('maps no program or library of others into any process', async () => {
+    it('maps only its own programs and libraries into its processes', async () => {
       const processes = await machine.processes();
       expect(new Set(processes.map(({ name }) => name))).toEqual(new Set(['httpd', 'memcached']));
       for (const { pid } of processes) {
@@ -74,7 +74,7 @@ describe.skipIf(lacking !== undefined)(
       }
     });
 
-    it('opens and runs nothing of others, from the first start to the last stop', async () => {
+    it('opens and runs no other files, from the first start to the last stop', async () => {
       await machine.execute([`${site.release}/init/bootstrap.sh`, 'stop']);
       await expect.poll(() => machine.processes(), { timeout: 30_000 }).toEqual([]);
       const opened = [

@@ -100,7 +100,7 @@ describe.skipIf(lacking !== undefined)(
       expect(new Set(secrets).size).toBeGreaterThan(7);
     });
 
-    it('are told nobody, on no command line and in no environment', async () => {
+    it('appear on no command line and in no environment', async () => {
       const told = [...outputs];
       for (const { pid } of await machine.processes()) {
         for (const name of ['cmdline', 'environ'])
@@ -120,7 +120,7 @@ describe.skipIf(lacking !== undefined)(
       expect(secrets.filter((secret) => told.some((text) => text.includes(secret)))).toEqual([]);
     });
 
-    it('lie in the files that are there for them, and in no other of the machine', async () => {
+    it('are in their own files, and in no other file of the machine', async () => {
       const patterns = '/var/tmp/patterns';
       await shell(`umask 077; cat >${patterns}`, { input: secrets.join('\n') });
       const found = await shell(
@@ -132,7 +132,7 @@ describe.skipIf(lacking !== undefined)(
       expect(holders.filter((file) => !KEEPERS.test(file) && file !== '/root/own/password')).toEqual([]);
     });
 
-    it('are closed to everybody else, as all of the instance is', async () => {
+    it('are closed to all other users, like the rest of the instance', async () => {
       const rights = new Map(
         (await shell('find "$0" -printf "%P\\t%m %u:%g %y\\n"')).split('\n').map((line) => {
           const [name = '', facts = ''] = line.split('\t');
@@ -151,7 +151,7 @@ describe.skipIf(lacking !== undefined)(
       }
     });
 
-    it('stand in nothing that another user can read, list or connect to', async () => {
+    it('appear nowhere that another user can read, list or connect to', async () => {
       const look = 'ls "$0" "$0/keys"; cat "$0/journal" "$0/lock" "$0"/backups/*';
       const other = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
       const closed = await machine.execute([...other, 'sh', '-c', look, INSTANCE]);
@@ -159,7 +159,7 @@ describe.skipIf(lacking !== undefined)(
       expect(closed.stdout).toBe('');
     });
 
-    it('leave with the instance, and the host is as it was', async () => {
+    it('are removed with the instance, which leaves the host unchanged', async () => {
       // The directories that something was made in, and where temporary files of shells come and go.
       const touched = new Set(['/srv/keystone', '/tmp', '/var/tmp', '/root']);
       expect((await differences()).filter((name) => !touched.has(name))).toEqual([]);

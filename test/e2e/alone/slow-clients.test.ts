@@ -55,7 +55,7 @@ const LOADS: readonly Load[] = exhaustive
     ];
 
 describe.skipIf(lacking !== undefined)(
-  `a service whose clients are slow, many, or no clients of HTTP${lacking === undefined ? '' : ` (${lacking})`}`,
+  `a service whose clients are slow, many, or do not speak HTTP${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     let machine: Machine;
     let site: Site;
@@ -165,7 +165,7 @@ describe.skipIf(lacking !== undefined)(
           });
         });
 
-        it('names itself in links, whatever a client says', async () => {
+        it('uses its own name in links, whatever a client sends', async () => {
           const said =
             'X-Forwarded-Proto: gopher\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\n';
           const answers = await client<string[]>('raw-http.mjs', {
@@ -181,7 +181,7 @@ describe.skipIf(lacking !== undefined)(
           }
         });
 
-        it('believes a proxy that is named, about its client and the name that this one used', async () => {
+        it('trusts a configured proxy about its client and the name that the client used', async () => {
           const said =
             'X-Forwarded-Proto: http\r\nX-Forwarded-Host: id.example\r\nX-Forwarded-For: 203.0.113.7\r\n';
           const [answer] = await client<string[]>('raw-http.mjs', {
@@ -195,7 +195,7 @@ describe.skipIf(lacking !== undefined)(
           expect(log.stdout).toMatch(/^(?:::ffff:)?127\.0\.0\.1 .* "203\.0\.113\.7"$/);
         });
 
-        it('answers who closes its half of the connection behind a request', async () => {
+        it('answers a client that closes its half of the connection after a request', async () => {
           const requests = [`GET /v3 HTTP/1.1\r\nHost: ${ADDRESS}:5000\r\n\r\n`];
           const [answer] = await client<string[]>('raw-http.mjs', {
             origin,
@@ -206,7 +206,7 @@ describe.skipIf(lacking !== undefined)(
           expect(answer).toMatch(/^HTTP\/1\.1 200 /);
         });
 
-        it('refuses what is no HTTP, and takes a body in chunks', async () => {
+        it('refuses invalid HTTP, and accepts a chunked body', async () => {
           const host = `Host: ${ADDRESS}:5000\r\n`;
           const get = (fields: string): string => `GET /v3 HTTP/1.1\r\n${fields}\r\n`;
           const post = (fields: string, body: string): string =>
