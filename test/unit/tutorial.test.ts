@@ -36,7 +36,7 @@ async function readProjects(): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-it('shows what the projects that the tests build have, and nothing else', async () => {
+it('shows only files of the projects that the tests build', async () => {
   const projects = await readProjects();
   const blocks = await readBlocks();
   const isShown = (block: Block): boolean =>
@@ -44,7 +44,7 @@ it('shows what the projects that the tests build have, and nothing else', async 
   expect(blocks.filter((block) => !isShown(block))).toEqual([]);
 });
 
-it('shows the projects whole', async () => {
+it('shows the projects completely', async () => {
   const projects = await readProjects();
   const shown = new Set((await readBlocks()).map(({ text }) => text));
   const hidden = [...projects].filter(

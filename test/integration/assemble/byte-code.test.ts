@@ -85,7 +85,7 @@ function compiled(...modules: readonly string[]): string[] {
 }
 
 describe('compileByteCode', () => {
-  it('compiles what the modules import when they are loaded, and nothing else', async () => {
+  it('compiles only modules that the given ones import when they are loaded', async () => {
     const { files, parts } = await compile('release', ['app.main', 'plugins.*']);
     expect(files.sort()).toEqual(
       compiled(
@@ -105,7 +105,7 @@ describe('compileByteCode', () => {
     for (const file of files) expect(parts.get(file), file).toBe('wheel:app');
   });
 
-  it('writes the same bytes wherever the release lies, which name no directory; only programs are checked', async () => {
+  it('writes the same bytes in any directory, without the name of any; checks only programs', async () => {
     const one = await compile('release', ['app.main']);
     const two = await compile('a much longer name of a directory', ['app.main']);
     for (const file of one.files) {
@@ -117,7 +117,7 @@ describe('compileByteCode', () => {
     }
   });
 
-  it('takes out of the library what nobody imports, not even late, where it is told so', async () => {
+  it('removes unused modules from the library on request, but keeps late imports', async () => {
     const library = `lib/python${version}`;
     const content = {
       'init/services/program/late.py':
@@ -145,7 +145,7 @@ describe('compileByteCode', () => {
     expect([...parts.keys()].toSorted()).toEqual(there);
   });
 
-  it('names a module that is not there, and an interpreter that is not', async () => {
+  it('names a missing module, and a missing interpreter', async () => {
     await expect(compile('release', ['app.main', 'app.absent'])).rejects.toMatchObject({
       facts: { code: 'KSB_BYTE_CODE_FAILED', details: ['no such module: app.absent'] },
     });

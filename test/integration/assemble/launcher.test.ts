@@ -108,7 +108,7 @@ describe('a launcher', () => {
     expect(caches.stdout).toBe('');
   });
 
-  it('refuses to be made for what is no entry point', () => {
+  it('is refused for an invalid entry point', () => {
     for (const entryPoint of ['app', 'app:', "app:x';rm -rf", 'app:f()', 'a b:c']) {
       expect(() => formatLauncher({ name: 'x', entryPoint }), entryPoint).toThrow(TypeError);
     }

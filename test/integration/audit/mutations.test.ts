@@ -108,7 +108,7 @@ async function passes(changed: Rule): Promise<boolean> {
   return true;
 }
 
-test.each(RULES)('the rule $name passes as it is, and has something to switch off', async ({ name }) => {
+test.each(RULES)('the rule $name passes unchanged, and has conditions to switch off', async ({ name }) => {
   const file = `${name}.ts`;
   const rule = await loadRule(file, await readFile(path.join(SOURCES, file), 'utf8'));
   expect(rule.name).toBe(name);

@@ -74,7 +74,7 @@ describe.skipIf(compiler === undefined)('of programs linked by the host', () => 
   });
   afterEach(() => rm(work, { recursive: true, force: true }));
 
-  test('a sound release is clean, its plug-ins too', async () => {
+  test('a valid release is clean, its plug-ins too', async () => {
     expect(await audit()).toEqual([]);
   });
 
@@ -85,11 +85,11 @@ describe.skipIf(compiler === undefined)('of programs linked by the host', () => 
     expect(findings.filter(({ subject }) => subject === 'DT_RUNPATH')).toHaveLength(4);
   });
 
-  test('a plug-in without its host has symbols that nobody defines', async () => {
+  test('a plug-in without its host has undefined symbols', async () => {
     expect(await audit({ hosts: [] })).toEqual(['undefined-symbol modules/plugin.so api']);
   });
 
-  test('an old copy that was linked in is found once all is stripped, and so is what cargo-auditable lists', async () => {
+  test('an old copy that was linked in is found even when stripped, and so are crates listed by cargo-auditable', async () => {
     const list = deflateSync(
       JSON.stringify({
         packages: [
@@ -133,12 +133,12 @@ describe.skipIf(compiler === undefined)('of programs linked by the host', () => 
     expect(await audit({ bill: { ...bill, embeds } })).toEqual(['unbilled-library . zlib 1.2.11']);
   });
 
-  test('a library that lost a symbol since is found out, though the linker was told to allow it', async () => {
+  test('a library that lost a symbol since is found, although the linker allowed it', async () => {
     await compileLibrary('inner', 'int renamed(void) { return 1; }');
     expect(await audit()).toEqual(['undefined-symbol lib/libouter.so inner']);
   });
 
-  test('a library that is gone is named with who needs it', async () => {
+  test('a missing library is named with the file that needs it', async () => {
     await rm(path.join(root, 'lib/libinner.so'));
     expect(await audit()).toEqual(['needed-library lib/libouter.so libinner.so']);
   });
@@ -160,19 +160,19 @@ describe.skipIf(compiler === undefined)('of programs linked by the host', () => 
     expect(await audit()).toEqual(['undefined-symbol bin/user fresh@FRESH_1']);
   });
 
-  test("what the host's glibc is newer than the floor for is found", async () => {
+  test('a symbol version newer than the floor is found', async () => {
     const findings = await audit({ platform: { arch, floor: { major: 2, minor: 1 } } });
     expect(findings).toContainEqual(
       expect.stringMatching(/^glibc-floor bin\/host __libc_start_main@GLIBC_2\.\d+$/),
     );
   });
 
-  test('a stack that may be executed is found', async () => {
+  test('an executable stack is found', async () => {
     await compileLibrary('stack', 'int stack;', ['-Wl,-z,execstack', '-Wl,--no-warn-execstack']);
     expect(await audit()).toEqual(['executable-stack lib/libstack.so PT_GNU_STACK']);
   });
 
-  test('the directory of the work is found where the compiler left it', async () => {
+  test('the work directory is found where the compiler left it', async () => {
     const source = path.join(work, 'paths.c');
     await compileLibrary('paths', `# 1 "${source}"\nconst char *file = __FILE__;`);
     const directory = { label: 'work directory', bytes: Buffer.from(work) };

@@ -14,13 +14,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-test('a sound release has no findings', async () => {
+test('a valid release has no findings', async () => {
   const report = await auditTree(root, OPTIONS);
   expect(report.findings).toEqual([]);
   expect(report).toMatchObject({ filesScanned: 8, elfFilesScanned: 5, floor: '2.14' });
 });
 
-test('what is found in files is told, also where there is no bill to hold it against', async () => {
+test('libraries found in files are listed, also without a bill', async () => {
   const fault = FAULTS.find(({ rule }) => rule === 'unbilled-library');
   await fault?.plant(root);
   const { libraries } = await auditTree(root, { ...OPTIONS, bill: undefined });
@@ -36,7 +36,7 @@ test('every rule has a planted fault', () => {
   );
 });
 
-test('rules have names of their own, in order', () => {
+test('rules have unique names, in order', () => {
   const names = RULES.map(({ name }) => name);
   expect(names).toEqual([...new Set(names)].toSorted());
 });
@@ -60,7 +60,7 @@ describe.each(FAULTS)('$rule: $what', ({ rule, path: file, subject, says, plant 
     expect(found[0]?.remedy).toMatch(/\w+ \w+/);
   });
 
-  test('is found by that rule only: without it, nothing is said of the subject', async () => {
+  test('is found only by that rule: without it, the subject is not reported', async () => {
     const rules = RULES.filter(({ name }) => name !== rule);
     const { findings } = await auditTree(root, OPTIONS, rules);
     expect(findings.filter((finding) => finding.path === file && finding.subject === subject)).toEqual([]);

@@ -58,7 +58,7 @@ async function failure(promise: Promise<unknown>): Promise<KsbundleError> {
 }
 
 describe('runSteps', () => {
-  it('runs in the closed environment, expands variables and logs what was said', async () => {
+  it('runs in the closed environment, expands variables and logs the output', async () => {
     process.env['LEAK'] = 'leaked';
     await runSteps(
       [script('echo "$GREETING ${version} $STEP $${LEAK:-closed}" | tee made; echo bad >&2')],
@@ -98,7 +98,7 @@ describe('runSteps', () => {
   });
 
   it.each(['curl --version', 'printf "all:\\n\\tcurl --version\\n" >Makefile; make', 'env curl'])(
-    'says of a program that is missing what there is, and how a recipe brings it: %s',
+    'lists, for a missing program, the programs there are and how a recipe adds one: %s',
     async (text) => {
       const tools = path.join(top, 'tools');
       await mkdir(tools);
@@ -111,7 +111,7 @@ describe('runSteps', () => {
     },
   );
 
-  it('does not take a missing file for a missing program', async () => {
+  it('does not mistake a missing file for a missing program', async () => {
     const error = await failure(runSteps([script('cat nowhere; sh -c "exit 3"')], context()));
     expect(error.facts.why).toBe('it ended with exit code 1');
   });
@@ -138,9 +138,7 @@ describe('runSteps', () => {
       .toMatch(/gone|Z/);
   });
 
-  it('shuts steps in where the kernel allows it, and the shell that looks around after them', async ({
-    skip,
-  }) => {
+  it('confines steps if the kernel allows it, and the shell for inspection too', async ({ skip }) => {
     const confinement = await findConfinement({ root: path.join(top, 'root') });
     if (confinement.level !== 'full') return skip(confinement.why);
     await writeFile(path.join(top, 'beside'), '');
@@ -158,7 +156,7 @@ describe('runSteps', () => {
     expect((await shell).stdout).toBe('hello from source\nwork\n');
   });
 
-  it('writes its log beside what a step may write', async () => {
+  it('writes its log through no link that a step left', async () => {
     const target = path.join(top, 'target');
     await runSteps(
       [script(`ln -sf "${target}" ../build.log; ln -sf "${target}" ../enter.sh; echo said`)],

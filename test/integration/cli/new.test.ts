@@ -37,7 +37,7 @@ async function recipes(): Promise<Record<string, string>[]> {
 }
 
 describe('new bundle', () => {
-  it('makes a project of an empty directory, whose bundle is locked and can be built, with no network', async () => {
+  it('makes a project in an empty directory, whose bundle is locked and can be built, without a network', async () => {
     const written = await runs('new bundle my-shop');
     const made = await files();
     expect(made).toEqual([
@@ -61,7 +61,7 @@ describe('new bundle', () => {
     );
   });
 
-  it('takes the service of its name if there is one, also from a directory below the project', async () => {
+  it('uses an existing service of that name, also from a directory below the project', async () => {
     await runs('new service shop');
     const service = path.join(project, 'init/services/shop/service.toml');
     const own = `${await readFile(service, 'utf8')}# mine\n`;
@@ -85,7 +85,7 @@ describe('new component', () => {
     expect(await runs('build hello --dry-run')).toContain('build greeter 1.0.0\n');
   });
 
-  it('with --url pins an archive, and proposes what is in it', async () => {
+  it('with --url pins an archive, and derives the recipe from its contents', async () => {
     const mirror = path.join(path.dirname(project), 'mirror');
     await mkdir(mirror);
     const license = await readFile(path.join(packageRoot(), 'LICENSE'), 'utf8');

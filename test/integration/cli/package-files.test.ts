@@ -6,7 +6,7 @@ import { listTree, removeTree } from '../../../src/io/files.ts';
 import { packageFiles } from '../../../src/io/package-files.ts';
 import { run } from '../../../src/io/process.ts';
 
-test('what an escrow archive holds of ksbundle runs by itself, and holds nothing that only developing needs', async () => {
+test('ksbundle runs by itself from an escrow archive, which has no development files', async () => {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-package-'));
   onTestFinished(() => removeTree(directory));
   const files = await packageFiles();

@@ -76,7 +76,7 @@ describe('wrong usage', () => {
 });
 
 describe('streams', () => {
-  it('that nobody reads any more are no error', async () => {
+  it('that nobody reads any longer are no error', async () => {
     const script = `(sleep 0.3; "$0" "$1" --help; echo "exit $?" >&2) | true`;
     const { stderr } = await runProgram(['bash', '-c', script, process.execPath, MAIN]);
     expect(stderr).toBe('exit 0\n');
@@ -106,7 +106,7 @@ describe('streams', () => {
     expect((await ksbundle(['bild'])).stderr).not.toContain('\u001B[');
   });
 
-  it('never pass on what a terminal would obey in a name, but in JSON as its own escapes', async () => {
+  it('never contain control characters from names, except as JSON escapes', async () => {
     const name = 'x\u001B]0;owned\u0007\u009B2J\u202E\nerror: y.tar.gz';
     const refused = await ksbundle(['verify', name]);
     expect(refused.stderr).toContain(String.raw`x\x1b]0;owned\x07\x9b2J\u202e\x0aerror: y.tar.gz`);

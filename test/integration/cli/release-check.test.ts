@@ -45,7 +45,7 @@ describe('npm run release-check', () => {
     });
   }
 
-  it('ends with 0 where nothing that is known is open, and says as of when', async () => {
+  it('exits with 0 if no known vulnerability is open, with the date of the database', async () => {
     const { exitCode, stdout, stderr } = await check(advisory('1.5', 1));
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^PyPI: 1 records?, the newest of/mu);
@@ -54,14 +54,14 @@ describe('npm run release-check', () => {
     );
   });
 
-  it('ends with 5 for a vulnerability, and does not say that it may be released', async () => {
+  it('exits with 5 for a vulnerability, and does not approve the release', async () => {
     const { exitCode, stdout } = await check(advisory('3', 1));
     expect(exitCode).toBe(5);
     expect(stdout).toContain('PYSEC-2026-1');
     expect(stdout).not.toContain('may be released');
   });
 
-  it('looks nothing up in a database that is stale, unless it is told how old one may be', async () => {
+  it('looks nothing up in a stale database, unless --max-age allows it', async () => {
     const stale = await check(advisory('1.5', 40));
     expect(stale.exitCode).toBe(1);
     expect(stale.stderr).toContain('KSB_ADVISORIES_STALE');
@@ -69,7 +69,7 @@ describe('npm run release-check', () => {
     expect((await check(advisory('1.5', 40), { options: ['--max-age', '41'] })).exitCode).toBe(0);
   });
 
-  it('refuses a tarball that is not as it was packed, before it looks anything up', async () => {
+  it('refuses a damaged tarball before it looks anything up', async () => {
     const tarball = await packSound();
     await appendFile(tarball, 'x');
     const { exitCode, stdout } = await check(advisory('3', 1), { tarball });
@@ -77,7 +77,7 @@ describe('npm run release-check', () => {
     expect(stdout).not.toContain('PYSEC');
   });
 
-  it('says how it is called', async () => {
+  it('prints its usage', async () => {
     const { exitCode, stderr } = await runProgram(['sh', SCRIPT]);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('TARBALL DATABASE')]);
   });

@@ -57,7 +57,7 @@ test('several at once, each once, in the order given', async () => {
   expect(most).toBe(4);
 });
 
-test('all that cannot be fetched is told at once, and the rest is fetched', async () => {
+test('all files that cannot be fetched are reported at once, and the rest is fetched', async () => {
   const server = await serve(files({ '/good': 'good' }));
   const sources = ['z', 'good', 'a'].map((name) =>
     sourceOf(archiveOf(name, name, https(`${server.url}/${name}`))),
@@ -79,7 +79,7 @@ test('all that cannot be fetched is told at once, and the rest is fetched', asyn
   expect(await context.store.findVerified(hashBytes('good'))).toBeDefined();
 });
 
-test('one cause that stops many files is told once, each cause with its own remedy', async () => {
+test('one cause that stops many files is reported once, each cause with its own remedy', async () => {
   const server = await serve(files({}));
   const closed = await serve(files({}));
   await closed.close();
@@ -103,7 +103,7 @@ test('one cause that stops many files is told once, each cause with its own reme
   });
 });
 
-test('a machine that knows no Python index is told so before the first byte, with what to do', async () => {
+test('a missing Python index is reported before the first byte, with a hint', async () => {
   const server = await serve(files({ '/a': 'a' }));
   const sources = [
     sourceOf(archiveOf('a', 'a', https(`${server.url}/a`))),
@@ -129,7 +129,7 @@ test('a machine that knows no Python index is told so before the first byte, wit
   expect(await fetchAll(sources, await contextWith(bare))).toHaveLength(3);
 });
 
-test('wrong bytes end everything at once', async () => {
+test('wrong bytes stop everything at once', async () => {
   const server = await serve((request, response) => {
     if (request.url === '/bad') response.end('wrong');
   });
@@ -141,7 +141,7 @@ test('wrong bytes end everything at once', async () => {
   });
 });
 
-test('an interruption ends everything with its reason', async () => {
+test('an interruption stops everything with its reason', async () => {
   const server = await serve(() => undefined);
   const controller = new AbortController();
   const reason = new Error('Ctrl-C');
@@ -169,7 +169,7 @@ function fetchProcess(root: string, source: unknown): string[] {
   return [process.execPath, '--input-type=module', '-e', script];
 }
 
-test('after SIGKILL the next run goes on with the download', async () => {
+test('after SIGKILL the next run resumes the download', async () => {
   const content = Buffer.alloc(400_000, 'content');
   const ranges: (string | undefined)[] = [];
   const server = await serve((request, response) => {
@@ -190,7 +190,7 @@ test('after SIGKILL the next run goes on with the download', async () => {
   expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d*-$/)]);
 }, 30_000);
 
-test('a full disk while fetching is told by name, and nothing half-written stays', async ({ skip }) => {
+test('a full disk while fetching is reported as such, and nothing half-written stays', async ({ skip }) => {
   if ((await run(['unshare', '-rm', 'true'])).exitCode !== 0) skip('needs user and mount namespaces');
   const content = Buffer.alloc(3_000_000, 'content');
   const server = await serve((request, response) => sendFile(request, response, { content, etag: '"1"' }));
@@ -202,7 +202,7 @@ test('a full disk while fetching is told by name, and nothing half-written stays
   expect(JSON.parse(stdout)).toEqual({ code: 'KSB_DISK_FULL', left: [] });
 }, 30_000);
 
-test('a mirror holds all that another machine needs, also names that collide', async () => {
+test('a mirror contains everything that another machine needs, also names that collide', async () => {
   const server = await serve(files({ '/one/v1.tar.gz': 'one', '/two/v1.tar.gz': 'two', '/b+1.zip': 'b' }));
   const sources = [
     sourceOf(archiveOf('v1.tar.gz', 'one', https(`${server.url}/one/v1.tar.gz`))),

@@ -58,7 +58,7 @@ async function configureDebian(...bases: string[]): Promise<void> {
 const outcomes = () => events.flatMap((event) => (event.type === 'task-ended' ? [event.outcome] : []));
 
 describe('upstream', () => {
-  test('the first url that has it serves; the store has it then', async () => {
+  test('the first URL that has the file is used, and the file is stored', async () => {
     const server = await serve(files({ '/real/a.tar.gz': 'content' }));
     const archive = archiveOf(
       'a.tar.gz',
@@ -90,7 +90,7 @@ describe('upstream', () => {
     });
   });
 
-  test('an entry damaged on the disk is named and fetched again', async () => {
+  test('an entry damaged on the disk is reported and fetched again', async () => {
     const server = await serve(files({ '/a': 'content' }));
     const source = sourceOf(archiveOf('a', 'content', https(`${server.url}/a`)));
     const { path: file } = await fetchSource(source, await contextWith());
@@ -101,7 +101,7 @@ describe('upstream', () => {
     expect(events.filter((event) => event.type === 'warning')).toHaveLength(1);
   });
 
-  test('wrong bytes end it at once, with both digests, and are not kept', async () => {
+  test('wrong bytes stop it at once, with both digests, and are not kept', async () => {
     const server = await serve(files({ '/bad': 'wrong', '/good': 'content' }));
     const archive = archiveOf('a', 'content', https(`${server.url}/bad`), https(`${server.url}/good`));
     await expect(fetchSource(sourceOf(archive), await contextWith())).rejects.toMatchObject({
@@ -117,7 +117,7 @@ describe('upstream', () => {
     expect(outcomes()).toEqual(['failed']);
   });
 
-  test('without any that has it, each place and its reason is told', async () => {
+  test('if no place has the file, each place is listed with its reason', async () => {
     const server = await serve(files({}));
     const source = sourceOf(
       archiveOf('a.tar.gz', 'content', https(`${server.url.replace('//', '//user:secret@')}/a.tar.gz`)),
@@ -165,7 +165,7 @@ describe('upstream', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('an interrupted download is gone on with, also if its bytes on the disk are damaged meanwhile', async () => {
+  test('an interrupted download is resumed, also if its bytes on the disk were damaged meanwhile', async () => {
     const content = Buffer.alloc(200_000, 'content');
     const ranges: (string | undefined)[] = [];
     const server = await serve((request, response) => {
@@ -199,7 +199,7 @@ describe('upstream', () => {
 });
 
 describe('mirrors', () => {
-  test('a mirror directory comes before all urls, whatever of its names it uses', async () => {
+  test("a mirror directory comes before all URLs, with any of the file's names", async () => {
     const server = await serve(files({ '/a-1.tar.gz': 'upstream' }));
     const upstream = archiveOf('a-1.tar.gz', 'upstream', https(`${server.url}/a-1.tar.gz`));
     const repacked = archiveOf('a.tar.gz', 'repacked', debian(`a/a/${DEBIAN_FILE}`));
@@ -213,7 +213,7 @@ describe('mirrors', () => {
     expect(server.requests).toEqual([]);
   });
 
-  test('a name may stand for another archive of the source', async () => {
+  test('a name may belong to another archive of the source', async () => {
     const mirror = await makeMirror({ 'a.tar.gz': 'repacked' });
     const repacked = archiveOf('a_1.orig.tar.gz', 'repacked');
     const source = sourceOf(archiveOf('a.tar.gz', 'upstream'), repacked);
@@ -232,7 +232,7 @@ describe('mirrors', () => {
     expect(await readdir(store.temporary)).toEqual([]);
   });
 
-  test('a name taken by other bytes is no fault if the digest stands before ours', async () => {
+  test('a name with other bytes is no error if the right file has the digest before its name', async () => {
     const archive = archiveOf('v1.tar.gz', 'content');
     const mirror = await makeMirror({
       'v1.tar.gz': 'other',
@@ -252,7 +252,7 @@ describe('mirrors', () => {
     expect(server.requests.at(-1)).toBe(`GET /mirror/${encodeURIComponent(DEBIAN_FILE)}`);
   });
 
-  test('a mirror that is not there is an error before anything else', async () => {
+  test('a missing mirror is an error before anything else', async () => {
     await expect(contextWith({ mirrors: [path.join(directory, 'none')] })).rejects.toMatchObject({
       facts: { code: 'KSB_MIRROR_INVALID', exitCode: 2 },
     });
@@ -260,7 +260,7 @@ describe('mirrors', () => {
 });
 
 describe('the Debian pool', () => {
-  test("the host's mirrors are asked in turn, below pool/main", async () => {
+  test("the host's mirrors are tried in turn, below pool/main", async () => {
     const server = await serve(files({ [`/debian/pool/main/z/zlib/${DEBIAN_FILE}`]: 'content' }));
     await configureDebian(`${server.url}/security`, `${server.url}/debian/`);
     const source = sourceOf(archiveOf('a', 'content', debian(`z/zlib/${DEBIAN_FILE}`)));
@@ -291,7 +291,7 @@ describe('the Python index', () => {
     expect(server.requests).toEqual(['GET /simple/demo-lib/', `GET /files/${wheel.file}`]);
   });
 
-  test('JSON pages, which are asked for first', async () => {
+  test('JSON pages, which are requested first', async () => {
     const page = { files: [{ filename: wheel.file, url: 'deep/a.bin', hashes: { sha256: wheel.sha256 } }] };
     const accepted: (string | undefined)[] = [];
     const server = await serve((request, response) => {
@@ -331,7 +331,7 @@ describe('the Python index', () => {
     });
   });
 
-  test('a directory of wheels serves, and other bytes in it are no fault', async () => {
+  test('a directory of wheels is used, and other bytes in it are no error', async () => {
     const server = await serve(
       files({ '/simple/demo-lib/': html(wheel.sha256), [`/files/${wheel.file}`]: 'content' }),
     );
@@ -392,7 +392,7 @@ describe('offline', () => {
     expect(await socketsDuring(() => fetchSource(source, online)), 'the count can count').toBeGreaterThan(0);
   });
 
-  test('mirror directories and the store serve', async () => {
+  test('mirror directories and the store are used', async () => {
     const source = sourceOf(archiveOf('a', 'content'));
     const mirrors = [await makeMirror({ a: 'content' })];
     await fetchSource(source, await contextWith({ offline: true, mirrors }));

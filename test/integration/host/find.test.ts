@@ -43,8 +43,8 @@ describe('on this machine', () => {
   });
 });
 
-describe('what will not do', () => {
-  it('is named all at once, with why and the command that installs it', async () => {
+describe('an unsuitable tool', () => {
+  it('is reported with all others at once, with the reason and the command that installs it', async () => {
     await program('cat', 'exit 0');
     const { code, exitCode, message, problems, hint } = await facts({
       tools: tools('make', 'xz', 'cat'),
@@ -72,7 +72,7 @@ describe('what will not do', () => {
     expect(problems?.map(({ code }) => code)).toEqual(['tool-missing', 'tool-missing']);
   });
 
-  it('is a make that is too old, or that does not tell', async () => {
+  it('is a make that is too old, or of unknown version', async () => {
     await program('make', 'echo "GNU Make 3.80"');
     expect((await facts({ tools: tools('make'), searchPath: directory })).problems?.[0]?.message).toContain(
       'make is 3.80, but 3.81 or newer is required',
@@ -101,7 +101,7 @@ describe('what will not do', () => {
   });
 });
 
-it('takes the first on the path', async () => {
+it('takes the first tool on the path', async () => {
   await program('make', 'echo "GNU Make 9.1.2"');
   const [make] = await findHostTools({ tools: tools('make'), searchPath: `${directory}:/usr/bin:/bin` });
   expect(make).toEqual({ name: 'make', path: path.join(directory, 'make'), version: '9.1.2' });

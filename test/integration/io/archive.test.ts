@@ -51,7 +51,7 @@ describe.skipIf(available.includes(false)).each(['bzip2', 'xz'])(
       expect(await readdir(path.dirname(file))).not.toContain('out');
     });
 
-    it('runs the program where it can do no harm', async ({ skip }) => {
+    it('runs the program in confinement', async ({ skip }) => {
       if (confinement.level !== 'full') return skip(confinement.why);
       const file = await makeArchive();
       const place = path.dirname(file);
@@ -70,14 +70,14 @@ describe.skipIf(available.includes(false)).each(['bzip2', 'xz'])(
       expect(await exists(`/tmp/harm-${path.basename(place)}`)).toBe(false);
     });
 
-    it('is refused where nothing shuts in the program', async () => {
+    it('is refused if the program cannot be confined', async () => {
       const file = await makeArchive();
       await expect(unpackArchive(file, path.join(path.dirname(file), 'out'))).rejects.toMatchObject({
         facts: { code: 'KSB_ARCHIVE_UNKNOWN', exitCode: 4, message: expect.stringContaining(program) },
       });
     });
 
-    it('says which program is missing', async () => {
+    it('reports which program is missing', async () => {
       const file = await makeArchive();
       const search = process.env['PATH'];
       process.env['PATH'] = path.dirname(file);

@@ -53,7 +53,7 @@ describe('a confinement', () => {
     expect(stdout).not.toContain('LEAK');
   });
 
-  it('lets a program write to its work directory, and to nothing else that lasts', async ({ skip }) => {
+  it('lets a program write only to its work directory', async ({ skip }) => {
     if (lacking !== undefined) return skip(lacking);
     const { stdout, work } = await shutIn(`
       for place in "$PWD" /usr /etc / /proc/sys/kernel /dev /dev/shm /tmp; do
@@ -70,7 +70,7 @@ describe('a confinement', () => {
     expect(await readdir(work)).toEqual(['written']);
   });
 
-  it('leaves no process, and no way to those of the host', async ({ skip }) => {
+  it('leaves no process, and no access to those of the host', async ({ skip }) => {
     if (lacking !== undefined) return skip(lacking);
     const server = createServer();
     const socket = path.join(os.tmpdir(), `ksbundle-${process.pid}.sock`);
@@ -87,14 +87,14 @@ describe('a confinement', () => {
     expect(await readdir(work)).toEqual([]);
   });
 
-  it('hands on what a program reads, and how it ends', async ({ skip }) => {
+  it("passes on a program's input and its exit status", async ({ skip }) => {
     if (lacking !== undefined) return skip(lacking);
     expect(await shutIn('exit 7')).toMatchObject({ exitCode: 7 });
     const { work } = await shutIn('echo made >file; kill -9 $$');
     expect(await readFile(path.join(work, 'file'), 'utf8')).toBe('made\n');
   });
 
-  it('does not run what a program brought before its rights are gone', async ({ skip }) => {
+  it('applies the environment only after privileges are dropped', async ({ skip }) => {
     if (lacking !== undefined) return skip(lacking);
     const work = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-loader-'));
     onTestFinished(() => removeTree(work));

@@ -47,7 +47,7 @@ test('a file arrives whole, with its digest and its progress', async () => {
   expect(await readdir(directory)).toEqual(['partial']);
 });
 
-test('a cut connection is gone on with where it was cut', async () => {
+test('a broken download is resumed where it broke off', async () => {
   const ranges: (string | undefined)[] = [];
   const server = await serve((request, response) => {
     ranges.push(request.headers.range);
@@ -68,7 +68,7 @@ test('a cut connection is gone on with where it was cut', async () => {
   expect(retries).toEqual(['the connection was cut', 'the connection was cut']);
 });
 
-test('tries that get further are not counted, those that do not are', async () => {
+test('attempts that get further are not counted, others are', async () => {
   let requests = 0;
   const server = await serve((request, response) => {
     requests++;
@@ -94,7 +94,7 @@ test('tries that get further are not counted, those that do not are', async () =
   expect(stubborn.requests).toHaveLength(3);
 });
 
-test('the next run goes on with what an interrupted one left', async () => {
+test('the next run resumes a partial download', async () => {
   const ranges: (string | undefined)[] = [];
   const server = await serve((request, response) => {
     ranges.push(request.headers.range);
@@ -118,7 +118,7 @@ test('the next run goes on with what an interrupted one left', async () => {
   expect(ranges).toEqual([undefined, 'bytes=100000-']);
 });
 
-test('what was left of another version, or of another address, is not gone on with', async () => {
+test('a partial download of another version or address is not resumed', async () => {
   let etag = '"1"';
   const ranges: (string | undefined)[] = [];
   const server = await serve((request, response) => {
@@ -138,7 +138,7 @@ test('what was left of another version, or of another address, is not gone on wi
   expect(ranges).toEqual([undefined, 'bytes=100000-', undefined, undefined]);
 });
 
-test('a left file that is longer than the real one is begun anew', async () => {
+test('a partial file that is too long is downloaded again', async () => {
   const server = await serve((request, response) => {
     if (request.headers.range !== undefined) response.writeHead(416).end();
     else
@@ -154,7 +154,7 @@ test('a left file that is longer than the real one is begun anew', async () => {
   });
 });
 
-test.each([408, 429, 500, 502, 503, 504])('status %i is tried again', async (status) => {
+test.each([408, 429, 500, 502, 503, 504])('status %i is retried', async (status) => {
   const server = await serve((request, response) => {
     if (server.requests.length < 3) response.writeHead(status).end('busy');
     else sendFile(request, response, { content });
@@ -172,7 +172,7 @@ test.each([400, 401, 403, 404, 410])('status %i is not', async (status) => {
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('Retry-After is waited for, unless it is too long', async () => {
+test('Retry-After is honoured, unless it is too long', async () => {
   let header = '1';
   const server = await serve((request, response) => {
     if (server.requests.length % 2 === 1) response.writeHead(503, { 'retry-after': header }).end();
@@ -222,7 +222,7 @@ test('a server that refuses connections is tried once for all its files', async 
   expect(retries).toEqual([]);
 });
 
-test('redirects are followed, with the credentials for their own server only', async () => {
+test('redirects are followed, with credentials only for their own server', async () => {
   const seen: (string | undefined)[] = [];
   const other = await serve((request, response) => {
     seen.push(request.headers.authorization);
@@ -262,7 +262,7 @@ test('no message shows a credential', async () => {
   });
 });
 
-test('what is no http address is an error, not a fault', async () => {
+test('an address other than http is an error, not a bug', async () => {
   for (const url of ['ftp://example.org/a', 'nonsense']) {
     await expect(open().download(url, { file })).rejects.toMatchObject({
       facts: { code: 'KSB_HTTP_FAILED' },
@@ -270,7 +270,7 @@ test('what is no http address is an error, not a fault', async () => {
   }
 });
 
-test('a page comes with its type and its address after redirects', async () => {
+test('a page is returned with its type and its address after redirects', async () => {
   const server = await serve((request, response) => {
     if (request.url === '/a') response.writeHead(301, { location: '/b/' }).end();
     else
@@ -285,7 +285,7 @@ test('a page comes with its type and its address after redirects', async () => {
   });
 });
 
-test('a directory in the way of the file is told as it is', async () => {
+test('a directory in place of the file is reported as such', async () => {
   const server = await serve((request, response) => sendFile(request, response, { content }));
   await writeFile(path.join(directory, 'f'), '');
   await expect(

@@ -43,7 +43,7 @@ async function startHolder(): Promise<ChildProcess> {
   return holder;
 }
 
-test('the value comes through and the lock is gone afterwards, also after a failure', async () => {
+test('the value is returned and the lock is removed, also after a failure', async () => {
   expect(await withLock(file, async () => (await readdir(directory)).length)).toBe(1);
   await expect(withLock(file, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
   expect(await readdir(directory)).toEqual([]);
@@ -78,7 +78,7 @@ test('processes take turns', async () => {
   expect(await readFile(path.join(directory, 'count'), 'utf8')).toBe('15');
 }, 30_000);
 
-test('waiting ends when the signal aborts, and tells whom it waits for', async () => {
+test('waiting ends when the signal aborts, and names the holder', async () => {
   const holder = await startHolder();
   try {
     const controller = new AbortController();
@@ -118,7 +118,7 @@ test('the lock of a killed process is taken over, by one at a time', async () =>
   expect(await readdir(directory)).toEqual([]);
 }, 30_000);
 
-test('the lock of a process whose number was given to another one is taken over', async () => {
+test('the lock of a process whose pid was reused is taken over', async () => {
   const holder = await startHolder();
   const owner = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   await kill(holder);
@@ -126,7 +126,7 @@ test('the lock of a process whose number was given to another one is taken over'
   expect(await withLock(file, () => Promise.resolve('mine'))).toBe('mine');
 });
 
-test('a holder that we cannot see, in another container, counts as dead once it gave no sign of life for long', async () => {
+test('a holder in another container counts as dead after a long time without a sign of life', async () => {
   await writeFile(file, JSON.stringify({ id: 'other', pid: process.pid, start: '1', space: 'elsewhere' }));
   const signal = AbortSignal.timeout(300);
   const work = () => Promise.resolve('mine');

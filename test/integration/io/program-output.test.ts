@@ -26,7 +26,7 @@ const OPTIONS = {
 describe('through a file', () => {
   const spool = (most: number) => ({ file: path.join(directory, 'spool'), most });
 
-  test('all of it comes, also what is written late', async () => {
+  test('all of it is captured, also late output', async () => {
     const size = 9_000_001;
     const script = `head -c ${size - 3} /dev/zero; sleep 0.2; printf end`;
     const content = await collectContent(
@@ -36,20 +36,20 @@ describe('through a file', () => {
     expect(content.subarray(-4).toString()).toBe('\0end');
   });
 
-  test('a program that fails is told by what it said', async () => {
+  test('a failing program is reported with its output', async () => {
     const argv = ['sh', '-c', 'echo half; echo no more >&2; exit 1'] as const;
     const output = programOutput([...argv], { ...OPTIONS, spool: spool(100) });
     await expect(collectContent(output)).rejects.toThrow('it failed: no more');
   });
 
-  test('one that writes more than it may is ended', async () => {
+  test('a program that writes too much is killed', async () => {
     const most = 10_000_000;
     const output = programOutput(['cat', '/dev/zero'], { ...OPTIONS, spool: spool(most) });
     await expect(collectContent(output)).rejects.toThrow(`it failed: more than ${most} bytes come out`);
     expect((await stat(spool(most).file)).size).toBeGreaterThan(most);
   });
 
-  test('a full disk is told as one', async ({ skip }) => {
+  test('a full disk is reported as such', async ({ skip }) => {
     if ((await run(['unshare', '-rm', 'true'])).exitCode !== 0) skip('needs user and mount namespaces');
     const compiled = await compile(['io/program-output.ts']);
     try {

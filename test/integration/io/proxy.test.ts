@@ -78,7 +78,7 @@ test('a proxy that refuses plain requests is named', async () => {
   expect(server.requests).toEqual([]);
 });
 
-test('a proxy that is not there is named', async () => {
+test('an unreachable proxy is named', async () => {
   const { url, close } = await startProxy();
   await close();
   for (const target of [`${server.url}/a`, 'https://upstream.example/a']) {
@@ -88,7 +88,7 @@ test('a proxy that is not there is named', async () => {
   }
 });
 
-test('HTTPS goes through a tunnel; an authority of the user is believed, an unknown one is not', async ({
+test("HTTPS goes through a tunnel; the user's authority is trusted, an unknown one is not", async ({
   skip,
 }) => {
   const key = path.join(directory, 'key.pem');

@@ -40,7 +40,7 @@ async function startWorker(): Promise<ChildProcess> {
   return worker;
 }
 
-test('nothing is left of it, also after a failure', async () => {
+test('it is removed, also after a failure', async () => {
   const seen = await withScratchDirectory(path.join(parent, 'new', 'one'), (directory) => readdir(directory));
   expect(seen).toEqual([]);
   await expect(withScratchDirectory(parent, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
@@ -50,7 +50,7 @@ test('nothing is left of it, also after a failure', async () => {
   expect(await readdir(parent, { recursive: true })).toEqual(['new', 'new/one']);
 });
 
-test('what a killed process left is removed, and neither the work of one that lives nor files of others', async () => {
+test('the remains of a killed process are removed, but not those of a running one or other files', async () => {
   await writeFile(path.join(parent, '.ksbundle-notes.lock'), 'not ours');
   await kill(await startWorker());
   const left = (await readdir(parent)).find((name) => HIDDEN.test(name));
@@ -67,7 +67,7 @@ test('what a killed process left is removed, and neither the work of one that li
   }
 });
 
-test('delta and apply remove what killed ones left beside their results', async () => {
+test('delta and apply remove the remains of killed runs beside their results', async () => {
   const [{ packed: from }, { packed: to }] = [
     await packDemo(),
     await packDemo((release) => writeFile(path.join(release, 'lib', 'app.py'), 'print(2)\n')),

@@ -165,7 +165,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     expect(arm.wheels.map(({ file }) => file)).toContain('fast-1.0-cp313-cp313-manylinux2014_aarch64.whl');
   });
 
-  it('refuses a floor below those that uv knows', async () => {
+  it('refuses a floor below those that uv supports', async () => {
     expect(await failure({ platform: 'x86_64-linux-gnu.2.12' })).toMatchObject({
       code: 'KSB_LOCK_FLOOR',
       exitCode: 2,
@@ -179,13 +179,13 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     expect(pinsOf(await resolve({ python: { overrides } }))).toContain('lib 3.0');
   });
 
-  it('leaves out what is excluded, and what only that requires', async () => {
+  it('leaves out excluded distributions, and those that only they require', async () => {
     const lock = await resolve({ python: { excludes: [{ distribution: 'Lib', reason: 'unused' }] } });
     expect(pinsOf(lock)).toEqual(['app 1.0', 'fast 1.0']);
     expect(lock.wheels[0]?.requires).toEqual(['fast', 'native']);
   });
 
-  it('keeps what is locked until it is told to upgrade', async () => {
+  it('keeps locked versions until an upgrade', async () => {
     const constraints = 'native===1.5';
     const previous = await resolve({
       constraints,
@@ -199,7 +199,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     expect(pinsOf(await resolve({ constraints, previous, upgrade: [] }))).toContain('lib 3.0');
   });
 
-  describe('an upgrade with a least age', () => {
+  describe('an upgrade with a minimum age', () => {
     const CUTOFF = new Date('2026-11-22T00:00:00Z');
     const offers: readonly Offer[] = [
       { name: 'lib', version: '1.0', tags: 'py3-none-any', uploaded: '2026-01-01T00:00:00Z' },
@@ -251,13 +251,13 @@ describe.skipIf('why' in UV)('resolveLock', () => {
       return [pinsOf(await resolveLock({ ...options, fetchWheels, age })), skipped];
     }
 
-    it('takes the newest that is old enough, and says what it skipped', async () => {
+    it('takes the newest version that is old enough, and reports what it skipped', async () => {
       const [pins, skipped] = await upgradeFrom('1.0');
       expect(pins).toEqual(['lib 2.0']);
       expect(skipped).toEqual([{ name: 'lib', version: '4.0', uploaded: '2026-11-28T00:00:00.000Z' }]);
     });
 
-    it('keeps what is locked where that is too young as well, and says so', async () => {
+    it('keeps a locked version that is too young as well, and reports it', async () => {
       const [pins, skipped] = await upgradeFrom('3.0');
       expect(pins).toEqual(['lib 3.0']);
       expect(skipped).toEqual([
@@ -265,21 +265,21 @@ describe.skipIf('why' in UV)('resolveLock', () => {
       ]);
     });
 
-    it('lets nothing else fall below what is locked for what it left out', async () => {
+    it('downgrades nothing else because of a skipped version', async () => {
       // user 2.0 is the newest that is old enough, and wants a lib older than the locked one.
       const [pins, skipped] = await upgradeFrom('2.0', '', ['user']);
       expect(pins).toEqual(['lib 2.0', 'user 1.0']);
       expect(skipped.map(({ name, version }) => `${name} ${version}`)).toEqual(['lib 4.0', 'user 3.0']);
     });
 
-    it('refuses a pin on what is too young, and leaves one that is locked', async () => {
+    it('refuses a pin on a version that is too young, and accepts a locked one', async () => {
       await expect(upgradeFrom('1.0', 'lib===4.0\n')).rejects.toMatchObject({
         facts: { code: 'KSB_LOCK_TOO_YOUNG' },
       });
       expect(await upgradeFrom('4.0', 'lib===4.0\n')).toEqual([['lib 4.0'], []]);
     });
 
-    it('refuses an index that does not tell ages', async () => {
+    it('refuses an index without upload times', async () => {
       const options = await optionsOf({ upgrade: [] });
       const age = { cutoff: CUTOFF, skip: () => undefined };
       await expect(resolveLock({ ...options, age })).rejects.toMatchObject({
@@ -288,7 +288,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     });
   });
 
-  describe('an upgrade looks at what publishers attest', () => {
+  describe("an upgrade checks publishers' attestations", () => {
     const wheel = { tags: 'py3-none-any' } as const;
     const offers: readonly Offer[] = [
       { name: 'lost', version: '1.0', ...wheel, attested: true },
@@ -332,11 +332,11 @@ describe.skipIf('why' in UV)('resolveLock', () => {
       }
     }
 
-    it('takes what is attested as before, or as little', async () => {
+    it('accepts a version that is attested like the former one', async () => {
       expect(await upgrade(['held', 'never'])).toEqual([['held 2.0', 'never 2.0'], []]);
     });
 
-    it('refuses what was attested and no longer is, with the files', async () => {
+    it('refuses a version that is no longer attested, with its files', async () => {
       await expect(upgrade(['held', 'lost'])).rejects.toMatchObject({
         facts: {
           code: 'KSB_LOCK_ATTESTATION_GONE',
@@ -351,7 +351,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
       });
     });
 
-    it('names what the index does not tell of', async () => {
+    it('names distributions whose attestations the index does not list', async () => {
       const silent = offers.map(({ name, version }) => ({ name, version, ...wheel }));
       expect(await upgrade(['lost'], silent)).toEqual([['lost 2.0'], ['lost']]);
     });
@@ -371,7 +371,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     expect(lock.wheels.every(({ size }) => size > 0)).toBe(true);
   });
 
-  it('tells a component that builds another version from the one resolved', async () => {
+  it('reports a component that builds another version than the resolved one', async () => {
     const facts = await failure({
       components: [componentOf('native', '1.4', { distributions: ['native'] })],
     });
@@ -403,7 +403,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     `);
   });
 
-  it('explains requirements that contradict each other', async () => {
+  it('explains conflicting requirements', async () => {
     const facts = await failure({
       constraints: '',
       python: { requirements: ['app==1.0', 'picky', 'lib>=2'] },
@@ -418,7 +418,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     `);
   });
 
-  it('explains a constraint and an override that stand in the way', async () => {
+  it('explains a constraint and an override that conflict', async () => {
     const python = {
       requirements: ['picky'],
       overrides: [
@@ -443,7 +443,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     `);
   });
 
-  it('explains a name that the index does not know', async () => {
+  it('explains a name that is not on the index', async () => {
     const facts = await failure({ python: { requirements: ['ap'] } });
     expect(facts.code).toBe('KSB_LOCK_CONFLICT');
     expect(facts.details).toMatchInlineSnapshot(`
@@ -462,7 +462,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     });
   });
 
-  it('tells an index that does not answer, without its password', async () => {
+  it('reports an index that does not answer, without its password', async () => {
     vi.stubEnv('UV_HTTP_RETRIES', '0');
     const facts = await failure({
       indexes: ['http://user:hunter2@127.0.0.1:9/simple'],
@@ -472,7 +472,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     expect(JSON.stringify(facts)).not.toContain('hunter2');
   });
 
-  it('tells a uv that cannot be started', async () => {
+  it('reports a uv that cannot be started', async () => {
     const options = await optionsOf({});
     const uv = { ...options.uv, executable: () => Promise.resolve(path.join(directory, 'none')) };
     await expect(resolveLock({ ...options, uv })).rejects.toMatchObject({
@@ -480,7 +480,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     });
   });
 
-  it('stops when it is told to', async () => {
+  it('stops when it is aborted', async () => {
     const options = await optionsOf({});
     const signal = AbortSignal.abort();
     await expect(resolveLock({ ...options, uv: { ...options.uv, signal } })).rejects.toMatchObject({

@@ -34,7 +34,7 @@ const at = (file: string): string => path.join(root, file);
 const modeOf = async (file: string): Promise<string> => ((await lstat(at(file))).mode & 0o7777).toString(8);
 
 describe('relocateTree', () => {
-  test('rewrites every kind of thing, says so, and does nothing the second time', async () => {
+  test('rewrites every kind of file, reports it, and does nothing the second time', async () => {
     await writeFile(at('bin/tool'), buildElf({ runpath: PLACEHOLDER_RPATH, needed: ['libx.so'] }), {
       mode: 0o755,
     });
@@ -88,7 +88,7 @@ describe('relocateTree', () => {
     );
   });
 
-  test('a module of a library is no program, even if it was installed as one', async () => {
+  test('a module of a library is no program, even if it was installed as executable', async () => {
     await writeFile(at('lib/deep/base64.py'), '#! /usr/bin/env python3\n', { mode: 0o755 });
     const report = await relocateTree(root, { buildDirectories: [], python: 'bin/python3' });
     expect(report).toMatchObject({ shebangs: [], modes: ['lib/deep/base64.py'] });
@@ -96,7 +96,7 @@ describe('relocateTree', () => {
     expect(await readFile(at('lib/deep/base64.py'), 'utf8')).toBe('#! /usr/bin/env python3\n');
   });
 
-  test('other names of a file, outside the tree too, keep their bytes', async () => {
+  test('hard links to a file, also outside the tree, keep their bytes', async () => {
     const outside = path.join(path.dirname(root), 'stored');
     await writeFile(outside, buildElf({ runpath: PLACEHOLDER_RPATH }), { mode: 0o755 });
     await link(outside, at('bin/tool'));
@@ -168,7 +168,7 @@ describe.skipIf(compiler === undefined)('with real programs', () => {
     expect(result).toMatchObject({ exitCode: 0, stdout: '42' });
   });
 
-  test('debug information and symbol tables go, and what is loaded stays', async () => {
+  test('debug information and symbol tables are removed, and loaded sections stay', async () => {
     await compile(['-g', '-o', 'bin/main', 'main.c', 'outer.c', '-Llib', '-linner']);
     await compile(['-g', '-c', '-o', 'lib/object.o', 'inner.c']);
     const before = await readFile(at('bin/main'));

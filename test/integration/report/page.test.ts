@@ -40,7 +40,7 @@ function coverage(tiles: readonly (readonly number[])[]): number {
 }
 
 describe('in a real browser, a report', () => {
-  it('asks for nothing but itself, and nothing is complained of', async () => {
+  it('requests only itself, without console errors', async () => {
     const file = await write(formatReport(reportFacts(HOSTILE)));
     await withPage(file, WIDE, async ({ requests, complaints, evaluate }) => {
       expect(requests).toEqual([pathToFileURL(file).href]);
@@ -53,7 +53,7 @@ describe('in a real browser, a report', () => {
     });
   });
 
-  it('would be kept from fetching, and that be noticed', async () => {
+  it('would be kept from fetching, which would be noticed', async () => {
     const page = formatReport(reportFacts()).replace(
       '</main>',
       '<img src="http://127.0.0.1:9/x.png"></main>',
@@ -64,7 +64,7 @@ describe('in a real browser, a report', () => {
     });
   });
 
-  it('shows every size by an area, and the areas are the whole', async () => {
+  it('shows every size by an area, and the areas fill the whole', async () => {
     const facts = reportFacts();
     await withPage(await write(formatReport(facts)), WIDE, async ({ evaluate }) => {
       const tiles = await evaluate<number[][]>(TILES);
@@ -91,7 +91,7 @@ describe('in a real browser, a report', () => {
     });
   });
 
-  it('is reached by the keyboard: sections, tiles, tables, and what unfolds', async () => {
+  it('is accessible by keyboard: sections, tiles, tables, and details', async () => {
     await withPage(await write(formatReport(reportFacts())), WIDE, async ({ evaluate, press }) => {
       const reached: string[] = [];
       for (let index = 0; index < 60; index += 1) {

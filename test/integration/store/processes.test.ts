@@ -28,7 +28,7 @@ function storeProcess(at: string, body: string): string[] {
   return [process.execPath, '--input-type=module', '-e', script];
 }
 
-test('processes that add the same content at once end with one sound entry', async () => {
+test('processes that add the same content at once end with one valid entry', async () => {
   const file = path.join(root, 'content');
   await writeFile(file, Buffer.alloc(3_000_000, 'content'));
   const at = path.join(root, 'store');
@@ -60,7 +60,7 @@ test('a killed process leaves no half entry', async () => {
   expect(await store.list()).toEqual([]);
 }, 30_000);
 
-test('a full disk is told by name, and nothing half-written stays', async ({ skip }) => {
+test('a full disk is reported as such, and nothing half-written stays', async ({ skip }) => {
   if ((await run(['unshare', '-rm', 'true'])).exitCode !== 0) skip('needs user and mount namespaces');
   const at = path.join(root, 'full');
   const report = path.join(root, 'report.json');

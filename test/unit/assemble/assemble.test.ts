@@ -88,7 +88,7 @@ async function options(changes: Partial<AssembleOptions> = {}): Promise<Assemble
 }
 
 describe('assembleRelease', () => {
-  it('holds what ships, and nothing else', async () => {
+  it('contains only files that ship', async () => {
     const chosen = await options();
     const { parts, wheels, site } = await assembleRelease(chosen);
     expect(site).toBe(SITE);
@@ -168,7 +168,7 @@ describe('assembleRelease', () => {
     });
   });
 
-  it('says which licence it cannot tell, unless the recipe does', async () => {
+  it('reports an unknown licence, unless the recipe states it', async () => {
     const odd = (directory: string) =>
       makeWheel(directory, {
         name: 'odd',
@@ -200,7 +200,7 @@ describe('assembleRelease', () => {
     });
   });
 
-  it('refuses a launcher whose entry point no distribution offers, and names the nearest', async () => {
+  it('refuses a launcher with an unknown entry point, and names the nearest', async () => {
     const chosen = await options();
     const launchers = [{ name: 'tool', entryPoint: 'app.cli:mian' }];
     const bundle = { ...chosen.bundle, python: { ...chosen.bundle.python, launchers } };

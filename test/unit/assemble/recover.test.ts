@@ -40,7 +40,7 @@ async function recover(content: TreeContent) {
 }
 
 describe('recoverProject', () => {
-  it('puts a project together from where a release has its parts', async () => {
+  it('recovers a project from the parts in a release', async () => {
     const { directory, project } = await recover(SOUND);
     expect(project?.recipes).toBe(path.join(directory, 'recipes'));
     const files = (await listTree(directory)).filter(({ kind }) => kind === 'file');
@@ -65,7 +65,7 @@ describe('recoverProject', () => {
     },
   );
 
-  it('takes no link for a recipe', async () => {
+  it('accepts no link as a recipe', async () => {
     const { project } = await recover({
       'init/bundle.json': SOUND['init/bundle.json'] ?? '',
       'share/ksbundle/recipes': { link: '../../../..' },
@@ -74,7 +74,7 @@ describe('recoverProject', () => {
   });
 });
 
-describe('what a tarball says of its files', () => {
+describe('the lists of a tarball', () => {
   const names = ['../x', '/x', 'a/../../x', 'a//b', './a', 'a\\b', 'a\nb', 'a\u001bb', ''];
 
   it.each(names)('is no manifest if it names %j', (name) => {

@@ -78,7 +78,7 @@ describe('installWheel', () => {
     expect(manifest).toMatchObject({ name: 'some-thing', version: '1.0', license: 'MIT' });
   });
 
-  it('writes a RECORD of what is there, which can be made anew after a change', async () => {
+  it('writes a RECORD of installed files, which can be written again after a change', async () => {
     const { tree } = await install(content, (file) => file.endsWith('pure.py'));
     const info = path.join(tree.root, SITE, 'Some_Thing-1.0.dist-info');
     const check = async (): Promise<void> => {
@@ -153,7 +153,7 @@ describe('unpackWheel refuses', () => {
     });
   });
 
-  it('none that is sound', async () => {
+  it('no valid wheel', async () => {
     expect(await refusal(change('nothing', () => []))).toBeUndefined();
   });
 });
@@ -175,7 +175,7 @@ describe('a release tree', () => {
     return { tree, file };
   }
 
-  it('places nothing through a link, wherever it leads', async () => {
+  it('writes nothing through a link', async () => {
     // Each of these stays inside by itself; together they lead two levels up.
     const { tree, file } = await treeWith({ 'x/y': '.', 'x/z': 'y/y/../../..', q: 'x/z' });
     await tree.place(file, 'q/owned', 'component:hostile');
@@ -185,7 +185,7 @@ describe('a release tree', () => {
     expect(await readdir(path.join(tree.root, '..'))).toEqual(['release']);
   });
 
-  it('has no links that lead out of it together', async () => {
+  it('has no chain of links that leads out of it', async () => {
     const { tree } = await treeWith({ 'x/y': '.', 'x/z': 'y/y/../../..' });
     expect(() => tree.finish()).toThrow(KsbundleError);
   });

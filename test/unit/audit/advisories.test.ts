@@ -97,7 +97,7 @@ describe('distributions of the Python index', () => {
     expect(await found(wheel(name, version))).toEqual(affected ? expected : []);
   });
 
-  it('have branches with a fix of their own', async () => {
+  it('can have a fix on each branch', async () => {
     await put([PYSEC_2023_221]);
     const fixOf = async (version: string): Promise<string[]> =>
       (await lookUp([wheel('werkzeug', version)])).vulnerabilities.flatMap(({ fixes }) => fixes);
@@ -107,7 +107,7 @@ describe('distributions of the Python index', () => {
     expect(await found(wheel('werkzeug', '3.0.1'))).toEqual([]);
   });
 
-  it('are affected in listed versions that no range has, however they are written', async () => {
+  it('are affected in listed versions outside of all ranges, in any notation', async () => {
     const affected = pythonAffected('app', [pythonRange('introduced 9')], ['1.0', '2.0.0']);
     await put([{ ...PYSEC_2012_19, affected: [affected] }]);
     expect(await found(wheel('app', '1.0.0'))).toHaveLength(1);
@@ -115,7 +115,7 @@ describe('distributions of the Python index', () => {
     expect(await found(wheel('app', '1.1'))).toHaveLength(0);
   });
 
-  it('and those of other registries are told apart, each ordered in its own way', async () => {
+  it('are distinguished by registry, each with its own order of versions', async () => {
     const affected = (ecosystem: string, name: string): object => ({
       package: { ecosystem, name },
       ranges: [{ type: 'SEMVER', events: [{ introduced: '0.0.0-0' }, { fixed: '0.10.70' }] }],
@@ -157,7 +157,7 @@ describe('distributions of the Python index', () => {
     expect(await found(wheel('keystone', '30.0.0'))).toEqual(['CVE-2012-3542=PYSEC-2012-19 ?']);
   });
 
-  it('have one finding for all names of a vulnerability, with the worst severity and the summary of one that has any', async () => {
+  it('have one finding for all names of a vulnerability, with the worst severity and a summary', async () => {
     const third = {
       ...GHSA_JFHM,
       id: 'OTHER-1',
@@ -179,7 +179,7 @@ describe('distributions of the Python index', () => {
     ]);
   });
 
-  it('take a word for their severity if there is no vector, and the newest CVSS if there are several', async () => {
+  it('have a worded severity if there is no vector, and the newest CVSS if there are several', async () => {
     const word = { ...GHSA_JFHM, severity: [] };
     const vectors = {
       ...GHSA_JFHM,
@@ -199,13 +199,13 @@ describe('distributions of the Python index', () => {
     });
   });
 
-  it('are not found by what was withdrawn', async () => {
+  it('are not found by withdrawn records', async () => {
     await put([{ ...GHSA_JFHM, withdrawn: '2024-11-01T00:00:00Z' }, PYSEC_2012_19]);
     expect(await found(wheel('cryptography', '41.0.5'))).toEqual([]);
   });
 });
 
-describe('what OSV knows by the tag in its repository', () => {
+describe('parts that OSV knows by the tag in their repository', () => {
   const pcre2 = (tag: string): BilledPart => ({
     ...component('pcre2', '10'),
     repository: { url: 'https://github.com/PCRE2Project/pcre2/', tag },
@@ -216,7 +216,7 @@ describe('what OSV knows by the tag in its repository', () => {
     ['pcre2-10.46', ['OSV-2026-343 high'], []],
     ['pcre2-10.44', [], ['OSV-2026-343']],
     ['pcre2-10.48', [], ['OSV-2026-343']],
-  ])('%s is found, or it is told that a record has no end', async (tag, expected, undecided) => {
+  ])('%s is found, or reported for a record without an end', async (tag, expected, undecided) => {
     await put([OSV_2025_300, OSV_2026_343]);
     expect(await found(pcre2(tag))).toEqual(expected);
     const report = await lookUp([pcre2(tag)], { now: Date.parse('2026-03-04') });
@@ -224,7 +224,7 @@ describe('what OSV knows by the tag in its repository', () => {
     expect(report.feeds).toEqual([{ feed: 'Git', records: 2, newest: '2026-03-03T00:19:45.154Z' }]);
   });
 
-  it('commits alone decide nothing, unless another database knows versions', async () => {
+  it('commits alone decide nothing, unless another database lists versions', async () => {
     const cpython: BilledPart = {
       ...component('cpython', '3.12.1', 'cpe:2.3:a:python:python'),
       repository: { url: 'https://github.com/python/cpython', tag: 'v3.12.1' },
@@ -245,7 +245,7 @@ describe('what OSV knows by the tag in its repository', () => {
   });
 });
 
-describe('what a recipe states', () => {
+describe('a statement of a recipe', () => {
   const stated = { part: 'wheel:pyjwt', reason: 'Nothing calls it' } as const;
   const justified = {
     ...stated,
@@ -254,7 +254,7 @@ describe('what a recipe states', () => {
     justification: 'vulnerable_code_not_in_execute_path',
   } as const;
 
-  it('settles a vulnerability by any of its names, with the reason shown', async () => {
+  it('settles a vulnerability by any of its names, and shows the reason', async () => {
     await put([PYSEC_2022_202]);
     const report = await lookUp([wheel('pyjwt', '2.3.0')], { statements: [justified] });
     expect(openVulnerabilities(report)).toEqual([]);
@@ -276,7 +276,7 @@ describe('what a recipe states', () => {
     expect(formatAdvisories(report)[1]).toBe('    under investigation: Nothing calls it');
   });
 
-  it('counts for its own part alone, and is listed if nothing found needs it', async () => {
+  it('applies only to its own part, and is listed if unused', async () => {
     await put([PYSEC_2022_202]);
     const other = { ...justified, part: 'wheel:other' } as const;
     const gone = { ...justified, vulnerability: 'CVE-2000-1' } as const;
@@ -287,7 +287,7 @@ describe('what a recipe states', () => {
   });
 });
 
-describe('what NVD knows by its CPE name', () => {
+describe('parts that NVD knows by their CPE name', () => {
   const httpd = (version: string): BilledPart => component('httpd', version, 'cpe:2.3:a:apache:http_server');
   const openssl = (version: string): BilledPart => component('openssl', version, 'cpe:2.3:a:openssl:openssl');
   const HTTPD = 'cpe:2.3:a:apache:http_server';
@@ -396,7 +396,7 @@ describe('the database', () => {
     expect((await lookUp(parts, single)).unchecked).toEqual(['component:httpd', 'component:own']);
   });
 
-  it('is shown to people with what it found, its date and what it could not know', async () => {
+  it('is reported with its findings, its date and unchecked parts', async () => {
     await put(records);
     expect(formatAdvisories(await lookUp(parts))).toEqual([
       'httpd 2.4.49: CVE-2021-41773, high 7.5: A problem.',
@@ -425,7 +425,7 @@ describe('the database', () => {
     expect(await refusal({ now: now - 86_400_000 })).toEqual({ code: 'KSB_ADVISORIES_AHEAD', exitCode: 1 });
   });
 
-  it('is refused if there is nothing in it that anything could be looked up in', async () => {
+  it('is refused if nothing can be looked up in it', async () => {
     const empty = { code: 'KSB_ADVISORIES_EMPTY', exitCode: 1 };
     expect(await refusal()).toEqual(empty);
     const npm = { package: { ecosystem: 'npm', name: 'pyjwt' }, versions: ['2.3.0'] };

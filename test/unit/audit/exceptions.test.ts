@@ -25,7 +25,7 @@ describe('applyExceptions', () => {
     ]);
   });
 
-  test('applies to one subject only, if told', () => {
+  test('applies to one subject only, if stated', () => {
     const exceptions = [{ ...EXCEPTION, subject: 'placeholder prefix' }];
     expect(applyExceptions([FINDING], exceptions)[0]?.exception).toBeDefined();
   });
@@ -72,7 +72,7 @@ describe('formatAudit', () => {
     ),
   };
 
-  test('says of each finding the file, what is wrong and what helps, and of each exception why it is one', () => {
+  test('shows file, fault and remedy of each finding, and the reason of each exception', () => {
     expect(formatAudit(report)).toEqual([
       'needed-library:',
       '  bin/httpd needs liba.so',
@@ -86,7 +86,7 @@ describe('formatAudit', () => {
     ]);
   });
 
-  test('many findings of one file are cut short', () => {
+  test('many findings of one file are abbreviated', () => {
     const symbols = Array.from({ length: 9 }, (_, index) => ({ ...needed, message: `uses symbol${index}` }));
     expect(formatAudit({ ...report, findings: symbols }).slice(5, 8)).toEqual([
       '  bin/httpd uses symbol4',

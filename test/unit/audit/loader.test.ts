@@ -87,7 +87,7 @@ describe("glibc's search order", () => {
     expect(load({ ...files, 'deep/liba.so': { rpath: '$ORIGIN', needed: ['libb.so'] } }).missing).toEqual([]);
   });
 
-  test('what is loaded already is taken by its soname, wherever it lies', () => {
+  test('a loaded library is reused by its soname, wherever it is', () => {
     const found = load({
       'bin/p': { ...PROGRAM, rpath: '$ORIGIN/../lib:$ORIGIN/../deep', needed: ['libreal.so', 'liba.so'] },
       'deep/libreal.so': { soname: 'libb.so.1' },
@@ -96,7 +96,7 @@ describe("glibc's search order", () => {
     expect(found.missing).toEqual([]);
   });
 
-  test('a library by two names is loaded once', () => {
+  test('a library with two names is loaded once', () => {
     const found = load({
       'bin/p': { ...PROGRAM, needed: ['liba.so', 'liba.so.1'] },
       'lib/liba.so': {},
@@ -105,7 +105,7 @@ describe("glibc's search order", () => {
     expect(found.loaded).toEqual(['bin/p', 'lib/liba.so']);
   });
 
-  test("glibc's own libraries come from the host, others do not, and a path is no name", () => {
+  test("only glibc's own libraries come from the host, by name, not by path", () => {
     const found = load({
       'bin/p': { ...PROGRAM, needed: ['libm.so.6', 'libz.so.1', '../lib/liba.so'] },
       'lib/liba.so': {},
@@ -155,14 +155,14 @@ describe('simulateLoads', () => {
     expect(scopes(loads)[2]).toEqual(['modules/two.so', 'bin/p modules/one.so lib/liba.so modules/two.so']);
   });
 
-  test('and see what was preloaded', () => {
+  test('plug-ins see preloaded ones', () => {
     const loads = simulateLoads(files, [
       { ...host, plugins: ['lib/python/*.so'], preloaded: ['modules/one.so'] },
     ]);
     expect(scopes(loads)[1]).toEqual(['lib/python/x.so', 'bin/p modules/one.so lib/liba.so']);
   });
 
-  test("a library without RPATH that only a program's RPATH leads to is not found alone", () => {
+  test("a library without RPATH that depends on a program's RPATH is not found alone", () => {
     const alone = simulateLoads(files, []).find(({ objects }) => objects[0]?.elf.path === 'lib/alone.so');
     expect(alone?.objects[0]?.missing).toEqual(['liba.so']);
   });

@@ -68,12 +68,12 @@ async function codeOf(module: string): Promise<string> {
     .join('\n');
 }
 
-test('the key of artifacts stands for the code that makes them: write what is received here into src/build/key.ts', async () => {
+test('the key of artifacts covers the code that makes them: write the received value into src/build/key.ts', async () => {
   const code = await Promise.all(MAKES.map(codeOf));
   expect(hashBytes(JSON.stringify(code)).slice(0, 16)).toBe(FORMAT);
 });
 
-test('every module that makes artifacts is known to decide their bytes, or not to', async () => {
+test('every module that makes artifacts is listed as deciding their bytes, or not', async () => {
   const reached = new Set<string>();
   const visit = async (module: string): Promise<void> => {
     if (reached.has(module)) return;

@@ -38,7 +38,7 @@ describe('createSlots', () => {
     expect(most).toBe(2);
   });
 
-  it('gives the slot of failed work to the next', async () => {
+  it('passes the slot of a failed task to the next', async () => {
     const slots = createSlots(1);
     await expect(slots.run(1, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
     await expect(slots.run(1, () => Promise.resolve('fine'))).resolves.toBe('fine');
@@ -59,7 +59,7 @@ describe('runGraph', () => {
     expect(results.get('mod_wsgi')).toBe('MOD_WSGI');
   });
 
-  it('throws the first failure, does not start what depends on it, and aborts what runs beside it', async () => {
+  it('throws the first failure, does not start dependents, and aborts running nodes', async () => {
     const started: string[] = [];
     let aborted = false;
     const work = async (name: string, { aborted: isAborted }: AbortSignal): Promise<void> => {

@@ -23,8 +23,8 @@ function facts(line: string): KsbundleError['facts'] {
   throw new Error(`accepted: ${line}`);
 }
 
-describe('a command line that makes sense', () => {
-  it('has its options before, between and after its words', () => {
+describe('a valid command line', () => {
+  it('has options before, between and after its words', () => {
     const expected = { jobs: '2', offline: true, mirror: ['a', 'b'] };
     for (const line of [
       'build keystone --jobs 2 --offline --mirror a --mirror b',
@@ -49,7 +49,7 @@ describe('a command line that makes sense', () => {
     expect(run('cache gc -n').command.name).toBe('cache gc');
   });
 
-  it('has an --upgrade with and without a name', () => {
+  it('has an --upgrade with or without a name', () => {
     expect(run('lock --upgrade').flags).toEqual({ upgrade: '' });
     expect(run('lock --upgrade=greenlet keystone').flags).toEqual({ upgrade: 'greenlet' });
     expect(run('lock keystone --upgrade --check').flags).toEqual({ upgrade: '', check: true });
@@ -77,16 +77,16 @@ describe('help', () => {
     expect(request(line)).toEqual({ kind: 'help', topic, asked: true });
   });
 
-  it('is not asked for by giving nothing', () => {
+  it('is not requested by an empty command line', () => {
     expect(request('')).toEqual({ kind: 'help', topic: '', asked: false });
   });
 
-  it('of a command that is not there suggests one', () => {
+  it('of an unknown command suggests one', () => {
     expect(facts('help bild').hint).toContain('did you mean build?');
   });
 });
 
-describe('a command line that makes no sense', () => {
+describe('an invalid command line', () => {
   it.each([
     ['bild', 'KSB_UNKNOWN_COMMAND', 'did you mean build?'],
     ['frobnicate', 'KSB_UNKNOWN_COMMAND', 'valid: new, build, try, rebuild'],

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createPlan } from '../../../src/cli/reporter/plan.ts';
 
-it('expects of what is left the pace of what has ended', () => {
+it('estimates remaining time by the pace of ended tasks', () => {
   const plan = createPlan();
   const tasks = ['a', 'b', 'c'].map((task) => ({ task, time: 60_000 }));
   plan.add({ type: 'tasks-planned', tasks, jobs: 1 });

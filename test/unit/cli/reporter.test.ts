@@ -62,7 +62,7 @@ const output = (task: string, line: string): Event => ({ type: 'task-output', ta
 const step = (task: string, name: string): Event => ({ type: 'task-step', task, step: name });
 
 describe('the reporter for logs and pipes', () => {
-  it('tells begin and end of work, and how long it took last time', async () => {
+  it('prints start and end of tasks, and how long they took last time', async () => {
     const text = await report([
       started('build:zlib', 61_000),
       step('build:zlib', 'compile'),
@@ -71,7 +71,7 @@ describe('the reporter for logs and pipes', () => {
     expect(text).toBe('> build zlib (last time 1 min 1 s)\n✓ build zlib (1.5 s)\n');
   });
 
-  it('says nothing of what was reused, unless verbose', async () => {
+  it('does not mention reused tasks, unless verbose', async () => {
     const events = [started('build:zlib'), ended('build:zlib', 'reused')];
     expect(await report(events)).toBe('');
     expect(await report(events, { verbose: true })).toBe('= build zlib reused (1.5 s)\n');
@@ -97,18 +97,18 @@ describe('the reporter for logs and pipes', () => {
     expect(printed.map((line) => line.slice(-2))).toEqual(['a1', 'a2', 'c1', 'c2', 'b1', 'b2', 'b3']);
   });
 
-  it('shows warnings with what to do', async () => {
+  it('shows warnings with hints', async () => {
     expect(await report([{ type: 'warning', message: 'slow', hint: 'hurry' }])).toBe(
       'warning: slow\n  hint: hurry\n',
     );
   });
 
-  it('keeps credentials to itself', async () => {
+  it('hides credentials', async () => {
     const text = await report([{ type: 'warning', message: 'no answer from https://me:secret@127.0.0.1/x' }]);
     expect(text).toBe('warning: no answer from https://***@127.0.0.1/x\n');
   });
 
-  it('says how much there is to do, and how long it takes', async () => {
+  it('prints how much there is to do, and how long it takes', async () => {
     const planned: Event = {
       type: 'tasks-planned',
       tasks: [
@@ -143,7 +143,7 @@ describe('the reporter for logs and pipes', () => {
 });
 
 describe('the reporter of events', () => {
-  it('writes each as it is, one JSON object a line', async () => {
+  it('writes each unchanged, one JSON object per line', async () => {
     const events = [started('a'), output('a', 'two\nlines'), ended('a')];
     const lines = (await report(events, { format: 'ndjson', terminal: true })).trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(events);
@@ -159,7 +159,7 @@ describe('the reporter on a terminal', () => {
     ended('fetch:zlib'),
   ];
 
-  it('draws step, bytes and last time of what runs', async () => {
+  it('draws step, bytes and last time of running tasks', async () => {
     const text = stripVTControlCharacters(
       await report([...events, started('x:y'), ended('x:y', 'failed')], { terminal: true }),
     );
@@ -169,7 +169,7 @@ describe('the reporter on a terminal', () => {
     expect(text).toContain('✗ x y failed (1.5 s)');
   });
 
-  it('counts what is planned, and folds the small parts of a task', async () => {
+  it('counts planned tasks, and folds the small parts of a task', async () => {
     const text = stripVTControlCharacters(
       await report(
         [
@@ -228,7 +228,7 @@ describe('the reporter on a terminal', () => {
     expect(drawn).toMatch(/0 of 1 · about 4 min 52 s left$/mu);
   });
 
-  it('draws nothing over anything on a dumb one', async () => {
+  it('overwrites nothing on a dumb terminal', async () => {
     const text = await report(events, { terminal: true, environment: { TERM: 'dumb' } });
     expect(text).toBe(stripVTControlCharacters(text));
     expect(text).toContain('✓ fetch zlib (1.5 s)\n');
@@ -244,7 +244,7 @@ describe('the reporter on a terminal', () => {
   });
 });
 
-describe('what comes from others', () => {
+describe('foreign text', () => {
   const hostile = 'x\u001B]0;owned\u0007\u009B2J\u202E\nerror: y\u001B[31m';
   const shown = String.raw`x\x1b]0;owned\x07\x9b2J\u202e\x0aerror: y\x1b[31m`;
   const events: readonly Event[] = [

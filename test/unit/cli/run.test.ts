@@ -122,7 +122,7 @@ describe('build', () => {
     expect((await run(['build', '-n'], pipeline)).stdout).toBe('build zlib\npack\n');
   });
 
-  it('with --events ndjson has JSON only on stderr, the failure too', async () => {
+  it('with --events ndjson has only JSON on stderr, including the failure', async () => {
     const broken: Partial<Pipeline> = {
       ...pipeline,
       buildBundle: async ({ emit }) => {
@@ -159,7 +159,7 @@ describe('a failure', () => {
     ],
   });
 
-  it('says what, where, why, what next; no password', async () => {
+  it('states what, where, why and what to do, without the password', async () => {
     const ran = await run(['build', 'keystone'], failing(integrity));
     expect(ran).toEqual({
       exitCode: 4,
@@ -191,7 +191,7 @@ describe('a failure', () => {
     expect([exitCode, stdout.includes('secret')]).toEqual([4, false]);
   });
 
-  it('of the machine is told in words', async () => {
+  it('of the machine is described in words', async () => {
     for (const [code, ...words] of [
       ['ENOSPC', 'KSB_DISK_FULL', 'writing /x/y', 'its file system is full'],
       ['EDQUOT', 'KSB_DISK_FULL', 'writing /x/y', 'the disk quota is used up'],
@@ -206,7 +206,7 @@ describe('a failure', () => {
     }
   });
 
-  it('that is a bug exits with 70, calmly, and keeps the stack in a file', async () => {
+  it('that is a bug exits with 70 and keeps the stack in a file', async () => {
     const ran = await run(['build', 'keystone'], failing(new TypeError('x of undefined')));
     expect(ran.exitCode).toBe(70);
     expect(ran.stderr).not.toContain('    at ');
@@ -219,7 +219,7 @@ describe('a failure', () => {
     expect(verbose.stderr).toContain('    at ');
   });
 
-  it('after an interruption is the interruption, whatever was thrown', async () => {
+  it('after an interruption is reported as the interruption, whatever was thrown', async () => {
     const { abortOnSignals } = await import('../../../src/cli/interruption.ts');
     const before = new Set(process.listeners('SIGTERM'));
     const signal = abortOnSignals(() => undefined);
@@ -261,7 +261,7 @@ describe('audit', () => {
     expect(JSON.parse(ran.stdout)).toMatchObject({ findings: [{ exception: { reason: 'never called' } }] });
   });
 
-  describe('of a release that is looked up', () => {
+  describe('of a release with advisories', () => {
     const advisories: AdvisoryReport = {
       feeds: [{ feed: 'PyPI', records: 9, newest: '2026-11-20T00:00:00.000Z' }],
       checked: 1,
@@ -286,7 +286,7 @@ describe('audit', () => {
       expect(ran.stdout).toContain('PyPI: 9 records, the newest of 2026-11-20\n');
     });
 
-    it('exits with 0 if none is, and hands path and age over', async () => {
+    it('exits with 0 if none is known, and passes on path and age', async () => {
       const asked: unknown[] = [];
       const answers: Partial<Pipeline> = {
         auditPath: async (_context, _file, lookUp) => {
@@ -313,7 +313,7 @@ describe('audit', () => {
     });
 
     it.each([[], ['--sbom', 'spdx'], ['--vex']])(
-      'of a tarball is for its page alone: %j %j',
+      'of a tarball is only for its page: %j %j',
       async (...more) => {
         const ran = await run(['inspect', 'a.tar.gz', ...more, '--advisories', 'osv'], {});
         expect([ran.exitCode, ran.stdout]).toEqual([2, '']);
@@ -400,7 +400,7 @@ describe('lock', () => {
     [false, [], 'l.json is up to date\n'],
     [true, [], 'l.json is rewritten: the versions are the same, but the recipes have changed\n'],
     [true, ['-n'], 'l.json would be rewritten: the versions are the same, but the recipes have changed\n'],
-  ])('tells a file that was written from one that was not: %j %j', async (rewritten, options, text) => {
+  ])('distinguishes a written lockfile from an unchanged one: %j %j', async (rewritten, options, text) => {
     const ran = await run(['lock', 'keystone', ...options], {
       lockBundle: async () => ({ lockfile: 'l.json', changes: [], rewritten, skipped: [], uncompared: [] }),
     });
@@ -408,7 +408,7 @@ describe('lock', () => {
   });
 });
 
-it('lock says which versions were too young, which one stays for that, and what the index does not tell', async () => {
+it('lock reports versions that were too young, the one kept instead, and missing facts of the index', async () => {
   const uploaded = '2026-11-28T00:00:00.000Z';
   const ran = await run(['lock', 'keystone', '--upgrade'], {
     listRecipes: async () => [recipe],
@@ -434,7 +434,7 @@ it('lock says which versions were too young, which one stays for that, and what 
   );
 });
 
-it('try prints the URL, what the recipe names, and a command that a shell takes back', async () => {
+it("try prints the URL, the recipe's entries, and a correctly quoted command", async () => {
   const ran = await run(['try', 'keystone'], {
     tryBundle: async () => ({
       release: '/r',

@@ -40,7 +40,7 @@ describe('settings', () => {
     expect(path.dirname(recipes)).toBe(path.dirname(lockfiles));
   });
 
-  it('have tarballs in the project, whichever of its directories this is', async () => {
+  it('have tarballs in the project, from any of its directories', async () => {
     await projectFile('');
     expect((await settings()).out).toBe(path.join(root, 'project', 'out'));
   });
@@ -75,7 +75,7 @@ describe('settings', () => {
     expect(fromOutside.mirrors).toEqual([path.join(directory, 'a b'), '/c']);
   });
 
-  it('ignore relative XDG directories, as the specification wants', async () => {
+  it('ignore relative XDG directories, as the specification requires', async () => {
     expect((await settings({ XDG_CACHE_HOME: 'relative' })).cache).toBe(
       path.join(root, 'home', '.cache', 'ksbundle'),
     );
@@ -124,7 +124,7 @@ describe('settings', () => {
     });
   });
 
-  it('refuse what is not TOML, with its place', async () => {
+  it('refuse invalid TOML, with its place', async () => {
     await projectFile('jobs = 2\njobs jobs\n');
     await expect(settings()).rejects.toMatchObject({
       facts: { code: 'KSB_CONFIGURATION', place: { line: 2 } },
@@ -132,7 +132,7 @@ describe('settings', () => {
   });
 });
 
-it('finds misspelt variables and leaves those of others alone', () => {
+it('report misspelt variables and ignore those of other programs', () => {
   const environment = { KSBUNDLE_JBOS: '2', KSBUNDLE_JOBS: '2', KSBUNDLE_E2E_ROOT: '/x', JOBS: '1' };
   expect(misspeltVariables(environment)).toEqual([{ name: 'KSBUNDLE_JBOS', meant: 'KSBUNDLE_JOBS' }]);
 });

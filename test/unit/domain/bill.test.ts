@@ -91,7 +91,7 @@ describe('a library in a file', () => {
     expect(billingOf(BILL, part, found)).toEqual(expected);
   });
 
-  it('has a name in reports that tells where it is', () => {
+  it('has a name in reports that shows where it is', () => {
     const parts = BILL.embeds.map(embeddedPart);
     expect(parts).toEqual([
       'wheel:app/openssl',
@@ -105,7 +105,7 @@ describe('a library in a file', () => {
   });
 });
 
-it('a package URL is read with what stands behind it, and refused without a version', () => {
+it('a package URL is parsed with its qualifiers, and refused without a version', () => {
   expect(parsePurl('pkg:cargo/asn1@0.24.1?download_url=file://.#src/lib.rs')).toEqual({
     type: 'cargo',
     name: 'asn1',

@@ -51,7 +51,7 @@ describe('two releases', () => {
       { path: 'lib/libz.so', part: 'component:zlib', mode: '644', size: 0, sha256: A },
       ['mode', 'sha256', 'size', 'target'],
     ],
-  ] as const)('differ in the %s of a file though no version does', (_, file, changed) => {
+  ] as const)('differ in the %s of a file, with equal versions', (_, file, changed) => {
     const { parts, files } = compareReleases(BEFORE, withFiles(file));
     expect(parts).toMatchObject([{ name: file.part.split(':')[1], changed: ['files'] }]);
     expect(parts[0]?.from).toBe(parts[0]?.to);
@@ -60,7 +60,7 @@ describe('two releases', () => {
     ]);
   });
 
-  it('differ in a file that another part brings, and so in both parts', () => {
+  it('differ in a file that moved to another part, and so in both parts', () => {
     const { parts, files } = compareReleases(
       BEFORE,
       withFiles({ path: 'lib/app.py', part: 'component:zlib', mode: '644', size: 100, sha256: A }),
@@ -72,7 +72,7 @@ describe('two releases', () => {
     expect(files).toMatchObject([{ path: 'lib/app.py', change: 'changed', changed: ['part'] }]);
   });
 
-  it('differ in the version of a part, and in parts that one of them lacks', () => {
+  it('differ in the version of a part, and in parts that one lacks', () => {
     const [zlib] = BEFORE.components;
     const [app] = BEFORE.wheels;
     if (zlib === undefined || app === undefined) throw new Error('nothing to compare');
@@ -114,7 +114,7 @@ describe('two releases', () => {
     });
   });
 
-  it('differ in what is inside a part, of which there may be several versions', () => {
+  it('differ in embedded parts, of which there may be several versions', () => {
     const inside = (name: string, version: string, source: Embedded['source'] = 'bill'): Embedded => {
       const registry = name === 'asn1' ? 'cargo' : 'generic';
       return { carrier: 'wheel:app', name, version, purl: `pkg:${registry}/${name}@${version}`, source };
@@ -152,7 +152,7 @@ describe('two releases', () => {
     });
   });
 
-  it('differ in what is said of the release as a whole', () => {
+  it('differ in facts of the release as a whole', () => {
     const { parts } = compareReleases(BEFORE, { ...BEFORE, floor: '2.28', requires: ['wheel:app'] });
     expect(parts).toMatchObject([{ kind: 'bundle', name: 'demo', changed: ['floor', 'requires'] }]);
   });

@@ -16,7 +16,7 @@ describe('mapConcurrently', () => {
     expect(most).toBe(2);
   });
 
-  it('throws the first failure when all that runs has ended, and starts nothing more', async () => {
+  it('throws the first failure when all running work has ended, and starts nothing more', async () => {
     const seen: string[] = [];
     const work = async (item: string): Promise<void> => {
       seen.push(`${item} started`);

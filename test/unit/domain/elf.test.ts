@@ -39,7 +39,7 @@ describe('readElf', () => {
     expect(elf.dynamic).not.toHaveProperty('rpath');
   });
 
-  test('takes an object file for what it is', () => {
+  test('recognises an object file', () => {
     const elf = readElf(buildElf({ kind: 'relocatable' }));
     expect(elf.kind).toBe('relocatable');
     expect(elf.dynamic).toBeUndefined();
@@ -93,7 +93,7 @@ describe('readSymbols', () => {
 describe('damaged files', () => {
   const whole = buildElf({ ...LIBRARY, hash: 'sysv' });
 
-  test('cut anywhere they are refused with an ElfError', () => {
+  test('truncated anywhere, they are refused with an ElfError', () => {
     for (let size = 4; size < whole.length; size += 1) {
       const cut = whole.subarray(0, size);
       expect(() => readSymbols(cut, readElf(cut)), `${size} bytes`).toThrow(
@@ -102,7 +102,7 @@ describe('damaged files', () => {
     }
   });
 
-  test('with any byte changed they are read or refused with an ElfError, never otherwise', () => {
+  test('with any byte changed, they are read or refused with an ElfError', () => {
     for (let at = 0; at < whole.length; at += 1) {
       for (const value of [0, 1, 0x7f, 0xff]) {
         const damaged = Buffer.from(whole);

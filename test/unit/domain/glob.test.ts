@@ -23,7 +23,7 @@ test.each([
   expect(compileGlob(glob)(path)).toBe(expected);
 });
 
-test('several globs match what one of them does, none matches nothing', () => {
+test('several globs match if one of them does; an empty list matches nothing', () => {
   expect(compileGlobs(['a', 'b'])('b')).toBe(true);
   expect(compileGlobs([])('')).toBe(false);
 });

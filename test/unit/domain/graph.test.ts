@@ -30,7 +30,7 @@ describe('dependencyOrder', () => {
 });
 
 describe('dependenciesFirst', () => {
-  it('leaves in the order of the names what no dependency puts elsewhere', () => {
+  it('keeps the order of names if dependencies allow it', () => {
     expect(dependenciesFirst(['zlib', 'httpd', 'expat'], DIAMOND)).toEqual([
       'zlib',
       'openssl',

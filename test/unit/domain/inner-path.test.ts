@@ -6,11 +6,11 @@ describe('a path below its base', () => {
     expect(isInnerPath(path)).toBe(true);
   });
 
-  it.each(['', '.', '..', '/a', 'a/', '../a', 'a/../b', 'a/./b', 'a//b', 'a\\b'])('%j is none', (path) => {
+  it.each(['', '.', '..', '/a', 'a/', '../a', 'a/../b', 'a/./b', 'a//b', 'a\\b'])('%j is not one', (path) => {
     expect(isInnerPath(path)).toBe(false);
   });
 
-  it.each(['\n', '\r', '\0', '\t', '\u001b', '\u007f', '\u009b'])('a name with %j is none', (control) => {
+  it.each(['\n', '\r', '\0', '\t', '\u001b', '\u007f', '\u009b'])('a name with %j is not one', (control) => {
     expect(isInnerPath(`a${control}b`)).toBe(false);
   });
 });
@@ -33,7 +33,7 @@ describe('a link below its base', () => {
     ['lib/a', 'x/../../../lib'],
     ['a', ''],
     ['a', 'b\nc'],
-  ])('%j -> %j is none', (path, target) => {
+  ])('%j -> %j is not one', (path, target) => {
     expect(isInnerLink(path, target)).toBe(false);
   });
 });

@@ -61,11 +61,11 @@ const COPIES: Readonly<Record<string, readonly [string, string]>> = {
 };
 
 describe('a copy of a library', () => {
-  it('is known for each of the table, and for nothing else', () => {
+  it('is found for each entry of the table, and for nothing else', () => {
     expect(Object.keys(COPIES).toSorted()).toEqual(LIBRARIES.map(({ name }) => name).toSorted());
   });
 
-  it.each(Object.entries(COPIES))('of %s is found, with the version it tells', (name, [data, version]) => {
+  it.each(Object.entries(COPIES))('of %s is found, with its version', (name, [data, version]) => {
     const symbols = /^symbols:(.*)/.exec(data)?.[1]?.split(' ');
     const expected = `${name} ${version}`.trim();
     expect(symbols === undefined ? found(data) : found('', symbols)).toEqual([expected]);
@@ -80,11 +80,11 @@ describe('a copy of a library', () => {
     '5.2.5',
     '\0lower\0upper\0alnum\0',
     'rustc version 1.82.0',
-  ])('is not what a text says that others have: %j', (text) => {
+  ])('is not found in a text with a similar string: %j', (text) => {
     expect(found(text)).toEqual([]);
   });
 
-  it('is told with every version that its texts may mean, and with none if the linker left that out', () => {
+  it('is reported with every version that its texts may mean, and with none if the linker dropped it', () => {
     const marker = 'CREATE TABLE x(type text,name text,tbl_name text';
     expect(found(`${marker}\x003.13.15\x003.53.4\x003.53.4`)).toEqual(['sqlite 3.13.15|3.53.4']);
     expect(found(marker)).toEqual(['sqlite']);
@@ -110,7 +110,7 @@ describe('a copy of a library', () => {
     expect(search([all])).toBe(1);
   });
 
-  it('has names that bills give it, and a tag in its repository', () => {
+  it('has the names used in bills, and a tag in its repository', () => {
     expect(libraryNamed('openssl-libs')?.name).toBe('openssl');
     const expat = libraryNamed('libexpat');
     expect(expat && repositoryOf(expat, '2.8.3')).toEqual({
@@ -122,7 +122,7 @@ describe('a copy of a library', () => {
 });
 
 describe('crates of Rust', () => {
-  it('are found by the files that panics name, each once', () => {
+  it('are found by the files in panic messages, each once', () => {
     const root = '/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f';
     const data = [
       `${root}/asn1-0.24.1/src/a.rs`,
@@ -150,7 +150,7 @@ describe('modules of Go', () => {
     return `\xff Go buildinf:\x08${flags}${'\0'.repeat(16)}${length('go1.22.1')}go1.22.1${length(framed)}${framed}`;
   };
 
-  it('are listed, and what stands in for another in its place', () => {
+  it('are listed, with replacements in place of replaced modules', () => {
     const lines = [
       'path\texample.org/tool',
       'mod\texample.org/tool\t(devel)',
@@ -166,7 +166,7 @@ describe('modules of Go', () => {
     ]);
   });
 
-  it('are no more than Go itself where an old linker wrote pointers, or the list ends early', () => {
+  it('are only Go itself if an old linker wrote pointers, or the list is truncated', () => {
     expect(found(facts('dep\ta\tv1', '\0'))).toEqual(['go']);
     expect(found(`\xff Go buildinf:\x08\x02${'\0'.repeat(16)}\xff\xff`)).toEqual(['go']);
   });

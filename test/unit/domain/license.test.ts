@@ -33,7 +33,7 @@ describe('toLicense', () => {
     ['PSFL', [PSF], 'PSF-2.0'],
     ['PSFL', [`BEOPEN.COM\n${PSF}`], 'Python-2.0'],
     ['Apache-2.0 or BSD', [APACHE, BSD3], 'Apache-2.0 OR BSD-3-Clause'],
-  ])('%j with its texts is decided by them', (stated, texts, license) => {
+  ])('%j is decided by its texts', (stated, texts, license) => {
     expect(toLicense(stated, texts)).toBe(license);
   });
 
@@ -46,18 +46,18 @@ describe('toLicense', () => {
     ['Dual License', [APACHE, BSD3]],
     ['MIT and BSD or Apache 2.0', [BSD3]],
     ['BSD License, Apache Software License', [APACHE, BSD3]],
-  ])('%j is not decided by what does not tell', (stated, texts) => {
+  ])('%j is not decided by unknown texts', (stated, texts) => {
     expect(toLicense(stated, texts)).toBeUndefined();
   });
 });
 
-it('who states nothing has the licence whose text is there, if it is one', () => {
+it('without a statement, the licence is that of its text, if there is one', () => {
   expect(licenseOfTexts(['Authors: me', BSD3])).toBe('BSD-3-Clause');
   expect(licenseOfTexts([BSD3, APACHE])).toBeUndefined();
   expect(licenseOfTexts(['Do what you want'])).toBeUndefined();
 });
 
-it('words that nobody knows are a licence of their own', () => {
+it('unknown words become a LicenseRef', () => {
   expect(asLicense('Apache License 2.0')).toBe('Apache-2.0');
   expect(asLicense('See (the) text!')).toBe('LicenseRef-See-the-text-');
   expect(isLicense(asLicense('§ ü'))).toBe(true);

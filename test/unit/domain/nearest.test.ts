@@ -10,7 +10,7 @@ it.each([
   expect(nearest(typo, ['openssl', 'zlib', 'httpd'])).toBe(name);
 });
 
-it('suggests nothing for what is no typo', () => {
+it('suggests nothing unless it is a typo', () => {
   expect(nearest('memcached', ['openssl', 'zlib', 'httpd'])).toBeUndefined();
   expect(nearest('x', [])).toBeUndefined();
 });

@@ -8,13 +8,13 @@ describe('variables', () => {
     expect(findVariables(TEXT)).toEqual(['recipe', 'dest']);
   });
 
-  it('are replaced where there is a value, the rest left for later', () => {
+  it('are replaced if there is a value; others are left', () => {
     expect(substituteVariables(TEXT, { dest: '/d$1' })).toBe(
       'cp "${recipe}/a" /d$1 $file $${file} $(pwd) /d$1',
     );
   });
 
-  it('are all replaced in the end, and escapes opened', () => {
+  it('are all replaced in the end, and escapes resolved', () => {
     expect(expandVariables(TEXT, { recipe: '/r', dest: '/d' })).toBe('cp "/r/a" /d $file ${file} $(pwd) /d');
   });
 

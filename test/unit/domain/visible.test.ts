@@ -3,7 +3,7 @@ import { visible, visibleInJson, visibleJson } from '../../../src/domain/visible
 
 const HOSTILE = 'a\u001B]0;b\u0007\u009B31m\rc\nerror: d\u007F\u202Ee\u2066\u2028\tö\\x1b';
 
-it('text is one line, in which everything that a terminal obeys has a form to read', () => {
+it('text becomes one line, with control characters escaped', () => {
   expect(visible(HOSTILE)).toBe(
     String.raw`a\x1b]0;b\x07\x9b31m\x0dc\x0aerror: d\x7f\u202ee\u2066\u2028\x09ö\x1b`,
   );

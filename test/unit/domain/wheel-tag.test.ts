@@ -119,7 +119,7 @@ describe('pickWheel', () => {
     'a-1-py3-none-any.whl',
   ];
 
-  it('takes the best, whatever the order of the files', () => {
+  it('takes the best, in any order of the files', () => {
     for (const start of ORDER.keys()) {
       const files = ORDER.slice(start);
       expect(pickWheel(files, FLOOR)).toBe(ORDER[start]);
@@ -127,7 +127,7 @@ describe('pickWheel', () => {
     }
   });
 
-  it('finds none where none fits', () => {
+  it('finds none if none fits', () => {
     expect(pickWheel(['a-1-cp313-cp313-manylinux_2_24_x86_64.whl', 'a-1.tar.gz'], FLOOR)).toBeUndefined();
   });
 });

@@ -82,14 +82,14 @@ describe('Python indexes', () => {
     expect(await read()).toEqual({ indexes: [], findLinks: [] });
   });
 
-  test('the default is what pip tells, else uv', async () => {
+  test("the default is pip's, else uv's", async () => {
     await tool('uv', `echo '--default-index <URL> The index (by default: <https://uv.example/simple>)'`);
     expect((await read()).indexes).toEqual(['https://uv.example/simple']);
     await tool('python3', 'echo https://pip.example/simple');
     expect((await read()).indexes).toEqual(['https://pip.example/simple']);
   });
 
-  test('KSBUNDLE_PYTHON_INDEX stands alone', async () => {
+  test('KSBUNDLE_PYTHON_INDEX replaces all others', async () => {
     expect(
       await read({
         KSBUNDLE_PYTHON_INDEX: 'https://own.example/simple/',
@@ -99,7 +99,7 @@ describe('Python indexes', () => {
     ).toEqual({ indexes: ['https://own.example/simple'], findLinks: [] });
   });
 
-  test('variables win over files, uv over pip, and everything additional counts', async () => {
+  test('variables win over files, uv over pip, and all additional indexes count', async () => {
     await write(
       'etc/pip.conf',
       '[global]\nindex-url = https://pip-file.example/simple\nextra-index-url =\n  https://e1.example\n  https://e2.example\nfind-links = /a\n  /b\n',
@@ -158,7 +158,7 @@ default = true
     expect((await read({ PIP_CONFIG_FILE: file })).indexes).toEqual(['https://install.example']);
   });
 
-  test('no-index leaves the directories only', async () => {
+  test('no-index leaves only the directories', async () => {
     expect(
       await read({ PIP_NO_INDEX: '1', PIP_INDEX_URL: 'https://a.example', PIP_FIND_LINKS: '/wheels' }),
     ).toEqual({
@@ -167,7 +167,7 @@ default = true
     });
   });
 
-  test('a damaged file says nothing', async () => {
+  test('a damaged file is ignored', async () => {
     await write('home/.config/uv/uv.toml', 'index-url = ');
     expect((await read({ PIP_INDEX_URL: 'https://a.example/simple' })).indexes).toEqual([
       'https://a.example/simple',

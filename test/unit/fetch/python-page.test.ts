@@ -49,7 +49,7 @@ test('a JSON page', () => {
   ]);
 });
 
-test('a JSON page tells of attestations from version 1.3 on', () => {
+test('a JSON page lists attestations from version 1.3 on', () => {
   const page = (version: unknown) =>
     parsePage({
       text: JSON.stringify({
@@ -68,7 +68,7 @@ test('a JSON page tells of attestations from version 1.3 on', () => {
     expect(page(version)).toEqual([undefined, undefined, undefined]);
 });
 
-test('credentials of the page serve its own server only', () => {
+test('credentials of the page are sent only to its own server', () => {
   const from = 'https://user:pass@index.example/simple/demo/';
   expect(
     html('<a href="a.whl">a</a> <a href="https://files.example/b.whl">b</a>', from).map((file) => file.url),

@@ -22,7 +22,7 @@ it('trees are merged directory by directory, and through no link', async () => {
   expect(await readdir(outside)).toEqual(['kept']);
 });
 
-it('the first link on a path is found, and what is not there is none', async () => {
+it('the first link on a path is found; a missing file is none', async () => {
   const top = await temporaryDirectory();
   await writeTree(top, { 'a/b/c': '', 'a/link': { link: 'b' }, 'a/dangling': { link: 'nowhere' } });
   expect(await findLink(top, 'a/b/c')).toBeUndefined();

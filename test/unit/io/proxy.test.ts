@@ -44,7 +44,7 @@ describe('no_proxy', () => {
 });
 
 test.each(['socks4://p:1', 'http://', 'ftp://user:secret@p'])(
-  '%s is no proxy, and its secret is not shown',
+  '%s is not a proxy, and its secret is not shown',
   (proxy) => {
     const choice = () => choose('https://a.example/', { HTTPS_PROXY: proxy });
     expect(choice).toThrow(

@@ -56,7 +56,7 @@ describe('checkLock', () => {
       ).not.toThrow();
   });
 
-  it('names components that came and went', () => {
+  it('names added and removed components', () => {
     expect(messages(changed({ components: [NATIVE, componentOf('new', '1')] }))).toEqual([
       `source new 1: recipe has 1 new-1.tar.gz ${hashBytes('new-1.tar.gz')}, lock has none`,
     ]);
@@ -111,7 +111,7 @@ describe('checkLock', () => {
     expect(messages(changed(parts))).toEqual(expected);
   });
 
-  it('does not mind reasons and the order of lists', () => {
+  it('ignores reasons and the order of lists', () => {
     const lock = demoLock();
     const [first, second] = [{ requirements: ['a', 'b'] }, { requirements: ['b', 'a'] }].map((python) =>
       changed({ python }),

@@ -15,7 +15,7 @@ describe('the committed lockfiles', () => {
     );
   });
 
-  it.each(FILES)('%s names no host, is in its one form, and every wheel fits its floor', async (file) => {
+  it.each(FILES)('%s names no host, is in canonical form, and every wheel fits its floor', async (file) => {
     const text = await readFile(path.join(DIRECTORY, file), 'utf8');
     expect(text).not.toMatch(/:\/\/|\.org|\.com|\.net/);
     const lock = parseLockfile(text, file);

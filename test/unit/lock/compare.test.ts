@@ -22,7 +22,7 @@ describe('compareLocks', () => {
     ]);
   });
 
-  it('shows files and digests where only they differ', () => {
+  it('shows files and digests if only they differ', () => {
     const after = demoLock();
     const [app, lib] = after.wheels;
     if (app === undefined || lib === undefined) throw new Error('demo lock');
@@ -32,7 +32,7 @@ describe('compareLocks', () => {
     ]);
   });
 
-  it('takes everything as added where there was none', () => {
+  it('shows everything as added if there was none', () => {
     expect(compareLocks(undefined, demoLock()).map(({ kind, name }) => `${kind} ${name}`)).toEqual([
       'added app',
       'added cpython',

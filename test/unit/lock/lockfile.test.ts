@@ -46,7 +46,7 @@ describe('a lockfile on disk', () => {
     );
   });
 
-  it('comes back as it was written, also with its keys in another order', async () => {
+  it('is read back as written, also with its keys in another order', async () => {
     const file = path.join(directory, 'a', 'demo.x.json');
     const lock = demoLock();
     const shuffled = Object.fromEntries(Object.entries(lock).toReversed()) as unknown as Lockfile;
@@ -55,7 +55,7 @@ describe('a lockfile on disk', () => {
     expect(await readFile(file, 'utf8')).toBe(formatLockfile(lock));
   });
 
-  it('is missing with a hint, or undefined where that is fine', async () => {
+  it('is reported missing with a hint, or undefined if that is allowed', async () => {
     const file = path.join(directory, 'demo.x86_64-linux-gnu.2.17.json');
     await expect(readLockfile(file)).rejects.toMatchObject({
       facts: { code: 'KSB_LOCK_MISSING', exitCode: 2, hint: 'make one: ksbundle lock demo' },
@@ -71,7 +71,7 @@ describe('a lockfile on disk', () => {
     });
   });
 
-  it('that is damaged is not taken for missing', async () => {
+  it('that is damaged does not count as missing', async () => {
     const file = path.join(directory, 'demo.json');
     await writeFile(file, '');
     await expect(readLockfileIfAny(file)).rejects.toMatchObject({ facts: { code: 'KSB_LOCK_DAMAGED' } });
@@ -81,7 +81,7 @@ describe('a lockfile on disk', () => {
 describe('a damaged lockfile', () => {
   const text = formatLockfile(demoLock());
 
-  it('is refused with what to do', () => {
+  it('is refused with a hint', () => {
     expect(errorOf('{').facts).toMatchObject({
       code: 'KSB_LOCK_DAMAGED',
       exitCode: 2,
@@ -102,13 +102,13 @@ describe('a damaged lockfile', () => {
     expect(problemsOf(broken)).toEqual([problem]);
   });
 
-  it('cut off anywhere is refused', () => {
+  it('truncated anywhere is refused', () => {
     for (let length = 0; length < text.trimEnd().length; length += 97) {
       expect(errorOf(text.slice(0, length)).facts.code).toBe('KSB_LOCK_DAMAGED');
     }
   });
 
-  it('with the marks of a merge tells their line', () => {
+  it('with merge markers is refused with their line', () => {
     expect(problemsOf(text.replace('  "sources"', '<<<<<<< HEAD\n  "sources"'))).toEqual([
       '14:1 not JSON: expected a key in double quotes',
     ]);
@@ -137,7 +137,7 @@ describe('a damaged lockfile', () => {
     expect(problemsOf(text.replace('app-1.0-py3-none-any.whl', file))).toHaveLength(1);
   });
 
-  it('locks nothing twice and requires nothing that is not locked', () => {
+  it('must lock nothing twice and require only locked distributions', () => {
     const lock = demoLock();
     const [app] = lock.wheels;
     if (app === undefined) throw new Error('demo lock');

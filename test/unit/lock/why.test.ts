@@ -10,7 +10,7 @@ function lockOf(graph: Readonly<Record<string, readonly string[]>>, requirements
 }
 
 describe('whyDistribution', () => {
-  it('tells the shortest chain through each requirer', () => {
+  it('shows the shortest chain through each requirer', () => {
     expect(whyDistribution(demoLock(), 'Native')).toEqual({
       name: 'native',
       version: '3.0',
@@ -22,7 +22,7 @@ describe('whyDistribution', () => {
     });
   });
 
-  it('tells of a requirement of the bundle, however it is spelled', () => {
+  it('shows a requirement of the bundle, however it is spelled', () => {
     const lock = lockOf({ 'a-b': ['c'], c: ['a-b'] }, ['A_b[extra]>=1; python_version > "3"', 'c']);
     expect(whyDistribution(lock, 'a.b')?.chains).toEqual([['a-b'], ['c', 'a-b']]);
   });
@@ -32,7 +32,7 @@ describe('whyDistribution', () => {
     expect(whyDistribution(lock, 'b')?.chains).toEqual([['a', 'b']]);
   });
 
-  it('knows only what is in the bundle', () => {
+  it('finds only parts of the bundle', () => {
     expect(whyDistribution(demoLock(), 'nothing')).toBeUndefined();
   });
 });

@@ -52,7 +52,7 @@ async function publicKey(key: string): Promise<VerifyingKey> {
 }
 
 describe('a delta', () => {
-  it('makes the new tarball of the old one, byte for byte', async () => {
+  it('makes the new tarball from the old one, byte for byte', async () => {
     const { from, to, delta } = await makePair();
     expect(path.basename(delta)).toBe(`${NAME}.from.${NAME}.delta`);
     const out = await temporaryDirectory();
@@ -78,7 +78,7 @@ describe('a delta', () => {
     expect(await readFile(path.join(directory, 'new.tar'), 'latin1')).toBe(await content(to));
   });
 
-  it('brings the signatures of the new tarball, whoever signed the old one', async () => {
+  it('contains the signatures of the new tarball, whoever signed the old one', async () => {
     const { from, to, directory } = await makePair();
     const [ours, theirs] = [path.join(directory, 'ours.key'), path.join(directory, 'theirs.key')];
     for (const file of [ours, theirs]) await generateKeys({ file });
@@ -104,7 +104,7 @@ describe('a delta', () => {
     expect(await readdir(directory)).not.toContain('made.tar.gz');
   });
 
-  it('is not made where the new tarball could not be made again', async () => {
+  it('is not made if the new tarball could not be reproduced', async () => {
     const { from, to, directory } = await makePair();
     const members = gzipMembers(readGzipMembers(to, to), 1);
     await writeFile(to, await collectContent(members));
@@ -116,7 +116,7 @@ describe('a delta', () => {
     expect(await readdir(directory)).not.toContain('never.delta');
   });
 
-  it('needs zstd, and a new one, and says so before it writes anything', async () => {
+  it('requires a recent zstd, and reports that before it writes anything', async () => {
     const { from, to, delta, directory } = await makePair();
     const options = { directory, keys: [], emit: () => undefined, signal: new AbortController().signal };
     const programs = await temporaryDirectory();
@@ -150,7 +150,7 @@ describe('a delta', () => {
 });
 
 describe('refused, with nothing left behind', () => {
-  it('is another release than the delta was made from, with both digests', async () => {
+  it('is a release other than the one that the delta was made from, with both digests', async () => {
     const { to, delta } = await makePair();
     const directory = path.join(await temporaryDirectory(), 'never');
     const { from } = await readHeader(delta);
@@ -165,7 +165,7 @@ describe('refused, with nothing left behind', () => {
     expect(await readdir(path.dirname(directory))).toEqual([]);
   });
 
-  it('is a delta with any byte cut off or flipped', async () => {
+  it('is a delta that is truncated, or has any byte flipped', async () => {
     const pair = await makePair();
     const bytes = await readFile(pair.delta);
     const codes = new Set<string>();
@@ -178,7 +178,7 @@ describe('refused, with nothing left behind', () => {
     expect([...codes].sort()).toEqual(['KSB_ARCHIVE_DAMAGED', 'KSB_NOT_A_DELTA']);
   }, 60_000);
 
-  it('is a delta that more, less or something else comes out of than it declares', async () => {
+  it('is a delta whose output differs from what it declares', async () => {
     const pair = await makePair();
     const declare = (change: Partial<DeltaHeader['to']>): Promise<string> =>
       refuse(pair, ({ header, frames }) =>

@@ -3,7 +3,7 @@ import { formatDossier } from '../../../src/pack/dossier.ts';
 import { identifyTarball, readManifestFromTarball } from '../../../src/pack/inspect.ts';
 import { packDemo } from '../../support/packed-release.ts';
 
-it('a dossier has the facts of the release, and names what nobody has stated', async () => {
+it('a dossier has the facts of the release, and lists missing ones', async () => {
   const { packed } = await packDemo();
   const manifest = await readManifestFromTarball(packed.tarball);
   const identity = await identifyTarball(packed.tarball);

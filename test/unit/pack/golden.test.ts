@@ -125,7 +125,7 @@ async function contentOf(directory: string): Promise<Record<string, string>> {
 /** What the installer is told of `keystone`, for its tests. */
 const KEYSTONE = path.join(ROOT, 'test/fixtures/bundles/keystone.json');
 
-it('what the installer is told of keystone is in a fixture; npm run golden renews it', async () => {
+it('the bundle.json of keystone is in a fixture; npm run golden renews it', async () => {
   const { bundles } = await loadRecipes(projectAt(ROOT), { arch: 'x86_64', floor: { major: 2, minor: 17 } });
   const bundle = bundles.get('keystone');
   if (bundle === undefined) throw new TypeError('no bundle keystone');

@@ -15,7 +15,7 @@ const STATEMENTS: readonly VexStatement[] = [
   { part: 'wheel:app', vulnerability: 'GHSA-1', status: 'under_investigation', reason: 'Nobody looked' },
 ];
 
-it('what recipes state of vulnerabilities is OpenVEX, about parts of the release by their purls', async () => {
+it('statements of recipes become OpenVEX, about parts of the release by their purls', async () => {
   const { packed } = await packDemo();
   const text = formatOpenVex({ ...packed.manifest, vex: STATEMENTS }) ?? '';
   const about = (purl: string): object[] => [
@@ -52,7 +52,7 @@ it('what recipes state of vulnerabilities is OpenVEX, about parts of the release
   expect(formatOpenVex({ ...packed.manifest, vex: STATEMENTS })).toBe(text);
 });
 
-it('a release that states nothing has no such document', async () => {
+it('a release without statements has no such document', async () => {
   const { packed } = await packDemo();
   expect(formatOpenVex(packed.manifest)).toBeUndefined();
 });

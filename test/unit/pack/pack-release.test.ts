@@ -31,7 +31,7 @@ describe('packRelease', () => {
     }
   });
 
-  it('depends on the release alone: other directory, umask, time and tools give equal bytes', async () => {
+  it('depends only on the release: another directory, umask, time or tool gives equal bytes', async () => {
     const first = await pack();
     const umask = process.umask(0o077);
     try {
@@ -51,7 +51,7 @@ describe('packRelease', () => {
     expect(JSON.stringify(packed.manifest)).not.toContain('4.3');
   });
 
-  it('describes every file and link, and what they came from', async () => {
+  it('describes every file and link, and their origin', async () => {
     const { packed } = await pack();
     const manifest = await readManifestFromTarball(packed.tarball);
     expect(manifest).toEqual(packed.manifest);
@@ -98,7 +98,7 @@ describe('packRelease', () => {
 });
 
 describe('verifyTarball', () => {
-  it('accepts what was packed', async () => {
+  it('accepts a packed release', async () => {
     const { packed, release } = await pack();
     expect(await verifyTarball(packed.tarball)).toEqual({
       file: packed.tarball,
@@ -183,7 +183,7 @@ describe('verifyTarball', () => {
   });
 
   it(
-    'notices every single changed byte of the file, and bytes before and after it',
+    'detects every changed byte of the file, and bytes before and after it',
     { timeout: 600_000 },
     async () => {
       const { directory, packed } = await pack();
@@ -227,7 +227,7 @@ describe('verifyTarball', () => {
     expect(await factsOf(verifyTarball(packed.tarball))).toMatchObject({ exitCode: 4 });
   });
 
-  it('says what is no release at all', async () => {
+  it('reports a file that is not a release', async () => {
     const { directory } = await pack();
     const file = path.join(directory, 'other.tar.gz');
     await packTree(await writeTree(path.join(directory, 'other'), { 'a/b': 'c' }), file, { gzip: 6 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { readPublisherBill } from '../../../src/pack/sbom/publisher.ts';
 
-it('a bill in CycloneDX gives its packages, nested ones too, and not what only the build had', () => {
+it('a bill in CycloneDX yields its packages, also nested ones, without those of the build', () => {
   const bill = {
     bomFormat: 'CycloneDX',
     metadata: { component: { name: 'app', version: '1' } },
@@ -36,7 +36,7 @@ it('a bill in CycloneDX gives its packages, nested ones too, and not what only t
   ]);
 });
 
-it('a bill in SPDX gives its packages with a version', () => {
+it('a bill in SPDX yields its packages with a version', () => {
   const bill = {
     spdxVersion: 'SPDX-2.3',
     packages: [
@@ -61,6 +61,9 @@ it('a bill in SPDX gives its packages with a version', () => {
   ]);
 });
 
-it.each(['', '{}', '[1]', '<bom/>', '{"bomFormat":"CycloneDX","components":7}'])('%j is no bill', (text) => {
-  expect(readPublisherBill(text)).toBeUndefined();
-});
+it.each(['', '{}', '[1]', '<bom/>', '{"bomFormat":"CycloneDX","components":7}'])(
+  '%j is not a bill',
+  (text) => {
+    expect(readPublisherBill(text)).toBeUndefined();
+  },
+);

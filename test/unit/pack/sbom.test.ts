@@ -105,7 +105,7 @@ describe('CycloneDX', () => {
   const bill = JSON.parse(text) as Bill;
   const part = (ref: string) => bill.components.find((component) => component['bom-ref'] === ref);
 
-  it('is accepted by the official schema of 1.6, which refuses what is not', async () => {
+  it('is accepted by the official schema of 1.6, which refuses an invalid one', async () => {
     const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
     expect(await validator.validate(text)).toBeNull();
     expect(await validator.validate(text.replace('"application"', '"nonsense"'))).not.toBeNull();
@@ -132,7 +132,7 @@ describe('CycloneDX', () => {
     });
   });
 
-  it('has what is inside a part nested in it, each by names and who says so', () => {
+  it('nests embedded parts, with their names and sources', () => {
     expect(part('component:cpython')).toMatchObject({
       components: [{ 'bom-ref': 'component:cpython/zlib@1.3', name: 'zlib', version: '1.3' }],
     });
@@ -188,7 +188,7 @@ describe('CycloneDX', () => {
     });
   });
 
-  it('with all that is accepted by the official schema, too', async () => {
+  it('is accepted by the official schema with all of that, too', async () => {
     const support = {
       manufacturer: 'Example Ltd',
       contact: 'https://example.org/report',
@@ -201,7 +201,7 @@ describe('CycloneDX', () => {
     expect(await validator.validate(formatCycloneDx({ ...MANIFEST, files, support }))).toBeNull();
   });
 
-  it('tells what is linked in and what needs what', () => {
+  it('shows linked parts and dependencies', () => {
     expect(part('component:zlib')).toMatchObject({
       properties: expect.arrayContaining([{ name: 'ksbundle:linkage', value: 'static' }]) as unknown,
     });
@@ -215,7 +215,7 @@ describe('CycloneDX', () => {
     });
   });
 
-  it('has a serial number that changes with the release and with nothing else', () => {
+  it('has a serial number that changes only with the release', () => {
     expect(bill.serialNumber).toMatch(
       /^urn:uuid:[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/,
     );
@@ -224,7 +224,7 @@ describe('CycloneDX', () => {
     expect(other.serialNumber).not.toBe(bill.serialNumber);
   });
 
-  it('ships, and is made again from the manifest byte for byte', async () => {
+  it('ships, and is reproduced from the manifest byte for byte', async () => {
     const { packed, release } = await packDemo();
     const shipped = await readFile(path.join(release, 'sbom.cdx.json'), 'utf8');
     expect(await readSbom(packed.tarball, 'cyclonedx')).toBe(shipped);
@@ -238,7 +238,7 @@ describe('SPDX', () => {
     readonly hasExtractedLicensingInfos: readonly { readonly licenseId: string }[];
   };
 
-  it('contains every part and tells how it is linked', () => {
+  it('contains every part and its kind of linking', () => {
     expect(document.packages.map(({ name }) => name)).toEqual([
       'demo',
       'cpython',
@@ -267,7 +267,7 @@ describe('SPDX', () => {
     );
   });
 
-  it('has only licences that SPDX knows or that it explains', () => {
+  it('has only licences that SPDX lists or that it explains', () => {
     const declared = new Map(document.packages.map(({ name, licenseDeclared }) => [name, licenseDeclared]));
     expect(declared.get('app')).toBe('LicenseRef-BSD-License');
     expect(declared.get('zlib')).toBe('Zlib OR LicenseRef-ours');

@@ -105,7 +105,7 @@ describe('a signed tarball', () => {
     });
   });
 
-  it('has the release of the unsigned one', async () => {
+  it('has the release id of the unsigned one', async () => {
     const { tarball, key, payload, directory } = await signDemo();
     const unsigned = path.join(directory, 'unsigned.tar.gz');
     await writeFile(unsigned, payload);
@@ -129,7 +129,7 @@ describe('a signed tarball', () => {
     });
   });
 
-  it('is refused where a key is given and no signature is there', async () => {
+  it('is refused if a key is given and there is no signature', async () => {
     const { tarball, key, payload } = await signDemo();
     await writeFile(tarball, payload);
     expect(await factsOf(verifyFile(tarball, { keys: [`${key}.pub`] }))).toMatchObject({
@@ -138,7 +138,7 @@ describe('a signed tarball', () => {
     });
   });
 
-  it('is not made of a tarball that is not as it was packed', async () => {
+  it('is not made from a damaged tarball', async () => {
     const { tarball, key, release } = await signDemo();
     await writeFile(path.join(release, 'README'), 'other\n');
     await packTree(release, tarball, { prefix: NAME, gzip: 6 });
@@ -247,7 +247,7 @@ describe('an altered tarball', () => {
     },
   );
 
-  it('is refused where the signature beside it is of another file', async () => {
+  it('is refused if the signature beside it is for another file', async () => {
     const { tarball, key } = await signDemo();
     const other = await signDemo();
     await writeFile(`${tarball}.sig`, await readFile(`${other.tarball}.sig`));
@@ -286,7 +286,7 @@ describe('provenance', () => {
     expect(await openssl(directory, ...check)).toBe('Verified OK');
   });
 
-  it('is refused where it was altered, or is of another release', async () => {
+  it('is refused if it was altered, or is for another release', async () => {
     const signed = await signDemo();
     const envelope = await envelopeOf(signed);
     const file = `${signed.tarball}.intoto.jsonl`;
@@ -312,7 +312,7 @@ describe('provenance', () => {
 });
 
 describe('keys', () => {
-  it('are made for their owner alone and never overwritten', async () => {
+  it('are readable only by their owner and never overwritten', async () => {
     const file = path.join(await temporaryDirectory(), 'a.key');
     const { key } = await generateKeys({ file });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -350,7 +350,7 @@ describe('keys', () => {
     expect(JSON.stringify(facts)).not.toContain('staple');
   });
 
-  it('of OpenSSL will do, in either of its forms', async () => {
+  it('of OpenSSL are accepted, in either of its forms', async () => {
     const directory = await temporaryDirectory();
     await openssl(directory, 'ecparam', '-genkey', '-noout', '-name', 'prime256v1', '-out', 'sec1.key');
     await openssl(directory, 'pkcs8', '-topk8', '-nocrypt', '-in', 'sec1.key', '-out', 'pkcs8.key');
@@ -368,7 +368,7 @@ describe('keys', () => {
     expect(await factsOf(signingKey({ file }))).toMatchObject({ code: 'KSB_KEY_EXPOSED', exitCode: 2 });
   });
 
-  it('of ML-DSA want an openssl that knows it, and say so before anything is read or signed', async () => {
+  it('of ML-DSA need an openssl that supports it, which is reported before anything is read or signed', async () => {
     const { directory, tarball, key } = await signDemo();
     // How a public key of ML-DSA-65 begins, and as long as one; and the same of a private key.
     const pem = (label: string, start: string, length: number): string =>
@@ -406,7 +406,7 @@ describe('keys', () => {
     expect(await hashFile(tarball)).toBe(before);
   });
 
-  it('of one kind are not given twice to sign with', async () => {
+  it('of one kind cannot be given twice to sign with', async () => {
     const { directory, tarball, key } = await signDemo();
     const other = path.join(directory, 'other.key');
     await generateKeys({ file: other });
@@ -439,7 +439,7 @@ describe('keys', () => {
     }
   });
 
-  it('of another kind, and what is no key, are refused', async () => {
+  it('of another kind, and files without a key, are refused', async () => {
     const directory = await temporaryDirectory();
     const file = path.join(directory, 'a.key');
     const pairs = [

@@ -19,7 +19,7 @@ async function release(): Promise<string> {
   return (await packRelease({ ...options, facts, out: await temporaryDirectory() })).tarball;
 }
 
-it('tells by the tarball alone who brought a distribution in, shortest first', async () => {
+it('shows from the tarball alone who requires a distribution, shortest first', async () => {
   expect(await whyInTarball(await release(), 'Shared_Lib')).toEqual({
     name: 'shared-lib',
     version: '2',
@@ -31,7 +31,7 @@ it('tells by the tarball alone who brought a distribution in, shortest first', a
   });
 });
 
-it('tells of components, and of what the bundle asks for itself', async () => {
+it('shows components, and requirements of the bundle itself', async () => {
   expect(await whyInTarball(await release(), 'cpython')).toMatchObject({
     kind: 'component',
     chains: [

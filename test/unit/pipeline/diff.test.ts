@@ -33,7 +33,7 @@ async function database(): Promise<string> {
   return directory;
 }
 
-it('says which known vulnerabilities a release removes, brings and keeps', async () => {
+it('lists known vulnerabilities that a release removes, adds and keeps', async () => {
   const [old, now] = [await release('2'), await release('3')];
   const lookUp = { database: await database(), maxAge: 1 };
   const { vulnerabilities, parts } = await diffFiles(old, now, { lookUp, signal });
@@ -47,7 +47,7 @@ it('says which known vulnerabilities a release removes, brings and keeps', async
   ]);
 });
 
-it('says nothing of them where they were not looked up', async () => {
+it('does not mention them if they were not looked up', async () => {
   const old = await release('2');
   expect(await diffFiles(old, old, { signal })).not.toHaveProperty('vulnerabilities');
 });

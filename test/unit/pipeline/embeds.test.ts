@@ -10,8 +10,8 @@ const lockfile = { wheels: [{ name: 'cffi', version: '2.1.1' }] } as unknown as 
 const DECLARED = { packages: ['pkg:generic/libffi@3.4.6'], license: 'MIT', reason: 'Its workflow' } as const;
 const cffi = (carrierVersion: string, carrier = 'cffi') => ({ carrier, carrierVersion, ...DECLARED });
 
-describe('what recipes declare', () => {
-  it('is of the wheel in the version that it is known of, or of the component, with the names of advisories', () => {
+describe('a declaration of a recipe', () => {
+  it('applies to the wheel in the stated version, or to the component, with the names of advisories', () => {
     const components = [
       makeComponent('cpython', {
         embeds: [
@@ -41,7 +41,7 @@ describe('what recipes declare', () => {
   it.each([
     [cffi('2.0.0'), 'the bundle has cffi 2.1.1, but the recipe declares the contents of 2.0.0'],
     [cffi('2.1.1', 'cfi'), 'the bundle has no wheel of "cfi"'],
-  ])('is a mistake where the wheel is another: %j', async (embed, message) => {
+  ])('is a mistake if the wheel is another: %j', async (embed, message) => {
     const bundle = makeBundle({ embeds: [embed] });
     const facts = await factsOf(
       Promise.resolve().then(() => declaredEmbeds({ bundle, components: [], lockfile })),
@@ -54,7 +54,7 @@ describe('what recipes declare', () => {
   });
 });
 
-it('bills that came with wheels are read from the release', async () => {
+it('bills in wheels are read from the release', async () => {
   const bill = {
     bomFormat: 'CycloneDX',
     components: [{ name: 'openssl', version: '4.0.3', purl: 'pkg:generic/openssl@4.0.3' }],
@@ -82,7 +82,7 @@ it('bills that came with wheels are read from the release', async () => {
   ]);
 });
 
-it('a component that was linked in is inside its carrier, once, after who declared it', () => {
+it('a linked component is nested in its carrier, once, after declared parts', () => {
   const zlib = {
     ...makeComponent('zlib', { version: '1.3.2' }),
     purl: 'pkg:generic/zlib@1.3.2',

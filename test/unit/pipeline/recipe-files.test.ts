@@ -60,7 +60,7 @@ test.each(['keystone', 'keystone-29', 'keystone-postgresql'])(
   },
 );
 
-test('a directory that a recipe names comes whole', async () => {
+test('a directory that a recipe names is included completely', async () => {
   const root = await temporaryDirectory();
   const directory = path.join(root, 'recipes/one/extra/deep');
   await mkdir(directory, { recursive: true });
@@ -76,7 +76,7 @@ test('a directory that a recipe names comes whole', async () => {
   ]);
 });
 
-test('a release of a project carries what it used of the base, and stands alone with it', async () => {
+test('a release of a project carries what it used of the base, and is complete with it', async () => {
   const base = projectAt(REPOSITORY);
   const own = projectAt(await temporaryDirectory());
   const expat = await readFile(path.join(base.recipes, 'expat/recipe.toml'), 'utf8');

@@ -25,7 +25,7 @@ it('statements of a bundle find wheels and components by name, those of a compon
   ]);
 });
 
-it('a statement about what the bundle does not hold is a mistake of the recipe', async () => {
+it('a statement about a part that is not in the bundle is a mistake of the recipe', async () => {
   const bundle = makeBundle({ statements: [{ part: 'ap', ...STATED }] });
   const facts = await factsOf(
     Promise.resolve().then(() => collectStatements({ bundle, components, lockfile })),

@@ -4,7 +4,7 @@ import { requireLicensedWheels } from '../../../src/pipeline/wheel-licenses.ts';
 import { factsOf } from '../../support/errors.ts';
 import { makeBundle } from '../../support/releases.ts';
 
-it('the licence of a wheel that is not there is a mistake, with the name that was meant', async () => {
+it('the licence of a missing wheel is a mistake, with the nearest name', async () => {
   const lockfile = { wheels: [{ name: 'python-dateutil', version: '1' }] } as unknown as Lockfile;
   const stating = (distribution: string) =>
     makeBundle({ python: { licenses: [{ distribution, license: 'MIT', reason: 'Seen' }] } });

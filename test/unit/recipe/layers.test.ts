@@ -62,7 +62,7 @@ describe('a project above the base', () => {
     expect(set.bundles.get('product')?.services.map(({ service }) => service.name)).toContain('front');
   });
 
-  it('may have a bundle without Python, which ships of the base what the installer needs', async () => {
+  it('may have a bundle without Python, which ships only the part that the installer needs', async () => {
     const set = await load({
       'recipes/cpython/recipe.toml': recipe('cpython'),
       'recipes/server/bundle.toml': `name = "server"
@@ -81,7 +81,7 @@ services = ["product"]
     });
   });
 
-  it('replaces what has the same name below, whole', async () => {
+  it('replaces recipes of the same name below, as a whole', async () => {
     const front = await readFile(path.join(BASE.init, 'services/front/service.toml'), 'utf8');
     const set = await load({
       'recipes/small/recipe.toml': recipe('small'),
@@ -93,13 +93,13 @@ services = ["product"]
     expect(used?.directory).not.toContain(BASE.init);
   });
 
-  it('with a broken recipe in place of a good one is told of the broken one alone', async () => {
+  it('with a broken recipe in place of a good one reports only the broken one', async () => {
     expect(await problems({ 'recipes/small/recipe.toml': 'name = ' })).toEqual([
       ['syntax', 'recipes/small/recipe.toml', undefined],
     ]);
   });
 
-  it('may not bring parts of an installer, which would not ship', async () => {
+  it('must not contain parts of an installer, which would not ship', async () => {
     expect(
       await problems({
         'recipes/extra/recipe.toml': recipe('extra'),
@@ -111,7 +111,7 @@ services = ["product"]
 });
 
 describe('a project with a toolchain of its own', () => {
-  it('stands alone, and is told where something is of the base', async () => {
+  it('is complete, and reports names that are only in the base', async () => {
     const own = await project({});
     await cp(path.join(BASE.recipes, 'zig'), path.join(own.recipes, 'zig'), { recursive: true });
     const set = await loadRecipes({ ...own, base: BASE }, PLATFORM);
@@ -142,7 +142,7 @@ describe('the base', () => {
     expect(set.layers).toEqual([{ name: 'base', ...BASE }]);
   });
 
-  it('that is not there is told apart from a project that is not', async () => {
+  it('is reported missing differently from a missing project', async () => {
     const own = await project({ 'recipes/extra/recipe.toml': recipe('extra') });
     const nowhere = projectAt('/nowhere');
     const code = 'KSB_RECIPES_MISSING';

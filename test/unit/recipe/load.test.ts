@@ -84,7 +84,7 @@ describe('a bundle that extends another one', () => {
     return { more, product, names: [...bundles.keys()] };
   };
 
-  it('is as that one, and says what is more, or other', async () => {
+  it('inherits from it, and adds or overrides keys', async () => {
     const { more, product, names } = await load(
       'name = "more"\nextends = "product"\nsummary = "More"\nrevision = 4\nservices = ["cache"]\n',
     );
@@ -109,7 +109,7 @@ describe('the digest of a directory beside a recipe', () => {
   const digest = async (): Promise<string | undefined> =>
     component(await loadRecipes(projectAt(project), platform('x86_64')), 'full').files[0]?.sha256;
 
-  it('does not depend on where the directory lies or who may read it', async () => {
+  it("does not depend on the directory's path or permissions", async () => {
     await chmod(at('full/config/b'), 0o600);
     const original = component(await loadRecipes(projectAt(SOUND), platform('x86_64')), 'full').files[0]
       ?.sha256;
@@ -134,7 +134,7 @@ describe('the digest of a directory beside a recipe', () => {
 });
 
 describe('a directory of recipes', () => {
-  it('may hold files, hidden and empty directories', async () => {
+  it('may contain files, hidden and empty directories', async () => {
     const project = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
     try {
       await cp(SOUND, project, { recursive: true });
@@ -148,7 +148,7 @@ describe('a directory of recipes', () => {
     }
   });
 
-  it('that is not there is told apart from wrong recipes', async () => {
+  it('is reported missing differently from invalid recipes', async () => {
     const missing = path.join(SOUND, 'nowhere');
     await expect(
       loadRecipes({ ...projectAt(SOUND), recipes: missing }, platform('x86_64')),

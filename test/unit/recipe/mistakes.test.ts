@@ -11,7 +11,7 @@ const PLATFORM = { arch: 'x86_64', floor: { major: 2, minor: 17 } } as const;
 
 const mistakes = readdirSync(FIXTURES).filter((name) => name !== 'sound');
 
-describe('every mistake is told with its place', () => {
+describe('every mistake is reported with its place', () => {
   it.each(mistakes)('%s', async (mistake) => {
     const directory = path.join(FIXTURES, mistake);
     const error = await loadRecipes(fixtureProject(mistake), PLATFORM).catch((cause: unknown) => cause);

@@ -33,7 +33,7 @@ function written(url: ArchiveUrl): string {
   }
 }
 
-test('docs/sources.md says of every digest and every url of a recipe where it was confirmed', () => {
+test('docs/sources.md states for every digest and URL of a recipe where it was confirmed', () => {
   const archives = sources.flatMap((source) => source.archives);
   const facts = archives.flatMap((archive) => [archive.sha256, ...archive.urls.map(written)]);
   expect(facts.length).toBeGreaterThan(0);

@@ -45,7 +45,7 @@ describe('a version', () => {
     ['==1.2', '1.2'],
     ['latest', undefined],
     ['1.*', undefined],
-  ])('is seen in %s', (text, version) => expect(findVersion(text)).toBe(version));
+  ])('is found in %s', (text, version) => expect(findVersion(text)).toBe(version));
 });
 
 describe('a URL of an archive', () => {

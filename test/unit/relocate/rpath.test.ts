@@ -30,7 +30,7 @@ test('of a wheel, the directories in the release are kept', () => {
 });
 
 describe('relocateElf', () => {
-  test.each(['rpath', 'runpath'] as const)('overwrites the placeholder in %s where it stands', (tag) => {
+  test.each(['rpath', 'runpath'] as const)('overwrites the placeholder in %s in place', (tag) => {
     const before = buildElf({ ...PLAN, [tag]: PLACEHOLDER_RPATH });
     const change = relocateElf(before, 'bin/httpd');
     expect(change).toMatchObject({ kind: 'overwritten', rpath: '$ORIGIN/../lib' });
@@ -48,31 +48,31 @@ describe('relocateElf', () => {
     expect(relocateElf(appended, 'lib/a/b.so')).toEqual({ kind: 'unchanged' });
   });
 
-  test('keeps what a wheel brings, as DT_RPATH', () => {
+  test('keeps the directories of a wheel, as DT_RPATH', () => {
     const change = relocateElf(buildElf({ ...PLAN, runpath: '$ORIGIN/../x.libs' }), 'lib/python3.13/x/y.so');
     expect(change.kind).toBe('overwritten');
     expectIntact(bytesOf(change), '$ORIGIN/../x.libs');
   });
 
-  test('the value of DT_RUNPATH counts where both stand', () => {
+  test('the value of DT_RUNPATH counts if there are both', () => {
     const change = relocateElf(buildElf({ ...PLAN, rpath: '/old', runpath: '$ORIGIN' }), 'lib/x/y.so');
     expect(change.kind).toBe('overwritten');
     expectIntact(bytesOf(change), '$ORIGIN');
   });
 
-  test('adds one in a new segment where there is none', () => {
+  test('adds one in a new segment if there is none', () => {
     const change = relocateElf(buildElf(PLAN), 'lib/python3.13/x/y.so');
     expect(change).toMatchObject({ kind: 'added', rpath: '$ORIGIN/../..' });
     expectIntact(bytesOf(change), '$ORIGIN/../..');
   });
 
-  test('and where the old string is too short', () => {
+  test('adds one if the old string is too short', () => {
     const change = relocateElf(buildElf({ ...PLAN, runpath: '/x' }), 'lib/python3.13/x/y.so');
     expect(change.kind).toBe('added');
     expectIntact(bytesOf(change), '$ORIGIN/../..');
   });
 
-  test('and where another name is the tail of the old string', () => {
+  test('adds one if another name is the tail of the old string', () => {
     const defined = [{ name: 'xxx' }];
     const change = relocateElf(
       buildElf({ ...PLAN, defined, mergeTails: true, runpath: PLACEHOLDER_RPATH }),
@@ -83,13 +83,13 @@ describe('relocateElf', () => {
     expect(readSymbols(after, readElf(after)).defined).toEqual([{ name: 'xxx', default: true }]);
   });
 
-  test('a name that only looks like the tail is no reason', () => {
+  test('does not add one for a name that only resembles the tail', () => {
     const defined = [{ name: 'xxx' }];
     const change = relocateElf(buildElf({ ...PLAN, defined, runpath: PLACEHOLDER_RPATH }), 'bin/tool');
     expect(change.kind).toBe('overwritten');
   });
 
-  test('leaves a file without room to inherit', () => {
+  test('leaves a file without room, which inherits', () => {
     expect(relocateElf(buildElf({ ...PLAN, note: false }), 'lib/x/y.so')).toEqual({ kind: 'inherited' });
   });
 

@@ -26,7 +26,7 @@ test.each([
   '#!/usr/bin/env python3',
   '#!/opt/build/python',
   '#!/usr/bin/env -S python3',
-])('%s of a script that is run becomes a launcher', (line) => {
+])('%s of an executable script becomes a launcher', (line) => {
   expect(relocateShebang(line, SCRIPT)?.split('\n')).toEqual([
     '#!/bin/sh',
     `'''exec' "$(dirname -- "$(readlink -f -- "$0")")/python3" "$0" "$@"`,
@@ -41,13 +41,13 @@ test('a launcher leads to the interpreter from any depth and keeps options', () 
   );
 });
 
-test('a module that is not run keeps its line unless it names a build directory', () => {
+test('a module that is not executable keeps its line unless it names a build directory', () => {
   const module = { ...SCRIPT, executable: false };
   expect(relocateShebang('#! /usr/bin/env python3', module)).toBeUndefined();
   expect(relocateShebang('#!/work/staging/bin/python3.13', module)).toBe('#!/usr/bin/env python3.13');
 });
 
-test('env is looked through', () => {
+test('env is resolved', () => {
   expect(parseShebang('#!/usr/bin/env -S python3 -I')).toEqual({
     interpreter: '/usr/bin/env',
     name: 'python3',

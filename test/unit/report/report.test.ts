@@ -10,7 +10,7 @@ describe('a report', () => {
     expect(formatReport(reportFacts())).toBe(formatReport(reportFacts()));
   });
 
-  it('has no element that runs, or that a browser fetches something for, whatever things are called', () => {
+  it('has no element that runs code or fetches anything, whatever the names', () => {
     const page = formatReport(reportFacts(HOSTILE));
     const elements = new Set([...page.matchAll(/<([a-z0-9]+)/giu)].map(([, name]) => name));
     for (const name of ['script', 'img', 'link', 'iframe', 'object', 'base', 'form'])
@@ -25,7 +25,7 @@ describe('a report', () => {
     expect(page.match(/href="(?!#)/gu)).toBeNull();
   });
 
-  it('begins with what speaks for the release and what against it', () => {
+  it('begins with the verdict on the release', () => {
     const facts = reportFacts();
     const verdict = (changed: Partial<typeof facts>): string => {
       const [, text = ''] =
@@ -47,7 +47,7 @@ describe('a report', () => {
     );
   });
 
-  it('lists what is inside a part in its row, and among the licences', () => {
+  it("lists embedded parts in their part's row, and among the licences", () => {
     const page = formatReport(reportFacts()).replaceAll(/\s+/gu, ' ');
     const row = (of: string): string =>
       new RegExp(`<tr( id="[^"]*")?> <th scope="row">${of}.*?</tr>`, 'u').exec(page)?.[0] ?? '';
@@ -101,7 +101,7 @@ describe('a report', () => {
       );
   });
 
-  it('says what is not known', () => {
+  it('states what is unknown', () => {
     const page = formatReport({ ...reportFacts(), timeline: undefined, advisories: undefined });
     expect(page).toContain('Not known: there is no');
     expect(page).toContain('Not looked up: no database');
@@ -120,7 +120,7 @@ describe('a template', () => {
 describe('a treemap', () => {
   const area = { x: 0, y: 0, width: 6, height: 4 };
 
-  it('is that of the paper', () => {
+  it('matches the published example', () => {
     const places = squarify([6, 6, 4, 3, 2, 2, 1], area);
     expect(
       places.map(({ x, y, width, height }) =>
@@ -137,7 +137,7 @@ describe('a treemap', () => {
     ]);
   });
 
-  it('gives each its share and leaves nothing over', () => {
+  it('gives each part its share and fills the area', () => {
     const sizes = Array.from({ length: 200 }, (_, index) => 1e6 / (index + 1) ** 1.5);
     const total = sizes.reduce((sum, size) => sum + size, 0);
     const places = squarify(sizes, area);
@@ -151,7 +151,7 @@ describe('a treemap', () => {
 });
 
 describe('a timeline', () => {
-  it('has the tasks that ended, in order of their start, and passes on every event', () => {
+  it('has ended tasks in order of their start, and passes on every event', () => {
     let now = 1000;
     const seen: string[] = [];
     const { emit, tasks } = recordTimeline(

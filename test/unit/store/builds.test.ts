@@ -33,7 +33,7 @@ async function makeRecord(component: string): Promise<BuildRecord> {
   };
 }
 
-test('a record is read back as written, and gone when removed', async () => {
+test('a record is read back as written, and is gone after removal', async () => {
   const record = await makeRecord('zlib');
   expect(await store.builds.read(record.key)).toBeUndefined();
   await store.builds.write(record);
@@ -52,7 +52,7 @@ test.each([
   ['not JSON', '{'],
   ['a field missing', '{}'],
   ['empty after a crash', ''],
-])('a damaged record (%s) is named, removed and not used', async (_, content) => {
+])('a damaged record (%s) is reported, removed and not used', async (_, content) => {
   const record = await makeRecord('zlib');
   await writeFile(path.join(root, 'builds', `${record.key}.json`), content);
   expect(await store.builds.read(record.key)).toBeUndefined();
@@ -89,7 +89,7 @@ test('task times are merged, and a damaged file counts as empty', async () => {
   expect(await store.times.read()).toEqual(new Map());
 });
 
-test('a store that cannot be made is an error that says how to go on', async () => {
+test('a store that cannot be created is an error with a hint', async () => {
   await writeFile(path.join(root, 'file'), '');
   await expect(openStore(path.join(root, 'file', 'store'))).rejects.toMatchObject({
     facts: { code: 'KSB_STORE_UNUSABLE', hint: expect.stringContaining('KSBUNDLE_CACHE') },

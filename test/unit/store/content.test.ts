@@ -71,13 +71,13 @@ test('a failing stream leaves nothing behind', async () => {
   expect(await readdir(store.temporary)).toEqual([]);
 });
 
-test('what is not there is not found, without a warning', async () => {
+test('missing content is not found, without a warning', async () => {
   expect(await store.find(hashBytes('x'))).toBeUndefined();
   expect(await store.findVerified(hashBytes('x'))).toBeUndefined();
   expect(events).toEqual([]);
 });
 
-test('an entry somebody changed is noticed, named and removed', async () => {
+test('a changed entry is detected, reported and removed', async () => {
   const { sha256, path: file } = await addText('hello');
   await chmod(file, 0o644);
   await appendFile(file, '!');
@@ -88,7 +88,7 @@ test('an entry somebody changed is noticed, named and removed', async () => {
   expect(await store.find(sha256)).toMatchObject({ size: 5 });
 });
 
-test('an entry that was only touched is healed', async () => {
+test('an entry that was only touched is repaired', async () => {
   const { sha256, path: file } = await addText('hello');
   await utimes(file, 1, 1);
   expect(await store.find(sha256)).toMatchObject({ size: 5 });
@@ -97,14 +97,14 @@ test('an entry that was only touched is healed', async () => {
   expect(await store.find(sha256), 'the time stamp is trusted again').toMatchObject({ sha256 });
 });
 
-test('silent damage shows when the content is verified', async () => {
+test('silent damage is found when the content is verified', async () => {
   const { sha256, path: file } = await addText('hello');
   await damageSilently(file);
   expect(await store.findVerified(sha256)).toBeUndefined();
   expect(events).toHaveLength(1);
 });
 
-test('an entry that is no file is damaged', async () => {
+test('an entry that is not a file is damaged', async () => {
   const { sha256, path: file } = await addText('hello');
   await rm(file);
   await symlink('/nowhere', file);
@@ -123,7 +123,7 @@ test('verifyAll names exactly the damaged entries', async () => {
   expect(await store.totals()).toEqual({ entries: 1, bytes: 4 });
 });
 
-test('collection removes what is old, unless it is kept', async () => {
+test('collection removes old entries, unless they are kept', async () => {
   const day = 24 * 3600 * 1000;
   const old = await addText('old');
   const kept = await addText('kept');
@@ -154,7 +154,7 @@ test('collection removes what is old, unless it is kept', async () => {
   expect(await store.builds.list()).toEqual([]);
 });
 
-test('use keeps content from being collected', async () => {
+test('used content is not collected', async () => {
   const { sha256, path: file } = await addText('used');
   await utimes(file, 1, (await stat(file)).mtime);
   await store.find(sha256);

@@ -41,7 +41,7 @@ describe.each([
   ['PEP 440, as its own example orders them', comparePython, PYTHON],
   ['upstream code', compareUpstream, UPSTREAM],
 ])('versions of %s', (_name, compare, order) => {
-  it('come in one order, each with each', () => {
+  it('have a total order', () => {
     for (const [i, left] of order.entries())
       for (const [j, right] of order.entries())
         for (const a of left)
@@ -71,12 +71,12 @@ describe('a range', () => {
     ['introduced 0, limit 4', '0123'],
     ['introduced 2, limit 4, limit 6', '2345'],
     ['introduced 2, limit *', '23456789'],
-  ])('%s has %s', (text, inside) => {
+  ])('%s contains %s', (text, inside) => {
     const found = '0123456789'.split('').filter((version) => isInRange(version, rangeOf(text), byNumber));
     expect(found.join('')).toBe(inside);
   });
 
-  it('of random events has what it has when it is walked version by version, in whatever order they are listed', () => {
+  it('of random events contains the same versions as a walk through them, in any order', () => {
     const random = randomFrom(20_261_121);
     for (let round = 0; round < 2000; round += 1) {
       const places = [...Array(30).keys()].filter(() => random() < 0.2);

@@ -26,7 +26,7 @@ async function compress(content: Buffer): Promise<{ file: string; bytes: Buffer 
   return { file, bytes };
 }
 
-it('gives back content that looks like the beginning of a member', async () => {
+it('returns content that looks like the start of a member', async () => {
   const content = noise(3 * MEMBER + 1000);
   const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
   for (const offset of [100, 2_000_000, MEMBER + 1, 3 * MEMBER + 10]) header.copy(content, offset);
@@ -36,7 +36,7 @@ it('gives back content that looks like the beginning of a member', async () => {
   expect(read.equals(content)).toBe(true);
 });
 
-it('says where the bytes are that do not belong to it', async () => {
+it('reports the position of foreign bytes', async () => {
   const { file, bytes } = await compress(noise(MEMBER + 1000));
   for (const more of [Buffer.from('x'), bytes]) {
     await writeFile(file, Buffer.concat([bytes, more]));

@@ -24,7 +24,7 @@ const CONTENT: TreeContent = {
 };
 
 describe('packTree', () => {
-  it('depends on names, contents, executable bits and links only', async () => {
+  it('depends only on names, contents, executable bits and links', async () => {
     const directory = await temporaryDirectory();
     const one = await writeTree(path.join(directory, 'one'), CONTENT);
     const first = await packTree(one, path.join(directory, 'one.tgz'), { gzip: 6, prefix: 'x' });
@@ -119,7 +119,7 @@ describe('packTree', () => {
     expect(await readdir(path.join(directory, 'out'))).toEqual([]);
   });
 
-  it.runIf(process.platform === 'linux')('reports a full disk as one', async () => {
+  it.runIf(process.platform === 'linux')('reports a full disk as such', async () => {
     const directory = await temporaryDirectory();
     const root = await writeTree(path.join(directory, 'root'), CONTENT);
     const full = path.join(directory, 'out', 'full.tar');
@@ -144,7 +144,7 @@ describe('packTree', () => {
 });
 
 describe('visitReleaseTarball', () => {
-  it('takes what packTree wrote', async () => {
+  it('accepts the output of packTree', async () => {
     const directory = await temporaryDirectory();
     const root = await writeTree(path.join(directory, 'root'), CONTENT);
     const file = path.join(directory, 'root.tgz');

@@ -73,7 +73,7 @@ describe('unpackArchive', () => {
     }
   });
 
-  it('tells the format by the bytes, not by the name', async () => {
+  it('detects the format by the bytes, not by the name', async () => {
     const out = await unpack(
       makeZip([
         { path: 'bin/x', content: 'x', mode: 0o100755 },
@@ -96,7 +96,7 @@ describe('unpackArchive', () => {
     expect(await readFile(path.join(out, 'd/299'), 'utf8')).toBe('299');
   });
 
-  it('keeps what lies at the destination already', async () => {
+  it('keeps existing files at the destination', async () => {
     const directory = await temporaryDirectory();
     await writeFile(path.join(directory, 'a.tar'), makeTar([{ path: 'x' }]));
     await mkdir(path.join(directory, 'out'));
@@ -209,7 +209,7 @@ describe('unpackArchive refuses', () => {
     }
   });
 
-  it('an archive that strip leaves nothing of', async () => {
+  it('an archive of which strip leaves nothing', async () => {
     expect(await refusal(makeTar([{ path: 'f', content: 'x' }]), { strip: 1 })).toMatchObject({
       code: 'KSB_ARCHIVE_DAMAGED',
     });
