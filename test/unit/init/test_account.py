@@ -34,11 +34,11 @@ def rights(account: Account, *, low_ports: bool = False) -> dict[str, str]:
 
 
 class RightsTest(unittest.TestCase):
-    def test_a_users_own_program_has_no_way_to_more_rights_either(self) -> None:
+    def test_a_users_program_cannot_gain_privileges_either(self) -> None:
         facts = rights(Account("me", os.geteuid(), os.getegid(), switch=False))
         self.assertEqual((facts["NoNewPrivs"], facts["CapEff"], facts["CapAmb"]), ("1", "0" * 16, "0" * 16))
 
-    def test_no_program_leaves_its_memory_in_a_core_file(self) -> None:
+    def test_no_program_writes_its_memory_to_a_core_file(self) -> None:
         facts = rights(Account("me", os.geteuid(), os.getegid(), switch=False))
         self.assertEqual((facts["core"].split()[:2], int(facts["filter"], 16)), (["0", "0"], 0))
 
@@ -67,11 +67,11 @@ class AccountTest(support.DirectoryTest):
         self.assertIn(status, (0, 1))
         return status == 0
 
-    def test_a_daemon_opens_low_ports_only_if_told_so(self) -> None:
+    def test_a_daemon_opens_low_ports_only_if_allowed(self) -> None:
         self.assertTrue(self.can_bind(low_ports=True))
         self.assertFalse(self.can_bind(low_ports=False))
 
-    def test_a_running_daemon_tells_whether_it_may(self) -> None:
+    def test_a_running_daemon_shows_whether_it_may(self) -> None:
         for low_ports in (True, False):
             child = subprocess.Popen(["sleep", "60"], preexec_fn=ACCOUNT.confine(low_ports=low_ports))
             self.assertEqual(keeps_low_ports(child.pid), low_ports)
@@ -79,7 +79,7 @@ class AccountTest(support.DirectoryTest):
             child.wait()
             self.assertFalse(keeps_low_ports(child.pid))
 
-    def test_a_program_of_the_accounts_has_no_way_to_more_rights(self) -> None:
+    def test_a_program_of_the_account_cannot_gain_privileges(self) -> None:
         names = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
         for low_ports, mask in ((False, 0), (True, 1 << 10)):
             facts = rights(ACCOUNT, low_ports=low_ports)

@@ -34,7 +34,7 @@ class AccountsTest(support.DirectoryTest):
         self.assertEqual(find(None, former=ABSENT).name, find(None).name)
 
     @AS_ROOT
-    def test_without_a_choice_it_is_the_one_by_custom_then_nobody(self) -> None:
+    def test_without_a_choice_it_is_the_customary_one_then_nobody(self) -> None:
         self.assertEqual(find(None).name, CUSTOM)
         self.assertEqual(find_account(None, custom=ABSENT).name, "nobody")
         wanted = find_account(None, custom=ABSENT, create=True)
@@ -45,7 +45,7 @@ class AccountsTest(support.DirectoryTest):
         self.assertEqual(self.whats(find("daemon")), [])
 
     @AS_ROOT
-    def test_a_missing_account_is_made_only_if_that_is_asked_for(self) -> None:
+    def test_a_missing_account_is_made_only_on_request(self) -> None:
         self.assertEqual(self.whats(find(ABSENT)), [f"there is no account {ABSENT}"])
         wanted = find(ABSENT, create=True)
         self.assertEqual((wanted.exists, wanted.made, self.whats(wanted)), (False, True, []))
@@ -54,7 +54,7 @@ class AccountsTest(support.DirectoryTest):
         self.assertTrue(find("daemon", create=True).exists)
 
     @AS_ROOT
-    def test_a_host_without_a_tool_is_told_so(self) -> None:
+    def test_a_host_without_a_tool_is_reported(self) -> None:
         with mock.patch.object(accounts, "_SEARCH", str(self.directory)):
             self.assertEqual(self.whats(find(ABSENT, create=True)), [f"cannot create the account {ABSENT}"])
 
@@ -62,14 +62,14 @@ class AccountsTest(support.DirectoryTest):
     def test_root_is_refused(self) -> None:
         self.assertEqual(self.whats(find("root")), ["the service must not run as root"])
 
-    def test_others_run_it_as_themselves(self) -> None:
+    def test_other_users_run_it_as_themselves(self) -> None:
         with mock.patch("os.geteuid", return_value=1):
             self.assertEqual(self.whats(find(None)), [])
             self.assertEqual(self.whats(find("root")), ["cannot run the service as root"])
             self.assertEqual(self.whats(find(None, create=True)), ["cannot create an account"])
 
     @AS_ROOT
-    def test_what_was_the_former_accounts_is_handed_over_and_nothing_else(self) -> None:
+    def test_only_files_of_the_former_account_are_handed_over(self) -> None:
         inside = self.directory / "instance"
         (inside / "data").mkdir(parents=True)
         for name in ("data/db", "root", "other"):

@@ -53,7 +53,7 @@ class ResolveTest(unittest.TestCase):
         self.assertEqual(resolved["port"], answers.Answer(("5000",), "default"))
         self.assertEqual(resolved["public-url"].values, ())
 
-    def test_an_empty_value_goes_back_to_the_default(self) -> None:
+    def test_an_empty_value_restores_the_default(self) -> None:
         resolved = answers.resolve(DECLARED, [flags(host=[""]), Source("receipt", {"host": ["10.0.0.2"]})])
         self.assertEqual(resolved["host"], answers.Answer(("127.0.0.1",), "default", taken_back=True))
 
@@ -80,7 +80,7 @@ class ResolveTest(unittest.TestCase):
             answers.resolve(DECLARED, [flags(token=["hunter2"])])
         self.assertNotIn("hunter2", repr(caught.exception.problems))
 
-    def test_the_receipt_remembers_what_was_given_only(self) -> None:
+    def test_the_receipt_records_only_given_answers(self) -> None:
         resolved = answers.resolve(DECLARED, [flags(host=["10.0.0.1"], processes=["2"])])
         self.assertEqual(answers.given(resolved, {"processes"}), {"host": ["10.0.0.1"]})
 
@@ -107,7 +107,7 @@ class FileTest(support.DirectoryTest):
         self.assertEqual(source.texts["port"], ["1", "2", "3"])
         self.assertEqual(source.texts["region"], ["$(touch x)"])
 
-    def test_every_line_that_is_not_understood_is_named(self) -> None:
+    def test_every_invalid_line_is_named(self) -> None:
         with self.assertRaises(Failure) as caught:
             self.read("HOTS=1\njust words\nHOST=a\n")
         first, second = caught.exception.problems

@@ -45,7 +45,7 @@ class ArchiveTest(support.DirectoryTest):
         self.assertEqual(caught.exception.exit_code, exit_code)
         return caught.exception.problems[0].why
 
-    def test_what_is_written_is_read_and_taken_out_again(self) -> None:
+    def test_a_written_archive_is_read_and_extracted(self) -> None:
         self.write()
         found = archive.read(self.path)
         self.assertEqual((found.facts["bundle"], found.receipt), ("demo", b"{}"))
@@ -60,7 +60,7 @@ class ArchiveTest(support.DirectoryTest):
             sorted(["a b é", "large", "receipt.json"]),
         )
 
-    def test_a_flipped_byte_or_a_lost_end_is_damage(self) -> None:
+    def test_a_flipped_byte_or_a_truncation_is_damage(self) -> None:
         self.write()
         with open(self.path, "rb") as file:
             whole = file.read()
@@ -111,7 +111,7 @@ class ArchiveTest(support.DirectoryTest):
                 self.forge(["receipt.json"], partial(_add, member))
                 self.assertIn("is not a regular file", self.fails(Exit.INTEGRITY))
 
-    def test_exactly_what_is_listed_has_to_be_there_once(self) -> None:
+    def test_each_listed_file_must_be_there_exactly_once(self) -> None:
         receipt = tarfile.TarInfo("receipt.json")
         self.forge(["receipt.json", "b"], partial(_add, receipt))
         self.assertIn("lacks b", self.fails(Exit.INTEGRITY))

@@ -38,7 +38,7 @@ class ParseTest(unittest.TestCase):
         self.assertIn("--hots", problem.what)
         self.assertIn("--host", problem.hint)
 
-    def test_an_operand_is_taken_once_and_asked_for_where_it_is_needed(self) -> None:
+    def test_an_operand_is_taken_once_and_required_where_needed(self) -> None:
         self.assertEqual(arguments.parse(["backup"], DECLARED).operand, None)
         self.assertEqual(arguments.parse(["backup", "a b"], DECLARED).operand, "a b")
         self.assertIn("unexpected argument c", self.refused("backup", "b", "c").problems[0].what)
@@ -67,11 +67,11 @@ class ParseTest(unittest.TestCase):
     def test_a_switch_takes_no_value(self) -> None:
         self.assertIn("--json takes no value", self.refused("verify", "--json=yes").problems[0].what)
 
-    def test_help_wherever_it_stands(self) -> None:
+    def test_help_in_any_position(self) -> None:
         for argv in (["help"], ["--help"], ["-h"], ["stop", "--help"], ["help", "stop"], ["--host", "a", "-h"]):
             self.assertTrue(arguments.parse(argv, DECLARED).help, argv)
 
-    def test_help_leads_with_examples_and_names_every_answer(self) -> None:
+    def test_help_begins_with_examples_and_names_every_answer(self) -> None:
         text = usage.overview("demo 1-1", "demo", DECLARED)
         self.assertLess(text.index("Examples:"), text.index("Options:"))
         for declaration in DECLARED.values():

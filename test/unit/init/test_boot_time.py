@@ -53,7 +53,7 @@ class BootTimeTest(keystone_site.KeystoneSiteTest):
                     ran = self.run_in(shell, f"{_OPENRC}{service}\ndepend && {command}")
                     self.assertEqual(ran, [self.bootstrap, command, "--instance", "/srv/100% é 'x'"])
 
-    def test_next_steps_tell_of_them_where_systemd_does_not_run_it(self) -> None:
+    def test_next_steps_contain_them_unless_systemd_runs_it(self) -> None:
         steps, paths = self.rendered("NEXT-STEPS", self.site()), self.paths(self.site())
         self.assertIn("\n    @reboot ", steps)
         self.assertIn("openrc-service", paths)
@@ -70,7 +70,7 @@ class BootTimeTest(keystone_site.KeystoneSiteTest):
         ):
             return [problem.where for problem in boot_time.left_behind(site)]
 
-    def test_what_an_operator_put_into_place_is_found_and_nothing_else(self) -> None:
+    def test_only_entries_that_an_operator_installed_are_found(self) -> None:
         scripts, tables = self.directory / "init.d", self.directory / "cron.d"
         for directory, render in (
             (scripts, boot_time.render_openrc),

@@ -123,7 +123,7 @@ class BootstrapTest(support.DirectoryTest):
         sums.write_text(sums.read_text().replace("data", "data", 1).replace(sums.read_text()[70], "g", 1) + "no line\n")
         self.damaged()
 
-    def test_names_are_shown_in_a_form_that_no_terminal_obeys(self) -> None:
+    def test_control_characters_in_names_are_escaped(self) -> None:
         name = "da\x1b]0;x\x07ta \x7f\x9b31m \u202eexe\tö"
         (self.release / name).write_text("x")
         support.seal(self.release)
@@ -189,7 +189,7 @@ class BootstrapTest(support.DirectoryTest):
 
         self.under_every_shell(check, "verify", "--json")
 
-    def test_every_refusal_with_json_says_in_json_what_it_says_in_words(self) -> None:
+    def test_every_refusal_with_json_is_complete_in_json(self) -> None:
         name = 'a "b\\" \\\\n é'
         self.release.rename(self.release.with_name(name))
         self.release = self.release.with_name(name)
@@ -256,7 +256,7 @@ class BootstrapTest(support.DirectoryTest):
         self.refused(4, "not signed with this key", "install", "--require-signature", public)
         self.refused(4, "not signed with this key", "install", "--require-signature", certificate)
 
-    def test_a_second_signature_is_verified_by_an_openssl_that_knows_it_and_else_refused(self) -> None:
+    def test_a_second_signature_is_verified_only_by_an_openssl_that_supports_it(self) -> None:
         self.sign()
         sums = self.release / "SHA256SUMS"
         signature = self.release / "SHA256SUMS.mldsa.sig"
@@ -292,7 +292,7 @@ class BootstrapTest(support.DirectoryTest):
 
         self.under_every_shell(check, *arguments)
 
-    def test_what_was_not_signed_is_refused_by_every_command(self) -> None:
+    def test_an_unsigned_release_is_refused_by_every_command(self) -> None:
         public = self.sign()
         signature = (self.release / "SHA256SUMS.sig").read_bytes()
         (self.release / "SHA256SUMS.sig").unlink()
@@ -336,7 +336,7 @@ class BootstrapTest(support.DirectoryTest):
         file.write_text(content)
         return file
 
-    def test_names_that_hold_line_breaks_are_refused_whatever_they_do_to_a_list(self) -> None:
+    def test_names_with_line_breaks_are_refused_however_they_fit_a_list(self) -> None:
         public = self.sign()
         ran = self.directory / "ran"
         for name in ("x\naaevil.pth", "x\nbbevil.pth"):
@@ -345,7 +345,7 @@ class BootstrapTest(support.DirectoryTest):
             self.refused(4, "names with control characters", *arguments)
         self.assertFalse(ran.exists())
 
-    def test_every_control_character_is_refused_though_the_checksums_list_it(self) -> None:
+    def test_every_control_character_is_refused_even_if_the_checksums_list_it(self) -> None:
         for character in "\r\t\x1b\x7f":
             name = f"data{character}"
             self.add(name)
@@ -360,7 +360,7 @@ class BootstrapTest(support.DirectoryTest):
         sums.write_text("".join([*lines, lines[0]]))
         self.refused(4, "init/installer/evil.pth", "install")
 
-    def test_what_was_added_to_the_code_is_refused_by_every_command_without_a_signature(self) -> None:
+    def test_files_added_to_the_code_are_refused_by_every_command_without_a_signature(self) -> None:
         added = (
             "init/installer/__pycache__/cli.cpython-313.pyc",
             "init/installer/sitecustomize.py",
@@ -376,20 +376,20 @@ class BootstrapTest(support.DirectoryTest):
             self.refused(4, name, "status")
             file.unlink()
 
-    def test_what_was_added_elsewhere_does_not_keep_the_service_from_being_stopped(self) -> None:
+    def test_files_added_elsewhere_do_not_prevent_a_stop(self) -> None:
         self.add("notes")
         self.refused(4, "notes", "install")
         for command in UNCHECKED:
             self.assertEqual(self.bootstrap(["dash"], command).returncode, 0, command)
 
-    def test_a_list_of_checksums_that_is_gone_stops_no_command_that_obeys_damage(self) -> None:
+    def test_a_missing_checksum_list_stops_no_command_that_tolerates_damage(self) -> None:
         self.sign()
         for name in ("SHA256SUMS", "manifest.json"):
             (self.release / name).unlink()
             for command in UNCHECKED:
                 self.assertEqual(self.bootstrap(["dash"], command).returncode, 0, command)
 
-    def test_an_instance_may_lie_in_the_release_under_another_name_but_hides_nothing_that_was_packed(self) -> None:
+    def test_an_instance_may_be_in_the_release_under_another_name_but_hides_no_packed_file(self) -> None:
         public = self.sign()
         self.add("mine/lock")
         self.add("mine/evil.py")
@@ -403,7 +403,7 @@ class BootstrapTest(support.DirectoryTest):
         self.refused(4, "init/lock", "install")
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_what_another_user_may_change_is_refused_by_every_command_of_root_and_mended_by_what_is_said(self) -> None:
+    def test_a_release_that_another_user_may_change_is_refused_to_root_and_fixed_by_the_hint(self) -> None:
         self.add("instance/data")
         places = (".", "bin", "init/installer", "data")
         faults: list[Callable[[Path], None]] = [
@@ -436,7 +436,7 @@ class BootstrapTest(support.DirectoryTest):
                 self.assertEqual("another user can replace the release" in result.stderr, code == 4)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_what_a_container_does_not_know_is_nobodys_in_it(self) -> None:
+    def test_owners_that_a_container_does_not_map_are_trusted(self) -> None:
         """A release that is mounted into a rootless container has an owner there whom no user of it can be."""
 
         everything = (self.directory, self.release, *self.release.rglob("*"))
@@ -460,7 +460,7 @@ class BootstrapTest(support.DirectoryTest):
         return support.in_container(users, [*shell, self.script, "status"])
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_an_ordinary_user_may_run_what_another_owns(self) -> None:
+    def test_an_ordinary_user_may_run_a_release_of_another(self) -> None:
         self.need("dash")
         python = self.release / "bin" / "python3"
         python.write_text("#!/bin/sh\n")
@@ -498,7 +498,7 @@ class BootstrapTest(support.DirectoryTest):
             )
             file.unlink()
 
-    def test_a_key_that_is_none_is_refused(self) -> None:
+    def test_an_invalid_key_is_refused(self) -> None:
         public = self.sign()
         for arguments in (
             ["--require-signature"],
@@ -514,7 +514,7 @@ class BootstrapTest(support.DirectoryTest):
         Path(public).write_text("no key")
         self.refused(4, "not signed with this key", "install", "--require-signature", public)
 
-    def test_a_certificate_stands_for_its_key_while_it_is_valid(self) -> None:
+    def test_a_certificate_is_accepted_for_its_key_while_it_is_valid(self) -> None:
         self.need("faketime")
         key = self.sign().removesuffix(".pub")
         certificate = str(self.directory / "a certificate")

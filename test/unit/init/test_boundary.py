@@ -73,7 +73,7 @@ class BoundaryTest(support.DirectoryTest):
         finally:
             signal.alarm(0)
 
-    def test_no_way_leads_through_a_link_of_theirs(self) -> None:
+    def test_no_path_leads_through_another_users_link(self) -> None:
         below = self.link / "0.log"
         act: Callable[[str], object]
         for act in (files.read, files.digest_file, files.status, files.remove, files.remove_directory, trees.remove):
@@ -93,7 +93,7 @@ class BoundaryTest(support.DirectoryTest):
         with self.assertRaises(Refused), held.appending(str(below), 0o640, OWNER, anew=True):
             pass
 
-    def test_a_link_itself_is_removed_not_what_it_leads_to(self) -> None:
+    def test_a_link_itself_is_removed_not_its_target(self) -> None:
         trees.remove(str(self.theirs))
         self.assertFalse(self.theirs.exists())
 
@@ -108,7 +108,7 @@ class BoundaryTest(support.DirectoryTest):
         with self.assertRaises(OSError):
             files.read(str(endless / "file"))
 
-    def test_a_link_in_a_directory_for_everybody_is_followed_only_if_it_is_roots(self) -> None:
+    def test_a_link_in_a_shared_directory_is_followed_only_if_it_is_roots(self) -> None:
         shared = self.directory / "shared"
         shared.mkdir()
         shared.chmod(0o1777)
@@ -134,7 +134,7 @@ class BoundaryTest(support.DirectoryTest):
             files.read(str(large))
         os.unlink(second)
 
-    def test_a_log_is_begun_only_where_none_of_somebody_else_stands(self) -> None:
+    def test_a_log_is_created_only_if_no_other_users_file_is_there(self) -> None:
         os.mkfifo(self.theirs / "pipe")
         os.link(self.canary / "0.log", self.theirs / "second")
         for name in ("pipe", "second", "link"):
@@ -148,7 +148,7 @@ class BoundaryTest(support.DirectoryTest):
         status = (self.theirs / "log").stat()
         self.assertEqual((status.st_uid, status.st_mode & 0o777, status.st_size), (OWNER.uid, 0o640, 6))
 
-    def test_logs_that_root_began_are_given_and_nothing_else(self) -> None:
+    def test_only_logs_that_root_created_are_given_away(self) -> None:
         inner = self.theirs / "inner"
         inner.mkdir()
         (inner / "root.log").touch()
@@ -162,7 +162,7 @@ class BoundaryTest(support.DirectoryTest):
         self.assertEqual(owners, {"root.log": OWNER.uid, "other.log": 12345, "second": 0, "link": 0, "pipe": 0})
         os.unlink(inner / "second")
 
-    def test_a_directory_that_is_exchanged_meanwhile_leads_nowhere(self) -> None:
+    def test_a_directory_that_is_exchanged_meanwhile_is_not_followed(self) -> None:
         inner = self.theirs / "inner"
         inner.mkdir()
         for number in range(20):
@@ -196,7 +196,7 @@ class BoundaryTest(support.DirectoryTest):
     def make(self) -> None:
         files.ensure_directory(str(self.theirs / "inner"), 0o700, OWNER)
 
-    def test_what_is_exchanged_between_two_looks_is_not_given_away(self) -> None:
+    def test_a_file_exchanged_between_two_checks_is_not_given_away(self) -> None:
         """The account acts in the very moment after a directory was read."""
         inner = self.theirs / "inner"
         inner.mkdir()
@@ -219,7 +219,7 @@ class BoundaryTest(support.DirectoryTest):
             trees.hand_over(str(self.directory / "theirs" / "aside"), Owner(0, 0), OWNER)
         os.unlink(self.theirs / "aside" / "0.log")
 
-    def test_trees_without_end_are_refused(self) -> None:
+    def test_endless_trees_are_refused(self) -> None:
         path = self.theirs
         for _ in range(150):
             path = path / "d"
@@ -227,7 +227,7 @@ class BoundaryTest(support.DirectoryTest):
         self.assert_refused(trees.remove, self.theirs)
         self.assert_refused(trees.below, self.theirs)
 
-    def test_a_directory_of_somebody_else_is_not_taken(self) -> None:
+    def test_a_directory_of_another_user_is_not_taken_over(self) -> None:
         other = self.theirs / "other"
         other.mkdir()
         os.chown(other, 12345, 12345)

@@ -21,7 +21,7 @@ class BuilderTest(unittest.TestCase):
     def test_it_knows_the_filters_of_templates(self) -> None:
         self.assertEqual(listed("TEMPLATE_FILTERS"), set(render.FILTERS))
 
-    def test_it_knows_what_of_an_instance_is_the_installers_own(self) -> None:
+    def test_it_knows_the_installers_own_names_in_an_instance(self) -> None:
         standing = listed("INSTANCE_DIRECTORIES")
         self.assertLessEqual({"etc", "data", "run"}, standing)
         self.assertEqual(listed("RESERVED_NAMES"), (instance.OWN_NAMES - standing) | {"receipt.json"})

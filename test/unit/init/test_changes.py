@@ -34,25 +34,25 @@ class ChangesTest(support.DirectoryTest):
         self.apply("two", recorded)
         self.assertEqual(self.path.read_text(), "two")
 
-    def test_a_changed_mode_is_put_right(self) -> None:
+    def test_a_changed_mode_is_corrected(self) -> None:
         recorded = self.apply("one", {})
         self.path.chmod(0o644)
         self.assertIs(self.compare("one", recorded).kind, Kind.UPDATE)
 
-    def test_an_edit_is_left_alone_while_nothing_new_is_to_be_said(self) -> None:
+    def test_an_edit_is_left_alone_while_the_rendered_content_is_the_same(self) -> None:
         recorded = self.apply("one", {})
         self.path.write_text("mine")
         change = self.compare("one", recorded)
         self.assertIs(change.kind, Kind.EDITED)
         self.assertFalse(change.writes)
 
-    def test_the_receipt_still_knows_that_an_edit_is_one(self) -> None:
+    def test_the_receipt_still_shows_that_a_file_was_edited(self) -> None:
         recorded = self.apply("one", {})
         self.path.write_text("mine")
         recorded = self.apply("one", recorded)
         self.assertIs(self.compare("one", recorded).kind, Kind.EDITED)
 
-    def test_an_edit_in_the_way_is_kept_beside(self) -> None:
+    def test_a_conflicting_edit_is_kept_beside_the_file(self) -> None:
         recorded = self.apply("one", {})
         self.path.write_text("mine")
         self.assertIs(self.compare("two", recorded).kind, Kind.CONFLICT)
@@ -60,7 +60,7 @@ class ChangesTest(support.DirectoryTest):
         self.assertEqual(self.path.read_text(), "two")
         self.assertEqual((self.directory / "conf.edited").read_text(), "mine")
 
-    def test_what_a_run_wrote_that_was_cut_off_goes_unless_it_was_edited(self) -> None:
+    def test_files_of_an_interrupted_run_are_removed_unless_edited(self) -> None:
         self.path.write_text("one")
         written = {"conf": [files.digest(b"one")]}
         (change,) = changes.compare(self.instance, [], {}, written=written)
@@ -68,7 +68,7 @@ class ChangesTest(support.DirectoryTest):
         self.path.write_text("mine")
         self.assertEqual(changes.compare(self.instance, [], {}, written=written), [])
 
-    def test_a_file_no_longer_rendered_is_removed_and_can_come_back(self) -> None:
+    def test_a_file_no_longer_rendered_is_removed_and_can_be_reverted(self) -> None:
         recorded = self.apply("one", {})
         (change,) = changes.compare(self.instance, [], recorded)
         self.assertIs(change.kind, Kind.REMOVE)
@@ -78,7 +78,7 @@ class ChangesTest(support.DirectoryTest):
         self.assertEqual(self.path.read_text(), "one")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
-    def test_what_comes_back_has_the_rights_it_had(self) -> None:
+    def test_a_reverted_file_has_its_former_rights(self) -> None:
         recorded = self.apply("one", {})
         os.chown(self.path, 0, 65534)
         self.path.chmod(0o604)
@@ -96,7 +96,7 @@ class ChangesTest(support.DirectoryTest):
         changes.revert(self.instance, [change])
         self.assertEqual(self.path.read_text(), "one")
 
-    def test_directories_are_unused_that_hold_nothing_but_what_was_rendered_and_is_not_wanted(self) -> None:
+    def test_directories_with_only_unwanted_rendered_files_are_unused(self) -> None:
         for name in ("tls", "kept", "own"):
             (self.directory / name).mkdir()
         recorded: dict[str, dict[str, str]] = {

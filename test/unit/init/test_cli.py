@@ -29,24 +29,24 @@ class ProgramTest(support.DirectoryTest):
     def test_a_version_is_the_releases(self) -> None:
         self.assertEqual(self.run_installer(BUNDLE, "--version").stdout, "demo 1.0-1\n")
 
-    def test_usage_is_an_exit_code_of_its_own(self) -> None:
+    def test_usage_has_its_own_exit_code(self) -> None:
         result = self.run_installer(BUNDLE, "instal")
         self.assertEqual((result.returncode, result.stdout), (Exit.USAGE, ""))
         self.assertIn("did you mean install", result.stderr)
 
-    def test_a_fault_of_its_own_is_told_from_all_others_and_can_be_reported(self) -> None:
+    def test_an_internal_error_is_distinct_and_can_be_reported(self) -> None:
         result = self.run_installer({}, "install")
         self.assertEqual((result.returncode, result.stdout), (Exit.INTERNAL, ""))
         self.assertIn("Traceback", result.stderr)
         self.assertIn("internal error in bootstrap.sh", result.stderr)
 
-    def test_streams_that_are_closed_take_nothing_and_give_their_numbers_to_no_file(self) -> None:
+    def test_closed_streams_discard_output_and_no_file_gets_their_numbers(self) -> None:
         for streams in ("2>&-", "<&- 2>&-", "<&- >&- 2>&-"):
             result = self.run_installer(BUNDLE, "instal", streams=streams)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (Exit.USAGE, "", ""), streams)
         self.assertEqual(self.run_installer(BUNDLE, "--version", streams=">&-").returncode, Exit.DONE)
 
-    def test_a_result_that_cannot_be_told_is_a_failure_but_progress_is_not(self) -> None:
+    def test_a_result_that_cannot_be_printed_is_a_failure_but_progress_is_not(self) -> None:
         result = self.run_installer(BUNDLE, "--version", streams=">/dev/full")
         self.assertEqual(result.returncode, Exit.NEEDS_PERSON)
         self.assertIn("the disk is full\n  where: standard output", result.stderr)

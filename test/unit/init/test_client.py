@@ -58,7 +58,7 @@ class ClientTest(keystone_site.KeystoneSiteTest):
             ):
                 self.client.request(self.site(), "GET", url, seconds=0.5)
 
-    def test_a_start_is_given_up_soon_where_a_server_refuses_and_later_where_none_answers(self) -> None:
+    def test_a_start_is_given_up_soon_if_a_server_refuses_and_later_if_none_answers(self) -> None:
         *_, keystone = self.product.services
         refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
         (self.instance / "run" / "httpd").mkdir(parents=True)
@@ -95,12 +95,12 @@ class ClientTest(keystone_site.KeystoneSiteTest):
             assert idle.stdin is not None
             idle.stdin.close()
 
-    def test_an_answer_leads_nowhere_else(self) -> None:
+    def test_an_answer_is_not_redirected(self) -> None:
         with self.answering(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n") as url:
             answer = self.client.request(self.site(), "GET", url, seconds=5)
         self.assertEqual(answer.status, 302)
 
-    def test_a_whole_answer_is_taken(self) -> None:
+    def test_a_complete_answer_is_returned(self) -> None:
         with self.answering(HEAD + b"Content-Length: 2\r\n\r\nok") as url:
             self.assertEqual(self.client.request(self.site(), "GET", url, seconds=5).body, b"ok")
 

@@ -35,12 +35,12 @@ def age(path: Path, seconds: float) -> None:
 
 
 class ClockTest(unittest.TestCase):
-    def test_one_that_lost_the_time_is_named(self) -> None:
+    def test_a_clock_before_the_release_is_reported(self) -> None:
         with at(86400.0):
             self.assertEqual([problem.what for problem in clock.check()], ["the clock says 1970-01-02"])
         self.assertEqual(list(clock.check()), [])
 
-    def test_one_that_is_long_after_the_release_is_doubted(self) -> None:
+    def test_a_clock_long_after_the_release_causes_a_warning(self) -> None:
         with at(clock.RELEASED + YEARS):
             self.assertEqual([problem.what.split(",")[0] for problem in clock.warn()], ["the clock says 2045-12-27"])
         self.assertEqual(list(clock.warn()), [])
@@ -53,7 +53,7 @@ class ClockTest(unittest.TestCase):
 
 
 class LogsTest(support.DirectoryTest):
-    def test_archives_of_another_time_stand_in_the_way_of_none(self) -> None:
+    def test_archives_dated_in_the_future_prevent_no_rotation(self) -> None:
         log = self.directory / "httpd.log"
         for day in range(logs.KEEP):
             later = self.directory / f"httpd.log.204901{day + 1:02d}T000000Z.gz"
@@ -70,7 +70,7 @@ class LogsTest(support.DirectoryTest):
 
 
 class InstanceTest(ProductTest):
-    def test_one_that_was_made_by_a_clock_that_was_ahead_is_named(self) -> None:
+    def test_an_instance_made_by_a_clock_that_was_ahead_is_reported(self) -> None:
         self.install("--host", "10.0.0.1")
         path = self.instance / "receipt.json"
         with at(time.time() + YEARS):
@@ -85,7 +85,7 @@ class InstanceTest(ProductTest):
             self.install("--host", "10.0.0.2")
         self.assertEqual([call.args[0].what for call in warn.call_args_list], [found.what] * 2)
 
-    def test_a_service_under_a_clock_that_lost_the_time_has_a_fault(self) -> None:
+    def test_a_service_under_a_wrong_clock_has_a_fault(self) -> None:
         self.install("--host", "10.0.0.1")
         session = self.session("status")
         with at(1_230_768_000.0):
@@ -94,7 +94,7 @@ class InstanceTest(ProductTest):
                 ["the clock says 2009-01-01"],
             )
 
-    def test_backups_of_another_time_go_before_those_of_now(self) -> None:
+    def test_backups_dated_in_the_future_are_removed_first(self) -> None:
         for number in range(1, backup.KEPT + 2):
             self.install("--host", f"10.0.0.{number}")
         directory = self.instance / "backups"
@@ -107,7 +107,7 @@ class InstanceTest(ProductTest):
 
 
 class RotationTest(keystone_site.KeystoneSiteTest):
-    def test_keys_of_another_time_are_due(self) -> None:
+    def test_keys_dated_in_the_future_are_due(self) -> None:
         staged = self.instance / "keys" / "fernet" / "0"
         staged.parent.mkdir(parents=True)
         staged.touch()

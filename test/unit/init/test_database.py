@@ -55,7 +55,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         self.assertEqual((url.scheme, url.netloc, url.path), ("mysql+pymysql", "key%40stone@[::1]:3306", "/identity"))
         self.assertEqual(parse_qs(url.query)["ssl_ca"], ["/etc/ssl/ca.pem"])
 
-    def test_a_server_that_is_away_keeps_no_request_waiting(self) -> None:
+    def test_an_unreachable_server_blocks_no_request(self) -> None:
         for url in (POSTGRESQL, MYSQL):
             self.assertLessEqual(
                 int(parse_qs(urlsplit(self.connection(database_url=[url])).query)["connect_timeout"][0]), 5
@@ -79,7 +79,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.whats(database_url=[MYSQL]), ["the database's password cannot be used"])
         self.assertFalse([file.path for file in self.product.rendered_files(self.site()) if file.secret])
 
-    def test_the_authority_of_a_server_is_kept_and_the_server_checked(self) -> None:
+    def test_the_authority_of_a_server_is_kept_and_the_server_verified(self) -> None:
         certificate = self.file("ca.pem", f"text before it\n{BLOCK}")
         for url, wanted in (
             (MYSQL, {"ssl_ca": [f"{self.instance}/keys/database-ca.pem"]}),
@@ -165,7 +165,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         (why,) = self.whys("mysql://u@h/d?ssl_ca=/a", database_ca=[self.file("ca", BLOCK)])
         self.assertIn("--database-ca", why)
 
-    def test_after_a_switch_the_data_are_in_one_database_alone(self) -> None:
+    def test_after_a_switch_the_data_is_in_one_database_only(self) -> None:
         for name in ("data", "keys"):
             (self.instance / name).mkdir(parents=True, exist_ok=True)
         ways: list[dict[str, Any]] = [{}, {"database": ["embedded"]}, {"database_url": [MYSQL]}]
@@ -202,13 +202,13 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
             (problem,) = self.product.check_answers(self.site(**texts))
             self.assertIn(": mysql://10.0.0.9:3307/identity", problem.what)
 
-    def test_what_is_saved_of_a_server_can_go_into_a_file_and_back(self) -> None:
+    def test_a_backup_of_a_server_can_be_restored_to_a_file_and_back(self) -> None:
         kinds: list[Any] = [{}, {"database_url": [MYSQL]}]
         for texts in kinds:
             (store,) = self.product.stores(self.site(**texts))
             self.assertEqual(names_of(store, ["data/keystone.db", "keys/one"]), ["data/keystone.db"])
 
-    def test_what_a_run_that_was_cut_off_has_begun_is_known(self) -> None:
+    def test_the_database_begun_by_an_interrupted_run_is_known(self) -> None:
         site = self.site(database_url=[MYSQL])
         (self.instance / "data").mkdir(exist_ok=True)
         self.database.begin(site)

@@ -38,7 +38,7 @@ def descriptors() -> list[str]:
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
 class DeputyTest(support.DirectoryTest):
-    def test_it_is_the_account_for_good(self) -> None:
+    def test_it_is_the_account_irrevocably(self) -> None:
         uid, gid = ACCOUNT.uid, ACCOUNT.gid
         none = "0" * 16
         self.assertEqual(ACCOUNT.run(rights), [[uid] * 3, [gid] * 3, [gid], none, none, "1"])
@@ -74,19 +74,19 @@ class DeputyTest(support.DirectoryTest):
             time.sleep(0.02)
         self.assertFalse(os.path.exists(f"/proc/{child}/exe"))
 
-    def test_what_it_cannot_reach_is_not_there_for_it(self) -> None:
+    def test_it_finds_only_files_that_it_can_reach(self) -> None:
         self.directory.chmod(0o700)
         for look in (files.is_taken, files.exists, files.is_directory):
             self.assertFalse(ACCOUNT.run(look, str(self.directory / "lock")))
         with self.assertRaises(PermissionError):
             ACCOUNT.run(files.names, str(self.directory))
 
-    def test_nothing_that_root_has_open_is_open_there(self) -> None:
+    def test_it_inherits_no_open_file_of_root(self) -> None:
         self.enterContext(open(os.devnull, "rb"))
         # Its own three, the pipe, and the directory that is read.
         self.assertEqual(len(ACCOUNT.run(descriptors)), 5)
 
-    def test_whoever_waits_for_ever_is_ended(self) -> None:
+    def test_a_child_that_waits_forever_is_killed(self) -> None:
         pipe = self.directory / "pipe"
         os.mkfifo(pipe, 0o666)
         with (
@@ -97,11 +97,11 @@ class DeputyTest(support.DirectoryTest):
             ACCOUNT.run(read_all, str(pipe))
         self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
 
-    def test_whoever_works_is_waited_for(self) -> None:
+    def test_a_child_that_works_is_waited_for(self) -> None:
         with unittest.mock.patch.object(deputy.Progress.__init__, "__defaults__", (1.0,)):
             self.assertEqual(ACCOUNT.run(work, 2.5), "done")
 
-    def test_one_that_is_killed_is_told(self) -> None:
+    def test_a_killed_child_is_reported(self) -> None:
         with self.assertRaises(Failure):
             ACCOUNT.run(die)
 

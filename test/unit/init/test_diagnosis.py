@@ -67,7 +67,7 @@ class UnitFaultsTest(unittest.TestCase):
     def whats(self, *units: Unit) -> list[str]:
         return [problem.what for problem in unit_faults.check(self.NAMES, {unit.name: unit for unit in units})]
 
-    def test_what_is_around_the_daemons(self) -> None:
+    def test_units_beside_the_daemons_are_checked(self) -> None:
         target, timer = self.unit("ks.target", enabled="enabled"), self.unit("ks-maintain.timer")
         maintain = self.unit("ks-maintain.service", active="inactive")
         self.assertEqual(self.whats(target, timer, maintain), [])
@@ -108,7 +108,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
     def faults(self) -> list[tuple[str, str]]:
         return [(problem.what, problem.why) for problem in Sqlite(self.site(), "data/keystone.db").check()]
 
-    def test_a_sound_one_is_left_as_it_is(self) -> None:
+    def test_a_valid_one_is_left_unchanged(self) -> None:
         self.make()
         before = os.listdir(self.path.parent)
         self.assertEqual(self.faults(), [])
@@ -133,7 +133,7 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
             writer.stdout.readline()
         return writer
 
-    def test_a_writer_that_does_not_end_is_named(self) -> None:
+    def test_a_writer_that_does_not_end_is_reported(self) -> None:
         self.make()
         writer = self.hold()
         with unittest.mock.patch.object(sqlite, "PATIENCE", 0.2):

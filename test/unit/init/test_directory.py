@@ -82,7 +82,7 @@ class DirectoryTest(store_site.StoreTest):
         self.store.load(str(staging), [name for name in saved.entries if name.startswith("data/")])
         shutil.rmtree(staging)
 
-    def test_what_was_dumped_comes_back_and_nothing_else_stays(self) -> None:
+    def test_a_load_restores_exactly_the_dumped_files(self) -> None:
         self.put("one", b"1")
         self.put("deep/er/two", b"2")
         before = self.tree()
@@ -96,7 +96,7 @@ class DirectoryTest(store_site.StoreTest):
         self.assertEqual(store_site.owners(self.path), {Owner(self.account.uid, self.account.gid)})
         self.assertEqual((self.path / "one").stat().st_mode & 0o777, 0o640)
 
-    def test_it_comes_back_where_nothing_is(self) -> None:
+    def test_it_is_restored_to_an_empty_place(self) -> None:
         self.put("deep/one", b"1")
         before = self.tree()
         saved = self.archived()
@@ -104,7 +104,7 @@ class DirectoryTest(store_site.StoreTest):
         self.restore(saved)
         self.assertEqual(self.tree(), before)
 
-    def test_a_load_that_was_cut_off_is_finished_by_the_next(self) -> None:
+    def test_an_interrupted_load_is_finished_by_the_next(self) -> None:
         for name in "abc":
             self.put(name, name.encode())
         before = self.tree()
@@ -139,7 +139,7 @@ class DirectoryTest(store_site.StoreTest):
         new.write_bytes(b"changed")
         self.assertEqual([content_of(piece) for piece in pieces.values()], [b"content", b"content"])
 
-    def test_what_has_no_second_name_is_read_in_its_place(self) -> None:
+    def test_files_that_cannot_be_linked_are_read_in_place(self) -> None:
         self.put("one")
         with unittest.mock.patch.object(os, "link", side_effect=OSError(18, "Invalid cross-device link")):
             (piece,) = self.dump(self.store)
@@ -167,7 +167,7 @@ class DirectoryTest(store_site.StoreTest):
         self.assertEqual(caught.exception.exit_code, Exit.NEEDS_PERSON)
         self.assertEqual(caught.exception.problems[0].where, "data/files/one")
 
-    def test_a_service_that_writes_meanwhile_costs_no_backup(self) -> None:
+    def test_a_service_that_writes_meanwhile_does_not_fail_a_backup(self) -> None:
         for number in range(50):
             self.put(f"kept{number}", os.urandom(5000))
         argv = [sys.executable, "-c", store_site.DROP + _SERVICE, str(self.path), *self.account_ids]
@@ -204,7 +204,7 @@ class DirectoryTest(store_site.StoreTest):
             file.seek(LARGE // 2 - 2)
             self.assertEqual(file.read(10), b"\0\0island\0\0")
 
-    def test_a_copy_is_the_same_and_apart(self) -> None:
+    def test_a_copy_is_equal_and_independent(self) -> None:
         one = self.put("deep/one", b"one")
         (self.path / "link").symlink_to("deep/one")
         (self.path / "empty").mkdir(mode=0o710)
@@ -228,7 +228,7 @@ class DirectoryTest(store_site.StoreTest):
                 (copy / "deep" / "one").write_bytes(b"upgraded")
                 self.assertEqual(one.read_bytes(), b"one")
 
-    def test_whatever_an_upgrade_does_to_a_copy_is_noticed(self) -> None:
+    def test_every_change_of_a_copy_is_noticed(self) -> None:
         self.put("one", b"one")
         self.put("two", b"two")
         changes: list[Callable[[Path], object]] = [
@@ -248,7 +248,7 @@ class DirectoryTest(store_site.StoreTest):
                 change(Path(self.store.upgrading))
                 self.assertNotEqual(self.store.fingerprint(), before)
 
-    def test_a_copy_takes_the_place_of_the_directory_wherever_that_is_cut_off(self) -> None:
+    def test_a_copy_replaces_the_directory_despite_any_interruption(self) -> None:
         for cut in range(6):
             with self.subTest(cut):
                 self.put("one", b"one")
@@ -277,7 +277,7 @@ class DirectoryTest(store_site.StoreTest):
                 patched.enter_context(unittest.mock.patch.object(module, name, step))
             yield
 
-    def test_what_no_upgrade_changes_is_never_copied(self) -> None:
+    def test_data_that_no_upgrade_changes_is_never_copied(self) -> None:
         self.put("one")
         store = Directory(self.site, "data/files", upgraded=False)
         self.assertEqual((store.size().content, store.size().copy), (7, 0))
@@ -287,7 +287,7 @@ class DirectoryTest(store_site.StoreTest):
         store.adopt()
         self.assertEqual(self.tree(), {"one": b"content"})
 
-    def test_what_is_missing_is_told_and_what_the_service_cannot_use(self) -> None:
+    def test_missing_and_unusable_data_is_reported(self) -> None:
         self.assertEqual(self.store.check(), [])
         if os.geteuid() == 0:
             os.chown(self.path, 0, 0)
@@ -301,7 +301,7 @@ class DirectoryTest(store_site.StoreTest):
             self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
         self.assertEqual(self.store.size().content, 0)
 
-    def test_what_no_backup_can_hold_is_told_and_stays(self) -> None:
+    def test_files_that_no_backup_can_hold_are_reported_and_stay(self) -> None:
         self.put("one")
         self.put("two\nlines")
         (self.path / "link").symlink_to("one")
@@ -314,7 +314,7 @@ class DirectoryTest(store_site.StoreTest):
         self.assertEqual(sorted(path.name for path in self.path.iterdir()), ["link", "one", "pipe"])
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-    def test_nothing_that_the_account_put_there_leads_elsewhere(self) -> None:
+    def test_no_file_planted_by_the_account_leads_elsewhere(self) -> None:
         secret = self.directory / "secret"
         secret.mkdir(mode=0o700)
         (secret / "file").write_text("root's")
@@ -352,7 +352,7 @@ class DirectoryTest(store_site.StoreTest):
         self.assertEqual([(path.name, path.read_text()) for path in secret.iterdir()], [("file", "root's")])
 
     @unittest.skipUnless(os.geteuid() == 0, "only root mounts file systems")
-    def test_a_file_system_of_its_own_is_saved_and_refused_before_an_upgrade(self) -> None:
+    def test_a_separate_file_system_is_saved_but_refused_for_an_upgrade(self) -> None:
         self.need("mount")
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "none", str(self.path)], check=True)
         self.addCleanup(subprocess.run, ["umount", str(self.path)], check=True)

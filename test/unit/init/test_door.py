@@ -53,22 +53,22 @@ class DoorTest(support.DirectoryTest):
         }
         return json.loads(b"".join(guarded(full, lambda *_: None)))
 
-    def test_links_name_what_the_client_used_if_that_is_the_service(self) -> None:
+    def test_links_use_the_clients_name_if_it_is_the_services(self) -> None:
         for host in ("10.0.0.1:5000", "localhost:35357", "LOCALHOST:5000", "127.0.0.1:5000", "127.0.0.7:5000"):
             self.assertEqual(self.ask(HTTP_HOST=host)["link"], f"http://{host}")
 
-    def test_links_name_the_service_whatever_a_client_says(self) -> None:
+    def test_links_use_the_services_name_whatever_a_client_sends(self) -> None:
         addresses = ("192.0.2.1:5000", "0.0.0.0:5000", "[::]:5000")
         for host in ("evil.example", "localhost:1", "localhost", "a b", "", *addresses):
             self.assertEqual(self.ask(HTTP_HOST=host)["link"], "http://10.0.0.1:5000", host)
 
-    def test_another_address_counts_at_once(self) -> None:
+    def test_another_address_takes_effect_at_once(self) -> None:
         guarded = door.guard(_echo, names_file=str(self.names), proxies=())
         for url in ("http://10.0.0.1:5000", "http://10.0.0.2:5000", "https://10.0.0.3:35357"):
             self.write_names(url)
             self.assertEqual(self.pass_through(guarded, {"HTTP_HOST": "evil"})["link"], url)
 
-    def test_nobody_speaks_for_others_unless_named(self) -> None:
+    def test_forwarding_headers_count_only_from_named_proxies(self) -> None:
         said: dict[str, Any] = {
             "HTTP_X_FORWARDED_FOR": "203.0.113.5",
             "HTTP_X_FORWARDED_PROTO": "https",
@@ -84,12 +84,12 @@ class DoorTest(support.DirectoryTest):
                 self.assertEqual(seen["link"], "https://id.example")
                 self.assertEqual((seen["client"], seen["left"]), ("203.0.113.5", []))
 
-    def test_uwsgi_believes_what_it_should_not(self) -> None:
+    def test_uwsgis_own_trust_in_headers_is_undone(self) -> None:
         said: dict[str, Any] = {"uwsgi.version": "2", "HTTP_X_FORWARDED_PROTO": "https", "wsgi.url_scheme": "https"}
         self.assertEqual(self.ask(**said)["link"], "http://localhost:5000")
         self.assertEqual(self.ask(**said, HTTPS="on")["link"], "https://localhost:5000")
 
-    def test_the_client_is_the_last_that_is_no_proxy(self) -> None:
+    def test_the_client_is_the_last_address_that_is_no_proxy(self) -> None:
         for chain, client in (
             ("1.1.1.1, 203.0.113.5", "203.0.113.5"),
             ("203.0.113.5, 192.0.2.7", "203.0.113.5"),
@@ -100,7 +100,7 @@ class DoorTest(support.DirectoryTest):
             seen = self.ask(proxies=("192.0.2.0/24",), HTTP_X_FORWARDED_FOR=chain)
             self.assertEqual(seen["client"], client, chain)
 
-    def test_a_proxy_may_keep_the_host_and_says_no_nonsense(self) -> None:
+    def test_a_proxy_may_omit_the_host_and_invalid_values_are_ignored(self) -> None:
         seen = self.ask(
             proxies=("192.0.2.9",),
             HTTP_HOST="id.example",
@@ -109,7 +109,7 @@ class DoorTest(support.DirectoryTest):
         )
         self.assertEqual(seen["link"], "http://id.example")
 
-    def test_browsers_are_told_of_tls_where_the_answers_say_so(self) -> None:
+    def test_browsers_get_hsts_if_the_answers_say_so(self) -> None:
         told: list[Any] = []
         for hsts in (0, 9):
             guarded = door.guard(_echo, names_file=str(self.names), proxies=(), hsts=hsts)

@@ -34,14 +34,14 @@ class WriteTest(support.DirectoryTest):
             self.assertEqual(reader.read(), b"old")
         self.assertEqual(path.read_bytes(), b"new")
 
-    def test_there_is_no_file_where_there_cannot_be_one(self) -> None:
+    def test_an_impossible_path_counts_as_missing(self) -> None:
         file = self.directory / "file"
         file.write_bytes(b"content")
         for path in (self.directory / "none", file / "below", self.directory / ("n" * 256)):
             self.assertIsNone(files.read(str(path)))
         self.assertRaises(IsADirectoryError, files.read, str(self.directory))
 
-    def test_a_left_over_of_a_killed_writer_is_no_obstacle(self) -> None:
+    def test_a_temporary_file_of_a_killed_writer_is_no_obstacle(self) -> None:
         path = self.directory / "file"
         (self.directory / f"file{files.TEMPORARY_SUFFIX}").write_bytes(b"half")
         files.write_atomically(str(path), b"whole", 0o600)
@@ -60,7 +60,7 @@ class WriteTest(support.DirectoryTest):
             full.write(b"x")
         self.assertEqual((raised.exception.errno, raised.exception.filename), (errno.ENOSPC, "/the/file"))
 
-    def test_room_is_kept_until_it_is_given(self) -> None:
+    def test_space_is_reserved_until_it_is_released(self) -> None:
         path = str(self.directory / "file")
         with held.reserving(path, 65536) as give:
             (kept,) = self.directory.iterdir()

@@ -20,7 +20,7 @@ class FingerprintTest(support.DirectoryTest):
                 file.write(content)
         return str(path)
 
-    def test_a_change_anywhere_is_told(self) -> None:
+    def test_a_change_anywhere_is_noticed(self) -> None:
         place = 3 << 20
         first = fingerprint(self.make("a", (0, b"x" * place), (place, b"end")))
         self.assertEqual(fingerprint(self.make("b", (0, b"x" * place), (place, b"end"))), first)

@@ -46,13 +46,13 @@ class FormerTest(support.DirectoryTest):
         (problem,) = raised.exception.problems
         return f"{problem.what}: {problem.why}: {problem.where}"
 
-    def test_root_runs_what_is_its_own_whoever_the_instance_belongs_to(self) -> None:
+    def test_root_runs_its_own_release_whoever_owns_the_instance(self) -> None:
         former.check(self.release, "demo", self.instance)
         with quiet():
             former.run(self.release, "start", self.instance)
         self.assertTrue(self.ran.exists())
 
-    def test_root_runs_nothing_that_another_user_could_have_written(self) -> None:
+    def test_root_runs_no_file_that_another_user_could_have_written(self) -> None:
         for place in (self.root, self.root / "init", self.root / "init" / "bootstrap.sh"):
             os.chown(place, 12345, 12345)
             with self.subTest(place=place.name):
@@ -68,7 +68,7 @@ class FormerTest(support.DirectoryTest):
             os.chown(place, 0, 0)
         self.assertFalse(self.ran.exists())
 
-    def test_root_runs_no_other_release_than_that_of_the_instance(self) -> None:
+    def test_root_runs_only_the_release_of_the_instance(self) -> None:
         self.record("0" * 64)
         self.assertIn("not those that the instance was installed from", self.refused(Exit.INTEGRITY))
         (self.own / "receipt.json").unlink()
@@ -79,7 +79,7 @@ class FormerTest(support.DirectoryTest):
         (self.root / "SHA256SUMS").unlink()
         self.assertIn("that is not the release of the instance", self.refused(Exit.INTEGRITY))
 
-    def test_the_account_leaves_nothing_in_its_way(self) -> None:
+    def test_links_and_pipes_of_the_account_are_refused(self) -> None:
         """Whose code may be that of a release that followed links there."""
         log, canary = self.own / "log" / "a.log", self.directory / "canary"
         canary.write_text("root's")

@@ -37,7 +37,7 @@ class FormerInstanceTest(support.DirectoryTest):
                 after = json.loads((self.directory / "receipt.json").read_text(encoding="utf-8"))
                 self.assertEqual({**after, "updated": before["updated"]}, before)
 
-    def test_an_ended_journal_and_one_that_was_cut_off_are_told_apart(self) -> None:
+    def test_ended_and_interrupted_journals_are_distinguished(self) -> None:
         for former in FORMER:
             with self.subTest(former=former):
                 self.put(former)

@@ -36,7 +36,7 @@ class GeneralTest(unittest.TestCase):
         self.assertEqual(list(lines_with(OPENSTACK, *ENGINE, *BUILDER)), [])
         self.assertEqual(list(lines_with(TOKEN, *ENGINE, "src/cli", "src/pipeline")), [])
 
-    def test_the_look_finds_what_it_looks_for(self) -> None:
+    def test_the_search_finds_planted_names(self) -> None:
         room = "init/services/keystone"
         for pattern in (*OPENSTACK.split("|"), TOKEN):
             self.assertTrue(any(lines_with(pattern, room, "recipes/keystone")), pattern)

@@ -63,17 +63,17 @@ class AdviceTest(unittest.TestCase):
         self.assertEqual(self.label(f"{HOSTILE}x/bin/httpd"), "none")
         self.assertEqual(self.label("/srv/bin/httpd"), "none")
 
-    def test_the_rules_give_what_chcon_gives(self) -> None:
+    def test_the_rules_give_the_same_labels_as_chcon(self) -> None:
         commands = [shlex.split(command) for command in by_guard(self.advise(), "chcon")]
         # As `chcon -Rh -t TYPE -- PATH`; the later of two counts for what lies below both.
         self.assertEqual([self.label(words[5]) for words in commands], [words[3] for words in commands])
 
-    def test_rules_are_of_what_semanage_takes(self) -> None:
+    def test_rules_use_only_characters_that_semanage_accepts(self) -> None:
         for command in by_guard(self.advise(), "selinux"):
             words = self.words(command)
             self.assertRegex(words[4] if words[0] == "fcontext" else "", r"\A[!-~]*\Z")
 
-    def test_a_first_name_with_an_escape_holds_what_libselinux_knows_as_special(self) -> None:
+    def test_an_escaped_first_name_contains_a_special_character(self) -> None:
         for character in sorted({*map(chr, range(32, 127)), "é"} - {"/"}):
             pattern = guards.escape_pattern(f"/a{character}")
             self.assertIsNotNone(re.fullmatch(pattern.encode("ascii"), f"/a{character}".encode()), pattern)
@@ -85,7 +85,7 @@ class AdviceTest(unittest.TestCase):
                 words = shlex.split(command)
                 self.assertFalse([word for word in words if "stöne" in word and not word.startswith("/srv/key")])
 
-    def test_what_lies_elsewhere_is_relabelled_too(self) -> None:
+    def test_an_instance_elsewhere_is_relabelled_too(self) -> None:
         site = site_at("/opt/release", "/var/lib/instance")
         self.assertEqual(guards.selinux_commands(site)[-1], "restorecon -RF /opt/release /var/lib/instance")
         inside = site_at("/opt/release", "/opt/release/instance")
@@ -128,7 +128,7 @@ class WarningTest(unittest.TestCase):
         ):
             return guards.warn(site_at("/home/release", "/home/release/instance", service))
 
-    def test_a_service_that_selinux_may_not_let_start_is_told_before(self) -> None:
+    def test_a_start_that_selinux_may_prevent_is_reported_before(self) -> None:
         (problem,) = self.warn("user_home_t")
         self.assertEqual(problem.where, "/home/release")
         self.assertEqual(problem.details, guards.selinux_commands(site_at("/home/release", "/home/release/instance")))
@@ -137,10 +137,10 @@ class WarningTest(unittest.TestCase):
         (problem,) = self.warn("user_home_t", programs=())
         self.assertIn("chcon -Rh -t bin_t -- /home/release/bin", problem.details)
 
-    def test_what_bootstrap_starts_itself_needs_no_labels(self) -> None:
+    def test_daemons_that_bootstrap_starts_need_no_labels(self) -> None:
         self.assertEqual(self.warn("user_home_t", service="none"), [])
 
-    def test_files_without_labels_are_of_a_host_without_selinux(self) -> None:
+    def test_files_without_labels_mean_a_host_without_selinux(self) -> None:
         self.assertEqual(self.warn(""), [])
 
 

@@ -28,7 +28,7 @@ class HintsTest(unittest.TestCase):
             site = Site(Release("/r é"), Instance(root), Account("me", os.geteuid(), os.getegid(), switch=False), {})
             self.assertEqual(site.command_line("restore", "FILE"), words)
 
-    def test_no_text_names_a_command_without_them(self) -> None:
+    def test_no_text_names_a_command_without_the_instance(self) -> None:
         found = [
             f"{path.relative_to(support.INIT)}:{line}: {text}"
             for path in support.INIT.rglob("*.py")

@@ -110,7 +110,7 @@ class HostileAccountTest(ProductTest):
     )
     plants = ("link to a directory", "link to a file", "second name", "pipe", "directory", "holes")
 
-    def test_nothing_of_roots_is_changed_or_waited_for(self) -> None:
+    def test_no_file_of_roots_is_changed_and_no_pipe_waited_for(self) -> None:
         for number, command in enumerate(COMMANDS):
             for turn in range(2):
                 # Every command meets every plant, and every place every plant, without all their products.
@@ -139,7 +139,7 @@ class HostileAccountTest(ProductTest):
         with quiet():
             restore.restore(self.session("restore", str(self.saved)), str(self.saved))
 
-    def test_nothing_of_roots_gets_into_a_backup(self) -> None:
+    def test_no_file_of_roots_gets_into_a_backup(self) -> None:
         for what in ("link to a directory", "second name", "link to a file"):
             self.plant(self.instance / "keys" / "stolen", what)
             target = self.directory / f"{what}.tar.gz"
@@ -165,7 +165,7 @@ class HostileAccountTest(ProductTest):
         self.assertIsNotNone(self.ends("restore"))
         self.assertEqual((self.instance / DATA).read_text(), "10.0.0.1")
 
-    def test_a_name_that_no_archive_may_hold_is_left_out_and_told(self) -> None:
+    def test_a_name_that_no_archive_may_hold_is_skipped_and_reported(self) -> None:
         (self.instance / "keys" / "a\nb").write_text("key")
         target = self.directory / "odd.tar.gz"
         with contextlib.redirect_stderr(io.StringIO()) as told, contextlib.redirect_stdout(io.StringIO()):
@@ -173,7 +173,7 @@ class HostileAccountTest(ProductTest):
         self.assertIn("some files are not in the backup", told.getvalue())
         archive.read(str(target))
 
-    def test_the_account_looks_after_its_keys_and_logs_but_not_beside_root(self) -> None:
+    def test_the_account_maintains_its_keys_and_logs_but_not_beside_root(self) -> None:
         account = self.session("maintain").site().account
         # What is loaded when it is needed may lie where only root can read, as this machine's Python does.
         time.strptime("2026", "%Y")
@@ -189,7 +189,7 @@ class HostileAccountTest(ProductTest):
         with self.assertRaises(PermissionError):
             account.run(self.stop)
 
-    def test_a_receipt_that_comes_back_can_be_read_by_the_account(self) -> None:
+    def test_a_restored_receipt_can_be_read_by_the_account(self) -> None:
         session = self.session("restore", str(self.saved))
         site = session.site()
         with quiet():

@@ -24,7 +24,7 @@ from product_site import ProductTest, quiet
 
 
 class InstallTest(ProductTest):
-    def test_what_was_read_before_somebody_elses_install_is_not_acted_upon(self) -> None:
+    def test_a_session_older_than_another_install_is_refused(self) -> None:
         early = self.session("install", "--host", "10.0.0.1")
         self.install("--host", "10.0.0.2")
         late = self.session("install", "--host", "10.0.0.1")
@@ -35,7 +35,7 @@ class InstallTest(ProductTest):
             self.assertEqual(caught.exception.exit_code, Exit.LOCKED)
         self.assertIn("10.0.0.4", self.conf())
 
-    def test_a_command_that_needs_an_instance_waits_for_none_that_is_being_made(self) -> None:
+    def test_a_command_that_needs_an_instance_is_locked_out_during_an_install(self) -> None:
         self.instance.mkdir()
         with lock.exclusive(str(self.instance / "lock")), self.assertRaises(Failure) as caught:
             backup.backup(self.session("backup"), None)
@@ -58,7 +58,7 @@ class InstallTest(ProductTest):
         self.assertEqual(self.snapshot(), before)
         self.assertEqual(self.running(), [daemon])
 
-    def test_another_host_reloads_and_migrates_and_keeps_no_trace_of_the_old(self) -> None:
+    def test_another_host_reloads_and_migrates_without_a_trace_of_the_old(self) -> None:
         self.install("--host", "10.0.0.1")
         (daemon,) = self.running()
         self.install("--host", "10.0.0.2")
@@ -75,7 +75,7 @@ class InstallTest(ProductTest):
         self.assertEqual(caught.exception.exit_code, exit_code)
         return caught.exception
 
-    def test_a_restart_that_would_not_come_up_is_refused_and_what_runs_serves_on(self) -> None:
+    def test_a_restart_that_would_fail_is_refused_and_the_service_continues(self) -> None:
         self.install()
         before = self.running()
         self.product.failing = {"check"}
@@ -117,7 +117,7 @@ class InstallTest(ProductTest):
         self.assertEqual([problem.what for problem in caught.exception.problems], ["the instance was moved"])
         self.assertNotIn("all is well", output.getvalue())
 
-    def test_what_an_answer_comes_to_is_shown_and_what_is_unset_is_called_so(self) -> None:
+    def test_derived_values_and_unset_answers_are_shown(self) -> None:
         def rows(*argv: str) -> dict[str, str]:
             shown = self.said(lambda session: show.show_config(session, False), "show-config", *argv)
             return {line.split()[0]: " ".join(line.split()[1:]) for line in shown.splitlines()}
@@ -126,7 +126,7 @@ class InstallTest(ProductTest):
         self.assertEqual(rows()["instance"], f"{self.instance} derived")
         self.assertEqual(rows("--once", "x")["once"], "x command line")
 
-    def test_a_moved_release_starts_anew_at_its_place(self) -> None:
+    def test_a_moved_release_restarts_in_its_place(self) -> None:
         self.install()
         (daemon,) = self.running()
         moved = self.directory / "moved"
@@ -137,7 +137,7 @@ class InstallTest(ProductTest):
         self.assertIn(str(moved), self.conf())
         self.assertNotIn("prepare", self.product.calls)
 
-    def test_a_run_cut_off_at_any_journal_line_is_finished_by_the_next(self) -> None:
+    def test_a_run_interrupted_at_any_journal_line_is_finished_by_the_next(self) -> None:
         lines = self.count_lines("--host", "10.0.0.2")
         self.assertGreater(lines, 5)
         for line in range(1, lines + 1):
@@ -150,7 +150,7 @@ class InstallTest(ProductTest):
                 self.assertEqual((self.instance / DATA).read_text(), "10.0.0.2")
                 self.assertIsNone(Journal(str(self.instance / "journal")).unfinished())
 
-    def test_a_change_cut_off_at_any_journal_line_is_finished_by_the_next(self) -> None:
+    def test_a_change_interrupted_at_any_journal_line_is_finished_by_the_next(self) -> None:
         self.install("--host", "10.0.0.1")
         lines = self.count_lines("--host", "10.0.0.2")
         for line in range(1, lines):
@@ -161,14 +161,14 @@ class InstallTest(ProductTest):
                 self.assertIn("host=10.0.0.2", self.conf())
                 self.assertIn("reload", self.product.calls)
 
-    def test_other_answers_after_a_cut_off_first_install_win(self) -> None:
+    def test_other_answers_after_an_interrupted_first_install_win(self) -> None:
         self.product.failing = {"check"}
         self.fails(Exit.NEEDS_PERSON, "--host", "10.0.0.1")
         self.product.failing = set()
         self.install("--host", "10.0.0.2")
         self.assertEqual((self.instance / DATA).read_text(), "10.0.0.2")
 
-    def test_an_answer_taken_back_by_a_run_that_was_cut_off_stays_taken_back(self) -> None:
+    def test_an_answer_unset_by_an_interrupted_run_stays_unset(self) -> None:
         self.install("--host", "10.0.0.1")
         self.cut_at(2, "--host=")
         self.cut_at(2)
@@ -176,7 +176,7 @@ class InstallTest(ProductTest):
         self.assertIn("host=127.0.0.1", self.conf())
         self.assertEqual(json.loads((self.instance / "receipt.json").read_text())["answers"], {})
 
-    def test_what_was_cut_off_is_named_where_nothing_is_installed(self) -> None:
+    def test_an_interrupted_install_is_reported_if_nothing_is_installed(self) -> None:
         self.cut_at(1)
         for operation in ("install", "uninstall"):
             with self.assertRaises(Failure) as caught:
@@ -197,14 +197,14 @@ class InstallTest(ProductTest):
                 self.cut_at(line, "--host", "10.0.0.2")
                 yield line
 
-    def test_what_a_change_wrote_that_was_cut_off_is_not_taken_for_an_edit(self) -> None:
+    def test_files_of_an_interrupted_change_do_not_count_as_edited(self) -> None:
         for _ in self.cuts_of_a_change():
             self.cut_at(1, "--host", "10.0.0.3")
             self.install("--host", "10.0.0.1")
             self.assertIn("host=10.0.0.1", self.conf())
             self.assertFalse((self.instance / "etc" / "conf.edited").exists())
 
-    def test_an_edit_after_a_change_that_was_cut_off_is_kept(self) -> None:
+    def test_an_edit_after_an_interrupted_change_is_kept(self) -> None:
         for _ in self.cuts_of_a_change():
             (self.instance / "etc" / "conf").write_text("mine")
             self.install()
@@ -212,13 +212,13 @@ class InstallTest(ProductTest):
             self.assertEqual(kept.read_text(), "mine")
             kept.unlink()
 
-    def test_an_uninstall_takes_away_what_a_change_wrote_that_was_cut_off(self) -> None:
+    def test_an_uninstall_removes_files_of_an_interrupted_change(self) -> None:
         for _ in self.cuts_of_a_change():
             with quiet():
                 uninstall.uninstall(self.session("uninstall"), uninstall.Wish())
             self.assertFalse((self.instance / "etc").exists())
 
-    def test_after_a_change_that_was_cut_off_the_service_is_started_as_its_files_say(self) -> None:
+    def test_after_an_interrupted_change_the_service_starts_as_its_files_say(self) -> None:
         started: list[str | None] = []
         self.product.wait_ready = lambda site: started.append(site.value("host"))  # type: ignore[method-assign]
         for _ in self.cuts_of_a_change():
@@ -268,7 +268,7 @@ class InstallTest(ProductTest):
     def places(self, *argv: str) -> list[str]:
         return [problem.what for problem in place.check(self.session("status", *argv))]
 
-    def test_an_instance_that_was_copied_or_moved_is_told_from_one_that_was_not(self) -> None:
+    def test_a_copied_or_moved_instance_is_recognised(self) -> None:
         one, other = str(self.directory / "one"), str(self.directory / "other")
         self.install("--instance", one)
         self.addCleanup(lambda: end(find_processes(f"{one}/run") or find_processes(f"{other}/run")))
@@ -282,7 +282,7 @@ class InstallTest(ProductTest):
             control.start(self.session("start", "--instance", other))
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
 
-    def test_a_release_that_went_away_and_one_that_was_replaced(self) -> None:
+    def test_a_missing_release_and_a_replaced_one_are_reported(self) -> None:
         one, former = str(self.directory / "one"), self.root
         self.install("--instance", one)
         self.addCleanup(lambda: end(find_processes(f"{one}/run")))
@@ -314,14 +314,14 @@ class InstallTest(ProductTest):
             self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
             self.assertIn("install", caught.exception.problems[0].hint)
 
-    def test_plan_tells_and_writes_nothing(self) -> None:
+    def test_plan_prints_and_writes_nothing(self) -> None:
         with quiet() as output:
             show.plan(self.session("plan", "--host", "10.0.0.1"), None, as_json=False)
         self.assertIn("+host=10.0.0.1", output.getvalue())
         self.assertIn(f"start {DAEMON}", output.getvalue())
         self.assertFalse(self.instance.exists())
 
-    def test_plan_of_nothing_says_so(self) -> None:
+    def test_a_plan_without_steps_says_so(self) -> None:
         self.install("--host", "10.0.0.1")
         with quiet() as output, contextlib.redirect_stderr(io.StringIO()) as told:
             show.plan(self.session("plan"), None, as_json=False)
@@ -351,7 +351,7 @@ class InstallTest(ProductTest):
             verify.verify(self.session("verify"), as_json=False)
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
 
-    def test_show_config_tells_where_a_value_is_from(self) -> None:
+    def test_show_config_shows_where_a_value_is_from(self) -> None:
         self.install("--host", "10.0.0.1")
         with quiet() as output:
             show.show_config(self.session("show-config", "--json"), as_json=True)

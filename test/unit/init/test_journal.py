@@ -21,7 +21,7 @@ class JournalTest(support.DirectoryTest):
         self.journal.end()
         self.assertIsNone(self.journal.unfinished())
 
-    def test_one_that_was_cut_off_tells_its_answers_and_its_last_step(self) -> None:
+    def test_an_interrupted_operation_has_its_answers_and_last_step(self) -> None:
         self.journal.begin("install", {"host": ["10.0.0.1"]})
         self.journal.step("write", path="x")
         self.journal.step("start")
@@ -30,7 +30,7 @@ class JournalTest(support.DirectoryTest):
         self.assertEqual((unfinished.operation, unfinished.last_step), ("install", "start"))
         self.assertEqual(unfinished.answers, {"host": ["10.0.0.1"]})
 
-    def test_every_cut_of_the_file_is_understood(self) -> None:
+    def test_every_truncation_of_the_file_is_understood(self) -> None:
         self.journal.begin("install", {})
         self.journal.step("write", path="é")
         self.journal.end()

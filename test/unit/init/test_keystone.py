@@ -40,7 +40,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.url(public_url=["https://id.example"]), "https://id.example/v3")
         self.assertEqual(self.url(public_url=["https://id.example/identity/v3/"]), "https://id.example/identity/v3")
 
-    def test_ports_in_each_others_way_are_refused(self) -> None:
+    def test_conflicting_ports_are_refused(self) -> None:
         problems = self.product.check_answers(self.site(host=["10.0.0.1"], port=["5000", "10.0.0.1:5000"]))
         self.assertIn("5000 is given twice", problems[0].what)
 
@@ -52,7 +52,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertNotIn("ServerRoot", text)
         self.assertFalse(re.search(r"^(User|Group) ", text, re.MULTILINE))
 
-    def test_what_httpd_says_itself_is_json_of_the_same_status(self) -> None:
+    def test_httpds_own_errors_are_json_of_the_same_status(self) -> None:
         text = self.rendered("etc/httpd.conf", self.site())
         found = re.findall(r"^ErrorDocument (\d+) '(.*)'$", text, re.MULTILINE)
         self.assertGreater(len(found), 10)
@@ -61,7 +61,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
             self.assertEqual(error["code"], int(status))
             self.assertEqual(set(error), {"code", "message", "title"})
 
-    def test_keystone_is_loaded_for_a_check_where_an_operator_changed_something(self) -> None:
+    def test_keystone_is_loaded_for_a_check_if_an_operator_changed_something(self) -> None:
         site = self.site()
         for directory in self.product.directories(site):
             (self.instance / directory.path).mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.product.check_answers(site), [])
         self.assertEqual(sys.modules["ksbundle_services.keystone.password"].given(site), "from a pipe")
 
-    def test_a_pipe_that_nobody_writes_and_a_file_without_end_are_refused(self) -> None:
+    def test_a_pipe_without_a_writer_and_an_endless_file_are_refused(self) -> None:
         fifo = str(self.directory / "fifo")
         os.mkfifo(fifo)
         with unittest.mock.patch("installer.kit.secret_file.PATIENCE", 0.2):
@@ -124,7 +124,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(section(lockout=["3"])["lockout_failure_attempts"], "3")
         self.assertEqual(section(lockout=["0"]), {})
 
-    def test_a_preset_hardens_what_other_answers_do_not_say(self) -> None:
+    def test_a_preset_applies_unless_other_answers_are_given(self) -> None:
         def section(**texts: Any) -> dict[str, str]:
             parser = configparser.RawConfigParser(default_section="none")
             parser.read_string(self.rendered("etc/keystone.conf", self.site(hardening=["pci"], **texts)))
@@ -149,7 +149,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
             self.assertTrue(warned(hardening=["pci"], **{name: [value]}), name)
             self.assertFalse(warned(**{name: [value]}), name)
 
-    def test_a_first_password_that_the_preset_refuses_is_told_before_anything_is_made(self) -> None:
+    def test_a_first_password_that_the_preset_refuses_is_reported_in_advance(self) -> None:
         file = self.directory / "password"
         file.write_text("short1\n")
         given: dict[str, Any] = {"admin_password_file": [str(file)], "hardening": ["pci"]}
@@ -159,7 +159,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         (self.instance / "data" / "keystone.db").touch()
         self.assertEqual(self.product.check_answers(self.site(**given)), [])
 
-    def test_tokens_of_another_provider_need_keys_of_their_own_and_end_the_former_ones(self) -> None:
+    def test_tokens_of_another_provider_need_other_keys_and_end_the_former_ones(self) -> None:
         signed = self.site(token_provider=["jws"])
         self.assertIn("provider = jws\n", self.rendered("etc/keystone.conf", signed))
         self.assertIn("keys/jws-private", self.product.unmade(signed))
@@ -174,7 +174,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertTrue(warned(signed))
         self.assertFalse(warned(self.site()))
 
-    def test_what_a_preset_asks_of_the_data_is_done_once(self) -> None:
+    def test_changes_of_the_data_for_a_preset_are_made_once(self) -> None:
         hardening = sys.modules["ksbundle_services.keystone.hardening"]
         plain, hardened = self.site(), self.site(hardening=["pci"])
         before, after = hardening.state(plain), hardening.state(hardened)
@@ -183,7 +183,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(hardening.changes(hardened, before), first)
         self.assertEqual(hardening.changes(hardened, after), {"exempt": [], "inactivity": False})
 
-    def test_a_service_without_tls_tells_no_browser_to_use_it_and_the_operator_so(self) -> None:
+    def test_a_service_without_tls_sends_no_hsts_and_warns_the_operator(self) -> None:
         self.assertIn("hsts=0)", self.rendered("etc/keystone.wsgi", self.site(hsts=["9"])))
         told = [problem.what for problem in self.product.warn(self.site(hsts=["9"]))]
         self.assertIn("hsts has no effect", told)
@@ -194,7 +194,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
                 if not line.startswith("#"):
                     self.assertNotRegex(line, r"(?<!instance)/etc/|/var/|/usr/")
 
-    def test_credentials_give_every_shell_the_same_words(self) -> None:
+    def test_credentials_give_every_shell_the_same_values(self) -> None:
         secret = "%$& \\'\"é*"
         (self.instance / "demo-password").write_text(f"{secret}\n")
         openrc = self.instance / "demo-openrc.sh"
@@ -224,7 +224,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
                     result = subprocess.run([*shell, "-n"], input=text, capture_output=True, text=True)
                     self.assertEqual((result.returncode, result.stdout), (0, ""), result.stderr)
 
-    def test_an_ordinary_user_is_there_where_it_is_asked_for(self) -> None:
+    def test_an_ordinary_user_exists_on_request(self) -> None:
         paths = [file.path for file in self.product.rendered_files(self.site())]
         wanted = [file.path for file in self.product.rendered_files(self.site(demo=["true"]))]
         self.assertEqual(set(wanted) - set(paths), {"demo-openrc.sh"})
@@ -295,7 +295,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         named = Site(Release(f"/opt/{release}"), Instance(f"/srv/{instance}"), site.account, site.answers)
         return [problem.what for problem in self.product.check_answers(named)]
 
-    def test_paths_that_no_quoting_helps_are_refused(self) -> None:
+    def test_paths_that_cannot_be_quoted_are_refused(self) -> None:
         for text in ("a?b", "a\\$b", "a${b}", "a$HOME", "a$_"):
             self.assertEqual(len(self.path_problems(instance=text)), 1, text)
         for text in ("a:b", "a${b}"):

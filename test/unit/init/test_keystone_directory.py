@@ -43,7 +43,7 @@ class DirectoryTest(keystone_site.KeystoneSiteTest):
         parser.read_string(self.rendered(path, self.site(**self.answers(**texts))))
         return parser
 
-    def test_a_domain_gets_a_file_and_keystone_is_told_to_read_it(self) -> None:
+    def test_a_domain_gets_a_file_that_keystone_reads(self) -> None:
         found = self.config()
         self.assertEqual(found["identity"]["driver"], "ldap")
         for name, value in {
@@ -64,7 +64,7 @@ class DirectoryTest(keystone_site.KeystoneSiteTest):
         self.assertNotIn("domain_specific_drivers_enabled", self.rendered("etc/keystone.conf", self.site()))
         self.assertFalse([file for file in self.product.rendered_files(self.site()) if "domains" in file.path])
 
-    def test_what_only_active_directory_has_is_asked_for_there(self) -> None:
+    def test_settings_of_active_directory_are_used_only_there(self) -> None:
         found = self.config("etc/domains/keystone.corp.conf", ldap_schema=["ad"], ldap_domain=["corp"])["ldap"]
         self.assertEqual((found["user_name_attribute"], found["user_enabled_mask"]), ("sAMAccountName", "2"))
         self.assertEqual(self.product.state(self.site(**self.answers(ldap_domain=["corp"])))["domain"], "corp")
@@ -85,7 +85,7 @@ class DirectoryTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(found["keys/ldap-ca.pem"].content.decode(), BLOCK)
         self.assertIn("ldap-password-file", self.product.TRANSIENT)
 
-    def test_what_processes_read_makes_them_start_anew(self) -> None:
+    def test_a_change_of_files_that_processes_read_restarts_them(self) -> None:
         application = self.product.services[-1].application(self.site(**self.answers()))
         self.assertLessEqual({CONFIG, "keys/ldap-ca.pem"}, set(application.files))
 
@@ -93,7 +93,7 @@ class DirectoryTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.config(ldap_url=["ldap://h"], ldap_starttls=["true"])["ldap"]["use_tls"], "true")
         self.assertIn("--ldap-starttls is given for ldaps://", self.problems(ldap_starttls=["true"])[0])
 
-    def test_a_connection_that_nothing_protects_is_told(self) -> None:
+    def test_an_unprotected_connection_causes_a_warning(self) -> None:
         def warned(**texts: list[str]) -> list[str]:
             site = self.site(**self.answers(**texts))
             return [problem.what for problem in self.directory_module.warn(site)]

@@ -41,7 +41,7 @@ class LifecycleTest(ProductTest):
     def automatic(self) -> list[str]:
         return sorted(path.name for path in (self.instance / "backups").iterdir() if "-before-" in path.name)
 
-    def test_a_backup_holds_the_operators_files_too_and_comes_back(self) -> None:
+    def test_a_backup_holds_the_operators_files_too_and_is_restored(self) -> None:
         self.install("--host", "10.0.0.1")
         own = self.instance / "etc" / "own.d" / "mine.conf"
         own.parent.mkdir()
@@ -68,7 +68,7 @@ class LifecycleTest(ProductTest):
         self.assertEqual((other / "etc" / "conf").read_text(), f"host=10.0.0.2\nroot={other}\n")
         self.assertEqual((other / DATA).read_text(), "10.0.0.2")
 
-    def test_what_a_backup_says_of_its_host_is_not_believed(self) -> None:
+    def test_facts_of_a_backup_about_its_host_are_not_trusted(self) -> None:
         """Who made it could name a key of this host's: root would give the service a copy."""
         self.declare({"name": "key", "type": "path", "help": "A file"})
         self.install("--host", "10.0.0.1", "--key", "/etc/theirs")
@@ -85,7 +85,7 @@ class LifecycleTest(ProductTest):
         self.restore(saved, *other, "--key=")
         self.assertEqual(self.answers(self.directory / "other"), {"host": ["10.0.0.1"]})
 
-    def test_a_receipt_of_a_backup_never_lies_in_an_instance(self) -> None:
+    def test_a_receipt_of_a_backup_is_never_written_to_an_instance(self) -> None:
         self.declare({"name": "key", "type": "path", "help": "A file"})
         self.install("--host", "10.0.0.1", "--key", "/etc/theirs")
         saved = self.backup(str(self.directory))
@@ -107,7 +107,7 @@ class LifecycleTest(ProductTest):
     def answers(self, instance: Path) -> dict[str, list[str]]:
         return dict(json.loads((instance / "receipt.json").read_text())["answers"])
 
-    def test_what_was_there_serves_again_if_the_backup_does_not(self) -> None:
+    def test_the_former_state_serves_again_if_the_backup_does_not(self) -> None:
         self.install("--host", "10.0.0.1")
         saved = self.backup()
         self.install("--host", "10.0.0.2")
@@ -128,7 +128,7 @@ class LifecycleTest(ProductTest):
         self.install()
         self.assertEqual(self.product.calls, ["prove"])
 
-    def test_what_a_product_keeps_where_others_do_not_survives_an_uninstall(self) -> None:
+    def test_data_in_unusual_places_survives_an_uninstall(self) -> None:
         self.product.SECRETS = ("keys", "password", "run/keys", "tmp/deep/secret")
         self.install()
         kept = [self.instance / name for name in ("run/keys/one", "tmp/deep/secret")]
@@ -141,7 +141,7 @@ class LifecycleTest(ProductTest):
         self.uninstall(Wish(purge=True, yes=True))
         self.assertFalse(any(path.exists() for path in kept))
 
-    def test_a_purge_removes_data_also_from_where_other_answers_had_them(self) -> None:
+    def test_a_purge_also_removes_data_from_places_of_other_answers(self) -> None:
         self.product.PLACES = ("data/elsewhere",)
         self.install()
         (self.instance / "data" / "elsewhere").mkdir()
@@ -150,7 +150,7 @@ class LifecycleTest(ProductTest):
         self.uninstall(Wish(purge=True, yes=True))
         self.assertFalse(self.instance.exists())
 
-    def test_data_that_no_store_takes_stop_a_restore_before_anything_is_touched(self) -> None:
+    def test_data_that_no_store_accepts_stops_a_restore_in_advance(self) -> None:
         self.install()
         saved = self.backup(str(self.directory))
         before = self.running()
@@ -165,7 +165,7 @@ class LifecycleTest(ProductTest):
         self.assertIn("migrate-database --to", problem.hint)
         self.assertEqual(self.running(), before)
 
-    def test_a_backup_without_a_database_says_so_and_what_to_do(self) -> None:
+    def test_a_backup_without_a_database_fails_with_a_hint(self) -> None:
         self.install()
         shutil.rmtree((self.instance / DATA).parent)
         with self.assertRaises(Failure) as caught:
@@ -186,7 +186,7 @@ class LifecycleTest(ProductTest):
         self.assertEqual(caught.exception.exit_code, Exit.INTEGRITY)
         self.assertEqual(self.snapshot(), before)
 
-    def test_no_backup_replaces_a_file_or_lies_in_the_release(self) -> None:
+    def test_no_backup_replaces_a_file_or_is_written_into_the_release(self) -> None:
         self.install()
         saved = self.backup(str(self.directory))
         for path in (saved, self.root / "x.tar.gz", self.directory / "none" / "x"):
@@ -202,7 +202,7 @@ class LifecycleTest(ProductTest):
         self.assertEqual(len(self.automatic()), backup.KEPT)
         self.assertTrue(mine.exists())
 
-    def test_what_a_run_that_was_cut_off_left_of_a_backup_is_removed(self) -> None:
+    def test_partial_backups_of_interrupted_runs_are_removed(self) -> None:
         self.install()
         self.backup()
         half = self.instance / "backups" / f"half.tar.gz{files.TEMPORARY_SUFFIX}"
@@ -210,7 +210,7 @@ class LifecycleTest(ProductTest):
         self.backup()
         self.assertFalse(half.exists())
 
-    def test_a_purge_that_was_cut_off_writes_its_last_backup_anew(self) -> None:
+    def test_an_interrupted_purge_writes_its_last_backup_again(self) -> None:
         self.install()
         begun = self.directory / "last.tar.gz"
         begun.write_text("whole or not")
@@ -221,7 +221,7 @@ class LifecycleTest(ProductTest):
         self.assertEqual(archive.read(str(begun)).facts["bundle"], "demo")
         self.assertEqual([path.name for path in self.directory.glob("*.tar.gz*")], ["last.tar.gz"])
 
-    def test_a_purge_that_was_cut_off_before_its_last_step_is_finished(self) -> None:
+    def test_a_purge_interrupted_before_its_last_step_is_finished(self) -> None:
         place = self.directory / "place"
         make: Callable[[], None]
         for make in (self.instance.mkdir, lambda: self.instance.symlink_to(place)):
@@ -232,7 +232,7 @@ class LifecycleTest(ProductTest):
             self.uninstall(Wish(purge=True, yes=True))
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
 
-    def test_what_a_backup_cannot_hold_is_named(self) -> None:
+    def test_files_that_a_backup_cannot_hold_are_listed(self) -> None:
         self.install()
         link = self.instance / "etc" / "link"
         link.symlink_to("/etc/passwd")
@@ -251,7 +251,7 @@ class LifecycleTest(ProductTest):
             self.uninstall(Wish(account=True))
         self.assertEqual(caught.exception.exit_code, Exit.USAGE)
 
-    def test_no_rerun_of_a_failing_change_drops_the_backup_from_before_it(self) -> None:
+    def test_retries_of_a_failing_change_keep_the_backup_from_before_it(self) -> None:
         self.install("--host", "10.0.0.1")
         self.product.failing = {"migrate"}
         self.fails(Exit.NEEDS_PERSON, "--host", "10.0.0.2")
@@ -277,7 +277,7 @@ class LifecycleTest(ProductTest):
         self.assertEqual((self.instance / "keys" / "0").read_text(), "key")
         self.assertNotIn("uninstalled", json.loads((self.instance / "receipt.json").read_text()))
 
-    def test_purging_needs_a_yes_saves_last_and_leaves_foreign_files(self) -> None:
+    def test_a_purge_needs_yes_makes_a_last_backup_and_leaves_foreign_files(self) -> None:
         self.install()
         with self.assertRaises(Failure) as caught:
             self.uninstall(Wish(purge=True))
@@ -295,7 +295,7 @@ class LifecycleTest(ProductTest):
         self.uninstall(Wish(purge=True, yes=True))
         self.assertFalse(os.path.lexists(self.instance))
 
-    def test_another_version_is_not_installed_over(self) -> None:
+    def test_another_version_is_not_overwritten(self) -> None:
         self.install()
         receipt = self.instance / "receipt.json"
         document = json.loads(receipt.read_text())

@@ -72,7 +72,7 @@ class LockTest(support.DirectoryTest):
         super().setUp()
         self.path = str(self.directory / "lock")
 
-    def test_a_second_owner_is_refused_and_told_who_holds_it(self) -> None:
+    def test_a_second_owner_is_refused_and_the_first_is_named(self) -> None:
         holder = self.hold()
         with self.assertRaises(Failure) as caught, lock.exclusive(self.path):
             pass
@@ -110,7 +110,7 @@ class LockTest(support.DirectoryTest):
         self.assertEqual((status.st_uid, status.st_mode & 0o777), (0, 0o600))
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-    def test_one_that_an_account_could_open_earlier_is_no_obstacle(self) -> None:
+    def test_a_lock_that_an_account_could_open_earlier_is_no_obstacle(self) -> None:
         for how in ("", "orphan"):
             with open(self.path, "w", encoding="utf-8"):
                 os.chmod(self.path, 0o644)
@@ -122,7 +122,7 @@ class LockTest(support.DirectoryTest):
             os.unlink(self.path)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-    def test_root_may_hold_one_that_others_can_open(self) -> None:
+    def test_root_may_hold_a_lock_that_others_can_open(self) -> None:
         with open(self.path, "w", encoding="utf-8"):
             os.chmod(self.path, 0o644)
         self.hold()
@@ -130,7 +130,7 @@ class LockTest(support.DirectoryTest):
             pass
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-    def test_an_install_keeps_it_to_root_and_holds_it_on(self) -> None:
+    def test_an_install_restricts_it_to_root_and_keeps_it(self) -> None:
         with open(self.path, "w", encoding="utf-8"):
             os.chmod(self.path, 0o644)
         with lock.exclusive(self.path):
@@ -144,7 +144,7 @@ class LockTest(support.DirectoryTest):
             pass
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-    def test_it_goes_back_to_a_release_whose_account_opens_it(self) -> None:
+    def test_it_is_given_back_to_a_release_whose_account_opens_it(self) -> None:
         with lock.exclusive(self.path):
             lock.lend(self.path, files.Owner(0, NOBODY.pw_gid))
         status = os.stat(self.path)
@@ -155,7 +155,7 @@ class LockTest(support.DirectoryTest):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-    def test_the_accounts_own_is_taken_too_but_not_insisted_on(self) -> None:
+    def test_the_accounts_own_lock_is_taken_too_but_not_required(self) -> None:
         own = lock.of_account(str(self.directory))
         os.mkdir(os.path.dirname(own))
         os.chown(os.path.dirname(own), NOBODY.pw_uid, NOBODY.pw_gid)

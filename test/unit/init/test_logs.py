@@ -39,7 +39,7 @@ class LogsTest(support.DirectoryTest):
         text = b"".join(gzip.decompress(path.read_bytes()) for path in self.archives()) + self.log.read_bytes()
         return [line for line in text.decode().split("\n") if line.strip()]
 
-    def test_lines_written_meanwhile_are_in_one_of_the_files_and_whole(self) -> None:
+    def test_lines_written_meanwhile_are_complete_in_one_of_the_files(self) -> None:
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(self.log), "200000"])
         rounds = 0
         while writer.poll() is None:
@@ -59,7 +59,7 @@ class LogsTest(support.DirectoryTest):
         with open(probe, "r+b") as file:
             return logs._collapse(file.fileno(), 4096)
 
-    def test_a_file_system_that_cannot_collapse_keeps_what_is_not_archived(self) -> None:
+    def test_a_file_system_without_collapse_keeps_unarchived_lines(self) -> None:
         self.fill(1000)
         before = self.read()
         with unittest.mock.patch.object(logs, "_collapse", return_value=False):
@@ -75,7 +75,7 @@ class LogsTest(support.DirectoryTest):
         self.assertEqual(self.log.read_bytes(), before)
         self.assertEqual(os.listdir(self.directory), ["httpd.log"])
 
-    def test_what_is_large_or_old_is_archived_and_the_oldest_archives_go(self) -> None:
+    def test_large_or_old_logs_are_archived_and_the_oldest_archives_removed(self) -> None:
         self.fill(1000)
         now = time.time()
         self.assertEqual(logs.rotate(str(self.directory), now), [])

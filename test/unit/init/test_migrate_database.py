@@ -122,7 +122,7 @@ class MigrateDatabaseTest(ProductTest):
         self.install()
         self.assertEqual(self.product.calls, ["prove"])
 
-    def test_the_data_are_used_in_the_other_place_and_left_in_the_former(self) -> None:
+    def test_the_data_is_used_in_the_new_place_and_kept_in_the_former(self) -> None:
         self.product.calls.clear()
         self.migrate("two")
         self.assertEqual(self.product.calls[:5], ["claim", "ready", "rehearse", "copy", "adopt"])
@@ -133,7 +133,7 @@ class MigrateDatabaseTest(ProductTest):
         self.migrate("two")
         self.assertEqual(self.product.calls, [])
 
-    def test_whatever_fails_the_former_place_is_used_again(self) -> None:
+    def test_after_any_failure_the_former_place_is_used_again(self) -> None:
         for step in ("rehearse", "copy", "adopt", "check", "know"):
             with self.subTest(step=step):
                 self.product.failing = {step}
@@ -155,7 +155,7 @@ class MigrateDatabaseTest(ProductTest):
 
         return check
 
-    def test_a_place_that_cannot_be_used_stops_nothing(self) -> None:
+    def test_an_unusable_place_stops_nothing(self) -> None:
         before = self.running()
         self.product.failing = {"claim"}
         with self.assertRaises(Failure):
@@ -164,7 +164,7 @@ class MigrateDatabaseTest(ProductTest):
         problem = self.fails_to_migrate(Exit.PREFLIGHT, "nowhere").problems[0]
         self.assertIn("no data that can be migrated", problem.what)
 
-    def test_cut_off_at_any_line_of_the_journal_it_is_finished_by_the_next_run(self) -> None:
+    def test_interrupted_at_any_journal_line_it_is_finished_by_the_next_run(self) -> None:
         self.migrate("two")
         lines = len((self.instance / "journal").read_text().splitlines())
         self.assertGreater(lines, 8)
@@ -182,7 +182,7 @@ class MigrateDatabaseTest(ProductTest):
                 self.assert_served_from(places[0])
                 places.reverse()
 
-    def test_cut_off_before_the_switch_an_install_goes_on_with_the_former_place(self) -> None:
+    def test_interrupted_before_the_switch_an_install_uses_the_former_place(self) -> None:
         for line in range(1, 5):
             with cut_at(line), self.assertRaises(Cut):
                 self.migrate("two")

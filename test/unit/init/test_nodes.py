@@ -35,7 +35,7 @@ class NodesTest(keystone_site.KeystoneSiteTest):
         self.assertFalse(self.nodes.fits(A, AFTER_TWO))
         self.assertFalse(self.nodes.fits(A, {**A, "credential": ["d"]}))
 
-    def test_a_node_that_lags_behind_is_named_and_one_with_other_keys_too(self) -> None:
+    def test_nodes_that_lag_behind_or_have_other_keys_are_reported(self) -> None:
         site = self.site()
         rows = [node(ROTATED, "own"), node(A)]
         self.assertEqual(self.nodes.lagging(site, ROTATED, rows), ["other:/srv"])
@@ -44,7 +44,7 @@ class NodesTest(keystone_site.KeystoneSiteTest):
         (problem,) = self.nodes.faults(site, AFTER_TWO, rows[1:])
         self.assertIn("other:/srv has other keys", problem.what)
 
-    def test_keys_of_other_nodes_make_no_service_of_their_own(self) -> None:
+    def test_keys_of_other_nodes_need_their_database(self) -> None:
         self.assertEqual(self.product.check_answers(self.site()), [])
         (self.instance / "data" / "keystone.node").write_text("own joined\n")
         (problem,) = self.product.check_answers(self.site())
@@ -52,7 +52,7 @@ class NodesTest(keystone_site.KeystoneSiteTest):
         (self.instance / "data" / "keystone.db").touch()
         self.assertEqual(self.product.check_answers(self.site()), [])
 
-    def test_keys_are_not_rotated_where_the_others_are_not_known(self) -> None:
+    def test_keys_are_not_rotated_if_the_other_nodes_are_unknown(self) -> None:
         server = sys.modules["ksbundle_services.keystone.server"]
         site = self.site(database_url=["postgresql://a@localhost/b"])
         with mock.patch.object(server, "look", return_value={"fault": "away", "why": "it is down"}):
@@ -62,7 +62,7 @@ class NodesTest(keystone_site.KeystoneSiteTest):
         with mock.patch.object(server, "look", return_value={"own": ROTATED, "nodes": [node(A)]}):
             self.assertEqual(len(server.holding_up(site)), 1)
 
-    def test_a_program_that_gives_no_answer_is_a_fault_and_its_reason_is_told(self) -> None:
+    def test_a_program_without_an_answer_is_a_fault_with_a_reason(self) -> None:
         programs = sys.modules["ksbundle_services.keystone.programs"]
         site = self.site(database_url=["postgresql://a@localhost/b"])
         python = Path(site.release.python)
@@ -83,7 +83,7 @@ class NodesTest(keystone_site.KeystoneSiteTest):
                     self.nodes.ask(site, "seal")
                 self.assertIn(why, raised.exception.problems[0].why)
 
-    def test_only_keys_are_written_to_where_keys_are(self) -> None:
+    def test_only_keys_are_written_to_their_directories(self) -> None:
         write = sys.modules["ksbundle_services.keystone.shared_keys"]._write_keys
         keys = self.instance / "keys"
         keys.mkdir()

@@ -29,7 +29,7 @@ class OwnAnswersTest(unittest.TestCase):
         given = {name: [entry.default] for name, entry in declared.items() if entry.default is not None}
         self.assertEqual(answers.resolve(declared, [answers.Source("flag", given)])["service"].values, ("none",))
 
-    def test_the_builder_refuses_a_recipe_that_takes_one_of_their_names(self) -> None:
+    def test_the_builder_refuses_a_recipe_with_one_of_their_names(self) -> None:
         listed = (support.REPOSITORY / "src" / "recipe" / "reserved-answers.ts").read_text(encoding="utf-8")
         options = {option.name for command in command_table.COMMANDS.values() for option in command.options}
         taken = options | EVERYWHERE | set(own.declarations({**BUNDLE, "answers": []}))

@@ -196,7 +196,7 @@ def modules() -> Iterator[str]:
 
 
 class PathsTest(unittest.TestCase):
-    def test_only_the_owners_touch_files_by_themselves(self) -> None:
+    def test_only_modules_with_a_reason_touch_files_directly(self) -> None:
         found: list[str] = []
         for module in set(modules()) - OWNERS:
             allowed = ALLOWED.get(module, {})
@@ -204,7 +204,7 @@ class PathsTest(unittest.TestCase):
             found += [f"{module}:{line}: {name}" for name, line in calls(source) if name not in allowed]
         self.assertEqual(sorted(found), [], "use files.py, trees.py or Account.run, or say in ALLOWED why not")
 
-    def test_nothing_is_allowed_that_nobody_does(self) -> None:
+    def test_every_exception_is_used(self) -> None:
         for module, allowed in ALLOWED.items():
             used = {name for name, _ in calls((support.INIT / module).read_text(encoding="utf-8"))}
             self.assertEqual(set(allowed) - used, set(), module)
@@ -232,7 +232,7 @@ class PathsTest(unittest.TestCase):
         ):
             self.assertEqual(len(list(calls(source))), 1, source)
 
-    def test_what_is_harmless_is_no_finding(self) -> None:
+    def test_harmless_code_is_not_a_finding(self) -> None:
         for source in ("import os\nos.path.join(a, b)", "site.open(path)", "import os\nos.fstat(descriptor)"):
             self.assertEqual(list(calls(source)), [], source)
 

@@ -85,7 +85,7 @@ class PostgresqlTest(store_site.StoreTest):
             processes.stop(self.found())
             child.wait()
 
-    def test_the_server_runs_for_the_time_of_a_call_alone(self) -> None:
+    def test_the_server_runs_only_during_a_call(self) -> None:
         self.make()
         self.assertEqual(self.found(), [])
         with self.server.serving():
@@ -94,14 +94,14 @@ class PostgresqlTest(store_site.StoreTest):
         self.assertEqual(self.found(), [])
         self.assertEqual(self.server.why_silent(), "nothing answers at its socket")
 
-    def test_a_server_that_runs_goes_on_and_its_processes_are_one_daemon(self) -> None:
+    def test_a_running_server_keeps_running_and_its_processes_are_one_daemon(self) -> None:
         self.make()
         with self.daemon() as main:
             with self.server.serving():
                 self.assertGreater(len(self.found()), 3)
             self.assertTrue(processes.is_alive(main))
 
-    def test_it_ends_at_once_though_a_client_stays(self) -> None:
+    def test_it_ends_at_once_despite_a_connected_client(self) -> None:
         self.make()
         with self.daemon() as main:
             with subprocess.Popen(
@@ -124,7 +124,7 @@ class PostgresqlTest(store_site.StoreTest):
             self.assertIn("received fast shutdown request", log)
             self.assertIn("database system is shut down", log)
 
-    def test_one_that_was_killed_recovers_what_it_had_written(self) -> None:
+    def test_a_killed_server_recovers_its_writes(self) -> None:
         self.make()
         with self.daemon() as main:
             self.query("INSERT INTO note (body) VALUES ('written')")
@@ -133,7 +133,7 @@ class PostgresqlTest(store_site.StoreTest):
             with self.server.serving():
                 self.assertEqual(self.bodies(), ["één", "written"])
 
-    def test_nobody_else_is_let_in(self) -> None:
+    def test_no_other_user_can_connect(self) -> None:
         self.make()
         with self.daemon():
             if not self.account.switch:
@@ -148,7 +148,7 @@ class PostgresqlTest(store_site.StoreTest):
             )
             self.assertIn("Peer authentication failed", result.stderr)
 
-    def test_what_is_dumped_is_loaded_into_another_instance(self) -> None:
+    def test_a_dump_is_loaded_into_another_instance(self) -> None:
         self.make()
         with self.daemon():
             (piece,) = self.dump(self.store)
@@ -163,13 +163,13 @@ class PostgresqlTest(store_site.StoreTest):
             self.query("INSERT INTO note (body) VALUES ('new')")
             self.assertEqual((self.bodies(), self.databases()), (["één", "new"], ["notes"]))
 
-    def test_a_dump_cannot_do_more_than_its_role(self) -> None:
+    def test_a_dump_has_only_the_rights_of_its_role(self) -> None:
         self.make()
         with self.server.serving():
             self.assertIn("permission denied", self.query(_FORBIDDEN))
             self.assertEqual(self.query("SELECT rolsuper FROM pg_roles WHERE rolname = 'notes'"), "f")
 
-    def test_a_damaged_dump_leaves_the_data_as_they_are(self) -> None:
+    def test_a_damaged_dump_leaves_the_data_unchanged(self) -> None:
         self.make()
         with self.assertRaises(Failure) as caught:
             self.store.load(self.stage([("data/postgresql/notes.dump", b"no dump")]), ["data/postgresql/notes.dump"])
@@ -177,7 +177,7 @@ class PostgresqlTest(store_site.StoreTest):
         with self.server.serving():
             self.assertEqual(self.bodies(), ["één"])
 
-    def test_a_copy_is_worked_on_and_takes_the_place_of_the_data(self) -> None:
+    def test_an_upgraded_copy_replaces_the_data(self) -> None:
         self.make()
         with self.daemon():
             self.store.copy()
@@ -192,7 +192,7 @@ class PostgresqlTest(store_site.StoreTest):
         with self.server.serving():
             self.assertEqual((self.bodies(), self.databases()), (["upgraded"], ["notes"]))
 
-    def test_an_exchange_that_was_cut_off_is_finished(self) -> None:
+    def test_an_interrupted_exchange_is_finished(self) -> None:
         self.make()
         self.store.copy()
         with self.server.serving():
@@ -201,7 +201,7 @@ class PostgresqlTest(store_site.StoreTest):
         with self.server.serving():
             self.assertEqual((self.bodies(), self.databases()), (["één"], ["notes"]))
 
-    def test_a_copy_that_is_not_wanted_goes(self) -> None:
+    def test_a_discarded_copy_is_removed(self) -> None:
         self.store.discard()
         self.make()
         self.store.copy()
@@ -209,7 +209,7 @@ class PostgresqlTest(store_site.StoreTest):
         with self.server.serving():
             self.assertEqual(self.databases(), ["notes"])
 
-    def test_its_size_is_known_and_its_data_are_looked_after(self) -> None:
+    def test_its_size_is_known_and_its_data_is_checked(self) -> None:
         self.assertEqual(store_site.whats(self.store.check()), ["the databases cannot be used"])
         self.assertEqual(self.store.size().content, 0)
         self.make()

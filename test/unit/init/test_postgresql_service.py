@@ -28,7 +28,7 @@ class PostgresqlServiceTest(keystone_site.KeystoneSiteTest):
         self.release = Release(self.release.root)
         self.product = composition.load(self.release)
 
-    def test_it_has_no_trace_where_nobody_uses_it(self) -> None:
+    def test_it_leaves_no_trace_unless_it_is_used(self) -> None:
         site = self.site()
         self.assertEqual([daemon.name for daemon in self.product.daemons(site)], ["memcached", "httpd"])
         paths = [*(file.path for file in self.product.rendered_files(site)), *self.product.unmade(site)]

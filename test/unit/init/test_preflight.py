@@ -47,7 +47,7 @@ class PreflightTest(support.DirectoryTest):
         self.root = root
         self.account = Account("daemon", 1, 1, switch=os.geteuid() == 0)
 
-    def test_what_is_outside_is_asked_for_the_instance_where_it_lies(self) -> None:
+    def test_checks_outside_use_the_instances_present_place(self) -> None:
         site = Site(Release(str(self.root)), Instance(str(self.root / "instance")), self.account, {})
         with (
             mock.patch("installer.manager.units.wants_systemd", return_value=False),
@@ -71,7 +71,7 @@ class PreflightTest(support.DirectoryTest):
     def whats(self, instance: str = "", *listeners: Listener) -> list[str]:
         return [problem.what for problem in self.problems(instance, *listeners)]
 
-    def test_a_sound_place_is_accepted(self) -> None:
+    def test_a_valid_place_is_accepted(self) -> None:
         self.assertEqual(self.whats(), [])
 
     def test_everything_is_named_at_once(self) -> None:
@@ -94,14 +94,14 @@ class PreflightTest(support.DirectoryTest):
         self.assertEqual(self.whats(f"/srv/{'x' * 256}"), ["a path is too long"])
         self.assertEqual(self.whats("/srv" + "/xxxxxxxxx" * 45), ["a path is too long"])
 
-    def test_a_directory_of_something_else(self) -> None:
+    def test_a_directory_with_other_files(self) -> None:
         other = self.root / "other"
         other.mkdir()
         (other / "file").write_text("")
         self.assertEqual(self.whats(str(other)), ["the directory is not empty and holds no instance"])
 
     @AS_ROOT
-    def test_a_directory_by_which_another_user_may_exchange_the_instance(self) -> None:
+    def test_a_directory_through_which_another_user_may_exchange_the_instance(self) -> None:
         home = self.directory / "home"
         home.mkdir()
         link = self.directory / "link"
@@ -140,7 +140,7 @@ class PreflightTest(support.DirectoryTest):
         self.assertEqual(found.hint, f"chmod -R go+rX '{self.root}'")
 
     @AS_ROOT
-    def test_somebody_elses_instance(self) -> None:
+    def test_another_users_instance(self) -> None:
         instance = self.root / "instance"
         instance.mkdir()
         (instance / "lock").write_text("")

@@ -54,7 +54,7 @@ class ProcessTest(support.DirectoryTest):
     def find(self, former: str = "") -> list[processes.Process]:
         return processes.find_processes(str(self.place), former=former)
 
-    def test_two_daemons_of_one_program_are_told_apart(self) -> None:
+    def test_two_daemons_of_one_program_are_distinguished(self) -> None:
         one, two = self.spawn(name="one"), self.spawn(name="two")
         self.assertEqual({process.pid: process.daemon for process in self.find()}, {one.pid: "one", two.pid: "two"})
         processes.stop([process for process in self.find() if process.daemon == "one"])
@@ -67,7 +67,7 @@ class ProcessTest(support.DirectoryTest):
         self.assertTrue(processes.wait_until(lambda: self.find()[0].name == "another name", 5))
         self.assertEqual(self.find()[0].daemon, "one")
 
-    def test_a_worker_whose_daemon_was_killed_is_known_as_its(self) -> None:
+    def test_an_orphaned_worker_is_recognised(self) -> None:
         child = self.spawn("/bin/sh", "-c", '"$@" & wait', "sh")
         self.assertTrue(processes.wait_until(lambda: len(self.find()) == 2, 5))
         (worker,) = processes.find_workers(next(process for process in self.find() if process.is_main))
@@ -93,7 +93,7 @@ class ProcessTest(support.DirectoryTest):
         processes.stop(found)
         self.assertEqual(child.wait(), 7)
 
-    def test_one_that_goes_to_its_data_is_known_and_one_that_goes_elsewhere_is_not(self) -> None:
+    def test_a_daemon_may_change_to_its_data_directory_only(self) -> None:
         places = [self.place.parent / "data" / "one", self.place.parent / "other" / "one"]
         for place in places:
             place.mkdir(parents=True)
@@ -116,7 +116,7 @@ class ProcessTest(support.DirectoryTest):
             {process.pid: process.daemon for process in found}, {child.pid: "ksbsleeper", placed.pid: "one"}
         )
 
-    def test_one_of_a_former_release_is_found_after_a_move_to_another_file_system(self) -> None:
+    def test_a_daemon_of_a_former_release_is_found_after_a_move_to_another_file_system(self) -> None:
         child = self.spawn_unplaced()
         former = str(self.place)
         shutil.rmtree(self.place)
@@ -173,7 +173,7 @@ class ProcessTest(support.DirectoryTest):
         processes.stop([dataclasses.replace(found, uid=65534)])
         self.assertTrue(processes.is_alive(found))
 
-    def test_another_thing_in_the_place_of_its_directory_is_told(self) -> None:
+    def test_another_file_in_place_of_its_directory_is_reported(self) -> None:
         place = self.place / "two"
         place.rmdir()
         for what in ("nothing", "a file", "a link to itself"):
@@ -193,7 +193,7 @@ class ProcessTest(support.DirectoryTest):
         self.assertEqual(child.wait(), -signal.SIGTERM)
         self.assertEqual(self.find(), [])
 
-    def test_a_daemon_deaf_to_term_is_killed(self) -> None:
+    def test_a_daemon_that_ignores_sigterm_is_killed(self) -> None:
         child = self.spawn("/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh")
         # Before it is the program, the shell may not have come to the trap.
         runs = processes.wait_until(lambda: [each.name for each in self.find()] == [self.program.name], 5)
@@ -210,13 +210,13 @@ class ProcessTest(support.DirectoryTest):
         processes.stop([other])
         self.assertTrue(processes.is_alive(found))
 
-    def test_patience_ends_where_nothing_is_done(self) -> None:
+    def test_patience_ends_without_progress(self) -> None:
         self.spawn()
         patience = processes.Patience(idle=0.3, longest=60)
         self.assertFalse(patience.is_over(self.find()))
         self.assertTrue(processes.wait_until(lambda: patience.is_over(self.find()), 5))
 
-    def test_patience_lasts_as_long_as_work_is_done_but_not_for_ever(self) -> None:
+    def test_patience_lasts_during_progress_but_not_forever(self) -> None:
         shutil.copy2(os.path.realpath("/bin/sh"), self.program)
         child = self.spawn(str(self.program), "-c", "while :; do :; done")
         with self.at(0):

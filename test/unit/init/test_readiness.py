@@ -69,7 +69,7 @@ class ReadinessTest(kit_site.KitSiteTest):
     def awaited(self, site: Site, proof: Proof, listener: Listener) -> list[Awaited]:
         return [Awaited(proof.where(site, listener), "it", LOGS, partial(proof.fault, site, listener))]
 
-    def test_one_that_takes_connections_and_says_nothing_is_given_up_soon(self) -> None:
+    def test_a_server_that_accepts_connections_but_is_silent_is_given_up_soon(self) -> None:
         # An answer is waited for, and again until the daemon was idle for too long.
         self.assertLess(readiness.MUTE_SECONDS + 2 * readiness.PATIENCE, 41)
         for proof in (Request("/"), Exchange("PING", "PONG")):
@@ -84,7 +84,7 @@ class ReadinessTest(kit_site.KitSiteTest):
                 readiness.wait_ready(self.site(), self.awaited(self.site(), proof, listener))
             self.assertIn(f"{MUTE} within 0.2 s", caught.exception.problems[0].why)
 
-    def test_a_daemon_that_ended_is_waited_for_no_more(self) -> None:
+    def test_a_daemon_that_ended_is_no_longer_waited_for(self) -> None:
         (self.root / "log" / "start.log").write_text("first\nlast words\n")
         with self.assertRaises(Failure) as caught:
             readiness.wait_ready(self.site(), self.awaited(self.site(), Exchange(), Listener("127.0.0.1", 1)))
@@ -92,7 +92,7 @@ class ReadinessTest(kit_site.KitSiteTest):
         self.assertEqual(problem.why, "it ended")
         self.assertIn("last words", problem.details)
 
-    def test_the_first_fault_since_the_last_start_is_told(self) -> None:
+    def test_the_first_fault_since_the_last_start_is_reported(self) -> None:
         log = self.root / "log" / "work.log"
         log.write_text("fault: old\nhere I am\nall well\nfault: new\nfault: newer\n")
         self.assertEqual(readiness.first_fault(self.site(), LOGS), ["new"])
@@ -120,7 +120,7 @@ class ReadinessTest(kit_site.KitSiteTest):
 
 
 class ProofsTest(kit_site.KitSiteTest):
-    def test_what_proofs_make_of_answers(self) -> None:
+    def test_proofs_judge_answers(self) -> None:
         for proof, pieces, why in (
             (Request("/"), (GONE,), ""),
             (Request("/", status=404), (GONE,), ""),
@@ -137,7 +137,7 @@ class ProofsTest(kit_site.KitSiteTest):
             with self.subTest(proof=str(proof), pieces=pieces), answering(*pieces) as listener:
                 self.assertEqual(proof.fault(self.site(), listener, 5), why)
 
-    def test_what_was_proven_is_said_and_what_was_not_fails(self) -> None:
+    def test_proven_facts_are_returned_and_others_fail(self) -> None:
         with answering(OK) as listener:
             good, bad = Request("/health", status=200), Request("/health", status=204)
             self.assertEqual(proofs.prove(self.site(), [listener], [good]), ["GET /health is answered with 200"])
@@ -145,7 +145,7 @@ class ProofsTest(kit_site.KitSiteTest):
                 proofs.prove(self.site(), [listener], [good, bad])
             self.assertEqual(caught.exception.problems[0].where, f"http://127.0.0.1:{listener.port}/health")
 
-    def test_nobody_there(self) -> None:
+    def test_no_listener(self) -> None:
         (port,) = kit_site.free_ports(1)
         for proof in (Request(), Exchange()):
             self.assertIn("refused", proof.fault(self.site(), Listener("127.0.0.1", port), 5))

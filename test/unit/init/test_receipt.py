@@ -32,7 +32,7 @@ class ReceiptTest(support.DirectoryTest):
         super().setUp()
         self.path = self.directory / "receipt.json"
 
-    def test_the_golden_receipt_is_what_is_written_today(self) -> None:
+    def test_the_golden_receipt_is_current(self) -> None:
         with unittest.mock.patch.object(receipt, "timestamp", return_value="2026-11-22T12:37:38Z"):
             receipt.write(str(self.path), RECEIPT, None)
         if os.environ.get("KSBUNDLE_TEST_GOLDEN") == "renew":
@@ -41,7 +41,7 @@ class ReceiptTest(support.DirectoryTest):
         document = json.loads(self.path.read_text())
         self.assertEqual(set(document) - set(RECEIPT.unknown), set(receipt._KNOWN))
 
-    def test_what_is_written_is_read(self) -> None:
+    def test_a_written_receipt_is_read_back(self) -> None:
         receipt.write(str(self.path), RECEIPT, None)
         read = receipt.read(str(self.path))
         assert read is not None
@@ -67,7 +67,7 @@ class ReceiptTest(support.DirectoryTest):
         receipt.write(str(self.path), read, None)
         self.assertEqual(json.loads(self.path.read_text())["backups"], ["b1"])
 
-    def test_no_receipt_is_none_and_a_damaged_one_needs_a_person(self) -> None:
+    def test_a_missing_receipt_is_none_and_a_damaged_one_needs_a_person(self) -> None:
         self.assertIsNone(receipt.read(str(self.path)))
         for text in ("", "{", "[]", "{}", '{"format": 2}', '{"format": 1}'):
             self.path.write_text(text)

@@ -28,10 +28,10 @@ class ReleaseTest(support.DirectoryTest):
             return [f"{problem.why}: {path}" for problem in failure.problems for path in problem.details]
         return []
 
-    def test_a_whole_release_passes_whatever_its_instance_holds(self) -> None:
+    def test_a_complete_release_passes_whatever_its_instance_holds(self) -> None:
         self.assertEqual(self.check(), [])
 
-    def test_what_tests_seal_is_what_ksbundle_packs(self) -> None:
+    def test_the_tests_seal_releases_like_ksbundle(self) -> None:
         for name in ("SHA256SUMS", "init/bundle.json"):
             (self.directory / name).unlink()
         support.set_bundle(self.directory)
@@ -68,7 +68,7 @@ class ReleaseTest(support.DirectoryTest):
         (problem,) = raised.exception.problems
         return problem.hint
 
-    def test_what_is_said_of_added_files_heals_the_release(self) -> None:
+    def test_the_hint_for_added_files_repairs_the_release(self) -> None:
         directory = self.directory / "bin" / "__pycache__"
         directory.mkdir()
         (directory / "it's.pyc").write_bytes(b"x")
@@ -76,7 +76,7 @@ class ReleaseTest(support.DirectoryTest):
         subprocess.run(["sh", "-c", self.hint().removeprefix("remove them: ")], check=True)
         self.assertEqual(self.check(), [])
 
-    def test_byte_code_is_told_from_other_files(self) -> None:
+    def test_added_byte_code_is_named_as_such(self) -> None:
         (self.directory / "bin" / "tool.pyc").write_bytes(b"x")
         self.assertEqual(
             self.check(), ["they are not part of the release, but byte code that Python wrote there: bin/tool.pyc"]
@@ -90,13 +90,13 @@ class ReleaseTest(support.DirectoryTest):
         (self.directory / "bin" / "python").write_text("x")
         self.assertEqual(self.check(), ["their mode or link target was changed: bin/python"])
 
-    def test_an_instance_may_lie_in_the_release_under_any_name(self) -> None:
+    def test_an_instance_may_be_in_the_release_under_any_name(self) -> None:
         (self.directory / "mine").mkdir()
         (self.directory / "mine" / "lock").write_text("")
         self.assertEqual(self.check(), ["they are not part of the release: mine/lock"])
         self.assertEqual(self.check(instance=str(self.directory / "mine")), [])
 
-    def test_a_checksum_list_that_is_cut_off_or_of_another_release_is_named(self) -> None:
+    def test_a_truncated_or_foreign_checksum_list_is_reported(self) -> None:
         lines = self.sums.read_text().splitlines(keepends=True)
         for damaged in (lines[:1], lines[1:], lines[:-1], [lines[0].replace("  README", "  READMX"), *lines[1:]]):
             self.sums.write_text("".join(damaged))
@@ -135,7 +135,7 @@ class ReleaseTest(support.DirectoryTest):
         return []
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_what_another_user_may_change_is_named(self) -> None:
+    def test_files_that_another_user_may_change_are_listed(self) -> None:
         self.assertEqual(self.foreign(), [])
         os.chown(self.directory / "instance" / "anything", 12345, 12345)
         self.assertEqual(self.foreign(), [])
@@ -154,7 +154,7 @@ class ReleaseTest(support.DirectoryTest):
         self.assertEqual(self.foreign(), ["bin/python"])
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_a_directory_above_that_another_user_may_exchange_is_named(self) -> None:
+    def test_a_directory_above_that_another_user_may_exchange_is_listed(self) -> None:
         release = self.directory / "bin"
         for mode, owner, is_named in ((0o777, 0, True), (0o775, 0, True), (0o1777, 0, False), (0o1755, 12345, True)):
             os.chown(self.directory, owner, 0)
@@ -162,7 +162,7 @@ class ReleaseTest(support.DirectoryTest):
             self.assertEqual(self.foreign(str(release)), [str(self.directory)] if is_named else [])
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_what_a_container_does_not_know_is_nobodys_in_it(self) -> None:
+    def test_owners_that_a_container_does_not_map_are_trusted(self) -> None:
         check = (
             "import sys; sys.path.insert(0, sys.argv[1]); from installer.state.release import Release\n"
             "try: Release(sys.argv[2]).check_rights()\nexcept Exception: sys.exit(4)"

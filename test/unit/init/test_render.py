@@ -10,17 +10,17 @@ HOSTILE = "/srv/key stöne/a'b\"c$d%e&f|g\\h*[i]/`j`"
 
 
 class RenderTest(unittest.TestCase):
-    def test_values_are_put_in_as_they_are(self) -> None:
+    def test_values_are_inserted_unchanged(self) -> None:
         self.assertEqual(render("a=@{x} b=@{x} $x %(x)s @x", {"x": "\\1&"}), "a=\\1& b=\\1& $x %(x)s @x")
 
-    def test_a_missing_value_is_a_fault(self) -> None:
+    def test_a_missing_value_is_an_error(self) -> None:
         with self.assertRaises(KeyError):
             render("@{missing}", {})
 
-    def test_python_quoting_gives_the_value_back(self) -> None:
+    def test_python_quoting_round_trips(self) -> None:
         self.assertEqual(eval(render("@{x|python}", {"x": HOSTILE})), HOSTILE)  # noqa: S307
 
-    def test_shell_quoting_gives_the_value_back(self) -> None:
+    def test_shell_quoting_round_trips(self) -> None:
         script = render("printf %s @{x|shell}", {"x": HOSTILE})
         self.assertEqual(subprocess.check_output(["/bin/sh", "-c", script], encoding="utf-8"), HOSTILE)
 
@@ -31,7 +31,7 @@ class RenderTest(unittest.TestCase):
     def test_oslo_quoting(self) -> None:
         self.assertEqual(render("@{x|oslo}", {"x": "a$b$$"}), "a$$b$$$$")
 
-    def test_every_template_names_known_filters_only(self) -> None:
+    def test_every_template_uses_only_known_filters(self) -> None:
         for template in (support.INIT / "services" / "keystone" / "templates").iterdir():
             for part in template.read_text().split("@{")[1:]:
                 _, bar, name = part.partition("}")[0].partition("|")

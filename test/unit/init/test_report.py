@@ -32,14 +32,14 @@ class ReportTest(unittest.TestCase):
         lines = [f"warning: {SHOWN}", f"  where: {SHOWN}", f"  why: {SHOWN}", f"  | {SHOWN}", f"  do: {SHOWN}", ""]
         self.assertEqual(self.printed(lambda: report.warn(problem)), "\n".join(lines))
 
-    def test_what_a_step_remarks_is_shown_the_same_way(self) -> None:
+    def test_remarks_of_a_step_are_escaped_too(self) -> None:
         def work() -> None:
             with report.step("work") as remark:
                 remark(HOSTILE)
 
         self.assertIn(SHOWN, self.printed(work))
 
-    def test_an_own_fault_tells_its_lines_and_nothing_raw(self) -> None:
+    def test_an_internal_error_shows_its_lines_escaped(self) -> None:
         try:
             raise ValueError(HOSTILE)
         except ValueError as error:
@@ -48,7 +48,7 @@ class ReportTest(unittest.TestCase):
         self.assertIn("  | Traceback", text)
         self.assertRegex(text, r"\A[\n -~ö]*\Z")
 
-    def test_a_document_is_json_of_the_same_value_and_holds_nothing_raw(self) -> None:
+    def test_a_document_is_escaped_json_of_the_same_value(self) -> None:
         text = self.printed(lambda: report.document({"name": HOSTILE}))
         self.assertRegex(text, r"\A[ -~]*\n\Z")
         self.assertEqual(json.loads(text), {"name": HOSTILE})

@@ -97,31 +97,31 @@ class ReviewTest(support.DirectoryTest):
                 for each in found:
                     self.assertTrue(each["where"].startswith(self.path), each)
 
-    def test_what_keeps_keystone_from_starting_stops_and_nothing_else_does(self) -> None:
+    def test_only_findings_that_prevent_a_start_stop_the_upgrade(self) -> None:
         stopping = ("refuses", "cannot be read", "is not a mapping")
         for kind, planted in (("settings", SETTINGS), ("policies", POLICIES)):
             for text, _ in planted:
                 for each in self.found(kind, text):
                     self.assertEqual(each["stops"], any(words in each["what"] for words in stopping), each)
 
-    def test_places_have_lines(self) -> None:
+    def test_findings_have_line_numbers(self) -> None:
         (finding,) = self.found("settings", "[token]\n# expiration = 1\nexpiration = soon\n")
         self.assertEqual(finding["where"], f"{self.path}:3")
         found = self.found("policies", '"ok": "role:a"\n"identity:list_users": "rule:ok or rule:no"\n')
         self.assertEqual([each["where"] for each in found], [f"{self.path}:2"])
 
-    def test_what_is_as_it_should_be_is_not_named(self) -> None:
+    def test_valid_settings_cause_no_finding(self) -> None:
         self.assertEqual(self.found("settings", SOUND), [])
         self.assertEqual(self.found("policies", SOUND_POLICIES), [])
 
-    def test_all_that_the_release_itself_says_is_known(self) -> None:
+    def test_everything_in_the_releases_own_files_is_known(self) -> None:
         rules = self.review.Rules()
         findings = self.review.Findings()
         for rule in rules.declared.values():
             self.review._review_reads(findings, rules, "", (rule.name, rule.check_str))
         self.assertEqual(findings, [])
 
-    def test_keystone_offers_to_policies_what_the_review_takes_for_offered(self) -> None:
+    def test_keystone_offers_the_attributes_that_the_review_expects(self) -> None:
         enforcer: Any = importlib.import_module("keystone.common.rbac_enforcer.enforcer")
         source = inspect.getsource(enforcer.RBACEnforcer.enforce_call)
         for name in self.review._OFFERED:

@@ -45,7 +45,7 @@ def room_of(path: str) -> str:
 
 
 class RoomsTest(unittest.TestCase):
-    def test_no_arrow_goes_up(self) -> None:
+    def test_no_import_goes_up(self) -> None:
         found = []
         for module in sorted(INSTALLER.rglob("*.py")):
             name = str(module.relative_to(INSTALLER))

@@ -115,7 +115,7 @@ class RowsTest(support.DirectoryTest):
         self.assertEqual(self.execute(target, "SELECT id FROM project"), before)
         return found
 
-    def test_mariadb_takes_no_four_bytes_and_names_for_the_same_that_are_not(self) -> None:
+    def test_mariadb_refuses_four_bytes_and_names_that_it_considers_equal(self) -> None:
         target = database_servers.mariadb(self, self.directory)
         self.fill()
         names = ("Plain", "PLAIN", "Café", "Cafe", "rocket \N{ROCKET}")
@@ -125,7 +125,7 @@ class RowsTest(support.DirectoryTest):
         self.assertIn("project with id 'p3', name 'Cafe': Duplicate entry", accent)
         self.assertIn("project with id 'p4', name 'rocket \N{ROCKET}': Incorrect string value", rocket)
 
-    def test_mariadb_keeps_whole_seconds_which_is_told(self) -> None:
+    def test_mariadb_keeps_whole_seconds_which_is_reported(self) -> None:
         target = database_servers.mariadb(self, self.directory)
         self.make_tables(target)
         self.fill(2)
@@ -134,7 +134,7 @@ class RowsTest(support.DirectoryTest):
         ((made,),) = self.execute(target, "SELECT created_at FROM password WHERE id = 1")
         self.assertEqual(made, MADE.replace(microsecond=0))
 
-    def test_postgresql_takes_all_names_but_nothing_that_belongs_to_nobody_or_is_too_long(self) -> None:
+    def test_postgresql_accepts_all_names_but_no_orphans_or_long_values(self) -> None:
         target = database_servers.postgresql(self, self.directory)
         self.fill()
         names = ("Plain", "PLAIN", "rocket \N{ROCKET}", "x" * 65)

@@ -70,7 +70,7 @@ class ServersTest(kit_site.KitSiteTest):
             "directories": [directory.path for directory in servers.directories(site, some)],
         }
 
-    def test_one_httpd_runs_all_and_each_has_a_uwsgi(self) -> None:
+    def test_one_httpd_runs_all_and_each_has_its_own_uwsgi(self) -> None:
         own = ["etc/first.wsgi", "etc/first-names.json"]
         names = ["etc/second-names.json"]
         expected = {"daemons": ["httpd"], "files": ["etc/httpd.conf", *own, *names], "directories": []}
@@ -105,14 +105,14 @@ class ServersTest(kit_site.KitSiteTest):
             changed = {path for path in first if first[path] != second[path]}
             self.assertEqual(changed, {"etc/first-names.json", "etc/second-names.json"})
 
-    def test_addresses_are_httpds_words_for_them(self) -> None:
+    def test_addresses_are_written_for_httpd(self) -> None:
         site = self.site()
         listeners = [Listener("", 80), Listener("::1", 81), Listener("10.0.0.1", 82)]
         text = servers.of(site, [Application("a", listeners, "http://a")])[0].rendered().content.decode()
         self.assertIn("\nListen 80\nListen [::1]:81\nListen 10.0.0.1:82\n", text)
         self.assertIn("\n<VirtualHost *:80 [::1]:81 10.0.0.1:82>\n", text)
 
-    def test_errors_look_as_an_application_says(self) -> None:
+    def test_errors_have_the_format_of_the_application(self) -> None:
         text = servers.of(self.site(), self.applications(self.site()))[0].rendered().content.decode()
         first, second = text.split("<VirtualHost ")[1:]
         self.assertIn("ErrorDocument 413 '{", first)
@@ -183,7 +183,7 @@ class ServersTest(kit_site.KitSiteTest):
         url = f"{web.listener_url(site, application.listeners[0])}/"
         return web.request(site, "POST", url, body="x" * length)
 
-    def test_who_ends_its_half_of_tls_behind_a_request_is_answered(self) -> None:
+    def test_a_client_that_closes_its_half_of_tls_after_a_request_is_answered(self) -> None:
         self.make_certificate("own", "/CN=own", "subjectAltName=IP:127.0.0.1")
         certificate = {"tls_cert": [str(self.directory / "own.pem")], "tls_key": [str(self.directory / "own.key")]}
         for server in ("mod_wsgi", "uwsgi"):
@@ -212,7 +212,7 @@ class ServersTest(kit_site.KitSiteTest):
             told.write(b"".join(iter(lambda: connection.recv(65536), b"")))
         return client.read(1000).partition(b"\r\n")[0]
 
-    def test_one_that_fails_is_told_with_its_fault(self) -> None:
+    def test_a_failing_application_is_reported_with_its_fault(self) -> None:
         for server in ("mod_wsgi", "uwsgi"):
             site = self.site(server=[server])
             with self.subTest(server=server), self.running(site) as some:
@@ -225,7 +225,7 @@ class ServersTest(kit_site.KitSiteTest):
                 (problem,) = caught.exception.problems
                 self.assertIn("nobody catches this", "\n".join(problem.details))
 
-    def test_a_configuration_that_a_server_does_not_know_is_refused(self) -> None:
+    def test_an_invalid_configuration_is_refused(self) -> None:
         for server, config in (("mod_wsgi", "httpd.conf"), ("uwsgi", "uwsgi-second.ini")):
             site = self.site(server=[server])
             with self.subTest(server=server):

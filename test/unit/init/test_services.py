@@ -137,7 +137,7 @@ class ServicesTest(support.ReleaseTest):
         found = {path: path.lstat() for path in self.instance.rglob("*") if path.parts[-2:] != ("web.db",)}
         return {str(path): (status.st_ino, status.st_mtime_ns) for path, status in found.items() if path.is_file()}
 
-    def test_a_file_is_taken_at_a_signal_and_a_command_line_by_a_new_start(self) -> None:
+    def test_a_file_is_reloaded_by_a_signal_and_a_command_line_by_a_restart(self) -> None:
         self.install()
         first = self.pids()
         self.install("--title", "Bye")
@@ -150,7 +150,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertNotEqual(second["web"], first["web"])
         self.assertEqual(self.ask(), "PONG Bye kept")
 
-    def test_a_plan_says_what_daemons_will_do(self) -> None:
+    def test_a_plan_shows_restarts_and_reloads(self) -> None:
         self.install()
         changes = self.plan("--title", "Bye")
         self.assertIn("\nreload web\n", changes)
@@ -164,7 +164,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertIn("\nrestart web\n", changes)
         self.assertNotIn(" store\n", changes)
 
-    def test_what_a_daemon_does_not_accept_is_taken_back(self) -> None:
+    def test_a_configuration_that_a_daemon_refuses_is_reverted(self) -> None:
         self.install()
         with self.assertRaises(Failure) as caught:
             self.install("--title", "refused")
@@ -172,7 +172,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertIn("this title is refused", caught.exception.problems[0].details)
         self.assertEqual(self.ask(), "PONG Hello kept")
 
-    def test_what_is_lost_is_told_and_not_made_anew(self) -> None:
+    def test_lost_data_is_reported_and_not_recreated(self) -> None:
         self.install()
         (self.instance / "data" / "web.db").unlink()
         for path in (self.instance / "data" / "files").iterdir():
@@ -184,7 +184,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertIn(str(self.instance / "data" / "web.db"), told, output.getvalue())
         self.assertIn(str(self.instance / "data" / "files"), told)
 
-    def test_an_open_secret_is_told(self) -> None:
+    def test_a_readable_secret_is_reported(self) -> None:
         self.install()
         (self.instance / "keys" / "store").chmod(0o644)
         with quiet(), self.assertRaises(Failure) as caught:
@@ -204,7 +204,7 @@ class ServicesTest(support.ReleaseTest):
             show.plan(self.session("plan", f"--port={self.port}", *argv), None, as_json=False)
         return output.getvalue()
 
-    def test_a_file_holds_a_secret_that_nobody_is_shown(self) -> None:
+    def test_a_file_holds_a_secret_that_is_never_shown(self) -> None:
         self.serve_a_secret()
         self.assertIn('  +title web\n  +key "(hidden)"\n', self.plan())
         said = self.install()
@@ -224,7 +224,7 @@ class ServicesTest(support.ReleaseTest):
         for text in (secret, "given"):
             self.assertNotIn(text, said)
 
-    def test_a_secret_that_cannot_be_used_is_told(self) -> None:
+    def test_an_unusable_secret_is_reported(self) -> None:
         self.serve_a_secret()
         self.install()
         (self.instance / "keys" / "web").write_text("")
@@ -236,7 +236,7 @@ class ServicesTest(support.ReleaseTest):
         (self.instance / "keys" / "web").unlink()
         self.install()
 
-    def test_files_follow_the_secret_of_the_run_that_makes_it(self) -> None:
+    def test_files_have_the_secret_of_the_run_that_makes_it(self) -> None:
         self.serve_a_secret()
         full = OSError(errno.ENOSPC, "no space")
         with unittest.mock.patch.object(secret_file, "write", side_effect=full), self.assertRaises(OSError):
@@ -258,7 +258,7 @@ class ServicesTest(support.ReleaseTest):
         files = {file.path: file for file in session.product.rendered_files(there)}
         self.assertIn(secret, files["etc/web/own.conf"].content.decode())
 
-    def test_a_backup_brings_secrets_and_data_to_another_place(self) -> None:
+    def test_a_backup_restores_secrets_and_data_in_another_place(self) -> None:
         self.install()
         (self.instance / "data" / "files" / "mine").write_text("mine")
         with quiet() as output:
@@ -303,7 +303,7 @@ class ServicesTest(support.ReleaseTest):
         with quiet(), self.assertRaises(Failure):
             backup.backup(self.session("backup"), None)
 
-    def test_data_are_saved_before_a_release_that_adds_others(self) -> None:
+    def test_data_is_saved_before_a_release_that_adds_more(self) -> None:
         self.install()
         for directory in ("files", "images"):
             (self.instance / "data" / directory / "one").touch()
@@ -320,7 +320,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertEqual(["data/images/one" in names for names in held], [False, True])
         self.assertTrue((self.instance / "data" / "more").is_dir())
 
-    def test_data_that_hooks_alone_know_are_saved_once_they_are_there(self) -> None:
+    def test_data_that_only_hooks_know_is_saved_once_it_exists(self) -> None:
         place = self.root / "init" / "services" / "own"
         place.mkdir()
         (place / "hooks.py").write_text(KEEPER)
@@ -335,7 +335,7 @@ class ServicesTest(support.ReleaseTest):
         (self.instance / "data" / "own").mkdir(parents=True)
         self.assertEqual([store.paths[0] for store in session.product.kept(site)], ["data/own"])
 
-    def test_a_program_that_fails_is_told_with_its_words_and_tried_again(self) -> None:
+    def test_a_failing_program_is_reported_with_its_output_and_run_again(self) -> None:
         program = self.root / "bin" / "web-manage"
         text = program.read_text()
         program.write_text(text.replace("import os", "import os, sys; sys.exit('no room')\nimport os"))
@@ -349,7 +349,7 @@ class ServicesTest(support.ReleaseTest):
         self.install()
         self.assertEqual(self.ask(), "PONG Hello kept")
 
-    def test_a_program_that_does_nothing_is_ended(self) -> None:
+    def test_a_program_without_progress_is_killed(self) -> None:
         program = self.root / "bin" / "web-manage"
         program.write_text(program.read_text().replace("import os", "import time; time.sleep(60)\nimport os"))
         support.seal(self.root)
@@ -358,7 +358,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertEqual(caught.exception.problems[0].why, "it did nothing for 1 s")
         self.assertEqual(self.running(), [])
 
-    def test_an_uninstall_leaves_what_was_made_and_a_purge_nothing(self) -> None:
+    def test_an_uninstall_keeps_data_and_a_purge_keeps_nothing(self) -> None:
         self.install()
         with quiet():
             uninstall.uninstall(self.session("uninstall"), Wish())
@@ -372,7 +372,7 @@ class ServicesTest(support.ReleaseTest):
             uninstall.uninstall(self.session("uninstall", "--purge", "--yes"), Wish(purge=True, yes=True))
         self.assertFalse(self.instance.exists())
 
-    def test_hooks_say_what_a_declaration_cannot(self) -> None:
+    def test_hooks_override_the_declaration(self) -> None:
         place = self.root / "init" / "services" / "web"
         (place / "hooks.py").write_text(HOOKS)
         (place / "words.py").write_text("TITLE = 'The Web'\n")
@@ -386,7 +386,7 @@ class ServicesTest(support.ReleaseTest):
         )
         self.assertEqual(self.ask(), "PONG Hello kept")
 
-    def test_what_nobody_provides_is_a_fault_of_the_declaration(self) -> None:
+    def test_a_value_that_no_service_provides_is_an_error(self) -> None:
         web = json.loads(json.dumps(WEB).replace("needs.store", "needs.other"))
         (self.root / "init/services/web/templates/web.conf").write_text("@{needs.other.socket}")
         self.serve(STORE, web)
@@ -428,7 +428,7 @@ class WebApplicationsTest(kit_site.KitSiteTest):
         self.assertEqual([daemon.name for daemon in both.daemons(uwsgi)], ["uwsgi-one", "uwsgi-two"])
         self.assertEqual([daemon.name for daemon in self.composed("one").daemons(uwsgi)], ["uwsgi"])
 
-    def test_what_is_declared_is_what_the_server_is_told(self) -> None:
+    def test_the_server_gets_the_declared_values(self) -> None:
         site = self.site(one_port=["10.0.0.9:8443"], public_url=["https://one.example"], processes=["3"])
         (service,) = self.composed("one").services
         application = service.application(site)
@@ -443,7 +443,7 @@ class WebApplicationsTest(kit_site.KitSiteTest):
         )
         self.assertEqual(list(service.scripts(site)), ["etc/one.wsgi"])
 
-    def test_secrets_are_saved_wherever_they_lie(self) -> None:
+    def test_secrets_are_saved_wherever_they_are(self) -> None:
         secrets = [{"path": path, "bytes": 16} for path in ("keys/one", "etc/one/key")]
         service = Service(declaration.parse({"name": "one", "secrets": secrets}), {})
         self.assertEqual(list(composition.Composition([service]).SECRETS), ["keys", "etc/one/key"])

@@ -101,7 +101,7 @@ class SqliteTest(store_site.StoreTest):
                 for ending in SIDECARS:
                     Path(f"{self.path}{ending}").unlink(missing_ok=True)
 
-    def test_what_a_killed_writer_left_half_done_is_in_no_dump(self) -> None:
+    def test_a_dump_excludes_the_transaction_of_a_killed_writer(self) -> None:
         self.make()
         with self.running(_HALF):
             pass
@@ -109,7 +109,7 @@ class SqliteTest(store_site.StoreTest):
         (piece,) = self.dump(self.store)
         self.assertEqual(self.rows(piece.file), dict.fromkeys(range(20), 2))
 
-    def test_a_writer_that_does_not_end_is_not_waited_for_for_ever(self) -> None:
+    def test_a_writer_that_does_not_end_is_not_waited_for_forever(self) -> None:
         self.make()
         with (
             unittest.mock.patch.object(sqlite, "COPY_PATIENCE", 0.2),
@@ -122,7 +122,7 @@ class SqliteTest(store_site.StoreTest):
         self.assertEqual(problem.where, str(self.path))
         self.assertIn("kept it locked", problem.why)
 
-    def test_what_is_no_database_or_is_not_there_is_told(self) -> None:
+    def test_an_invalid_or_missing_database_is_reported(self) -> None:
         with self.assertRaises(Failure) as caught:
             self.dump(self.store)
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
@@ -133,7 +133,7 @@ class SqliteTest(store_site.StoreTest):
             self.dump(self.store)
         self.assertIn("not a database", caught.exception.problems[0].why)
 
-    def test_an_upgraded_copy_takes_the_place_of_the_database(self) -> None:
+    def test_an_upgraded_copy_replaces_the_database(self) -> None:
         for journal in ("delete", "wal"):
             with self.subTest(journal=journal):
                 self.path.unlink(missing_ok=True)
@@ -155,7 +155,7 @@ class SqliteTest(store_site.StoreTest):
                 self.store.adopt()
                 self.assertEqual(self.rows(self.path)[0], 3)
 
-    def test_a_copy_that_is_discarded_leaves_nothing(self) -> None:
+    def test_a_discarded_copy_leaves_nothing(self) -> None:
         self.make()
         self.store.discard()
         self.store.copy()
@@ -166,7 +166,7 @@ class SqliteTest(store_site.StoreTest):
         self.store.discard()
         self.assert_no_copy()
 
-    def test_a_load_takes_the_database_and_nothing_else(self) -> None:
+    def test_a_load_replaces_only_the_database(self) -> None:
         self.make(pairs=3)
         new = self.path.read_bytes()
         self.path.unlink()
@@ -184,7 +184,7 @@ class SqliteTest(store_site.StoreTest):
         self.assertEqual(self.store.size().dump, self.path.stat().st_size)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root has accounts to fear")
-    def test_nothing_that_the_account_put_there_leads_elsewhere(self) -> None:
+    def test_no_file_planted_by_the_account_leads_elsewhere(self) -> None:
         secret = self.directory / "secret"
         secret.mkdir(mode=0o700)
         with closing(sqlite3.connect(secret / "one.db")) as connection:

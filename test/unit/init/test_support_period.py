@@ -21,7 +21,7 @@ class SupportPeriodTest(support.DirectoryTest):
         with mock.patch.object(time, "time", lambda: NOON):
             return [problem.what for problem in support_period.warn(Release(str(self.directory)))]
 
-    def test_the_end_is_told_ninety_days_before_and_from_then_on(self) -> None:
+    def test_the_end_is_reported_ninety_days_before_and_from_then_on(self) -> None:
         self.assertEqual(self.warnings({"supportEnd": "2028-04-01"}), [])
         for day, text in (
             ("2028-03-31", "demo 1.0-1 gets security fixes only until 2028-03-31, 90 days from now"),
@@ -32,7 +32,7 @@ class SupportPeriodTest(support.DirectoryTest):
             with self.subTest(day=day):
                 self.assertEqual(self.warnings({"supportEnd": day}), [text])
 
-    def test_nothing_is_told_where_nothing_is_stated(self) -> None:
+    def test_nothing_is_reported_if_nothing_is_stated(self) -> None:
         self.assertEqual(self.warnings({"supportEnd": None}), [])
 
 

@@ -40,7 +40,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
     def copies(self, site: Site) -> dict[str, Any]:
         return {file.path: file for file in self.product.rendered_files(site) if file.path.startswith("keys/")}
 
-    def test_a_sound_pair_is_copied_and_the_key_is_a_secret(self) -> None:
+    def test_a_valid_pair_is_copied_and_the_key_is_a_secret(self) -> None:
         site = self.with_tls()
         self.assertEqual((self.refused(site), self.warned(site)), ([], []))
         found = self.copies(site)
@@ -50,24 +50,24 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         for file in self.product.rendered_files(site):
             self.assertEqual("PRIVATE KEY" in file.content.decode(), file.secret, file.path)
 
-    def test_both_servers_speak_tls_alone(self) -> None:
+    def test_both_servers_speak_only_tls(self) -> None:
         self.assertIn("SSLEngine On", self.rendered("etc/httpd.conf", self.with_tls()))
         text = self.rendered("etc/uwsgi.ini", self.with_tls(server=["uwsgi"]))
         self.assertIn("https2 = addr=127.0.0.1:5000,cert=../../keys/tls/certificate.pem,", text)
         self.assertNotIn("\nhttp = ", text)
 
-    def test_clients_get_a_certificate_that_no_authority_vouches_for(self) -> None:
+    def test_clients_get_a_certificate_that_no_authority_signed(self) -> None:
         self.assertIn("export OS_CACERT=", self.rendered("admin-openrc.sh", self.with_tls()))
         self.assertIn("unset OS_CACERT", self.rendered("admin-openrc.sh", self.site()))
 
-    def test_only_the_blocks_asked_for_are_copied(self) -> None:
+    def test_only_the_requested_blocks_are_copied(self) -> None:
         both = self.path("one.pem").read_bytes() + b"caf\xe9\r\n" + self.path("one.key").read_bytes()
         self.path("both.pem").write_bytes(both)
         found = self.copies(self.with_tls("both.pem", "both.pem"))
         self.assertEqual(found["keys/tls/certificate.pem"].content, self.path("one.pem").read_bytes())
         self.assertEqual(found["keys/tls/key.pem"].content, self.path("one.key").read_bytes())
 
-    def test_what_cannot_be_used_is_refused(self) -> None:
+    def test_unusable_files_are_refused(self) -> None:
         self.make_certificate("two", "/CN=two", "subjectAltName=DNS:id.example")
         self.path("text").write_text("no PEM")
         self.path("damaged.pem").write_bytes(self.path("one.pem").read_bytes().replace(b"MI", b"MM"))
@@ -82,7 +82,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         alone = self.site(tls_cert=[str(self.path("one.pem"))])
         self.assertEqual(self.refused(alone), ["--tls-cert is given without --tls-key"])
 
-    def test_a_certificate_that_has_ended_is_refused(self) -> None:
+    def test_an_expired_certificate_is_refused(self) -> None:
         self.make_ended("old")
         (problem,) = self.product.check_answers(self.with_tls("old.pem", "one.key"))
         self.assertEqual(problem.why, "certificate has expired")
@@ -100,14 +100,14 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         dates = ["-startdate", "20200101000000Z", "-enddate", "20210101000000Z"]
         self.openssl("ca", *request, *dates, "-notext", "-out", f"{name}.pem")
 
-    def test_what_is_unusual_is_worth_a_word(self) -> None:
+    def test_unusual_certificates_cause_a_warning(self) -> None:
         self.make_certificate("soon", "/CN=soon", "subjectAltName=IP:127.0.0.1", days=5)
         self.assertEqual(self.warned(self.with_tls("soon.pem", "soon.key")), ["the certificate expires in 4 days"])
         self.assertEqual(self.warned(self.with_tls(host=["localhost"])), ["the certificate is not for localhost"])
         self.path("one.key").chmod(0o644)
         self.assertEqual(self.warned(self.with_tls()), ["every user can read the private key"])
 
-    def test_copies_that_have_ended_that_soon_will_and_that_are_gone(self) -> None:
+    def test_copies_that_expired_that_expire_soon_and_that_are_missing(self) -> None:
         site = self.with_tls()
         copy, key = (self.instance / "keys" / "tls" / name for name in ("certificate.pem", "key.pem"))
         key.write_bytes(self.path("one.key").read_bytes())
@@ -126,7 +126,7 @@ class TlsTest(keystone_site.KeystoneSiteTest):
         copy.unlink()
         self.assertEqual([problem.what for problem in tls.check_copies(site)], ["the certificate cannot be read"])
 
-    def test_the_copy_stands_in_for_files_that_went_away_after_an_earlier_run(self) -> None:
+    def test_the_copy_replaces_files_that_were_removed_after_an_earlier_run(self) -> None:
         for path, file in self.copies(self.with_tls()).items():
             (self.instance / path).write_bytes(file.content)
         before = self.copies(self.with_tls())

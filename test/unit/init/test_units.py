@@ -44,13 +44,13 @@ class UnitsTest(support.DirectoryTest):
         for name, content in self.render(site).items():
             (self.etc / name).write_text(content)
 
-    def test_daemons_want_those_before_them_and_follow_the_target(self) -> None:
+    def test_daemons_want_those_before_them_and_are_part_of_the_target(self) -> None:
         rendered = self.render(self.site())
         self.assertIn("Wants=demo-cache.service demo-web.service demo-maintain.timer\n", rendered["demo.target"])
         self.assertIn("PartOf=demo.target\n", rendered["demo-web.service"])
         self.assertIn("After=network-online.target demo-cache.service\n", rendered["demo-web.service"])
 
-    def test_bounds_are_those_of_the_daemon(self) -> None:
+    def test_limits_are_those_of_the_daemon(self) -> None:
         web = self.render(self.site(), memory=1 << 30, tasks=99)["demo-web.service"]
         self.assertIn("MemoryMax=1073741824\nTasksMax=99\n", web)
         self.assertNotIn("MemoryMax", self.render(self.site())["demo-web.service"])
@@ -77,13 +77,13 @@ class UnitsTest(support.DirectoryTest):
             self.assertIn(shown, lines)
             self.assertIn(hidden, lines)
 
-    def test_only_a_low_port_brings_a_capability(self) -> None:
+    def test_only_a_low_port_requires_a_capability(self) -> None:
         self.assertIn("CapabilityBoundingSet=\n", self.render(self.site())["demo-web.service"])
         low = self.render(self.site(), network=True, low_ports=True)["demo-web.service"]
         self.assertIn("CapabilityBoundingSet=CAP_NET_BIND_SERVICE\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n", low)
         self.assertIn("PrivateUsers=no\n", low)
 
-    def test_units_are_known_by_their_instance(self) -> None:
+    def test_units_are_recognised_by_their_instance(self) -> None:
         self.write(self.site())
         (self.etc / "other.service").write_text("[Unit]\n")
         found = [str(self.etc / name) for name in sorted(self.render(self.site()))]

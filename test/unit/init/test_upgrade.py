@@ -57,7 +57,7 @@ class UpgradeTest(ProductTest):
         finally:
             self.root = self.new
 
-    def test_the_former_release_names_where_its_instance_went_and_not_after_the_way_back(self) -> None:
+    def test_the_former_release_names_its_instances_new_place_until_a_rollback(self) -> None:
         self.upgrade()
         with self.assertRaises(Failure) as caught, quiet():
             status.status(self.of(self.old, "status"), False)
@@ -72,7 +72,7 @@ class UpgradeTest(ProductTest):
             rollback.rollback(self.of(self.new, "rollback"))
         self.assertFalse((self.old / LEFT).is_symlink())
 
-    def test_a_plan_of_an_upgrade_makes_nothing_that_there_is_already(self) -> None:
+    def test_a_plan_of_an_upgrade_does_not_list_existing_files(self) -> None:
         with quiet() as output:
             show.plan(self.of(self.new, "plan", "--from", str(self.old)), str(self.old), True)
         steps = [(step["do"], step["path"]) for step in json.loads(output.getvalue())["steps"]]
@@ -118,7 +118,7 @@ class UpgradeTest(ProductTest):
         self.assertTrue(holds.wait(60))
         ends.append(end)
 
-    def test_settings_of_the_operators_are_reviewed_before_anything_stops(self) -> None:
+    def test_the_operators_settings_are_reviewed_before_anything_stops(self) -> None:
         self.product.remarks = [Remark(Problem("this is called otherwise")), Remark(Problem("this is refused"), True)]
         (self.old / "instance" / "etc" / "conf").write_text("mine")
         with mock.patch.object(report, "warn") as warn:
@@ -130,7 +130,7 @@ class UpgradeTest(ProductTest):
         self.upgrade()
         self.assertTrue(self.serves(self.new))
 
-    def test_there_and_back(self) -> None:
+    def test_upgrade_and_rollback(self) -> None:
         self.upgrade()
         self.assertEqual(self.commands, [])
         self.assertTrue(self.serves(self.new))
@@ -147,7 +147,7 @@ class UpgradeTest(ProductTest):
         self.assertTrue(self.serves(self.old))
         self.assertFalse((self.new / "instance").exists())
 
-    def test_bulky_data_are_not_saved_before_an_upgrade_and_stay_on_the_way_back(self) -> None:
+    def test_bulky_data_is_not_saved_before_an_upgrade_and_stays_in_a_rollback(self) -> None:
         images = self.old / "instance" / "data" / "images"
         shutil.copytree(images.parent / "kept", images)
         for name in ("one", "two"):
@@ -186,13 +186,13 @@ class UpgradeTest(ProductTest):
         self.assertTrue(self.serves(self.old))
         self.assertIsNone(self.of(self.old, "status").unfinished)
 
-    def test_it_tells_of_a_clock_that_is_ahead(self) -> None:
+    def test_it_warns_of_a_clock_that_is_ahead(self) -> None:
         late = mock.patch.object(clock, "RELEASED", clock.RELEASED - 30 * 365 * clock.DAY)
         with late, mock.patch("installer.report.warn") as warn:
             self.upgrade()
         self.assertRegex(warn.call_args_list[0].args[0].what, r"^the clock says .* long after this release was made$")
 
-    def test_a_rollback_that_cannot_begin_says_what_serves(self) -> None:
+    def test_a_rollback_that_cannot_start_says_what_serves(self) -> None:
         self.upgrade()
         no_backup = mock.patch.object(backup, "take", side_effect=OSError(28, "full", "/backups"))
         with no_backup, self.assertRaises(Failure) as caught, quiet():
@@ -202,7 +202,7 @@ class UpgradeTest(ProductTest):
         self.assertTrue(self.serves(self.new))
         self.assertIsNone(self.of(self.new, "status").unfinished)
 
-    def test_a_rollback_is_refused_where_the_data_went_into_another_database_since(self) -> None:
+    def test_a_rollback_is_refused_if_the_data_was_migrated_since(self) -> None:
         self.upgrade()
         elsewhere = mock.patch.object(self.product, "transfer", return_value=mock.Mock(is_done=False))
         with elsewhere, self.assertRaises(Failure) as caught, quiet():
@@ -210,7 +210,7 @@ class UpgradeTest(ProductTest):
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
         self.assertIn("migrate-database --to", caught.exception.problems[0].hint)
 
-    def test_a_rollback_that_leaves_nothing_serving_says_all_of_it(self) -> None:
+    def test_a_rollback_that_leaves_nothing_serving_reports_everything(self) -> None:
         self.upgrade()
         no_backup = mock.patch.object(backup, "take", side_effect=OSError(5, "no backup"))
         no_room = mock.patch.object(space, "volumes", return_value=[space.Volume("/d", 0, None, False)])
@@ -223,7 +223,7 @@ class UpgradeTest(ProductTest):
             ["the host refused: no backup", "ready failed", "the disk is full", "this release does not start again"],
         )
 
-    def test_somebody_elses_work_is_left_to_them(self) -> None:
+    def test_another_bootstraps_work_is_left_alone(self) -> None:
         ends: list[Callable[[], None]] = []
         self.hold_lock(ends)
         self.assertIn("another bootstrap is working on this instance", self.refused(Exit.LOCKED))
@@ -233,7 +233,7 @@ class UpgradeTest(ProductTest):
         self.upgrade()
         self.assertTrue(self.serves(self.new))
 
-    def test_nobody_else_works_on_the_instance_while_it_is_stopped_and_saved(self) -> None:
+    def test_the_instance_is_locked_while_it_is_stopped_and_saved(self) -> None:
         refused = []
 
         def take(session: Session, *_: object) -> str:
@@ -248,14 +248,14 @@ class UpgradeTest(ProductTest):
         self.assertEqual(self.commands, ["start"])
         self.assertTrue(self.serves(self.old))
 
-    def test_versions_that_cannot_be_upgraded_are_refused_before_anything_is_touched(self) -> None:
+    def test_versions_that_cannot_be_upgraded_are_refused_in_advance(self) -> None:
         for version, word in (("1.9", "directly"), ("3.1", "newer")):
             self.set_version(self.new, "3", upgradeFrom="2")
             self.set_version(self.old, version)
             self.assertIn(word, self.refused(Exit.PREFLIGHT)[0])
         self.assertEqual(self.commands, [])
 
-    def test_everything_in_the_way_is_named_at_once(self) -> None:
+    def test_all_obstacles_are_reported_at_once(self) -> None:
         (self.new / "instance").mkdir()
         (self.new / "instance" / "lock").touch()
         self.set_version(self.old, "3")
@@ -264,12 +264,12 @@ class UpgradeTest(ProductTest):
             ["3 is newer than this release, 2", "this release already has an instance"],
         )
 
-    def test_what_rollback_needs_and_is_gone_is_named(self) -> None:
+    def test_missing_files_that_rollback_needs_are_listed(self) -> None:
         previous = {"version": "1", "release": "/old", "backup": "/b", "missing": ["/old", "/b"]}
         self.assertEqual(rollback.tell_previous(previous), "1 in /old; rollback is not possible, /old and /b is gone")
         self.assertIn("rollback brings back /b", rollback.tell_previous({**previous, "missing": []}))
 
-    def test_places_that_an_instance_cannot_be_renamed_between(self) -> None:
+    def test_places_between_which_an_instance_cannot_be_renamed(self) -> None:
         here, there = Instance(str(self.old / "instance")), Instance(str(self.new / "instance"))
         self.assertEqual(move.why_not_renamed(here, there), "")
         self.assertIn("is gone", move.why_not_renamed(here, Instance(str(self.directory / "none" / "instance"))))

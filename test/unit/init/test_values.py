@@ -16,7 +16,7 @@ TABLE: dict[str, Any] = json.loads((support.REPOSITORY / "test" / "fixtures" / "
 
 
 class CanonicalTest(unittest.TestCase):
-    def test_what_is_of_a_type_has_one_form_and_all_else_is_refused(self) -> None:
+    def test_valid_values_have_one_form_and_others_are_refused(self) -> None:
         for kind, texts in TABLE["types"].items():
             for text, value in texts["valid"].items():
                 with self.subTest(kind=kind, text=text):
@@ -50,7 +50,7 @@ class RuleTest(unittest.TestCase):
                 with self.subTest(rule=row["rule"], text=text), self.assertRaises(Failure):
                     self.resolve({"rule": row["rule"]}, text)
 
-    def test_a_default_is_checked_like_what_is_given_and_can_be_overruled(self) -> None:
+    def test_a_default_is_checked_like_a_given_value_and_can_be_overridden(self) -> None:
         wrong = {"type": "host-port", "default": "65536"}
         for given in ([], [""]):
             with self.subTest(given=given), self.assertRaises(Failure) as caught:
