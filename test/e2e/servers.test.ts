@@ -38,6 +38,7 @@ describe.skipIf(lacking !== undefined)(
     let certificates: Readonly<Record<'one' | 'two', string>>;
     let password: string;
     let token: string;
+    let accessLog: 'text' | 'json' = 'text';
 
     beforeAll(async () => {
       machine = await startMachine('trixie', [ADDRESS, IPV6_ADDRESS]);
@@ -100,6 +101,22 @@ describe.skipIf(lacking !== undefined)(
         expect(given?.fingerprint).toBe(new X509Certificate(certificate).fingerprint256);
       const verified = await bootstrap(site, ['verify']);
       expect(verified, verified.stderr).toMatchObject({ exitCode: 0 });
+      const [line, told] = await logged(server, refused?.headers?.['x-openstack-request-id']);
+      expect(told).toContain('The request you have made requires authentication');
+      if (accessLog === 'text')
+        expect(line).toMatch(/"POST \/v3\/auth\/tokens HTTP\/1.1" 401 \d+ \d+ req-\S+$/);
+      else
+        expect(JSON.parse(line ?? '')).toMatchObject({ method: 'POST', uri: '/v3/auth/tokens', status: 401 });
+    }
+
+    /** The first lines of the access log and of Keystone's log that name a request. */
+    async function logged(server: Server, id = 'none'): Promise<readonly string[]> {
+      const access = server === 'uwsgi' ? 'log/uwsgi/access.log' : 'log/httpd-access.log';
+      const found = [access, 'log/keystone/keystone.log'].map(async (log) => {
+        const line = await machine.execute(['grep', '-m1', '-F', id, `${site.instance}/${log}`]);
+        return line.stdout;
+      });
+      return Promise.all(found);
     }
 
     /** That nobody answers there, or not in this protocol. */
@@ -160,6 +177,8 @@ describe.skipIf(lacking !== undefined)(
     it('speaks TLS with httpd', async () => {
       await install(site, ['--server', 'mod_wsgi']);
       await expectService('mod_wsgi', `https://${ADDRESS}:5000`, certificates.two);
+      await install(site, ['--access-log-format', 'json']);
+      accessLog = 'json';
       await expectNothing(`http://${ADDRESS}:5000`);
       expect(await openstack(site, ['token', 'issue'])).toMatchObject({ exitCode: 0 });
     });

@@ -10,10 +10,10 @@ from functools import partial
 
 from ..answers.values import join_host
 from ..bundle.api import Directory, Reload, RenderedFile, Site
-from ..bundle.render import fill, render
+from ..bundle.render import fill
 from ..host import network, processes
 from ..host.processes import Daemon, Process
-from . import addresses, tls, wsgi
+from . import access_log, tls, wsgi
 from .readiness import Logs
 from .wsgi import Application
 
@@ -44,11 +44,12 @@ class Httpd:
         listeners = [listener for each in self.applications for listener in each.listeners]
         values = {
             "access_log": path(_ACCESS_LOG),
+            "access_log_fields": access_log.httpd_fields(self.site),
+            "access_log_format": access_log.httpd_format(self.site),
             "applications": "\n".join(self._application(each, run) for each in self.applications),
             "error_log": path(self.logs.serving),
             "listen": "\n".join(f"Listen {_address(listener, '')}" for listener in listeners),
             "pid_file": path(_PID_FILE),
-            "proxies": _proxies(self.site),
             "release": self.site.release.root,
             "run": run,
             "tls": _tls(self.site),
@@ -64,6 +65,7 @@ class Httpd:
             "name": application.name,
             "processes": str(application.processes),
             "release": self.site.release.root,
+            "request_id": application.request_id,
             "run": run,
             "script": self.site.instance.path(application.script_path),
         }
@@ -104,24 +106,6 @@ class Httpd:
 def _address(listener: network.Listener, every: str) -> str:
     """`every` is what stands there for every address."""
     return f"{join_host(listener.host)}:{listener.port}" if listener.host else f"{every}{listener.port}"
-
-
-def _proxies(site: Site) -> str:
-    """Requests of a proxy are logged with what it says of its clients; see modules/ksbundle_door.py."""
-    proxies = addresses.proxies(site)
-    if not proxies:
-        return "# No proxy is trusted."
-    test = " || ".join(f"-R '{proxy}'" for proxy in proxies)
-    return "\n".join(
-        [
-            "<IfModule !setenvif_module>",
-            "  LoadModule setenvif_module modules/mod_setenvif.so",
-            "</IfModule>",
-            f'SetEnvIfExpr "{test}" from-proxy',
-            'LogFormat "%h %u %{%FT%T%z}t \\"%r\\" %>s %B %D \\"%{X-Forwarded-For}i\\"" proxied',
-            render("CustomLog @{log|httpd} proxied env=from-proxy", {"log": site.instance.path(_ACCESS_LOG)}),
-        ]
-    )
 
 
 def _tls(site: Site) -> str:

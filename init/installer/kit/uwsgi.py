@@ -20,7 +20,7 @@ from ..bundle.render import fill
 from ..host import network, processes
 from ..host.network import Listener
 from ..host.processes import Daemon, Process
-from . import addresses, tls, wsgi
+from . import access_log, tls, wsgi
 from .readiness import Logs
 from .wsgi import Application
 
@@ -58,10 +58,9 @@ class Uwsgi:
     def rendered(self) -> RenderedFile:
         application = self.application
         values = {
+            "access_log_format": access_log.uwsgi_format(self.site),
             "body_limit": str(application.body_limit),
             "errors": "http-hold-html = true\n" if application.errors == "html" else "",
-            # What a trusted proxy says of its client; see modules/ksbundle_door.py.
-            "forwarded": ' "%(forwarded)"' if addresses.proxies(self.site) else "",
             "listen": "\n".join(_listen(self.site, listener) for listener in application.listeners),
             "name": self.name,
             "preload": f"shared-import = {application.preload}" if application.preload else "# Nothing is loaded.",

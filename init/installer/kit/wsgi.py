@@ -58,6 +58,8 @@ class Application:
     logs: Sequence[str] = ()
     #: File with the names by which clients may call it; see modules/ksbundle_door.py.
     names: str = ""
+    #: Response header that identifies a request in the access log.
+    request_id: str = "X-Request-Id"
     #: The request that shows that it is up.
     ready: Request = field(default_factory=Request)
 
@@ -143,6 +145,7 @@ def _script(site: Site, application: Application) -> str:
         "modules": modules(site),
         "names": site.instance.path(application.names_path),
         "proxies": repr(addresses.proxies(site)),
+        "request_id": application.request_id,
     }
     return fill(__file__, "application.wsgi", values)
 

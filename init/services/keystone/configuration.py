@@ -25,6 +25,7 @@ def values(site: Site) -> dict[str, str]:
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": _public_endpoint(site),
+        "request_id": settings.REQUEST_ID,
         "security_compliance": hardening.settings(site),
         "token_provider": keys.provider(site),
         "trusted_proxies": repr(addresses.proxies(site)),

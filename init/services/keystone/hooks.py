@@ -85,6 +85,7 @@ class Hooks(Service):
             application,
             url=settings.base_url(site),
             names=settings.NAMES,
+            request_id=settings.REQUEST_ID,
             ready=ready,
             files=[*application.files, *directory.read_files(site)],
         )

@@ -16,6 +16,8 @@ CONFIG = "etc/keystone.conf"
 WSGI = "etc/keystone.wsgi"
 #: File with the names by which clients may call the service.
 NAMES = "etc/names.json"
+#: Header of Keystone's answers that holds the identifier of the request, as in Keystone's log.
+REQUEST_ID = "X-Openstack-Request-Id"
 #: Files that every process of Keystone reads when it starts.
 KEYSTONE_FILES = (CONFIG, WSGI)
 #: Directory of files that configure one domain each, keystone.NAME.conf.

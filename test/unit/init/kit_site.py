@@ -20,6 +20,7 @@ ANSWERS: list[dict[str, Any]] = [
     {"name": "host", "type": "host", "default": "127.0.0.1"},
     {"name": "server", "type": "choice", "choices": ["mod_wsgi", "uwsgi"], "default": "mod_wsgi"},
     {"name": "processes", "type": "integer"},
+    {"name": "access-log-format", "type": "choice", "choices": ["text", "json"], "default": "text"},
     {"name": "trusted-proxy", "type": "string", "repeatable": True},
     {"name": "tls-cert", "type": "path"},
     {"name": "tls-key", "type": "path"},

@@ -184,7 +184,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(hardening.changes(hardened, after), {"exempt": [], "inactivity": False})
 
     def test_a_service_without_tls_sends_no_hsts_and_warns_the_operator(self) -> None:
-        self.assertIn("hsts=0)", self.rendered("etc/keystone.wsgi", self.site(hsts=["9"])))
+        self.assertIn("hsts=0,", self.rendered("etc/keystone.wsgi", self.site(hsts=["9"])))
         told = [problem.what for problem in self.product.warn(self.site(hsts=["9"]))]
         self.assertIn("hsts has no effect", told)
 

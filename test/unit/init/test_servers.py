@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import socket
 import ssl
 import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import kit_site
@@ -25,15 +28,39 @@ from installer.kit.wsgi import Application
 from installer.state import files
 from kit_site import RELEASE, free_ports
 
-#: Answers what is asked: its process's environment, its URL and its body's length.
+#: Answers what is asked: its process's environment, its URL and its body's length. The request names itself.
 APPLICATION = """
 import json, os
 def {name}(environ, start_response):
     length = len(environ["wsgi.input"].read())
     seen = {{"greeting": os.environ.get("GREETING"), "host": environ["HTTP_HOST"], "length": length}}
-    start_response("200 OK", [("Content-Type", "application/json")])
+    name = environ.get("HTTP_X_REQUEST_ID", "")
+    start_response("200 OK", [("X-Request-Id", name), ("Content-Type", "application/json")])
     return [json.dumps(seen).encode()]
 """
+ACCESS_LOGS = {"mod_wsgi": "log/httpd-access.log", "uwsgi": "log/uwsgi-first/access.log"}
+#: Targets of requests, and headers. Who says 400 does not have to say which.
+HOSTILE = [
+    (b"/asked?plain=%00%0a%22%5c", b'User-Agent: "\\\xff\r\n'),
+    (b'/asked"\\quotes', b'X-Request-Id: a"b\\c\r\n'),
+    (b"/asked/\xff\xc3\xa9\x9b%41?\x80", b"X-Request-Id: \xff\r\n"),
+    (b"/asked/" + b"\xff" * 4000, b"X-Request-Id: " + b"x" * 300 + b"\r\n"),
+    (b"/asked/" + b"x" * 7900, b'X-Forwarded-For: "} \xff, 10.0.0.1, ::1\r\n'),
+    (b"/asked#'}", b'X-Forwarded-For: fe80::1%"}\r\n'),
+    (b"/asked\x00", b""),
+    (b"/asked\x1b[31m", b""),
+    (b"/asked\ttab", b""),
+    (b"/asked\x0b", b""),
+    (b'"/asked\xff', b""),
+]
+#: URIs of those that either server takes, as the log has them.
+LOGGED = [
+    "/asked?plain=%00%0a%22%5c",
+    "/asked%22%5cquotes",
+    "/asked/%ff%c3%a9%9b%2541%3f%80",
+    "/asked/" + ("%ff" * 4000)[:7993],
+    "/asked/" + "x" * 7900,
+]
 SCRIPT = """
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
@@ -225,6 +252,48 @@ class ServersTest(kit_site.KitSiteTest):
                 (problem,) = caught.exception.problems
                 self.assertIn("nobody catches this", "\n".join(problem.details))
 
+    def test_the_access_log_holds_whatever_clients_send(self) -> None:
+        """Nothing that a client sends breaks a line of it, or a string of JSON."""
+        for server, form in itertools.product(ACCESS_LOGS, ("text", "json")):
+            site = self.site(server=[server], access_log_format=[form], trusted_proxy=["127.0.0.1"])
+            with self.subTest(server=server, form=form), self.running(site) as (first, _):
+                answered = [self.ask_raw(first, *each) for each in HOSTILE]
+                self.ask_raw(first, b"/last", b"X-Request-Id: the-last\r\n")
+                log = self.root / ACCESS_LOGS[server]
+                self.assertTrue(processes.wait_until(partial(_has, log, b"/last"), 10))
+                text = log.read_bytes()
+                self.assertEqual(re.findall(rb"[^ -~\n]", text), [])
+                log.unlink()
+                lines = text.decode().splitlines()
+                served = [line for line in lines if "/asked" in line and not re.search('[ "]400 ', line)]
+                self.assertEqual(len(served), sum(status != 400 for status in answered))
+                if form == "text":
+                    for line in lines:
+                        self.assertRegex(line, r' \d{3} \d+ \d+ \S+ "[^"]*"$')
+                    continue
+                facts = [json.loads(line) for line in lines]
+                last = facts[-1]
+                self.assertEqual(
+                    [last[name] for name in ("client", "method", "uri", "status", "request_id")],
+                    ["127.0.0.1", "GET", "/last", 200, "the-last"],
+                )
+                self.assertRegex(last["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}$")
+                self.assertGreater(last["microseconds"], 0)
+                self.assertGreater(last["bytes"], 0)
+                asked = [each for each in facts if "/asked" in each["uri"]]
+                self.assertEqual([each["uri"].lower() for each in asked[: len(LOGGED)]], LOGGED)
+                self.assertEqual({each["request_id"] for each in asked}, {"-"})
+                self.assertRegex(asked[len(LOGGED) - 1]["forwarded"], "^(10.0.0.1, )?::1$")
+
+    def ask_raw(self, application: Application, target: bytes, headers: bytes = b"") -> int:
+        """The status of the answer."""
+        port = application.listeners[0].port
+        head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%bConnection: close\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+            connection.sendall(head % (target, port, headers))
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return int(answer.split(b" ", 2)[1])
+
     def test_an_invalid_configuration_is_refused(self) -> None:
         for server, config in (("mod_wsgi", "httpd.conf"), ("uwsgi", "uwsgi-second.ini")):
             site = self.site(server=[server])
@@ -236,6 +305,10 @@ class ServersTest(kit_site.KitSiteTest):
                 with self.assertRaises(Failure) as caught:
                     servers.check_configuration(site, some)
                 self.assertIn(config, caught.exception.problems[0].where)
+
+
+def _has(log: Path, text: bytes) -> bool:
+    return text in log.read_bytes()
 
 
 if __name__ == "__main__":

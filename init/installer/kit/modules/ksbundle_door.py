@@ -12,9 +12,11 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 Environ = MutableMapping[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -23,6 +25,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _FORWARDED = re.compile(r"HTTP_(FORWARDED|X_FORWARDED_.*|X_REAL_IP)")
+#: What neither ends a string nor a line of the access log.
+_LOGGABLE = re.compile(r"[!#-\[\]-~]{1,200}")
+_LOGGABLE_URI = re.compile(r"[!#-\[\]-~]*")
+#: Characters of the longest URI that is logged.
+_LONGEST_URI = 8000
 
 
 class Names:
@@ -59,9 +66,17 @@ class Names:
         self._read = status.st_ino, status.st_mtime_ns
 
 
-def guard(application: Application, *, names_file: str, proxies: Sequence[str], hsts: int = 0) -> Application:
+def guard(
+    application: Application,
+    *,
+    names_file: str,
+    proxies: Sequence[str],
+    hsts: int = 0,
+    request_id: str = "X-Request-Id",
+) -> Application:
     """Wraps the application. `names_file` is that of Names; `proxies` are addresses and networks; `hsts` are the
-    seconds for which browsers must use only TLS (RFC 6797), 0 for never."""
+    seconds for which browsers must use only TLS (RFC 6797), 0 for never; `request_id` is the response header that
+    identifies a request in the access log."""
     names = Names(names_file)
     trusted = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
 
@@ -69,6 +84,7 @@ def guard(application: Application, *, names_file: str, proxies: Sequence[str], 
         if "uwsgi.version" in environ:
             # uWSGI trusts X-Forwarded-Proto from anybody.
             environ["wsgi.url_scheme"] = "https" if environ.get("HTTPS") == "on" else "http"
+            start_response = _with_log(environ.get("REQUEST_URI", ""), start_response, request_id)
         peer = _address(environ.get("REMOTE_ADDR", ""))
         if peer is not None and _is_in(peer, trusted):
             _take_forwarded(environ, trusted)
@@ -136,15 +152,40 @@ def _take_forwarded(environ: Environ, trusted: Sequence[Network]) -> None:
         environ["REMOTE_ADDR"] = str(address)
         if not _is_in(address, trusted):
             break
-    _log_forwarded(environ["REMOTE_ADDR"])
+    _log("forwarded", environ["REMOTE_ADDR"])
 
 
 def _last(text: str) -> str:
     return text.rpartition(",")[2].strip()
 
 
-def _log_forwarded(client: str) -> None:
-    """Sets the client for the access log of uWSGI; httpd logs the header itself."""
+def _with_log(uri: str, start_response: Callable[..., Any], request_id: str) -> Callable[..., Any]:
+    """Sets the fields of the request for the access log of uWSGI, and those of the response when it starts."""
+    _log("start", time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     server: Any = sys.modules.get("uwsgi")
     if server is not None:
-        server.set_logvar("forwarded", client)
+        # set_logvar takes 255 bytes. add_var takes what the head of the request leaves of the buffer.
+        with suppress(ValueError):
+            server.add_var("KSB_URI", _loggable(uri))
+
+    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        for name, value in headers:
+            if name.lower() == request_id.lower():
+                _log("request_id", value)
+        return start_response(status, headers, *exc_info)
+
+    return start
+
+
+def _loggable(uri: str) -> str:
+    """Percent-encodes a URI with a quote, a backslash or any byte but visible ASCII, as httpd's `escape` does."""
+    if not _LOGGABLE_URI.fullmatch(uri):
+        uri = quote(uri, safe="$-_.+!*'(),:;@&=/~", encoding="latin-1")
+    return uri[:_LONGEST_URI]
+
+
+def _log(name: str, value: str) -> None:
+    """For the access log of uWSGI; httpd has its own words. See access_log.py."""
+    server: Any = sys.modules.get("uwsgi")
+    if server is not None and _LOGGABLE.fullmatch(value):
+        server.set_logvar(name, value)

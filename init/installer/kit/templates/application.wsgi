@@ -9,4 +9,5 @@ from @{module} import @{callable} as application
 
 import ksbundle_door
 
-application = ksbundle_door.guard(application, names_file=@{names|python}, proxies=@{proxies}, hsts=@{hsts})
+application = ksbundle_door.guard(
+    application, names_file=@{names|python}, proxies=@{proxies}, hsts=@{hsts}, request_id=@{request_id|python})

@@ -16,4 +16,4 @@ from ksbundle_keystone import bodies, responses
 
 application = responses.complete(bodies.check(application))
 application = ksbundle_door.guard(
-    application, names_file=@{names|python}, proxies=@{trusted_proxies}, hsts=@{hsts})
+    application, names_file=@{names|python}, proxies=@{trusted_proxies}, hsts=@{hsts}, request_id=@{request_id|python})
