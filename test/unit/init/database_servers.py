@@ -1,5 +1,4 @@
-"""Databases for tests of what is done with their rows: a file, and servers on loopback, of the release's or this host's
-programs."""
+"""Databases for tests of their rows: a file, and servers on loopback, of the release's or this host's programs."""
 
 from __future__ import annotations
 
@@ -17,9 +16,9 @@ from typing import Any
 
 from kit_site import RELEASE, free_ports
 
-#: Seconds in which a server has to start.
+#: Seconds in which a server must start.
 PATIENCE = 60
-#: The database, and who may do anything to it.
+#: The database, and its administrator.
 NAME = "keystone"
 
 
@@ -45,7 +44,7 @@ def postgresql(test: unittest.TestCase, directory: Path) -> str:
 
 
 def mariadb(test: unittest.TestCase, directory: Path) -> str:
-    """The same of MariaDB."""
+    """The same for MariaDB."""
     server = shutil.which("mariadbd", path="/usr/sbin:/usr/bin")
     if server is None or shutil.which("mariadb-install-db") is None:
         test.skipTest("MariaDB's server is not installed")
@@ -66,7 +65,7 @@ def mariadb(test: unittest.TestCase, directory: Path) -> str:
 
 
 def _find_postgresql() -> str | None:
-    """Where the server's programs are: the release's own first."""
+    """The directory of the server's programs: the release's own first."""
     places = [*sorted(glob.glob("/usr/lib/postgresql/*/bin")), str(RELEASE / "bin")]
     return next((place for place in reversed(places) if os.path.exists(os.path.join(place, "initdb"))), None)
 
@@ -77,7 +76,7 @@ def _need_driver(test: unittest.TestCase, name: str) -> None:
 
 
 def _account() -> dict[str, Any]:
-    """Servers refuse to be root's."""
+    """Servers refuse to run as root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -85,7 +84,7 @@ def _account() -> dict[str, Any]:
 
 
 def _place(directory: Path, name: str) -> Path:
-    """A directory for a server's data, of the account that it runs as."""
+    """A directory for a server's data, owned by the account that it runs as."""
     place = directory / name / "data"
     place.mkdir(parents=True)
     _give(str(place.parent))

@@ -11,7 +11,7 @@ from typing import Any
 
 import support
 
-#: One that the service's account can run, too: root's own may lie where nobody else comes.
+#: A Python that the service's account can run, too: root's may be where no other user has access.
 PYTHON = sys.executable if os.geteuid() else shutil.which("python3", path="/usr/bin:/bin")
 
 ANSWERS: list[dict[str, Any]] = [

@@ -30,7 +30,7 @@ DAEMON = "ksbsleeper"
 
 
 class FakeProduct:
-    """`calls` tells what was done; a step whose name is in `failing` fails."""
+    """`calls` lists what was done; a step whose name is in `failing` fails."""
 
     TRANSIENT: Collection[str] = TRANSIENT
     SECRETS: Sequence[str] = ("keys", "password")
@@ -166,12 +166,12 @@ class FakeProduct:
 
 
 class Cut(BaseException):
-    """Stands for SIGKILL: nothing that would tidy up catches it."""
+    """Represents SIGKILL: no cleanup code catches it."""
 
 
 @contextmanager
 def cut_at(line: int) -> Iterator[None]:
-    """Cuts a command off when it has written so many lines into a journal, and not an instruction further."""
+    """Interrupts a command at the moment when it has written this many lines into a journal."""
     written = 0
 
     def counted(method: Callable[..., None]) -> Callable[..., None]:
@@ -191,7 +191,7 @@ def cut_at(line: int) -> Iterator[None]:
 
 
 def end(processes: Sequence[Process]) -> None:
-    """Kills daemons that a test started, and collects them."""
+    """Kills daemons that a test started, and reaps them."""
     for process in processes:
         os.kill(process.pid, signal.SIGKILL)
         os.waitpid(process.pid, 0)

@@ -28,12 +28,12 @@ ANSWERS: list[dict[str, Any]] = [
     *({"name": f"{name}-port", "type": "host-port", "default": port} for name, port in PORTS.items()),
     {"name": "hsts", "type": "integer", "default": "0"},
 ]
-#: That of the installer that is tested. It may be the repository, which has no programs.
+#: The release of the tested installer. It may be the repository, which has no programs.
 RELEASE = support.INIT.parent
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody has."""
+    """Free ports of 127.0.0.1."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [each.getsockname()[1] for each in sockets]
@@ -49,7 +49,7 @@ class KitSiteTest(support.DirectoryTest):
         self.declared = own.declarations(Release(str(self.directory / "facts")).bundle)
 
     def site(self, **texts: list[str]) -> Site:
-        """Where root runs the tests, services run as nobody: httpd refuses to be root."""
+        """If root runs the tests, services run as nobody: httpd refuses to run as root."""
         given = Source("flag", {name.replace("_", "-"): values for name, values in texts.items()})
         root = os.geteuid() == 0
         account = Account("svc", *((65534, 65534) if root else (os.geteuid(), os.getegid())), root)

@@ -1,6 +1,6 @@
-"""Runs the installer's unit tests, as many side by side as there are processors: all, or those that are named.
+"""Runs the installer's unit tests, in parallel, one per processor: all, or the named ones.
 
-    python3 -B test/unit/init/run.py [--report FILE] [test_lock | test_lock.LockTest.test_name]…
+python3 -B test/unit/init/run.py [--report FILE] [test_lock | test_lock.LockTest.test_name]…
 
 Names what failed and what was skipped, and why. Ends with 1 if a test failed, or none ran. The report is JSON, of the
 form that vitest writes.
@@ -26,7 +26,7 @@ DIRECTORY = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a test came to, and why parts of it were skipped. `status` is `passed`, `failed` or `skipped`."""
+    """The result of a test, and why parts of it were skipped. `status` is `passed`, `failed` or `skipped`."""
 
     name: str
     status: str

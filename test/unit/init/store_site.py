@@ -1,4 +1,5 @@
-"""An instance for tests of stores: its `data` is the service's account's, somebody else's where root runs the tests."""
+"""An instance for tests of stores: its `data` belongs to the service's account, which is another user if root runs the
+tests."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ class StoreTest(support.DirectoryTest):
         self.site = Site(Release(str(self.directory)), Instance(str(self.instance)), self.account, {})
 
     def own_directory(self, name: str) -> Path:
-        """Makes a directory of the account's in the instance."""
+        """Makes a directory of the account in the instance."""
         path = self.instance / name
         path.mkdir(mode=0o700)
         self.give(path)
@@ -56,7 +57,7 @@ class StoreTest(support.DirectoryTest):
         return list(store.dump(str(self.own_directory(f"dump{len(list(self.instance.iterdir()))}"))))
 
     def stage(self, pieces: Iterable[tuple[str, bytes]]) -> str:
-        """What a restore has unpacked, in a directory that the account cannot enter."""
+        """The files that a restore has unpacked, in a directory that the account cannot enter."""
         place = self.instance / "restoring"
         place.mkdir(mode=0o700, exist_ok=True)
         for name, content in pieces:

@@ -19,11 +19,11 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-#: What the scripts of a release are written for, as argument lists.
+#: The shells that a release's scripts support, as argument lists.
 SHELLS = (["dash"], ["bash", "--posix"], ["busybox", "ash"], ["mksh"], ["yash"], ["ksh93"])
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-#: What is tested: the repository's own, or that of a release.
+#: The tested `init/`: the repository's, or a release's.
 INIT = Path(os.environ.get("KSBUNDLE_TEST_INIT") or REPOSITORY / "init")
 #: A small release as ksbundle packs it; test/unit/pack/golden.test.ts writes it.
 GOLDEN = REPOSITORY / "test" / "fixtures" / "golden"
@@ -40,7 +40,7 @@ from installer.host.processes import Process, find_processes  # noqa: E402
 
 
 def bundle(**changes: Any) -> dict[str, Any]:
-    """What `init/bundle.json` of a release says, with changes; one to None takes a key out."""
+    """The contents of a release's `init/bundle.json`, with changes; None removes a key."""
     facts = {**json.loads((GOLDEN / "init" / "bundle.json").read_text()), **changes}
     return {key: value for key, value in facts.items() if value is not None}
 
@@ -104,7 +104,7 @@ def _entry(release: Path, path: str, part: str) -> dict[str, Any]:
 
 @contextmanager
 def waiting(act: Callable[[], None], *modules: ModuleType) -> Iterator[None]:
-    """Whenever one of the modules would sleep, `act` is called instead: what it waits for happens while it waits."""
+    """Calls `act` whenever one of the modules would sleep, so that what it waits for happens."""
     clock = SimpleNamespace(**{**vars(time), "sleep": lambda _seconds: act()})
     with ExitStack() as patched:
         for module in modules:
@@ -113,7 +113,7 @@ def waiting(act: Callable[[], None], *modules: ModuleType) -> Iterator[None]:
 
 
 def in_container(users: str, command: Sequence[str]) -> int:
-    """Exit code of a command that is run by root of a user namespace with these users, as uid_map has them."""
+    """Exit code of a command run by root of a user namespace with these users, in the form of uid_map."""
     own, null = os.readlink("/proc/self/ns/user"), subprocess.DEVNULL
     waiting = ["unshare", "--user", "sh", "-c", 'read -r _ && exec "$@"', "sh", *command]
     with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=null, stderr=null) as child:
@@ -126,10 +126,10 @@ def in_container(users: str, command: Sequence[str]) -> int:
 
 
 class DirectoryTest(unittest.TestCase):
-    """A test with a directory of its own."""
+    """A test with its own directory."""
 
     def need(self, program: str) -> None:
-        """Skips the test, or the part of it that this is called in, where the program is not installed."""
+        """Skips the test, or the calling part of it, if the program is not installed."""
         if shutil.which(program) is None:
             self.skipTest(f"{program} is not installed")
 
@@ -137,7 +137,7 @@ class DirectoryTest(unittest.TestCase):
         temporary = tempfile.TemporaryDirectory(prefix="ksb é ")
         self.addCleanup(temporary.cleanup)
         self.directory = Path(temporary.name).resolve()
-        # Where root runs the tests, the service's account has to get in.
+        # If root runs the tests, the service's account must be able to enter.
         self.directory.chmod(0o755)
 
     def make_certificate(self, name: str, subject: str, extension: str, *, days: int = 90) -> None:

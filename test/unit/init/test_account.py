@@ -1,4 +1,4 @@
-"""What a daemon's process may do: tried in real processes, where root runs the tests."""
+"""What a daemon's process may do: tried in real processes, if root runs the tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ cat /proc/self/coredump_filter"""
 
 
 def rights(account: Account, *, low_ports: bool = False) -> dict[str, str]:
-    """What the kernel says of a program that is started as a daemon is."""
+    """The kernel's status of a program that is started like a daemon."""
     shown = subprocess.run(
         ["sh", "-c", SHOW], preexec_fn=account.confine(low_ports=low_ports), capture_output=True, text=True
     )
@@ -52,7 +52,7 @@ class RightsTest(unittest.TestCase):
 @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
 class AccountTest(support.DirectoryTest):
     def can_bind(self, *, low_ports: bool) -> bool:
-        """Whether a child that became the account may listen on a port that only root may."""
+        """Whether a child that has become the account may listen on a privileged port."""
         become = ACCOUNT.confine(low_ports=low_ports)
         child = os.fork()
         if child == 0:

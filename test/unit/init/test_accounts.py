@@ -14,7 +14,7 @@ from installer.state import trees
 from installer.state.files import Owner
 
 ABSENT = "ksb-no-such-account"
-#: By custom; every Linux has it.
+#: A customary account that every Linux has.
 CUSTOM = "daemon"
 AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root chooses")
 

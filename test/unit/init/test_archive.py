@@ -64,12 +64,12 @@ class ArchiveTest(support.DirectoryTest):
         self.write()
         with open(self.path, "rb") as file:
             whole = file.read()
-        # The first ten bytes are the compressed file's own header: a time and a name of a system, which nothing reads.
+        # The first ten bytes are the gzip header: a time and a system's name, which nothing reads.
         places = [*range(10, 200), *range(200, len(whole) - 8, 5_021), *range(len(whole) - 8, len(whole))]
         harmless = 0
         for place in places:
             flipped = whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :]
-            # Runs of one byte can be packed in several ways; then the flip is none in what is stored.
+            # Runs of one byte can be packed in several ways; then the flip may not change the content.
             if unpack(flipped) == unpack(whole):
                 harmless += 1
                 continue

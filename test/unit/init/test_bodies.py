@@ -1,4 +1,4 @@
-"""What the bodies of requests pass on their way to Keystone."""
+"""The middleware for request bodies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import support
 
-# A release has it where its own Python finds it, the repository beside the rest of the bundle's code.
+# In a release, its Python finds the package; in the repository, it is beside the bundle's code.
 _PLACES = (
     *support.INIT.glob("services/keystone/site-packages/ksbundle_keystone/bodies.py"),
     *support.INIT.parent.glob("lib/python3.*/site-packages/ksbundle_keystone/bodies.py"),

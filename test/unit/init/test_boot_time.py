@@ -1,4 +1,4 @@
-"""What an operator is told for hosts without systemd, tried with the shells that would run it."""
+"""Instructions for hosts without systemd, tried with the shells that would run them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from installer.bundle.api import Site
 from installer.manager import boot_time
 from installer.state.instance import Instance
 
-#: In place of bootstrap.sh: says how it was called.
+#: Replaces bootstrap.sh: prints its arguments.
 _ECHO = '#!/bin/sh\nprintf "%s\\n" "$0" "$@"\n'
-#: What openrc-run(8) offers to a service, as far as it is used.
+#: The functions of openrc-run(8) that the service uses.
 _OPENRC = 'need() { :; }; use() { :; }; after() { :; }; ebegin() { :; }; eend() { return "$1"; }\n'
 
 

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import support
 
-#: Stands for the installer: says how it was called.
+#: Replaces the installer: prints how it was called.
 INSTALLER = """
 import os, sys
 print("\\n".join([sys.flags.no_site and "ran", os.getcwd(), *sys.argv[1:]]))
 print(sorted(name for name in os.environ if name.startswith(("LD_", "CDPATH"))))
 """
 
-#: What compares the release with what was signed.
+#: The tools that compare the release with its signed lists.
 LISTING_TOOLS = ("sha256sum", "find", "cut", "sed", "sort", "readlink", "sh")
 
-#: Commands that obey where the release is damaged.
+#: Commands that work on a damaged release.
 UNCHECKED = ("stop", "status", "show-config", "maintain", "--help", "--version", "help")
 
 
@@ -166,7 +166,7 @@ class BootstrapTest(support.DirectoryTest):
         self.host_with("sha256sum", "tr", "sed")
         support.seal(self.release)
         (self.release / "d\x1bö").write_text("y")
-        # Busybox brings awk in itself.
+        # Busybox has its own awk.
         self.assertIn("  | d???: FAILED\n", self.bootstrap(["dash"], "install").stderr)
 
     def test_verify_with_json_answers_in_json(self) -> None:
@@ -269,7 +269,7 @@ class BootstrapTest(support.DirectoryTest):
         self.under_every_shell(check, "install")
         known = subprocess.run(["openssl", "list", "-signature-algorithms"], capture_output=True, check=False).stdout
         if b"ML-DSA" not in known:
-            # How every public key of ML-DSA-65 begins; nothing here can make a whole one.
+            # The beginning of every ML-DSA-65 public key; no tool here can make a complete one.
             start = base64.b64encode(bytes.fromhex("308207b2300b0609608648016503040312038207a100") + bytes(1952))
             lines = [start[index : index + 64].decode() for index in range(0, len(start), 64)]
             public.write_text("\n".join(["-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""]))
@@ -437,7 +437,7 @@ class BootstrapTest(support.DirectoryTest):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_owners_that_a_container_does_not_map_are_trusted(self) -> None:
-        """A release that is mounted into a rootless container has an owner there whom no user of it can be."""
+        """In a rootless container, a mounted release has an owner that no user of the container can be."""
 
         everything = (self.directory, self.release, *self.release.rglob("*"))
         for path in everything:
@@ -586,7 +586,7 @@ class BootstrapTest(support.DirectoryTest):
         tools = self.directory / "tools"
         tools.mkdir()
         self.need("dash")
-        # The script puts the system's directories first; a copy that does not stands for a host without the tool.
+        # The script puts the system's directories first; a copy without that simulates a host without the tool.
         script = Path(self.script)
         script.write_text(
             script.read_text().replace("PATH=/usr/sbin:/usr/bin:/sbin:/bin${PATH:+:$PATH}", "PATH=/nonexistent")
@@ -599,7 +599,7 @@ class BootstrapTest(support.DirectoryTest):
         for shell in support.SHELLS:
             with self.subTest(shell=shell[0]):
                 self.need(shell[0])
-                # What it says of a script that it can read is advice on speed.
+                # For a readable script it only gives advice on speed.
                 argv = [*shell, "-n", str(support.INIT / "bootstrap.sh")]
                 result = subprocess.run(argv, capture_output=True, text=True)
                 self.assertEqual(result.returncode, 0, result.stderr)

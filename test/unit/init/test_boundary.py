@@ -1,4 +1,4 @@
-"""What root does in a directory where somebody else may put anything: real links, pipes and other accounts."""
+"""What root does in a directory where another user may put anything: real links, pipes and other accounts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ while True:
         try:
             os.rename(one, other)
         except OSError:
-            # Root made a directory while there was none.
+            # Root created the directory while it was missing.
             for remove, path in ((os.unlink, "inner/0.log"), (os.rmdir, "inner")):
                 try:
                     remove(path)
@@ -43,7 +43,7 @@ while True:
 
 @unittest.skipUnless(os.geteuid() == 0, "only root has something to lose")
 class BoundaryTest(support.DirectoryTest):
-    """`theirs` is the account's, `canary` is root's and lies outside."""
+    """`theirs` belongs to the account, `canary` to root and is outside."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -197,7 +197,7 @@ class BoundaryTest(support.DirectoryTest):
         files.ensure_directory(str(self.theirs / "inner"), 0o700, OWNER)
 
     def test_a_file_exchanged_between_two_checks_is_not_given_away(self) -> None:
-        """The account acts in the very moment after a directory was read."""
+        """The account acts right after a directory was read."""
         inner = self.theirs / "inner"
         inner.mkdir()
         (inner / "0.log").touch()

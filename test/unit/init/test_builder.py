@@ -1,4 +1,4 @@
-"""What the builder knows of the installer, to check recipes by."""
+"""The builder's copies of the installer's rules, which check recipes."""
 
 from __future__ import annotations
 

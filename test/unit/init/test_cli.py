@@ -1,4 +1,4 @@
-"""The installer as a program: what it ends with, and what it says."""
+"""The installer as a program: exit codes and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What root makes of answers that the service's account may have written."""
+"""How root handles answers that the service's account may have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that lost the time, and one that was ahead and was set right."""
+"""A clock before the release, and one that was ahead and was corrected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ YEARS = 20 * 365 * clock.DAY
 
 
 def at(moment: float) -> contextlib.AbstractContextManager[object]:
-    """Sets the clock, as Python tells it."""
+    """Sets the clock that Python reads."""
     gmtime = time.gmtime
     return mock.patch.multiple(time, time=lambda: moment, gmtime=lambda seconds=moment: gmtime(seconds))
 

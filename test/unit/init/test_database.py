@@ -1,4 +1,4 @@
-"""Which database Keystone is told to use, and which answers are refused; servers are asked in the e2e tests."""
+"""Which database Keystone uses, and which answers are refused; the e2e tests use servers."""
 
 from __future__ import annotations
 

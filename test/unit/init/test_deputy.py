@@ -1,4 +1,4 @@
-"""Work done as the service's account: its rights, what comes back, and what it cannot keep root waiting with."""
+"""Work done as the service's account: its rights, its results, and that it cannot block root."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DeputyTest(support.DirectoryTest):
             ACCOUNT.run(int, "no number")
 
     def test_it_ends_with_the_installer(self) -> None:
-        """Else two of them would write the same copy."""
+        """Otherwise two of them would write the same copy."""
         program = (
             "import os, sys, time; sys.path.insert(0, sys.argv[1])\n"
             "from installer.host.account import Account\n"
@@ -83,7 +83,7 @@ class DeputyTest(support.DirectoryTest):
 
     def test_it_inherits_no_open_file_of_root(self) -> None:
         self.enterContext(open(os.devnull, "rb"))
-        # Its own three, the pipe, and the directory that is read.
+        # The three standard streams, the pipe, and the directory being read.
         self.assertEqual(len(ACCOUNT.run(descriptors)), 5)
 
     def test_a_child_that_waits_forever_is_killed(self) -> None:

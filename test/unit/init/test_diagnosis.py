@@ -1,4 +1,4 @@
-"""What `status` finds: full disks, units, moved and copied instances, and what is wrong with a database."""
+"""What `status` finds: full disks, units, moved and copied instances, and faults of a database."""
 
 from __future__ import annotations
 

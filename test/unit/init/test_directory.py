@@ -1,4 +1,4 @@
-"""The store that a directory is: links, holes, what is written meanwhile, and what the service's account planted."""
+"""The store of a directory: links, holes, concurrent writes, and files planted by the service's account."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DirectoryTest(store_site.StoreTest):
         self.store = Directory(self.site, "data/files")
 
     def put(self, name: str, content: bytes = b"content", *, age: float = 3600) -> Path:
-        """A file of the service's that was written so many seconds ago."""
+        """A file of the service, written this many seconds ago."""
         path = self.path / name
         for parent in reversed(path.relative_to(self.path).parents):
             if not (self.path / parent).is_dir():
@@ -63,13 +63,13 @@ class DirectoryTest(store_site.StoreTest):
 
     @contextmanager
     def told(self) -> Iterator[list[str]]:
-        """What is told to be in no backup."""
+        """Files reported as missing from the backup."""
         found: list[str] = []
         with unittest.mock.patch.object(report, "warn", side_effect=lambda problem: found.extend(problem.details)):
             yield found
 
     def archived(self) -> archive.Archive:
-        """A backup of the store alone."""
+        """A backup of only the store."""
         path = self.directory / "saved.tar.gz"
         with open(path, "wb") as stream:
             archive.write(stream, {}, [archive.Source("receipt.json", 0o600, b"{}"), *self.dump(self.store)])
@@ -134,7 +134,7 @@ class DirectoryTest(store_site.StoreTest):
         )
         self.assertTrue(os.path.samefile(pieces["data/files/old"].file, old))
         self.assertFalse(os.path.samefile(pieces["data/files/new"].file, new))
-        # Whatever becomes of both, the dump has them.
+        # The dump keeps both, whatever happens to them.
         old.unlink()
         new.write_bytes(b"changed")
         self.assertEqual([content_of(piece) for piece in pieces.values()], [b"content", b"content"])
@@ -152,7 +152,7 @@ class DirectoryTest(store_site.StoreTest):
                 self.fails_where_the_second_reading_finds(content)
 
     def fails_where_the_second_reading_finds(self, content: bytes) -> None:
-        """It is read twice, for its digest and for itself."""
+        """It is read twice, for its digest and its content."""
         path = self.put("one", b"content" * 1000)
         opened, turns = archive.Source.open, iter((None, content))
 
@@ -263,7 +263,7 @@ class DirectoryTest(store_site.StoreTest):
 
     @contextmanager
     def cut_at(self, number: int) -> Iterator[None]:
-        """Ends what is done in the block before its step of that number."""
+        """Interrupts the block before its step of that number."""
         steps = iter(range(number))
         with ExitStack() as patched:
             for module, name in ((files, "rename"), (files, "sync_directory"), (trees, "remove")):
@@ -322,7 +322,7 @@ class DirectoryTest(store_site.StoreTest):
         self.put("one", b"one")
         (self.path / "directory").symlink_to(secret)
         (self.path / "file").symlink_to(secret / "file")
-        # As a kernel without fs.protected_hardlinks lets the account do.
+        # A kernel without fs.protected_hardlinks allows the account to do this.
         os.link(secret / "file", self.path / "second")
         with self.told() as told:
             saved = self.archived()

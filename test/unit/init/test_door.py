@@ -1,4 +1,4 @@
-"""What requests pass on their way to a web application."""
+"""The middleware for requests to a web application."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ door: Any = importlib.import_module("ksbundle_door")
 
 
 def _echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answers what an application would make of a request: its links, its client, its body, what was said of others."""
+    """Answers with an application's view of a request: its links, client, body and forwarding headers."""
     start_response("200 OK", [])
     seen = {
         "link": f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}",

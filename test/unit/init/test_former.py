@@ -1,4 +1,4 @@
-"""The commands of another release are run only where nobody else could have written them."""
+"""The commands of another release run only if no other user could have written them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FormerTest(support.DirectoryTest):
         support.write_receipt(self.own / "receipt.json", **facts)
 
     def refused(self, exit_code: Exit) -> str:
-        """Why the release's command is not run."""
+        """Why the release's command does not run."""
         with self.assertRaises(Failure) as raised:
             former.run(self.release, "install", self.instance)
         self.assertEqual(raised.exception.exit_code, exit_code)
@@ -80,7 +80,7 @@ class FormerTest(support.DirectoryTest):
         self.assertIn("that is not the release of the instance", self.refused(Exit.INTEGRITY))
 
     def test_links_and_pipes_of_the_account_are_refused(self) -> None:
-        """Whose code may be that of a release that followed links there."""
+        """The former release's code may follow links there."""
         log, canary = self.own / "log" / "a.log", self.directory / "canary"
         canary.write_text("root's")
         plants: tuple[Callable[[], None], ...] = (

@@ -1,4 +1,4 @@
-"""What earlier installers wrote is understood: `test/fixtures/instances/<release>/` holds receipt and journal of an
+"""Files of earlier installers are understood: `test/fixtures/instances/<release>/` holds receipt and journal of an
 instance that each really made, with `@release@` in place of the release's path."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class FormerInstanceTest(support.DirectoryTest):
         self.journal = str(self.directory / "journal")
 
     def put(self, former: str) -> None:
-        """Puts a former installer's files where this one looks for them."""
+        """Puts a former installer's files where this one expects them."""
         for name in ("receipt.json", "journal"):
             text = (FIXTURES / former / name).read_text(encoding="utf-8")
             (self.directory / name).write_text(text.replace("@release@", "/srv/former"), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What belongs to one service stands in its own room and in its recipe: nothing else knows its names."""
+"""Names of a service appear only in its own directory and in its recipe."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import support
 
 ENGINE = ("init/installer", "init/bootstrap.sh")
 BUILDER = ("src",)
-#: OpenRC starts hosts; `openrc.sh` is a file of OpenStack's with credentials.
+#: OpenRC is an init system; `openrc.sh` is OpenStack's file with credentials.
 OPENSTACK = r"keystone|openstack|fernet|/v3\b|\b5000\b|openrc\.sh|[a-z]-openrc"
-#: A token is also what parsers read, so the word is looked for where nothing is parsed.
+#: Parsers read tokens, too, so the word is searched only where nothing is parsed.
 TOKEN = r"\btokens?\b"
 
 
 def lines_with(pattern: str, *places: str) -> Iterator[str]:
-    """`path:number: line` of every line below the places in which the pattern is."""
+    """`path:number: line` of every line below the places that matches the pattern."""
     for path in sorted(path for place in places for path in files(support.REPOSITORY / place)):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if re.search(pattern, line, re.IGNORECASE):

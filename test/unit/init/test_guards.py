@@ -38,14 +38,14 @@ class AdviceTest(unittest.TestCase):
         return guards.advise(site_at(HOSTILE, f"{HOSTILE}/instance"), listeners, [f"{HOSTILE}/instance/etc/x.wsgi"])
 
     def words(self, command: str) -> list[str]:
-        """What a shell makes of a command."""
+        """A command as a shell splits it."""
         script = f'semanage() {{ printf "%s\\n" "$@"; }}; restorecon() {{ semanage "$@"; }}; {command}'
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
         result = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=True)
         return result.stdout.splitlines()
 
     def label(self, path: str) -> str:
-        """By the rules as a shell passes them on: the last that matches counts."""
+        """The type by the rules as a shell passes them: the last match counts."""
         found = "none"
         for command in by_guard(self.advise(), "selinux"):
             words = self.words(command)
@@ -65,7 +65,7 @@ class AdviceTest(unittest.TestCase):
 
     def test_the_rules_give_the_same_labels_as_chcon(self) -> None:
         commands = [shlex.split(command) for command in by_guard(self.advise(), "chcon")]
-        # As `chcon -Rh -t TYPE -- PATH`; the later of two counts for what lies below both.
+        # Like `chcon -Rh -t TYPE -- PATH`; of two commands, the later one counts below both paths.
         self.assertEqual([self.label(words[5]) for words in commands], [words[3] for words in commands])
 
     def test_rules_use_only_characters_that_semanage_accepts(self) -> None:

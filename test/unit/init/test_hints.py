@@ -1,4 +1,4 @@
-"""What an operator is told to type works as it stands: it names the release, and the instance where that is needed."""
+"""Commands in hints work unchanged: they name the release, and the instance if needed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class HintsTest(unittest.TestCase):
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str]]:
-    """String constants of a module that are no documentation, with their lines."""
+    """String constants of a module except docstrings, with their lines."""
     tree = ast.parse(path.read_text())
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation)

@@ -94,7 +94,7 @@ class InstallTest(ProductTest):
         self.assertNotEqual(self.running(), before)
 
     def said(self, command: Callable[[Session], None], *argv: str) -> str:
-        """What a command that goes well prints."""
+        """The output of a successful command."""
         with quiet() as output:
             command(self.session(*argv))
         return output.getvalue()
@@ -189,7 +189,8 @@ class InstallTest(ProductTest):
             self.session("uninstall").journal.begin("uninstall", {})
 
     def cuts_of_a_change(self) -> Iterator[int]:
-        """Each time, an instance of 10.0.0.1 whose change to 10.0.0.2 was cut off at the next line of its journal."""
+        """Yields an instance of 10.0.0.1 whose change to 10.0.0.2 was interrupted at each line of its journal in
+        turn."""
         self.install("--host", "10.0.0.1")
         for line in range(1, self.count_lines("--host", "10.0.0.2")):
             with self.subTest(line=line):
@@ -232,7 +233,7 @@ class InstallTest(ProductTest):
         return len((self.instance / "journal").read_text().splitlines())
 
     def cut_at(self, line: int, *argv: str) -> None:
-        """Runs install until that line of its journal is written, and not an instruction further."""
+        """Runs install exactly until that line of its journal is written."""
         with cut_at(line), quiet(), self.assertRaises(Cut):
             install.install(self.session("install", *argv))
 

@@ -69,7 +69,7 @@ class LifecycleTest(ProductTest):
         self.assertEqual((other / DATA).read_text(), "10.0.0.2")
 
     def test_facts_of_a_backup_about_its_host_are_not_trusted(self) -> None:
-        """Who made it could name a key of this host's: root would give the service a copy."""
+        """Its author could name a key of this host: root would give the service a copy."""
         self.declare({"name": "key", "type": "path", "help": "A file"})
         self.install("--host", "10.0.0.1", "--key", "/etc/theirs")
         saved = self.backup()
@@ -98,7 +98,7 @@ class LifecycleTest(ProductTest):
         self.assertEqual(self.answers(self.instance), {"host": ["10.0.0.2"]})
 
     def declare(self, *more: dict[str, str]) -> None:
-        """Has the bundle take more answers."""
+        """Adds answers to the bundle."""
         path = self.root / "init" / "bundle.json"
         bundle = json.loads(path.read_text())
         path.write_text(json.dumps({**bundle, "answers": [*bundle["answers"], *more]}))

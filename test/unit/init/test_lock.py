@@ -24,13 +24,13 @@ with lock.exclusive(sys.argv[1]):
 """
 
 NOBODY = pwd.getpwnam("nobody")
-#: Holds a file as another account does that may open it.
+#: Holds a file like another account that can open it.
 USURPER = """
 import fcntl, os, sys
 os.setgroups([]); os.setgid(int(sys.argv[3])); os.setuid(int(sys.argv[2]))
 descriptor = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.flock(descriptor, fcntl.LOCK_EX)
-# Who took the lock is gone then; who inherited it is not.
+# The process that took the lock has ended then; the one that inherited it has not.
 if sys.argv[4] == "orphan" and os.fork():
     os._exit(0)
 print("held", flush=True)
@@ -49,7 +49,7 @@ class LockTest(support.DirectoryTest):
         return holder
 
     def usurp(self, path: str, how: str = "") -> subprocess.Popen[str]:
-        """Has the account nobody hold the file."""
+        """Makes the account nobody hold the file."""
         arguments = [path, str(NOBODY.pw_uid), str(NOBODY.pw_gid), how]
         holder = subprocess.Popen(
             [sys.executable, "-c", USURPER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -65,7 +65,7 @@ class LockTest(support.DirectoryTest):
         holder.communicate()
 
     def ends_while_waited_for(self, holder: subprocess.Popen[str]) -> AbstractContextManager[object]:
-        """The holder of a lock ends when somebody begins to wait for it."""
+        """The holder of a lock ends when another process starts to wait for it."""
         return support.waiting(lambda: self.release(holder), lock)
 
     def setUp(self) -> None:
@@ -116,7 +116,7 @@ class LockTest(support.DirectoryTest):
                 os.chmod(self.path, 0o644)
             self.usurp(self.path, how)
             with lock.exclusive(self.path):
-                # From now on it is a file that nobody else has open.
+                # From now on no other process has the file open.
                 self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
                 self.assert_held()
             os.unlink(self.path)

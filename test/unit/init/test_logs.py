@@ -1,4 +1,4 @@
-"""Rotation of logs that somebody writes to meanwhile."""
+"""Rotation of logs during writes."""
 
 from __future__ import annotations
 

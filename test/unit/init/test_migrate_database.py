@@ -1,4 +1,4 @@
-"""Data that go into another place, with a small product: what is there and serves, wherever a run fails or ends."""
+"""A migration to another place with a small product: its data and service, wherever a run fails or ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWERS = [
 
 
 class MovingProduct(FakeProduct):
-    """Its data are a file that the answer `place` names; the mark says which one."""
+    """Its data is a file that the answer `place` names; the mark says which one."""
 
     def file(self, site: Site) -> str:
         return site.instance.path("data", site.value("place") or "")
@@ -115,7 +115,7 @@ class MigrateDatabaseTest(ProductTest):
         return caught.exception
 
     def assert_served_from(self, place: str) -> None:
-        """Also that the next install finds nothing to do."""
+        """Also checks that the next install finds nothing to do."""
         recorded = json.loads((self.instance / "receipt.json").read_text())
         self.assertEqual(recorded["answers"].get("place", ["one"]), [place])
         self.assertEqual([process.name for process in self.running() if process.is_main], [DAEMON])
@@ -141,7 +141,7 @@ class MigrateDatabaseTest(ProductTest):
 
     def fails_and_serves(self, step: str) -> None:
         if step == "check":
-            # The second time it is the way back.
+            # The second time it is the rollback.
             self.product.check_configuration = self.once(step)  # type: ignore[assignment,method-assign]
         self.fails_to_migrate(Exit.ROLLED_BACK, "two")
         self.product.failing = set()

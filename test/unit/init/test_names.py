@@ -1,5 +1,5 @@
-"""What the installer takes from the standard library is there in the Python that runs these tests. In CI that is also
-a release's own, built against an old C library, which may lack some of it."""
+"""Names that the installer imports from the standard library exist in the Python that runs these tests. In CI that is
+also a release's own, built against an old C library, which may lack some of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which nodes of one database fit each other, by what they say of their keys."""
+"""Which nodes of one database fit each other, by their records of keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keystone_site
 from installer.errors import Failure
 
 A = {"credential": ["c"], "making": ["k1"], "staged": ["k2"], "known": ["k0", "k1", "k2"]}
-#: After a rotation that A was the first to make.
+#: After a rotation by A.
 ROTATED = {"credential": ["c"], "making": ["k2"], "staged": ["k3"], "known": ["k1", "k2", "k3"]}
 AFTER_TWO = {"credential": ["c"], "making": ["k3"], "staged": ["k4"], "known": ["k1", "k2", "k3", "k4"]}
 

@@ -10,7 +10,7 @@ import support
 from installer.answers import answers, command_table, own
 
 BUNDLE = {"name": "demo", "answers": [{"name": "host", "type": "host", "help": "Address"}]}
-#: What the installer understands that is neither an answer nor an option of one command.
+#: Options of the installer that are neither answers nor options of one command.
 EVERYWHERE = {"answers", "help", "require-signature", "version"}
 
 

@@ -55,7 +55,7 @@ FORBIDDEN = {
     *("glob.glob", "glob.iglob", "tarfile.open", "gzip.open", "sqlite3.connect", "socket.connect", "pathlib.Path"),
     *("tempfile.mkdtemp", "tempfile.mkstemp", "tempfile.TemporaryDirectory", "tempfile.NamedTemporaryFile"),
 }
-#: Methods that do so, whatever object they are called on.
+#: Methods that do so, on any object.
 METHODS = {"load_cert_chain", "load_verify_locations", "extractall", "extract", "read_text", "read_bytes", "write_text"}
 
 _PROC = "files of the kernel"
@@ -153,7 +153,7 @@ ALLOWED: dict[str, dict[str, str]] = {
 
 
 def calls(source: str) -> Iterator[tuple[str, int]]:
-    """Forbidden functions that a module names, called or handed on, with their lines; whatever they are imported as."""
+    """Forbidden functions that a module calls or passes on, under any imported name, with their lines."""
     tree = ast.parse(source)
     names: dict[str, str] = {"open": "open"}
     for node in ast.walk(tree):
@@ -189,7 +189,7 @@ def _name(node: ast.AST, names: dict[str, str]) -> str:
 
 
 def modules() -> Iterator[str]:
-    """Those that the installer loads; what a service puts into `site-packages` runs as the account."""
+    """Modules that the installer loads; those of a service in `site-packages` run as the account."""
     for path in sorted(support.INIT.rglob("*.py")):
         if "site-packages" not in path.parts:
             yield str(path.relative_to(support.INIT))

@@ -23,7 +23,7 @@ from installer.state.release import Release
 from kit_site import RELEASE
 
 NAME = "notes"
-#: Reads what a role would need the administrator's rights for.
+#: Reads a file that requires the administrator's rights.
 _FORBIDDEN = "COPY (SELECT 1) TO PROGRAM 'true'"
 
 
@@ -51,7 +51,7 @@ class PostgresqlTest(store_site.StoreTest):
             self.query("CREATE TABLE note (id serial PRIMARY KEY, body text); INSERT INTO note (body) VALUES ('één')")
 
     def query(self, statement: str, database: str = NAME, role: str = NAME) -> str:
-        """What psql prints, as the service's account."""
+        """The output of psql, run as the service's account."""
         result = subprocess.run(
             [str(RELEASE / "bin" / "psql"), "-XAtq", "-U", role, "-d", database, "-c", statement],
             cwd=self.instance / postgresql.SOCKETS,
@@ -71,7 +71,7 @@ class PostgresqlTest(store_site.StoreTest):
 
     @contextmanager
     def daemon(self) -> Iterator[Process]:
-        """The server runs as it does with the instance."""
+        """Runs the server as with the instance."""
         environment = service_environment(self.site.release, self.site.instance.temporary)
         for file in self.server.files():
             files.write_atomically(self.site.instance.path(file.path), file.content, file.mode, file.owner)

@@ -1,4 +1,4 @@
-"""The database server of a bundle: there where a service of the instance uses it, and only there."""
+"""The database server of a bundle exists only if a service of the instance uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in the way of an install, found on real files; and everything at once."""
+"""Obstacles to an install, found on real files and reported at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root can become somebody 
 
 
 class Service:
-    """Stands for the bundle: serves on what it is given."""
+    """Replaces the bundle: serves on the given listeners."""
 
     APPETITE = limits.Appetite(open_files=1024, tasks=1024, memory=512 << 20, relief="stop something else")
 

@@ -22,7 +22,7 @@ SELF = Account("me", os.geteuid(), os.getegid(), switch=False)
 
 
 class ProcessTest(support.DirectoryTest):
-    """Real processes: copies of sleep under a name of their own, started as the daemon `one` or another."""
+    """Real processes: copies of sleep under other names, started as the daemon `one` or another."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -41,7 +41,7 @@ class ProcessTest(support.DirectoryTest):
         return child
 
     def spawn_unplaced(self) -> subprocess.Popen[bytes]:
-        """As former releases did."""
+        """Starts it like former releases."""
         child = subprocess.Popen([str(self.program), "60"], cwd=self.place, start_new_session=True)
         self.addCleanup(self.end, child)
         return child
@@ -101,7 +101,7 @@ class ProcessTest(support.DirectoryTest):
         for child in children:
             self.addCleanup(self.end, child)
         self.assertEqual({process.pid: process.daemon for process in self.find()}, {children[0].pid: "one"})
-        # As after a move to another file system.
+        # Like after a move to another file system.
         former = str(self.place)
         shutil.rmtree(places[0])
         self.place = self.directory / "elsewhere" / "run"
@@ -195,7 +195,7 @@ class ProcessTest(support.DirectoryTest):
 
     def test_a_daemon_that_ignores_sigterm_is_killed(self) -> None:
         child = self.spawn("/bin/sh", "-c", "trap '' TERM; exec \"$@\"", "sh")
-        # Before it is the program, the shell may not have come to the trap.
+        # Before that, the shell may not have set the trap.
         runs = processes.wait_until(lambda: [each.name for each in self.find()] == [self.program.name], 5)
         self.assertTrue(runs)
         processes.stop(self.find(), seconds=0.2)
@@ -234,14 +234,14 @@ class ProcessTest(support.DirectoryTest):
                 self.assertTrue(short.is_over(self.find()))
 
     def work_on(self, child: subprocess.Popen[bytes]) -> None:
-        """Returns when the process has used another second of processor time, as the kernel tells of it."""
+        """Returns when the process has used another second of processor time according to the kernel."""
         process = processes.read_process(child.pid)
         assert process is not None
         before = processes._cpu_seconds(process)
         self.assertTrue(processes.wait_until(lambda: processes._cpu_seconds(process) > before, 120))
 
     def at(self, seconds: float) -> AbstractContextManager[object]:
-        """The clock stands at that time, however busy this machine is."""
+        """Freezes the clock at that time, however busy this machine is."""
         return unittest.mock.patch.object(time, "monotonic", return_value=seconds)
 
     def test_no_directory_has_no_processes(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether services answer: how long they are waited for, what of their logs is told, what proofs make of answers."""
+"""Whether services answer: how long the installer waits, what it reports of logs, how proofs judge answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GONE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 @contextlib.contextmanager
 def answering(*pieces: bytes, silent: bool = False) -> Iterator[Listener]:
-    """Gives each client the pieces once it has said something; or takes connections and says nothing."""
+    """Sends each client the pieces once it has sent something; or accepts connections and stays silent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -60,7 +60,7 @@ class ReadinessTest(kit_site.KitSiteTest):
     @contextlib.contextmanager
     def idle(self) -> Iterator[None]:
         """A daemon that does nothing."""
-        # Processes are those of whoever owns `run`.
+        # Processes belong to the owner of `run`.
         with subprocess.Popen(["sh", "-c", "read -r _"], stdin=subprocess.PIPE, cwd=self.root / "run" / "it") as daemon:
             yield
             assert daemon.stdin is not None
@@ -70,7 +70,7 @@ class ReadinessTest(kit_site.KitSiteTest):
         return [Awaited(proof.where(site, listener), "it", LOGS, partial(proof.fault, site, listener))]
 
     def test_a_server_that_accepts_connections_but_is_silent_is_given_up_soon(self) -> None:
-        # An answer is waited for, and again until the daemon was idle for too long.
+        # It waits for an answer, repeatedly, until the daemon was idle for too long.
         self.assertLess(readiness.MUTE_SECONDS + 2 * readiness.PATIENCE, 41)
         for proof in (Request("/"), Exchange("PING", "PONG")):
             with (
@@ -106,7 +106,7 @@ class ReadinessTest(kit_site.KitSiteTest):
         (self.root / deep).mkdir()
         probe = readiness.of_socket(self.site(), f"{deep}/socket")
         self.assertIn("No such file", probe(1))
-        # A path of a socket has to be short, the directory's need not be.
+        # A socket's path must be short, the directory's need not be.
         with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(self.root / deep):
             server.bind("socket")
             (self.root / deep / "socket").chmod(0o666)

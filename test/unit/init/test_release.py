@@ -126,7 +126,7 @@ class ReleaseTest(support.DirectoryTest):
                 self.assertEqual(self.check(), ["their mode or link target was changed: bin/tool"])
 
     def foreign(self, release: str = "") -> list[str]:
-        """What is reported of what another user may change, without mode and owner."""
+        """Reported files that another user may change, without mode and owner."""
         try:
             Release(release or str(self.directory)).check_rights()
         except Failure as failure:

@@ -1,4 +1,4 @@
-"""What the installer prints never tells a terminal what to do."""
+"""The installer's output never controls a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import support  # noqa: F401 # Makes the installer importable.
 from installer import report
 from installer.errors import Problem, problems_of
 
-#: A title for the window, colours by C0 and by C1, a forged line, text that runs backwards, bytes that are no UTF-8.
+#: A window title, colours by C0 and by C1, a forged line, right-to-left text, bytes that are not UTF-8.
 HOSTILE = "a\x1b]0;b\x07\x9b31m\rc\nerror: d\x7f\u202ee\u2066\u2028\udcff\tö"
 SHOWN = r"a\x1b]0;b\x07\x9b31m\x0dc\x0aerror: d\x7f\u202ee\u2066\u2028\xff\x09ö"
 

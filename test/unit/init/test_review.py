@@ -1,4 +1,4 @@
-"""What a release makes of settings and policies that were written for an earlier one: a table of planted breakages.
+"""A release's review of settings and policies that were written for an earlier one: a table of planted faults.
 Keystone's own code finds them, so these tests need a release's Python (KSBUNDLE_TEST_INIT)."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import support
 
-#: What is written into a file of settings, and words of what is said of it.
+#: Contents of a settings file, and words of the expected finding.
 SETTINGS: list[tuple[str, str]] = [
     ("[token]\nexpirations = 60\n", "[token] expirations is unknown to this release"),
     ("[tokens]\nexpiration = 60\n", "the section [tokens] is unknown to this release"),
@@ -32,7 +32,7 @@ SETTINGS: list[tuple[str, str]] = [
     ("[oslo_policy]\nenforce_scope = perhaps\n", "[oslo_policy] enforce_scope is unknown to this release"),
     ("expiration = 60\nno setting\n", "a file of settings cannot be read"),
 ]
-#: The same of policies.
+#: The same for policies.
 POLICIES: list[tuple[str, str]] = [
     ('"identity:list_userz": "role:reader"\n', "the policy identity:list_userz is unknown to this release"),
     ('"identity:list_users": "role:reader and and"\n', "the policy identity:list_users cannot be understood"),
@@ -46,7 +46,7 @@ POLICIES: list[tuple[str, str]] = [
     ("- no mapping\n", "a file of policies is not a mapping of rules"),
     ('"identity:list_users": "role:reader\n', "a file of policies cannot be read"),
 ]
-#: What is as it should be.
+#: Valid settings and policies.
 SOUND = """
 [DEFAULT]
 log_file = $state_path/x

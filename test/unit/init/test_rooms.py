@@ -9,7 +9,7 @@ from pathlib import Path
 
 import support
 
-#: From the bottom up. `errors` and `report` lie below all rooms, `cli` above them.
+#: From the bottom up. `errors` and `report` are below all rooms, `cli` above them.
 ROOMS = (
     "errors",
     "report",
@@ -29,7 +29,7 @@ INSTALLER = support.INIT / "installer"
 
 
 def imports(module: Path) -> Iterator[str]:
-    """What of the installer a module imports, as paths of names from the installer's directory."""
+    """The installer's names that a module imports, as paths from the installer's directory."""
     place = module.relative_to(INSTALLER).parts[:-1]
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:

@@ -1,5 +1,5 @@
-"""All rows of a database of Keystone's, brought into another: a file, PostgreSQL, MariaDB. Keystone's own code makes
-the tables, so these tests need a release's Python (KSBUNDLE_TEST_INIT)."""
+"""All rows of a Keystone database, copied to another: a file, PostgreSQL, MariaDB. Keystone's own code makes the
+tables, so these tests need a release's Python (KSBUNDLE_TEST_INIT)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RowsTest(support.DirectoryTest):
             return result.all() if result.returns_rows else None
 
     def fill(self, count: int = 3) -> None:
-        """Gives the source users with passwords, projects below each other, and bytes that are none of ASCII's."""
+        """Gives the source users with passwords, projects below each other, and non-ASCII bytes."""
         ids = [f"{number:032x}" for number in range(count)]
         self.insert(
             self.source,
@@ -90,7 +90,7 @@ class RowsTest(support.DirectoryTest):
         self.execute(target, "DELETE FROM password WHERE id = 3")
         self.assertEqual(sorted(self.rows.compare(self.source, target)), ["local_user", "password"])
 
-        # What is there gives way, and the next row gets a number that is free.
+        # Existing rows are replaced, and the next row gets a free number.
         self.rows.copy(self.source, target, keep=True)
         self.insert(target, password=[{name: value for name, value in password(1).items() if name != "id"}])
         self.assertEqual(self.execute(target, "SELECT max(id) FROM password"), [(4,)])
@@ -108,7 +108,7 @@ class RowsTest(support.DirectoryTest):
     test_mariadb_gets_all_rows = partialmethod(check_copy, database_servers.mariadb)
 
     def refused(self, target: str) -> list[str]:
-        """What the target does not take; all of it is as it was."""
+        """Rows that the target refuses; it is unchanged."""
         self.make_tables(target)
         before = self.execute(target, "SELECT id FROM project")
         found: list[str] = self.rows.copy(self.source, target, keep=True)["refused"]

@@ -28,7 +28,7 @@ from installer.kit.wsgi import Application
 from installer.state import files
 from kit_site import RELEASE, free_ports
 
-#: Answers what is asked: its process's environment, its URL and its body's length. The request names itself.
+#: Answers with its process's environment, its URL and its body's length. The request names itself.
 APPLICATION = """
 import json, os
 def {name}(environ, start_response):
@@ -146,7 +146,7 @@ class ServersTest(kit_site.KitSiteTest):
         self.assertNotIn("ErrorDocument", second)
 
     def prepare(self, site: Site) -> list[Application]:
-        """Writes the instance, as an install does; skips the test where there is no release."""
+        """Writes the instance, as an install does; skips the test without a release."""
         if not (RELEASE / "bin" / "httpd").exists():
             self.skipTest("no release: KSBUNDLE_TEST_INIT names the init/ of none")
         some = self.applications(site)
@@ -158,7 +158,7 @@ class ServersTest(kit_site.KitSiteTest):
         (modules / "ksb_one.py").write_text(APPLICATION.format(name="answer"))
         (self.root / "etc" / "own.wsgi").write_text(SCRIPT)
         for file in (*servers.rendered_files(site, some), *tls.rendered_files(site)):
-            # A release has applications where its Python finds them.
+            # In a release, its Python finds the applications.
             content = file.content.replace(
                 b"import os\nimport sys\n", f"import os, sys\nsys.path.append({str(modules)!r})\n".encode()
             )
@@ -220,7 +220,7 @@ class ServersTest(kit_site.KitSiteTest):
                 self.assertEqual(answers, {b"HTTP/1.1 200 OK"})
 
     def last_request(self, port: int) -> bytes:
-        """The first line of the answer to a request that comes in one piece with the end of the client's half."""
+        """The first line of the answer to a request that arrives together with the end of the client's half."""
         told, said = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.create_default_context(cafile=str(self.directory / "own.pem"))
         client = context.wrap_bio(told, said, server_hostname="127.0.0.1")

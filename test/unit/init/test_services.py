@@ -1,4 +1,4 @@
-"""The life of a bundle whose services are declarations alone: real files, real programs, the real engine."""
+"""The life of a bundle whose services are only declarations: real files, real programs, the real engine."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ServicesTest(support.ReleaseTest):
         return output.getvalue()
 
     def serve(self, *services: dict[str, Any]) -> None:
-        """Has the release list these services."""
+        """Makes the release list these services."""
         answers = declared_bundle.ANSWERS
         support.set_bundle(self.root, name="two", version="1", answers=answers, services=list(services))
         support.seal(self.root)
@@ -192,7 +192,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertEqual([problem.what for problem in caught.exception.problems], ["other users can read a secret"])
 
     def serve_a_secret(self) -> None:
-        """The web gets a file with a secret, and is asked with it."""
+        """The service `web` gets a file with a secret, and a proof that sends it."""
         file = {"path": "etc/web/own.conf", "template": "own.conf", "secret": True, "for": "service"}
         proof = {"send": "PING ${contents.keys/web}\n", "expect": "PONG"}
         web = {**WEB, "files": [*WEB["files"], file], "secrets": [{"path": "keys/web", "bytes": 16}], "proofs": [proof]}
@@ -241,7 +241,7 @@ class ServicesTest(support.ReleaseTest):
         full = OSError(errno.ENOSPC, "no space")
         with unittest.mock.patch.object(secret_file, "write", side_effect=full), self.assertRaises(OSError):
             self.install()
-        # As in another process.
+        # Like in another process.
         secret_file.intended.cache_clear()
         self.install()
         secret = (self.instance / "keys" / "web").read_text()
@@ -312,7 +312,7 @@ class ServicesTest(support.ReleaseTest):
         self.install()
         (saved,) = os.listdir(self.instance / "backups")
         self.assertIn("before-install", saved)
-        # Bulky data are in backups that somebody asks for.
+        # Bulky data is in backups made by command.
         with quiet():
             backup.backup(self.session("backup"), str(self.root.parent / "whole.tar.gz"))
         held = [saved_names(self.instance / "backups" / saved), saved_names(self.root.parent / "whole.tar.gz")]
@@ -328,7 +328,7 @@ class ServicesTest(support.ReleaseTest):
         self.serve({"name": "own", "summary": "Own", "hooks": True, "files": [file]})
         session = self.session("status")
         site = session.candidate()
-        # A run that was cut off before it made data has written files.
+        # A run interrupted before it made data has written files.
         (self.instance / "etc").mkdir(parents=True)
         (self.instance / "etc" / "own.conf").touch()
         self.assertEqual(list(session.product.kept(site)), [])
@@ -366,7 +366,7 @@ class ServicesTest(support.ReleaseTest):
         self.assertTrue((self.instance / "keys" / "store").exists())
         self.install()
         self.assertEqual(self.made_by("data/web.db"), ["prepare"])
-        # Former releases had the copy that an upgrade works on there.
+        # Former releases had the copy for an upgrade there.
         (self.instance / "data" / "web.db.upgrading").touch()
         with quiet():
             uninstall.uninstall(self.session("uninstall", "--purge", "--yes"), Wish(purge=True, yes=True))
@@ -396,7 +396,7 @@ class ServicesTest(support.ReleaseTest):
 
 class WebApplicationsTest(kit_site.KitSiteTest):
     def composed(self, *names: str) -> composition.Composition:
-        """Services that are web applications, each with a listener of its own and one that is not theirs to serve."""
+        """Services that are web applications, each with its own listener and one that it does not serve."""
         services: dict[str, Service] = {}
         for name in names:
             table = {

@@ -1,4 +1,4 @@
-"""The store that a database of SQLite's is: real databases, with programs that write to them meanwhile."""
+"""The store of an SQLite database: real databases, with programs that write to them meanwhile."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ for number in itertools.count(1):
     if number == 3:
         print("ready", flush=True)
 """
-#: Begins a transaction that changes much of the database on disk, and waits to be killed in it.
+#: Starts a transaction that changes much of the database on disk, and waits to be killed in it.
 _HALF = """
 import time
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -73,7 +73,7 @@ class SqliteTest(store_site.StoreTest):
 
     @contextmanager
     def running(self, program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A program of the service's that has said that it is ready; it is killed at the end."""
+        """A program of the service that has reported ready; it is killed at the end."""
         argv = self.argv(program, str(self.path), *arguments)
         with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
             try:
@@ -83,7 +83,7 @@ class SqliteTest(store_site.StoreTest):
                 process.kill()
 
     def rows(self, path: str | Path) -> dict[int, int]:
-        """How many rows each number has in a database that is sound."""
+        """How many rows each number has in a valid database."""
         with closing(sqlite3.connect(path)) as connection:
             self.assertEqual(connection.execute("PRAGMA integrity_check").fetchone(), ("ok",))
             return dict(connection.execute("SELECT number, count(*) FROM pair GROUP BY number"))
@@ -145,7 +145,7 @@ class SqliteTest(store_site.StoreTest):
                 self.assertEqual(careless.returncode, -signal.SIGKILL)
                 self.assertNotEqual(self.store.fingerprint(), before)
                 self.assertNotIn("careless", str(self.path.read_bytes()))
-                # What belongs to the former file would damage the new one.
+                # Sidecars of the former file would damage the new one.
                 for ending in SIDECARS:
                     Path(f"{self.path}{ending}").write_bytes(b"former")
                 self.store.adopt()

@@ -1,4 +1,4 @@
-"""Certificates and keys that are given, checked and copied; real ones, made by openssl."""
+"""Given certificates and keys, checked and copied; real ones, made by openssl."""
 
 from __future__ import annotations
 

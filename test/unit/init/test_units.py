@@ -1,4 +1,4 @@
-"""Unit files: what is written for a site. That systemd reads them so is seen in test/e2e/systemd.test.ts."""
+"""Unit files rendered for a site; test/e2e/systemd.test.ts runs them under systemd."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Upgrades and the way back with the small product of the install tests. The former release's own commands are played
-by the same code: what they really are is tested end to end."""
+"""Upgrades and rollbacks with the small product of the install tests. The former release's own commands are played by
+the same code: what they really are is tested end to end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from product_site import ProductTest, quiet
 
 
 class UpgradeTest(ProductTest):
-    """`old` is installed and runs; `root`, the release that the base class makes, is to take over."""
+    """`old` is installed and runs; `root`, the release that the base class makes, takes over."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -64,7 +64,7 @@ class UpgradeTest(ProductTest):
         (problem,) = caught.exception.problems
         self.assertIn(str(self.new / "instance"), problem.why)
         self.assertIn(str(self.new / "init" / "bootstrap.sh"), problem.hint)
-        # A rollback by the former release is nobody's: the instance is not its own.
+        # A rollback by the former release is refused: the instance is not its own.
         with self.assertRaises(Failure) as caught, quiet():
             rollback.rollback(self.of(self.old, "rollback"))
         self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
@@ -80,7 +80,7 @@ class UpgradeTest(ProductTest):
         self.assertIn(("rename " + str(self.old / "instance") + " to", str(self.new / "instance")), steps)
 
     def run_former(self, release: Release, command: str, instance: Instance) -> None:
-        """Stands for `former.run`."""
+        """Replaces `former.run`."""
         self.commands.append(command)
         session = self.of(Path(release.root), command, "--instance", instance.root)
         {"start": control.start, "install": install.install}[command](session)
@@ -100,7 +100,7 @@ class UpgradeTest(ProductTest):
         return len(find_processes(str(release / "instance" / "run"))) == 1
 
     def hold_lock(self, ends: list[Callable[[], None]]) -> None:
-        """Works on the old instance, while this thread goes on; adds what ends that."""
+        """Works on the old instance in another thread; adds the function that ends it."""
         holds, over = threading.Event(), threading.Event()
 
         def hold() -> None:
@@ -279,7 +279,7 @@ class UpgradeTest(ProductTest):
 
 
 def facts(path: Path) -> tuple[int, int]:
-    """Other ones where the file was written or made anew."""
+    """Values that differ if the file was written or replaced."""
     return path.stat().st_ino, path.stat().st_ctime_ns
 
 

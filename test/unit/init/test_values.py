@@ -11,7 +11,7 @@ from installer.answers.answers import Source
 from installer.answers.values import canonical, join_host, split_host_port
 from installer.errors import Exit, Failure
 
-#: Values of every type with what becomes of them; the tests of ksbundle read it, too.
+#: Values of every type with the expected results; the tests of ksbundle read it, too.
 TABLE: dict[str, Any] = json.loads((support.REPOSITORY / "test" / "fixtures" / "answer-values.json").read_text())
 
 
