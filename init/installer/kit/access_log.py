@@ -1,9 +1,8 @@
-"""The access log: one line for each request, as text or as a JSON object, in the words of either server.
+"""The access log: one line for each request, as text or as a JSON object, in the format strings of both servers.
 
-No line has a header of a request, except what a trusted proxy says of its client. Nothing that a client sends ends a
-line or a string in it: a field may have any byte only where the server escapes it. Servers escape for text, as C does.
-JSON knows no `\\x`, so there a URI is safe before it is logged: one with a quote, a backslash or any byte but visible
-ASCII is percent-encoded. For uWSGI, ksbundle_door.py does so.
+It contains no request headers, except the client that a trusted proxy reports. A client cannot break a line: httpd
+escapes bytes as C does, with `\\x`. That is invalid in JSON, so for JSON a URI is percent-encoded first if it has a
+quote, a backslash or a byte that is not visible ASCII. uWSGI escapes nothing; ksbundle_door.py encodes its URIs.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Mapping
 from ..bundle.api import Site
 from . import addresses
 
-#: Fields of JSON that have no quotes.
+#: Fields that are numbers in JSON.
 _NUMBERS = frozenset({"status", "bytes", "microseconds"})
 
 _HTTPD_TEXT = '%h %u %{%FT%T%z}t "%r" %>s %B %D %{request-id}n'
@@ -27,8 +26,8 @@ _HTTPD = {
     "microseconds": "%D",
     "request_id": "%{request-id}n",
 }
-#: httpd replaces nothing that is longer than 8192 bytes, and fails the request. A request that it cannot parse does not
-#: come so far, and has neither method nor URI.
+#: The limit is 8000 because httpd fails a request if a replacement is longer than 8192 bytes. Requests that httpd
+#: cannot parse do not reach these directives.
 _HTTPD_FIELDS = r"""
 SetEnvIfExpr "%{THE_REQUEST} =~ m#^([!-~]{1,99}) #" log-method=$1
 SetEnvIfExpr "escape(%{THE_REQUEST}) =~ m#^.+?%20(.{1,8000}?(?=%20|$)|.{8000})#" log-uri=$1
@@ -57,8 +56,8 @@ def httpd_format(site: Site) -> str:
 
 
 def httpd_fields(site: Site) -> str:
-    """Directives that set what the format reads. What a trusted proxy says of its client is read from the right, up to
-    what is no address."""
+    """Directives that set the variables of the format. X-Forwarded-For is read from the right, as far as it consists of
+    addresses."""
     proxies = addresses.proxies(site)
     test = " || ".join(f"-R '{proxy}'" for proxy in proxies)
     said = f"({test}) && req('X-Forwarded-For') =~ m#([0-9A-Fa-f:.][0-9A-Fa-f:., ]{{0,999}})$#"

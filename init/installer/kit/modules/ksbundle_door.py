@@ -25,7 +25,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _FORWARDED = re.compile(r"HTTP_(FORWARDED|X_FORWARDED_.*|X_REAL_IP)")
-#: What neither ends a string nor a line of the access log.
+#: Values that cannot end a string or a line of the access log.
 _LOGGABLE = re.compile(r"[!#-\[\]-~]{1,200}")
 _LOGGABLE_URI = re.compile(r"[!#-\[\]-~]*")
 #: Characters of the longest URI that is logged.
@@ -185,7 +185,7 @@ def _loggable(uri: str) -> str:
 
 
 def _log(name: str, value: str) -> None:
-    """For the access log of uWSGI; httpd has its own words. See access_log.py."""
+    """Sets a field of the access log of uWSGI; httpd sets its own. See access_log.py."""
     server: Any = sys.modules.get("uwsgi")
     if server is not None and _LOGGABLE.fullmatch(value):
         server.set_logvar(name, value)
