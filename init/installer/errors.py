@@ -43,6 +43,14 @@ class Failure(Exception):
         self.problems = problems
 
 
+class Silent(Failure):
+    """A daemon runs and does not answer, or has ended."""
+
+    def __init__(self, daemon: str, problem: Problem) -> None:
+        super().__init__(Exit.NEEDS_PERSON, problem)
+        self.daemon = daemon
+
+
 def check_all(*checks: Callable[[], object]) -> None:
     """Runs all checks, even if some fail; then raises one Failure with all their problems. Its exit code is INTEGRITY
     if a check raised that, else the first failure's."""

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from .. import report
 from ..bundle.api import Product, Reload, RenderedFile, Site, directories
-from ..errors import Exit, Failure, Problem, problems_of
+from ..errors import Exit, Failure, Problem, Silent, problems_of
 from ..host import capability, processes, space
 from ..host.processes import Daemon, Process
 from ..manager import systemd, units
@@ -153,18 +153,27 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
     daemons = session.product.daemons(site)
     left = superseded(found, daemons)
     processes.stop(left)
-    words = [f"{name} stopped" for name in sorted({process.daemon for process in left})]
+    done = {process.daemon: "stopped" for process in sorted(left, key=lambda process: process.daemon)}
     for daemon in daemons:
         main = main_process(found, daemon)
         keeping = keeps(session, site, daemon, main, renew=renew, changed=changed) if main else None
         if keeping is not None and (keeping is as_it_is or keeping()):
-            words.append(f"{daemon.name} {'runs' if keeping is as_it_is else 'reloaded'}")
+            done[daemon.name] = "runs" if keeping is as_it_is else "reloaded"
             continue
         manager.replace(daemon, [process for process in found if process.daemon == daemon.name])
-        words.append(f"{daemon.name} {'restarted' if main else 'started'}")
+        done[daemon.name] = "restarted" if main else "started"
     manager.start_rest()
-    session.product.wait_ready(site)
-    return ", ".join(words)
+    try:
+        session.product.wait_ready(site)
+    except Silent as silent:
+        if done.get(silent.daemon) != "runs":
+            raise
+        # It may wait forever for something that was missing, room on a disk for example.
+        stuck = next(daemon for daemon in daemons if daemon.name == silent.daemon)
+        manager.replace(stuck, [process for process in session.processes() if process.daemon == stuck.name])
+        done[stuck.name] = "restarted"
+        session.product.wait_ready(site)
+    return ", ".join(f"{name} {word}" for name, word in done.items())
 
 
 def as_it_is() -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..bundle.api import Site
-from ..errors import Exit, Failure, Problem
-from ..host import processes
+from ..errors import Problem, Silent
+from ..host import processes, space
 from ..state import files
 from ..state.files import tail
 from .http_client import MUTE
@@ -30,6 +30,8 @@ LONGEST_START = 900
 REFUSING_SECONDS = 10
 #: The same if no complete answer comes.
 MUTE_SECONDS = 20
+#: The same, in all, on a disk without room: a daemon may restart itself for as long as there is none.
+FULL_SECONDS = 60
 #: Seconds in which a running service must answer.
 PATIENCE = 10
 
@@ -92,6 +94,7 @@ def wait_ready(site: Site, awaited: Sequence[Awaited]) -> None:
         start: processes.Patience(idle, LONGEST_START)
         for start, idle in (("", IDLE_SECONDS), (ANSWERS, REFUSING_SECONDS), (MUTE, MUTE_SECONDS))
     }
+    without_room = processes.Patience(FULL_SECONDS, FULL_SECONDS)
     for one in awaited:
         while True:
             why = one.probe(PATIENCE)
@@ -99,6 +102,7 @@ def wait_ready(site: Site, awaited: Sequence[Awaited]) -> None:
                 break
             found = [process for process in processes.find_processes(site.instance.run) if process.daemon == one.daemon]
             over = [each.is_over(found) and why.startswith(start) for start, each in patience.items()]
+            over.append(without_room.is_over(found) and any(space.check(space.volumes(site.instance))))
             if not found or why == f"{ANSWERS} 500" or any(over):
                 raise _not_ready(site, one, why if found else f"{one.daemon} ended")
             time.sleep(0.05)
@@ -120,10 +124,10 @@ def check_serving(site: Site, awaited: Sequence[Awaited]) -> list[Problem]:
     ]
 
 
-def _not_ready(site: Site, one: Awaited, why: str) -> Failure:
+def _not_ready(site: Site, one: Awaited, why: str) -> Silent:
     last = dict.fromkeys([*first_fault(site, one.logs), *_tail(site, one.logs.starting, 3)])
-    return Failure(
-        Exit.NEEDS_PERSON,
+    return Silent(
+        one.daemon,
         Problem(
             "the service does not answer",
             where=site.instance.log,

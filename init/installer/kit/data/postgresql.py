@@ -26,6 +26,7 @@ from ...host.processes import Daemon, Patience, Process
 from ...state import files, trees
 from ...state.archive import Source
 from .. import command
+from ..readiness import ANSWERS
 from . import copies
 
 NAME = "postgresql"
@@ -164,12 +165,17 @@ class Server:
             raise command.failed(self.site, what, error.why, error.details) from error
 
     def why_silent(self) -> str:
-        """Why the server accepts no connection; empty if it does."""
+        """Why the server begins no session; empty if it does. One that has no room on its disk may accept connections,
+        which is all that pg_isready asks for, and end each of them."""
         try:
             self.run("pg_isready", "-q", "-t", "5", "-d", _ADMIN)
         except Failure as failure:
             (problem,) = failure.problems
             return "it starts, or recovers" if problem.why.endswith("ended with 1") else "nothing answers at its socket"
+        try:
+            self.run("psql", "-X", "-q", "-U", _ADMIN, "-d", _ADMIN, "-c", "SELECT 1")
+        except Failure as failure:
+            return f"{ANSWERS}, but begins no session: {' '.join(failure.problems[0].details[-1:])}"
         return ""
 
     @contextmanager
