@@ -14,6 +14,7 @@ const REAL = {
 const LONGEST = [
   'vm',
   'hostile-account',
+  'hostile-database',
   'kill',
   'disk-full',
   'external-databases',

@@ -150,7 +150,7 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
         faults += verdict["faults"]
         planted = set(paths) if case["how"] == "static" else None
         named = named_in(verdict["said"], case["instance"], planted, spared)
-        stopped = case.get("peel") and verdict["exitCode"] not in (0, None, case.get("normal"))
+        stopped = case.get("peel") and verdict["exitCode"] not in (0, None, case.get("ends", 0))
         if stopped and not named and len(planted or ()) > 1:
             # It does not tell what stops it.
             for half in (paths[::2], paths[1::2]):

@@ -1,0 +1,93 @@
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { accomplish, releaseIn } from './support/cell.ts';
+import {
+  instanceOf,
+  MIXED,
+  named,
+  openStage,
+  running,
+  WAIT,
+  type Case,
+  type Scene,
+  type Stage,
+} from './support/hostile/harness.ts';
+import { CELL } from './support/machine.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
+import { shell } from './support/succeed.ts';
+import { EMBEDDED } from './support/tested-bundle.ts';
+
+const SAVED = path.join(CELL.site, 'saved.tar.gz');
+/** Another node's certificate, with its key, and keys that are sealed for it. */
+const HOLDER = path.join(CELL.site, 'holder.pem');
+const SEALED = path.join(CELL.site, 'keys.cms');
+const OTHER_NODE = path.join(CELL.site, 'other-node');
+const SERVER = '/mnt/server';
+/** Of a server that several nodes use. It is the bundle's own, on its own, by an account that is nobody's enemy. */
+const EXTERNAL = 'postgresql://daemon@127.0.0.1:5433/postgres';
+/** Starts it. Arguments: its directory and the release. */
+const START_SERVER = `
+mkdir "$0" && chown daemon: "$0" && cd "$0"
+as="setpriv --reuid daemon --regid daemon --clear-groups --"
+tcp="-c port=5433 -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+$as "$1/bin/initdb" -D "$0/data" -U daemon --auth=trust >/dev/null
+setsid $as "$1/bin/postgres" -D "$0/data" $tcp >"$0/log" 2>&1 &
+until "$1/bin/pg_isready" -q -h 127.0.0.1 -p 5433; do sleep 0.1; done`;
+const INSTALL = ['install', '--processes', '1'];
+
+const on = (pristine: string, ...argv: readonly string[]): Scene => ({ argv, pristine, of: 'present' });
+
+/** What root does with keys that come from outside. */
+const IMPORT = on('external', 'keys', 'import', SEALED, '--recipient', HOLDER);
+/** What root does with the data of a server that the account runs, or with those that are to be its own. */
+const MIGRATIONS: readonly Scene[] = [
+  on('sqlite', 'migrate-database', '--to', 'embedded'),
+  on('embedded', 'migrate-database', '--to', 'sqlite'),
+];
+const OTHERS: readonly Scene[] = [
+  on('embedded', 'start'),
+  on('embedded', 'backup'),
+  on('embedded', 'restore', SAVED),
+  on('embedded', 'uninstall', '--purge', '--yes'),
+  running(on('embedded', 'backup')),
+];
+
+const lacking = await whyNoMachines(['strace', 'openssl']);
+
+describe.skipIf(lacking !== undefined)(
+  `root, while the account of a database is its enemy${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let stage: Stage;
+    beforeAll(async () => {
+      stage = await openStage(EMBEDDED, async (cell, keep) => {
+        await keep('sqlite', 'present', INSTALL);
+        await shell(cell, 'rm -r "$0"', instanceOf('present'));
+        await shell(cell, START_SERVER, SERVER, releaseIn('present'));
+        const holder =
+          'openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=holder -keyout "$0.key" -out "$0" && cat "$0.key" >>"$0"';
+        await shell(cell, holder, HOLDER);
+        // The keys that one node exports are those that another one may import.
+        const shared = [...INSTALL, '--database-url', EXTERNAL];
+        const opened = ['--recipient', HOLDER];
+        for (const argv of [[...shared, '--port', '5001'], ['keys', 'export', SEALED, ...opened], ['stop']])
+          await accomplish(cell, { of: 'present', parameters: [...argv, '--instance', OTHER_NODE] });
+        await keep('external', 'present', ['keys', 'import', SEALED, ...opened], shared);
+        if (!exhaustive) return;
+        await shell(cell, 'rm -r "$0"', instanceOf('present'));
+        await keep('embedded', 'present', [...INSTALL, '--database', 'embedded'], ['backup', SAVED]);
+      });
+      return () => stage.remove();
+    });
+
+    it.each(named(exhaustive ? [IMPORT, ...MIGRATIONS, ...OTHERS] : [IMPORT, ...MIGRATIONS.slice(0, 1)]))(
+      '%s: follows nothing that stands in the place of a path, or is exchanged as it looks',
+      async (_, scene) => {
+        const kinds = exhaustive ? MIXED : MIXED.slice(0, 1);
+        // The server's own files are many, and it refuses to start for any of them: none is spared.
+        const cases = (await stage.planted(scene, kinds)).map((one) => ({ ...one, peel: false }));
+        const told = kinds.map((kind): Case => ({ ...scene, how: 'told', kind, usual: WAIT }));
+        expect(await stage.faultsOf([...cases, ...told])).toEqual([]);
+      },
+    );
+  },
+);

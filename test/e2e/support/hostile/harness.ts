@@ -1,0 +1,192 @@
+import path from 'node:path';
+import { expect } from 'vitest';
+import { accomplish, releaseIn, type ReleaseAge } from '../cell.ts';
+import { CELL, startCell, type Machine } from '../machine.ts';
+import { openWorkshop } from '../recording.ts';
+import { exhaustive } from '../requirements.ts';
+import { shell } from '../succeed.ts';
+import type { TestedBundle } from '../tested-bundle.ts';
+
+/** Each puts something else in the place of each path; in all five of them together, each path has had each kind. */
+export const MIXED = ['mixed 0', 'mixed 1', 'mixed 2', 'mixed 3', 'mixed 4'] as const;
+/** What the account puts in the place of a path. */
+type Kind = 'link' | (typeof MIXED)[number];
+
+/** A command of bootstrap.sh, and the copy of an instance that it starts from. */
+export interface Scene {
+  readonly argv: readonly string[];
+  readonly pristine: string;
+  /** Whose instance it is at the beginning. */
+  readonly of: ReleaseAge;
+  /** The service runs when the enemy begins. */
+  readonly running?: boolean;
+  /** How it ends without an enemy; 0 by default. */
+  readonly ends?: number;
+}
+
+/** As cases.py takes it. */
+export interface Case extends Scene {
+  /** `static`: the paths, relative to the instance, are exchanged beforehand. Otherwise see account.py. */
+  readonly how: 'static' | 'told' | 'loop' | 'locks' | 'impostors' | 'trace';
+  readonly kind?: Kind;
+  readonly paths?: readonly string[];
+  /** For `told`: how often root may look at a path before it is exchanged. */
+  readonly after?: number;
+  /** For `told` and `loop`: the directories of the instance in which paths are exchanged; all of them by default. */
+  readonly places?: readonly string[];
+  /** Seconds that the command takes without an enemy. */
+  readonly usual?: number;
+  /** How it may end; any way by default. */
+  readonly exitCodes?: readonly number[];
+  /** Through bootstrap.sh, which checks every byte of the release first, and not from where that ends. */
+  readonly script?: boolean;
+  /** Where the command stops, it is run again without an enemy at what it names, until it stops at nothing. */
+  readonly peel?: boolean;
+}
+
+interface Verdict {
+  readonly faults: readonly string[];
+  /** How often the command was run. */
+  readonly attempts: number;
+  readonly exitCode: number | null;
+  readonly said: string;
+  readonly seconds: number;
+}
+
+/** What an undisturbed run names in directories that the account may write. */
+interface Trace extends Omit<Verdict, 'faults' | 'attempts'> {
+  readonly paths: readonly string[];
+  /** Those of them that are directories at the beginning. */
+  readonly directories: readonly string[];
+}
+
+const DRIVER = path.join(import.meta.dirname, 'cases.py');
+const PRISTINE = '/mnt/pristine';
+/** Seconds that a start may take; one that the account spoils is given up after a minute in which nothing is done. */
+export const WAIT = 120;
+/** Stands for the former release's directory in a scene's `argv`. */
+export const FORMER = '<former>';
+
+/** Makes an instance with commands of a release, stops it and keeps a copy of it by this name. */
+export type Keep = (name: string, of: ReleaseAge, ...commands: readonly string[][]) => Promise<void>;
+
+/** Cells in which root works while the service's account is its enemy. */
+export interface Stage {
+  /** The scene with each kind of exchange, for all paths that it names: first those of files, then of directories. */
+  readonly planted: (scene: Scene, kinds: readonly Kind[]) => Promise<readonly Case[]>;
+  /** What went wrong in any of the cases. */
+  readonly faultsOf: (cases: readonly Case[]) => Promise<string[]>;
+  readonly remove: () => Promise<void>;
+}
+
+/** Opens a stage with releases of the bundle. `prepare` keeps the instances that scenes start from, in each cell. */
+export async function openStage(
+  bundle: TestedBundle,
+  prepare: (cell: Machine, keep: Keep) => Promise<void>,
+): Promise<Stage> {
+  const workshop = await openWorkshop(bundle);
+  const start = async (): Promise<Machine> => {
+    const cell = await startCell({ releases: workshop.releases, size: '400m' });
+    await prepare(cell, async (name, of, ...commands) => {
+      for (const parameters of [...commands, ['stop']]) await accomplish(cell, { of, parameters });
+      await shell(cell, 'mkdir -p "$1" && cp -a "$0" "$1/$2"', instanceOf(of), PRISTINE, name);
+    });
+    return cell;
+  };
+  /** The cases are shared out among them. */
+  const cells = await Promise.all(Array.from({ length: exhaustive ? 2 : 1 }, start));
+
+  /** Lets the drivers work off the cases; what they answer, in order. */
+  const drive = async <T>(cases: readonly Case[]): Promise<readonly T[]> => {
+    const shares = await Promise.all(
+      cells.map((cell, first) =>
+        driveIn<T>(
+          cell,
+          cases.filter((_, index) => index % cells.length === first),
+        ),
+      ),
+    );
+    return cases.map((_, index) => {
+      const share = shares[index % cells.length] ?? [];
+      return share[Math.floor(index / cells.length)] ?? expect.fail('a case has no answer');
+    });
+  };
+  const faultsOf = async (cases: readonly Case[]): Promise<string[]> => {
+    const verdicts = await drive<Verdict>(cases);
+    const runs = verdicts.reduce((sum, { attempts }) => sum + attempts, 0);
+    process.stderr.write(`${cases.length} cases, the command was run ${runs} times\n`);
+    return verdicts.flatMap(({ faults }, index) => {
+      const { argv = [], how = '', kind = '', paths = [] } = cases[index] ?? {};
+      return faults.map((fault) => `${argv.join(' ')}, ${how} ${kind} ${paths.join(' ')}: ${fault}`);
+    });
+  };
+  const planted = async (scene: Scene, kinds: readonly Kind[]): Promise<readonly Case[]> => {
+    const [trace] = await drive<Trace>([{ ...scene, how: 'trace' }]);
+    const { paths, directories, seconds, exitCode, said } = trace ?? expect.fail('there is no trace');
+    // A command that is refused at once looks at little.
+    expect(exitCode, said).toBe(scene.ends ?? 0);
+    // A test that exchanges nothing must not pass.
+    expect(paths.length).toBeGreaterThan(8);
+    const depth = (name: string): number => (directories.includes(name) ? name.split('/').length : 0);
+    return groupsOf(paths, depth).flatMap((group) =>
+      kinds.map((kind): Case => ({
+        ...scene,
+        how: 'static',
+        kind,
+        paths: group,
+        // What fails takes back what it did, which takes its time, too.
+        usual: 3 * seconds,
+        peel: true,
+      })),
+    );
+  };
+  const remove = async (): Promise<void> => {
+    await Promise.all(cells.map((cell) => cell.destroy()));
+    await workshop.remove();
+  };
+  return { planted, faultsOf, remove };
+}
+
+async function driveIn<T>(cell: Machine, cases: readonly Case[]): Promise<readonly T[]> {
+  const release = releaseIn('present');
+  const input = cases
+    .map((one) => ({
+      ...one,
+      argv: one.argv.map((word) => (word === FORMER ? releaseIn('former') : word)),
+      release,
+      instance: instanceOf(one.of),
+    }))
+    .map((one) => `${JSON.stringify(one)}\n`)
+    .join('');
+  const argv = [`${release}/bin/python3`, '-I', '-B', DRIVER, CELL.site, PRISTINE];
+  const ran = await cell.execute(argv, { input, timeout: 3 * 3_600_000 });
+  const answers = ran.stdout.split('\n').filter((line) => line !== '');
+  if (answers.length !== cases.length) throw new Error(`the driver fails: ${ran.stderr}`);
+  return answers.map((line) => JSON.parse(line) as T);
+}
+
+export function instanceOf(age: ReleaseAge): string {
+  return path.join(releaseIn(age), 'instance');
+}
+
+export function running(scene: Scene): Scene {
+  return { ...scene, running: true };
+}
+
+/** Scenes with the names that their tests have. */
+export function named(scenes: readonly Scene[]): readonly (readonly [name: string, scene: Scene])[] {
+  return scenes.map((scene) => {
+    const when = [
+      scene.running ? 'running' : '',
+      ['present', 'former', 'upgraded'].includes(scene.pristine) ? '' : scene.pristine,
+    ].filter(Boolean);
+    return [`${scene.argv.join(' ')}${when.length > 0 ? ` (${when.join(', ')})` : ''}`, scene];
+  });
+}
+
+/** The names, in groups. */
+function groupsOf(names: readonly string[], groupOf: (name: string) => number): readonly string[][] {
+  const groups = new Map<number, string[]>();
+  for (const name of names) groups.set(groupOf(name), [...(groups.get(groupOf(name)) ?? []), name]);
+  return [...groups.values()];
+}
