@@ -13,6 +13,9 @@ import { PAYLOAD, startVirtualMachine, type VirtualMachine } from './support/vir
 
 const lacking = await whyNoMachines(['mke2fs', 'qemu-system-x86_64', 'setpriv']);
 
+/** Milliseconds: on a host with other work, what is emulated takes a quarter of an hour. */
+const EMULATED = 3_600_000;
+
 /** The units that bootstrap makes, as far as their names are the same. */
 const UNITS = 'ksbundle-keystone';
 
@@ -35,8 +38,6 @@ interface Guard {
   readonly check: string;
   /** The label of the service's processes. */
   readonly label: string;
-  /** Whether bounds are exceeded and the clock leaps afterwards: with the guard that takes the least time. */
-  readonly leaps: boolean;
 }
 
 const SELINUX: Guard = {
@@ -54,7 +55,6 @@ const SELINUX: Guard = {
   check: 'restorecon -Rnv',
   // Not systemd's own, but the one of services that the policy does not know.
   label: 'system_u:system_r:initrc_t:s0',
-  leaps: false,
 };
 const APPARMOR: Guard = {
   name: 'AppArmor',
@@ -66,11 +66,11 @@ const APPARMOR: Guard = {
   command: /^ *(?:\| )?((?:aa-|apparmor_).*)$/gm,
   check: ':',
   label: 'unconfined',
-  leaps: true,
 };
 
-/** `npm run test:exhaustive` tries all. */
+/** `npm run test:exhaustive` tries all. Otherwise the guard that denies something before its advice is followed. */
 const PLACES = exhaustive ? ['/home', '/opt', '/srv'] : ['/srv'];
+const GUARDS = exhaustive ? [SELINUX, APPARMOR] : [SELINUX];
 
 describe.skipIf(lacking !== undefined)(
   `a virtual machine with a guard${lacking === undefined ? '' : ` (${lacking})`}`,
@@ -87,8 +87,9 @@ describe.skipIf(lacking !== undefined)(
         return () => removeTree(directory);
       });
 
-      it.concurrent.each([SELINUX, APPARMOR])(
-        '$name: serves through systemd (bounds are exceeded, the clock leaps: $leaps)',
+      it.concurrent.each(GUARDS)(
+        '$name: serves through systemd, within bounds, while the clock leaps',
+        { timeout: EMULATED },
         async (guard) => {
           const vm = await startVirtualMachine({ kernelParameters: guard.kernelParameters, payload });
           try {
@@ -105,8 +106,8 @@ describe.skipIf(lacking !== undefined)(
             await succeed(vm, `systemctl start ${UNITS}-maintain.service`);
             expect(await labels(vm)).toEqual(new Set([guard.label]));
             expect(await succeed(vm, `${guard.check} "${releaseIn(place)}"`)).toBe('');
-            if (guard.leaps) await exceedBounds(vm);
-            if (guard.leaps) await surviveLeaps({ vm, release: releaseIn(place), units: UNITS });
+            await exceedBounds(vm);
+            await surviveLeaps({ vm, release: releaseIn(place), units: UNITS });
             expect(await denials(vm, guard, before)).toEqual([]);
           } finally {
             await vm.destroy();
