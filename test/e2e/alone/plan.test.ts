@@ -7,7 +7,7 @@ import { removeTree } from '../../../src/io/files.ts';
 import { startMachine, type Machine } from '../support/machine.ts';
 import { whyNoMachines } from '../support/requirements.ts';
 import { ADDRESS, bootstrap, unpack, type Site } from '../support/site.ts';
-import { KEYSTONE, REDIS, type Alteration, type TestedBundle } from '../support/tested-bundle.ts';
+import { KEYSTONE, NOTES, REDIS, type Alteration, type TestedBundle } from '../support/tested-bundle.ts';
 import { CHANGING, readChanges, straceInto, tracedOutput } from '../support/trace.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
@@ -23,7 +23,7 @@ interface Planned {
 }
 
 /** Runs that follow one another. */
-const SHARES: readonly Share[] = [KEYSTONE, REDIS].map((bundle) => ({
+const SHARES: readonly Share[] = [KEYSTONE, REDIS, NOTES].map((bundle) => ({
   bundle,
   name: bundle.name,
   runs: [
