@@ -13,7 +13,8 @@ import { shell, succeed as succeedIn } from './support/succeed.ts';
 const lacking = await whyNoMachines(['systemd-nspawn']);
 const SUITES: readonly DebianSuite[] = exhaustive ? ['bullseye', 'bookworm', 'trixie'] : ['bookworm'];
 const URL = 'http://127.0.0.1:5000/v3';
-const DAEMONS = ['memcached', 'httpd'];
+const DAEMONS = ['memcached', 'metrics', 'httpd'];
+const METRICS_PORT = '9105';
 const UNITS = DAEMONS.map((name) => `ksbundle-keystone-${name}`);
 const AS_ACCOUNT = ['setpriv', '--reuid=keystone', '--regid=keystone', '--clear-groups'];
 
@@ -81,7 +82,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       );
 
     it('is installed under a path with all characters that are special to systemd', async () => {
-      await install(site, ['--service', 'systemd']);
+      await install(site, ['--service', 'systemd', '--metrics-port', METRICS_PORT]);
       password = await adminPassword(site);
       token = await issueToken(machine, URL, password);
       expect(await systemctl('is-enabled', 'ksbundle-keystone.target')).toBe('enabled');
@@ -160,6 +161,16 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
         await expectToken();
       }
       expect(await mainPid('httpd')).toBe(parent);
+    });
+
+    it('counts what all processes did, those that were killed among them', async () => {
+      const metrics = await send(machine, { method: 'GET', url: `http://127.0.0.1:${METRICS_PORT}/metrics` });
+      expect(metrics).toMatchObject({ status: 200 });
+      expect(metrics.body).toMatch(/^keystone_tokens_total\{outcome="issued"\} (?:[6-9]|\d\d+)$/m);
+      expect(metrics.body).toMatch(/^keystone_processes\{state="idle"\} [2-9]$/m);
+      expect(metrics.body).toMatch(/^keystone_connections \d+$/m);
+      expect(metrics.body).toMatch(/^keystone_cache_up 1$/m);
+      expect(metrics.body).toMatch(/^keystone_token_key_age_seconds\{kind="fernet"\} \d+/m);
     });
 
     it('issues a token after a reboot, without an operator', async () => {
@@ -297,7 +308,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     it('is restored from a backup', async () => {
       const { stdout } = await install(site, ['backup']);
       await install(site, ['restore', stdout.trim()]);
-      expect(await systemctl('is-active', ...UNITS)).toBe('active\nactive');
+      expect(await systemctl('is-active', ...UNITS)).toBe(UNITS.map(() => 'active').join('\n'));
       expect(await validate()).toBe(200);
     });
 

@@ -8,7 +8,7 @@ from installer.bundle.api import RenderedFile, Site
 from installer.kit import addresses, wsgi
 from installer.state import files
 
-from . import directory, hardening, keys, settings
+from . import directory, hardening, keys, metrics, settings
 
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
 
@@ -22,6 +22,7 @@ def values(site: Site) -> dict[str, str]:
         "hsts": str(wsgi.hsts(site)),
         "domains": directory.domains(site),
         "modules": wsgi.modules(site),
+        "metrics": metrics.directory(site),
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": _public_endpoint(site),

@@ -13,8 +13,11 @@ from installer.bundle.shared_keys import SharedKeys
 from installer.bundle.store import Store
 from installer.bundle.transfer import Transfer
 from installer.errors import Problem
+from installer.host.network import Listener
+from installer.host.processes import Daemon
 from installer.kit import acceptance
 from installer.kit.proofs import Request
+from installer.kit.readiness import Awaited
 from installer.kit.wsgi import Application
 from installer.service.service import Service
 from installer.state.journal import Journal
@@ -29,6 +32,7 @@ from . import (
     handover,
     hardening,
     keys,
+    metrics,
     nodes,
     password,
     proof,
@@ -59,6 +63,15 @@ class Hooks(Service):
     def derived(self, site: Site) -> Mapping[str, str]:
         return {**super().derived(site), **hardening.derived(site)}
 
+    def listeners(self, site: Site) -> list[Listener]:
+        return [*super().listeners(site), *metrics.listeners(site)]
+
+    def daemons(self, site: Site) -> list[Daemon]:
+        return [*super().daemons(site), *metrics.daemons(site)]
+
+    def awaited(self, site: Site) -> list[Awaited]:
+        return [*super().awaited(site), *metrics.awaited(site)]
+
     def url_of(self, site: Site, answer: str) -> str:
         return settings.public_url(site)
 
@@ -76,7 +89,9 @@ class Hooks(Service):
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         outside = [*database.rendered_files(site), *directory.rendered_files(site)]
-        return [*outside, *super().rendered_files(site), *handover.rendered_files(site)]
+        cache = self.needed(site, "memcached", "socket")
+        own = [*super().rendered_files(site), *metrics.rendered_files(site, cache)]
+        return [*outside, *own, *handover.rendered_files(site)]
 
     def application(self, site: Site) -> Application | None:
         application = super().application(site)

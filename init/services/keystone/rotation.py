@@ -6,7 +6,7 @@ last rotation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
@@ -17,6 +17,11 @@ from . import keys, nodes, running, server, settings
 
 #: The staged key of each kind, and whether an interrupted rotation may have left none.
 _STAGED = {"fernet": (f"{keys.FERNET}/0", False), "jws": (f"{keys.JWS_PRIVATE}/next.pem", True)}
+
+
+def staged(site: Site) -> Mapping[str, str]:
+    """By kind of keys, the file whose time is that of the last rotation, relative to the instance."""
+    return {kind: _STAGED[kind][0] for kind in keys.kinds(site)}
 
 
 def maintain(site: Site) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 import keystone_site
 import support
 from installer.bundle.api import Site
+from installer.host.network import Listener
 from installer.state.instance import Instance
 from installer.state.release import Release
 
@@ -187,6 +188,21 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
         self.assertIn("hsts=0,", self.rendered("etc/keystone.wsgi", self.site(hsts=["9"])))
         told = [problem.what for problem in self.product.warn(self.site(hsts=["9"]))]
         self.assertIn("hsts has no effect", told)
+
+    def test_metrics_are_off_unless_a_port_is_given_and_then_only_local(self) -> None:
+        site = self.site()
+        self.assertNotIn("metrics", [daemon.name for daemon in self.product.daemons(site)])
+        self.assertIn("meter.measure(application, '')", self.rendered("etc/keystone.wsgi", site))
+        site = self.site(metrics_port=["9105"])
+        (daemon,) = (daemon for daemon in self.product.daemons(site) if daemon.name == "metrics")
+        self.assertIn(Listener("127.0.0.1", 9105), self.product.listeners(site))
+        self.assertEqual(daemon.files, ["etc/metrics.json"])
+        facts = json.loads(self.rendered("etc/metrics.json", site))
+        self.assertEqual((facts["port"], facts["ports"], list(facts["keys"])), (9105, [5000], ["fernet"]))
+        directory = site.instance.path("run", "metrics")
+        self.assertIn(f"meter.measure(application, {directory!r})", self.rendered("etc/keystone.wsgi", site))
+        twice = self.product.check_answers(self.site(metrics_port=["5000"]))
+        self.assertIn("port 5000 is given twice", [problem.what for problem in twice])
 
     def test_no_path_of_keystones_defaults_is_left_to_the_host(self) -> None:
         for name in ("keystone.conf", "httpd.conf", "keystone.wsgi"):

@@ -12,8 +12,9 @@ import ksbundle_keystone
 with ksbundle_keystone.loading():
     from keystone.wsgi.api import application
 
-from ksbundle_keystone import bodies, health, responses
+from ksbundle_keystone import bodies, health, meter, responses
 
 application = responses.complete(bodies.check(health.mount(application)))
+application = meter.measure(application, @{metrics|python})
 application = ksbundle_door.guard(
     application, names_file=@{names|python}, proxies=@{trusted_proxies}, hsts=@{hsts}, request_id=@{request_id|python})
