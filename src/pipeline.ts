@@ -1,14 +1,14 @@
 export type { PathAudit } from './pipeline/audit.ts';
 export type { Context, ContextOptions } from './pipeline/context.ts';
 
-/** The function that `load` brings, which loads when it is called. */
+/** The function that `load` returns, loaded at the first call. */
 function lazily<Parameters extends readonly unknown[], Result>(
   load: () => Promise<(...parameters: Parameters) => Promise<Result>>,
 ): (...parameters: Parameters) => Promise<Result> {
   return async (...parameters) => (await load())(...parameters);
 }
 
-/** The one place that joins the stages: what the command line can do. A command pays for the parts that it calls. */
+/** Joins the stages: everything that the command line can do. Each command loads only the parts that it calls. */
 export const pipeline = {
   auditPath: lazily(async () => (await import('./pipeline/audit.ts')).auditPath),
   buildBundle: lazily(async () => (await import('./pipeline/build.ts')).buildBundle),

@@ -1,8 +1,8 @@
 import { failures, type AuditReport, type Finding } from './audit.ts';
 
 /**
- * The report as lines for a person: what fails the build, each with its remedy and grouped by rule, then what recipes
- * declare harmless and why, then what was looked at.
+ * The report as text: findings that fail the build, with remedies and grouped by rule, then those that recipes declare
+ * harmless and why, then the scope of the audit.
  */
 export function formatAudit(report: AuditReport): string[] {
   const failing = failures(report);
@@ -14,7 +14,7 @@ export function formatAudit(report: AuditReport): string[] {
   ];
 }
 
-/** Most findings of one rule that are shown of one file: a library that is not loaded has many symbols. */
+/** Maximum number of findings shown for one rule and file: a missing library has many symbols. */
 const SHOWN = 5;
 
 function formatGroups(findings: readonly Finding[]): string[] {

@@ -22,11 +22,11 @@ export interface LibraryInFile extends FoundLibrary {
   /** Release path. */
   readonly path: string;
   /**
-   * What the bill of materials says: that the file is the library's, that it loads (`shared`) or has in it (`linked`) a component, or that
-   * its carrier has it embedded. Absent if the bill has no word of it, or there is none.
+   * According to the bill of materials, the file is the library's own, loads a component (`shared`), contains it
+   * (`linked`), or its carrier embeds it. Absent without a bill or an entry in it.
    */
   readonly billed?: 'itself' | 'shared' | 'linked' | 'embedded';
-  /** Which component, where it is one. */
+  /** The component, if it is one. */
   readonly component?: Part;
 }
 

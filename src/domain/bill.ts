@@ -15,9 +15,9 @@ export interface Bill {
 export type Billing =
   /** The file is that library's. */
   | { readonly kind: 'itself' }
-  /** It is a component that the file's component was built with. */
+  /** A component that the file's component was built with. */
   | { readonly kind: 'component'; readonly component: Part }
-  /** It is inside the file's component or wheel. */
+  /** Embedded in the file's component or wheel. */
   | { readonly kind: 'embedded' }
   /** No entry, or only for another version. */
   | { readonly kind: 'missing'; readonly others: readonly string[] };
@@ -42,7 +42,7 @@ export function billingOf(bill: Bill, part: Part | undefined, library: FoundLibr
   return { kind: 'missing', others: [...new Set(others.map(({ version }) => version))] };
 }
 
-/** A component, and all that it was built with, directly or not. */
+/** A component and all its direct and indirect inputs. */
 function requiredComponents({ components }: Bill, part: Part | undefined): Bill['components'] {
   const found = new Set<Bill['components'][number]>();
   const add = (name: string | undefined): void => {
@@ -55,13 +55,13 @@ function requiredComponents({ components }: Bill, part: Part | undefined): Bill[
   return [...found];
 }
 
-/** Who names what a package URL names. */
+/** The registry of a package URL. */
 export function registryOf(purl: string): Registry {
   const type = parsePurl(purl)?.type;
   return type === 'cargo' || type === 'golang' ? type : 'generic';
 }
 
-/** One name for all that a library is called. */
+/** The canonical name of a library. */
 export function canonicalName(name: string): string {
   return libraryNamed(name)?.name ?? name;
 }

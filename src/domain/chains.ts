@@ -1,12 +1,12 @@
 export interface Requirements {
-  /** What is asked for; all else is there because these need it. */
+  /** Explicitly requested; everything else is required by these. */
   readonly roots: readonly string[];
   readonly requires: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
- * Why `wanted` is there: for each that requires it, the shortest chain of names from a root over that one to it; for a root also the
- * chain of it alone. Shortest first, then by name.
+ * Why `wanted` is included: the shortest chain from a root through each name that requires it; for a root also the
+ * chain of only its name. Shortest first, then by name.
  */
 export function chainsTo(wanted: string, { roots, requires }: Requirements): string[][] {
   const shortest = shortestChains(wanted, { roots, requires });
@@ -18,7 +18,7 @@ export function chainsTo(wanted: string, { roots, requires }: Requirements): str
   return chains.toSorted((a, b) => a.length - b.length || (a.join(' ') < b.join(' ') ? -1 : 1));
 }
 
-/** Breadth first from the roots: the shortest chain to everything that is reached without passing `avoided`. */
+/** Breadth first from the roots: the shortest chain to every name, without passing `avoided`. */
 function shortestChains(
   avoided: string,
   { roots, requires }: Requirements,

@@ -10,13 +10,13 @@ import {
 import type { ChangedFile, ChangedPart } from './results.ts';
 
 export interface ReleaseComparison {
-  /** Every part of which anything differs: the bundle, components, wheels, what is inside these, and at last those that are gone. */
+  /** Every part that differs: the bundle, components, wheels, their embedded parts, and finally removed ones. */
   readonly parts: readonly ChangedPart[];
   /** Every file and link that differs, sorted by path. */
   readonly files: readonly ChangedFile[];
 }
 
-/** The differences between two releases. There are none if and only if their manifests agree. */
+/** The differences between two releases; none if and only if their manifests are equal. */
 export function compareReleases(before: Manifest, after: Manifest): ReleaseComparison {
   const old = partsOf(before);
   const now = partsOf(after);
@@ -32,7 +32,7 @@ interface DescribedPart {
   readonly kind: ChangedPart['kind'];
   readonly name: string;
   readonly version: string;
-  /** Everything that the manifest says of it. */
+  /** All its facts in the manifest. */
   readonly facts: { readonly files: readonly Entry[] };
 }
 
@@ -64,7 +64,7 @@ function partsOf({ files, components, wheels, embeds = [], ...release }: Manifes
   return described;
 }
 
-/** Every fact of all versions of something embedded, a list each: Rust links several versions of a crate into one file. */
+/** Each fact as a list over all versions: Rust links several versions of a crate into one file. */
 function factsOf(embeds: readonly Embedded[]): DescribedPart['facts'] {
   const keys = new Set(embeds.flatMap((each) => Object.keys(each) as (keyof Embedded)[]));
   const facts = [...keys].map((key) => [key, embeds.map((each) => each[key])]);
@@ -101,7 +101,7 @@ function unionOfKeys<Key>(one: ReadonlyMap<Key, unknown>, other: ReadonlyMap<Key
   return [...new Set([...other.keys(), ...one.keys()])];
 }
 
-/** Names of entries that only one side has, or that differ. */
+/** Names of entries that differ or exist on one side only. */
 function differingKeys(one: object, other: object): string[] {
   const [old, now] = [new Map(Object.entries(one)), new Map(Object.entries(other))];
   return unionOfKeys(old, now).filter((key) => JSON.stringify(old.get(key)) !== JSON.stringify(now.get(key)));

@@ -1,6 +1,6 @@
 /**
- * Runs `work` on every item, at most `limit` at a time, and returns the results in the items' order. After a failure
- * nothing more is started; the first one is thrown when all that runs has ended.
+ * Runs `work` on every item, at most `limit` at a time, and returns the results in order. Starts nothing after a
+ * failure, and throws the first error when all running work has ended.
  */
 export async function mapConcurrently<T, R>(
   items: readonly T[],

@@ -1,6 +1,6 @@
 /**
- * The full CPE 2.3 name of a version of `name`, which is given as far as the product (`cpe:2.3:a:openssl:openssl`). In the
- * formatted string all but letters, digits, `_`, `-` and `.` is escaped (NISTIR 7695, section 6.2.2).
+ * The full CPE 2.3 name of a version of `name`, a name up to the product (`cpe:2.3:a:openssl:openssl`). Escapes
+ * everything but letters, digits, `_`, `-` and `.` (NISTIR 7695, section 6.2.2).
  */
 export function cpeOfVersion(name: string, version: string): string {
   const escaped = version.toLowerCase().replaceAll(/[^\w.-]/gu, (character) => `\\${character}`);
@@ -12,7 +12,7 @@ export function splitCpe(name: string): readonly string[] {
   return name.split(/(?<!\\):/u);
 }
 
-/** A field of a CPE name as it was before `cpeOfVersion` or NVD escaped it. */
+/** A field of a CPE name without escapes. */
 export function unescapeCpe(field: string): string {
   return field.replaceAll(/\\(.)/gu, '$1');
 }

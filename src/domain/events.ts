@@ -1,21 +1,21 @@
-/** How a task ended. `reused` means that its result was already there. */
+/** How a task ended. `reused` means that its result already existed. */
 export type Outcome = 'done' | 'reused' | 'failed' | 'interrupted';
 
-/** A task to come, and the milliseconds that it is expected to take on one processor; 0 if nobody knows. */
+/** A planned task, and its expected milliseconds on one processor; 0 if unknown. */
 export interface PlannedTask {
   readonly task: string;
   readonly time: number;
 }
 
 /**
- * Everything that long work reports. The terminal, `--events ndjson` and the tests all see this one union.
- * A task is named `<stage>:<name>`, for example `fetch:zlib` or `build:openssl`; times are milliseconds.
+ * Progress reports. The terminal, `--events ndjson` and the tests use the same union. A task is named `<stage>:<name>`,
+ * for example `fetch:zlib` or `build:openssl`; times are milliseconds.
  */
 export type Event =
   | {
       readonly type: 'tasks-planned';
       readonly tasks: readonly PlannedTask[];
-      /** How many of them run side by side. */
+      /** Number of parallel tasks. */
       readonly jobs: number;
     }
   | {
@@ -23,7 +23,7 @@ export type Event =
       readonly task: string;
       readonly title: string;
       readonly lastTime?: number;
-      /** The task that it is a small part of. */
+      /** The task that contains it. */
       readonly parent?: string;
     }
   | {
@@ -40,19 +40,19 @@ export type Event =
 
 export type Emit = (event: Event) => void;
 
-/** What a task's work gives, and whether it was there already. */
+/** The result of a task, and whether it already existed. */
 export interface TaskResult<T> {
   readonly outcome: 'done' | 'reused';
   readonly value: T;
 }
 
-/** Where a task reports to, and what interrupts it. */
+/** Receives events, and interrupts tasks. */
 export interface TaskContext {
   readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs `work` as the task `task`: emits its start and its end. What fails after the signal was interrupted. */
+/** Runs `work` as the task `task`: emits its start and end. A failure after the signal is an interruption. */
 export async function asTask<T>(
   { emit, signal }: TaskContext,
   task: Omit<Extract<Event, { readonly type: 'task-started' }>, 'type'>,

@@ -1,15 +1,15 @@
-/** The direct dependencies of a node; nodes that nothing is known of have none. */
+/** The direct dependencies of a node; unknown nodes have none. */
 export type Edges = (name: string) => readonly string[];
 
 /**
- * The nodes and everything they depend on, dependencies first. Nodes that may stand in any order stand by name, so
- * the order depends on the graph alone. A cycle is cut where it closes: look for one with `findCycles` first.
+ * The nodes and everything they depend on, dependencies first, otherwise by name, so that the order depends only on the
+ * graph. A cycle is cut where it closes: look for one with `findCycles` first.
  */
 export function dependencyOrder(names: Iterable<string>, edges: Edges): string[] {
   return dependenciesFirst([...names].sort(), (name) => [...edges(name)].sort());
 }
 
-/** The same with nodes that may stand in any order in that in which they are named. */
+/** The same, otherwise in the given order. */
 export function dependenciesFirst(names: Iterable<string>, edges: Edges): string[] {
   const order = new Set<string>();
   const entered = new Set<string>();
@@ -23,14 +23,14 @@ export function dependenciesFirst(names: Iterable<string>, edges: Edges): string
   return [...order];
 }
 
-/** Everything that `name` depends on, through others too, dependencies first; without `name` itself. */
+/** Everything that `name` depends on, also indirectly, dependencies first; without `name`. */
 export function transitiveDependencies(name: string, edges: Edges): string[] {
   return dependencyOrder([name], edges).filter((other) => other !== name);
 }
 
 /**
- * One cycle for every edge that closes one, each as its nodes from the smallest name on and that name again, for
- * example `['a', 'b', 'a']`. Empty if the graph has none.
+ * One cycle for every edge that closes one, as its nodes from the smallest name back to it, for example `['a', 'b',
+ * 'a']`. Empty if the graph has none.
  */
 export function findCycles(names: Iterable<string>, edges: Edges): string[][] {
   const cycles = new Map<string, string[]>();

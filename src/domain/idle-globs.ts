@@ -2,23 +2,23 @@ import { ExitCode, KsbundleError, type Place, type Problem } from './errors.ts';
 import { compileGlob } from './glob.ts';
 import type { Component, RecipeOrigin } from './recipe.ts';
 
-/** A glob of `ship` that no installed file matches, by its index. */
+/** Index of a glob in `ship` that matches no installed file. */
 export interface IdleGlob {
   readonly component: Component;
   readonly index: number;
 }
 
-/** Where a recipe names a value, by its keys and indexes. */
+/** Keys and indexes of a value in a recipe. */
 export type PlaceOf = (recipe: RecipeOrigin, keys: readonly (string | number)[]) => Promise<Place>;
 
-/** The globs of a component that ship none of the files that it installs. */
+/** The globs of a component that match none of its installed files. */
 export function idleGlobs(component: Component, files: readonly string[]): readonly IdleGlob[] {
   return component.ship.flatMap((glob, index) =>
     files.some(compileGlob(glob)) ? [] : [{ component, index }],
   );
 }
 
-/** Throws `KSB_RECIPE_INVALID` with the place of every glob, if there are any. */
+/** Throws `KSB_RECIPE_INVALID` with the place of every glob, if any. */
 export async function refuseIdleGlobs(globs: readonly IdleGlob[], placeOf: PlaceOf): Promise<void> {
   if (globs.length === 0) return;
   const problems = await Promise.all(

@@ -19,8 +19,8 @@ export function isLicense(text: string): boolean {
 }
 
 /**
- * Names in use beside SPDX's own, as `bareName` makes them, and what they may mean. spdx-correct knows more of them, but guesses: "BSD" is
- * BSD-2-Clause to it, and of "Apache-2.0 or BSD" it drops the second.
+ * Common names that SPDX lacks, as `bareName` returns them, with their meanings. spdx-correct knows more, but guesses:
+ * it reads "BSD" as BSD-2-Clause, and drops the second part of "Apache-2.0 or BSD".
  */
 const NAMES: ReadonlyMap<string, readonly string[]> = new Map([
   ...names(['Apache-1.0', 'Apache-1.1', 'Apache-2.0'], ['apache', 'apache software']),
@@ -47,8 +47,8 @@ function bareName(name: string): string {
 }
 
 /**
- * The SPDX expression of a licence that somebody stated in words. Where a name is that of several, such as "BSD", it is the one whose text is
- * among `texts`. Undefined if that does not decide it, or nobody knows the name.
+ * The SPDX expression of a licence stated in words. For an ambiguous name, such as "BSD", the licence whose text is
+ * among `texts`. Undefined if the texts do not decide, or for an unknown name.
  */
 export function toLicense(stated: string, texts: readonly string[]): string | undefined {
   if (isLicense(stated)) return stated;
@@ -67,12 +67,12 @@ export function toLicense(stated: string, texts: readonly string[]): string | un
   return parts.includes(undefined) ? undefined : parts.join(` ${operator} `);
 }
 
-/** The same of words alone; a licence of their own for those that nobody knows. */
+/** The same without texts; a `LicenseRef-…` for unknown words. */
 export function asLicense(stated: string): string {
   return toLicense(stated, []) ?? `LicenseRef-${stated.replaceAll(/[^A-Za-z0-9.-]+/gu, '-')}`;
 }
 
-/** The licence whose text is among `texts`, if they hold that of one alone, for who states none. */
+/** The licence whose text is among `texts`, if there is exactly one. */
 export function licenseOfTexts(texts: readonly string[]): string | undefined {
   return onlyOne(LICENSE_IDS, texts);
 }
@@ -83,7 +83,7 @@ function onlyOne(candidates: readonly string[], texts: readonly string[]): strin
   return more.length === 0 ? first : undefined;
 }
 
-/** The licences whose texts a text holds, of those that people call by one name, and MIT. */
+/** The licences in a text, out of those with ambiguous names, and MIT. */
 function licensesIn(text: string): string[] {
   const words = text.toLowerCase().replaceAll(/[^a-z0-9]+/gu, ' ');
   const has = (phrase: string): boolean => words.includes(phrase);

@@ -26,7 +26,7 @@ export interface LockedSource {
   readonly sha256: Sha256;
 }
 
-/** A distribution that a component installs instead of a wheel. */
+/** A distribution that a component installs, not a wheel. */
 export interface BuiltDistribution {
   /** Normalised. */
   readonly name: string;
@@ -56,7 +56,7 @@ export interface Lockfile extends LockInputs {
   readonly bundle: string;
   readonly version: string;
   readonly platform: string;
-  /** Digest over everything that the resolution was made from, the sources included. */
+  /** Digest over all inputs of the resolution, including sources. */
   readonly inputs: Sha256;
   /** Sorted by component, then file. */
   readonly sources: readonly LockedSource[];

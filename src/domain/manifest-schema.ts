@@ -4,8 +4,8 @@ import { digestSchema } from './digest-schema.ts';
 import { isInnerLink, isInnerPath } from './inner-path.ts';
 
 /*
- * The one statement of what `manifest.json` holds: `manifest.ts` takes its types from here. Apart from them, so that only who reads
- * a manifest loads zod.
+ * The schema of `manifest.json`, from which `manifest.ts` derives its types. Separate, so that only readers of
+ * manifests load zod.
  */
 
 /**
@@ -20,7 +20,7 @@ const part = z.custom<Part>(
 
 const innerPath = z.string().refine((path): boolean => isInnerPath(path));
 
-/** A Git repository, as advisories name it, and the tag of a version there. */
+/** A Git repository, as advisories name it, and a version's tag. */
 const repository = z.object({ url: z.string(), tag: z.string() });
 
 const file = z.strictObject({
@@ -31,7 +31,7 @@ const file = z.strictObject({
   /** Bytes. */
   size: z.int(),
   sha256: digestSchema,
-  /** Of programs and libraries (ELF); absent in releases that were made before it was asked for. */
+  /** Of programs and libraries (ELF); absent in older releases. */
   sha512: z.string().exactOptional(),
 });
 
@@ -51,11 +51,11 @@ const component = z.object({
   license: z.string(),
   cpe: z.string().exactOptional(),
   repository: repository.exactOptional(),
-  /** Package URL: `pkg:pypi/…` for what the Python index has, else `pkg:generic/…`. */
+  /** Package URL: `pkg:pypi/…` for packages of the Python index, else `pkg:generic/…`. */
   purl: z.string(),
-  /** The parts that it was built with and needs, sorted. */
+  /** The parts that it was built with or needs, sorted. */
   requires: z.array(part),
-  /** Digests of every archive that may be built from, in the recipe's order; all hold the same code. */
+  /** Digests of all alternative source archives, in the recipe's order; all contain the same code. */
   sources: z.array(z.object({ file: z.string(), sha256: digestSchema })),
   /** Digest of the recipe file. */
   recipe: digestSchema,
@@ -64,15 +64,15 @@ const component = z.object({
 const wheel = z.object({
   name: z.string(),
   version: z.string(),
-  /** SPDX licence expression; in releases that were made before it was asked for, what the metadata says. */
+  /** SPDX licence expression; in older releases, the metadata's statement. */
   license: z.string(),
   file: z.string(),
   sha256: digestSchema,
-  /** The distributions it needs on this platform, wheels or built, sorted. */
+  /** The distributions that it needs on this platform, sorted. */
   requires: z.array(part),
 });
 
-/** Code of another project inside a component or wheel: what its publisher or its build linked in. */
+/** Code of another project inside a component or wheel, linked in by its publisher or its build. */
 const embedded = z.object({
   carrier: part,
   name: z.string(),
@@ -83,13 +83,13 @@ const embedded = z.object({
   /** CPE 2.3 name without version. */
   cpe: z.string().exactOptional(),
   repository: repository.exactOptional(),
-  /** Who says so: a bill that came with the carrier (PEP 770), a recipe, or the build, which linked a component of the release. */
+  /** The source: the carrier's own bill (PEP 770), a recipe, or the build, which linked a component of the release. */
   source: z.enum(['bill', 'recipe', 'build']),
-  /** How the recipe knows. */
+  /** The recipe's evidence. */
   reason: z.string().exactOptional(),
 });
 
-/** Who answers for a release and how long; see `[support]` in docs/recipes.md. */
+/** Who supports a release, and until when; see `[support]` in docs/recipes.md. */
 const support = z.object({
   manufacturer: z.string().exactOptional(),
   contact: z.string().exactOptional(),
@@ -124,11 +124,11 @@ export const manifestSchema = z.object({
   components: z.array(component),
   /** Sorted by name. */
   wheels: z.array(wheel),
-  /** Sorted by carrier, package URL; absent if there are none, and in releases that were made before they were looked for. */
+  /** Sorted by carrier, package URL; absent if there are none, and in older releases. */
   embeds: z.array(embedded).exactOptional(),
-  /** Absent if the recipe does not say. */
+  /** Absent if not in the recipe. */
   support: support.exactOptional(),
-  /** In the order of the recipes; absent if they state nothing. */
+  /** In the order of the recipes; absent without statements. */
   vex: z.array(vexStatement).exactOptional(),
   /** Every file and link except `manifest.json` and `SHA256SUMS`, in byte order of the paths. */
   files: z.array(z.union([file, link])),

@@ -7,18 +7,20 @@ export type { Part } from './manifest-schema.ts';
 export const MANIFEST_FILE = 'manifest.json';
 export const CHECKSUMS_FILE = 'SHA256SUMS';
 
-/** The kinds of keys that can sign a release, with the suffixes of their signatures' files. */
+/** The kinds of signing keys, with the suffixes of their signature files. */
 export const SIGNATURE_SUFFIXES = { ecdsa: '.sig', 'ml-dsa': '.mldsa.sig' } as const;
 export type KeyKind = keyof typeof SIGNATURE_SUFFIXES;
 /** In the order of signatures. */
 export const KEY_KINDS: readonly KeyKind[] = ['ecdsa', 'ml-dsa'];
 
-/** The signature of the checksums, in a signed release. It is no part of what it signs, so neither of them lists it. */
+/**
+ * The signature of the checksums, in a signed release. Manifest and checksums do not list it, because it signs them.
+ */
 export function signatureFile(kind: KeyKind): string {
   return `${CHECKSUMS_FILE}${SIGNATURE_SUFFIXES[kind]}`;
 }
 
-/** The bill of materials, made of the manifest's other facts. */
+/** The bill of materials, derived from the manifest's other facts. */
 export const SBOM_FILE = 'sbom.cdx.json';
 
 /** The display name of a part. */
@@ -33,13 +35,12 @@ type DeepReadonly<T> = T extends string | number
     : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };
 
 /**
- * What a release says about itself: `manifest.json`. Nothing in it depends on the machine that built it, so that
- * releases built anywhere are equal byte for byte; facts of the build machine are in the provenance
- * beside the tarball, which does not ship.
+ * A release's description: `manifest.json`. It does not depend on the build machine, so that releases built anywhere
+ * are equal byte for byte; facts of the machine are in the provenance beside the tarball.
  */
 export type Manifest = DeepReadonly<z.infer<typeof manifestSchema>>;
 
-/** All but the list of files, which packing makes. */
+/** Everything except the list of files, which packing adds. */
 export type ReleaseFacts = Omit<Manifest, 'format' | 'files'>;
 
 type Entry = Manifest['files'][number];

@@ -6,13 +6,13 @@ export interface MismatchFacts {
   readonly what: string;
   /** Where the bytes came from: a path or a redacted URL. */
   readonly from?: string;
-  /** Digests of which one was wanted. */
+  /** Accepted digests. */
   readonly expected: readonly Sha256[];
   readonly actual: Sha256;
   readonly hint?: string;
 }
 
-/** The error for bytes that are not the pinned ones; it shows both digests. */
+/** The error for bytes that differ from the pinned ones, with both digests. */
 export function digestMismatch({ what, from, expected, actual, hint }: MismatchFacts): KsbundleError {
   return new KsbundleError({
     code: 'KSB_DIGEST_MISMATCH',

@@ -9,7 +9,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best !== undefined && best.distance <= limit ? best.candidate : undefined;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that make `a` into `b`. */
+/** Insertions, deletions, replacements and swaps of neighbours from `a` to `b`. */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -7,5 +7,5 @@ export const INSTALLER_PYTHON = 'cpython';
 /** Directory of a service that holds the templates of its files. */
 export const TEMPLATES_DIRECTORY = 'templates';
 
-/** Where answers that several services may have are declared, below `init/`. */
+/** Declarations of answers that services share, below `init/`. */
 export const KIT_ANSWERS = 'installer/kit/answers.toml';

@@ -6,7 +6,9 @@ export function pythonPurl(name: string, version: string): string {
   return `pkg:pypi/${encode(name)}@${encode(version)}`;
 }
 
-/** Package URL of a component: that of the Python index if it comes from there, else one by name and digest of its source. */
+/**
+ * Package URL of a component: `pypi` if it comes from the Python index, otherwise generic, with its source's digest.
+ */
 export function componentPurl({ name, version, sources }: Component): string {
   const archives = sources.flatMap((source) => source.archives);
   const [project] = archives.flatMap(({ urls }) =>
@@ -16,7 +18,7 @@ export function componentPurl({ name, version, sources }: Component): string {
   return `pkg:generic/${encode(name)}@${encode(version)}${checksum(archives[0]?.sha256)}`;
 }
 
-/** What a package URL names; `name` has the namespace with it where that is a part of what people call it, as in Go's. */
+/** The parts of a package URL; `name` includes the namespace if that is part of the usual name, as in Go. */
 export interface PackageName {
   readonly type: string;
   readonly name: string;

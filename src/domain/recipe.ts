@@ -3,7 +3,7 @@ import type { Sha256 } from './digest.ts';
 import type { Architecture } from './platform.ts';
 import type { Answer, Service } from './service.ts';
 
-/** One place where a file may be fetched. URLs name upstream projects and indexes, never a host's mirror. */
+/** A place to fetch a file from. URLs name upstream projects and indexes, never a host's mirror. */
 export type ArchiveUrl =
   | { readonly kind: 'https'; readonly href: string }
   /** A path below a Debian mirror's `pool/main/`, for example `z/zlib/zlib_1.3.orig.tar.gz`. */
@@ -11,22 +11,22 @@ export type ArchiveUrl =
   /** A file that the Python index lists for a project. */
   | { readonly kind: 'python'; readonly project: string; readonly file: string };
 
-/** One archive of a source: exact bytes, and where they may be fetched. */
+/** One archive of a source: exact bytes, and places to fetch them from. */
 export interface Archive {
   readonly sha256: Sha256;
-  /** File name it is known by, also in mirror directories. */
+  /** Its file name, also in mirror directories. */
   readonly file: string;
   readonly urls: readonly ArchiveUrl[];
 }
 
 /**
- * One release of upstream code. Its archives hold the same code in different bytes (upstream's own, Debian's
- * repacked one); any of them will do, and they are tried in order.
+ * One release of upstream code. Its archives contain the same code in different bytes (upstream's, Debian's repacked
+ * one); the first that can be fetched is used.
  */
 export interface Source {
-  /** Directory below the component's source directory it is unpacked to; `.` for the only one. */
+  /** Target below the component's source directory; `.` for the only one. */
   readonly into: string;
-  /** Leading path components that are stripped when it is unpacked; an archive's own top directory is one. */
+  /** Number of leading path components to strip; an archive's top directory is one. */
   readonly strip: number;
   readonly archives: readonly Archive[];
 }
@@ -39,22 +39,22 @@ export type StepCommand =
 export interface Step {
   readonly name: string;
   readonly command: StepCommand;
-  /** Directory the step runs in, relative to the source directory. */
+  /** Working directory, relative to the source directory. */
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** A patch file that ships beside the recipe; `path` is absolute, `sha256` is that of its bytes. */
+/** A patch file beside the recipe; `path` is absolute, `sha256` the digest of its bytes. */
 export interface Patch {
   readonly path: string;
   readonly file: string;
   readonly sha256: Sha256;
   readonly reason: string;
-  /** Source directory it is applied to, relative; `.` by default. */
+  /** Source directory to patch, relative; `.` by default. */
   readonly into: string;
 }
 
-/** A finding that is known and harmless, because something overrides it at run time. */
+/** A known finding that is harmless, because something overrides it at run time. */
 export interface AuditException {
   /** Name of the audit rule. */
   readonly rule: string;
@@ -67,7 +67,7 @@ export interface AuditException {
   readonly override: string;
 }
 
-/** Code of others in what a component is built of, or in a wheel, as a recipe declares it. */
+/** Code of others in a component or wheel, as a recipe declares it. */
 export interface DeclaredEmbed {
   /** Package URLs with versions. */
   readonly packages: readonly string[];
@@ -78,26 +78,26 @@ export interface DeclaredEmbed {
   readonly reason: string;
 }
 
-/** A program of the release and the libraries that it loads while it runs (with `dlopen`), for the audit. */
+/** A program of the release and the libraries that it loads with `dlopen`, for the audit. */
 export interface PluginHost {
   /** Release path of the program. */
   readonly program: string;
   /** Globs of the release paths of its plug-ins. */
   readonly plugins: readonly string[];
-  /** Release paths of plug-ins that are there before, with their symbols visible to all: mod_wsgi for Python's modules. */
+  /** Release paths of plug-ins that are loaded first, with global symbols: mod_wsgi for Python's modules. */
   readonly preloaded: readonly string[];
   /** The plug-ins see each other's symbols (`RTLD_GLOBAL`), as httpd's modules do. */
   readonly shared: boolean;
 }
 
-/** A file or directory that ships beside the recipe and that its steps use as `${recipe}/<file>`. */
+/** A file or directory beside the recipe, which steps use as `${recipe}/<file>`. */
 export interface RecipeFile {
   readonly file: string;
   readonly path: string;
   readonly sha256: Sha256;
 }
 
-/** One piece of software that is built from source, as resolved for one platform. */
+/** Software that is built from source, resolved for one platform. */
 export interface Component {
   readonly kind: 'component';
   readonly name: string;
@@ -108,12 +108,12 @@ export interface Component {
   readonly homepage?: string;
   /** CPE 2.3 name without version, for example `cpe:2.3:a:openssl:openssl`, if NVD has one. */
   readonly cpe?: string;
-  /** The Git repository it is developed in, as advisories name it, and the tag of its version there. */
+  /** Its Git repository, as advisories name it, and the tag of its version. */
   readonly repository?: { readonly url: string; readonly tag: string };
   readonly sources: readonly Source[];
-  /** Names of components whose installed files the build sees. */
+  /** Components whose installed files the build sees. */
   readonly inputs: readonly string[];
-  /** Seconds that the build takes on one processor, roughly. */
+  /** Approximate seconds of the build on one processor. */
   readonly weight: number;
   readonly steps: readonly Step[];
   /** Environment of all its steps. */
@@ -124,9 +124,9 @@ export interface Component {
   readonly licenseFiles: readonly string[];
   /** Globs of installed files that ship. */
   readonly ship: readonly string[];
-  /** Globs of installed files, out of `ship`, that do not. */
+  /** Globs of exceptions from `ship`. */
   readonly drop: readonly string[];
-  /** Globs of installed paths, each of which must match something after the build, so that a part left out quietly is a failure. */
+  /** Globs that must each match an installed path, so that a silently omitted part fails the build. */
   readonly expect: readonly string[];
   readonly exceptions: readonly AuditException[];
   readonly embeds: readonly DeclaredEmbed[];
@@ -134,22 +134,22 @@ export interface Component {
   readonly statements: readonly Statement[];
   /** Plug-ins that its programs load. */
   readonly pluginHosts: readonly PluginHost[];
-  /** Python distributions (normalised names) it installs, which the lock then does not resolve to wheels. */
+  /** Python distributions (normalised names) that it installs in place of wheels. */
   readonly distributions: readonly string[];
   /** Where it was read from. */
   readonly origin: RecipeOrigin;
 }
 
-/** A program for the machine that builds, unpacked from an archive that is pinned like any source. */
+/** A program for the build machine, unpacked from an archive pinned like any source. */
 interface Prebuilt {
   readonly name: string;
   readonly version: string;
   readonly license: string;
   readonly summary: string;
   readonly homepage?: string;
-  /** By architecture of the build machine; at least one. */
+  /** By the build machine's architecture; at least one. */
   readonly sources: Readonly<Partial<Record<Architecture, Source>>>;
-  /** Files beside the recipe that belong to it, for example compiler wrappers. */
+  /** Its files beside the recipe, for example compiler wrappers. */
   readonly files: readonly RecipeFile[];
   /** Where it was read from. */
   readonly origin: RecipeOrigin;
@@ -165,7 +165,7 @@ export interface Tool extends Prebuilt {
   readonly kind: 'tool';
 }
 
-/** The file that something was read from. */
+/** The file of a recipe. */
 export interface RecipeOrigin {
   /** Absolute path. */
   readonly file: string;
@@ -173,19 +173,19 @@ export interface RecipeOrigin {
   readonly sha256: Sha256;
 }
 
-/** A service with what only the builder knows of it. */
+/** A service with facts that only the builder needs. */
 export interface ServiceRecipe {
   readonly service: Service;
-  /** Absolute path of the directory that its files are in. */
+  /** Absolute path of the directory with its files. */
   readonly directory: string;
-  /** Its own, and those that its listeners stand for; some replace answers of the kit. */
+  /** Its own and its listeners' answers; some replace answers of the kit. */
   readonly answers: readonly Answer[];
-  /** What a try shows of it: a word for it, and the command line for sh that prints it. */
+  /** Facts that a try shows: a label, and the command line for sh that prints it. */
   readonly tries: readonly { readonly name: string; readonly run: string }[];
   readonly origin: RecipeOrigin;
 }
 
-/** A pin that departs from the constraints, why, and how it was found to work. */
+/** A pin that differs from the constraints, with its reason and its test. */
 export interface Override {
   readonly distribution: string;
   readonly version: string;
@@ -233,20 +233,23 @@ export interface Bundle {
   readonly license: string;
   readonly summary: string;
   readonly homepage?: string;
-  /** Components that the bundle asks for. Their inputs are built too; each ships what its own `ship` says. */
+  /** Requested components. Their inputs are built, too; `ship` of each selects files. */
   readonly components: readonly string[];
   readonly python: BundlePython;
   readonly support: Support;
-  /** Those that it runs, each after the ones that it needs. */
+  /** The services that it runs, each after those that it needs. */
   readonly services: readonly ServiceRecipe[];
   /** The answers that the operator may set: those of the services and of the kit. */
   readonly answers: readonly Answer[];
   /** Globs of release paths that do not ship. */
   readonly drop: readonly string[];
   readonly exceptions: readonly AuditException[];
-  /** What is inside wheels, of the versions that it is known of. */
+  /** Contents of wheels, for known versions. */
   readonly embeds: readonly (DeclaredEmbed & { readonly carrier: string; readonly carrierVersion: string })[];
-  /** What is known of published vulnerabilities in its components and distributions, by name, or in something `embedded` there. */
+  /**
+   * Statements about published vulnerabilities in its components and distributions, by name, or in their `embedded`
+   * parts.
+   */
   readonly statements: readonly (Statement & { readonly part: string; readonly embedded?: string })[];
   readonly origin: RecipeOrigin;
 }
@@ -256,16 +259,16 @@ export interface BundlePython {
   readonly interpreter: string;
   /** PEP 508 requirements. */
   readonly requirements: readonly string[];
-  /** Whether only the parts of the interpreter that the installer needs ship, because the bundle has no Python part. */
+  /** Whether the interpreter ships only as far as the installer needs it. */
   readonly reduced: boolean;
   /** Absolute path of the constraints file, if there is one. */
   readonly constraints?: string;
-  /** Of the file's bytes, or of none. */
+  /** Digest of the file, or of no bytes. */
   readonly constraintsSha256: Sha256;
   readonly overrides: readonly Override[];
-  /** Distributions that are pulled in but not shipped, with the reason. */
+  /** Required distributions that do not ship, with the reason. */
   readonly excludes: readonly { readonly distribution: string; readonly reason: string }[];
-  /** SPDX licence expressions of wheels whose own words do not tell. */
+  /** SPDX licence expressions of wheels with unclear statements. */
   readonly licenses: readonly {
     readonly distribution: string;
     readonly license: string;
@@ -276,7 +279,7 @@ export interface BundlePython {
   readonly precompile: readonly string[];
 }
 
-/** Recipes and the services beside them: a project's, or below it those that came with ksbundle, the base. */
+/** Recipes and services of a project or, below it, of ksbundle itself, the base. */
 export interface Layer {
   readonly name: 'project' | 'base';
   /** Absolute path of the directory of recipes. */
@@ -285,9 +288,9 @@ export interface Layer {
   readonly init: string;
 }
 
-/** All recipes that count together, resolved for one platform and checked against each other. */
+/** All recipes in use, resolved for one platform and checked against each other. */
 export interface RecipeSet {
-  /** Where they come from, the upper one first; the installer is that of the last. */
+  /** Their origins, the upper one first; the last has the installer. */
   readonly layers: readonly Layer[];
   readonly components: ReadonlyMap<string, Component>;
   readonly bundles: ReadonlyMap<string, Bundle>;

@@ -8,14 +8,14 @@ import type { Layer } from './recipe.ts';
 export interface RecipeSummary {
   readonly kind: 'bundle' | 'service' | 'component' | 'toolchain' | 'tool';
   readonly name: string;
-  /** Of a bundle: what its releases are called; another name than its own is that of a later version. */
+  /** Of a bundle: the name of its releases; if it differs, a later version has that name. */
   readonly family?: string;
   /** Absent for a service, which has the bundle's version. */
   readonly version?: string;
   readonly license?: string;
   readonly summary: string;
   readonly layer: Layer['name'];
-  /** Present if it replaces one of the same name in a lower layer. */
+  /** Set if it hides one of the same name in a lower layer. */
   readonly replaces?: boolean;
 }
 
@@ -45,13 +45,13 @@ export interface BuildResult {
 export interface TryResult {
   readonly release: string;
   readonly instance: string;
-  /** Where clients find it, the advertised URL first; none for a service without one. */
+  /** URLs for clients, the advertised one first; empty without any. */
   readonly urls: readonly string[];
-  /** What the bundle's recipe has a try show, in its order. */
+  /** Facts that the recipe lets a try show, in its order. */
   readonly shown: readonly { readonly name: string; readonly text: string }[];
   /** The command that stops it, as argv. */
   readonly stop: readonly string[];
-  /** The one that removes it then. */
+  /** The command that then removes it. */
   readonly remove: readonly string[];
 }
 
@@ -67,9 +67,9 @@ export interface SkippedVersion {
   /** Normalised. */
   readonly name: string;
   readonly version: string;
-  /** When it came to the index, RFC 3339. */
+  /** Upload time, RFC 3339. */
   readonly uploaded: string;
-  /** The locked version, if it stays since it is too young itself: what is older is below it. */
+  /** The locked version, if it is too young itself and is kept. */
   readonly kept?: string;
 }
 
@@ -77,11 +77,11 @@ export interface LockResult {
   readonly lockfile: string;
   /** Sorted by name; empty if the same versions are locked. */
   readonly changes: readonly LockChange[];
-  /** Whether the file's text is another one than before, or would be. */
+  /** Whether the file's text changed, or would change. */
   readonly rewritten: boolean;
   /** Versions that an upgrade skipped because they were too young, in the order found. */
   readonly skipped: readonly SkippedVersion[];
-  /** Distributions of which the index does not tell whether their publishers attest what they publish, sorted. */
+  /** Distributions without information about attestations on the index, sorted. */
   readonly uncompared: readonly string[];
 }
 
@@ -105,7 +105,7 @@ export interface KeygenResult {
   /** Absolute paths. */
   readonly privateKey: string;
   readonly publicKey: string;
-  /** Digest of the public key in DER: how people tell keys apart. */
+  /** Digest of the public key in DER, its fingerprint. */
   readonly key: Sha256;
 }
 
@@ -132,7 +132,7 @@ export interface VerifyResult {
   readonly signature: SignatureState;
   /** Digests of the keys whose signatures were checked, each of them valid. */
   readonly keys: readonly Sha256[];
-  /** Bytes that were read, the archive's padding and trailing bytes included. */
+  /** Bytes read, including padding and trailing bytes. */
   readonly bytes: number;
 }
 
@@ -194,14 +194,17 @@ export interface ReportResult {
 
 export interface ChangedPart {
   readonly kind: 'bundle' | 'component' | 'wheel' | 'embedded';
-  /** Of something embedded with that of its carrier: `cryptography/openssl`, `cryptography/cargo:asn1`. */
+  /** For something embedded, with its carrier: `cryptography/openssl`, `cryptography/cargo:asn1`. */
   readonly name: string;
-  /** Versions; of the bundle with its revision, of something embedded maybe several. Absent on the side that has no such part. */
+  /**
+   * Versions; the bundle's with its revision, possibly several of something embedded. Absent on a side without the
+   * part.
+   */
   readonly from?: string;
   readonly to?: string;
-  /** What the manifests say differently of it, by their own names, such as `version`, `recipe` or `files`. */
+  /** The manifest's properties that differ, such as `version`, `recipe` or `files`. */
   readonly changed: readonly string[];
-  /** Bytes that it takes more on disk; negative if it takes less. */
+  /** Growth on disk in bytes; may be negative. */
   readonly growth: number;
 }
 
@@ -209,7 +212,7 @@ export interface ChangedFile {
   readonly path: string;
   readonly part: Part;
   readonly change: 'added' | 'removed' | 'changed';
-  /** What the manifests say differently of it: `sha256`, `size`, `mode`, `target`, `part`. */
+  /** The properties that differ: `sha256`, `size`, `mode`, `target`, `part`. */
   readonly changed: readonly string[];
 }
 
@@ -218,23 +221,23 @@ export interface DiffResult {
   readonly to: InspectResult['release'];
   /** Whether they are the same release: unpacked, equal byte for byte, regardless of signatures. */
   readonly identical: boolean;
-  /** Every part of which anything differs: the bundle, components, wheels, what is inside these, and at last those that are gone. */
+  /** Every part that differs: the bundle, components, wheels, their embedded parts, and finally removed ones. */
   readonly parts: readonly ChangedPart[];
   /** Sorted by path. */
   readonly files: readonly ChangedFile[];
-  /** Known vulnerabilities that come and go; there if they were looked up. */
+  /** Known vulnerabilities added and removed; set if they were looked up. */
   readonly vulnerabilities?: VulnerabilityChanges;
 }
 
-/** A file that came out otherwise when a release was built again. */
+/** A file that differs after a rebuild. */
 export interface ExplainedFile extends ChangedFile {
-  /** Offset of the first byte that differs, if bytes do. */
+  /** Offset of the first different byte, if any. */
   readonly firstByte?: number;
-  /** What diffoscope says of it, shortened; only of the first few files, where there is diffoscope. */
+  /** diffoscope's report, shortened; only for the first few files, if it is installed. */
   readonly report?: readonly string[];
 }
 
-/** A program that took part in one build and not, or in another version, in the other. */
+/** A program that only one build used, or both in different versions. */
 export interface BuilderDifference {
   readonly name: string;
   readonly from?: string;
@@ -243,16 +246,16 @@ export interface BuilderDifference {
 
 export interface RebuildResult {
   readonly release: string;
-  /** Whether the tarballs are the same, byte for byte, a signature aside. */
+  /** Whether the tarballs are equal byte for byte, without signatures. */
   readonly identical: boolean;
-  /** Digests of the tarball that was given, without its signature, and of the one that was built. */
+  /** Digests of the given tarball, without its signature, and of the rebuilt one. */
   readonly sha256: Sha256;
   readonly rebuiltSha256: Sha256;
   /** Absolute path of the rebuilt tarball, if it was kept. */
   readonly rebuilt?: string;
-  /** The same of the escrow archive, if one was given: it holds the tarball, the sources and ksbundle. */
+  /** The same for the escrow archive (tarball, sources and ksbundle), if one was given. */
   readonly escrow?: { readonly identical: boolean; readonly sha256: Sha256; readonly rebuiltSha256: Sha256 };
-  /** Programs that differ from those that built it; absent if no provenance beside the tarball tells them. */
+  /** Programs that differ from the original build; absent without provenance beside the tarball. */
   readonly builders?: readonly BuilderDifference[];
   /** As of `DiffResult`; both are empty if nothing but the compression differs. */
   readonly parts: readonly ChangedPart[];
@@ -267,7 +270,7 @@ export interface WhyResult {
   readonly name: string;
   readonly version: string;
   readonly kind: 'component' | 'wheel';
-  /** Every chain that brings it in, from the bundle to the name, shortest first. */
+  /** Every chain of requirements, from the bundle to the name, shortest first. */
   readonly chains: readonly (readonly string[])[];
 }
 
@@ -281,7 +284,7 @@ export interface CacheEntry {
 
 export interface CacheVerifyResult {
   readonly checked: number;
-  /** Digests of entries whose bytes did not match; they were removed and are made again when needed. */
+  /** Digests of damaged entries; they were removed and are created again when needed. */
   readonly damaged: readonly string[];
 }
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 
 /**
- * The release path that an entry of an RPATH stands for, for an object found in `directory`, a release path too (`.` for
- * the release itself). Undefined for an entry that is not relative to `$ORIGIN` or leaves the release.
+ * The release path that an RPATH entry means for an object in the release path `directory` (`.` for the root).
+ * Undefined for an entry that is not relative to `$ORIGIN` or leaves the release.
  */
 export function resolveRpathEntry(directory: string, entry: string): string | undefined {
   const match = /^\$(?:ORIGIN|\{ORIGIN\})(\/.*)?$/u.exec(entry);

@@ -1,5 +1,6 @@
 /*
- * Services as the installer reads them from `init/bundle.json`; `installer/service/declaration.py` there knows the same keys.
+ * Services as the installer reads them from `init/bundle.json`; `init/installer/service/declaration.py` has the same
+ * keys.
  */
 
 export const PROTOCOLS = ['http', 'tcp'] as const;
@@ -10,7 +11,7 @@ export const SIGNALS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 export const KIT_PARTS = ['listener', 'http', 'wsgi'] as const;
 export type KitPart = (typeof KIT_PARTS)[number];
 
-/** How a template quotes a value, as in `@{release|shell}`; `init/installer/bundle/render.py` has them. */
+/** Filters that quote a value, as in `@{release|shell}`; `init/installer/bundle/render.py` has them. */
 export const TEMPLATE_FILTERS: readonly string[] = [
   'httpd',
   'oslo',
@@ -21,13 +22,13 @@ export const TEMPLATE_FILTERS: readonly string[] = [
   'yaml',
 ];
 
-/** Names in an instance that are the installer's own business; `init/installer/state/instance.py` has them. */
+/** Names that the installer reserves in an instance; `init/installer/state/instance.py` has them. */
 export const RESERVED_NAMES: readonly string[] = ['backups', 'journal', 'lock', 'receipt.json', 'restoring'];
 
 /** Directories that every instance has. */
 export const INSTANCE_DIRECTORIES = ['etc', 'data', 'keys', 'log', 'run', 'tmp'] as const;
 
-/** A value that the person who installs may give; see docs/recipes.md for the types. */
+/** A value that the operator may set; docs/recipes.md describes the types. */
 export interface Answer {
   readonly name: string;
   readonly type: AnswerType;
@@ -61,11 +62,11 @@ export type AnswerType = (typeof ANSWER_TYPES)[number];
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Where a service listens, as the answer of that name says. */
+/** An address to listen on, the value of the named answer. */
 export interface Listener {
   readonly answer: string;
   readonly protocol: (typeof PROTOCOLS)[number];
-  /** Answer that says where clients find it. */
+  /** Answer with the URL for clients. */
   readonly publicUrl?: string;
 }
 
@@ -117,19 +118,19 @@ export interface Daemon {
 export interface ServiceData {
   readonly sqlite: readonly string[];
   readonly directories: readonly string[];
-  /** Those among the directories that only a backup by hand holds. */
+  /** Directories that only manual backups contain. */
   readonly bulky: readonly string[];
   readonly prepare?: readonly string[];
   readonly upgrade?: readonly string[];
 }
 
-/** Something that shows that the service works, tried on one listener, or on all of its protocol. */
+/** A test that the service works, on one listener or on all of its protocol. */
 export type Proof = { readonly listener?: string } & (
   | { readonly request: string; readonly status: number; readonly body?: string }
   | { readonly send: string; readonly expect: string }
 );
 
-/** Something that an instance runs and an operator knows by name, with all defaults filled in. */
+/** A part of an instance that operators know by name, with all defaults filled in. */
 export interface Service {
   readonly name: string;
   readonly summary: string;

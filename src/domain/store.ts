@@ -11,9 +11,9 @@ export interface StoredContent {
 
 /** The record of one component's build: `builds/<key>.json` in the store. */
 export interface BuildRecord {
-  /** Digest over everything that decides the result. */
+  /** Digest over all inputs. */
   readonly key: Sha256;
-  /** Digest of the artifact, whose bytes are in the store. */
+  /** Digest of the artifact in the store. */
   readonly artifact: Sha256;
   /** Bytes of the artifact. */
   readonly size: number;
@@ -21,7 +21,7 @@ export interface BuildRecord {
   readonly version: string;
   /** Milliseconds that the build took. */
   readonly time: number;
-  /** When it was made, ISO 8601 in UTC. */
+  /** Time of creation, ISO 8601 in UTC. */
   readonly created: string;
 }
 
@@ -36,9 +36,9 @@ export interface StoreTotals {
 }
 
 export interface CollectOptions {
-  /** Milliseconds; what was used more recently stays. */
+  /** Milliseconds; keeps content that was used more recently. */
   readonly olderThan: number;
-  /** Content that stays however old. */
+  /** Content to keep at any age. */
   readonly keep?: ReadonlySet<Sha256>;
   /** Removes nothing, and reports what it would remove. */
   readonly dryRun?: boolean;
@@ -48,58 +48,58 @@ export interface CollectOptions {
 export interface Collected {
   /** Sorted by digest. */
   readonly content: readonly StoreEntry[];
-  /** Keys of the build records whose artifact went, sorted. */
+  /** Keys of the build records of removed artifacts, sorted. */
   readonly builds: readonly Sha256[];
 }
 
 /**
- * Content addressed by its SHA-256. Several processes may use one store at once: content appears by rename, whole,
- * and is never changed. Every method may throw `KSB_DISK_FULL`, and errors of the file system.
+ * Content addressed by its SHA-256. Several processes may use a store at once: content appears complete, by rename, and
+ * never changes. Every method may throw `KSB_DISK_FULL`, and errors of the file system.
  */
 export interface ContentStore {
   /** Absolute path of the store's directory. */
   readonly root: string;
-  /** Directory on the store's file system for work in progress; emptied of what is old by `collect`. */
+  /** Directory on the store's file system for work in progress; `collect` removes old files. */
   readonly temporary: string;
-  /** Where content of that digest lies, if it is there. */
+  /** Path of the content with this digest, if it exists. */
   pathOf(digest: Sha256): string;
   /**
-   * Content that is there and untouched since it was stored, as its time stamp tells; a touched entry is hashed, and
-   * removed with a warning if it is damaged. Counts as use.
+   * The content, if its time stamp has not changed since it was stored; otherwise hashes it, and removes it with a
+   * warning if it is damaged. Counts as use.
    */
   find(digest: Sha256): Promise<StoredContent | undefined>;
   /** Like `find`, but always reads and hashes the content, regardless of its time stamp. */
   findVerified(digest: Sha256): Promise<StoredContent | undefined>;
-  /** Stores what `content` yields; throws `KSB_DIGEST_MISMATCH` if `expected` is given and differs. */
+  /** Stores the bytes of `content`; throws `KSB_DIGEST_MISMATCH` if `expected` is given and differs. */
   add(content: AsyncIterable<Uint8Array>, expected?: Sha256): Promise<StoredContent>;
   /** Stores a copy of a file; throws `KSB_DIGEST_MISMATCH` if `expected` is given and differs. */
   addFile(file: string, expected?: Sha256): Promise<StoredContent>;
-  /** Takes over a file below `temporary` whose bytes the caller has hashed: moves it, reads nothing. */
+  /** Moves a file below `temporary` into the store, without reading it; the caller has hashed it. */
   adopt(file: string, digest: Sha256): Promise<StoredContent>;
   /** All entries, sorted by digest; does not count as use. */
   list(): Promise<StoreEntry[]>;
   totals(): Promise<StoreTotals>;
-  /** Hashes everything, removes what is damaged and returns it, sorted by digest. */
+  /** Hashes everything; removes and returns damaged entries, sorted by digest. */
   verifyAll(signal?: AbortSignal): Promise<Sha256[]>;
-  /** Removes content that was not used lately, the build records that need it, and old work in progress. */
+  /** Removes content not used recently, the build records that need it, and old work in progress. */
   collect(options: CollectOptions): Promise<Collected>;
 }
 
-/** The build cache: which artifact a key made. */
+/** The build cache: artifacts by build key. */
 export interface BuildCache {
-  /** The record of `key` if it is sound and its artifact is in the store; a damaged one is removed with a warning. */
+  /** The record of `key`, if it is valid and its artifact is in the store; removes a damaged one with a warning. */
   read(key: Sha256): Promise<BuildRecord | undefined>;
   write(record: BuildRecord): Promise<void>;
-  /** All sound records, sorted by component, then key. */
+  /** All valid records, sorted by component, then key. */
   list(): Promise<BuildRecord[]>;
   remove(key: Sha256): Promise<void>;
 }
 
-/** How long each task took when it last was done, so that progress can tell. */
+/** The last duration of each task, for estimates. */
 export interface TaskTimes {
-  /** Milliseconds by name of the task; empty if nothing is known. */
+  /** Milliseconds by task name; may be empty. */
   read(): Promise<ReadonlyMap<string, number>>;
-  /** Merges `times` into what is known. */
+  /** Merges `times` into the file. */
   write(times: ReadonlyMap<string, number>): Promise<void>;
 }
 

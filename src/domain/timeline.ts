@@ -12,26 +12,23 @@ export interface TimedTask {
   readonly time: number;
 }
 
-/**
- * The times of a build's tasks. They depend on the machine and the moment, so the file is beside the tarball and not
- * in it.
- */
+/** The times of a build's tasks. They differ for each build, so the file is beside the tarball, not in it. */
 export interface Timeline {
   readonly format: 1;
   /** Digest of the tarball without a signature. */
   readonly tarball: Sha256;
-  /** In order of their start. */
+  /** By start. */
   readonly tasks: readonly TimedTask[];
 }
 
 export interface TimelineRecorder {
   /** Passes on every event. */
   readonly emit: Emit;
-  /** The tasks that have ended so far, in order of their start. */
+  /** The tasks that have ended so far, by start. */
   readonly tasks: () => readonly TimedTask[];
 }
 
-/** Notes when tasks start and end. `now` gives milliseconds. */
+/** Records starts and ends of tasks. `now` returns milliseconds. */
 export function recordTimeline(emit: Emit, now: () => number): TimelineRecorder {
   const begun = now();
   const open = new Map<string, { readonly title: string; readonly start: number }>();

@@ -1,4 +1,4 @@
-/** Whether the dotted numbers of `version` come after those of `other`; a suffix such as `rc1` does not count. */
+/** Whether the dotted numbers of `version` are later than those of `other`; ignores suffixes such as `rc1`. */
 export function isLater(version: string, other: string): boolean {
   const [left, right] = [numbersOf(version), numbersOf(other)];
   const length = Math.max(left.length, right.length);

@@ -16,13 +16,13 @@ export interface WheelName {
   readonly platforms: readonly string[];
 }
 
-/** The CPython a wheel must work with; no free-threaded or debug build. */
+/** The CPython that a wheel must support; no free-threaded or debug build. */
 export interface WheelTarget {
   readonly python: { readonly major: number; readonly minor: number };
   readonly platform: Platform;
 }
 
-/** Names that PEP 513, 571 and 599 gave to what PEP 600 calls `manylinux_<major>_<minor>`. */
+/** Names from PEP 513, 571 and 599 for PEP 600's `manylinux_<major>_<minor>`. */
 const LEGACY_FLOORS: Readonly<Record<string, GlibcVersion>> = {
   manylinux1: { major: 2, minor: 5 },
   manylinux2010: { major: 2, minor: 12 },
@@ -47,7 +47,7 @@ export function parseWheelName(file: string): WheelName | undefined {
   };
 }
 
-/** The glibc and architecture that a `manylinux` platform tag promises to need at most; undefined for other tags. */
+/** The newest glibc, and the architecture, that a `manylinux` tag may need; undefined for other tags. */
 export function manylinuxFloor(
   tag: string,
 ): { readonly arch: string; readonly floor: GlibcVersion } | undefined {
@@ -59,10 +59,10 @@ export function manylinuxFloor(
 }
 
 /**
- * How well a wheel fits, as numbers to compare one after another, higher first; undefined if it does not fit.
- * The order is that of pip: native code before pure, the interpreter's own ABI before `abi3` before none, a newer
- * Python tag before an older, a newer glibc (at most the floor) before an older, a higher build number before a lower.
- * A `linux_<arch>` tag promises no floor and so never fits.
+ * A wheel's rank as numbers to compare in order, higher first; undefined if it does not fit. Same order as pip: native
+ * code before pure, the interpreter's own ABI before `abi3` before none, a newer Python tag before an older, a newer
+ * glibc (at most the floor) before an older, a higher build number before a lower. A `linux_<arch>` tag has no floor
+ * and so never fits.
  */
 export function rankWheel(wheel: WheelName, target: WheelTarget): readonly number[] | undefined {
   const ranks = wheel.platforms.flatMap((platform) => {
@@ -80,8 +80,8 @@ export function rankWheel(wheel: WheelName, target: WheelTarget): readonly numbe
 }
 
 /**
- * The wheel of `files` that fits best, by `rankWheel` and, where that ties, by build tag and then file name; undefined
- * if none fits. The order of `files` does not matter.
+ * The wheel of `files` that fits best, by `rankWheel`, then build tag, then file name; undefined if none fits. The
+ * order of `files` does not matter.
  */
 export function pickWheel(files: readonly string[], target: WheelTarget): string | undefined {
   const fitting = files.flatMap((file) => {

@@ -11,21 +11,21 @@ export interface FoundTool {
   readonly name: string;
   /** Absolute path. */
   readonly path: string;
-  /** Absent for tools whose version says nothing, such as `true`. */
+  /** Absent for tools without a meaningful version, such as `true`. */
   readonly version?: string;
 }
 
 export interface FindOptions {
   /** All by default. */
   readonly tools?: readonly HostTool[];
-  /** Directories to look in, separated by colons; `PATH` by default. */
+  /** Directories to search, separated by colons; `PATH` by default. */
   readonly searchPath?: string;
   /** Text of the os-release file; the host's by default. */
   readonly osRelease?: string;
   readonly signal?: AbortSignal;
 }
 
-/** Milliseconds that a tool may take to tell its version. */
+/** Time-out for a tool's version, in milliseconds. */
 const PROBE_TIME = 10_000;
 
 /**
@@ -42,7 +42,7 @@ export async function findHostTools(options: FindOptions = {}): Promise<readonly
   throw missingTools(unfit, problems, options.osRelease ?? (await readOsRelease()));
 }
 
-/** The installed ones of the tools, in any version. */
+/** The installed tools, in any version. */
 export async function findThose(
   tools: readonly HostTool[],
   searchPath: string,
@@ -56,7 +56,7 @@ export async function findThose(
 
 interface Inspection {
   readonly found?: FoundTool;
-  /** Why the tool will not do. */
+  /** Why the tool is unsuitable. */
   readonly lack?: Problem;
 }
 
@@ -114,7 +114,7 @@ async function missingModules(
   return result.exitCode === 0 ? result.stdout.split('\n').filter((line) => line !== '') : [...modules];
 }
 
-/** Whether `version` is older than `minimum`; programs count in one, two or three numbers, and more are ignored. */
+/** Whether `version` is older than `minimum`; compares up to three numbers. */
 function isOlder(version: string, minimum: string): boolean {
   const [left, right] = [semver.coerce(version), semver.coerce(minimum)];
   return left === null || right === null || semver.lt(left, right);

@@ -15,7 +15,7 @@ const INSTALL: Readonly<Record<PackageManager, string>> = {
   zypper: 'zypper install',
 };
 
-/** The host's package manager by the text of its os-release file; undefined if the distribution is not known. */
+/** The host's package manager, from the text of its os-release file; undefined if unknown. */
 export function packageManagerOf(osRelease: string): PackageManager | undefined {
   const value = (key: string): string =>
     new RegExp(`^${key}=["']?([^"'\\n]*)`, 'm').exec(osRelease)?.[1] ?? '';
@@ -23,7 +23,7 @@ export function packageManagerOf(osRelease: string): PackageManager | undefined 
   return PACKAGE_MANAGERS.find((manager) => DISTRIBUTIONS[manager].some((name) => names.includes(name)));
 }
 
-/** The text of os-release; empty if there is none. */
+/** The text of os-release; empty if missing. */
 export async function readOsRelease(): Promise<string> {
   for (const file of ['/etc/os-release', '/usr/lib/os-release']) {
     try {

@@ -1,13 +1,13 @@
-/** Package managers whose install command can be told. */
+/** Package managers with known install commands. */
 export const PACKAGE_MANAGERS = ['apt', 'dnf', 'zypper'] as const;
 export type PackageManager = (typeof PACKAGE_MANAGERS)[number];
 
-/** How a tool tells its version. */
+/** How to get a tool's version. */
 export interface VersionProbe {
   readonly parameters: readonly string[];
   /** Its first group is the version. */
   readonly pattern: RegExp;
-  /** Oldest version that will do. */
+  /** Minimum version. */
   readonly minimum?: string;
 }
 

@@ -2,11 +2,11 @@ import { redactUrl } from '../domain/url.ts';
 
 interface FaultFacts {
   readonly why: string;
-  /** Another try may do. */
+  /** Another try may succeed. */
   readonly transient: boolean;
-  /** The server cannot be reached at all, so that other files of it need not be tried. */
+  /** The server is unreachable, so its other files need not be tried. */
   readonly unreachable?: boolean;
-  /** Milliseconds that the server wants us to wait. */
+  /** Milliseconds to wait, as the server requests. */
   readonly wait?: number | undefined;
 }
 
@@ -21,7 +21,7 @@ export class HttpFault extends Error {
   }
 }
 
-/** Whom the failed connection was to, and through whom. */
+/** Destination of the failed connection, and its proxy. */
 interface Ends {
   readonly url: URL;
   readonly proxy: URL | undefined;
@@ -30,7 +30,7 @@ interface Ends {
 /** Code of the failure to open a tunnel because the proxy ended the connection. */
 export const TUNNEL_CUT = 'KSB_TUNNEL_CUT';
 
-/** Faults of a connection, by the codes of Node and undici: what to say, and whether another try may do. */
+/** Connection faults by codes of Node and undici: a description, and whether another try may succeed. */
 const CONNECTION_FAULTS: Readonly<
   Record<string, { readonly why: (peer: string) => string; readonly transient: boolean }>
 > = {
@@ -54,7 +54,7 @@ const TRANSFER_FAULTS: Readonly<Record<string, string>> = {
   EPIPE: 'the connection was cut',
 };
 
-/** Says in words why a request failed without an answer. */
+/** Describes why a request failed without an answer. */
 export function faultOfError(error: unknown, ends: Ends): HttpFault {
   if (error instanceof HttpFault) return error;
   const chain = causesOf(error);

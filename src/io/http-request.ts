@@ -6,9 +6,9 @@ import { proxyFor } from './proxy.ts';
 export interface HttpTimeouts {
   /** Milliseconds to establish a connection. */
   readonly connect: number;
-  /** Milliseconds until the head of the response arrives. */
+  /** Milliseconds until the response's headers arrive. */
   readonly headers: number;
-  /** Milliseconds that a transfer may stand still. */
+  /** Milliseconds that a transfer may stall. */
   readonly idle: number;
 }
 
@@ -21,10 +21,10 @@ export interface Request {
 export interface Response {
   /** A success, or 416. */
   readonly status: number;
-  /** The one that answered after redirects. */
+  /** The final URL after redirects. */
   readonly url: URL;
   header(name: string): string | undefined;
-  /** The bytes as sent; throws `HttpFault`. Must be read to the end or discarded. */
+  /** The bytes as sent; throws `HttpFault`. Must be read completely or discarded. */
   readonly body: AsyncIterable<Uint8Array>;
   discard(): Promise<void>;
 }
@@ -38,7 +38,9 @@ export interface Sender {
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MAXIMAL_REDIRECTS = 10;
 
-/** Opens connections as the proxy variables in `environment` want it. Loads undici, which Node's own fetch hides, only now. */
+/**
+ * Opens connections as the proxy variables in `environment` require. Loads undici, which Node's fetch hides, lazily.
+ */
 export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpTimeouts): Promise<Sender> {
   const undici = await import('undici');
   const { Agent, ProxyAgent, request: dispatch } = undici;
@@ -124,8 +126,8 @@ export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpT
 }
 
 /**
- * A pool of connections through tunnels. Undici takes the error of a tunnel that the proxy cut for one that cures itself, and
- * connects again at once and without end (`onError` in its client.js); by another code it is a failure like any other.
+ * A pool of connections through tunnels. Undici considers a tunnel that the proxy closed a transient error, and
+ * reconnects at once and endlessly (`onError` in its client.js); with another code it is an ordinary failure.
  */
 function openTunnelPool(
   undici: { readonly Pool: typeof Pool },
@@ -157,7 +159,7 @@ function redirected(request: Request, location: string | undefined): Request {
   if (!allowed.includes(url.protocol)) {
     throw new HttpFault({ why: `redirected to ${redactUrl(url.href)}, which is not safe`, transient: false });
   }
-  // A server keeps the credentials that were meant for it; no other server gets them.
+  // Sends credentials only to the server that they are for.
   if (url.origin === request.url.origin && url.username === '') {
     url.username = request.url.username;
     url.password = request.url.password;

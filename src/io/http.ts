@@ -8,7 +8,7 @@ import { forgetPartial, notePartial, readPartial, removePartial, writeFrom } fro
 import { withRetries, type RetryPolicy } from './retry.ts';
 
 export interface HttpOptions {
-  /** Where the proxy variables are read from. */
+  /** Source of the proxy variables. */
   readonly environment?: NodeJS.ProcessEnv;
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly retry?: Partial<RetryPolicy>;
@@ -25,7 +25,7 @@ export interface TextOptions extends TransferOptions {
 }
 
 export interface DownloadOptions extends TransferOptions {
-  /** File that the bytes are written to; what an interrupted download of the same URL left there is resumed. */
+  /** Target file; an interrupted download of the same URL there is resumed. */
   readonly file: string;
   /** Received bytes and, if known, their total. */
   readonly onProgress?: (done: number, total?: number) => void;
@@ -43,19 +43,19 @@ export interface Downloaded {
   readonly sha256: Sha256;
   /** Bytes. */
   readonly size: number;
-  /** Whether bytes of a former run are part of it. */
+  /** Whether it contains bytes of an earlier run. */
   readonly resumed: boolean;
 }
 
 /**
- * HTTP with time-outs, retries with back-off, and the proxy of the environment. Both methods throw `KSB_HTTP_FAILED`,
- * with URLs redacted; a server that could not be reached at all is not tried again.
+ * HTTP with time-outs, retries with back-off, and the environment's proxy. Both methods throw `KSB_HTTP_FAILED`, with
+ * URLs redacted; an unreachable server is not tried again.
  */
 export interface HttpClient {
   getText(url: string, options?: TextOptions): Promise<Text>;
   /**
-   * Downloads to a file. The file of an interrupted download stays, with a note beside it, so that the next call goes
-   * on with it. Throws also `KSB_DISK_FULL`, after removing the file.
+   * Downloads to a file. Keeps the file of an interrupted download, with a note beside it, for the next call to resume.
+   * Also throws `KSB_DISK_FULL`, after removing the file.
    */
   download(url: string, options: DownloadOptions): Promise<Downloaded>;
   close(): Promise<void>;
@@ -66,7 +66,7 @@ const RETRY: RetryPolicy = { retries: 4, delay: 500 };
 /** Bytes; an index page is far smaller. */
 const LONGEST_TEXT = 1 << 26;
 
-/** Makes a client; opens nothing before the first request. */
+/** Creates a client; connects at the first request. */
 export function createHttpClient(options: HttpOptions = {}): HttpClient {
   const policy = { ...RETRY, ...options.retry };
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
@@ -77,7 +77,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
     return (await sender).send(request);
   };
 
-  /** Repeats `attempt` and turns the fault it ends with into an error for the user. */
+  /** Repeats `attempt` and turns its last fault into an error for the user. */
   const transfer = async <T>(
     url: string,
     attempt: (parsed: URL) => Promise<T>,
@@ -143,7 +143,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
   };
 }
 
-/** Asks for what `part` lacks; the server may answer with all of it, and does if its version is another. */
+/** Requests the bytes missing in `part`; the server may send all, and does if its version differs. */
 async function requestFrom(
   send: Sender['send'],
   part: { readonly size: number; readonly validator: string } | undefined,

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
 
-/** The error for a file that the user named and that cannot be read; `hint` says what to give instead. */
+/** The error for an unreadable file that the user named; `hint` suggests alternatives. */
 export function unreadableFile(file: string, facts: { readonly why: string; readonly hint: string }) {
   return new KsbundleError({
     code: 'KSB_FILE_UNREADABLE',

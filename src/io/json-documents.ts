@@ -8,18 +8,18 @@ import { readZip } from './archive/zip-reader.ts';
 import { listTree } from './files.ts';
 
 export interface JsonDocument {
-  /** Where it lies, with the name it has in an archive. */
+  /** Its path, with its name in an archive. */
   readonly place: string;
   readonly value: unknown;
 }
 
-/** Far more than any collection of documents that comes as one zip. */
+/** Far more than any zipped collection of documents. */
 const MAX_ENTRIES = 2_000_000;
 
 /**
- * Visits every JSON document in `file`, which is one (`.json`, or `.json.gz`), a zip of them, or a directory with any of
- * these in it, however deep; other files are left alone. A directory is read in byte order of its paths, one document after
- * the other. Throws `KSB_ARCHIVE_DAMAGED` for what cannot be read, naming it, and what `visit` throws.
+ * Visits every JSON document in `file`: a document (`.json`, or `.json.gz`), a zip of documents, or a directory tree
+ * with any of these; ignores other files. Reads a directory in byte order of its paths, one document at a time. Throws
+ * `KSB_ARCHIVE_DAMAGED` with the name of an unreadable file, and what `visit` throws.
  */
 export async function visitJsonDocuments(
   file: string,

@@ -8,7 +8,7 @@ import { ifThere } from './if-there.ts';
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called once if the lock is held by somebody else; `pid` as that process sees itself. */
+  /** Called once if another process holds the lock; `pid` is in that process's namespace. */
   readonly onWait?: (owner: { readonly pid: number }) => void;
 }
 
@@ -19,19 +19,19 @@ interface Owner {
   readonly pid: number;
   /** Start of the process in clock ticks since boot (proc(5), field 22 of stat): a pid alone may be reused. */
   readonly start: string;
-  /** Boot and PID namespace; in another one, neither pid nor start mean anything to us. */
+  /** Boot and PID namespace; in another one, pid and start are meaningless to us. */
   readonly space: string;
 }
 
 const POLL = 100;
-/** Milliseconds between two signs of life of a holder, and after how many it counts as dead if we cannot see it. */
+/** Interval of a holder's signs of life, and the age at which an invisible one counts as dead, in milliseconds. */
 const HEARTBEAT = 10_000;
 const STALE = 60_000;
 
 /**
- * Runs `work` while holding the lock `file`, which exists just as long. Waits while another process, or other work in
- * this one, holds it; the lock of a process that is gone is taken over. Throws the signal's reason if it aborts
- * while waiting, and `KSB_DISK_FULL`.
+ * Runs `work` while holding the lock `file`, which exists only meanwhile. Waits while another process, or other work in
+ * this one, holds it; takes over the lock of a dead process. Throws the signal's reason if it aborts while waiting, and
+ * `KSB_DISK_FULL`.
  */
 export async function withLock<T>(
   file: string,
@@ -61,7 +61,7 @@ export async function withLock<T>(
   }
 }
 
-/** Whether a lock, or a claim to one, was left by a process that is gone. False for none. */
+/** Whether a dead process left a lock, or a claim to one. False if missing. */
 export async function isAbandoned(file: string): Promise<boolean> {
   const owner = await readOwner(file);
   return owner !== undefined && !(await isAlive(owner, file));
@@ -92,8 +92,8 @@ async function acquire(file: string, claim: string, options: LockOptions): Promi
 }
 
 /**
- * Replaces the lock of the dead `holder` by ours. Only one process at a time may try to succeed one holder, under a
- * lock of its own: otherwise the slower of two would replace the lock of the faster one.
+ * Replaces the lock of the dead `holder` by ours. Only one process at a time may try, under a separate lock: otherwise
+ * the slower of two would replace the lock of the faster one.
  */
 async function takeOver(file: string, claim: string, holder: Owner): Promise<boolean> {
   return withLock(`${file}.after-${holder.id}`, async () => {
@@ -103,7 +103,7 @@ async function takeOver(file: string, claim: string, holder: Owner): Promise<boo
   });
 }
 
-/** The holder; undefined if the lock was released meanwhile. A file that is no lock of ours counts as a dead one's. */
+/** The holder; undefined if the lock was released meanwhile. An invalid file counts as a dead holder's. */
 async function readOwner(file: string): Promise<Owner | undefined> {
   const text = await ifThere(readFile(file, 'utf8'));
   if (text === undefined) return undefined;
@@ -139,8 +139,8 @@ async function currentSpace(): Promise<string> {
 }
 
 /**
- * When the process started; undefined if there is none, or only its zombie. The name in field 2 may itself hold
- * spaces and brackets, so fields are counted after the last bracket: the state first, the start as the 20th.
+ * Start of the process; undefined if it is gone or a zombie. The name in field 2 may contain spaces and brackets, so
+ * fields are counted after the last bracket: the state first, the start as the 20th.
  */
 async function startOf(pid: number): Promise<string | undefined> {
   try {

@@ -6,7 +6,7 @@ import { packageRoot } from './package-info.ts';
 export interface PackageFile {
   /** Absolute path. */
   readonly from: string;
-  /** Where it lies in the package, with its dependencies in `node_modules/`. */
+  /** Path in the package, with dependencies in `node_modules/`. */
   readonly to: string;
 }
 
@@ -16,12 +16,12 @@ interface Description {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** What npm publishes beside what `files` names. */
+/** Files that npm publishes in addition to `files`. */
 const ALWAYS = ['package.json', 'README.md', 'LICENSE'];
 
 /**
- * Every file of this package as it is published, and of all packages that it needs to run, wherever npm put those: within
- * the package, or beside it. The same for every installation of the same lockfile.
+ * Every published file of this package and of its runtime dependencies, which npm puts into the package or beside it.
+ * The same for every installation of the same lockfile.
  */
 export async function packageFiles(): Promise<readonly PackageFile[]> {
   const root = packageRoot();
@@ -37,7 +37,7 @@ export async function packageFiles(): Promise<readonly PackageFile[]> {
   return [...own, ...modules.flat()];
 }
 
-/** Adds the packages that the one at `directory` needs to `found`: where each lies, and where in the package. */
+/** Adds dependencies of the package at `directory` to `found`: each with its path, and its path in the package. */
 async function collect(directory: string, found: Map<string, string>): Promise<void> {
   const { dependencies = {}, optionalDependencies = {} } = await describe(directory);
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies }).toSorted()) {
@@ -45,7 +45,7 @@ async function collect(directory: string, found: Map<string, string>): Promise<v
     if (place === undefined && name in optionalDependencies) continue;
     if (place === undefined) throw new Error(`${name}, which ${directory} needs, is not installed`);
     if (found.has(place)) continue;
-    // Its own modules lie within it; those of an installed package may lie beside it.
+    // Modules are in the package, or beside an installed one.
     const root = packageRoot();
     const base = place.startsWith(`${root}/`) ? root : path.join(root, '../..');
     found.set(place, path.relative(base, place));
@@ -53,7 +53,7 @@ async function collect(directory: string, found: Map<string, string>): Promise<v
   }
 }
 
-/** Where Node finds the package `name` from `directory`. */
+/** The directory where Node finds the package `name` from `directory`. */
 async function resolve(directory: string, name: string): Promise<string | undefined> {
   for (let from = directory; ; from = path.dirname(from)) {
     const place = path.join(from, 'node_modules', name);
@@ -66,7 +66,7 @@ async function describe(directory: string): Promise<Description> {
   return JSON.parse(await readFile(path.join(directory, 'package.json'), 'utf8')) as Description;
 }
 
-/** A file, or every file of a directory but those of packages in it. */
+/** A file, or every file of a directory except `node_modules`. */
 async function below(from: string, to: string): Promise<PackageFile[]> {
   const entries = await listTree(from).catch(() => undefined);
   if (entries === undefined) return [{ from, to }];

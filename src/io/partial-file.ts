@@ -6,18 +6,18 @@ import { sha256, type Sha256 } from '../domain/digest.ts';
 import { isErrnoException } from '../domain/errors.ts';
 import { hashBytes, writeFileAtomically } from './files.ts';
 
-/** The part of a download that is on the disk. */
+/** The downloaded part of a file. */
 export interface Partial {
   /** Bytes. */
   readonly size: number;
-  /** ETag or date that the server gave for the version these bytes are of. */
+  /** The server's ETag or date for the version of these bytes. */
   readonly validator: string;
 }
 
-/** A note beside the partial file; the URL only as digest, since it may hold credentials. */
+/** A note beside the partial file; only a digest of the URL, which may contain credentials. */
 const noteOf = (file: string): string => `${file}.json`;
 
-/** What a former download of `url` left in `file`, if the download can resume from it. */
+/** The part that an earlier download of `url` left in `file`, if it can be resumed. */
 export async function readPartial(file: string, url: URL): Promise<Partial | undefined> {
   try {
     const { size } = await stat(file);
@@ -32,13 +32,13 @@ export async function readPartial(file: string, url: URL): Promise<Partial | und
   }
 }
 
-/** Remembers what the bytes that are about to be written are a part of. */
+/** Records the version of the bytes that are about to be written. */
 export async function notePartial(file: string, url: URL, validator: string | undefined): Promise<void> {
   if (validator === undefined) await rm(noteOf(file), { force: true });
   else await writeFileAtomically(noteOf(file), JSON.stringify({ url: hashBytes(url.href), validator }));
 }
 
-/** Removes the note, and with it the means to go on with the file. */
+/** Removes the note, so that the file cannot be resumed. */
 export async function forgetPartial(file: string): Promise<void> {
   await rm(noteOf(file), { force: true });
 }
@@ -49,7 +49,7 @@ export async function removePartial(file: string): Promise<void> {
 }
 
 interface Writing {
-  /** Bytes of the file that stay; the rest is cut off. */
+  /** Bytes of the file to keep; truncates the rest. */
   readonly offset: number;
   /** Called with the size of the file after each write. */
   readonly onSize: (size: number) => void;

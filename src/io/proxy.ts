@@ -3,9 +3,8 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { redactUrl } from '../domain/url.ts';
 
 /**
- * The proxy that the environment wants for `url`, by the convention that curl and pip follow: `https_proxy`,
- * `http_proxy` by the URL's scheme, else `all_proxy`, unless `no_proxy` names the host; also in upper case. Throws
- * `KSB_PROXY_INVALID`.
+ * The environment's proxy for `url`, by the convention of curl and pip: `https_proxy`, `http_proxy` by the URL's
+ * scheme, else `all_proxy`, unless `no_proxy` names the host; also in upper case. Throws `KSB_PROXY_INVALID`.
  */
 export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): URL | undefined {
   if (isExempt(url, read(environment, 'no_proxy')?.value ?? '')) return undefined;
@@ -36,7 +35,7 @@ function read(
   return undefined;
 }
 
-/** An entry is `*`, a host, a domain with all below it, an address or a CIDR block; a host may have a port. */
+/** An entry is `*`, a host, a domain with its subdomains, an address or a CIDR block; a host may have a port. */
 function isExempt(url: URL, noProxy: string): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;

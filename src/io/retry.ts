@@ -2,22 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpFault } from './http-fault.ts';
 
 export interface RetryPolicy {
-  /** How often a try that got no further is repeated. */
+  /** Maximum number of retries without progress. */
   readonly retries: number;
-  /** Milliseconds before the first repetition; doubles each time, with up to half of it random on top. */
+  /** Milliseconds before the first retry; doubles each time, plus up to half of it at random. */
   readonly delay: number;
 }
 
 interface Retrying {
   readonly policy: RetryPolicy;
   readonly signal?: AbortSignal | undefined;
-  /** Whether the last try got further than all others, so that counting starts again. */
+  /** Whether the last try made progress, which resets the count. */
   readonly gotFurther?: () => boolean;
   readonly onRetry?: ((why: string, delay: number) => void) | undefined;
 }
 
 const LONGEST_DELAY = 30_000;
-/** Milliseconds of a wish to wait (Retry-After) that we still grant. */
+/** Maximum accepted Retry-After, in milliseconds. */
 const LONGEST_WAIT = 120_000;
 
 /** Repeats `attempt` after transient faults. Throws its last error, or the signal's reason. */

@@ -3,13 +3,13 @@ import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { isAbandoned, withLock } from './lock.ts';
 
-/** A lock, or the claim to one, of the scratch directory that the first group names. */
+/** A lock, or the claim to one, for the scratch directory in the first group. */
 const LOCK = /^(\.ksbundle-[0-9a-f-]{36})\.lock(?:\..+)?$/u;
 
 /**
- * Runs `work` with a new directory in `parent`, where people keep their files, and removes it afterwards; and before that what
- * runs left there that were killed. A lock beside each directory tells whose run is still alive. `parent` is an absolute path; where it
- * was missing it is made, and goes again if `work` fails. Throws `KSB_DISK_FULL`.
+ * Runs `work` with a new directory in `parent`, a user's directory, and removes it afterwards. First removes
+ * directories of killed runs: a lock beside each shows whether its run is alive. `parent` is an absolute path; a
+ * missing one is created, and removed if `work` fails. Throws `KSB_DISK_FULL`.
  */
 export async function withScratchDirectory<T>(
   parent: string,
@@ -33,7 +33,7 @@ export async function withScratchDirectory<T>(
   }
 }
 
-/** Removes a directory, and those above it up to `highest`, as far as they are empty. */
+/** Removes a directory and its parents up to `highest` while they are empty. */
 async function removeEmpty(directory: string, highest: string): Promise<void> {
   try {
     await rmdir(directory);
@@ -52,7 +52,7 @@ async function removeAbandoned(parent: string): Promise<void> {
       await rm(path.join(parent, directory), { recursive: true, force: true });
       await rm(lock, { force: true });
     } catch {
-      // Somebody else's, who may remove it: no reason to fail.
+      // It belongs to another user: no reason to fail.
     }
   }
 }

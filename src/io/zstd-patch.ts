@@ -3,8 +3,8 @@ import type { Confinement } from './confinement.ts';
 import { programOutput } from './program-output.ts';
 
 /*
- * The host's zstd makes and reads patches: frames that were compressed with the old file as what went before them. See
- * `--patch-from` in zstd(1); it is there since 1.4.5.
+ * The host's zstd makes and reads patches: frames compressed with the old file as prefix. See `--patch-from` in
+ * zstd(1), since 1.4.5.
  */
 
 const WHY = 'to make and to apply deltas';
@@ -18,7 +18,7 @@ export interface PatchToMake {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What makes the file `to` of the file `from`. Throws `KSB_HOST_TOOL_MISSING`. */
+/** A patch from the file `from` to the file `to`. Throws `KSB_HOST_TOOL_MISSING`. */
 export function encodePatch({ from, to, confinement, signal }: PatchToMake): AsyncGenerator<Buffer> {
   return programOutput(['zstd', '--quiet', '--stdout', `--patch-from=${from}`, '--', to], {
     why: WHY,
@@ -33,19 +33,19 @@ export interface PatchToApply {
   /** Absolute path. */
   readonly from: string;
   readonly patch: string;
-  /** New file that is used meanwhile. */
+  /** New temporary file. */
   readonly spool: string;
   /** The name of the patch in errors. */
   readonly name: string;
-  /** Bytes that come out, and that zstd may take of memory besides. */
+  /** Bytes of the result; also zstd's limit of memory. */
   readonly size: number;
   readonly confinement: Confinement;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * What a patch makes of the file `from`. Throws `KSB_ARCHIVE_DAMAGED`, also where more comes out than `size`, `KSB_HOST_TOOL_MISSING`, and
- * what a full disk makes of the spool file.
+ * Applies a patch to the file `from`. Throws `KSB_ARCHIVE_DAMAGED`, also for a result of another size,
+ * `KSB_HOST_TOOL_MISSING`, and the spool file's error for a full disk.
  */
 export async function* decodePatch({
   from,

@@ -8,13 +8,13 @@ import { listParts, takeInventory } from '../pack/sbom/inventory.ts';
 export interface LookUp {
   /** Absolute path. */
   readonly database: string;
-  /** Days that it may be old. */
+  /** Maximum age in days. */
   readonly maxAge: number;
 }
 
 /**
- * Reads what a database of advisories has about releases. What is returned looks up everything that the bill of materials of one of them
- * lists. Both throw what `readAdvisories` and `auditAdvisories` do.
+ * Reads a database's advisories about releases. Returns a function that looks up everything in the bill of materials of
+ * one of them. Throws what `readAdvisories` throws, the function what `auditAdvisories` throws.
  */
 export async function openLookUp(
   manifests: readonly Manifest[],

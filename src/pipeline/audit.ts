@@ -56,14 +56,14 @@ export function requireCleanAudit(report: AuditReport, bundle: Bundle): void {
 
 /** The findings in the files of a release, and known vulnerabilities of its parts. */
 export interface PathAudit extends AuditReport {
-  /** There if it was looked up. */
+  /** Set if it was looked up. */
   readonly advisories?: AdvisoryReport;
 }
 
 /**
- * Audits a tarball or a directory, and looks it up in a database of advisories if one is given. A release says what it is;
- * the exceptions that its bundle's recipe declares hold if there is such a recipe. Anything else is audited without any.
- * Throws `KSB_NOT_A_RELEASE` if that cannot be looked up, and what `auditAdvisories` throws.
+ * Audits a tarball or a directory, and looks it up in a database of advisories if one is given. The exceptions in the
+ * bundle's recipe apply to a release if the project has that recipe; there are none for anything else. Throws
+ * `KSB_NOT_A_RELEASE` if something else is to be looked up, and what `auditAdvisories` throws.
  */
 export async function auditPath(context: Context, target: string, lookUp?: LookUp): Promise<PathAudit> {
   if ((await stat(target)).isDirectory()) return auditBoth(context, target, lookUp);
@@ -74,7 +74,7 @@ export async function auditPath(context: Context, target: string, lookUp?: LookU
   });
 }
 
-/** The database first: one that is refused is known at once. */
+/** Reads the database first, to fail early. */
 async function auditBoth(context: Context, directory: string, lookUp?: LookUp): Promise<PathAudit> {
   const text = await ifThere(readFile(path.join(directory, MANIFEST_FILE), 'utf8'));
   const manifest = text === undefined ? undefined : parseManifest(text);
@@ -84,7 +84,7 @@ async function auditBoth(context: Context, directory: string, lookUp?: LookUp): 
   return { ...(await auditDirectory(context, directory, manifest)), advisories };
 }
 
-/** `manifest`: what the directory says of itself, if it is a release. */
+/** `manifest` is that of the directory, if it is a release. */
 async function auditDirectory(
   context: Context,
   directory: string,
@@ -138,8 +138,8 @@ function auditOptions(context: Context, { bundle, components, platform, bill }: 
 }
 
 /**
- * The build machine's directories. A home of one component (`/root`) is too common a word to look for; what the build
- * itself touches below it is looked for all the same.
+ * The build machine's directories. A home directory of one component (`/root`) is too common a text to search for, but
+ * the build's own directories below it are included.
  */
 function forbiddenBytes(context: Context): readonly ForbiddenBytes[] {
   const home = os.homedir();

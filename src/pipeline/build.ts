@@ -28,13 +28,15 @@ import { componentsOf } from './recipes.ts';
 import { buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
 
 export interface BuildOptions {
-  /** Private keys that the tarball is signed with. */
+  /** Private keys to sign the tarball with. */
   readonly sign?: SigningKeyFiles | undefined;
-  /** Whether an escrow archive goes beside the tarball, signed with the same keys. */
+  /** Whether to write an escrow archive beside the tarball, signed with the same keys. */
   readonly withSources?: boolean | undefined;
 }
 
-/** Builds a bundle, as far as it is not built yet, and leaves its tarball, signed if asked, in the context's `outDirectory`. */
+/**
+ * Builds the missing parts of a bundle, and writes its tarball, signed if requested, to the context's `outDirectory`.
+ */
 export async function buildBundle(
   { emit: report, ...rest }: Context,
   name: string,
@@ -43,7 +45,7 @@ export async function buildBundle(
   const recorder = recordTimeline(report, () => performance.now());
   const { emit } = recorder;
   const context: Context = { ...rest, fetch: { ...rest.fetch, emit }, emit };
-  // Before all that work: a key that cannot sign.
+  // Fails early if a key cannot sign.
   const signingKeys = await readSigningKeys(options.sign ?? { files: [] });
   const loaded = await loadLockedBundle(context, name);
   const artifacts = await buildComponents({
@@ -59,13 +61,13 @@ export async function buildBundle(
     context.outDirectory,
     `${releaseName(loaded.bundle, context.platform.arch)}.tar.gz`,
   );
-  // Signatures of what lay there before.
+  // Signatures of the previous tarball.
   const escrow = escrowFile(target);
   for (const stale of [target, escrow].flatMap(allSignatures)) await rm(stale, { force: true });
   await deliver(context.store.pathOf(tarball), target, tarball);
   await deliver(context.store.pathOf(provenance), provenanceFile(target), provenance);
   const tasks = recorder.tasks();
-  // A build that found everything there tells nothing: what made the tarball stays.
+  // A build that only reused results keeps the existing timeline.
   if (tasks.some(({ outcome }) => outcome === 'done'))
     await writeFileAtomically(timelineFile(target), formatTimeline({ format: 1, tarball, tasks })).catch(
       (error: unknown) => {
@@ -87,7 +89,7 @@ export async function buildBundle(
   };
 }
 
-/** What a build would do, one line for each component and for the release; writes nothing. */
+/** The actions of a build, a line for each component and for the release; writes nothing. */
 export async function planBuild(context: Context, name: string): Promise<readonly string[]> {
   const loaded = await loadLockedBundle(context, name);
   const plans = await planComponents(buildOptions(context, loaded));
@@ -116,7 +118,7 @@ function buildOptions(context: Context, loaded: LockedBundle) {
   };
 }
 
-/** Fetches side by side what the builds would otherwise fetch one after another. */
+/** Fetches in parallel what the builds would otherwise fetch one by one. */
 async function prefetch(context: Context, sources: readonly Source[]): Promise<void> {
   await fetchAll(sources, context.fetch);
 }
@@ -152,7 +154,7 @@ async function findOrMakeRelease(
   return asTask(context, task, () => withLock(lock, make, { signal: context.signal }));
 }
 
-/** Copies a file to where the user wants it, unless the same bytes are there. */
+/** Copies a file to the output directory, unless it already has the same bytes. */
 async function deliver(from: string, to: string, digest: Sha256): Promise<void> {
   if ((await ifThere(hashFile(to))) === digest) return;
   const temporary = `${to}.${process.pid}.tmp`;

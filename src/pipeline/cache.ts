@@ -5,13 +5,13 @@ import { removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import type { Context } from './context.ts';
 
-/** How long content that nothing used stays, in milliseconds. */
+/** Milliseconds to keep unused content. */
 const KEEP = 30 * 24 * 60 * 60 * 1000;
 
-/** How long the work directory of a failed build stays for somebody to look, in milliseconds. */
+/** Milliseconds to keep the work directory of a failed build for inspection. */
 const KEEP_WORK = 24 * 60 * 60 * 1000;
 
-/** What the store holds; an artifact is told from a source by the record of the build that made it. */
+/** The contents of the store; build records distinguish artifacts from sources. */
 export async function listCache({ store }: Context): Promise<readonly CacheEntry[]> {
   const artifacts = new Map(
     (await store.builds.list()).map(({ artifact, component, version }) => [
@@ -27,13 +27,13 @@ export async function listCache({ store }: Context): Promise<readonly CacheEntry
   }));
 }
 
-/** Hashes everything in the store; what is damaged is removed and made again when it is needed. */
+/** Hashes everything in the store, and removes damaged entries, which are created again when needed. */
 export async function verifyCache({ store, signal }: Context): Promise<CacheVerifyResult> {
   const { entries } = await store.totals();
   return { checked: entries, damaged: await store.verifyAll(signal) };
 }
 
-/** Removes what was not used for thirty days, and what failed builds left behind. */
+/** Removes content unused for thirty days, and remains of failed builds. */
 export async function collectCache(
   { store, cacheDirectory }: Context,
   options: { readonly dryRun: boolean },

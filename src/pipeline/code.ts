@@ -3,7 +3,7 @@ import type { Sha256 } from '../domain/digest.ts';
 import { hashBytes, hashTree } from '../io/files.ts';
 import { packageVersion } from '../io/package-info.ts';
 
-/** Folders of the code that decides a release's bytes. */
+/** Folders of the code that determines a release's bytes. */
 const STAGES = [
   'assemble',
   'audit',
@@ -17,7 +17,7 @@ const STAGES = [
   'relocate',
 ];
 
-/** Digest of the code that decides a release's bytes: the same for everybody who compiled the same sources. */
+/** Digest of the code that determines a release's bytes; the same sources have the same digest. */
 export async function codeDigest(): Promise<Sha256> {
   const root = path.dirname(import.meta.dirname);
   return hashBytes(
@@ -25,7 +25,7 @@ export async function codeDigest(): Promise<Sha256> {
   );
 }
 
-/** Which ksbundle this is: its version, and its code, as semantic versions name a build of one. */
+/** The version of ksbundle, with its code's digest as build metadata (semver.org). */
 export async function codeVersion(): Promise<string> {
   return `${await packageVersion()}+${(await codeDigest()).slice(0, 16)}`;
 }

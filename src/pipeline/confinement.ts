@@ -2,7 +2,7 @@ import type { Emit } from '../domain/events.ts';
 import { findConfinement, type ConfinementPlace } from '../host/confinement.ts';
 import type { Confinement } from '../io/confinement.ts';
 
-/** Finds out how far programs can be shut in here, and says so where it is not all the way. */
+/** Determines how far programs can be confined here, and warns if not completely. */
 export async function confine({
   emit,
   ...place

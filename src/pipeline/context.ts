@@ -7,7 +7,7 @@ import type { Confinement } from '../io/confinement.ts';
 import { openStore } from '../store/open.ts';
 import { confine } from './confinement.ts';
 
-/** What a run is told; every path is absolute. */
+/** The settings of a run; every path is absolute. */
 export interface ContextOptions {
   readonly platform: Platform;
   readonly jobs: number;
@@ -15,7 +15,7 @@ export interface ContextOptions {
   /** Mirror directories or URLs, tried in order before all others. */
   readonly mirrors: readonly string[];
   readonly cacheDirectory: string;
-  /** Directory that tarballs are written to. */
+  /** Directory for tarballs. */
   readonly outDirectory: string;
   readonly recipesDirectory: string;
   readonly lockfilesDirectory: string;
@@ -23,15 +23,15 @@ export interface ContextOptions {
   readonly signal: AbortSignal;
 }
 
-/** What all stages of a run share. */
+/** Shared by all stages of a run. */
 export interface Context extends ContextOptions {
   readonly store: Store;
   readonly fetch: FetchContext;
-  /** How far programs that a build runs are shut in; found out, and said where it is not all the way, once. */
+  /** The confinement of a build's programs; determined once, with a warning if it is incomplete. */
   readonly confinement: () => Promise<Confinement>;
 }
 
-/** Opens the store, which makes its directories; throws `KSB_MIRROR_INVALID` for a mirror that cannot be used. */
+/** Opens the store and creates its directories; throws `KSB_MIRROR_INVALID` for a mirror that cannot be used. */
 export async function openContext(options: ContextOptions): Promise<Context> {
   const { emit, signal, mirrors, offline } = options;
   const store = await openStore(options.cacheDirectory, emit);

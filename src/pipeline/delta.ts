@@ -15,7 +15,7 @@ interface Reporting {
   readonly signal: AbortSignal;
 }
 
-/** Makes a delta between two tarballs, with the host's zstd. Throws what `makeDelta` does. */
+/** Makes a delta between two tarballs, with the host's zstd. Throws what `makeDelta` throws. */
 export async function deltaFiles(
   oldFile: string,
   newFile: string,
@@ -28,7 +28,10 @@ export async function deltaFiles(
   }));
 }
 
-/** Makes the new tarball of an old one and a delta, with the host's zstd. Throws what `readVerifyingKeys` and `applyDelta` do. */
+/**
+ * Makes the new tarball from an old one and a delta, with the host's zstd. Throws what `readVerifyingKeys` and
+ * `applyDelta` throw.
+ */
 export async function applyFile(
   oldFile: string,
   delta: string,

@@ -5,12 +5,12 @@ import { readManifestFromTarball, releaseOf } from '../pack/inspect.ts';
 import { openLookUp, type LookUp } from './advisories.ts';
 
 export interface DiffOptions {
-  /** Where to look up which known vulnerabilities come and go; nowhere by default. */
+  /** Database to look up added and removed vulnerabilities in; none by default. */
   readonly lookUp?: LookUp | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What differs between two release tarballs. Throws what `readManifestFromTarball` and `openLookUp` do. */
+/** The differences between two release tarballs. Throws what `readManifestFromTarball` and `openLookUp` throw. */
 export async function diffFiles(
   from: string,
   to: string,

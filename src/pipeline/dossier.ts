@@ -4,7 +4,10 @@ import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { formatDossier } from '../pack/dossier.ts';
 import { identifyTarball, readManifestFromTarball, releaseOf } from '../pack/inspect.ts';
 
-/** Writes what a release tarball says for technical documentation to `page`. Throws what `readManifestFromTarball` does, and `KSB_DISK_FULL`. */
+/**
+ * Writes the technical documentation of a release tarball to `page`. Throws what `readManifestFromTarball` throws, and
+ * `KSB_DISK_FULL`.
+ */
 export async function writeDossier(file: string, page: string): Promise<ReportResult> {
   const text = formatDossier(await readManifestFromTarball(file), await identifyTarball(file));
   await writeFileAtomically(page, text).catch((error: unknown) => {

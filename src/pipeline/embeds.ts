@@ -13,14 +13,14 @@ import { didYouMean } from './did-you-mean.ts';
 
 export interface Declaring {
   readonly bundle: Bundle;
-  /** All that the bundle needs. */
+  /** All components that the bundle needs. */
   readonly components: readonly Component[];
   readonly lockfile: Lockfile;
 }
 
 /**
- * What recipes declare to be inside components and wheels. Throws `KSB_EMBEDS_UNKNOWN` for a carrier that is not in the bundle, or
- * is there in a version that nothing is declared of.
+ * Contents of components and wheels that recipes declare. Throws `KSB_EMBEDS_UNKNOWN` for a carrier that is not in the
+ * bundle, or only in a version without a declaration.
  */
 export function declaredEmbeds({ bundle, components, lockfile }: Declaring): readonly Embedded[] {
   const versions = new Map(lockfile.wheels.map(({ name, version }) => [name, version]));
@@ -81,7 +81,7 @@ function embedsOf(carrier: Part, { packages, license, cpe, reason }: DeclaredEmb
 
 type Named = Pick<Embedded, 'carrier' | 'name' | 'version' | 'purl' | 'license' | 'cpe'>;
 
-/** With the names that advisories have for it, if it is a library that is known. */
+/** Adds the names in advisories of a well-known library. */
 function withKnownNames(named: Named): Named & Pick<Embedded, 'repository'> {
   const library = registryOf(named.purl) === 'generic' ? libraryNamed(named.name) : undefined;
   if (library === undefined) return named;
@@ -94,7 +94,7 @@ function withKnownNames(named: Named): Named & Pick<Embedded, 'repository'> {
   };
 }
 
-/** What the bills say that came with the wheels of a release directory (PEP 770). */
+/** The contents of the bills that came with wheels in a release directory (PEP 770). */
 export async function publishedEmbeds(
   directory: string,
   parts: ReadonlyMap<string, Part>,
@@ -109,7 +109,7 @@ export async function publishedEmbeds(
   return listed.flat();
 }
 
-/** The components of the release that its own build linked into files of others, as the audit found them there. */
+/** The release's components that its build linked into files of others, as found by the audit. */
 export function linkedEmbeds(
   libraries: readonly LibraryInFile[],
   parts: ReadonlyMap<string, Part>,
@@ -135,7 +135,7 @@ export function linkedEmbeds(
   });
 }
 
-/** One of each package in each carrier, in the order of the manifest; who came first has the word. */
+/** One entry per package and carrier, in the manifest's order; the first one wins. */
 export function mergeEmbeds(embeds: readonly Embedded[]): readonly Embedded[] {
   const byKey = new Map<string, Embedded>();
   for (const embed of embeds) {

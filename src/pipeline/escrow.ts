@@ -13,29 +13,29 @@ import type { Context } from './context.ts';
 import { allSources, type LockedBundle } from './sources.ts';
 
 /*
- * An escrow archive lies beside a tarball and holds all that it takes to build it again where there is no network: the tarball, in which
- * are recipes, lockfile and installer; every source and wheel; and ksbundle. The tarball itself stays as it is.
+ * An escrow archive, beside a tarball, contains everything to rebuild it without a network: the tarball, which has
+ * recipes, lockfile and installer; every source and wheel; and ksbundle. The tarball itself does not change.
  */
 
 const SUFFIX = '.escrow.tar';
 const SOURCES = 'sources';
 const PACKAGE = 'ksbundle';
 
-/** Where the escrow archive of a tarball lies. */
+/** Path of a tarball's escrow archive. */
 export function escrowFile(tarball: string): string {
   return tarball.replace(/\.tar\.gz$/u, '') + SUFFIX;
 }
 
 export interface EscrowOptions {
   readonly loaded: LockedBundle;
-  /** Absolute path of the release's tarball without a signature, and the name that it has. */
+  /** Absolute path of the tarball without a signature, and its name. */
   readonly tarball: string;
   readonly name: string;
-  /** Where the archive goes. */
+  /** Path of the archive. */
   readonly target: string;
 }
 
-/** Writes an escrow archive, whose bytes depend on what is in it alone. Throws what fetching and packing do. */
+/** Writes an escrow archive, whose bytes depend only on its contents. Throws what fetching and packing throw. */
 export async function writeEscrow(context: Context, options: EscrowOptions): Promise<void> {
   const { loaded, tarball, name, target } = options;
   await withTemporaryDirectory(path.join(context.cacheDirectory, 'work'), async (root) => {
@@ -71,7 +71,7 @@ export interface OpenEscrow {
   readonly sources: string;
 }
 
-/** Whether a file is an escrow archive, which unlike a tarball is not compressed: what is in it is already. */
+/** Whether a file is an escrow archive: unlike a tarball it is not compressed, because its contents are. */
 export async function isEscrow(file: string): Promise<boolean> {
   const handle = await open(file);
   try {
@@ -82,7 +82,7 @@ export async function isEscrow(file: string): Promise<boolean> {
   }
 }
 
-/** POSIX.1-1988 and what follows. */
+/** POSIX.1-1988 and later. */
 const TAR_MAGIC = Buffer.from('ustar');
 const TAR_MAGIC_AT = 257;
 

@@ -8,18 +8,18 @@ export interface ExplainOptions {
   /** Directories of the two releases. */
   readonly original: string;
   readonly again: string;
-  /** What shuts in diffoscope, and the many programs that it has read the files. */
+  /** The confinement of diffoscope and the programs that it runs. */
   readonly confinement: Confinement;
   readonly signal: AbortSignal;
 }
 
-/** Files that diffoscope looks at, lines of each report that are kept, and milliseconds that one may take. */
+/** Limits for diffoscope: files, lines per report, and milliseconds per file. */
 const MOST_FILES = 5;
 const MOST_LINES = 40;
 const PATIENCE = 120_000;
 
 /**
- * Says of files that differ in their bytes where they do, and for the first few what diffoscope makes of it, if the host
+ * Adds the first different offset to files with different bytes, and diffoscope's report to the first few, if the host
  * has it. It reads libraries and archives with the host's tools.
  */
 export async function explainFiles(
@@ -37,7 +37,7 @@ export async function explainFiles(
     const [before, after] = [path.join(original, file.path), path.join(again, file.path)];
     const firstByte = firstDifference(await readFile(before), await readFile(after));
     const report = left > 0 ? await diffoscope(before, after, options) : undefined;
-    // Not there, so not for the next file either.
+    // Not installed: skip the remaining files.
     left = report === undefined ? 0 : left - 1;
     explained.push({ ...file, firstByte, ...(report === undefined ? {} : { report }) });
   }
@@ -54,10 +54,10 @@ function firstDifference(one: Buffer, other: Buffer): number {
   return common;
 }
 
-/** Bytes compared at once. */
+/** Bytes per comparison. */
 const BLOCK = 4096;
 
-/** The beginning of diffoscope's report; undefined if there is none. */
+/** The start of diffoscope's report; undefined without one. */
 async function diffoscope(
   before: string,
   after: string,
@@ -71,7 +71,7 @@ async function diffoscope(
     argv: [program, ...report, '--', before, after],
     environment: { PATH, LC_ALL: 'C.UTF-8' },
     directory: '/',
-    // Its modules lie beside the directory that it is in.
+    // Its modules are beside its directory.
     view: { readable: [before, after, path.dirname(path.dirname(await realpath(program)))], writable: [] },
   };
   const result = await runConfined(confinement, command, { signal, timeout: PATIENCE });

@@ -9,13 +9,13 @@ import { readSigningKey, readVerifyingKey } from '../pack/keys.ts';
 export interface SigningKeyFiles {
   /** Absolute paths, of keys of different kinds. */
   readonly files: readonly string[];
-  /** File whose first line decrypts those of them that are encrypted. */
+  /** File with the passphrase of encrypted keys in its first line. */
   readonly passphraseFile?: string | undefined;
 }
 
 /**
- * Reads keys to sign with, ECDSA before ML-DSA, as signatures are ordered. Throws what `readSigningKey` does, and `KSB_KEY_TWICE` for
- * two keys of one kind.
+ * Reads keys to sign with, ECDSA before ML-DSA, as signatures are ordered. Throws what `readSigningKey` throws, and
+ * `KSB_KEY_TWICE` for two keys of one kind.
  */
 export async function readSigningKeys({ files, passphraseFile }: SigningKeyFiles): Promise<SigningKey[]> {
   const keys: SigningKey[] = [];
@@ -33,7 +33,7 @@ export async function readSigningKeys({ files, passphraseFile }: SigningKeyFiles
   return keys.toSorted((a, b) => KEY_KINDS.indexOf(a.kind) - KEY_KINDS.indexOf(b.kind));
 }
 
-/** Reads public keys to verify with. Throws what `readVerifyingKey` does. */
+/** Reads public keys to verify with. Throws what `readVerifyingKey` throws. */
 export async function readVerifyingKeys(files: readonly string[]): Promise<VerifyingKey[]> {
   return Promise.all(files.map((file) => readVerifyingKey(file, findOpenssl)));
 }

@@ -14,7 +14,7 @@ import { exists } from '../io/files.ts';
 import type { Context } from './context.ts';
 import { loadRecipeSet } from './recipes.ts';
 
-/** Everything that the recipes and services offer: bundles first, then services, components and tools, each by name. */
+/** All recipes and services: bundles, then services, components and tools, each by name. */
 export async function listRecipes(context: Context): Promise<readonly RecipeSummary[]> {
   const { layers, bundles, services, components, toolchain, tools } = await loadRecipeSet(context);
   const groups = [
@@ -38,7 +38,7 @@ function summarizeService({ service: { name, summary }, origin }: ServiceRecipe)
   return { kind: 'service' as const, name, summary, origin };
 }
 
-/** Says which layer it is of, and whether it hides what a lower layer has by its name. */
+/** Adds its layer, and whether it hides one of the same name in a lower layer. */
 async function place(
   { origin, ...summary }: Omit<RecipeSummary, 'layer'> & { readonly origin: RecipeOrigin },
   layers: readonly Layer[],

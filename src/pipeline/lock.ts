@@ -32,14 +32,14 @@ const DAY = 86_400_000;
 
 export interface LockOptions {
   readonly check: boolean;
-  /** Names to upgrade; empty for all; absent keeps what is locked. */
+  /** Names to upgrade; empty for all; absent to keep the locked versions. */
   readonly upgrade?: readonly string[];
-  /** Days that what an upgrade takes must have been on the index; 0 for any. */
+  /** Minimum age on the index, in days, of files that an upgrade may choose; 0 for any. */
   readonly minAge?: number;
   readonly dryRun: boolean;
 }
 
-/** Resolves a bundle anew. With `check` or `dryRun` nothing is written; with `check` a difference is an error. */
+/** Resolves a bundle again. Writes nothing with `check` or `dryRun`; with `check` a difference is an error. */
 export async function lockBundle(context: Context, name: string, options: LockOptions): Promise<LockResult> {
   const loaded = { ...(await loadBundle(context, name)), platform: context.platform };
   const file = lockfilePath(context.lockfilesDirectory, name, context.platform);
@@ -79,7 +79,7 @@ export async function lockBundle(context: Context, name: string, options: LockOp
   return { lockfile: file, changes, rewritten, skipped, uncompared: uncompared.toSorted() };
 }
 
-/** Tells why a component or a distribution is in a bundle; throws `KSB_NAME_UNKNOWN` if it is not. */
+/** Returns why a component or a distribution is in a bundle; throws `KSB_NAME_UNKNOWN` if it is not. */
 export async function whyName(context: Context, bundle: string, name: string): Promise<WhyResult> {
   const loaded = await loadLockedBundle(context, bundle);
   const distribution = whyDistribution(loaded.lockfile, name);

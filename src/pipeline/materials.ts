@@ -6,9 +6,9 @@ import { componentsOf } from './recipes.ts';
 import { buildArchitecture, type LockedBundle } from './sources.ts';
 
 /**
- * Everything that decides a release's bytes and is known by its digest: recipes and what stands beside them, lockfile, compiler,
- * sources, wheels. Of a source with several archives each is named: they hold the same code, and the store does not
- * tell which one an artifact was built from.
+ * Everything with a digest that determines a release's bytes: recipes and their files, lockfile, compiler, sources,
+ * wheels. Lists every archive of a source: they contain the same code, and the store does not record which one an
+ * artifact was built from.
  */
 export function materialsOf(loaded: LockedBundle): readonly Material[] {
   const { set, lockfile, lockOrigin } = loaded;

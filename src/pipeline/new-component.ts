@@ -9,8 +9,8 @@ import { findVersion, parseArchiveUrl, urlFile } from '../recipe/syntax.ts';
 import type { Context } from './context.ts';
 
 /**
- * The recipe of a component that is built from an archive: fetches it, pins it by its digest, and proposes version, licence and steps by
- * what is in it. Throws `KSB_NEW_URL`, and what fetching and unpacking throw.
+ * A recipe to build a component from an archive: fetches it, pins its digest, and derives version, licence and steps
+ * from its contents. Throws `KSB_NEW_URL`, and what fetching and unpacking throw.
  */
 export async function describeArchive(context: Context, name: string, address: string): Promise<string> {
   const url = parseArchiveUrl(address);
@@ -30,7 +30,7 @@ export async function describeArchive(context: Context, name: string, address: s
       name,
       version,
       license: licenseOfTexts(await Promise.all(texts)),
-      // A file such as v1.2.tar.gz is not to be told from another project's in a mirror directory.
+      // In a mirror directory, v1.2.tar.gz could be any project's.
       file: /^v?\d/.test(given) ? `${name}-${given.replace(/^v(?=\d)/, '')}` : undefined,
       sha256,
       address,
@@ -43,7 +43,7 @@ export async function describeArchive(context: Context, name: string, address: s
 const LICENSE_FILE = /^(?:licen[cs]e|copying|copyright)[^/]*$/i;
 const ENDING = /(?:\.orig)?\.(?:tar(?:\.\w+)?|t[gbx]z2?|zip)$/;
 
-/** Debian marks what it took out of an archive, and a version that it went back to: `1.3.dfsg+really1.3.2` is 1.3.2. */
+/** Debian marks repacked archives, and returns to older versions: `1.3.dfsg+really1.3.2` is 1.3.2. */
 function versionOf(file: string): string | undefined {
   const stem = file
     .replace(ENDING, '')
@@ -63,7 +63,7 @@ interface Facts {
   readonly steps: string;
 }
 
-/** Strings of TOML are those of JSON here: names and addresses have no characters that the two write apart. */
+/** JSON's strings are valid TOML here: names and addresses contain no characters that differ. */
 function formatRecipe(facts: Facts): string {
   const { name, version, license, file, licenses } = facts;
   const text = (value: string): string => JSON.stringify(value);
@@ -92,7 +92,7 @@ ship = ["bin/*"]
 `;
 }
 
-/** Steps by what lies at the top of the sources. */
+/** Steps for the files at the top of the sources. */
 function stepsFor(files: ReadonlySet<string>): string {
   if (files.has('configure')) {
     return `[[build.step]]

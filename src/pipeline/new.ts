@@ -18,13 +18,13 @@ export interface NewOptions {
   readonly name: string;
   /** Directory of the project; it may be empty. */
   readonly project: string;
-  /** Of a component: where its source archive is; it is a program of ksbundle's own otherwise. */
+  /** For a component: URL of its source archive; without one, it is a sample program. */
   readonly url?: string | undefined;
 }
 
 /**
- * Writes a bundle, a component or a service of a project from a template that builds as it is, and locks a bundle; makes the project
- * first if `project` is an empty directory. Nothing that is there is changed. Throws `KSB_NEW_NAME`, `KSB_NEW_EXISTS`,
+ * Writes a bundle, a component or a service from a template that builds unchanged, and locks a bundle; first creates
+ * the project if `project` is an empty directory. Changes no existing file. Throws `KSB_NEW_NAME`, `KSB_NEW_EXISTS`,
  * `KSB_NEW_NO_PROJECT`, or what loading and locking throw.
  */
 export async function createNew(
@@ -60,7 +60,7 @@ export async function createNew(
   return { kind, name, written: [...written, lockfile] };
 }
 
-/** The context of a project, also of one that has no recipes yet. */
+/** The context of a project, which may have no recipes yet. */
 function within(context: Context, project: string): Context {
   const inProject = (directory: string, name: string): string =>
     directory === path.join(packageRoot(), name) ? path.join(project, name) : directory;
@@ -83,7 +83,7 @@ function checkName(name: string): void {
   });
 }
 
-/** Hidden files, such as those of a version control, do not count. */
+/** Ignores hidden files, such as those of version control. */
 async function requireEmpty(directory: string): Promise<void> {
   const [first] = (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
   if (first === undefined) return;
@@ -96,7 +96,7 @@ async function requireEmpty(directory: string): Promise<void> {
   });
 }
 
-/** Recipes of a project and those below have names of their own, as have services; a bundle takes the service of its name in the project. */
+/** Names of recipes, and of services, are unique across layers; a bundle uses the project's service of its name. */
 async function requireFree(
   outer: Context,
   context: Context,
@@ -135,7 +135,7 @@ function inBase(kind: string, name: string, directory: string): KsbundleError {
   });
 }
 
-/** Where the directories of a template go; `.` is for its own files. */
+/** Targets of a template's directories; `.` is for its own files. */
 type Places = Readonly<Record<'.' | 'recipes' | 'init', string>>;
 
 interface TemplateFile {
@@ -144,7 +144,7 @@ interface TemplateFile {
   readonly text: string;
 }
 
-/** A template is a part of a project whose name is "hello", and whose Python module is `hello_app`. */
+/** A template is part of a project named "hello" with the Python module `hello_app`. */
 async function readTemplate(template: string, name: string, places: Places): Promise<TemplateFile[]> {
   const root = path.join(packageRoot(), 'templates', template);
   const files = (await listTree(root)).filter(({ kind }) => kind === 'file');

@@ -22,20 +22,20 @@ import { readVerifyingKeys } from './keys.ts';
 import { loadRecipeSet } from './recipes.ts';
 
 export interface RebuildOptions {
-  /** Directory that the rebuilt tarball is left in; it goes away again by default. */
+  /** Directory for the rebuilt tarball; removes it by default. */
   readonly out?: string | undefined;
-  /** Absolute paths of the public keys that must have signed `file`, each of them. */
+  /** Absolute paths of public keys, all of which must have signed `file`. */
   readonly keys?: readonly string[];
-  /** Whether to run the recipes inside with all rights of this account, without a signature check. */
+  /** Whether to run its recipes unconfined and without a signature check. */
   readonly trust?: boolean | undefined;
 }
 
 /**
- * Builds a release tarball again, from the recipes, the lockfile and the installer inside it, and compares. Sources and wheels
- * come through the context, or from the escrow archive if `file` is one, and then from nowhere else. Nothing else that was made
- * before is used: components, compiler and release are made anew in a store of their own. It runs programs that whoever made the file
- * chose: only if the key's owner signed it, and then shut in, or if the caller trusts it. Throws what `verifyTarball` and
- * `buildBundle` do, `KSB_REBUILD_UNTRUSTED`, `KSB_REBUILD_OPEN`, and `KSB_RELEASE_WITHOUT_RECIPES`.
+ * Rebuilds a release tarball from its recipes, lockfile and installer, and compares. Sources and wheels come through
+ * the context or, if `file` is an escrow archive, only from there. Reuses no other results: builds components, compiler
+ * and release in a separate store. Runs programs that the author of the file chose: only if the key's owner signed it,
+ * and then confined, or if the caller trusts it. Throws what `verifyTarball` and `buildBundle` throw,
+ * `KSB_REBUILD_UNTRUSTED`, `KSB_REBUILD_OPEN`, and `KSB_RELEASE_WITHOUT_RECIPES`.
  */
 export async function rebuildFile(
   context: Context,
@@ -51,7 +51,7 @@ export async function rebuildFile(
   try {
     return await rebuildIn(directory, context, { ...options, file });
   } catch (error) {
-    // Its message tells where to look.
+    // Its message contains the path.
     keep = error instanceof KsbundleError && error.facts.code === 'KSB_BUILD_FAILED';
     throw error;
   } finally {
@@ -69,7 +69,7 @@ async function rebuildIn(
   // Verifies a copy, so that nobody can change the file between the check and the run.
   const file = await carryAway(given, path.join(directory, 'given'));
   const isArchive = await isEscrow(file);
-  // What is signed of an escrow archive is the archive; the tarball in it never is.
+  // Of an escrow archive, only the archive is signed, never the tarball inside.
   const keys = await readVerifyingKeys(options.keys ?? []);
   if (isArchive) for (const key of keys) await requireDetachedSignature(file, key);
   const escrow = isArchive ? await openEscrow(file, path.join(directory, 'escrow'), signal) : undefined;
@@ -107,7 +107,7 @@ async function rebuildIn(
   };
 }
 
-/** Copies a file, and the signatures that lie beside it, into a new directory; its path there. */
+/** Copies a file and its signatures into a new directory; returns the copy's path. */
 async function carryAway(file: string, directory: string): Promise<string> {
   await mkdir(directory);
   const target = path.join(directory, path.basename(file));
@@ -121,10 +121,10 @@ interface Again {
   /** The release, unpacked. */
   readonly original: string;
   readonly manifest: Manifest;
-  /** Directory for everything that is made, but for the tarball. */
+  /** Directory for all results except the tarball. */
   readonly directory: string;
   readonly out: string;
-  /** Directory that all sources are in; they come through the context if there is none. */
+  /** Directory with all sources; without one, they come through the context. */
   readonly sources: string | undefined;
   readonly trust: boolean;
 }
@@ -154,12 +154,12 @@ async function buildAgain(
   );
   if (bundle === undefined) throw withoutRecipes(manifest);
   const store = { ...own.store, times: context.store.times };
-  // Sources are pinned by their digests, so they may come from the user's store; what was built may not.
+  // Sources are pinned by digest, so they may come from the user's store; artifacts may not.
   const fetch = sources === undefined ? context.fetch : own.fetch;
   return buildBundle({ ...own, store, fetch }, bundle.name, { withSources: sources !== undefined });
 }
 
-/** The rebuilt tarball has the name of the given one, unless somebody renamed that. */
+/** The rebuilt tarball has the name of the given one, unless that was renamed. */
 function refuseToReplace(tarball: string, out: string | undefined): void {
   if (out === undefined || path.resolve(out) !== path.dirname(path.resolve(tarball))) return;
   throw new KsbundleError({

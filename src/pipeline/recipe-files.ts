@@ -3,9 +3,9 @@ import type { Bundle, RecipeFile, RecipeOrigin, RecipeSet } from '../domain/reci
 import { componentsOf, type LoadedBundle } from './recipes.ts';
 
 /**
- * Everything that describes a bundle, as `<recipe>/<file>` below the recipes' directory, each once: the recipes of the bundle,
- * its components, the compiler and the tools, with the patches and files that they name. Loading these alone gives the same
- * bundle.
+ * Everything that describes a bundle, as `<recipe>/<file>` below the recipes' directory, each once: the recipes of the
+ * bundle, its components, the compiler and the tools, with the patches and files that they name. Loading only these
+ * returns the same bundle.
  */
 export function recipeFiles(loaded: LoadedBundle): readonly RecipeFile[] {
   const { bundle, set } = loaded;
@@ -22,7 +22,7 @@ export function recipeFiles(loaded: LoadedBundle): readonly RecipeFile[] {
   return [...new Map(files.map((each) => [each.file, each])).values()];
 }
 
-/** The recipe of a bundle's versions, with their constraints: those of another one's stand beside that. */
+/** The recipe of a bundle's versions, with their constraints; another bundle's belong to its recipe. */
 function describeBundle(bundle: Bundle, set: RecipeSet): readonly RecipeFile[] {
   const directory = path.dirname(bundle.origin.file);
   const versions = [...set.bundles.values()].filter(({ family }) => family === bundle.family);
@@ -32,7 +32,7 @@ function describeBundle(bundle: Bundle, set: RecipeSet): readonly RecipeFile[] {
   return describe(bundle.origin, constraints);
 }
 
-/** A recipe and what stands beside it. */
+/** A recipe and the files beside it. */
 function describe(origin: RecipeOrigin, beside: readonly Omit<RecipeFile, 'file'>[]): readonly RecipeFile[] {
   const directory = path.dirname(origin.file);
   return [{ path: origin.file, sha256: origin.sha256 }, ...beside].map((each) => ({

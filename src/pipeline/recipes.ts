@@ -22,26 +22,26 @@ export function componentsOf({ bundle, set }: LoadedBundle): readonly Component[
   return names.flatMap((name) => set.components.get(name) ?? []);
 }
 
-/** Loads all recipes of the context's project, and what came with ksbundle below; throws what `loadRecipes` does. */
+/** Loads all recipes of the context's project, and ksbundle's own below; throws what `loadRecipes` throws. */
 export function loadRecipeSet(context: Context): Promise<RecipeSet> {
   const recipes = context.recipesDirectory;
   return loadRecipes({ recipes, init: initBeside(recipes), base: BASE }, context.platform);
 }
 
-/** The directory of the services that go with recipes. */
+/** The directory of services that belongs to recipes. */
 export function initBeside(recipes: string): string {
   return path.join(path.dirname(recipes), 'init');
 }
 
-/** What came with ksbundle. */
+/** ksbundle's own layer. */
 export const BASE = { recipes: path.join(packageRoot(), 'recipes'), init: path.join(packageRoot(), 'init') };
 
-/** The directory of the installer that ships. */
+/** The directory of the shipped installer. */
 export function installerOf({ set }: LoadedBundle): string {
   return set.layers.at(-1)?.init ?? BASE.init;
 }
 
-/** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` does. */
+/** Loads all recipes and finds the bundle `name`; throws `KSB_BUNDLE_UNKNOWN`, or what `loadRecipes` throws. */
 export async function loadBundle(context: Context, name: string): Promise<LoadedBundle> {
   const set = await loadRecipeSet(context);
   const bundle = set.bundles.get(name);

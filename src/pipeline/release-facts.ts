@@ -6,7 +6,7 @@ import type { Component } from '../domain/recipe.ts';
 import type { Context } from './context.ts';
 import type { LockedBundle } from './sources.ts';
 
-/** What the earlier stages found out. */
+/** Results of the earlier stages. */
 export interface Contents {
   readonly components: readonly { readonly component: Component }[];
   readonly wheels: readonly InstalledWheel[];
@@ -15,7 +15,7 @@ export interface Contents {
   readonly embeds: readonly Embedded[];
 }
 
-/** What a release says about itself, from its recipes, its lockfile and what was assembled. */
+/** The facts of a release, from its recipes, its lockfile and the assembled tree. */
 export function releaseFacts(
   context: Context,
   { bundle, set, lockfile, statements }: LockedBundle,
@@ -72,7 +72,7 @@ function describeComponent(component: Component): Omit<ManifestComponent, 'requi
   };
 }
 
-/** The part that each distribution is, by normalised name; one that is excluded is none. */
+/** The part of each distribution, by normalised name; without excluded ones. */
 function distributionParts(
   components: Contents['components'],
   wheels: Contents['wheels'],

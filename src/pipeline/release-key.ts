@@ -13,24 +13,24 @@ import type { MadeRelease } from './release.ts';
 import { componentsOf, installerOf } from './recipes.ts';
 import type { LockedBundle } from './sources.ts';
 
-/** A release as the store has it. */
+/** A release in the store. */
 export interface StoredRelease {
   readonly tarball: Sha256;
   readonly provenance: Sha256;
   readonly audit: AuditReport;
 }
 
-/** Where a release's tarball, build record and audit are recorded in the store. */
+/** Records a release's tarball, build record and audit in the store. */
 export interface ReleaseKey {
   readonly digest: Sha256;
-  /** Undefined unless all of it is there. */
+  /** Undefined unless complete. */
   read(): Promise<StoredRelease | undefined>;
   write(made: MadeRelease): Promise<void>;
 }
 
 /**
- * Key of a release: everything that decides its bytes. The code that assembles, relocates, audits and packs is among it by
- * its own bytes, so that a changed ksbundle never hands out a release of the old one.
+ * Key of a release: everything that determines its bytes. It includes the code that assembles, relocates, audits and
+ * packs, so that a changed ksbundle never reuses an old release.
  */
 export async function releaseKey(
   context: Context,

@@ -30,14 +30,16 @@ import { buildArchitecture, type LockedBundle } from './sources.ts';
 
 export interface MadeRelease {
   readonly tarball: StoredContent;
-  /** How it was built, which does not ship. */
+  /** Its provenance, which does not ship. */
   readonly provenance: StoredContent;
   readonly audit: AuditReport;
-  /** Milliseconds it took. */
+  /** Duration in milliseconds. */
   readonly time: number;
 }
 
-/** Assembles, relocates, audits and packs a release; throws `KSB_AUDIT_FAILED` for findings, and what the stages do. */
+/**
+ * Assembles, relocates, audits and packs a release; throws `KSB_AUDIT_FAILED` for findings, and what the stages throw.
+ */
 export async function makeRelease(
   context: Context,
   loaded: LockedBundle,
@@ -138,7 +140,7 @@ export async function makeRelease(
   });
 }
 
-/** What an interpreter's recipe says of its files holds for one of which only what is needed ships, too. */
+/** The interpreter's recipe applies to its files even if only the needed ones ship. */
 function namedByRecipe(
   components: readonly { readonly component: Component }[],
   interpreter: string,

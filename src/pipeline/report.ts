@@ -12,14 +12,14 @@ import { auditPath } from './audit.ts';
 import type { Context } from './context.ts';
 
 export interface ReportOptions {
-  /** Absolute path that the page is written to. */
+  /** Absolute path of the page. */
   readonly page: string;
   readonly lookUp?: LookUp | undefined;
 }
 
 /**
- * Writes a page about a release tarball, with its audit, and with the timeline of its build if that lies beside it. Throws what
- * `readManifestFromTarball` and `auditPath` do, and `KSB_DISK_FULL`.
+ * Writes a page about a release tarball, with its audit, and its build's timeline if that is beside it. Throws what
+ * `readManifestFromTarball` and `auditPath` throw, and `KSB_DISK_FULL`.
  */
 export async function writeReport(
   context: Context,

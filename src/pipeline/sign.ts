@@ -8,8 +8,8 @@ export interface SignOptions extends SigningKeyFiles {
 }
 
 /**
- * Signs a release tarball in place, once it is known to be as it was packed: nobody should put a name to anything else. Throws
- * what `readSigningKeys`, `verifyTarball` and `signTarball` do.
+ * Signs a release tarball in place, after verifying that it is unchanged since it was packed. Throws what
+ * `readSigningKeys`, `verifyTarball` and `signTarball` throw.
  */
 export async function signFile(file: string, { signal, ...files }: SignOptions): Promise<SignResult> {
   const keys = await readSigningKeys(files);
@@ -18,12 +18,12 @@ export async function signFile(file: string, { signal, ...files }: SignOptions):
 }
 
 export interface VerifyFileOptions {
-  /** Absolute paths of the public keys that must have signed the release, each of them. */
+  /** Absolute paths of public keys, all of which must have signed the release. */
   readonly keys: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Checks a release tarball, and who signed it. Throws what `readVerifyingKeys` and `verifyTarball` do. */
+/** Checks a release tarball and its signatures. Throws what `readVerifyingKeys` and `verifyTarball` throw. */
 export async function verifyFile(file: string, { keys, signal }: VerifyFileOptions): Promise<VerifyResult> {
   return verifyTarball(file, { keys: await readVerifyingKeys(keys), signal });
 }

@@ -17,18 +17,18 @@ import { collectStatements } from './statements.ts';
 import { componentsOf, loadBundle, type LoadedBundle } from './recipes.ts';
 import { requireLicensedWheels } from './wheel-licenses.ts';
 
-/** A bundle whose lockfile is there and matches its recipes. */
+/** A bundle with a lockfile that matches its recipes. */
 export interface LockedBundle extends LoadedBundle {
   readonly lockfile: Lockfile;
   readonly lockOrigin: RecipeOrigin;
-  /** What the recipes state of vulnerabilities in what the bundle holds. */
+  /** Statements of the recipes about vulnerabilities in the bundle. */
   readonly statements: readonly VexStatement[];
-  /** What the recipes declare to be inside components and wheels. */
+  /** Contents of components and wheels that recipes declare. */
   readonly embeds: readonly Embedded[];
 }
 
 /**
- * Loads recipes and lockfile; throws `KSB_LOCK_STALE` where they differ, `KSB_VEX_UNKNOWN`, `KSB_EMBEDS_UNKNOWN`,
+ * Loads recipes and lockfile; throws `KSB_LOCK_STALE` if they differ, `KSB_VEX_UNKNOWN`, `KSB_EMBEDS_UNKNOWN`,
  * `KSB_LICENSE_UNKNOWN`, or what reading them throws.
  */
 export async function loadLockedBundle(context: Context, name: string): Promise<LockedBundle> {
@@ -67,11 +67,11 @@ export function allSources(loaded: LockedBundle): readonly Source[] {
 }
 
 interface FetchOptions {
-  /** Tells what is not in the store, and fetches nothing. */
+  /** Returns the files missing in the store, and fetches nothing. */
   readonly dryRun: boolean;
 }
 
-/** Brings everything that the build needs into the store. */
+/** Fetches everything that the build needs into the store. */
 export async function fetchBundle(
   context: Context,
   name: string,
@@ -103,7 +103,7 @@ function sorted(files: FetchResult['files']): FetchResult {
   };
 }
 
-/** The first archive of each source of which the store has none; its size is known only to who has it. */
+/** The first archive of each source that is not in the store; its size is unknown until it is fetched. */
 async function missingFiles({ store }: Context, sources: readonly Source[]): Promise<FetchResult['files']> {
   const files = await Promise.all(
     sources.map(async ({ archives }) => {

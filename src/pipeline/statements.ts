@@ -6,14 +6,14 @@ import { didYouMean } from './did-you-mean.ts';
 
 export interface Stating {
   readonly bundle: Bundle;
-  /** All that the bundle needs. */
+  /** All components that the bundle needs. */
   readonly components: readonly Component[];
   readonly lockfile: Lockfile;
 }
 
 /**
- * What the recipes of a bundle state of vulnerabilities: the bundle's own, then those of its components. Throws
- * `KSB_VEX_UNKNOWN` for statements about what is not in the bundle.
+ * The statements about vulnerabilities of a bundle's recipe, then of its components' recipes. Throws `KSB_VEX_UNKNOWN`
+ * for statements about parts that are not in the bundle.
  */
 export function collectStatements({ bundle, components, lockfile }: Stating): readonly VexStatement[] {
   const parts = new Map<string, Part>([

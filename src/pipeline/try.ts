@@ -17,19 +17,19 @@ import { loadBundle } from './recipes.ts';
 
 const HOST = '127.0.0.1';
 
-/** What is read of what `bootstrap.sh status --json` prints. */
+/** The used part of the output of `bootstrap.sh status --json`. */
 const statusSchema = z.object({ urls: z.array(z.string()) });
 
 /**
- * Builds a bundle if need be, unpacks it to a new temporary directory and boots it on free loopback ports with its own
- * installer. It goes on running: `stop` is how to end it. Throws `KSB_TRY_FAILED` with what the installer or a command of
- * `[[try]]` said; nothing runs then.
+ * Builds a bundle if necessary, unpacks it to a new temporary directory and boots it on free loopback ports with its
+ * installer. It keeps running; `stop` ends it. Throws `KSB_TRY_FAILED` with the output of the installer or a command of
+ * `[[try]]`; then nothing runs.
  */
 export async function tryBundle(context: Context, name: string): Promise<TryResult> {
   const { tarball } = await buildBundle(context, name);
   const { bundle } = await loadBundle(context, name);
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-try-'));
-  // The service runs as another account if root tries it.
+  // If run by root, the service has another account.
   await chmod(directory, 0o755);
   const release = path.join(directory, releaseName(bundle, context.platform.arch));
   const task = { task: `try:${name}`, title: `${name} on ${HOST}` };
@@ -75,12 +75,12 @@ function bootstrapOf(release: string): string {
   return path.join(release, 'init', 'bootstrap.sh');
 }
 
-/** The variable of the environment that the installer takes an answer from. */
+/** The environment variable of an answer for the installer. */
 function variableOf(answer: string): string {
   return `KSB_${answer.toUpperCase().replaceAll('-', '_')}`;
 }
 
-/** Ports that nothing listens on now; somebody else may take one before we do, and then the installer says so. */
+/** Ports that are free now; if another process takes one first, the installer reports it. */
 async function findFreePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, listen));
   const addresses = servers.map((server) => server.address());
@@ -106,10 +106,10 @@ interface Speak {
 }
 
 interface Command {
-  /** What it does, for the error message. */
+  /** Its purpose, for the error message. */
   readonly what: string;
   readonly argv: readonly string[];
-  /** What has to run before, where somebody runs it again later. */
+  /** Commands to run first if it is repeated later. */
   readonly first?: readonly string[];
 }
 

@@ -7,10 +7,9 @@ const SECTION_TYPE_STRINGS = 3;
 const SECTION_TYPE_DYNAMIC = 6;
 
 /**
- * Gives a file a longer dynamic section and string table with `rpath` as its `DT_RPATH`, in a segment of their own at
- * the end of the file. Its program header takes the place of a note's (`PT_NOTE`), which nothing needs at run time;
- * undefined if the file has none. The loader finds all of this through program headers; the section headers follow, for
- * the sake of debuggers.
+ * Sets `DT_RPATH` in a longer dynamic section and string table, in a new segment at the end of the file. Its program
+ * header replaces that of a note (`PT_NOTE`), which nothing needs at run time; undefined if the file has none. The
+ * loader uses only program headers; section headers are updated for debuggers.
  */
 export function appendRpath(bytes: Buffer, elf: ElfFile, rpath: string): Buffer | undefined {
   const { dynamic } = elf;
@@ -54,7 +53,9 @@ export function appendRpath(bytes: Buffer, elf: ElfFile, rpath: string): Buffer 
   return result;
 }
 
-/** A segment behind all others in the file and in memory; address and offset agree modulo the page size, as loaders want. */
+/**
+ * A segment after all others in file and memory; address and offset are congruent modulo the page size, as required.
+ */
 function placeAtEnd(bytes: Buffer, elf: ElfFile, size: number): Segment {
   const loads = elf.segments.filter((segment) => segment.type === SegmentType.load);
   const alignment = Math.max(0x1000, ...loads.map((segment) => segment.alignment));

@@ -7,20 +7,20 @@ const SECTION_HEADER_SIZE = 64;
 const NO_BITS = 8;
 const ALLOCATED = 2;
 
-/** What debuggers alone read: debug information, the full symbol table, notes of compilers' annobin plugins. */
+/** Sections that only debuggers read: debug information, the full symbol table, notes of annobin plugins. */
 const DEBUGGING = /^\.(?:symtab|strtab|z?debug_.+|gnu\.build\.attributes.*|gnu_debuglink)$/u;
 
 /**
- * Takes the debug information and the full symbol table out of a program or library: no loader maps them, and wheels come
- * with megabytes of them. What is mapped keeps its bytes and its place. Undefined if there is nothing to take out, or if
- * it does not lie behind all that is loaded. Throws an `ElfError` for a file that `readHeader` refuses.
+ * Removes debug information and the full symbol table from a program or library: no loader maps them, and wheels have
+ * megabytes of them. Mapped bytes and their addresses do not change. Undefined if there is nothing to remove, or if it
+ * is not after all loaded bytes. Throws an `ElfError` for a file that `readHeader` refuses.
  */
 export function stripElf(bytes: Buffer): Buffer | undefined {
   const header = readHeader(bytes);
   if (header.kind === 'relocatable') return undefined;
   const sections = readSections(bytes, header);
   const kept = sections.filter(({ name, allocated }) => allocated || !DEBUGGING.test(name));
-  // Symbols name loaded sections by their number, so those must keep theirs.
+  // Symbols refer to loaded sections by number, so these must keep theirs.
   const lastAllocated = sections.findLastIndex(({ allocated }) => allocated);
   const firstTaken = sections.findIndex((section) => !kept.includes(section));
   if (firstTaken === -1 || firstTaken < lastAllocated) return undefined;
@@ -58,11 +58,11 @@ interface Section {
   readonly header: Buffer;
   readonly allocated: boolean;
   readonly offset: number;
-  /** Bytes that it takes in the file. */
+  /** Bytes in the file. */
   readonly size: number;
 }
 
-/** The sections of a file; none if it has no table of them, or one that cannot be read. */
+/** The sections of a file; empty without a readable section table. */
 function readSections(bytes: Buffer, { sectionHeaders }: ElfHeader): Section[] {
   const { offset, entrySize, count } = sectionHeaders;
   if (count === 0 || entrySize !== SECTION_HEADER_SIZE) return [];
@@ -87,7 +87,7 @@ function extentOf(header: Buffer): { readonly offset: number; readonly size: num
   return { offset: readUint64(header, 24), size };
 }
 
-/** Where the last byte that is loaded ends in the file. */
+/** End of the last loaded byte in the file. */
 function endOfLoaded({ segments, programHeaders }: ElfHeader, sections: readonly Section[]): number {
   return Math.max(
     HEADER_SIZE,

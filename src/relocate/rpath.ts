@@ -3,20 +3,20 @@ import { readSymbols } from '../domain/elf/symbols.ts';
 import { appendRpath } from './elf-append.ts';
 import { wantedRpath } from './rpath-value.ts';
 
-/** What became of an ELF file's RPATH. */
+/** The result for an ELF file's RPATH. */
 export type RpathChange =
-  /** It had the right one, or needs none: object files and static programs. */
+  /** It was right, or is not needed: object files and static programs. */
   | { readonly kind: 'unchanged' }
-  /** Overwritten where it stood. */
+  /** Overwritten in place. */
   | { readonly kind: 'overwritten'; readonly rpath: string; readonly bytes: Buffer }
-  /** Put into a new segment, for want of room. */
+  /** Written to a new segment, for lack of room. */
   | { readonly kind: 'added'; readonly rpath: string; readonly bytes: Buffer }
-  /** No room: libraries are found through the RPATH of the program that loads it. */
+  /** No room: the RPATH of the loading program finds libraries. */
   | { readonly kind: 'inherited' };
 
 /**
- * Gives an ELF file, at the release path `file`, the RPATH it is to have, as `DT_RPATH`: unlike `DT_RUNPATH` that is
- * also searched for what its libraries need. Throws an `ElfError` for a file that `readElf` refuses.
+ * Sets the right RPATH for an ELF file at the release path `file`, as `DT_RPATH`: unlike `DT_RUNPATH`, it also applies
+ * to its libraries' needs. Throws an `ElfError` for a file that `readElf` refuses.
  */
 export function relocateElf(bytes: Buffer, file: string): RpathChange {
   const elf = readElf(bytes);
@@ -33,8 +33,8 @@ export function relocateElf(bytes: Buffer, file: string): RpathChange {
 }
 
 /**
- * Some linkers merge strings with a common end, so another name may be the tail of the one to overwrite: it is, unless
- * the table has it as a string of its own.
+ * Some linkers merge strings with a common end: another name may be the tail of the one to overwrite, unless the table
+ * has a separate string for it.
  */
 function isOverwritable(
   bytes: Buffer,
@@ -63,7 +63,7 @@ function isOverwritable(
 function overwriteRpath(bytes: Buffer, dynamic: Dynamic, rpath: string): Buffer {
   const result = Buffer.from(bytes);
   const entries = dynamic.entries.filter(({ tag }) => tag === Tag.rpath || tag === Tag.runpath);
-  // Where both stand, the loader looks at DT_RUNPATH only, so its string is the one that counts.
+  // If both exist, the loader uses only DT_RUNPATH, so its string counts.
   const value = (entries.findLast(({ tag }) => tag === Tag.runpath) ?? entries.at(-1))?.value ?? 0;
   const start = dynamic.strings.offset + value;
   result.fill(0, start, result.indexOf(0, start));

@@ -4,7 +4,7 @@ export interface ScriptPlace {
   /** Release path of the script. */
   readonly file: string;
   readonly executable: boolean;
-  /** Directories that exist while building only; the placeholder prefix is one. */
+  /** Directories that exist only during the build, such as the placeholder prefix. */
   readonly buildDirectories: readonly string[];
   /** Release path of the Python interpreter, if there is one. */
   readonly python?: string;
@@ -13,9 +13,9 @@ export interface ScriptPlace {
 const SHELLS = new Set(['sh', 'dash', 'ash']);
 
 /**
- * What replaces the shebang line of a script so that it names no path of a host or of the build machine; undefined if it
- * may stay. Python scripts that are run find the release's interpreter from where they lie, through symbolic links too.
- * Interpreters that a release does not have are left for the audit to find.
+ * A replacement for a script's shebang line without paths of a host or of the build machine; undefined if it may stay.
+ * Executable Python scripts find the release's interpreter relative to themselves, even through symbolic links. Leaves
+ * interpreters that the release lacks for the audit to report.
  */
 export function relocateShebang(line: string, script: ScriptPlace): string | undefined {
   const parsed = parseShebang(line);
@@ -37,7 +37,7 @@ export function relocateShebang(line: string, script: ScriptPlace): string | und
 interface Shebang {
   /** The path the kernel would run. */
   readonly interpreter: string;
-  /** File name of what runs the script in the end. */
+  /** File name of the final interpreter. */
   readonly name: string;
   readonly parameters: string;
 }
@@ -53,7 +53,7 @@ export function parseShebang(line: string): Shebang | undefined {
   return { interpreter, name: path.posix.basename(program), parameters };
 }
 
-/** Three lines that are a shell script which hands over to Python, and to Python a string without effect. */
+/** Three lines that are both a shell script that executes Python, and a Python string without effect. */
 function pythonLauncher(file: string, python: string, parameters: string): string {
   const relative = path.posix.relative(path.posix.dirname(file), python);
   const options = parameters === '' ? '' : `${parameters} `;

@@ -1,8 +1,8 @@
 import path from 'node:path';
 
 /**
- * The relative target that replaces the absolute one of the symbolic link at the release path `file`, if that lies below
- * one of `roots`, each of which stands for the release's root; undefined if the link may stay or leads elsewhere.
+ * The relative target for a symbolic link at the release path `file` whose absolute target is below one of `roots`,
+ * which all mean the release's root; undefined if the link may stay or leads elsewhere.
  */
 export function relocateSymlink(file: string, target: string, roots: readonly string[]): string | undefined {
   const root = roots.find((directory) => target === directory || target.startsWith(`${directory}/`));

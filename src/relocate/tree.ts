@@ -10,39 +10,39 @@ import { relocateShebang } from './shebang.ts';
 import { relocateSymlink } from './symlink.ts';
 
 export interface RelocationOptions {
-  /** Absolute directories that exist while building only: staging, work, toolchain. */
+  /** Absolute directories that exist only during the build: staging, work, toolchain. */
   readonly buildDirectories: readonly string[];
   /** Release path of the Python interpreter, if there is one. */
   readonly python?: string;
 }
 
-/** What relocation changed; every list is sorted by path. */
+/** Changed files; every list is sorted by path. */
 export interface RelocationReport {
   readonly elfFiles: number;
-  /** ELF files that got an RPATH, or another one, or another tag for it. */
+  /** ELF files whose RPATH or its tag was set. */
   readonly rpaths: readonly {
     readonly path: string;
     readonly rpath: string;
     readonly kind: 'overwritten' | 'added';
   }[];
-  /** ELF files that lost debug information. */
+  /** ELF files without debug information now. */
   readonly stripped: readonly string[];
-  /** ELF files that have none, because there is no room for it. */
+  /** ELF files without an RPATH, for lack of room. */
   readonly inherited: readonly string[];
   readonly symlinks: readonly { readonly path: string; readonly target: string }[];
   readonly shebangs: readonly string[];
   readonly modes: readonly string[];
 }
 
-/** Enough for the magic number and for a shebang line: the kernel reads 256 bytes. */
+/** Enough for a magic number or a shebang line: the kernel reads 256 bytes. */
 const HEAD_SIZE = 256;
 
-/** Files worked on at the same time. */
+/** Files processed in parallel. */
 const CONCURRENCY = 8;
 
 /**
- * Makes the tree at `root`, a release or what is to become one, run from anywhere: RPATHs, symbolic links, shebangs and
- * file modes. Takes out what debuggers alone read. Doing it twice changes nothing. A file that only looks like ELF is left for the audit.
+ * Makes the tree at `root`, a present or future release, run from any directory: RPATHs, symbolic links, shebangs and
+ * file modes. Removes debug information. Idempotent. Leaves a file that only looks like ELF for the audit.
  */
 export async function relocateTree(root: string, options: RelocationOptions): Promise<RelocationReport> {
   const absoluteRoot = path.resolve(root);
@@ -64,7 +64,7 @@ export async function relocateTree(root: string, options: RelocationOptions): Pr
 
 interface Tree extends RelocationOptions {
   readonly root: string;
-  /** Absolute paths that stand for the release's root. */
+  /** Absolute paths that mean the release's root. */
   readonly roots: readonly string[];
 }
 
@@ -140,8 +140,8 @@ async function relocateContent(
 }
 
 /**
- * Directories and what the owner may execute get 0755, all else 0644. So do Python modules of libraries, some of which
- * are installed as programs: nothing runs them by their path.
+ * Directories and executable files get 0755, all others 0644, including Python modules that are installed as programs:
+ * nothing runs them by path.
  */
 async function normalizeMode(
   file: string,
@@ -200,7 +200,7 @@ async function replaceFirstLine(
   await replaceFile(file, Buffer.concat([Buffer.from(change.line), rest]), change.mode);
 }
 
-/** Writes a new file in place of the old one, so that other names of that one (hard links) keep theirs. */
+/** Replaces the file by a new one, so that hard links keep the old contents. */
 async function replaceFile(file: string, bytes: Buffer, mode: number): Promise<void> {
   await writeFileAtomically(file, bytes, { mode });
   await chmod(file, mode);

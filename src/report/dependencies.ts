@@ -3,7 +3,7 @@ import type { ReportPart } from './facts.ts';
 import { html, NOTHING, type Html } from './html.ts';
 import { joinLinks } from './tables.ts';
 
-/** Who brings in whom, as a tree that unfolds from the bundle; what was unfolded once is linked to after that. */
+/** The tree of requirements, from the bundle; a part that occurs again is a link. */
 export function renderDependencies(parts: readonly ReportPart[]): Html {
   const byPart = new Map(parts.map((part) => [part.part, part]));
   const seen = new Set<Part>();

@@ -7,7 +7,7 @@ import type { Embedded, Manifest, ManifestComponent, ManifestWheel, Part } from 
 import type { InspectResult, SignatureState } from '../domain/results.ts';
 import type { Timeline } from '../domain/timeline.ts';
 
-/** Everything that a report tells. */
+/** Everything in a report. */
 export interface ReportFacts {
   readonly inspected: InspectResult;
   readonly manifest: Manifest;
@@ -17,16 +17,16 @@ export interface ReportFacts {
   readonly tarball: Sha256;
   readonly signature: Exclude<SignatureState, 'valid'>;
   readonly audit: AuditReport;
-  /** There if it was looked up. */
+  /** Set if it was looked up. */
   readonly advisories?: AdvisoryReport | undefined;
-  /** There if it lay beside the tarball and is of it. */
+  /** Set if it is beside the tarball and matches it. */
   readonly timeline?: Timeline | undefined;
 }
 
-/** A part of the release as all sections show it. */
+/** A part of the release, for all sections. */
 export interface ReportPart {
   readonly part: Part;
-  /** Of its row in the table of parts; names may hold anything. */
+  /** Of its row in the table of parts; a name may not be a valid id. */
   readonly id: string;
   readonly kind: 'component' | 'wheel' | 'bundle';
   readonly name: string;
@@ -35,23 +35,23 @@ export interface ReportPart {
   /** Bytes on disk. */
   readonly size: number;
   readonly files: number;
-  /** It ships nothing but its licence: it is linked into what requires it. */
+  /** It ships only its licence: it is linked into other parts. */
   readonly linkedIn: boolean;
   readonly requires: readonly Part[];
-  /** Archives it was built from, or the wheel it is. */
+  /** Its source archives, or its wheel. */
   readonly archives: readonly { readonly file: string; readonly sha256: Sha256 }[];
-  /** Code of others inside it, but not components that the build linked in: they are parts themselves. */
+  /** Embedded code of others, without components that the build linked in: these are parts themselves. */
   readonly embedded: readonly EmbeddedPart[];
 }
 
-/** Something inside a part; `name` tells crates and Go modules from libraries of the same name. */
+/** Something inside a part; `name` distinguishes crates and Go modules from libraries. */
 export interface EmbeddedPart {
   readonly name: string;
   readonly version: string;
   readonly license: string;
 }
 
-/** Stands for a licence that nobody states. */
+/** Text for an unstated licence. */
 const UNSTATED = 'not stated';
 
 type DescribedPart = Pick<
@@ -59,7 +59,7 @@ type DescribedPart = Pick<
   'part' | 'kind' | 'name' | 'version' | 'license' | 'requires' | 'archives'
 >;
 
-/** The parts of a release: what its own files are first, then components and wheels by name. */
+/** The parts of a release: its own files, then components and wheels by name. */
 export function partsOf({ manifest }: ReportFacts): readonly ReportPart[] {
   const totals = new Map<Part, { size: number; files: number; linkedIn: boolean }>();
   for (const entry of manifest.files) {

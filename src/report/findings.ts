@@ -9,7 +9,7 @@ import { nameOfPart } from '../domain/manifest.ts';
 import { html, NOTHING, type Html } from './html.ts';
 import { renderTable } from './tables.ts';
 
-/** What the audit says: what fails, then what recipes declare harmless, with their reasons. */
+/** The audit's findings: failures, then those that recipes declare harmless, with reasons. */
 export function renderAudit(audit: AuditReport): Html {
   const failing = failures(audit);
   const excused = audit.findings.filter(({ exception }) => exception !== undefined);
@@ -64,7 +64,7 @@ function renderExcused(findings: readonly Finding[]): Html {
   </details>`;
 }
 
-/** What the database of advisories says; that none was given, if none was. */
+/** Results from the database of advisories, or that none was given. */
 export function renderAdvisories(report: AdvisoryReport | undefined): Html {
   if (report === undefined)
     return html`<p>

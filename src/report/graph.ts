@@ -4,13 +4,13 @@ import { html, NOTHING, type Html } from './html.ts';
 
 const COLUMN = 190;
 const BOX = { width: 140, height: 30 };
-/** Height of a row that holds a box, and of one that a line passes through. */
+/** Height of a row with a box, and with only a line. */
 const ROW = { box: 44, lane: 14 };
 const MARGIN = 8;
-/** Room that the tip of an arrow takes. */
+/** Length of an arrow's tip. */
 const TIP = 7;
 
-/** A box, or where a line passes a layer between its ends: lines run beside boxes, never behind them. */
+/** A box, or the point where a line crosses a layer: lines pass beside boxes, never behind them. */
 interface Spot {
   readonly part: ReportPart | undefined;
   readonly x: number;
@@ -18,10 +18,10 @@ interface Spot {
   readonly y: number;
 }
 
-/** What needs something, through the layers between to what it needs: keys of spots. */
+/** Keys of spots from a component through layers to its requirement. */
 type Chain = readonly string[];
 
-/** What components need of each other, as a drawing in layers: from left to right, who needs before who is needed. */
+/** Requirements between components as a layered drawing, dependents to the left of dependencies. */
 export function renderGraph(parts: readonly ReportPart[]): Html {
   const components = parts.filter(({ kind }) => kind === 'component');
   const layers = layersOf(components);
@@ -50,7 +50,7 @@ export function renderGraph(parts: readonly ReportPart[]): Html {
   </div>`;
 }
 
-/** For every need the spots that its line leads through. */
+/** The spots of each requirement's line. */
 function chainsOf(components: readonly ReportPart[], layers: ReadonlyMap<Part, number>): readonly Chain[] {
   return components.flatMap(({ part, requires }) =>
     requires.flatMap((required): Chain[] => {
@@ -62,7 +62,7 @@ function chainsOf(components: readonly ReportPart[], layers: ReadonlyMap<Part, n
   );
 }
 
-/** In each layer in the order of what leads there, so that lines cross less. */
+/** Ordered in each layer by their predecessors, so that fewer lines cross. */
 function placeSpots(
   components: readonly ReportPart[],
   layers: ReadonlyMap<Part, number>,
@@ -104,10 +104,10 @@ function placeSpots(
   return spots;
 }
 
-/** For each component the length of the longest chain of components that leads to it. */
+/** Length of the longest chain to each component. */
 function layersOf(components: readonly ReportPart[]): ReadonlyMap<Part, number> {
   const layers = new Map<Part, number>(components.map(({ part }) => [part, 0]));
-  // A cycle, which no build allows, ends after as many rounds as there are components.
+  // Ends even for a cycle, which no build allows, after one round per component.
   for (let round = 0; round < components.length; round += 1) {
     for (const { part, requires } of components) {
       for (const required of requires) {
@@ -120,7 +120,7 @@ function layersOf(components: readonly ReportPart[]): ReadonlyMap<Part, number> 
   return layers;
 }
 
-/** From the right of the first box to the left of the last, and level past every layer between. */
+/** From the right of the first box to the left of the last, horizontal in layers between. */
 function renderLine(spots: readonly Spot[]): Html {
   const [first, ...rest] = spots;
   if (first === undefined) return NOTHING;

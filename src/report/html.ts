@@ -19,8 +19,8 @@ function escapeHtml(text: string): string {
 }
 
 /**
- * A template for HTML: every value is escaped unless it came out of one of these itself. The indentation of its lines is left out, so that it
- * must hold no preformatted text.
+ * A template for HTML: escapes every value that is not from such a template. Removes indentation, so it cannot contain
+ * preformatted text.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return {

@@ -18,8 +18,8 @@ interface Section {
 }
 
 /**
- * A release as one HTML page that needs nothing else: no script, no other file, and a policy that forbids the browser to fetch anything. The same facts give
- * the same bytes.
+ * A release as one self-contained HTML page: no script, no other file, and a policy that forbids fetching anything. The
+ * same facts have the same bytes.
  */
 export function formatReport(facts: ReportFacts): string {
   const parts = partsOf(facts);
@@ -59,7 +59,7 @@ function renderPage(facts: ReportFacts, css: string, sections: readonly Section[
   const { release } = facts.inspected;
   const digest = createHash('sha256').update(css).digest('base64');
   const policy = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`;
-  // Not a part of the template: the digest is of every character between the tags.
+  // Outside the template: the digest covers every character between the tags.
   const style: Html = { html: `<style>${css}</style>` };
   const links = sections.map(({ id, title }) => html`<a href="#${id}">${title}</a> `);
   const bodies = sections.map(

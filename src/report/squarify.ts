@@ -1,4 +1,4 @@
-/** A rectangle, in the units of the area that was divided. */
+/** A rectangle, in the units of the divided area. */
 export interface Rectangle {
   readonly x: number;
   readonly y: number;
@@ -7,8 +7,8 @@ export interface Rectangle {
 }
 
 /**
- * Divides an area into rectangles of the sizes' proportions, each as square as it can be: "Squarified Treemaps" by Bruls, Huizing and
- * van Wijk (2000). `sizes` are positive and fall; the rectangles are in their order and cover the area.
+ * Divides an area into rectangles with areas in proportion to the sizes, as square as possible: "Squarified Treemaps"
+ * by Bruls, Huizing and van Wijk (2000). `sizes` are positive and descending; the rectangles have the same order.
  */
 export function squarify(sizes: readonly number[], area: Rectangle): Rectangle[] {
   const total = sum(sizes);
@@ -35,13 +35,13 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }
 
-/** The worst ratio of width to height, or the other way round, in a row along `side`. */
+/** The worst aspect ratio in a row along `side`. */
 function worstRatio(row: readonly number[], side: number): number {
   const thickness = sum(row) / side;
   return Math.max(...row.map((size) => Math.max(thickness ** 2 / size, size / thickness ** 2)));
 }
 
-/** Lays a row along the shorter side of what is free. */
+/** Places a row along the shorter side of the free area. */
 function layRow(row: readonly number[], { x, y, width, height }: Rectangle): Rectangle[] {
   const upright = width >= height;
   const thickness = sum(row) / Math.min(width, height);

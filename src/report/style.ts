@@ -1,4 +1,4 @@
-/** The style of every report; it names no font, image or address that would have to be fetched. */
+/** The style of every report, without fonts, images or addresses to fetch. */
 export const STYLE = `
 :root{color-scheme:light dark;--ink:#1c2530;--quiet:#586473;--paper:#fff;--line:#dde2e8;--wash:#f5f7f9;--link:#0b5cad;
 --component:#cfe0f3;--wheel:#d8ecd9;--bundle:#f3e3c3;--good:#1d6b34;--bad:#a32121}

@@ -7,7 +7,7 @@ export interface Column {
   readonly isNumber?: boolean;
 }
 
-/** A table that scrolls by itself where it is too wide, also by the keyboard. */
+/** A table that scrolls, also by keyboard, if it is too wide. */
 export function renderTable(label: string, columns: readonly Column[], rows: readonly Html[]): Html {
   const head = columns.map(({ title, isNumber }) =>
     isNumber === true
@@ -28,7 +28,7 @@ export function renderTable(label: string, columns: readonly Column[], rows: rea
   </div>`;
 }
 
-/** Every part with version, licence and size, and on demand what it was made of. */
+/** Every part with version, licence and size, and its sources on demand. */
 export function renderParts(parts: readonly ReportPart[]): Html {
   const rows = parts.map(
     ({ id, kind, name, version, size, files, license, archives, embedded }) =>
@@ -82,7 +82,7 @@ function renderEmbedded(embedded: ReportPart['embedded']): Html {
   </details>`;
 }
 
-/** Every licence with the parts that are under it, and what is inside parts, the most frequent first. */
+/** Every licence with its parts, also embedded ones, the most frequent first. */
 export function renderLicenses(parts: readonly ReportPart[]): Html {
   const groups = new Map<string, Pick<ReportPart, 'id' | 'name' | 'license'>[]>();
   const inside = parts.flatMap(({ id, name: carrier, embedded }) =>
@@ -107,7 +107,7 @@ export function renderLicenses(parts: readonly ReportPart[]): Html {
   );
 }
 
-/** Links to parts' rows, after each other. */
+/** Links to parts' rows, in a line. */
 export function joinLinks(parts: readonly Pick<ReportPart, 'id' | 'name'>[]): readonly Html[] {
   return parts.map(({ id, name }, index) => html`${index === 0 ? '' : ', '}<a href="#${id}">${name}</a>`);
 }

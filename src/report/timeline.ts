@@ -3,7 +3,7 @@ import type { Timeline, TimedTask } from '../domain/timeline.ts';
 import { html, type Html } from './html.ts';
 import type { StyledHtml } from './treemap.ts';
 
-/** When each task of the build ran, and for how long; that it is not known, if it is not. */
+/** Start and duration of each task of the build, or that they are unknown. */
 export function renderTimeline(timeline: Timeline | undefined): StyledHtml {
   const tasks = foldFetches(timeline?.tasks ?? []);
   const end = Math.max(0, ...tasks.map(({ start, time }) => start + time));
@@ -28,14 +28,14 @@ export function renderTimeline(timeline: Timeline | undefined): StyledHtml {
   };
 }
 
-/** All downloads as one task, in the place of the first. Later looks at what is there by then are no part of it. */
+/** All downloads as one task, at the first one's place, without later checks of the store. */
 function foldFetches(tasks: readonly TimedTask[]): readonly TimedTask[] {
   const all = tasks.filter(({ task }) => isFetch(task));
   const worked = all.filter(({ outcome }) => outcome !== 'reused');
   const fetches = worked.length > 0 ? worked : all;
   const [first] = all;
   if (first === undefined) return tasks;
-  // The task of which the files are parts is not one itself.
+  // The task that contains the files is not a download itself.
   const files = new Set(fetches.map(({ task }) => task).filter((task) => task !== 'fetch:all')).size;
   const start = Math.min(...fetches.map((each) => each.start));
   const failed = fetches.find(({ outcome }) => outcome === 'failed' || outcome === 'interrupted');

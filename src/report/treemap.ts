@@ -3,7 +3,7 @@ import type { ReportPart } from './facts.ts';
 import { html, type Html } from './html.ts';
 import { squarify, type Rectangle } from './squarify.ts';
 
-/** A section with the rules of style that are its own: a policy without inline styles needs them in the style sheet. */
+/** A section with its style rules: the policy forbids inline styles, so they are in the style sheet. */
 export interface StyledHtml {
   readonly content: Html;
   readonly css: string;
@@ -12,18 +12,18 @@ export interface StyledHtml {
 interface Tile {
   readonly kind: ReportPart['kind'] | 'rest';
   readonly label: string;
-  /** What is read out and shown on hovering. */
+  /** Text for screen readers and tooltips. */
   readonly title: string;
   readonly target: string;
   readonly size: number;
 }
 
-/** Parts that take less than this of the whole share a tile: they could be neither read nor hit. */
+/** Parts below this share have a common tile: they would be unreadable. */
 const SMALLEST = 0.004;
-/** Width by height, as the style sheet has it for wide windows. */
+/** Width and height, as in the style sheet for wide windows. */
 const AREA: Rectangle = { x: 0, y: 0, width: 160, height: 90 };
 
-/** The parts of a release as areas of the size that they take on disk. */
+/** The parts of a release as areas, by size on disk. */
 export function renderTreemap(parts: readonly ReportPart[]): StyledHtml {
   const total = parts.reduce((sum, { size }) => sum + size, 0);
   if (total === 0) return { content: html`<p>No part has a file.</p>`, css: '' };

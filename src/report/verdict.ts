@@ -3,16 +3,16 @@ import { failures } from '../domain/audit.ts';
 import type { ReportFacts } from './facts.ts';
 import { html, type Html } from './html.ts';
 
-/** One thing that somebody asks before they trust a release; `unknown` is neither good nor bad. */
+/** A check before trusting a release; `unknown` is neither good nor bad. */
 interface Answer {
   readonly state: 'good' | 'bad' | 'unknown';
   readonly title: string;
   readonly words: string;
-  /** The section that has the details. */
+  /** The section with details. */
   readonly section: string;
 }
 
-/** What speaks for a release and what against it, in one line and four answers. */
+/** The verdict on a release, in one line and four answers. */
 export function renderVerdict(facts: ReportFacts): Html {
   const answers = [auditOf(facts), advisoriesOf(facts), signatureOf(facts), digestOf(facts)];
   const bad = answers.filter(({ state }) => state === 'bad').length;

@@ -5,7 +5,7 @@ import { removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { removeRecordsOf } from './builds.ts';
 
-/** Milliseconds after which work in progress is taken for abandoned; a partial download may be resumed until then. */
+/** Milliseconds after which work in progress counts as abandoned; partial downloads can be resumed until then. */
 const ABANDONED = 7 * 24 * 3600 * 1000;
 
 interface Collectable {

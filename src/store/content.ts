@@ -21,8 +21,8 @@ interface ContentContext {
 }
 
 /**
- * Opens the content below `root`. Stored files carry one fixed modification time, so that an entry somebody touched
- * shows without being read; their access time is set at each use and tells collection how old they are.
+ * Opens the content below `root`. Stored files have one fixed modification time, which reveals a changed entry without
+ * reading it; each use sets their access time, which tells collection their age.
  */
 export function openContentStore(root: string, { records, emit }: ContentContext): ContentStore {
   const temporary = path.join(root, 'tmp');
@@ -37,7 +37,7 @@ export function openContentStore(root: string, { records, emit }: ContentContext
     });
   };
 
-  /** Whether the bytes are right; undefined if there is no entry. */
+  /** Whether the bytes are intact; undefined without an entry. */
   const isSound = async (digest: Sha256): Promise<boolean | undefined> => {
     const status = await ifThere(stat(pathOf(digest)));
     if (status === undefined) return undefined;
@@ -129,7 +129,7 @@ async function listEntries(root: string, pathOf: (digest: Sha256) => string): Pr
   return entries;
 }
 
-/** Sets the access time to now; in a store that belongs to somebody else that is not ours to do. */
+/** Sets the access time to now; not permitted in a store of another user. */
 async function markUsed(file: string): Promise<void> {
   try {
     await utimes(file, new Date(), SOURCE_DATE_EPOCH);

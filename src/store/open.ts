@@ -9,8 +9,8 @@ import { openContentStore } from './content.ts';
 import { openTaskTimes } from './times.ts';
 
 /**
- * Opens the store at `root` and makes its directories if need be; warnings about damaged entries go to `emit`.
- * Throws `KSB_STORE_UNUSABLE` if there can be no store.
+ * Opens the store at `root` and creates missing directories; emits warnings about damaged entries. Throws
+ * `KSB_STORE_UNUSABLE` if that fails.
  */
 export async function openStore(root: string, emit: Emit = () => undefined): Promise<Store> {
   const absolute = path.resolve(root);

@@ -6,7 +6,7 @@ import { writeFileAtomically } from '../io/files.ts';
 
 const timesSchema = z.record(z.string(), z.number().nonnegative());
 
-/** Opens the file of task times; it only serves to inform, so a damaged one counts as empty. */
+/** Opens the file of task times; they are only informative, so a damaged file counts as empty. */
 export function openTaskTimes(file: string): TaskTimes {
   const read = async (): Promise<ReadonlyMap<string, number>> => {
     try {

@@ -21,7 +21,7 @@ export interface Advisory {
   readonly aliases: readonly string[];
   /** Milliseconds since 1970. */
   readonly modified: number;
-  /** Taken back by who published it: it says nothing any more. */
+  /** Withdrawn by its publisher; it no longer counts. */
   readonly withdrawn: boolean;
   /** One line. */
   readonly summary: string;
@@ -34,7 +34,7 @@ export type Affected = AffectedPackage | AffectedRepository | AffectedProduct;
 /** A package of a registry. */
 export interface AffectedPackage {
   readonly feed: RegistryFeed;
-  /** As `packageName` makes it. */
+  /** As `packageName` returns it. */
   readonly name: string;
   /** Affected versions, regardless of the ranges. */
   readonly versions: readonly string[];
@@ -48,23 +48,23 @@ export interface RangeEvent {
   readonly version: string;
 }
 
-/** The tags of a Git repository that OSV found between the commits which broke and fixed something. */
+/** The tags that OSV found between the commits which introduced and fixed a vulnerability. */
 export interface AffectedRepository {
   readonly feed: 'Git';
-  /** As `repositoryName` makes it. */
+  /** As `repositoryName` returns it. */
   readonly name: string;
   /** Absent if the record names only commits, which cannot be evaluated without the repository. */
   readonly tags?: readonly string[];
-  /** No end is named: tags that came after the record may be affected as well. */
+  /** No fix is named, so tags newer than the record may be affected, too. */
   readonly open: boolean;
 }
 
 /** A product as NVD names it, from one `cpeMatch` of a vulnerable product. */
 export interface AffectedProduct {
   readonly feed: 'NVD';
-  /** As `productName` makes it. */
+  /** As `productName` returns it. */
   readonly name: string;
-  /** The one version, or undefined for those between the bounds, which is all of them if there are none. */
+  /** The only version; undefined for all versions between the bounds, or all without bounds. */
   readonly version?: string;
   readonly startIncluding?: string;
   readonly startExcluding?: string;
@@ -76,18 +76,18 @@ export interface AffectedProduct {
 export interface NamedPart {
   readonly part: Part;
   readonly version: string;
-  /** What the feeds that know it call it, as `Affected` does. */
+  /** Its names in the feeds that know it, as in `Affected`. */
   readonly names: Readonly<Partial<Record<Feed, string>>>;
   /** The tag of its version, if it has a name in `Git`. */
   readonly tag?: string;
 }
 
-/** What a registry's package is called: distributions of Python are written in many ways. */
+/** The name of a registry's package; normalised, because Python's have many spellings. */
 export function packageName(feed: RegistryFeed, name: string): string {
   return feed === 'PyPI' ? normalizeDistribution(name) : name;
 }
 
-/** One name for all ways to write the address of a Git repository. */
+/** The same name for every spelling of a Git repository's address. */
 export function repositoryName(url: string): string {
   return url
     .toLowerCase()

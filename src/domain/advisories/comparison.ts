@@ -1,18 +1,18 @@
 import { openVulnerabilities, type AdvisoryReport, type Vulnerability } from './report.ts';
 
-/** Open vulnerabilities of two releases, held against the same database. */
+/** Open vulnerabilities of two releases according to the same database. */
 export interface VulnerabilityChanges {
-  /** Only the old one has these. */
+  /** Only in the old one. */
   readonly gone: readonly Vulnerability[];
-  /** Only the new one has these. */
+  /** Only in the new one. */
   readonly added: readonly Vulnerability[];
-  /** Both have these; as they are in the new one. */
+  /** In both, as described in the new one. */
   readonly kept: readonly Vulnerability[];
 }
 
 /**
- * The vulnerabilities that a newer release removes, adds and keeps, without those that a recipe states to be harmless
- * or fixed.
+ * The vulnerabilities that a newer release removes, adds and keeps, without those that a recipe declares harmless or
+ * fixed.
  */
 export function compareVulnerabilities(before: AdvisoryReport, after: AdvisoryReport): VulnerabilityChanges {
   const [old, now] = [openVulnerabilities(before), openVulnerabilities(after)];

@@ -6,10 +6,10 @@ import { comparePython, compareUpstream } from './versions.ts';
 export type Verdict =
   | {
       readonly kind: 'affected';
-      /** Versions that fix it and come after the part's, earliest first; none if none are known. */
+      /** Later versions that fix it, earliest first; empty if none are known. */
       readonly fixes: readonly string[];
     }
-  /** It is about the part, and says too little of versions. */
+  /** It is about the part, but its versions are unclear. */
   | { readonly kind: 'undecided' };
 
 /** Whether the affected software is the part, in any version. */
@@ -34,7 +34,7 @@ export function judge(affected: Affected, part: NamedPart): Verdict | undefined 
 
 function judgePackage({ feed, versions, ranges }: AffectedPackage, stated: string): Verdict | undefined {
   const compare = feed === 'PyPI' ? comparePython : compareUpstream;
-  // Go's own versions begin with a letter, which records leave out.
+  // Versions of Go begin with a letter, which records omit.
   const version = feed === 'Go' ? stated.replace(/^v/u, '') : stated;
   const inRanges = ranges.filter((range) => isInRange(version, range, compare));
   const isListed = versions.some((each) => each === version || compare(each, version) === 0);

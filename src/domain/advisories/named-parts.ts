@@ -9,7 +9,7 @@ export interface BilledPart {
   readonly purl: string;
   /** CPE 2.3 name, with or without version. */
   readonly cpe?: string;
-  /** The repository it is developed in, and its version's tag there. */
+  /** Its source repository, and the tag of its version. */
   readonly repository?: { readonly url: string; readonly tag: string };
 }
 

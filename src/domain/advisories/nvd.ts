@@ -5,8 +5,8 @@ import { severityOfVector, type Severity } from './severity.ts';
 import { firstLine, time } from './text.ts';
 
 /*
- * The part of NVD's CVE API 2.0 schema (csrc.nist.gov/schema/nvd/api/2.0) that is needed. Its yearly feeds hold many
- * records below `vulnerabilities`; mirrors of it keep one `cve` a file.
+ * The part of NVD's CVE API 2.0 schema (csrc.nist.gov/schema/nvd/api/2.0) that is needed. Its yearly feeds list records
+ * in `vulnerabilities`; mirrors have one `cve` per file.
  */
 
 const metrics = z.array(z.object({ type: z.string(), cvssData: z.object({ vectorString: z.string() }) }));
@@ -44,12 +44,12 @@ type Cve = z.output<typeof cve>;
 type Node = z.output<typeof node>;
 type CpeMatch = z.output<typeof cpeMatch>;
 
-/** Whether a JSON document looks like NVD's, sound or not: a feed, or one CVE. */
+/** Whether a JSON document looks like a feed or a CVE of NVD, valid or not. */
 export function isNvd(document: object): boolean {
   return 'vulnerabilities' in document || ('id' in document && 'lastModified' in document);
 }
 
-/** Reads a feed of NVD, or one CVE of it; throws `ZodError` for what breaks NVD's schema. */
+/** Parses a feed or a CVE of NVD; throws `ZodError` if it violates the schema. */
 export function parseNvd(document: object): Advisory[] {
   if (!('vulnerabilities' in document)) return [advisoryOf(cve.parse(document))];
   return feed.parse(document).vulnerabilities.map((entry) => advisoryOf(entry.cve));
@@ -71,11 +71,11 @@ function advisoryOf(record: Cve): Advisory {
   };
 }
 
-/** Systems that no release runs on, by their products in CPE names. */
+/** CPE products of systems that no release runs on. */
 const OTHER_SYSTEM =
   /^(?:windows|mac_?os|iphone_os|ipados|android|freebsd|netbsd|openbsd|solaris|aix|hp-ux)/u;
 
-/** A condition that holds on other operating systems only. */
+/** A condition that is true only on other systems. */
 function isOtherSystem({ negate = false, cpeMatch: matches = [] }: Node): boolean {
   if (negate || matches.length === 0) return false;
   return matches.every(({ criteria }) => {
@@ -92,7 +92,7 @@ const ANY = new Set(['*', '-']);
 
 function productOf(match: CpeMatch): AffectedProduct[] {
   const [, , , , , version = '*', update = '*', , , , system = '*'] = splitCpe(match.criteria);
-  // A build for another system or a plug-in of another program; or a version before a release, which no recipe takes.
+  // A build for another system, a plug-in of another program, or a prerelease, which no recipe uses.
   if ((!ANY.has(system) && OTHER_SYSTEM.test(system)) || (version !== '*' && !ANY.has(update))) return [];
   const { versionStartIncluding, versionStartExcluding, versionEndIncluding, versionEndExcluding } = match;
   return [
@@ -111,7 +111,7 @@ function productOf(match: CpeMatch): AffectedProduct[] {
 
 const BY_VERSION = ['cvssMetricV40', 'cvssMetricV31', 'cvssMetricV30', 'cvssMetricV2'] as const;
 
-/** By the newest version of CVSS, and of that by NVD's own judgement, which it calls primary. */
+/** From the newest version of CVSS, and there NVD's own score, called primary. */
 function severityOf(record: Cve): Severity | undefined {
   const stated = BY_VERSION.flatMap((version) => {
     const all = record.metrics?.[version] ?? [];

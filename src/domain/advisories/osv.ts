@@ -54,12 +54,12 @@ const schema = z.object({
 type Record = z.output<typeof schema>;
 type RecordAffected = z.output<typeof affected>;
 
-/** Whether a JSON document looks like a record of OSV, sound or not. */
+/** Whether a JSON document looks like a record of OSV, valid or not. */
 export function isOsv(document: object): boolean {
   return 'id' in document && 'modified' in document;
 }
 
-/** Reads a record of OSV; throws `ZodError` for one that breaks OSV's schema. */
+/** Parses a record of OSV; throws `ZodError` if it violates the schema. */
 export function parseOsv(document: unknown): Advisory {
   const record = schema.parse(document);
   const severity = severityOf(record);
@@ -74,7 +74,7 @@ export function parseOsv(document: unknown): Advisory {
   };
 }
 
-/** Ecosystems that the tables of `versions` and ranges belong to Git of, if to anything. */
+/** Ecosystems whose `versions` and ranges are Git tags, if anything. */
 const OF_GIT: ReadonlySet<string> = new Set(['', 'GIT', 'OSS-Fuzz']);
 
 function affectedOf({ package: named, ranges, versions }: RecordAffected): Affected[] {
@@ -110,7 +110,7 @@ function eventsOf(event: z.output<typeof range>['events'][number]): RangeEvent[]
   });
 }
 
-/** By the newest version of CVSS that the record has a vector of, else in the database's word. */
+/** From the vector of the newest CVSS version, otherwise from the database's word. */
 function severityOf(record: Record): Severity | undefined {
   const stated = [
     ...(record.severity ?? []),

@@ -4,8 +4,8 @@ import type { RangeEvent } from './advisory.ts';
 export type CompareVersions = (a: string, b: string) => number;
 
 /**
- * Whether a version lies in a range of OSV, by the algorithm of its schema (ossf.github.io/osv-schema, "Evaluation"):
- * the events in the order of their versions switch from affected to not and back.
+ * Whether a version is in a range of OSV, by the algorithm of its schema (ossf.github.io/osv-schema, "Evaluation"):
+ * events, sorted by version, switch between affected and not affected.
  */
 export function isInRange(version: string, range: readonly RangeEvent[], compare: CompareVersions): boolean {
   const limits = range.filter(({ kind }) => kind === 'limit');
@@ -20,7 +20,7 @@ export function isInRange(version: string, range: readonly RangeEvent[], compare
   return affected;
 }
 
-/** The versions that a range names as fixed and that come after `version`, earliest first. */
+/** The fixed versions of a range that are later than `version`, earliest first. */
 export function fixesAfter(
   version: string,
   range: readonly RangeEvent[],
@@ -35,7 +35,7 @@ function isBefore(version: string, limit: RangeEvent, compare: CompareVersions):
   return limit.version === '*' || compare(version, limit.version) < 0;
 }
 
-/** Of two events at one version the one that ends the range counts first, so that it may begin again there. */
+/** At the same version, the end of a range comes first, so that the next may start there. */
 function sortEvents(range: readonly RangeEvent[], compare: CompareVersions): RangeEvent[] {
   return range
     .filter(({ kind }) => kind !== 'limit')

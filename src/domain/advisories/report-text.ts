@@ -6,7 +6,7 @@ import {
   type Vulnerability,
 } from './report.ts';
 
-/** The report as lines for a person: what is open, what recipes state, what could not be told, what was read. */
+/** The report as text: open vulnerabilities, statements of recipes, uncertain ones, and feeds. */
 export function formatAdvisories(report: AdvisoryReport): string[] {
   const open = openVulnerabilities(report);
   const settled = settledVulnerabilities(report);
@@ -47,7 +47,7 @@ function formatSettled({ statement, ...vulnerability }: Vulnerability): string[]
   return [`${status}: ${describeVulnerability(vulnerability)}`, `    ${statement?.reason}${justification}`];
 }
 
-/** A vulnerability on a line. */
+/** A vulnerability as a line. */
 export function describeVulnerability({
   part,
   version,

@@ -12,15 +12,15 @@ export interface Vulnerability {
   /** All its names, the CVE first. */
   readonly ids: readonly string[];
   readonly summary: string;
-  /** The worst that anybody who published it states. */
+  /** The highest that any publisher states. */
   readonly severity?: Severity;
-  /** Later versions of the part without it, earliest first. */
+  /** Later versions of the part that fix it, earliest first. */
   readonly fixes: readonly string[];
   /** The recipe's statement about it. */
   readonly statement?: VexStatement;
 }
 
-/** Advisories about a part that say too little of versions. */
+/** Advisories about a part with unclear versions. */
 export interface Undecided {
   readonly part: Part;
   readonly ids: readonly string[];
@@ -30,32 +30,32 @@ export interface Undecided {
 export interface FeedDate {
   readonly feed: Feed;
   readonly records: number;
-  /** When the newest of its records was changed, in RFC 3339. */
+  /** Time of the last change to any record, in RFC 3339. */
   readonly newest: string;
 }
 
 export interface AdvisoryReport {
   /** The feeds that know parts of the release. */
   readonly feeds: readonly FeedDate[];
-  /** How many parts were looked up in at least one feed. */
+  /** Number of parts looked up in at least one feed. */
   readonly checked: number;
-  /** Parts that no feed which was read could know, sorted. */
+  /** Parts that none of these feeds covers, sorted. */
   readonly unchecked: readonly Part[];
   /** Worst first. */
   readonly vulnerabilities: readonly Vulnerability[];
   readonly undecided: readonly Undecided[];
-  /** Statements that nothing found needs. */
+  /** Statements that match nothing found. */
   readonly unused: readonly VexStatement[];
 }
 
-/** The vulnerabilities that fail an audit: those that no recipe states to be harmless or mended. */
+/** The vulnerabilities that fail an audit: no recipe declares them harmless or fixed. */
 export function openVulnerabilities({ vulnerabilities }: AdvisoryReport): readonly Vulnerability[] {
   return vulnerabilities.filter(
     ({ statement }) => statement === undefined || statement.status === 'under_investigation',
   );
 }
 
-/** The others: those that a recipe states to be harmless or mended. */
+/** The others, which a recipe declares harmless or fixed. */
 export function settledVulnerabilities(report: AdvisoryReport): readonly Vulnerability[] {
   const open = openVulnerabilities(report);
   return report.vulnerabilities.filter((each) => !open.includes(each));
@@ -67,7 +67,7 @@ export interface Findings {
   readonly unused: readonly VexStatement[];
 }
 
-/** Holds what is in a release against advisories. Those that were withdrawn count for nothing. */
+/** Matches the contents of a release with advisories. Ignores withdrawn ones. */
 export function findVulnerabilities(
   parts: readonly NamedPart[],
   advisories: readonly Advisory[],
@@ -129,7 +129,7 @@ function allNames({ id, aliases }: Advisory): readonly string[] {
   return [id, ...aliases];
 }
 
-/** Advisories that share a name are about one vulnerability, also by way of a third. */
+/** Advisories that share a name, even through a third one, are about one vulnerability. */
 function groupByAlias(matches: readonly Match[]): readonly (readonly Match[])[] {
   let groups: { readonly names: ReadonlySet<string>; readonly matches: readonly Match[] }[] = [];
   for (const match of matches) {
@@ -172,7 +172,7 @@ function compareVulnerabilities(a: Vulnerability, b: Vulnerability): number {
   );
 }
 
-/** Names that people know first. */
+/** Well-known names first. */
 const KNOWN = ['CVE-', 'GHSA-'];
 
 function nameOrder(a: string, b: string): number {

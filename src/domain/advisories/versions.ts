@@ -12,8 +12,8 @@ export function comparePython(a: string, b: string): number {
 }
 
 /**
- * Orders versions of upstream code: numbers as numbers; a letter or word after them is later (`1.0.2u`) unless it means a
- * version before the release (`2.0rc1`). Missing numbers are zeros.
+ * Orders versions of upstream code: numbers as numbers; a suffix is later (`1.0.2u`) unless it means a prerelease
+ * (`2.0rc1`). Missing numbers are zeros.
  */
 export function compareUpstream(a: string, b: string): number {
   const [left, right] = [piecesOf(a), piecesOf(b)];
@@ -26,11 +26,11 @@ export function compareUpstream(a: string, b: string): number {
 
 type Piece = number | string;
 
-/** Stands where a version is at its end: before numbers above zero and letters, after `rc` and its like. */
+/** Rank of a version's end: before numbers above zero and letters, after `rc` and the like. */
 const END = 0;
 
 const BEFORE_RELEASE: ReadonlySet<string> = new Set(['alpha', 'beta', 'dev', 'pre', 'preview', 'rc']);
-/** With a number after them, as in `3.0.0a1`; alone they are letters of releases, as in `1.0.2a`. */
+/** Only before a number, as in `3.0.0a1`; otherwise they name releases, as in `1.0.2a`. */
 const ABBREVIATIONS: Readonly<Record<string, string>> = { a: 'alpha', b: 'beta', c: 'rc' };
 
 function piecesOf(version: string): readonly Piece[] {

@@ -1,4 +1,4 @@
-/** Statuses of OpenVEX 0.2.0 that a recipe may state; `affected` is what everything else is. */
+/** Statuses of OpenVEX 0.2.0 that a recipe may state; anything else is `affected`. */
 export const VEX_STATUSES = ['not_affected', 'fixed', 'under_investigation'] as const;
 export type VexStatus = (typeof VEX_STATUSES)[number];
 
@@ -17,7 +17,7 @@ export interface Statement {
   /** Any of its names: `CVE-2012-3542`, `PYSEC-2012-19`. */
   readonly vulnerability: string;
   readonly status: VexStatus;
-  /** There for `not_affected`, and only for that. */
+  /** Only and always present for `not_affected`. */
   readonly justification?: VexJustification;
   /** Why, for people. */
   readonly reason: string;

@@ -1,6 +1,6 @@
 /**
- * A file that cannot be read as ELF. `malformed`: it is not what it claims to be; `unsupported`: it is of a class, byte
- * order, machine or type that is not read here. The message says which.
+ * A file that cannot be read as ELF: it is `malformed`, or its class, byte order, machine or type is `unsupported`. The
+ * message says which.
  */
 export class ElfError extends Error {
   readonly kind: 'malformed' | 'unsupported';
@@ -12,7 +12,7 @@ export class ElfError extends Error {
   }
 }
 
-/** Longest name that is believed; keeps hostile string tables from costing more than their size. */
+/** Maximum length of a name: limits the cost of hostile string tables. */
 const MAX_STRING = 65_535;
 
 /** The `size` bytes from `offset`; throws an `ElfError` that names `what` if the file is shorter. */
@@ -29,14 +29,14 @@ export function sliceOf(
   return bytes.subarray(offset, end);
 }
 
-/** Reads an unsigned 64-bit number that has to be a safe integer, which sizes and offsets of real files are. */
+/** Reads an unsigned 64-bit number; throws unless it is a safe integer, as in real files. */
 export function readUint64(bytes: Buffer, offset: number): number {
   const high = bytes.readUInt32LE(offset + 4);
   if (high >= 1 << 21) throw new ElfError('a 64-bit offset or size is out of range');
   return high * 2 ** 32 + bytes.readUInt32LE(offset);
 }
 
-/** Reads a signed 64-bit number; one beyond 53 bits comes out inexact, and is no tag, size or address of a real file. */
+/** Reads a signed 64-bit number; inexact beyond 53 bits, which no real tag, size or address needs. */
 export function readInt64(bytes: Buffer, offset: number): number {
   return bytes.readInt32LE(offset + 4) * 2 ** 32 + bytes.readUInt32LE(offset);
 }

@@ -29,15 +29,15 @@ export const Tag = {
 export interface DynamicEntry {
   readonly tag: number;
   readonly value: number;
-  /** Where the entry lies in the file, bytes. */
+  /** Offset of the entry in the file. */
   readonly offset: number;
 }
 
-/** The dynamic section: what the loader reads of a program or library. */
+/** The dynamic section, which the loader reads. */
 export interface Dynamic {
   /** The entries before the `DT_NULL` that ends them. */
   readonly entries: readonly DynamicEntry[];
-  /** Where the string table lies in the file, bytes. */
+  /** Offset of the string table in the file. */
   readonly strings: { readonly offset: number; readonly size: number };
   readonly needed: readonly string[];
   readonly soname?: string;
@@ -47,7 +47,7 @@ export interface Dynamic {
 }
 
 export interface ElfFile extends ElfHeader {
-  /** The loader a program asks for. */
+  /** The loader that a program requests. */
   readonly interpreter?: string;
   /** Absent in object files and static programs. */
   readonly dynamic?: Dynamic;
@@ -56,8 +56,8 @@ export interface ElfFile extends ElfHeader {
 const ENTRY_SIZE = 16;
 
 /**
- * Reads what the loader would: headers, interpreter, dynamic section; sections are not looked at.
- * Throws an `ElfError` for anything that is not a sound 64-bit little-endian file for x86_64 or aarch64.
+ * Reads what the loader reads: headers, interpreter and dynamic section, but no sections. Throws an `ElfError` for
+ * anything but a valid 64-bit little-endian file for x86_64 or aarch64.
  */
 export function readElf(bytes: Buffer): ElfFile {
   const header = readHeader(bytes);
@@ -70,7 +70,7 @@ export function readElf(bytes: Buffer): ElfFile {
   };
 }
 
-/** The value of the section's first entry with this tag. */
+/** The value of the first entry with this tag. */
 export function dynamicValue(dynamic: Dynamic, tag: number): number | undefined {
   return dynamic.entries.find((entry) => entry.tag === tag)?.value;
 }

@@ -9,7 +9,7 @@ export const SEGMENT_EXECUTABLE = 1;
 export interface Segment {
   readonly type: number;
   readonly flags: number;
-  /** Where it lies in the file, bytes. */
+  /** Offset in the file. */
   readonly offset: number;
   readonly fileSize: number;
   readonly address: number;
@@ -22,7 +22,7 @@ export interface ElfHeader {
   readonly machine: number;
   readonly kind: 'relocatable' | 'executable' | 'shared';
   readonly segments: readonly Segment[];
-  /** Where the program headers lie in the file, and how far they are apart. */
+  /** Offset of the program headers, and their distance. */
   readonly programHeaders: { readonly offset: number; readonly entrySize: number };
   readonly sectionHeaders: { readonly offset: number; readonly entrySize: number; readonly count: number };
 }
@@ -56,8 +56,8 @@ export function isElf(bytes: Buffer): boolean {
 }
 
 /**
- * Reads the file header and the program headers of a 64-bit little-endian file for x86_64 or aarch64.
- * Throws an `ElfError` that names what it is instead.
+ * Reads the file header and the program headers of a 64-bit little-endian file for x86_64 or aarch64. Throws an
+ * `ElfError` for any other file.
  */
 export function readHeader(bytes: Buffer): ElfHeader {
   if (!isElf(bytes)) throw new ElfError('not an ELF file');
@@ -118,7 +118,7 @@ function readSegments(bytes: Buffer, table: Table): Segment[] {
   });
 }
 
-/** The bytes of the file from `address` on to the end of the segment that holds it; undefined if none does. */
+/** The file's bytes from `address` to the end of its segment; undefined if no segment contains it. */
 export function fileExtent(
   header: ElfHeader,
   address: number,

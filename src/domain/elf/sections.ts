@@ -1,10 +1,10 @@
 import type { ElfHeader } from './header.ts';
 
-/** Where the file header has the index of the section of section names. */
+/** Offset of `e_shstrndx` in the file header. */
 const NAMES_INDEX = 62;
 const SECTION_SIZE = 64;
 
-/** The bytes of a section; undefined if there is none of that name, or the table of sections is not sound: no loader reads it. */
+/** The bytes of a section; undefined if it does not exist or the section table, which no loader reads, is invalid. */
 export function sectionNamed(bytes: Buffer, { sectionHeaders }: ElfHeader, name: string): Buffer | undefined {
   const { offset, entrySize, count } = sectionHeaders;
   if (offset === 0 || entrySize < SECTION_SIZE || offset + count * entrySize > bytes.length) return undefined;

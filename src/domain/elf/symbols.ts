@@ -4,21 +4,21 @@ import { fileExtent } from './header.ts';
 import { countSymbols, SYMBOL_SIZE } from './symbol-count.ts';
 import { readVersions, type RequiredVersion, type VersionTables } from './versions.ts';
 
-/** A symbol that a file uses and expects from what is loaded with it. */
+/** A symbol that a file uses and expects other objects to define. */
 export interface UndefinedSymbol {
   readonly name: string;
-  /** Version it was linked against, and the library that had it then; absent for an unversioned reference. */
+  /** Version it was linked against, and its library; absent for an unversioned reference. */
   readonly version?: string;
   readonly library?: string;
   /** May stay undefined. */
   readonly weak: boolean;
 }
 
-/** A symbol that a file offers to others. */
+/** A symbol that a file exports. */
 export interface DefinedSymbol {
   readonly name: string;
   readonly version?: string;
-  /** Whether references without a version get this one when several versions are defined. */
+  /** Whether unversioned references bind to this version if there are several. */
   readonly default: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface ElfSymbols {
 const NONE: ElfSymbols = { undefined: [], defined: [], requiredVersions: [], definedVersions: [] };
 
 const Binding = { global: 1, weak: 2, unique: 10 } as const;
-/** Values of `st_other` that others may refer to: default and protected. */
+/** Visibilities (`st_other`) of exported symbols: default and protected. */
 const VISIBLE = new Set([0, 3]);
 const HIDDEN_VERSION = 0x8000;
 

@@ -2,7 +2,7 @@ import { ElfError, readString, sliceOf } from './bytes.ts';
 import { dynamicValue, stringTable, Tag, type Dynamic, type ElfFile } from './file.ts';
 import { fileExtent } from './header.ts';
 
-/** A symbol version that a file wants of a library (`DT_VERNEED`). */
+/** A symbol version that a file needs (`DT_VERNEED`). */
 export interface RequiredVersion {
   readonly library: string;
   readonly version: string;
@@ -11,9 +11,9 @@ export interface RequiredVersion {
 }
 
 export interface VersionTables {
-  /** By version index, which `DT_VERSYM` gives for each symbol. */
+  /** By version index, which `DT_VERSYM` has for each symbol. */
   readonly required: ReadonlyMap<number, RequiredVersion>;
-  /** By version index; without the base version, which names the file itself. */
+  /** By version index, without the base version, which names the file. */
   readonly defined: ReadonlyMap<number, string>;
 }
 
@@ -69,7 +69,7 @@ function addVersion<T>(versions: Map<number, T>, index: number, version: T): voi
   versions.set(index & MAX_VERSIONS, version);
 }
 
-/** Offsets of the entries of a chain in which each entry says how far ahead the next one is. */
+/** Offsets of the entries in a chain; each contains the distance to the next. */
 function* chain(
   table: Buffer,
   layout: { readonly start: number; readonly size: number; readonly next: number },

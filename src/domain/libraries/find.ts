@@ -38,7 +38,10 @@ export function findLibraries({ bytes, elf, defines }: SearchedFile): FoundLibra
   ];
 }
 
-/** A file's bytes but those that are run, which are half of it and no text. Of one segment for all, as linkers of old made it, nothing is left out. */
+/**
+ * A file's bytes without its code, which is half of it and no text. Keeps everything if one segment has both, as old
+ * linkers made it.
+ */
 function withoutCode(bytes: Buffer, { segments }: ElfFile): Buffer {
   const loaded = segments.filter(({ type }) => type === SegmentType.load);
   const code = loaded.filter(({ flags }) => (flags & SEGMENT_EXECUTABLE) !== 0);
@@ -52,7 +55,7 @@ function withoutCode(bytes: Buffer, { segments }: ElfFile): Buffer {
   return Buffer.concat([...kept, bytes.subarray(at)]);
 }
 
-/** All markers as one expression: one pass finds them five times as fast as a search for each. */
+/** All markers as one expression, five times as fast as separate searches. */
 const MARKERS = new RegExp(
   [...new Set([...LIBRARIES.flatMap(({ markers }) => markers), ...CRATE_MARKERS, GO_MARKER])]
     .map((marker) => marker.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`))
@@ -77,11 +80,11 @@ function hasSymbols({ symbols = [] }: Library, defines: SearchedFile['defines'])
 interface Searched {
   readonly text: string;
   readonly places: ReadonlyMap<string, readonly number[]>;
-  /** Every text of the file that ends with a zero byte. */
+  /** Every NUL-terminated text in the file. */
   readonly strings: () => ReadonlySet<string>;
 }
 
-/** Undefined if the file has none of the library's markers, or not with what has to be there with it. */
+/** Undefined if the file lacks the library's markers, or required text near them. */
 function versionsOf(
   { markers, version }: Library,
   { text, places, strings }: Searched,
@@ -95,7 +98,7 @@ function versionsOf(
   return versions.length === 0 && isNeeded ? undefined : versions;
 }
 
-/** Characters on each side of a marker that its version is looked for in. */
+/** Characters on each side of a marker to search for a version. */
 const BEFORE = 40;
 const AFTER = 160;
 

@@ -1,16 +1,16 @@
 import type { FoundLibrary } from './found-library.ts';
 
-/** The marker that Go's linker writes before the facts of the build (see debug/buildinfo in Go's library). */
+/** The marker that Go's linker writes before the build information (see Go's debug/buildinfo). */
 export const GO_MARKER = '\xff Go buildinf:';
-/** Bytes of the header, and where in it the flags are. */
+/** Size of the header, and offset of its flags. */
 const HEADER = 32;
 const FLAGS = 15;
-/** The facts follow the header: Go 1.18 and later. Before, pointers led to them. */
+/** The information follows the header, since Go 1.18; before, pointers led to it. */
 const INLINE = 2;
 /** Bytes that frame the list of modules on either side. */
 const FRAME = 16;
 
-/** Go's own library and the modules that a program was built of, whose facts begin at `at`. */
+/** Go's library and the modules of a program whose build information begins at `at`. */
 export function readGoModules(text: string, at: number): FoundLibrary[] {
   const library: FoundLibrary = { registry: 'generic', name: 'go', versions: [] };
   if ((text.charCodeAt(at + FLAGS) & INLINE) === 0) return [library];
@@ -23,7 +23,7 @@ export function readGoModules(text: string, at: number): FoundLibrary[] {
   ];
 }
 
-/** A text after its length as a variable-length number of seven bits a byte. */
+/** A text preceded by its length as a varint. */
 function readText(text: string, start: number): { readonly text: string; readonly end: number } | undefined {
   let length = 0;
   let at = start;
@@ -38,7 +38,7 @@ function readText(text: string, start: number): { readonly text: string; readonl
   return undefined;
 }
 
-/** Lines of `dep`, module, version and checksum by tabs; one of `=>` tells what stands in for the module before. */
+/** Tab-separated lines of `dep`, module, version and checksum; `=>` replaces the previous module. */
 function readModules(text: string): FoundLibrary[] {
   const found: FoundLibrary[] = [];
   for (const line of text.split('\n')) {

@@ -7,14 +7,14 @@ export interface Crate {
   readonly version: string;
 }
 
-/** Where Cargo keeps the sources of crates; the panics of a program name the files in them. */
+/** Cargo's directory for sources of crates; panics of a program name files there. */
 export const CRATE_MARKERS = [
   '/index.crates.io-',
   '/github.com-1ecc6299db9ec823/',
   '/cargo/registry/',
 ] as const;
 const CRATE = /^(?:[0-9a-f]{16}\/)?([A-Za-z][A-Za-z0-9_-]*)-(\d+\.\d+\.\d+[0-9A-Za-z.+-]*)\//;
-/** Longest name of a crate and its version. */
+/** Maximum length of a crate's name with version. */
 const LONGEST = 160;
 
 /** The crate whose source file is named after a marker that ends at `at`. */
@@ -23,9 +23,9 @@ export function crateAt(text: string, at: number): Crate | undefined {
   return name === undefined || version === undefined ? undefined : { name, version };
 }
 
-/** The section in which cargo-auditable lists what a program was built of, as JSON compressed by zlib. */
+/** The section with cargo-auditable's list of crates, zlib-compressed JSON. */
 export const AUDITABLE_SECTION = '.dep-v0';
-/** Longest list that is believed, bytes. */
+/** Maximum size of the list, bytes. */
 const LONGEST_LIST = 8 << 20;
 
 const list = z.object({
@@ -34,7 +34,7 @@ const list = z.object({
   ),
 });
 
-/** What cargo-auditable lists but the program's own packages and what only its build ran; nothing if the list cannot be read. */
+/** cargo-auditable's list without the program's own packages and build dependencies; empty if unreadable. */
 export function readAuditable(section: Buffer | undefined): readonly Crate[] {
   if (section === undefined) return [];
   try {

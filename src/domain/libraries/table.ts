@@ -1,35 +1,35 @@
-/** How a copy of a library tells its version. */
+/** How to find the version of a copy. */
 export type VersionSign =
   /** In the text around a marker; group 1 is the version. Without a match there is no copy. */
   | { readonly kind: 'beside'; readonly pattern: RegExp }
   /**
-   * As a text of its own, anywhere in the file; group 1 is the version. Of several texts nobody can tell which it is; none
-   * means that the linker left it out, or that there is no copy where it is `needed`.
+   * A whole text anywhere in the file; group 1 is the version. Several texts are ambiguous; none means that the linker
+   * left it out, or that there is no copy if it is `needed`.
    */
   | { readonly kind: 'alone'; readonly pattern: RegExp; readonly needed?: true }
   /** As `alone`, as the number that libxml2 makes of it: 21405 is 2.14.5. */
   | { readonly kind: 'number'; readonly pattern: RegExp };
 
-/** A library that publishers like to link into their own programs, and how a copy of it is known. */
+/** A library that publishers often link into programs, and how to detect a copy. */
 export interface Library {
-  /** What bills of materials call it. */
+  /** Its names in bills of materials. */
   readonly name: string;
   readonly aliases?: readonly string[];
-  /** Latin-1 texts of its read-only data, one of which is in every copy. */
+  /** Latin-1 texts in its read-only data; every copy has at least one. */
   readonly markers: readonly string[];
-  /** Dynamic symbols; a file that defines all of them is or holds a copy. */
+  /** Dynamic symbols; a file that defines all of them is or contains a copy. */
   readonly symbols?: readonly string[];
-  /** Absent where no copy tells its version. */
+  /** Absent if no copy contains its version. */
   readonly version?: VersionSign;
   /** CPE 2.3 name without version. */
   readonly cpe?: string;
-  /** The Git repository it is developed in; `tag` with `{version}`, or `{version_}` with underscores for dots. */
+  /** Its Git repository; `tag` contains `{version}`, or `{version_}` with underscores for dots. */
   readonly repository?: { readonly url: string; readonly tag: string };
 }
 
 /**
- * Libraries whose copies are looked for. A marker is text that the library's own sources have and its users' have not; the
- * version's form was seen in copies that the project or a publisher of wheels built.
+ * Detectable libraries. A marker is text that only the library's own sources contain; the form of versions was
+ * confirmed in copies that the project or a publisher of wheels built.
  */
 export const LIBRARIES: readonly Library[] = [
   {
@@ -272,7 +272,7 @@ export const LIBRARIES: readonly Library[] = [
   },
   {
     name: 'rust',
-    // What rustc writes into .comment of all it links, its standard library with it.
+    // rustc writes it into .comment of everything that it links, with its standard library.
     markers: ['rustc version '],
     version: { kind: 'beside', pattern: /rustc version (\d+\.\d+\.\d+\S*) \([0-9a-f]+ \d{4}-\d\d-\d\d\)/ },
     cpe: 'cpe:2.3:a:rust-lang:rust',
@@ -280,7 +280,7 @@ export const LIBRARIES: readonly Library[] = [
   },
 ];
 
-/** The library that a bill of materials names, by its name or another of it. */
+/** The library that a bill of materials names by any of its names. */
 export function libraryNamed(name: string): Library | undefined {
   return LIBRARIES.find((library) => library.name === name || library.aliases?.includes(name) === true);
 }
