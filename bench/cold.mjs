@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * A build with an empty cache but for the sources, against the sum of what the components' own steps take, one component
- * after the other, each with as many processes as there are processors: `configure && make && make install`, without
- * fetching, unpacking, assembling or packing.
+ * A build with only the sources in the cache, compared with the sum of the components' steps, one component after the
+ * other, each with one process per processor: `configure && make && make install`, without fetching, unpacking,
+ * assembling or packing.
  */
 export async function measureCold({ root, cli }) {
   const { buildComponents } = await import(path.join(root, 'dist/build/build.js'));

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { repeat } from './measure.mjs';
 import { ksbundle, withDirectory } from './release.mjs';
 
-/** Size of the delta between two releases, and what it takes to make and to apply it. */
+/** Size of the delta between two releases, and the time to make and to apply it. */
 export function measureDelta(tarball, earlier) {
   return withDirectory(async (directory) => {
     const delta = path.join(directory, 'keystone.delta');

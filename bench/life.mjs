@@ -28,14 +28,14 @@ export async function measureInstall(tarball) {
   ];
 }
 
-/** Everything that is done with an instance of one release. */
+/** Every operation on an instance of one release. */
 export async function measureLife(tarball) {
   return withRelease(tarball, async (release) => {
     const [port, other] = [String(await freePort()), String(await freePort())];
     const command = (...parameters) => bootstrap(release, ...parameters);
     const service = { url: `http://127.0.0.1:${port}/v3`, instance: path.join(release, 'instance') };
     const beside = (host) => ['--host', host, '--port', `${host}:${other}`, '--port', `127.0.0.1:${port}`];
-    /** Installs with each of the answers in turn, under a client's eyes. */
+    /** Installs with each of the answers in turn, while a client polls. */
     const change = async (name, variants) => {
       const rows = { whole: [], gap: [], failed: [] };
       await command(...variants.at(-1));
@@ -89,7 +89,7 @@ export async function measureLife(tarball) {
   });
 }
 
-/** An upgrade, and the time that a client is without answers in it. */
+/** An upgrade, and its interruption as a client sees it. */
 export async function measureUpgrade(tarball, earlier) {
   const [whole, gap] = [[], []];
   for (let round = 0; round < 3; round += 1) {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ROOT, withDirectory } from './release.mjs';
 
-/** Rows that bench/machines/NAME.bench.ts reports. It works in a machine without a network, so root runs it. */
+/** Rows that bench/machines/NAME.bench.ts reports. It uses a machine without a network, so it needs root. */
 export function measureInMachine(name, tarball) {
   return withDirectory(async (directory) => {
     const file = path.join(directory, 'rows.json');

@@ -5,7 +5,7 @@ export async function time(work) {
   return (performance.now() - start) / 1000;
 }
 
-/** Seconds of each of so many runs, one after the other; `work` gets the number of the run. */
+/** Seconds of each of `runs` runs in sequence; `work` gets the run's number. */
 export async function repeat(runs, work) {
   const seconds = [];
   for (let index = 0; index < runs; index += 1) seconds.push(await time(() => work(index)));
@@ -17,7 +17,7 @@ function median(numbers) {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-/** Prints a table of figures: `{ name, seconds, goal, unit }` each, where `seconds` are the values in whatever unit. */
+/** Prints a table of figures: `{ name, seconds, goal, unit }`; `seconds` are values in the given unit. */
 export function print(rows) {
   console.log(
     `${'what'.padEnd(56)} ${'runs'.padStart(4)} ${'min'.padStart(8)} ${'median'.padStart(8)} ${'max'.padStart(8)} ${'goal'.padStart(7)} ${'ratio'.padStart(6)}`,

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { repeat } from './measure.mjs';
 import { ksbundle, ROOT, unpack, withDirectory } from './release.mjs';
 
-/** What packing takes once a release is assembled, and what the signature and the bill of materials add to it. */
+/** Time to pack an assembled release, and the share of the signature and the bill of materials. */
 export function measurePack(tarball) {
   return withDirectory(async (directory) => {
     const { hashFile } = await import(path.join(ROOT, 'dist/io/files.js'));

@@ -10,13 +10,13 @@ export const ROOT = path.dirname(import.meta.dirname);
 export const CLI = [process.execPath, path.join(ROOT, 'dist', 'cli', 'main.js')];
 const OPTIONS = { maxBuffer: 1 << 28 };
 
-/** Runs the command line as users do; what it printed. */
+/** Runs the command line as users do; returns its output. */
 export async function ksbundle(...parameters) {
   const [program, ...rest] = [...CLI, ...parameters];
   return (await run(program, rest, OPTIONS)).stdout.trim();
 }
 
-/** A TCP port that nobody listens on. */
+/** A free TCP port. */
 export async function freePort() {
   const server = net.createServer();
   await new Promise((resolve) => server.listen(0, resolve));
@@ -25,11 +25,11 @@ export async function freePort() {
   return port;
 }
 
-/** Lets `bench` work in a directory of its own, which is gone afterwards. */
+/** Runs `bench` in a temporary directory. */
 export async function withDirectory(bench) {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-bench-'));
   try {
-    // The service runs as another account if root measures.
+    // If run by root, the service has another account.
     await chmod(directory, 0o755);
     return await bench(directory);
   } finally {
@@ -37,7 +37,7 @@ export async function withDirectory(bench) {
   }
 }
 
-/** Unpacks a tarball; the release's directory. */
+/** Unpacks a tarball; returns the release's directory. */
 export async function unpack(tarball, directory) {
   await run('tar', ['xf', tarball, '-C', directory]);
   return path.join(directory, path.basename(tarball, '.tar.gz'));
@@ -48,7 +48,7 @@ export function bootstrap(release, ...parameters) {
   return run(path.join(release, 'init', 'bootstrap.sh'), parameters, OPTIONS);
 }
 
-/** A release that is unpacked, not installed yet; stopped after `bench` has worked with it. */
+/** Runs `bench` with an unpacked, not yet installed release, and stops it afterwards. */
 export async function withRelease(tarball, bench) {
   return withDirectory(async (directory) => {
     const release = await unpack(tarball, directory);

@@ -1,9 +1,8 @@
 /**
- * Measures what README.md and docs/ claim, on this machine: `npm run bench`, or `npm run bench -- NAME…` for some of
- * it. Every figure is a whole-process wall time unless it says otherwise; medians are what counts, on a machine that does
- * nothing else. `cold`, `directory` and `slow-clients` are left out unless named: they take many minutes or need root, and
- * `slow-clients` prints a table of its own. Tarballs that are there already are named as for the tests: KSBUNDLE_TEST_TARBALL,
- * KSBUNDLE_TEST_OLD_TARBALL.
+ * Measures the figures in README.md and docs/ on this machine: `npm run bench`, or `npm run bench -- NAME…` for some.
+ * Every figure is the median wall time of a process unless stated otherwise, on an otherwise idle machine. `cold`,
+ * `directory` and `slow-clients` run only if named: they take many minutes or need root, and `slow-clients` prints a
+ * separate table. Existing tarballs are named as for the tests: KSBUNDLE_TEST_TARBALL, KSBUNDLE_TEST_OLD_TARBALL.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -68,7 +67,7 @@ const BENCHMARKS = {
   cold: () => measureCold({ root: ROOT, cli: CLI }),
 };
 
-/** Not run unless named. */
+/** Run only if named. */
 const LONG = new Set(['cold', 'directory', 'slow-clients']);
 
 const wanted = process.argv.slice(2);

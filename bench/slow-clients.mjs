@@ -1,8 +1,8 @@
 /**
- * What slow clients cost others: `npm run bench -- slow-clients`, as root. Two instances of the release run side by side, and
- * the same clients ask both at the same time; slow ones are at one of them alone. So whatever else the machine does, it does
- * to both, and the ratio of their 99th percentiles tells of the slow clients. All combinations take most of an hour;
- * KSBUNDLE_BENCH_ONLY, a regular expression, chooses from their names: `uwsgi https heads 300 200` has 300 slow heads and 200
+ * The cost of slow clients for others: `npm run bench -- slow-clients`, as root. Two instances of the release run in
+ * parallel, and equal clients use both at the same time; slow ones use only one. So other load affects both, and the
+ * ratio of their 99th percentiles shows the effect of slow clients. All combinations take most of an hour;
+ * KSBUNDLE_BENCH_ONLY, a regular expression, selects by name: `uwsgi https heads 300 200` has 300 slow heads and 200
  * clients.
  */
 import { spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ const REQUESTS = 8;
 const GOAL = 3;
 const ONLY = new RegExp(process.env.KSBUNDLE_BENCH_ONLY ?? '');
 
-/** What is measured: so many slow clients of a kind, and so many others. */
+/** A measurement: numbers of slow clients of a kind, and of others. */
 function combinations({ server, scheme }) {
   const kinds = ['heads', 'bodies', 'readers', ...(scheme === 'https' ? ['handshakes'] : [])];
   return kinds
@@ -28,7 +28,7 @@ function combinations({ server, scheme }) {
     .flatMap((load) => [50, 110, 200].map((clients) => ({ ...load, clients })))
     .filter(({ kind, slow, clients }) => ONLY.test(`${server} ${scheme} ${kind} ${slow} ${clients}`));
 }
-/** A network of its own, whose buffers hold less than what a slow reader is sent. */
+/** A separate network, with buffers smaller than the answer to a slow reader. */
 const NETWORK = `ip link set lo up && cd /proc/sys/net/ipv4 && echo '4096 16384 16384' > tcp_wmem &&
   echo '4096 16384 16384' > tcp_rmem && cd "$0" && exec "$@"`;
 
@@ -38,7 +38,7 @@ function client(order) {
   return child;
 }
 
-/** Milliseconds of each request to `/v3`, and how many were not answered. */
+/** Milliseconds of each request to `/v3`, and the number of unanswered ones. */
 async function ask(origin, clients) {
   const asking = client({ ...origin, headers: {}, path: '/v3', clients, requests: REQUESTS });
   const { answers, milliseconds } = JSON.parse(await text(asking.stdout));
@@ -50,7 +50,7 @@ function percentile(milliseconds) {
   return sorted[Math.floor(sorted.length * 0.99)];
 }
 
-/** Measures with slow clients at the second of two origins, and prints a line. Returns whether it is as it should be. */
+/** Measures with slow clients at the second of two origins, and prints a line. Returns whether the goal is met. */
 async function compare(name, { quiet, slowed, read }, { kind, slow, clients }) {
   const others = client({ ...slowed, slow: { [kind]: slow }, lasting: true, ...read });
   await once(createInterface(others.stderr), 'line');
@@ -88,7 +88,7 @@ async function post({ origin, ca }, { path: to, headers, body }) {
   return answer;
 }
 
-/** Makes what slow readers read: credentials of 200 kB in all. Returns a token to read them with. */
+/** Creates 200 kB of credentials for slow readers. Returns a token to read them with. */
 async function makeCredentials(origin, instance) {
   const password = (await readFile(path.join(instance, 'admin-password'), 'utf8')).trim();
   const domain = { id: 'default' };
@@ -110,7 +110,7 @@ async function makeCredentials(origin, instance) {
   return token;
 }
 
-/** Installs both instances anew, and measures each combination. */
+/** Reinstalls both instances, and measures each combination. */
 async function measureServer(release, { server, scheme }, state) {
   const loads = combinations({ server, scheme });
   if (loads.length === 0) return true;
@@ -160,7 +160,10 @@ async function measure(tarball) {
   });
 }
 
-/** Both servers, with http and TLS: prints a table, and marks what is above the goal. It has no rows for that of the others. */
+/**
+ * Both servers, with http and TLS: prints a table, and marks values above the goal. Returns no rows for the common
+ * table.
+ */
 export async function measureSlowClients(tarball) {
   const inside = ['--net', 'sh', '-c', NETWORK, ROOT, process.execPath, import.meta.filename, tarball];
   const [code] = await once(spawn('unshare', inside, { stdio: 'inherit' }), 'exit');

@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 
-/** Milliseconds from an answer to the next question. */
+/** Milliseconds from an answer to the next request. */
 const PAUSE = 20;
 const TIMEOUT = 10_000;
 
 /**
- * Uses a service as a client does who validates a token every 20 ms, each on a new connection, while `work` goes on.
- * Returns the longest time between two right answers, in seconds, and how many questions were not answered, or not
- * rightly. `url` ends with /v3 and stays the service's throughout.
+ * Validates a token every 20 ms, each time on a new connection, during `work`. Returns the longest time between two
+ * correct answers, in seconds, and the number of requests with a wrong answer or none. `url` ends with /v3 and must not
+ * change.
  */
 export async function watch({ url, instance }, work) {
   const token = await issueToken(url, instance);

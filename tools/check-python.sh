@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the installer's Python: with ruff, and its types with mypy. Both are kept, at one version each, in .venv.
+# Checks the installer's Python with ruff and mypy, pinned and installed in .venv.
 set -eu
 cd "$(dirname "$0")/.."
 ruff=0.17.5
@@ -13,7 +13,7 @@ fi
 .venv/bin/ruff check init src templates test/unit/init test/support/validators
 .venv/bin/ruff format --check init src templates test/unit/init test/support/validators
 
-# Where modules are looked for: the installer's, those that services put into the release's Python, and the tests' own.
+# Search path of modules: the installer's, those that services add to the release's Python, and the tests'.
 MYPYPATH=init:test/unit/init
 for directory in init/services/*/site-packages templates/*/init/services/*/site-packages; do
   if [ -d "$directory" ]; then MYPYPATH=$MYPYPATH:$directory; fi

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Checks every shell script that is in the repository: with shellcheck, and those for sh by the parser of each shell
-# that they are written for.
+# Checks every shell script in the repository with shellcheck, and those for sh with the parser of each supported shell.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,12 +10,12 @@ mksh
 yash
 ksh93'
 
-# Prints the tracked and new files in which a first line names one of the shells, a regular expression.
+# Prints the tracked and new files with one of the shells, a regular expression, in the shebang line.
 scripts_for() {
   git grep --untracked -lE "^#!.*\b($1)\$"
 }
 
-# The names are used as words below. A file of another name would be checked in pieces, and so fail.
+# The names are split into words below; a name with spaces would fail.
 scripts=$(scripts_for 'sh|bash|dash')
 portable=$(scripts_for 'sh|dash')
 
@@ -33,7 +32,7 @@ fi
 shellcheck --external-sources -- $scripts
 printf '%s\n' "$shells" | while read -r shell; do
   for script in $portable; do
-    # What is said of a file that can be read is matter of taste: ksh93 has advice on speed.
+    # Ignores output without an error: ksh93 gives advice on speed.
     if ! said=$($shell -n "$script" 2>&1); then
       printf '%s cannot read %s\n%s\n' "$shell" "$script" "$said" >&2
       exit 1

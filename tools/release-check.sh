@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a release needs before it is given to anybody: the lockfiles are those of the recipes, the tarball verifies, and
-# its audit against a database of advisories that is not stale ends with nothing that no recipe answers for.
+# Checks a release before publication: the lockfiles match the recipes, the tarball verifies, and its audit against a
+# current database of advisories finds nothing without a recipe's statement.
 # Usage: release-check.sh TARBALL DATABASE [--max-age DAYS]    Ends with 0, or with the first failure's exit code.
 set -eu
 
