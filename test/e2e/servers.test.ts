@@ -99,6 +99,18 @@ describe.skipIf(lacking !== undefined)(
       });
       if (certificate !== undefined)
         expect(given?.fingerprint).toBe(new X509Certificate(certificate).fingerprint256);
+      const health = await sendAll(
+        machine,
+        ['/healthcheck', '/healthcheck/'].map((at) => ({
+          method: 'GET',
+          url: origin + at,
+          ...trust(certificate),
+        })),
+      );
+      expect(health.map(({ status, body }) => [status, body])).toEqual([
+        [200, 'OK'],
+        [200, 'OK'],
+      ]);
       const verified = await bootstrap(site, ['verify']);
       expect(verified, verified.stderr).toMatchObject({ exitCode: 0 });
       const [line, told] = await logged(server, refused?.headers?.['x-openstack-request-id']);

@@ -25,7 +25,11 @@ class Listener:
     def overlaps(self, other: Listener) -> bool:
         if self.port != other.port:
             return False
-        return self.host == other.host or self.is_any or other.is_any
+        return self.is_any or other.is_any or not self._addresses.isdisjoint(other._addresses)
+
+    @property
+    def _addresses(self) -> frozenset[str]:
+        return frozenset({LOOPBACK, "::1"} if self.host == "localhost" else {self.host})
 
     @property
     def is_any(self) -> bool:

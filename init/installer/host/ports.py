@@ -37,16 +37,16 @@ def _refusal(shown: str, error: OSError, owners: Sequence[int]) -> Problem:
         return Problem(
             f"port {shown} is in use",
             why=f"by {', '.join(names)}" if names else "by a process this user cannot see",
-            hint="stop it, or choose another port with --port",
+            hint="stop it, or choose another port",
         )
     if error.errno == errno.EACCES:
         return Problem(
             f"may not listen on port {shown}",
             why="ports below 1024 need root",
-            hint="choose 1024 or above with --port",
+            hint="choose a port from 1024 up, or run bootstrap as root",
         )
     return Problem(
         f"cannot listen on {shown}",
         why=_REASONS.get(error.errno or 0, str(error.strerror or error)),
-        hint="give --port with an address of this host, or the port alone to listen on all of them",
+        hint="give the port with an address of this host, or alone to listen on all of them",
     )

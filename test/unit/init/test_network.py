@@ -16,6 +16,9 @@ class ListenerTest(unittest.TestCase):
         self.assertTrue(Listener("10.0.0.1", 1).overlaps(Listener("0.0.0.0", 1)))
         self.assertFalse(Listener("10.0.0.1", 1).overlaps(Listener("10.0.0.2", 1)))
         self.assertFalse(Listener("", 1).overlaps(Listener("", 2)))
+        self.assertTrue(Listener("localhost", 1).overlaps(Listener("127.0.0.1", 1)))
+        self.assertTrue(Listener("::1", 1).overlaps(Listener("localhost", 1)))
+        self.assertFalse(Listener("localhost", 1).overlaps(Listener("10.0.0.1", 1)))
 
     def listen(self, family: socket.AddressFamily, host: str) -> int:
         server = socket.socket(family, socket.SOCK_STREAM)
