@@ -18,6 +18,7 @@ const LONGEST = [
   'kill',
   'disk-full',
   'external-databases',
+  'mixed-load',
   'database-upgrade',
   'migrate-database',
   'identity-rules',

@@ -1,5 +1,6 @@
 import { chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { DebianSuite } from './debian-root.ts';
 import { startMachine, type Machine } from './machine.ts';
 import { makeServerSecrets, NOBODY, PASSWORD } from './server-secrets.ts';
 import { shell } from './succeed.ts';
@@ -31,12 +32,13 @@ const PRELUDE = `
 as='setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups'; cd /srv/db; PATH=$PATH:/usr/lib/postgresql/15/bin
 `;
 
-/** A machine with the server's programs. */
+/** A machine with the server's programs, as the suite has them. */
 export async function startServerMachine(
   kind: ServerKind,
   addresses: readonly string[],
+  suite: DebianSuite = 'bookworm',
 ): Promise<{ readonly machine: Machine; readonly server: DatabaseServer }> {
-  const machine = await startMachine('bookworm', addresses, PACKAGES[kind]);
+  const machine = await startMachine(suite, addresses, PACKAGES[kind]);
   const directory = path.join(machine.root, 'srv/db');
   await mkdir(directory);
   await makeServerSecrets(machine);
