@@ -36,7 +36,7 @@ describe('the real release', () => {
     expect(exitCode).toBe(0);
     expect(report.floor).toBe('2.17');
     expect(report.elfFilesScanned).toBeGreaterThan(100);
-    // What is known to be there: a loaded library, copies of components and what wheels have inside.
+    // Known contents: a loaded library, copies of components and embedded parts of wheels.
     const found = new Set(
       report.libraries.map(
         ({ path: file, name, billed }) => `${path.basename(file).split('.')[0]} ${name} ${billed}`,
@@ -141,7 +141,7 @@ describe('the real release', () => {
   });
 });
 
-/** Rules whose first planted fault needs a release made for it; other tests plant those. */
+/** Rules whose first planted fault needs a special release; other tests plant those. */
 const ELSEWHERE = new Set(['build-path', 'missing-module', 'nothing-scanned']);
 
 /** The first fault of every other rule. */

@@ -11,7 +11,7 @@ import { makeTinyBundle, type TinyBundle } from './support/tiny-bundle.ts';
 
 const LICENSE = { path: 'top/LICENSE', content: 'As you like.\n' };
 
-/** That it failed with an exit code of its own, said nothing on stdout, and named the cause and a code. */
+/** Expects a specific exit code, nothing on stdout, and a message with the cause and a code. */
 function expectRefusal(result: RunResult, exitCode: number, texts: readonly string[]): void {
   expect(result).toMatchObject({ exitCode, stdout: '' });
   expect(result.stderr).toMatch(/\[KSB_[A-Z_]+\]/);
@@ -101,7 +101,7 @@ describe('without what it needs', () => {
 });
 
 describe('on a full disk', () => {
-  /** A directory on a file system of its own of that many mebibytes. */
+  /** A directory on a separate file system of that many mebibytes. */
   interface SmallDisk {
     readonly directory: string;
     readonly grow: () => Promise<void>;
@@ -145,7 +145,7 @@ describe('on a full disk', () => {
   });
 
   it.skipIf(!isRoot)('fails while it packs, and then resumes', async () => {
-    // In the cache: archive, unpacked source, installed files, artifact; the tarball is one too many.
+    // The cache holds archive, unpacked source, installed files and artifact; the tarball no longer fits.
     const tiny = await makeTinyBundle({ archive: [LICENSE, note(4)] });
     const { directory, grow } = await smallDisk(17);
     const build = [...tiny.build, '--cache', directory];
@@ -161,7 +161,7 @@ describe('on a full disk', () => {
     const { directory, grow } = await smallDisk(2);
     const build = [...tiny.build, '--out', directory];
     expectRefusal(await ksbundle(build), 1, ['KSB_DISK_FULL', directory]);
-    // The record of the build is small enough, and whole; of the tarball nothing is there.
+    // The build record fits and is complete; nothing of the tarball exists.
     const left = (await listTree(directory)).map((entry) => entry.path);
     expect(left.filter((file) => !file.endsWith('.intoto.json'))).toEqual([]);
     await grow();

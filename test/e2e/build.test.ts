@@ -12,7 +12,10 @@ import { makeTinyBundle, type TinyBundle } from './support/tiny-bundle.ts';
 /** Names the gate in the step's command. */
 const MARK = `gate-${randomUUID()}`;
 
-/** A build step that says that it runs and goes on when it may, in the one directory that steps see and that outlives them. */
+/**
+ * A build step that signals its start and waits for a gate, in the only directory that steps see and that outlives
+ * them.
+ */
 const GATED = `: ${MARK}
 touch "$ZIG_GLOBAL_CACHE_DIR/started"
 while [ ! -e "$ZIG_GLOBAL_CACHE_DIR/open" ]; do sleep 0.05; done`;
@@ -148,13 +151,13 @@ async function expectToGoOn(tiny: TinyBundle): Promise<void> {
   expect(await ksbundle(['verify', tarball])).toMatchObject({ exitCode: 0 });
 }
 
-/** What is in place is whole: no tarball, and nothing in the store under a digest that it does not have. */
+/** Expects no partial results: no tarball, and no content in the store under a wrong digest. */
 async function expectNothingHalfDone({ tarball, cache }: TinyBundle): Promise<void> {
   expect(await exists(tarball)).toBe(false);
   expect(await ksbundle(['cache', 'verify', '--cache', cache])).toMatchObject({ exitCode: 0 });
 }
 
-/** Changes one byte of everything in the store; the digests. */
+/** Changes one byte of everything in the store; returns the digests. */
 async function damageStore({ cache }: TinyBundle): Promise<string[]> {
   const store = path.join(cache, 'sha256');
   const files = (await listTree(store)).filter(({ kind }) => kind === 'file').map((entry) => entry.path);

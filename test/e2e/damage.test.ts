@@ -13,13 +13,13 @@ import { REDIS } from './support/tested-bundle.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const STAMP = '/stamp';
-/** Where a file of the release is kept meanwhile. */
+/** Temporary place of a file of the release. */
 const AWAY = '/tmp/away';
-/** So many of the files, from the smallest to the largest, are changed alone. */
+/** Number of files, from the smallest to the largest, to change one by one. */
 const ALONE = exhaustive ? 150 : 8;
-/** In how many places of bootstrap.sh a bit is changed. */
+/** Number of places in bootstrap.sh to change a bit. */
 const SCRIPT_PLACES = exhaustive ? 200 : 8;
-/** What has to refuse a damaged release, with what makes it write if it does not. */
+/** Commands that must refuse a damaged release, with a change that would make them write. */
 const CHECKED = [
   ['install', '--host', OTHER_ADDRESS],
   ['install', '--host', ADDRESS, '--instance', '/srv/new'],
@@ -40,7 +40,7 @@ describe.skipIf(lacking !== undefined)(
     let machine: Machine;
     let site: Site;
     let files: readonly string[];
-    /** Some program that is not the interpreter, some library, and something that nobody has open. */
+    /** A program other than the interpreter, a library, and a file that no process has open. */
     let program: string;
     let library: string;
     let license: string;
@@ -57,7 +57,7 @@ describe.skipIf(lacking !== undefined)(
       library = find(/^lib\/[^/]+\.so\b/);
       license = find(/^licenses\//);
       await install(site, ['--host', ADDRESS]);
-      // Started again by a command that should not, daemons would write.
+      // Daemons would write if a command wrongly started them again.
       await bootstrap(site, ['stop']);
       instance = await fingerprint(machine, site.instance);
       await machine.execute(['touch', STAMP]);
@@ -66,7 +66,7 @@ describe.skipIf(lacking !== undefined)(
     });
 
     const inRelease = (file: string): string => path.join(machine.root, site.release, file);
-    /** What was written since the release was first damaged, but for the damage itself. */
+    /** Files written since the release was first damaged, except the damage. */
     const written = async (): Promise<string[]> => {
       const now = await fingerprint(machine, site.instance);
       const inside = [...new Set([...now.keys(), ...instance.keys()])].filter(
@@ -79,7 +79,7 @@ describe.skipIf(lacking !== undefined)(
         ...changed.filter((file) => !ours.has(file) && !file.startsWith(`${site.release}/`)),
       ];
     };
-    /** Runs the command while `damage` is done; what that returns takes it back. */
+    /** Runs the command with the `damage`, which returns its undo function. */
     const during = async (
       damage: () => Promise<() => Promise<void>>,
       parameters: readonly string[],
@@ -106,7 +106,7 @@ describe.skipIf(lacking !== undefined)(
 
     it('is reported with exactly the changed files, when a third of them have one flipped bit', async () => {
       for (const rest of [0, 1, 2]) {
-        // The script has to run for this; a flipped one has a test of its own.
+        // The script must run for this; another test flips its bits.
         const some = files.filter((file, index) => index % 3 === rest && file !== 'init/bootstrap.sh');
         const refused = await during(
           () =>
@@ -143,7 +143,7 @@ describe.skipIf(lacking !== undefined)(
         half.slice(0, -20),
         `${half}\n`,
         text.slice(0, -1),
-        // Others that sha256sum lets pass: capital digits, a comment, another mark of the kind of file.
+        // Others that sha256sum accepts: capital digits, a comment, another mark of the kind of file.
         text.replace(/^[0-9a-f]{64}/, (digest) => digest.toUpperCase()),
         `#${text.slice(1)}`,
         text.replace('  ', ' *'),

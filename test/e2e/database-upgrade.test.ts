@@ -28,18 +28,18 @@ const KINDS = exhaustive
   : (['mariadb', 'embedded'] as const);
 const DATABASE = 'identity';
 
-/* As in upgrade.test.ts: the last migration of 29.1.0 is undone, so that there is one to do. */
+/* As in upgrade.test.ts: the last migration of 29.1.0 is undone, so that one is pending. */
 const FORMER = 'e8725d6fa226';
 const LATEST = '742c857f1dfb';
 const INDEXES = ['ix_revocation_event_project_id_user_id', 'ix_revocation_event_composite'];
 
-/** Two releases, and where the data of the former one are. */
+/** Two releases, and the data's place in the former one. */
 interface Place {
   readonly machine: Machine;
   readonly old: Site;
   readonly site: Site;
   readonly answers: readonly string[];
-  /** What a statement prints. */
+  /** Output of a statement. */
   readonly query: (sql: string) => Promise<string>;
 }
 
@@ -55,7 +55,7 @@ async function onServer(kind: ServerKind): Promise<Place> {
   return { machine, old, site, answers, query: (sql) => server.query(DATABASE, sql) };
 }
 
-/** No earlier version has a server of its own: the former release is the present one that says it is another. */
+/** No earlier version has its own server: the former release is the present one under another version. */
 async function embedded(): Promise<Place> {
   const machine = await startMachine('bookworm', [ADDRESS]);
   const from = await buildProject(ROOT, 'keystone-postgresql');
@@ -66,7 +66,7 @@ async function embedded(): Promise<Place> {
   return { machine, old, site, answers: ['--database=embedded'], query };
 }
 
-/* One story for each kind of server: the tests go on from each other. */
+/* For each kind of server, the tests build on each other, in order. */
 describe.skipIf(lacking !== undefined).each(KINDS)(
   `an upgrade of Keystone with its data on a server: %s${lacking === undefined ? '' : ` (${lacking})`}`,
   (kind) => {
@@ -89,7 +89,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
     const versions = (): Promise<string> => place.query('SELECT version_num FROM alembic_version');
     const upgrade = (): Promise<RunResult> => bootstrap(place.site, ['upgrade', '--from', place.old.release]);
 
-    /** The programs that run are the site's, and nothing of the data is lost. */
+    /** The running programs are the site's, and no data are lost. */
     async function expectToServe({ machine, release }: Site): Promise<void> {
       expect(await findLosses(service, data)).toEqual([]);
       const running = (await machine.processes()).filter(({ name }) => ['httpd', 'memcached'].includes(name));

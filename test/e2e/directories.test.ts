@@ -57,14 +57,14 @@ function options({
   ];
 }
 
-/** A request for a token of a user of a directory's. */
+/** A request for a token of a directory user. */
 function login(name: string, password: string, domain = 'ldap'): HttpRequest {
   const user = { name, domain: { name: domain }, password };
   const body = JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } } } });
   return { method: 'POST', url: `${URL}/auth/tokens`, headers: JSON_TYPE, body };
 }
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `Keystone with users of an LDAP directory${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -78,7 +78,7 @@ describe.skipIf(lacking !== undefined)(
       return () => machine.destroy();
     });
 
-    /** What bootstrap says to answers that it refuses; it must not have made anything. */
+    /** bootstrap's message for answers that it refuses without creating anything. */
     async function refusal(parameters: readonly string[]): Promise<string> {
       const refused = await bootstrap(site, parameters);
       expect(refused.exitCode, refused.stderr).toBe(3);
@@ -212,7 +212,7 @@ describe.skipIf(lacking !== undefined)(
       expect(expectAway(answers)).toBeGreaterThan(0);
     });
 
-    /** While it was away 503 and nothing else, in time; afterwards no failure. Returns how many answers there were then. */
+    /** Expects only 503, in time, while it was away, and no failure later. Returns the number of later answers. */
     function expectAway(answers: readonly HttpAnswer[]): number {
       const failed = answers.filter((answer) => answer.status !== 201);
       expect(failed.length).toBeGreaterThan(0);

@@ -15,14 +15,14 @@ const lacking = await whyNoMachines();
 const why = lacking === undefined ? '' : ` (${lacking})`;
 const FILLER = '/mnt/own/filler';
 
-/** Makes the cell's files read-only for everybody who does not have them open already. */
+/** Makes the cell's files read-only, except where they are already open. */
 const COVER = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0"';
 
 async function inSite(cell: Machine, script: string): Promise<void> {
   await shell(cell, script, CELL.site);
 }
 
-/** Where nothing is left to write, a full disk does not matter. */
+/** If nothing is left to write, a full disk does not matter. */
 const FULL: Disturbance = {
   injection: 'signal=SIGSTOP',
   exitCodes: [0, 3, 6, 7, 8],
@@ -34,16 +34,16 @@ const FULL: Disturbance = {
 const BROKEN: Disturbance = {
   injection: 'error=EIO',
   exitCodes: [6, 7],
-  // The kernel's words, or those of SQLite.
+  // The message of the kernel or of SQLite.
   says: /(?:Input\/output|disk I\/O) error[^]*do: remove the cause/,
 };
 
-/** A sync whose failure is one of the run: SQLite goes on where it was to sync a directory (unixSync of its os_unix.c). */
+/** A sync whose failure fails the run: SQLite ignores that of a directory (unixSync in os_unix.c). */
 function isMinded({ call, file }: Point): boolean {
   return call === 'fsync' || (call === 'fdatasync' && path.basename(file).includes('.db'));
 }
 
-/** Where all is not tried, scenarios of which one point is enough are left to kill.test.ts. */
+/** Unless exhaustive, leaves scenarios with a single point to kill.test.ts. */
 const DISTURBED = SHARES.map((share) => ({
   ...share,
   scenarios: share.scenarios.filter(({ samples }) => exhaustive || samples > 1),

@@ -8,7 +8,7 @@ import { shell } from './support/succeed.ts';
 const STAMP = '/stamp';
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. The codes are those of docs/bootstrap.md. */
+/* The tests build on each other, in order. The codes are those of docs/bootstrap.md. */
 describe.skipIf(lacking !== undefined)(
   `exit codes of bootstrap.sh${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -32,12 +32,12 @@ describe.skipIf(lacking !== undefined)(
       process.kill(found.pid, 'SIGKILL');
     };
 
-    /** That each command line is refused, says the text beside it, and writes nothing. */
+    /** Expects each command line to be refused with the text beside it, and to write nothing. */
     const expectRefusals = async (
       exitCode: number,
       refusals: readonly { readonly parameters: readonly string[]; readonly text: string }[],
     ): Promise<void> => {
-      // The clock of file times ticks in steps; what follows must be newer than the stamp.
+      // File times have a coarse clock; later changes must be newer than the stamp.
       await act(`touch ${STAMP}; sleep 0.1`);
       for (const { parameters, text } of refusals) {
         const refused = await bootstrap(site, parameters);

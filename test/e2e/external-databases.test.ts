@@ -25,7 +25,7 @@ const lacking = await whyNoMachines(['openssl']);
 const URL = `http://${ADDRESS}:5000/v3`;
 const KINDS: readonly ServerKind[] = ['mariadb', 'postgresql'];
 
-/* One story for each kind of server: the tests go on from each other. */
+/* For each kind of server, the tests build on each other, in order. */
 describe.skipIf(lacking !== undefined).each(KINDS)(
   `Keystone on an operator's server: %s${lacking === undefined ? '' : ` (${lacking})`}`,
   (kind) => {
@@ -54,7 +54,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       return Number((await server.query('identity', counted)).trim());
     };
 
-    /** What bootstrap says to answers that it refuses; it must not have made anything. */
+    /** bootstrap's message for answers that it refuses without creating anything. */
     async function refusal(parameters: readonly string[]): Promise<string> {
       const refused = await bootstrap(site, parameters);
       expect(refused.exitCode, refused.stderr).toBe(3);
@@ -104,7 +104,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
     });
 
     it('never shows the password', async () => {
-      // From a file: on a command line it would find itself.
+      // From a file: on a command line, the search would match itself.
       const readers =
         'cd "$0" && grep -rlF -f "$1" . /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true';
       const quoted = '/srv/tls/quoted';
@@ -189,14 +189,14 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect((await install(site, [])).stderr).toContain('nothing to change');
     });
 
-    /* The servers differ in what the other tests try; `npm run test:exhaustive` tries this on both. */
+    /* The servers differ in the other tests; `npm run test:exhaustive` runs this one on both. */
     describe.runIf(exhaustive || kind === 'postgresql')('and several nodes', () => {
       const SECOND = '/srv/second';
       const OTHER_URL = `http://${ADDRESS}:6000/v3`;
       const HOLDER = '/srv/tls/holder.pem';
       const second = (...parameters: readonly string[]): string[] => [...parameters, `--instance=${SECOND}`];
 
-      /** The statuses of a token of each node at the other one. */
+      /** The statuses of each node's token at the other node. */
       async function acrossNodes(): Promise<(number | undefined)[]> {
         const password = await adminPassword(site);
         const ways = [

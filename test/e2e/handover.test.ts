@@ -8,7 +8,7 @@ import { succeed } from './support/succeed.ts';
 const OTHER_ADDRESS = '192.168.1.77';
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `the files that an install leaves to the operator${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -17,14 +17,14 @@ describe.skipIf(lacking !== undefined)(
 
     beforeAll(async () => {
       machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
-      // The client expands braces in what it takes for settings.
+      // The client expands braces in settings.
       site = await unpack(machine, '/srv/key {stöne} "it\'s"');
       return () => machine.destroy();
     });
 
     const shell = (script: string): Promise<RunResult> =>
       machine.execute(['sh', '-c', script, site.instance, site.release]);
-    /** The project of a token that the client gets by a cloud's name. */
+    /** The project of the client's token for a cloud's name. */
     const projectOf = async (cloud: string): Promise<string> => {
       const environment = { OS_CLIENT_CONFIG_FILE: `${site.instance}/clouds.yaml` };
       const token = ['token', 'issue', '-f', 'value', '-c', 'project_id'];

@@ -22,7 +22,7 @@ const NOTHING = '0'.repeat(16);
 /** CAP_NET_BIND_SERVICE. */
 const LOW_PORTS = '0000000000000400';
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `an instance that is attacked, or loses its database${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -49,7 +49,7 @@ describe.skipIf(lacking !== undefined)(
       return readFile(path.join(directory, 'pem'), 'utf8');
     }
 
-    /** What the kernel says of every process of the service, once each. */
+    /** The kernel's facts about the service's processes, each once. */
     async function rights(): Promise<unknown[]> {
       const facts = await Promise.all(
         (await machine.processes()).map(async ({ pid, name }) => {
@@ -138,7 +138,7 @@ describe.skipIf(lacking !== undefined)(
       'is gone': ['mv "$0" "$0.away"', '! test -e "$0" && mv "$0.away" "$0"'],
       'cannot be opened': ['chmod 000 "$0"', 'chmod 640 "$0"'],
       'is damaged': ['cp -p "$0" "$0.kept" && echo damaged >"$0"', 'mv "$0.kept" "$0"'],
-      // For longer than a request waits, once: four seconds, see the first test.
+      // Longer than a request waits, once: four seconds, see the first test.
       'is locked': [
         `"$1/bin/python3" -c 'import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1])
@@ -149,7 +149,7 @@ time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/
       ],
     };
 
-    /** Puts a device that fails in the place of the database's directory: no block of a file can be read from it. */
+    /** Replaces the database's directory by a failing device: no block of a file can be read. */
     async function withBrokenDisk(work: () => Promise<void>): Promise<void> {
       const data = path.join(machine.root, site.instance, 'data');
       const image = path.join(machine.root, 'var/tmp/disk');
@@ -174,7 +174,7 @@ time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/
       return stdout.trim();
     }
 
-    /** What is answered while the database is lost in each way, and when it is back. */
+    /** The answers while the database is lost in each way, and when it is back. */
     async function outages(port: number): Promise<Readonly<Record<string, unknown[]>>> {
       const found: Record<string, unknown[]> = {};
       const ask = async (): Promise<unknown> => {
@@ -208,7 +208,7 @@ time.sleep(60)' "$0" >/dev/null 2>&1 & echo $! >/tmp/holder; until test -e /tmp/
       ]),
     );
 
-    /** What a restart says with another line in a file of the configuration, and whether it left alone what runs. */
+    /** A restart's message after a line of configuration was added, and whether the service kept running. */
     async function restartWith(file: string, text: string): Promise<unknown> {
       const before = JSON.stringify(await machine.processes());
       const at = `${site.instance}/etc/${file}`;

@@ -19,11 +19,11 @@ import { shell } from './support/succeed.ts';
 import { KEYSTONE } from './support/tested-bundle.ts';
 
 const SAVED = path.join(CELL.site, 'saved.tar.gz');
-/** One process of Keystone's is enough, and quicker. */
+/** One process of Keystone is enough, and faster. */
 const INSTALL = ['install', '--processes', '1'];
 
 const present = (...argv: readonly string[]): Scene => ({ argv, pristine: 'present', of: 'present' });
-/** The same with uWSGI in the place of httpd. */
+/** The same with uWSGI instead of httpd. */
 const onUwsgi = (scene: Scene): Scene => ({ ...scene, pristine: 'uwsgi' });
 
 const CERTIFICATE = path.join(CELL.site, 'other-node.pem');
@@ -111,7 +111,7 @@ describe.skipIf(lacking !== undefined)(
       '%s: follows nothing that is exchanged the moment it looks, or after that, or all the time',
       async (_, scene) => {
         const told: Case = { ...scene, how: 'told', kind: 'link', usual: WAIT };
-        // Each path is every kind, and looked at so many times before, though not all of both together.
+        // Covers each kind and each number of looks for every path, but not all combinations.
         const every = MIXED.flatMap((kind, index): readonly Case[] => [
           { ...told, kind, after: [0, 1, 2, 3, 5][index] ?? 0, peel: true },
           { ...told, kind, how: 'loop' },

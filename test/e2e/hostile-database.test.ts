@@ -18,12 +18,12 @@ import { shell } from './support/succeed.ts';
 import { EMBEDDED } from './support/tested-bundle.ts';
 
 const SAVED = path.join(CELL.site, 'saved.tar.gz');
-/** Another node's certificate, with its key, and keys that are sealed for it. */
+/** Another node's certificate and key, and keys sealed for it. */
 const HOLDER = path.join(CELL.site, 'holder.pem');
 const SEALED = path.join(CELL.site, 'keys.cms');
 const OTHER_NODE = path.join(CELL.site, 'other-node');
 const SERVER = '/mnt/server';
-/** Of a server that several nodes use. It is the bundle's own, on its own, by an account that is nobody's enemy. */
+/** Of a server that several nodes use: the bundle's, run separately by a harmless account. */
 const EXTERNAL = 'postgresql://daemon@127.0.0.1:5433/postgres';
 /** Starts it. Arguments: its directory and the release. */
 const START_SERVER = `
@@ -37,9 +37,9 @@ const INSTALL = ['install', '--processes', '1'];
 
 const on = (pristine: string, ...argv: readonly string[]): Scene => ({ argv, pristine, of: 'present' });
 
-/** What root does with keys that come from outside. */
+/** Root's commands with imported keys. */
 const IMPORT = on('external', 'keys', 'import', SEALED, '--recipient', HOLDER);
-/** What root does with the data of a server that the account runs, or with those that are to be its own. */
+/** Root's commands with data of a server that the account runs, or will run. */
 const MIGRATIONS: readonly Scene[] = [
   on('sqlite', 'migrate-database', '--to', 'embedded'),
   on('embedded', 'migrate-database', '--to', 'sqlite'),
@@ -66,7 +66,7 @@ describe.skipIf(lacking !== undefined)(
         const holder =
           'openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=holder -keyout "$0.key" -out "$0" && cat "$0.key" >>"$0"';
         await shell(cell, holder, HOLDER);
-        // The keys that one node exports are those that another one may import.
+        // The keys that one node exports can be imported by another.
         const shared = [...INSTALL, '--database-url', EXTERNAL];
         const opened = ['--recipient', HOLDER];
         for (const argv of [[...shared, '--port', '5001'], ['keys', 'export', SEALED, ...opened], ['stop']])
@@ -83,7 +83,7 @@ describe.skipIf(lacking !== undefined)(
       '%s: follows nothing that stands in the place of a path, or is exchanged as it looks',
       async (_, scene) => {
         const kinds = exhaustive ? MIXED : MIXED.slice(0, 1);
-        // The server's own files are many, and it refuses to start for any of them: none is spared.
+        // The server has many files, and refuses to start for any of them: none is skipped.
         const cases = (await stage.planted(scene, kinds)).map((one) => ({ ...one, peel: false }));
         const told = kinds.map((kind): Case => ({ ...scene, how: 'told', kind, usual: WAIT }));
         expect(await stage.faultsOf([...cases, ...told])).toEqual([]);

@@ -6,10 +6,10 @@ import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { bootstrap, siteAt, unpack, type Site } from './support/site.ts';
 
-/** A library that every Debian has, and that nothing of the release's needs. */
+/** A library of every Debian that the release does not need. */
 const STRANGER = 'libanl.so.1';
 
-/** What a careless or broken login may hold: nothing of it may reach the programs of the release. */
+/** The environment of a careless or broken login, which must not reach the release's programs. */
 const ENVIRONMENT = {
   LD_PRELOAD: STRANGER,
   LD_LIBRARY_PATH: '/junk',
@@ -54,14 +54,14 @@ const ENVIRONMENT = {
   MALLOC_PERTURB_: '42',
 } as const;
 
-/** Programs that stand first on PATH and must not be run; no shell builtins. */
+/** Programs that are first on PATH and must not be run; no shell builtins. */
 const FAKES =
   'sha256sum readlink uname id getent useradd python3 openssl hostname ps ip ss systemctl env cat';
 
-/** What a file system lets a name hold and docs/bootstrap.md does not refuse. */
+/** Characters that file systems allow in names and docs/bootstrap.md does not refuse. */
 const NAME = `-we ird ü'"$5 $$ $(id) \`id\` *[a-z]{x,y};&|<>#!~^=@,+\\n%s`;
 
-/** Makes the host poorer, one thing a line. Run in the machine as root, with its own mounts and network. */
+/** Restricts the host, one thing per line. Run in the machine as root, with its own mounts and network. */
 const POVERTY = `
   set -e
   mkdir -p /junk/bin
@@ -77,7 +77,7 @@ const POVERTY = `
   mount -t tmpfs -o ro,noexec,nosuid,nodev tmpfs /tmp
 `;
 
-/** What a line of `rights` says, by its path. */
+/** Lines of `rights`, by path. */
 function rightsByPath(lines: string): ReadonlyMap<string, string> {
   const split = lines.split('\n').map((line) => /^(\S+ \S+ \S+) (.*)$/.exec(line));
   return new Map(split.flatMap((found) => (found === null ? [] : [[found[2] ?? '', found[1] ?? '']])));
@@ -85,7 +85,7 @@ function rightsByPath(lines: string): ReadonlyMap<string, string> {
 
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `a hostile host${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -101,7 +101,7 @@ describe.skipIf(lacking !== undefined)(
       strange = siteAt(machine, `/srv/${NAME}/${releaseName()}`);
       await shell('mkdir "/srv/$1" && mv "$0" "/srv/$1/"', plain.release, NAME);
       await shell(POVERTY);
-      // Nobody but bootstrap has anything to look for here.
+      // Only bootstrap needs these.
       await shell('mkdir -p /mnt/noexec /mnt/readonly && ln -s "$0" /srv/link', strange.release);
       return () => machine.destroy();
     });
@@ -139,7 +139,7 @@ describe.skipIf(lacking !== undefined)(
         expect(variables).not.toMatch(/junk|elsewhere|nonexistent|libanl/);
         expect(await readFile(`/proc/${pid}/maps`, 'latin1')).not.toMatch(/junk|libanl/);
       }
-      // The release's own Python by hand leaves no byte code beside what it loads: that would be no part of the release.
+      // Run by hand, the release's Python leaves no byte code, which would not be part of the release.
       await shell('cd / && "$0/bin/python3" -c "import this, xmlrpc.client"', strange.release);
       expect(await within('exec "$@"', ['verify'], { environment: ENVIRONMENT })).toMatchObject({
         exitCode: 0,
@@ -240,7 +240,7 @@ describe.skipIf(lacking !== undefined)(
         script: '/mnt/noexec/init/bootstrap.sh',
       });
       expect(installed).toMatchObject({ exitCode: 0 });
-      // What both servers have was made with the same rights, here and under umask 000.
+      // Common files of both servers have the same rights, here and under umask 000.
       const made = rightsByPath(await rights(site.instance));
       const former = rightsByPath(await rights(strange.instance));
       const common = [...made].filter(([name]) => former.has(name));

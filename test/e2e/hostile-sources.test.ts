@@ -7,7 +7,7 @@ import { makeTinyBundle } from './support/tiny-bundle.ts';
 
 const LICENSE: TarItem = { path: 'top/LICENSE', content: 'As you like.\n' };
 
-/** Sources that want to write elsewhere, or without end; `named` is the entry that must be named. */
+/** Sources that write elsewhere, or endlessly; the message must contain `named`. */
 const HOSTILE: readonly {
   readonly what: string;
   readonly named: string;
@@ -79,7 +79,7 @@ it('output of steps never controls a terminal', async () => {
   const tiny = await makeTinyBundle({ script });
   const failed = await ksbundle([...tiny.build, '--verbose']);
   expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
-  // As it is printed, and as the end of the log below the error.
+  // As printed, and as the end of the log below the error.
   expect(failed.stderr.split(String.raw`\x1b]0;owned\x07\x9b2J`).length).toBeGreaterThanOrEqual(3);
   expect(failed.stderr).toMatch(/^(?:[^\p{Cc}]|\n)*$/u);
 });

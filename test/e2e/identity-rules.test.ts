@@ -23,7 +23,7 @@ async function documentedMethods(): Promise<string> {
 
 const DOMAIN = { id: 'default' };
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `rules for passwords, and other ways to log in${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -132,12 +132,12 @@ describe.skipIf(lacking !== undefined)(
       const again = await change(id, 'a second one of 2', 'a third one of 3');
       expect(again.status).toBe(400);
       expect(again.body).toContain('minimum');
-      // Reset by the administrator, the user may change it at once, but not back.
+      // After the administrator's reset, the user may change it at once, but not back.
       await setPassword('person', 'a third one of 3');
       const reused = await change(id, 'a third one of 3', 'the first one of 1');
       expect(reused.status).toBe(400);
       expect(reused.body).toContain('identical to a previous password');
-      // The option counts for passwords that are set after it.
+      // The option applies to passwords that are set later.
       const exempt = { ignore_change_password_upon_first_use: true };
       expect((await makeUser('service', 'a service has 0', exempt)).status).toBe(201);
       expect((await withPassword('service', 'a service has 0')).status).toBe(401);
@@ -160,7 +160,7 @@ describe.skipIf(lacking !== undefined)(
       await install(site, ['--hardening=none']);
       expect(await section()).not.toContain('password');
       expect((await makeUser('plain', 'short')).status).toBe(201);
-      // As if all had been made, and last seen, long ago.
+      // As if all had been created and last used long ago.
       const past = `import sqlite3, sys
 with sqlite3.connect(sys.argv[1], timeout=30) as database:
     database.execute("UPDATE user SET created_at = '2020-01-01 00:00:00', last_active_at = NULL")`;
@@ -184,7 +184,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
       expect((await install(site, [])).stderr).toContain('nothing to change');
     });
 
-    /** What a token is worth, to its owner. */
+    /** Status of a token for its owner. */
     const validate = async (token: string): Promise<number | undefined> =>
       (await ask('GET', 'auth/tokens', { token: admin, subject: token })).status;
     /** Public keys, and the digest of the private one that signs. */
@@ -200,7 +200,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
       expect(planned.stderr).toContain('tokens that were issued until now become invalid');
       expect(planned.stdout).toContain('+provider = jws');
       await install(site, ['--token-provider=jws']);
-      // The cache knows former tokens for some minutes.
+      // The cache keeps earlier tokens for some minutes.
       await install(site, ['restart']);
       admin = await issueToken(machine, URL, await adminPassword(site));
       const header = Buffer.from(admin.split('.')[0] ?? '', 'base64url').toString();
@@ -253,7 +253,7 @@ with sqlite3.connect(sys.argv[1], timeout=30) as database:
     }
 
     it('lets a user in by one-time codes, once the method is enabled', async () => {
-      // The first test vector of RFC 6238, of which six digits are asked for here.
+      // The first test vector of RFC 6238, with six digits.
       expect(oneTimeCode(Buffer.from('12345678901234567890'), 59)).toBe('287082');
       const { body } = await ask('GET', 'users?name=service', { token: admin });
       const [user] = (JSON.parse(body ?? '') as { users: { id: string }[] }).users;

@@ -15,7 +15,7 @@ const ELSEWHERE = '/srv/elsewhere';
 const lacking = await whyNoMachines();
 const why = lacking === undefined ? '' : ` (${lacking})`;
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(`an instance that is backed up, restored and removed${why}`, () => {
   let machine: Machine;
   let site: Site;
@@ -72,7 +72,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is backed up, restored 
   it('is restored over the running one, also if its data is on a separate file system', async () => {
     await makeData(service, data.password, 'later');
     const place = `${site.instance}/data`;
-    // What is mounted is another file system to rename(2).
+    // A mount is another file system to rename(2).
     expect(await machine.execute(['mount', '--bind', place, place])).toMatchObject({ exitCode: 0 });
     const request = { method: 'GET', url: service.url } as const;
     const { answers, result } = await sendMeanwhile(machine, request, () =>
@@ -144,7 +144,7 @@ describe.skipIf(lacking !== undefined)(`an instance that is backed up, restored 
     expect(await findLosses(service, data)).toEqual([]);
   }
 
-  /** The command ends like that and changes nothing. */
+  /** Expects this end of the command, and no change. */
   async function expectUntouched(command: readonly string[], exitCode: number): Promise<RunResult> {
     const before = await lastingState(site);
     const refused = await bootstrap(site, command);

@@ -19,12 +19,12 @@ const lacking = await whyNoMachines(['openssl']);
 /** Of the server. */
 const DATABASE = 'identity';
 
-/** What a run that is cut off has written into its journal as the last step. */
+/** The last step in the journal of an interrupted run. */
 const STEPS = exhaustive
   ? ['rehearse', 'stop', 'copy', 'switch', 'write', 'check configuration', 'start', 'prove', 'receipt']
   : ['rehearse', 'copy', 'switch'];
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `data that is migrated to another database${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -37,7 +37,7 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       ({ machine, server } = await startServerMachine('postgresql', [ADDRESS]));
       await server.make(DATABASE);
-      // It has a server of its own, too.
+      // It has its own server, too.
       site = await unpack(machine, '/srv', { from: await buildProject(ROOT, 'keystone-postgresql') });
       await install(site, [`--host=${ADDRESS}`, '--processes=1']);
       service = { machine, url: `http://${ADDRESS}:5000/v3` };
@@ -60,11 +60,11 @@ describe.skipIf(lacking !== undefined)(
     const TO_OWN = ['migrate-database', '--to', 'embedded'];
     const removeOwn = (): Promise<string> =>
       shell(machine, 'cd "$0" && rm -r data/postgresql keys/postgresql.databases', site.instance);
-    /** How many processes the instance's own server has. */
+    /** The number of processes of the instance's own server. */
     const servers = async (): Promise<number> =>
       (await machine.processes()).filter(({ program }) => program.endsWith(`${site.release}/bin/postgres`))
         .length;
-    /** What was lost, and what is wrong. */
+    /** Lost data, and errors. */
     const faults = async (): Promise<string[]> => {
       const { exitCode, stderr } = await bootstrap(site, ['status']);
       return [...(await findLosses(service, data)), ...(exitCode === 0 ? [] : [stderr])];
@@ -84,7 +84,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await faults()).toEqual([]);
     });
 
-    /** What the file says, a row a line. */
+    /** The file's contents, one row per line. */
     const execute = (sql: string): Promise<string> =>
       shell(
         machine,
@@ -175,7 +175,7 @@ describe.skipIf(lacking !== undefined)(
   },
 );
 
-/** Kills the installer, unless it has just ended. */
+/** Kills the installer unless it has just ended. */
 const KILL = `
 for place in /proc/[0-9]*; do
   if tr '\\0' ' ' <"$place/cmdline" 2>/dev/null | grep -q 'init/[i]nstaller migrate-database'; then

@@ -19,7 +19,7 @@ const OTHER_ADDRESS = '192.168.1.77';
 const STAMP = '/stamp';
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `an instance that is installed, run again, moved and given another address${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -35,7 +35,7 @@ describe.skipIf(lacking !== undefined)(
     });
 
     const keys = (): Promise<ReadonlyMap<string, string>> => fingerprint(machine, `${site.instance}/keys`);
-    /** What a run must not touch when nothing changed; logs and sockets are the daemons' own. */
+    /** Files that an unchanged run must not touch; logs and sockets belong to the daemons. */
     const lasting = async (): Promise<unknown> => {
       const prints = await fingerprint(machine, site.instance);
       return [...prints].filter(([file]) => !/^(?:log|run|tmp|data|lock)(?:\/|$)/.test(file));
@@ -53,11 +53,11 @@ describe.skipIf(lacking !== undefined)(
 
     it('writes nothing outside the instance', async () => {
       await machine.execute(['touch', STAMP]);
-      // The clock of file times ticks in steps; what follows must be newer than the stamp.
+      // File times have a coarse clock; later changes must be newer than the stamp.
       await machine.execute(['sleep', '0.1']);
       await install(site, ['--host', ADDRESS]);
       const changed = await changedSince(machine, STAMP);
-      // The directory that the instance was made in, and the one where only temporary files come and go.
+      // The instance's parent directory, and the one for temporary files.
       const expected = new Set([site.release, '/tmp']);
       const outside = changed.filter((file) => !expected.has(file) && !isBelow(site.instance, file));
       expect(outside).toEqual([]);
@@ -127,7 +127,7 @@ describe.skipIf(lacking !== undefined)(
       expect([await lasting(), await keys()]).toEqual(before);
     });
 
-    /** Files of the instance that name `text`, apart from logs, which are history. */
+    /** Files of the instance that contain `text`, without logs. */
     async function mentions(text: string): Promise<string[]> {
       const found = await machine.execute(['grep', '-rlF', '--exclude-dir=log', '--', text, site.instance]);
       return found.stdout.split('\n').filter((line) => line !== '');

@@ -11,7 +11,7 @@ import { ADDRESS, install, unpack, type Site } from './support/site.ts';
 
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. Nothing that `ksbundle new` wrote is edited, but for the name of the component. */
+/* The tests build on each other, in order. Only the component's name is edited in the files of `ksbundle new`. */
 describe.skipIf(lacking !== undefined)(
   `what ksbundle new writes${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {

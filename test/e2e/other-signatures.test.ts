@@ -14,7 +14,7 @@ const [minisignVerifies = '', gpgVerifies = ''] = verifyCommands.trim().split('\
 let directory: string;
 let file: string;
 
-/** What a person types where the tarball lies. */
+/** Commands to type in the tarball's directory. */
 function type(command: string): Promise<RunResult> {
   const environment = {
     PATH: process.env['PATH'] ?? '',

@@ -29,7 +29,7 @@ interface Status {
   readonly daemons: readonly { readonly name: string; readonly pid: number | null }[];
 }
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `an instance with its data on the bundle's own server${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -41,7 +41,7 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       tarball = await buildProject(ROOT, BUNDLE);
       machine = await startMachine('bookworm', [ADDRESS]);
-      // A socket there has a path that is too long for one.
+      // A socket's path there would be too long.
       site = await unpack(machine, `/srv/key stöne/${'long'.repeat(25)}`, { from: tarball });
       return () => machine.destroy();
     });
@@ -156,13 +156,13 @@ describe.skipIf(lacking !== undefined)(
       await makeProjectIn(small, 'before');
       const filler = `${place}/filler`;
       await shell('! cat /dev/zero >"$0" 2>/dev/null', filler);
-      // More than its journal has room for.
+      // More than fits into its journal.
       const much =
         "SELECT pg_logical_emit_message(true, 'x', repeat('x', 1000000)) FROM generate_series(1, 40)";
       await expect(queryOwn(small, much, 'postgres')).rejects.toThrow(
         /No space left|server closed the connection/,
       );
-      // It recovers, or ends if there is no room for that either; without power it ends in any case.
+      // It recovers, or ends without room even for that; a power cut always ends it.
       for (let left = await serving(); left.length > 0; left = await serving())
         await run(['kill', '-KILL', ...left]);
       expect((await logIn(machine, URL, password)).status).toBe(503);

@@ -9,8 +9,10 @@ import { ADDRESS, adminPassword, bootstrap, install, issueToken, unpack, type Si
 const OTHER_ADDRESS = '192.168.1.77';
 const lacking = await whyNoMachines();
 
-/** What the processes of the server load: the release's plug-ins, SAML no earlier than it is used, and what sends
- * notifications only where a driver is set. */
+/**
+ * Modules of the server's processes: the release's plug-ins, SAML only when it is used, and notifications only if a
+ * driver is set.
+ */
 const LOADED = `
 import json, sys
 
@@ -34,7 +36,7 @@ loud = notifications._get_notifier() is not None
 metadata = idp.MetadataGenerator()
 print(json.dumps({"same": _cache._build_cacheable_data()["groups"] == plugins, "late": late, "silent": silent, "loud": loud, "saml": "saml2" in sys.modules}))`;
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `an instance that gets another listener${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -93,9 +95,9 @@ describe.skipIf(lacking !== undefined)(
       expect(await httpdProcess()).toBe(httpd);
       expect(answers.length).toBeGreaterThan(clients.length);
       const lost = answers.filter(({ status }) => status !== 200);
-      // All are answered; on a busy machine one may be told that the processes that take over are not ready.
+      // All are answered; on a busy machine, one may be told that the new processes are not ready.
       expect(lost.filter(({ status }) => status !== 502 && status !== 503)).toEqual([]);
-      // A process that ends has one request of each client at most.
+      // An ending process has at most one request of each client.
       expect(lost.length).toBeLessThanOrEqual(clients.length);
     });
 

@@ -13,12 +13,12 @@ import { whyNoMachines } from './support/requirements.ts';
 import { makeTinyBundle, type TinyBundle, type TinyPlan } from './support/tiny-bundle.ts';
 
 interface Carried extends Pick<TinyBundle, 'cache' | 'mirror'> {
-  /** A copy of the tarball, in a directory of its own. */
+  /** A copy of the tarball in a separate directory. */
   readonly tarball: string;
   readonly directory: string;
 }
 
-/** Builds a tiny bundle and carries the tarball away; what it was built from is gone but for the sources. */
+/** Builds a tiny bundle and moves the tarball away; removes all its inputs except the sources. */
 async function carryTinyBundle(plan: TinyPlan = {}): Promise<Carried> {
   const tiny = await makeTinyBundle(plan);
   expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
@@ -37,7 +37,7 @@ interface Rebuilt {
   readonly text: string;
 }
 
-/** Rebuilds once, as people and as programs read it. */
+/** Rebuilds once, with output for people and for programs. */
 async function rebuild(carried: Carried, options: CliOptions = {}): Promise<Rebuilt> {
   const { tarball, cache, mirror } = carried;
   const parameters = ['rebuild', tarball, '--trust', '--cache', cache, '--offline', '--mirror', mirror];
@@ -46,7 +46,7 @@ async function rebuild(carried: Carried, options: CliOptions = {}): Promise<Rebu
   return { exitCode, result: JSON.parse(stdout) as RebuildResult, text };
 }
 
-/** Makes a directory of links to what a build needs of the host, which is all that is to be found on a path. */
+/** Makes a directory of links to the host's programs that a build needs, as the only one on PATH. */
 async function linkHostTools(directory: string): Promise<void> {
   await mkdir(directory);
   for (const tool of await findHostTools()) await symlink(tool.path, path.join(directory, tool.name));
@@ -84,7 +84,7 @@ it("runs a tarball's recipes only with --key or --trust", async () => {
   expect(await ksbundle(['sign', tarball, '--key', ours])).toMatchObject({ exitCode: 0 });
   expect(await again('--key', `${theirs}.pub`)).toMatchObject({ exitCode: 4 });
   const confinement = await findConfinement({ root: path.join(directory, 'root') });
-  // Whom a key vouches for is shut in all the same, or not run.
+  // Signed programs are confined, too, or not run.
   expect(await again('--key', `${ours}.pub`)).toMatchObject({
     exitCode: confinement.level === 'full' ? 0 : 3,
   });
@@ -200,7 +200,7 @@ it.skipIf(why !== undefined)(
     const escrow = tiny.tarball.replace('.tar.gz', '.escrow.tar');
     expect(built).toMatchObject({ exitCode: 0, stdout: `${tiny.tarball}\n${escrow}` });
     const sha256 = await hashFile(tiny.tarball);
-    // The tarball is what it is without one.
+    // The tarball is the same as without an archive.
     await removeTree(tiny.cache);
     expect(await ksbundle(tiny.build)).toMatchObject({ exitCode: 0 });
     expect(await hashFile(tiny.tarball)).toBe(sha256);

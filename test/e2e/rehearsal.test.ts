@@ -54,7 +54,7 @@ it('a Python for another machine is skipped with a warning', async () => {
   const python = path.join(root, 'bin/python3');
   await rename(python, `${python}.kept`);
   onTestFinished(() => rename(`${python}.kept`, python));
-  // The first bytes of a program for a machine that there is none of.
+  // The first bytes of a program for a nonexistent machine.
   await writeFile(python, Buffer.concat([Buffer.from('\x7fELF\x02\x01\x01'), Buffer.alloc(57, 0xfe)]), {
     mode: 0o755,
   });

@@ -18,7 +18,7 @@ const why = await whyNoMachines(['faketime', 'setpriv']);
 
 it.skipIf(why !== undefined)('another machine really differs', async () => {
   const world = await makeAnotherWorld();
-  // The clock is another one also for programs that inherit no environment.
+  // The clock differs even for programs that inherit no environment.
   const script = 'id -un; umask; pwd; echo "$TZ $LC_ALL $HOME"; env -i /bin/date +%s';
   const { stdout } = await world.run(['sh', '-c', script]);
   const lines = stdout.split('\n');
@@ -43,9 +43,9 @@ it.skipIf(why !== undefined)('a bundle is the same bytes on another machine', as
 });
 
 /**
- * Components that build in seconds, with `configure`, `make` and the compiler like all others: they are built anew on the other
- * machine. The artifacts of all others lie in its store under keys that name the artifacts of their inputs; so they are found only
- * if these come out the same, and building them would take longer than the test may.
+ * Components that build in seconds, with `configure`, `make` and the compiler like all others: the other machine builds
+ * them again. The artifacts of all others are in its store under keys with their inputs' digests; so they are found
+ * only if these are the same, and building them would exceed the test's limit.
  */
 const CHEAP: ReadonlySet<string> = new Set(['zlib', 'bzip2', 'expat', 'libffi', 'apr']);
 
@@ -97,7 +97,7 @@ function mirrorOfTests(): Record<string, string> {
   return mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
 }
 
-/** Puts the bundle's artifacts that are chosen from the user's store into the one at `directory`. */
+/** Copies the bundle's selected artifacts from the user's store into the one at `directory`. */
 async function shareArtifacts(directory: string, choose: (component: string) => boolean): Promise<void> {
   const { stdout: cache } = await ksbundle(['cache', 'path']);
   const [from, to] = [await openStore(cache, () => undefined), await openStore(directory, () => undefined)];

@@ -66,7 +66,7 @@ describe.skipIf(lacking !== undefined)(
     const inHere = (name: string): string => path.join(directory, name);
     const ksb = (parameters: readonly string[]): Promise<RunResult> =>
       ksbundle([...parameters, '--json'], { directory, environment });
-    /** What a command answers; throws if it fails. */
+    /** Output of a command; throws if it fails. */
     const ok = async (parameters: readonly string[]): Promise<unknown> => {
       const { exitCode, stdout, stderr } = await ksb(parameters);
       if (exitCode !== 0) throw new Error(stderr);
@@ -183,7 +183,7 @@ describe.skipIf(lacking !== undefined)(
   },
 );
 
-/** Makes a directory with Debian 13's openssl, which this machine may not have, as a program of this machine's. */
+/** Makes a directory with Debian 13's openssl, for hosts without it. */
 async function newOpenssl(directory: string): Promise<string> {
   const root = await debianRoot('trixie', ['openssl']);
   const loader = `${root}/lib64/ld-linux-x86-64.so.2 --library-path ${root}/lib/x86_64-linux-gnu`;

@@ -21,7 +21,7 @@ import {
 
 const IPV6_ADDRESS = 'fd00:5::103';
 const STAMP = '/stamp';
-/** Debian's `nobody`, which the service runs as where root installs. */
+/** Debian's `nobody`, the service's account if root installs. */
 const SERVICE = 65534;
 const OPERATOR = 1000;
 const lacking = await whyNoMachines();
@@ -69,7 +69,7 @@ describe.skipIf(lacking !== undefined)(
     const trust = (certificate?: string): Pick<HttpRequest, 'ca'> =>
       certificate === undefined ? {} : { ca: certificate };
 
-    /** That `server` alone serves at `origin`, to clients who trust `certificate`, and that everything holds. */
+    /** Expects that only `server` serves at `origin`, to clients who trust `certificate`, and that all proofs pass. */
     async function expectService(server: Server, origin: string, certificate?: string): Promise<void> {
       const processes = await machine.processes();
       const program = server === 'uwsgi' ? 'uwsgi' : 'httpd';
@@ -121,7 +121,7 @@ describe.skipIf(lacking !== undefined)(
         expect(JSON.parse(line ?? '')).toMatchObject({ method: 'POST', uri: '/v3/auth/tokens', status: 401 });
     }
 
-    /** The first lines of the access log and of Keystone's log that name a request. */
+    /** The first lines of the access log and of Keystone's log with a request's id. */
     async function logged(server: Server, id = 'none'): Promise<readonly string[]> {
       const access = server === 'uwsgi' ? 'log/uwsgi/access.log' : 'log/httpd-access.log';
       const found = [access, 'log/keystone/keystone.log'].map(async (log) => {
@@ -131,7 +131,7 @@ describe.skipIf(lacking !== undefined)(
       return Promise.all(found);
     }
 
-    /** That nobody answers there, or not in this protocol. */
+    /** Expects no answer there in this protocol. */
     async function expectNothing(origin: string, certificate?: string): Promise<void> {
       const [answer] = await sendAll(machine, [
         { method: 'GET', url: `${origin}/v3`, ...trust(certificate) },
@@ -139,7 +139,7 @@ describe.skipIf(lacking !== undefined)(
       expect(answer?.status ?? answer?.fault).not.toBe(200);
     }
 
-    /** That an install is refused before anything is written, for the reason given. */
+    /** Expects that an install is refused for the given reason before it writes anything. */
     async function expectRefusal(
       parameters: readonly string[],
       reason: RegExp,
@@ -147,7 +147,7 @@ describe.skipIf(lacking !== undefined)(
     ): Promise<void> {
       const before = await machine.processes();
       await machine.execute(['touch', STAMP]);
-      // The clock of file times ticks in steps; what follows must be newer than the stamp.
+      // File times have a coarse clock; later changes must be newer than the stamp.
       await machine.execute(['sleep', '0.1']);
       const prefix =
         user === undefined ? [] : ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
@@ -245,7 +245,7 @@ describe.skipIf(lacking !== undefined)(
   },
 );
 
-/** A catalog that names one URL for everything there is. */
+/** A catalog with one URL for all endpoints. */
 function catalogOf(url: string): unknown {
   return [{ type: 'identity', endpoints: [{ url }, { url }, { url }] }];
 }

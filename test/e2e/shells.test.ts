@@ -7,7 +7,7 @@ import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, unpack } from './support/site.ts';
 import { shell as runScript } from './support/succeed.ts';
 
-/** What bootstrap.sh and the files it leaves for shells are written for. */
+/** The supported shells for bootstrap.sh and the files that it writes for shells. */
 const SHELLS = [
   { shell: 'dash', argv: ['dash'] },
   { shell: 'bash', argv: ['bash', '--posix'] },
@@ -19,7 +19,7 @@ const SHELLS = [
 
 /** Somebody without rights of any kind. */
 const USER = { name: 'alice', id: 1000 };
-/** Who installs, and the id of the account that the service then runs under. */
+/** The installing account, and the id of the service's account. */
 const ACCOUNTS = [
   { account: 'root', prefix: [], service: 65534 },
   {
@@ -66,7 +66,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
     let release: string;
 
     beforeAll(async () => {
-      // The name of ksh93's package is younger than bullseye.
+      // The name of ksh93's package is newer than bullseye.
       const ksh93 = suite === 'bullseye' ? 'ksh' : 'ksh93u+m';
       const yash = has(suite, 'yash') ? ['yash'] : [];
       machine = await startMachine(suite, [ADDRESS], ['busybox-static', ksh93, 'mksh', ...yash]);
@@ -94,7 +94,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
       const owners = await Promise.all(processes.map(async ({ pid }) => (await stat(`/proc/${pid}`)).uid));
       expect(new Set(owners)).toEqual(new Set([one.service]));
 
-      // The client is a script too, of which the host's sh may be any of these.
+      // The client is a script, too, and the host's sh may be any of these.
       const script = '. "$0/admin-openrc.sh" && exec "$@" token issue -f value -c id';
       const issued = await execute('-c', script, instance, ...one.argv, `${release}/bin/openstack`);
       expect(issued).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^gAAAA/) });

@@ -8,7 +8,7 @@ import { shell as shellOf } from './support/succeed.ts';
 const lacking = await whyNoMachines();
 const NAMES = ['httpd', 'memcached'];
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `a service that only bootstrap starts${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -40,7 +40,7 @@ describe.skipIf(lacking !== undefined)(
         ({ status }) => status === 201,
         () => false,
       );
-    /** As a power cut leaves it: pid files and sockets, and nothing that runs. */
+    /** As after a power cut: pid files and sockets without processes. */
     const cutPower = async (): Promise<void> => {
       await shell(
         'for f in /proc/[0-9]*; do case $(cat "$f/comm") in httpd | memcached) kill -9 "${f#/proc/}" ;; esac; done',
@@ -94,14 +94,14 @@ describe.skipIf(lacking !== undefined)(
       const deadline = Date.now() + 60_000;
       while (!(await hasToken()) && Date.now() < deadline) await sleep(500);
       expect(await hasToken()).toBe(true);
-      // What the second line runs, with what cron would make of it.
+      // The second line's command, as cron would run it.
       const hourly = await shell(`crontab -l | sed -n 's/^17 [*] [*] [*] [*] //; s/\\\\%/%/g; 2p'`);
       await shell(hourly);
     });
 
     it('is started and stopped by OpenRC', async () => {
       await install(site, ['stop']);
-      // What OpenRC leaves when it has booted a host.
+      // OpenRC's files on a booted host.
       await shell('mkdir -p /run/openrc && touch /run/openrc/softlevel');
       const steps = await shell('grep -A1 "install -m 755" "$0"', `${site.instance}/NEXT-STEPS`);
       await shell(steps);

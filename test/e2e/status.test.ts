@@ -28,7 +28,7 @@ connection.execute("BEGIN IMMEDIATE")
 print("ready", flush=True)
 time.sleep(600)`;
 
-/* One story: each test breaks something, and mends it. */
+/* The tests build on each other; each breaks something and repairs it. */
 describe.skipIf(lacking !== undefined)(
   `status of an instance with a fault${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -54,7 +54,7 @@ describe.skipIf(lacking !== undefined)(
     const whats = ({ problems }: Status): string[] => problems.map(({ what }) => what);
     const shell = (script: string, ...parameters: readonly string[]): Promise<string> =>
       shellOf(machine, script, ...parameters);
-    /** Starts a program of the release's Python that says something when it is ready; its process. */
+    /** Starts a program with the release's Python that prints when it is ready; returns its process. */
     const python3 = (script: string, ...parameters: readonly string[]): Promise<string> =>
       shell(
         '"$0" -uBc "$@" >/tmp/said 2>&1 & i=0; until [ -s /tmp/said ] || [ $i -gt 100 ]; do sleep 0.1; i=$((i + 1)); done; echo $!',

@@ -27,7 +27,7 @@ const STORIES: readonly Story[] = [
   { bundle: NOTES, port: 8400, programs: ['httpd'] },
 ];
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined).each(STORIES)(
   `another project's $bundle.name on a host without a network${why}`,
   ({ bundle, port, programs }) => {
@@ -163,7 +163,7 @@ describe.skipIf(lacking !== undefined)(`notes with both servers and TLS${why}`, 
   });
 });
 
-/** Makes a certificate and its key for the machine's address, in its /srv; the certificate as PEM. */
+/** Makes a certificate and its key for the machine's address, in /srv; returns the certificate as PEM. */
 async function makeCertificate(machine: Machine, name: string): Promise<string> {
   const file = path.join(machine.root, 'srv', name);
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${file}.key`];

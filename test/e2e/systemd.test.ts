@@ -18,7 +18,7 @@ const METRICS_PORT = '9105';
 const UNITS = DAEMONS.map((name) => `ksbundle-keystone-${name}`);
 const AS_ACCOUNT = ['setpriv', '--reuid=keystone', '--regid=keystone', '--clear-groups'];
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined).each(SUITES)(
   `an instance that systemd runs${lacking === undefined ? '' : ` (${lacking})`}: Debian %s`,
   (suite) => {
@@ -35,12 +35,12 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     });
 
     const succeed = (argv: readonly string[]): Promise<string> => succeedIn(machine, argv);
-    /** What systemctl prints; it also ends with an error where that is bad news. */
+    /** Output of systemctl, which exits with an error for bad states. */
     const systemctl = async (...argv: readonly string[]): Promise<string> =>
       (await machine.execute(['systemctl', ...argv])).stdout.trim();
     const property = (unit: string, name: string): Promise<string> =>
       succeed(['systemctl', 'show', '--property', name, '--value', unit]);
-    /** Bytes of memory and threads of a unit's processes, counted one by one: this machine's systemd has no controllers. */
+    /** Memory in bytes and threads of a unit's processes, summed: this machine's systemd has no controllers. */
     const usedBy = async (unit: string): Promise<{ readonly memory: number; readonly tasks: number }> => {
       const script =
         'for f in $(grep -ls "/$0\\$" /proc/[0-9]*/cgroup); do grep -hE "^(VmRSS|Threads):" "${f%cgroup}status"; done; :';
@@ -154,7 +154,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     it('recovers when any child of httpd is killed', async () => {
       const parent = await mainPid('httpd');
       const children = (await succeed(['pgrep', '-P', parent])).split('\n');
-      // Two of Keystone's processes, or more, and one at least that talks to clients.
+      // At least two of Keystone's processes, and one that serves clients.
       expect(children.length).toBeGreaterThanOrEqual(3);
       for (const child of children) {
         await succeed(['kill', '-9', child]);
@@ -184,7 +184,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       const keys = `${site.instance}/keys/fernet`;
       const before = await succeed(['ls', keys]);
       await succeed(['touch', '-d', '2 days ago', `${keys}/0`]);
-      // As `systemctl edit` does it: nobody waits an hour here.
+      // As with `systemctl edit`, to avoid waiting an hour.
       const soon = '[Timer]\\nOnActiveSec=1\\nAccuracySec=1\\nRandomizedDelaySec=0\\n';
       const edit = `mkdir "$0" && printf '${soon}' >"$0/soon.conf" && systemctl daemon-reload`;
       await succeed(['sh', '-c', edit, '/etc/systemd/system/ksbundle-keystone-maintain.timer.d']);
@@ -238,7 +238,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
             const { exitCode, stderr } = await bootstrap(site, [command]);
             expect(exitCode, stderr).not.toBe(1);
             await machine.execute(['systemctl', 'restart', ...UNITS, 'ksbundle-keystone-maintain']);
-            // A directory that only root may enter is nobody's to work in.
+            // No other account can work in a directory that only root may enter.
             expect(await shell(machine, 'find /proc/[0-9]*/cwd -lname "/srv/outside/*" 2>&- || :')).toBe('');
           }
         } finally {

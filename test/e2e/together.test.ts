@@ -12,7 +12,7 @@ const OTHER_ADDRESS = '192.168.1.77';
 const INSTANCE = '/srv/instance';
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `several commands at work on one instance${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -36,18 +36,18 @@ describe.skipIf(lacking !== undefined)(
       expect(result).toMatchObject({ exitCode: 5 });
       expect(result?.stderr).toMatch(/another bootstrap (?:is working on this|has changed the) instance/);
     };
-    /** The one result that is a success, and the others. */
+    /** The only successful result, and the others. */
     const sort = (results: readonly RunResult[]): [RunResult[], RunResult[]] => [
       results.filter(({ exitCode }) => exitCode === 0),
       results.filter(({ exitCode }) => exitCode !== 0),
     ];
 
-    /** Starts an install and stops its process in the middle of its work; what goes on, or kills it. */
+    /** Starts an install and stops its process halfway; returns functions to continue or kill it. */
     const halted = async (
       parameters: readonly string[],
     ): Promise<{ pid: number; finish: (signal: NodeJS.Signals) => Promise<RunResult> }> => {
       const before = await readFile(inInstance('journal'), 'utf8').catch(() => '');
-      // It waits for all that the test does meanwhile.
+      // It waits while the test works.
       const running = run(site, ['install', ...parameters], 1_200_000);
       const journal = async (): Promise<string> => readFile(inInstance('journal'), 'utf8').catch(() => '');
       const begun = async (): Promise<boolean> => {
@@ -64,7 +64,7 @@ describe.skipIf(lacking !== undefined)(
       );
       if (installer === undefined) throw new Error('no installer runs');
       process.kill(installer.pid, 'SIGSTOP');
-      // What it has begun in another process comes to its end.
+      // A process that it started ends first.
       await setTimeout(2000);
       // nsenter, its parent, stops with it.
       const parent = Number(
@@ -125,7 +125,7 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it('take over the lock of a killed one, and resume its work', async () => {
-      // A lock is held, not lying about: what its file says counts for nothing.
+      // Only a held lock counts, not its file's contents.
       await writeFile(inInstance('lock'), '1\n');
       const [done, refused] = sort(await Promise.all([run(site, ['install']), run(site, ['install'])]));
       expect(done).toHaveLength(1);

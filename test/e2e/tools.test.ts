@@ -8,7 +8,7 @@ import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, issueToken, unpack, type Site } from './support/site.ts';
 
 const INSTALL = ['install', '--host', ADDRESS];
-/** Commands that must do with no more of the host than a shell and sha256sum, in an order that they can be given in. */
+/** Commands that need only a shell and sha256sum of the host, in a possible order. */
 const COMMANDS = [
   ['plan'],
   INSTALL,
@@ -21,15 +21,15 @@ const COMMANDS = [
   ['restart'],
 ];
 
-/** What an installer is easily written to call. `npm run test:exhaustive` takes them away one by one. */
+/** Programs that an installer might call. `npm run test:exhaustive` takes them away one by one. */
 const OTHERS =
   'awk sed hostname flock mktemp openssl ss tar gzip find id getent uname cksum readlink cat cp mv rm mkdir chown ps kill su'.split(
     ' ',
   );
 
 /**
- * Runs a command in a namespace of its own for mounts, in which the directories of programs hold `only` those that are
- * named by their paths, or all `without` those that are named. Whatever the command starts sees them like that.
+ * Runs a command in a new mount namespace, in which the directories of programs contain `only` the programs with these
+ * paths, or all `without` these. Applies to all its processes.
  */
 // The root of a machine is no mount of its own, whose propagation could be changed.
 const NAMESPACE = ['unshare', '--mount', '--propagation=unchanged'];
@@ -82,13 +82,13 @@ describe.skipIf(lacking !== undefined)(
     };
     const at = (name: string): string[] => ['--instance', `/srv/${name}`];
 
-    /** That a command is refused for the reason given, and that nothing was written. */
+    /** Expects that a command is refused for the given reason and writes nothing. */
     const expectRefusal = async (
       view: View,
       { parameters, script, reason }: { parameters: readonly string[]; script?: string; reason: string },
     ): Promise<void> => {
       await machine.execute(['touch', STAMP]);
-      // The clock of file times ticks in steps; what follows must be newer than the stamp.
+      // File times have a coarse clock; later changes must be newer than the stamp.
       await machine.execute(['sleep', '0.1']);
       const refused = await bootstrap(view, parameters, script);
       expect(refused).toMatchObject({ exitCode: 3, stderr: expect.stringContaining(reason) });

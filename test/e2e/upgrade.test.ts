@@ -23,19 +23,19 @@ const OTHER_ADDRESS = '192.168.1.77';
 const lacking = await whyNoMachines();
 const why = lacking === undefined ? '' : ` (${lacking})`;
 
-/* Keystone 30.0.0 has the schema of 29.1.0. What the last migration did, of 29.0.0, is undone, so that there is one to do. */
+/* Keystone 30.0.0 has the schema of 29.1.0. The last migration, of 29.0.0, is undone, so that one is pending. */
 const INDEXES = ['ix_revocation_event_project_id_user_id', 'ix_revocation_event_composite'];
 const REVERT_MIGRATION = [
   ...INDEXES.map((name) => `DROP INDEX ${name}`),
   "UPDATE alembic_version SET version_num = 'e8725d6fa226' WHERE version_num = '742c857f1dfb'",
 ];
 
-/** What the first installer of all wrote into the receipt, and no more. */
+/** Only the keys that the first installer wrote into the receipt. */
 const FIRST_KEYS = 'answers bundle files format installed instance release state updated version'.split(' ');
-/** What none has written yet. */
+/** A key that no installer has written yet. */
 const UNKNOWN = { ticket: { number: 17, of: 'somebody else' } };
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, () => {
   let machine: Machine;
   let old: Site;
@@ -110,7 +110,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
   });
 
   it('is refused if the instance cannot be renamed, with a hint', async () => {
-    // Even one file system is two for rename(2) where there are two mounts.
+    // For rename(2), two mounts of one file system are two file systems.
     expect(await machine.execute(['mount', '--bind', '/opt', '/opt'])).toMatchObject({ exitCode: 0 });
     const refused = await expectUntouched(old, upgrade, 3);
     expect(refused.stderr).toContain(`--instance ${old.instance}`);
@@ -118,7 +118,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
   });
 
   it('does not interrupt the old version if the database cannot be upgraded', async () => {
-    // What the migration makes last is there already.
+    // The last table of the migration already exists.
     await changeDatabase(old, ['CREATE INDEX ix_revocation_event_composite ON revocation_event (user_id)']);
     const failed = await expectUninterrupted(upgrade, 6);
     await expectToServe(old);
@@ -157,7 +157,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     const manage = `${site.release}/bin/keystone-manage`;
     const checked = await machine.execute(['runuser', '-u', 'nobody', '--', manage, 'db_sync', '--check']);
     expect(checked).toMatchObject({ exitCode: 0 });
-    // What it says of the time without service is what a client saw.
+    // The reported interruption matches the client's.
     expect(answers.flatMap(({ status = 200 }) => (status === 200 ? [] : [status]))).toEqual([]);
     const told = Number(/without service for ([\d.]+) s/.exec(result.stderr)?.[1]) * 1000;
     const seen = longestGap(answers, 200);
@@ -232,7 +232,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     await expectToServe(old);
   });
 
-  /** All data, passwords and tokens are valid, and the programs that run are the site's. */
+  /** All data, passwords and tokens are valid, and the running programs are the site's. */
   async function expectToServe({ release }: Site): Promise<void> {
     expect(await findLosses(service, data)).toEqual([]);
     const running = await machine.processes();
@@ -240,7 +240,7 @@ describe.skipIf(lacking !== undefined)(`an upgrade of Keystone 29 to 30${why}`, 
     expect(new Set(origins.map((origin) => origin.replace(machine.root, '')))).toEqual(new Set([release]));
   }
 
-  /** The command ends like that, changes nothing, and does not interrupt what serves. */
+  /** Expects this end of the command, no change, and no interruption. */
   async function expectUntouched(
     serving: Site,
     command: () => Promise<RunResult>,

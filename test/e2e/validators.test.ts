@@ -23,7 +23,7 @@ async function succeed(parameters: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** The same document with one text in place of another, which is there. */
+/** The document with an existing text replaced. */
 async function altered(file: string, from: string, to: string): Promise<string> {
   const text = await readFile(file, 'utf8');
   expect(text).toContain(from);

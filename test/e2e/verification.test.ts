@@ -22,7 +22,7 @@ import { startMachine, type Machine } from './support/machine.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { REDIS } from './support/tested-bundle.ts';
 
-/** What people are told to type, for a release of this name. */
+/** The documented commands for a release of this name. */
 async function commandsFor(release: string) {
   const typed = (heading: string): Promise<string[]> => documentedCommands(heading, release);
   const [fingerprint = ''] = await typed('What travels');
@@ -32,14 +32,14 @@ async function commandsFor(release: string) {
   return { fingerprint, file, checksums, listing, rights, digest, releaseId };
 }
 
-/** Where the tarball arrives, in the machine. */
+/** The tarball's directory in the machine. */
 const GAP = '/srv/gäp';
-/** Holds the machine's busybox, by the names of all its applets, and nothing else. */
+/** Contains only the machine's busybox, by the names of all its applets. */
 const BUSYBOX = '/usr/local/busybox';
 
-/** What the person who carries the tarball sees of the release if it is unpacked all the same. */
+/** Effect on the release if it is unpacked anyway. */
 type Unpacked =
-  /** Nothing: what was altered is gone. */
+  /** Nothing: the change has no effect. */
   | 'sound'
   /** The signature does not fit the checksums, or these the files. */
   | 'other bytes'
@@ -51,7 +51,7 @@ type Unpacked =
 interface Alteration {
   readonly what: string;
   readonly alter: (bytes: Buffer, opened: Opened) => Buffer | Promise<Buffer>;
-  /** Absent where nobody would unpack it. */
+  /** Absent if it would not be unpacked. */
   readonly unpacked?: Unpacked;
 }
 
@@ -61,13 +61,13 @@ function flipped(bytes: Buffer, offset: number): Buffer {
   return copy;
 }
 
-/** The same tarball with pieces in place of those of the same path. */
+/** The tarball with pieces that replace those of the same path. */
 function replacing(opened: Opened, ...replacements: readonly Piece[]): Promise<Buffer> {
   const byPath = new Map(replacements.map((piece) => [piece.path, piece]));
   return closeTarball({ ...opened, pieces: opened.pieces.map((piece) => byPath.get(piece.path) ?? piece) });
 }
 
-/** A release that is whole in itself, and says another thing of itself. */
+/** A consistent release with another description. */
 function withOtherManifest(opened: Opened): Promise<Buffer> {
   const manifest = contentOf(opened, 'manifest.json');
   const other = Buffer.from(manifest.toString().replace(/"license": "[^"]*"/u, '"license": "0BSD"'));
@@ -164,7 +164,7 @@ const lacking = await whyNoMachines(['faketime', 'openssl']);
 interface Subject {
   readonly name: string;
   readonly tarball: () => Promise<string>;
-  /** Whether each way to be refused is tried, or one for each thing that finds out. */
+  /** Whether to try every alteration, or one for each detecting program. */
   readonly whole: boolean;
 }
 
@@ -216,13 +216,13 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
     afterEach(() => machine.execute(['rm', '-rf', `${GAP}/${name}`]));
 
     const inGap = (file: string): string => path.join(machine.root, GAP, file);
-    /** Puts a tarball where the person has it, with the signature and the key. */
+    /** Copies a tarball into the machine, with signature and key. */
     const arrive = async (file: string): Promise<void> => {
       await copyFile(file, inGap(path.basename(signed)));
       await copyFile(`${signed}.sig`, inGap(`${path.basename(signed)}.sig`));
       await copyFile(`${key}.pub`, inGap('release.key.pub'));
     };
-    /** Types a documented command, on a host with Debian's programs or with busybox alone. */
+    /** Runs a documented command with Debian's programs or only busybox. */
     const type = (command: string, programs?: typeof BUSYBOX): Promise<RunResult> => {
       const shell = programs === undefined ? ['sh'] : ['busybox', 'sh'];
       return machine.execute([...shell, '-c', `cd '${GAP}'\n${command}`], {
@@ -233,7 +233,9 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
       type(`tar xzf ${name}.tar.gz`, programs);
     const demand = (file = 'release.key.pub'): Promise<RunResult> =>
       type(`./${name}/init/bootstrap.sh plan --require-signature ${file}`);
-    /** What verifying with ksbundle says of a tarball that has no signature beside it, as that would tell by itself. */
+    /**
+     * Result of ksbundle's verification without the signature beside the tarball, which alone would reveal the change.
+     */
     const verify = async (file: string, publicKey = `${key}.pub`): Promise<RunResult> =>
       ksbundle(['verify', file, '--key', publicKey, '--json']);
 
@@ -368,7 +370,7 @@ describe.skipIf(lacking !== undefined).each(RELEASES)(
   },
 );
 
-/** What a command of ksbundle answers; throws if it fails. */
+/** Output of a command of ksbundle; throws if it fails. */
 async function succeed<T>(parameters: readonly string[]): Promise<T> {
   const result = await ksbundle([...parameters, '--json']);
   if (result.exitCode !== 0) throw new Error(result.stderr);

@@ -13,28 +13,28 @@ import { PAYLOAD, startVirtualMachine, type VirtualMachine } from './support/vir
 
 const lacking = await whyNoMachines(['mke2fs', 'qemu-system-x86_64', 'setpriv']);
 
-/** Milliseconds: on a host with other work, what is emulated takes a quarter of an hour. */
+/** Milliseconds: on a busy host, the emulation takes a quarter of an hour. */
 const EMULATED = 3_600_000;
 
-/** The units that bootstrap makes, as far as their names are the same. */
+/** Common prefix of the units that bootstrap creates. */
 const UNITS = 'ksbundle-keystone';
 
 interface Guard {
   readonly name: string;
   readonly kernelParameters: readonly string[];
-  /** Tries what the guard forbids, and says `forbidden`. */
+  /** Tries a forbidden action, and prints `forbidden`. */
   readonly control: string;
-  /** What the kernel logs of what it denies. */
+  /** The kernel's log of denials. */
   readonly denial: RegExp;
-  /** What bootstrap prints for it that is for the shell. */
+  /** Shell commands that bootstrap prints for it. */
   readonly command: RegExp;
-  /** Where there are such commands. */
+  /** If there are such commands. */
   readonly advice?: {
     readonly commands: number;
     /** Each denial of a start without them. */
     readonly denial: RegExp;
   };
-  /** Prints what has another label than the guard's rules say; its argument is a directory. */
+  /** Prints files whose label differs from the guard's rules; its argument is a directory. */
   readonly check: string;
   /** The label of the service's processes. */
   readonly label: string;
@@ -49,17 +49,17 @@ const SELINUX: Guard = {
   command: /^ *(?:\| )?((?:semanage|restorecon) .*)$/gm,
   advice: {
     commands: 6,
-    // To systemd, what has the label of the place it was unpacked in.
+    // For systemd, files with the label of the unpacking directory.
     denial: /\{ execute \} .* scontext=system_u:system_r:init_t:s0 .* tclass=file/,
   },
   check: 'restorecon -Rnv',
-  // Not systemd's own, but the one of services that the policy does not know.
+  // Not systemd's own, but that of services unknown to the policy.
   label: 'system_u:system_r:initrc_t:s0',
 };
 const APPARMOR: Guard = {
   name: 'AppArmor',
   kernelParameters: ['security=apparmor', 'apparmor=1'],
-  // What a profile does not name is forbidden, and logged.
+  // A profile forbids and logs everything that it does not name.
   control: `printf '%s\\n' 'profile control { /usr/** mrix, /etc/ld.so.cache r, }' | apparmor_parser --add
     aa-exec -p control -- cat /etc/hostname >/dev/null 2>&1 || echo forbidden`,
   denial: /apparmor="DENIED" .*/g,
@@ -120,7 +120,7 @@ describe.skipIf(lacking !== undefined)(
       const vm = await startVirtualMachine({ kernelParameters: [], payload: tarball() });
       const service = { vm, release: releaseIn('/srv') };
       try {
-        // By hand: systemd itself puts a clock right that is so far ahead when it boots.
+        // By hand: at boot, systemd itself corrects a clock that is so far ahead.
         const right = await clockOf(vm);
         await setClock(vm, '2049-01-01 UTC');
         await succeed(vm, `gzip -dc <${PAYLOAD} | tar -xf - -C /srv`);
@@ -153,8 +153,8 @@ describe.skipIf(lacking !== undefined)(
 );
 
 /**
- * An archive of a release in this directory, with an instance that does not run. What takes an emulated processor
- * minutes and has nothing to do with a guard, making the database above all, is done here.
+ * An archive of a release in this directory, with a stopped instance. Slow work unrelated to a guard, mainly creating
+ * the database, is done here, not on the emulated processor.
  */
 async function packInstalled(place: string, archive: string): Promise<void> {
   const machine = await startMachine('bookworm', []);
@@ -163,7 +163,7 @@ async function packInstalled(place: string, archive: string): Promise<void> {
     await install(site, ['--create-user', '--host', '127.0.0.1', '--processes', '1']);
     const stopped = await bootstrap(site, ['stop']);
     expect(stopped.exitCode, stopped.stderr).toBe(0);
-    // By the machine's own tar: the service's account has another number in a virtual machine.
+    // By the machine's tar: the service's account has another id in a virtual machine.
     const file = '/var/tmp/release.tar';
     const packed = await machine.execute(['tar', '-cf', file, '-C', '/', releaseIn(place).slice(1)]);
     expect(packed.exitCode, packed.stderr).toBe(0);
@@ -177,7 +177,7 @@ function releaseIn(place: string): string {
   return `${place}/${releaseName()}`;
 }
 
-/** Sees the service denied, and does what bootstrap then says, word for word. */
+/** Expects the service to be denied, and follows bootstrap's advice verbatim. */
 async function followAdvice(vm: VirtualMachine, place: string, guard: Guard): Promise<void> {
   const { advice } = guard;
   if (advice === undefined) return;
@@ -192,7 +192,7 @@ async function followAdvice(vm: VirtualMachine, place: string, guard: Guard): Pr
   for (const command of commands) await succeed(vm, command);
 }
 
-/** Gives the service to systemd; what bootstrap says, whether or not it could start it. */
+/** Hands the service to systemd; returns bootstrap's output, even if the start failed. */
 async function bootstrapIn(vm: VirtualMachine, place: string): Promise<string> {
   return (await vm.execute(`"${releaseIn(place)}/init/bootstrap.sh" --service systemd 2>&1`)).stdout;
 }
@@ -202,7 +202,7 @@ function commandsIn(told: string, { command }: Guard): string[] {
   return [...new Set([...told.matchAll(command)].map(([, text = '']) => text))];
 }
 
-/** In the place of memcached: more processes are refused, who takes more memory is killed, and memcached goes on. */
+/** In memcached's unit: more processes are refused, one that takes more memory is killed, and memcached continues. */
 async function exceedBounds(vm: VirtualMachine): Promise<void> {
   const unit = `${UNITS}-memcached.service`;
   const inside = `sh -c 'echo $$ >/sys/fs/cgroup/system.slice/${unit}/cgroup.procs;`;
@@ -233,7 +233,7 @@ async function succeed(vm: VirtualMachine, script: string): Promise<string> {
   throw new Error(`${script}\nended with ${exitCode}:\n${words}`);
 }
 
-/** What was denied since the log had so many characters. Throws if the kernel left something out of the log. */
+/** Denials since this length of the log. Throws if the kernel dropped messages. */
 async function denials(vm: VirtualMachine, { denial }: Guard, since: number): Promise<string[]> {
   const words = (await vm.kernelLog()).slice(since);
   expect(words).not.toMatch(/callbacks suppressed|audit_lost=[1-9]/);

@@ -8,20 +8,20 @@ import { whyNoMachines } from '../support/requirements.ts';
 import { ADDRESS, adminPassword, issueToken, openstack, unpack, type Site } from '../support/site.ts';
 import { readTraces, straceInto, tracedOutput, type Opened } from '../support/trace.ts';
 
-/** The host's part: the C library, its loader, what both read by themselves, and what every system has. */
+/** The host's part: the C library, its loader, the files that both read, and files of every system. */
 const HOSTS_OWN = [
   /^(?:\/usr)?\/lib(?:64|\/x86_64-linux-gnu)\/(?:ld-linux-x86-64\.so\.2|ld-2\.\d+\.so)$/,
   /^(?:\/usr)?\/lib\/x86_64-linux-gnu\/lib(?:c|m|dl|pthread|rt|util|resolv|nss_(?:files|dns))(?:\.so\.\d+|-2\.\d+\.so)$/,
-  // glibc's own: the cache of its loader, its locales, its converters, the order of addresses.
+  // glibc: the loader's cache, locales, converters, the order of addresses.
   /^\/etc\/(?:ld\.so\.cache|gai\.conf|host\.conf)$/,
   /^\/usr\/lib\/(?:locale\/|x86_64-linux-gnu\/gconv\/gconv-modules\.cache$)/,
   /^\/etc\/(?:passwd|group|nsswitch\.conf|hosts|resolv\.conf|localtime|ssl(?:\/.*)?)$/,
-  // What /etc/localtime is a link to.
+  // Target of /etc/localtime.
   /^\/usr\/share\/zoneinfo\//,
   /^\/(?:proc|sys|dev)(?:\/|$)/,
 ];
 
-/** The list of the host's units, to find those of the instance. None of them is read here, where there is no systemd. */
+/** The list of the host's units, to find the instance's. Without systemd, none of them is read here. */
 const UNITS = '/etc/systemd/system';
 
 const lacking = await whyNoMachines();
@@ -44,7 +44,7 @@ describe.skipIf(lacking !== undefined)(
     });
 
     const isOurs = (file: string): boolean => file.startsWith(`${site.release}/`);
-    // Root walks to them from directory to directory, and reads nothing on the way. `/` shows as where the root lies.
+    // Root opens them directory by directory, and reads nothing on the way. `/` appears as the root's path.
     const isOnTheWay = (file: string): boolean =>
       file === machine.root || [site.release, UNITS].some((end) => `${end}/`.startsWith(`${file}/`));
     const isAllowed = (file: string): boolean =>

@@ -35,7 +35,7 @@ describe.skipIf(lacking !== undefined)(
       return () => machine.destroy();
     });
 
-    /** Requests of which every second one has a wrong password. */
+    /** Requests, every second one with a wrong password. */
     const logins = (count: number): HttpRequest[] =>
       Array.from({ length: count }, (_, index) => ({
         method: 'POST',
@@ -44,7 +44,7 @@ describe.skipIf(lacking !== undefined)(
         body: passwordLogin(index % 2 === 0 ? password : 'wrong'),
       }));
 
-    /** What was answered other than it must be. */
+    /** Unexpected answers. */
     const amiss = (answers: readonly HttpAnswer[]): HttpAnswer[] =>
       answers.filter(({ request, status }) => status !== (request % 2 === 0 ? 201 : 401));
 
@@ -85,7 +85,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await httpd('-t')).toMatchObject({ exitCode: 0 });
       const load = sendAll(machine, logins(4), 3);
       expect(await httpd('-k', 'graceful')).toMatchObject({ exitCode: 0 });
-      // mod_wsgi's daemons end with the generation of httpd that started them; what waited for one is told so.
+      // mod_wsgi's daemons end with the generation of httpd that started them; waiting requests then fail.
       const answered = (await load).filter(({ status }) => status !== 502);
       expect(amiss(answered)).toEqual([]);
       expect(amiss(await sendAll(machine, logins(4)))).toEqual([]);

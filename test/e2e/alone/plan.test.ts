@@ -12,9 +12,9 @@ import { CHANGING, readChanges, straceInto, tracedOutput } from '../support/trac
 
 const OTHER_ADDRESS = '192.168.1.77';
 const INSTANCE = '/srv/new/instance & more';
-/** What the daemons write by themselves: see docs/bootstrap.md. */
+/** Files that the daemons write: see docs/bootstrap.md. */
 const DAEMONS_OWN = ['data', 'log', 'run', 'tmp'].map((name) => `${INSTANCE}/${name}`);
-/** Endings of what a file, or a directory of keys, is called until it is complete. */
+/** Suffixes of incomplete files and directories of keys. */
 const UNFINISHED = /\.(?:ksb-tmp|new)(?=\/|$)/g;
 
 interface Planned {
@@ -22,7 +22,7 @@ interface Planned {
   readonly problems: readonly unknown[];
 }
 
-/** Runs that follow one another. */
+/** Consecutive runs. */
 const SHARES: readonly Share[] = [KEYSTONE, REDIS, NOTES].map((bundle) => ({
   bundle,
   name: bundle.name,
@@ -41,7 +41,7 @@ interface Share {
 
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined).each(SHARES)(
   `what plan announces of $name, beside what strace sees${lacking === undefined ? '' : ` (${lacking})`}`,
   ({ bundle, runs }) => {
@@ -61,7 +61,7 @@ describe.skipIf(lacking !== undefined).each(SHARES)(
       };
     });
 
-    /** Runs bootstrap, and everything it starts, under strace; what it changed is read later, when all has ended. */
+    /** Runs bootstrap, and everything it starts, under strace; the changes are read after all have ended. */
     const traced = async (
       parameters: readonly string[],
     ): Promise<RunResult & { readonly trace: string; readonly output: string }> => {
@@ -90,7 +90,7 @@ describe.skipIf(lacking !== undefined).each(SHARES)(
       const planned = await plan(parameters);
       const installed = await traced(['install', ...parameters]);
       expect(installed.exitCode, installed.output).toBe(0);
-      // The daemons are traced to their end; a trace that is being written has half lines.
+      // The daemons are traced to their end; an unfinished trace has incomplete lines.
       expect(await bootstrap(site, ['stop', '--instance', INSTANCE])).toMatchObject({ exitCode: 0 });
       const announced = written(planned);
       const seen = (await changes(installed.trace)).map((file) => file.replaceAll(UNFINISHED, ''));

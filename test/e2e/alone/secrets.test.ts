@@ -11,14 +11,14 @@ import { succeed } from '../support/succeed.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const INSTANCE = '/srv/keystone/instance';
-/** What every spelling of the password has in common: nothing in it has to be quoted anywhere. */
+/** Common to every spelling of the password: no format quotes any of it. */
 const CORE = 'Geheim4711Nichtweitersagen';
 const PASSWORD = `${CORE} %a$s&w\\o'r"d`;
-/** Where secrets belong. Backups are compressed: what they hold is closed by their mode. */
+/** Places for secrets. Backups are compressed: their mode protects the contents. */
 const KEEPERS = /^(?:(?:admin|demo)-password|keys\/(?:fernet|credential)\/\d+)$/;
 const lacking = await whyNoMachines();
 
-/* One story: the tests go on from each other. */
+/* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined)(
   `the secrets of an instance, and its host${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
@@ -50,7 +50,7 @@ describe.skipIf(lacking !== undefined)(
     /** Every file of the machine with its kind, rights, owner, size, times and target. */
     const listing = async (): Promise<string[]> =>
       (await shell("find / -xdev -printf '%p\\t%y %m %U:%G %s %T@ %C@ %l\\n'")).split('\n').toSorted();
-    /** Names of what is in one of two listings only, or differently, outside the instance. */
+    /** Names that two listings do not have in common, outside the instance. */
     const differences = async (): Promise<string[]> => {
       const after = await listing();
       const [one, other] = [new Set(before), new Set(after)];
@@ -60,7 +60,7 @@ describe.skipIf(lacking !== undefined)(
       ].map((line) => line.split('\t')[0] ?? '');
       return [...new Set(names)].filter((name) => !`${name}/`.startsWith(`${INSTANCE}/`)).toSorted();
     };
-    /** Runs bootstrap under strace, and keeps what it said. */
+    /** Runs bootstrap under strace, and keeps its output. */
     const traced = async (parameters: readonly string[]): Promise<number | undefined> => {
       const trace = path.join(directory, String(outputs.length));
       await mkdir(trace);
@@ -139,7 +139,7 @@ describe.skipIf(lacking !== undefined)(
           return [name, facts];
         }),
       );
-      // What lies in a closed directory is out of reach whatever its own mode says; that of a pid file is httpd's choice.
+      // Files in a closed directory are out of reach whatever their mode; httpd chooses that of a pid file.
       const open = [...rights].filter(([, facts]) => /^\d*[1-7] /.test(facts) && !facts.endsWith('l'));
       expect(open.map(([name]) => name).filter((name) => name !== 'run/httpd.pid')).toEqual([]);
       for (const [name, facts] of rights) {
@@ -160,7 +160,7 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it('are removed with the instance, which leaves the host unchanged', async () => {
-      // The directories that something was made in, and where temporary files of shells come and go.
+      // The directories of new files, and of temporary files of shells.
       const touched = new Set(['/srv/keystone', '/tmp', '/var/tmp', '/root']);
       expect((await differences()).filter((name) => !touched.has(name))).toEqual([]);
       expect(await traced(['uninstall', '--purge', '--yes', '/root/last.tar.gz'])).toBe(0);
@@ -169,7 +169,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await shell('ls -A /srv/keystone; stat -c "%a %U" /root/last.tar.gz')).toBe('600 root');
     });
 
-    /** What docs/bootstrap.md says of the files where root installs; nothing of links. */
+    /** The statement of docs/bootstrap.md about files of root's installations, without links. */
     function expectedRights(name: string): string | undefined {
       const rules: [RegExp, string][] = [
         [/^$/, '750 root:ident d'],

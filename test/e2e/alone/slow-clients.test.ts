@@ -9,13 +9,13 @@ import { ADDRESS, adminPassword, install, passwordLogin, unpack, type Site } fro
 
 const lacking = await whyNoMachines();
 /**
- * Credentials by their type, each a hundred kilobytes. A few are what httpd holds for a slow reader, the list of many is
- * more than mod_wsgi would pass on without waiting if it were not told otherwise (8 MiB).
+ * Credentials by their type, each a hundred kilobytes. httpd buffers a few for a slow reader; the list of many exceeds
+ * mod_wsgi's default limit for buffers (8 MiB).
  */
 const CREDENTIALS = { few: 2, many: 90 } as const;
-/** Seconds after which nothing is held any more for a reader of a few: 10, and one for each 20 kB. */
+/** Seconds after which httpd drops the buffer of a reader of a few: 10, and one for each 20 kB. */
 const PATIENCE = 22;
-/** What old kernels let wait on a socket, and buffers that are smaller than what a reader is sent. */
+/** The listen backlog of old kernels, and buffers smaller than a reader's answer. */
 const KERNEL = `cd /proc/sys/net && echo 128 > core/somaxconn && echo '4096 16384 16384' > ipv4/tcp_wmem &&
   echo '4096 16384 16384' > ipv4/tcp_rmem`;
 
@@ -28,13 +28,13 @@ interface Load {
 }
 
 interface Seen {
-  /** Statuses, or faults, and how many there were. */
+  /** Counts of statuses or faults. */
   readonly answers: Readonly<Record<string, number>>;
-  /** How the slow connections ended, and how many so. */
+  /** Counts of the slow connections' ends. */
   readonly ends: Partial<Readonly<Record<Kind, Readonly<Record<string, number>>>>>;
 }
 
-/** Connections that come from there are a proxy's. */
+/** Connections from there are a proxy's. */
 const PROXY = '127.0.0.1';
 const SERVERS = ['mod_wsgi', 'uwsgi'] as const;
 const ACCESS_LOGS = { mod_wsgi: 'log/httpd-access.log', uwsgi: 'log/uwsgi/access.log' } as const;
@@ -64,7 +64,7 @@ describe.skipIf(lacking !== undefined)(
 
     beforeAll(async () => {
       machine = await startMachine('trixie', [ADDRESS]);
-      // Of the machine's network alone.
+      // Only in the machine's network.
       const limited = await machine.executeInNetwork(['sh', '-c', KERNEL], '');
       if (limited.exitCode !== 0) throw new Error(limited.stderr);
       site = await unpack(machine, '/srv');
@@ -84,7 +84,7 @@ describe.skipIf(lacking !== undefined)(
       return readFile(file, 'utf8');
     }
 
-    /** Runs a program of support/ beside the service; what it printed. */
+    /** Runs a program of support/ beside the service; returns its output. */
     async function client<T>(program: string, order: object): Promise<T> {
       const file = path.join(import.meta.dirname, '../support', program);
       const sent = await machine.executeInNetwork([process.execPath, file], JSON.stringify(order));

@@ -7,7 +7,7 @@ import { readLeadingFiles } from '../../../src/io/archive.ts';
 import { gzipMembers, storedMember } from '../../../src/io/archive/gzip.ts';
 import { encodeTarHeader, tarPadding } from '../../../src/io/archive/tar-header.ts';
 
-/** One entry of a tar in memory, from its header to the end of its padding; a long name is an entry of its own. */
+/** One entry of a tar in memory, from its header to the end of its padding; a long name is a separate entry. */
 export interface Piece {
   /** Below the release's directory, without a `/` at the end. */
   readonly path: string;
@@ -49,7 +49,7 @@ export async function openTarball(file: string): Promise<Opened> {
   return { leading: bytes.subarray(0, leading.length), signature: leading.content, release, pieces };
 }
 
-/** The tarball of other pieces, as ksbundle itself would have packed them, under the signature that it had. */
+/** The tarball with other pieces, packed as by ksbundle, under the original signature. */
 export async function closeTarball({ leading, pieces }: Opened): Promise<Buffer> {
   const content = async function* (): AsyncGenerator<Buffer> {
     for (const { bytes } of pieces) yield bytes;
@@ -109,7 +109,7 @@ export function linkPiece(release: string, path: string, target: string): Piece 
   return { path, bytes: header };
 }
 
-/** Content of a file among the pieces. */
+/** Content of a file in the pieces. */
 export function contentOf({ pieces }: Opened, path: string): Buffer {
   const piece = pieces.find((one) => one.path === path);
   if (piece === undefined) throw new Error(`${path} is not in the tarball`);

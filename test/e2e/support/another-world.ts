@@ -6,20 +6,20 @@ import { removeTree } from '../../../src/io/files.ts';
 import { run, type RunResult } from '../../../src/io/process.ts';
 import { ROOT } from './cli.ts';
 
-/** Another machine, as far as a build could see of one; see another-world.sh. */
+/** A simulated other machine, as far as a build can tell; see another-world.sh. */
 export interface AnotherWorld {
-  /** Belongs to the user of that world; lies in memory, whose file system lists directories in another order. */
+  /** Belongs to that world's user; in memory, where directories have another order. */
   readonly home: string;
   /** Runs a program there, with `network` or without. */
   run(argv: readonly string[], options?: { readonly network?: boolean }): Promise<RunResult>;
-  /** Runs the command line there, from a directory of its own. */
+  /** Runs the command line there, from its own directory. */
   ksbundle(parameters: readonly string[]): Promise<RunResult>;
 }
 
-/** Milliseconds, seconds and years off: what a clock could tell. */
+/** A clock that is off by milliseconds, seconds and years. */
 const OFFSET = '+1234d';
 
-/** Makes another world, which ends with the test. Needs root, and what `whyNoMachines(['faketime'])` asks for. */
+/** Makes another world, until the test ends. Needs root, and what `whyNoMachines(['faketime'])` names. */
 export async function makeAnotherWorld(): Promise<AnotherWorld> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-world-'));
   onTestFinished(async () => {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { inject } from 'vitest';
 
-/** Where a tarball is, or why there is none; see global-setup.ts. */
+/** Path of a tarball, or the reason why there is none; see global-setup.ts. */
 export type BundleUnderTest = { readonly tarball: string } | { readonly fault: string };
 
 declare module 'vitest' {
@@ -16,7 +16,7 @@ export function tarball(): string {
   return tarballOf(inject('bundle'));
 }
 
-/** Absolute path of the tarball of the version before; throws if it could not be built. */
+/** Absolute path of the previous version's tarball; throws if it could not be built. */
 export function earlierTarball(): string {
   return tarballOf(inject('earlierBundle'));
 }

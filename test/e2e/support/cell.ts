@@ -7,13 +7,13 @@ const STATE = path.join(import.meta.dirname, 'instance-state.py');
 /** The releases that a cell has. */
 export type ReleaseAge = 'present' | 'former';
 
-/** A command of a release in a cell, on the instance that it finds by itself. */
+/** A command of a release in a cell, on its default instance. */
 export interface Command {
   readonly of: ReleaseAge;
   readonly parameters: readonly string[];
 }
 
-/** Runs `use` with a cell of its own. */
+/** Runs `use` with a new cell. */
 export async function inCell<T>(options: CellOptions, use: (cell: Machine) => Promise<T>): Promise<T> {
   const cell = await startCell(options);
   try {
@@ -23,14 +23,14 @@ export async function inCell<T>(options: CellOptions, use: (cell: Machine) => Pr
   }
 }
 
-/** Where a cell has a release; the instance is in its own directory. */
+/** Path of a release in a cell; the instance is below it. */
 export function releaseIn(age: ReleaseAge): string {
   return path.join(CELL.site, age);
 }
 
 /**
- * Runs a command, under another program if `wrapper` is given. Never throws for a failing one. As bootstrap.sh ends:
- * before, it changes nothing, and to check the same bytes at every point of a loop takes a third of the time.
+ * Runs a command, under another program if `wrapper` is given. Never throws for a failing one. Starts at bootstrap.sh's
+ * last command: the earlier ones change nothing, and checking the same bytes at every point takes a third of the time.
  */
 export async function perform(
   cell: Machine,
@@ -42,7 +42,7 @@ export async function perform(
   return cell.execute([...wrapper, ...installer, ...parameters]);
 }
 
-/** Performs a command, and throws with what it said if that fails. */
+/** Performs a command; throws with its output if it fails. */
 export async function accomplish(cell: Machine, command: Command): Promise<RunResult> {
   const result = await perform(cell, command);
   if (result.exitCode === 0) return result;
@@ -56,13 +56,13 @@ export function inside(cell: Machine, file: string): string {
   return path.join(cell.root, file);
 }
 
-/** Everything that was written in a cell, by path; see instance-state.py. */
+/** All files written in a cell, by path; see instance-state.py. */
 export type State = Readonly<Record<string, readonly unknown[]>>;
 
 export interface StateOptions {
-  /** An instance's keys and identifiers are of its own making, and are compared by their form alone. */
+  /** Keys and identifiers differ between instances: only their form is compared. */
   readonly fresh: boolean;
-  /** Regular expression of the paths, in an instance, of files that daemons write as they run: those are left out. */
+  /** Regular expression of paths in an instance to ignore: running daemons write them. */
   readonly volatile: string;
 }
 
@@ -73,7 +73,7 @@ export async function stateOf(cell: Machine, { fresh, volatile }: StateOptions):
   return JSON.parse(told.stdout) as State;
 }
 
-/** How two states differ, in a few lines; empty if they do not. */
+/** The differences of two states in a few lines; empty if equal. */
 export function differences(expected: State, found: State): string[] {
   const lines = (state: State): Set<string> =>
     new Set(

@@ -6,7 +6,7 @@ export const ROOT = path.join(import.meta.dirname, '../../..');
 const MAIN = path.join(ROOT, 'dist/cli/main.js');
 
 export interface CliOptions {
-  /** Additions to the environment of the tests, from which all settings of ours were taken. */
+  /** Additions to the tests' environment, which has no ksbundle settings. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
 }
@@ -19,7 +19,7 @@ export async function ksbundle(parameters: readonly string[], options: CliOption
   });
 }
 
-/** Starts the command line in a process group of its own, as a shell does. */
+/** Starts the command line in a new process group, as a shell does. */
 export function startKsbundle(parameters: readonly string[], options: CliOptions = {}): ChildProcess {
   return spawn(process.execPath, [MAIN, ...parameters], {
     env: environmentOf(options),

@@ -11,16 +11,16 @@ export async function listedFiles({ machine, release }: Site): Promise<string[]>
     .map((line) => line.slice(66));
 }
 
-/** A change of one bit at some place of a file of a release; an empty file gets a byte instead. */
+/** A change of one bit in a file of a release; an empty file gets a byte instead. */
 export interface Flip {
   readonly file: string;
   /** From 0, the beginning, to 1, the end; the middle by default. */
   readonly place?: number;
-  /** What is added to the byte bit by bit; by default, what makes another case of a letter. */
+  /** Mask to XOR with the byte; by default, it changes the case of a letter. */
   readonly mask?: number;
 }
 
-/** Changes the file in place, and returns what takes that back. */
+/** Changes the file in place, and returns a function that undoes it. */
 export async function flip(
   { machine, release }: Site,
   { file, place = 0.5, mask = 0x20 }: Flip,

@@ -7,14 +7,14 @@ import { shell } from './succeed.ts';
 
 export type ServerKind = 'mariadb' | 'postgresql';
 
-/** A database server of Debian's in a test machine, on loopback, with TLS. It has no database until one is made. */
+/** A database server of Debian in a test machine, on loopback, with TLS, initially without databases. */
 export interface DatabaseServer {
   readonly kind: ServerKind;
-  /** The URL of a database, as an operator gives it: without a password. */
+  /** The URL of a database, as operators give it: without a password. */
   readonly url: (database: string, host?: string) => string;
-  /** Makes a database and gives `ACCOUNT`, which has `PASSWORD`, all rights in it. */
+  /** Creates a database in which `ACCOUNT`, with `PASSWORD`, has all rights. */
   readonly make: (database: string) => Promise<void>;
-  /** What a statement prints, run by the server's own administrator. */
+  /** Output of a statement run by the server's administrator. */
   readonly query: (database: string, statement: string) => Promise<string>;
   readonly start: () => Promise<void>;
   /** Ends it as a crash does. */
@@ -27,7 +27,7 @@ const PACKAGES: Readonly<Record<ServerKind, readonly string[]>> = {
   mariadb: ['mariadb-server-core', 'mariadb-client-core'],
   postgresql: ['postgresql-15'],
 };
-/** What the commands of this module find set: servers refuse to be root's. */
+/** Variables for the commands of this module: servers refuse to run as root. */
 const PRELUDE = `
 as='setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups'; cd /srv/db; PATH=$PATH:/usr/lib/postgresql/15/bin
 `;
@@ -110,7 +110,7 @@ function postgresql(inMachine: InMachine): Installable {
       await inMachine('$as pg_ctl -D data -l log -w start');
     },
     kill: async () => {
-      // A server that is killed leaves children behind for a moment, which hold its memory.
+      // A killed server's children survive for a moment and hold its memory.
       await inMachine('$as pg_ctl -D data -m immediate stop');
     },
     make: async (database) => {

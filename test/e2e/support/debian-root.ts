@@ -10,7 +10,7 @@ export type DebianSuite = 'bullseye' | 'bookworm' | 'trixie' | 'sid';
 
 /**
  * Directory of a minimal Debian system, with more packages if asked for, made once from the mirror that this machine's
- * apt uses. It is the pattern for copies: nothing may change it.
+ * apt uses. Only copied, never changed.
  */
 export async function debianRoot(suite: DebianSuite, packages: readonly string[] = []): Promise<string> {
   const root = path.join(testCache(), ['debian', suite, ...packages].join('-'));
@@ -37,8 +37,8 @@ async function makeMinimal(suite: DebianSuite, root: string): Promise<void> {
 }
 
 /**
- * Installs packages, run in the system; starts no services. No power cut is feared for what can be made again. A mirror may
- * be a snapshot, whose index is past its date: debootstrap takes it all the same.
+ * Installs packages, run in the system; starts no services. Does not sync, because it can be made again. Accepts an
+ * expired index, as debootstrap does: a mirror may be a snapshot.
  */
 const INSTALL = `
 set -eu
@@ -52,7 +52,7 @@ apt-get clean
 rm /usr/sbin/policy-rc.d
 `;
 
-/** Adds the packages to a copy of the minimal system, which takes a tenth of the time that another debootstrap does. */
+/** Adds the packages to a copy of the minimal system, ten times as fast as another debootstrap. */
 async function makeLarger(suite: DebianSuite, packages: readonly string[], root: string): Promise<void> {
   const minimal = await debianRoot(suite);
   const namespaces = ['unshare', '--mount', '--pid', '--fork', '--kill-child'];

@@ -2,7 +2,7 @@ import { beforeAll, describe } from 'vitest';
 import { openWorkshop, record, type Recording, type Workshop } from './recording.ts';
 import type { Scenario, Share } from './scenarios.ts';
 
-/** Describes each scenario of a share; `tests` get its recording, which is made before they run. */
+/** Describes each scenario of a share; `tests` get its recording, made before they run. */
 export function describeScenarios(
   { bundle, scenarios }: Share,
   tests: (scenario: Scenario, recording: () => Recording) => void,

@@ -5,26 +5,26 @@ import { makeServerSecrets, PASSWORD } from './server-secrets.ts';
 import { shell } from './succeed.ts';
 
 /**
- * Debian's slapd in a test machine, on loopback, with two directories: one with OpenLDAP's usual classes, and one that looks
- * like Active Directory.
+ * Debian's slapd in a test machine, on loopback, with two directories: one with OpenLDAP's usual classes, one like
+ * Active Directory.
  */
 export interface DirectoryServer {
   readonly start: () => Promise<void>;
   /** Ends it as a crash does. */
   readonly kill: () => Promise<void>;
-  /** It keeps its connections and says nothing, until it is resumed. */
+  /** Keeps its connections but does not answer until it is resumed. */
   readonly pause: () => Promise<void>;
   readonly resume: () => Promise<void>;
 }
 
-/** How many people the directory with OpenLDAP's classes has; person 1 is in the group `operators`. */
+/** Number of people in the directory with OpenLDAP's classes; person 1 is in the group `operators`. */
 export const PEOPLE = 10_000;
 export const LDAPS = 'ldaps://127.0.0.1';
 export const LDAP = 'ldap://127.0.0.1';
 export const SUFFIX = 'dc=example,dc=org';
 export const AD_SUFFIX = 'dc=corp,dc=example';
 
-/** The account that may read; nobody else may. It has `PASSWORD`. */
+/** The only account that may read, with `PASSWORD`. */
 export function reader(suffix: string): string {
   return `cn=keystone,${suffix}`;
 }
@@ -67,7 +67,7 @@ export async function startDirectoryMachine(
   return { machine, server };
 }
 
-// What Active Directory's classes have that a test needs; their numbers are Microsoft's.
+// The part of Active Directory's classes that tests need, with Microsoft's numbers.
 const CONFIGURATION = `
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -141,7 +141,7 @@ function example(): string {
 
 interface Account {
   readonly name: string;
-  /** 512 for a usual one, with the bit 2 for a disabled one. */
+  /** 512 for a normal account, plus 2 if disabled. */
   readonly control: number;
   readonly category: 'person' | 'computer';
 }

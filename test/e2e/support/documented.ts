@@ -4,8 +4,8 @@ import { releaseName } from './bundle.ts';
 import { ROOT } from './cli.ts';
 
 /**
- * The shell commands of docs/verification.md below a heading, block by block, with the name of a release, by
- * default the one under test, in place of the one that is written there: what is tested is what people are told to type.
+ * The shell commands of docs/verification.md below a heading, block by block, with the name of a release, by default
+ * the one under test, instead of the written one: tests the documented commands.
  */
 export async function documentedCommands(heading: string, release = releaseName()): Promise<string[]> {
   const page = await readFile(path.join(ROOT, 'docs/verification.md'), 'utf8');

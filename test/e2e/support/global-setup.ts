@@ -5,9 +5,9 @@ import type { BundleUnderTest } from './bundle.ts';
 import { ksbundle, ROOT } from './cli.ts';
 
 /**
- * Builds the real bundle, and the earlier version of it that upgrades start from, with the real command line, as a user
- * does, and tells the tests where they are, or why there is none. With `KSBUNDLE_TEST_TARBALL` a tarball that is there
- * already is tested instead, and upgrades start from `KSBUNDLE_TEST_OLD_TARBALL`. Does so once for all projects of a run.
+ * Builds the real bundle, and its earlier version for upgrades, with the real command line, and provides the tests with
+ * their paths, or the reason why there are none. Uses the existing tarball `KSBUNDLE_TEST_TARBALL` instead if set, and
+ * `KSBUNDLE_TEST_OLD_TARBALL` for upgrades. Runs once for all projects.
  */
 export default async function setup(project: TestProject): Promise<void> {
   if ('bundle' in project.getProvidedContext()) return;

@@ -1,11 +1,11 @@
 import { appendFile, readFile } from 'node:fs/promises';
 
-/** One line for each point that was seen to heal. */
+/** One line for each point known to heal. */
 const FILE = process.env['KSBUNDLE_TEST_HEALED'];
 
 /**
- * What earlier runs on the same bundle have seen to heal: a loop over all points takes hours, and goes on where it was
- * cut off if `KSBUNDLE_TEST_HEALED` names a file to remember them in. Begin another one for another bundle.
+ * Points that healed in earlier runs on the same bundle: a loop over all points takes hours, and resumes if
+ * `KSBUNDLE_TEST_HEALED` names a file to record them in. Use a new file for another bundle.
  */
 export async function readHealed(): Promise<ReadonlySet<string>> {
   return new Set(FILE === undefined ? [] : (await readFile(FILE, 'utf8').catch(() => '')).split('\n'));

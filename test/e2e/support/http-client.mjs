@@ -1,7 +1,7 @@
-// Sends HTTP requests side by side, each on a connection of its own. Reads from standard input
-// {"requests": [{"method", "url", "headers", "body", "ca"}], "seconds", "until", "pause"}: every request is sent once, and
-// again as often as the time lasts, or until a file of the name `until` is there, `pause` milliseconds after the answer.
-// Prints one JSON array of answers. Plain JavaScript, because Node 20 runs it in another network namespace.
+// Sends HTTP requests in parallel, each on its own connection. Reads from standard input {"requests": [{"method",
+// "url", "headers", "body", "ca"}], "seconds", "until", "pause"}: every request is sent once, and repeated `pause`
+// milliseconds after the answer until the time is over or the file `until` exists. Prints one JSON array of answers.
+// Plain JavaScript, because Node 20 runs it in another network namespace.
 import { existsSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';

@@ -9,17 +9,17 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** PEM of the certificates that an https server is trusted by. */
+  /** PEM of trusted certificates for https. */
   readonly ca?: string;
 }
 
 export interface HttpAnswer {
   /** Index of the request. */
   readonly request: number;
-  /** When it was sent, in milliseconds of the client's clock. */
+  /** Time of sending, in milliseconds of the client's clock. */
   readonly start: number;
   readonly milliseconds: number;
-  /** Why there was no answer; status, headers and body are there without it. */
+  /** Why there was no answer; otherwise status, headers and body are set. */
   readonly fault?: string;
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface HttpAnswer {
 
 const CLIENT = path.join(import.meta.dirname, 'http-client.mjs');
 
-/** Sends the requests side by side in the machine's network, each again and again for `seconds`, at least once. */
+/** Sends the requests in parallel in the machine's network, each repeatedly for `seconds`, at least once. */
 export async function sendAll(
   machine: Machine,
   requests: readonly HttpRequest[],
@@ -56,7 +56,7 @@ async function runClient(
 /** Milliseconds between an answer and the next request of `sendMeanwhile`. */
 const PAUSE = 50;
 
-/** Sends the request again and again while `work` is done; what was answered, in order, and what work came to. */
+/** Sends the request repeatedly during `work`; returns the answers in order, and the result of `work`. */
 export async function sendMeanwhile<T>(
   machine: Machine,
   request: HttpRequest,
@@ -76,7 +76,7 @@ export async function sendMeanwhile<T>(
   }
 }
 
-/** Milliseconds of the longest time in which none of the answers had the status. */
+/** The longest time without an answer of this status, in milliseconds. */
 export function longestGap(answers: readonly HttpAnswer[], status: number): number {
   const good = answers.filter((answer) => answer.status === status);
   const gaps = good.slice(1).map(({ start, milliseconds }, index) => {
@@ -86,7 +86,7 @@ export function longestGap(answers: readonly HttpAnswer[], status: number): numb
   return Math.max(0, ...gaps);
 }
 
-/** Sends one request; throws if it is not answered. */
+/** Sends one request; throws without an answer. */
 export async function send(machine: Machine, request: HttpRequest): Promise<HttpAnswer> {
   const [answer] = await sendAll(machine, [request]);
   if (answer === undefined || answer.fault !== undefined) {

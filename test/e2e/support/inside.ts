@@ -24,7 +24,7 @@ import sqlite3, sys
 for line in sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).iterdump():
     print(line)`;
 
-/** Everything that the instance's database holds, as SQL, read with the release's own Python. */
+/** The contents of the instance's database as SQL, read with the release's Python. */
 export async function dumpDatabase({ machine, release, instance }: Site): Promise<string> {
   const script = ['-I', '-B', '-c', DUMP, `${instance}/data/keystone.db`];
   const dumped = await machine.execute([`${release}/bin/python3`, ...script]);
@@ -39,7 +39,7 @@ for statement in sys.argv[2:]:
     database.execute(statement)
 database.commit()`;
 
-/** Changes the instance's database, with the release's own Python. The service may run. */
+/** Changes the instance's database with the release's Python. The service may run. */
 export async function changeDatabase(
   { machine, release, instance }: Site,
   statements: readonly string[],
@@ -50,8 +50,8 @@ export async function changeDatabase(
 }
 
 /**
- * All that nothing may touch where nothing changes: the instance's files but logs and sockets, which are the daemons'
- * own, what the database holds, and the processes. Undefined where there is no instance.
+ * Everything that an unchanged run must not touch: the instance's files without the daemons' logs and sockets, the
+ * database's contents, and the processes. Undefined without an instance.
  */
 export async function lastingState(site: Site): Promise<unknown> {
   const { machine, instance } = site;
@@ -61,7 +61,7 @@ export async function lastingState(site: Site): Promise<unknown> {
   return { files, database: await dumpDatabase(site), processes: await machine.processes() };
 }
 
-/** Paths below the machine's root whose content, or whose name or rights, changed after the file `since` was made. */
+/** Paths below the machine's root whose content, name or rights changed after the file `since` was created. */
 export async function changedSince(machine: Machine, since: string): Promise<string[]> {
   const found = await machine.execute([
     'find',

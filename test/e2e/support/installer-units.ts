@@ -8,13 +8,13 @@ import { releaseName } from './bundle.ts';
 import { ROOT } from './cli.ts';
 
 /**
- * Runs unit tests of the installer, by default all, on the Python of a tarball's release, with what was packed of the
- * installer. The release is removed with the test.
+ * Runs unit tests of the installer, by default all, with the Python and the installer of a tarball's release. Removes
+ * the release with the test.
  */
 export async function runInstallerUnits(tarball: string, ...modules: readonly string[]): Promise<RunResult> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-units-'));
   onTestFinished(() => removeTree(directory));
-  // Servers that the tests start run as another account where root runs the tests.
+  // If root runs the tests, their servers have another account.
   await chmod(directory, 0o755);
   const unpacked = await run(['tar', '-xzf', tarball, '-C', directory]);
   if (unpacked.exitCode !== 0) throw new Error(unpacked.stderr);

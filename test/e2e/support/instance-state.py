@@ -19,7 +19,7 @@ root, volatile, fresh = sys.argv[1], re.compile(sys.argv[2]), "fresh" in sys.arg
 
 TIMES = re.compile(r"'\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d:\d\d[.\d]*)?'|\b\d{16}\b")
 STAMP = re.compile(r"\d{8}T\d{6}Z|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-#: A run that was cut off may have made one more.
+#: An interrupted run may have made one more.
 BACKUP = re.compile(rf"({STAMP.pattern})(-before-[a-z]+)?(-\d+)?(?=\.tar\.gz)")
 RANDOM = re.compile(r"[0-9a-f]{32}|\$2b\$[./\w$]+")
 

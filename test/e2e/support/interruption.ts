@@ -11,24 +11,24 @@ import { performTraced, servedPorts, startFrom, stateAfter, type Recording } fro
 import { exhaustive } from './requirements.ts';
 import { siteAt } from './site.ts';
 
-/** What happens to a run at a point, and how it must end. */
+/** A disturbance of a run at a point, and its required end. */
 export interface Disturbance {
-  /** As strace's `inject=` takes it: `signal=SIGKILL`, `error=EIO`. */
+  /** In the form of strace's `inject=`: `signal=SIGKILL`, `error=EIO`. */
   readonly injection: string;
-  /** How the run may end if the call is the installer's own; otherwise it fails. 0: only if nothing is left to do. */
+  /** Allowed exit codes if the call is the installer's own; otherwise it fails. 0: only if nothing is left to do. */
   readonly exitCodes: readonly number[];
-  /** What a run that fails must say. */
+  /** Required message of a failing run. */
   readonly says?: RegExp;
-  /** Done while the run is stopped by the injected signal. */
+  /** Runs while the injected signal stops the run. */
   readonly meanwhile?: (cell: Machine) => Promise<unknown>;
-  /** Done before the command is run again. */
+  /** Runs before the command is repeated. */
   readonly afterwards?: (cell: Machine) => Promise<unknown>;
 }
 
 /**
- * Disturbs the scenario at the point, looks at what is left, and runs the same command again, undisturbed. Returns
- * what is wrong, or nothing: the run ended as it must, what was there before still serves, `status` tells of the cut,
- * and the second run, or the first where it ended well, reaches the state that an undisturbed one does.
+ * Disturbs the scenario at the point, checks the remains, and repeats the command undisturbed. Returns what is wrong,
+ * if anything: the run must end as required, the previous instance must still serve, `status` must report the
+ * interruption, and the second run, or a successful first one, must reach the state of an undisturbed run.
  */
 async function disturbAndHeal(
   recording: Recording,
@@ -54,7 +54,7 @@ async function disturbAndHeal(
   return faults.map((fault) => `${describePoint(point)}: ${fault}`);
 }
 
-/** How the cell differs from what an undisturbed run leaves. */
+/** The cell's differences from the state after an undisturbed run. */
 async function whatIsOther(recording: Recording, cell: Machine): Promise<string[]> {
   const served = await servedPorts(recording, cell);
   const ports =
@@ -62,7 +62,7 @@ async function whatIsOther(recording: Recording, cell: Machine): Promise<string[
   return [...ports, ...differences(recording.state, await stateAfter(recording, cell))];
 }
 
-/** Runs the command again; once more, where the disturbed run failed on its way back, which the first of both then goes to the end. */
+/** Runs the command again; twice if the disturbed run failed during its rollback, which the first then completes. */
 async function performAgain(cell: Machine, command: Command, ended: RunResult): Promise<RunResult> {
   const again = await perform(cell, command);
   const wentBack =
@@ -72,7 +72,7 @@ async function performAgain(cell: Machine, command: Command, ended: RunResult): 
   return wentBack ? perform(cell, command) : again;
 }
 
-/** Waits until the injector has stopped a process of the cell, calls `meanwhile` and lets it go on. */
+/** Waits until the injector has stopped a process of the cell, calls `meanwhile` and continues it. */
 async function whileStopped(
   cell: Machine,
   running: Promise<unknown>,
@@ -89,7 +89,7 @@ async function whileStopped(
   }
 }
 
-/** A signal ends the process that it meets; the installer tells when that was its child. */
+/** A signal ends the process that receives it; the installer reports if that was its child. */
 function howItEnded(
   { exitCode, signal }: RunResult,
   point: Point,
@@ -104,7 +104,7 @@ function whatItSaid({ exitCode }: RunResult, said: string, { says }: Disturbance
   return says === undefined || exitCode === 0 || says.test(said) ? [] : [`it does not say ${says.source}`];
 }
 
-/** What tells whether the instance serves at one of the scenario's ports, in the time that a reload may take. */
+/** Returns a check that the instance serves at one of the scenario's ports within the time of a reload. */
 async function observe(cell: Machine, { bundle, scenario }: Recording): Promise<() => Promise<boolean>> {
   const age = scenario.before.at(-1)?.of;
   if (age === undefined || scenario.ports.length === 0) return async () => true;
@@ -117,7 +117,7 @@ async function observe(cell: Machine, { bundle, scenario }: Recording): Promise<
   };
 }
 
-/** `status` names an operation that began and did not end, and says nothing of the kind otherwise. */
+/** `status` names an operation if and only if it began and did not end. */
 async function whatStatusSays(cell: Machine): Promise<string[]> {
   for (const age of ['present', 'former'] as const) {
     const instance = inside(cell, siteAt(cell, releaseIn(age)).instance);
@@ -132,7 +132,7 @@ async function whatStatusSays(cell: Machine): Promise<string[]> {
   return [];
 }
 
-/** Disturbs the scenario at each of the points, two at a time; what went wrong anywhere. */
+/** Disturbs the scenario at each of the points, two in parallel; returns all faults. */
 export async function disturbAll(
   recording: Recording,
   points: readonly Point[],

@@ -3,12 +3,12 @@ import { send, type HttpAnswer, type HttpRequest } from './http.ts';
 import type { Machine } from './machine.ts';
 import { issueToken, passwordLogin } from './site.ts';
 
-/** What an operator's data are, and how to know them again. */
+/** An operator's data, with checks that they are still there. */
 export interface Data {
   /** The administrator's token and password, which was changed after the install. */
   readonly token: string;
   readonly password: string;
-  /** Names the things that were made. */
+  /** Names of the created things. */
   readonly name: string;
   readonly credential: { readonly id: string; readonly blob: string };
   readonly applicationCredential: { readonly id: string; readonly secret: string };
@@ -24,7 +24,7 @@ export interface Service {
 const USER_PASSWORD = 'user-password';
 const DOMAIN = { id: 'default' };
 
-/** Makes one thing of each kind that Keystone keeps for people, and changes the administrator's password. */
+/** Creates one thing of each kind in Keystone, and changes the administrator's password. */
 export async function makeData(service: Service, firstPassword: string, name: string): Promise<Data> {
   const first = await issueToken(service.machine, service.url, firstPassword);
   const make = async (kind: string, value: object): Promise<string> =>
@@ -41,7 +41,7 @@ export async function makeData(service: Service, firstPassword: string, name: st
   const credential = await make('credential', { type: 'cert', blob, user_id: user });
   const applicationCredential = await makeApplicationCredential(service, name, user);
   const password = await changePassword(service, first, firstPassword);
-  // Which tokens a new password revokes, Keystone knows to the second.
+  // Keystone revokes tokens with a precision of seconds.
   await setTimeout(1100);
   const token = await issueToken(service.machine, service.url, password);
   return { token, password, name, credential: { id: credential, blob }, applicationCredential };
@@ -72,7 +72,7 @@ async function changePassword(service: Service, token: string, original: string)
   return password;
 }
 
-/** What of the data is not there, or not valid, any more; empty if all of it is. */
+/** Missing or invalid data; empty if all are intact. */
 export async function findLosses(service: Service, data: Data): Promise<string[]> {
   const { token, name, credential } = data;
   const application = { id: data.applicationCredential.id, secret: data.applicationCredential.secret };
@@ -101,7 +101,7 @@ export async function findLosses(service: Service, data: Data): Promise<string[]
   return losses;
 }
 
-/** The request that asks whether a token is valid, by itself. */
+/** The request that validates a token with itself. */
 export function validation({ url }: Service, token: string): HttpRequest {
   return {
     method: 'GET',
@@ -143,7 +143,7 @@ function requestOf({ url }: Service, { method, path, token, body, text }: Call):
   };
 }
 
-/** The id of the one thing that was made. */
+/** The id of the created thing. */
 function idOf({ body = '' }: HttpAnswer): string {
   const [made] = Object.values(JSON.parse(body) as Record<string, { readonly id: string }>);
   if (made === undefined) throw new Error(`nothing was made: ${body}`);

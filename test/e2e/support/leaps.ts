@@ -2,15 +2,15 @@ import { expect } from 'vitest';
 import { passwordLogin } from './site.ts';
 import type { ScriptResult, VirtualMachine } from './virtual-machine.ts';
 
-/** A release in a virtual machine whose instance systemd runs, on the port that is the default. */
+/** A release in a virtual machine whose instance systemd runs, on the default port. */
 export interface Service {
   readonly vm: VirtualMachine;
   readonly release: string;
-  /** What the names of its units begin with. */
+  /** Prefix of its units' names. */
   readonly units: string;
 }
 
-/** Issues a token, prints it, and says what it takes the tokens for that are its arguments: 200 or 404. */
+/** Issues and prints a token, and prints the status of each token in its arguments: 200 or 404. */
 const CLIENT = `
 import sys, urllib.error, urllib.request
 
@@ -28,10 +28,10 @@ for other in sys.argv[1:]:
     print(ask(**{"X-Auth-Token": token, "X-Subject-Token": other})[0])
 `;
 
-/** Sets the machine's clock far back and far ahead while the service runs, and right again after each. */
+/** Sets the machine's clock far back and far ahead while the service runs, and corrects it after each. */
 export async function surviveLeaps(service: Service): Promise<void> {
   const { vm, units } = service;
-  // Maintenance at the very moment at which the clock passes an hour, however it does.
+  // Runs maintenance at the moment when the clock passes an hour.
   const dropIn = `/etc/systemd/system/${units}-maintain.timer.d`;
   await vm.execute(
     `mkdir ${dropIn} && printf '[Timer]\\n%s\\n' RandomizedDelaySec=0 AccuracySec=1us >${dropIn}/now.conf
@@ -83,7 +83,7 @@ export async function bootstrap(
   return vm.execute(`"${release}/init/bootstrap.sh" ${command}`);
 }
 
-/** A new token, and what the service says of others. */
+/** A new token, and the statuses of others. */
 export async function logIn(
   { vm, release }: Pick<Service, 'vm' | 'release'>,
   ...others: readonly string[]

@@ -18,13 +18,13 @@ export interface ExecuteOptions {
   readonly wrapper?: readonly string[];
 }
 
-/** A system with processes, mounts and a network of its own, which leads nowhere. */
+/** A system with separate processes, mounts and an isolated network. */
 export interface Machine {
   /** The host's path of its root directory. */
   readonly root: string;
   /** Runs a command in it. Never throws for a failing one. */
   readonly execute: (argv: readonly string[], options?: ExecuteOptions) => Promise<RunResult>;
-  /** Runs a program of the host's in the machine's network, and in nothing else of it. */
+  /** Runs a program of the host in the machine's network only. */
   readonly executeInNetwork: (argv: readonly string[], input: string) => Promise<RunResult>;
   /** Its processes, by the host's ids, without the first. */
   readonly processes: () => Promise<MachineProcess[]>;
@@ -51,8 +51,8 @@ export const ENVIRONMENT = {
 const TIMEOUT = 300_000;
 
 /**
- * Starts a machine with a fresh copy of the suite's system, with more packages if asked for, and the addresses on an
- * interface of its own.
+ * Starts a machine with a fresh copy of the suite's system, optional packages, and the addresses on a separate
+ * interface.
  */
 export async function startMachine(
   suite: DebianSuite,
@@ -75,28 +75,27 @@ export async function startMachine(
   };
 }
 
-/** Where a cell has its files, and where those of them lie that were written in it. */
+/** Directories of a cell's files, and of those written in it. */
 export const CELL = { site: '/mnt/site', written: '/mnt/own/written' };
 
 export interface CellOptions {
-  /** Directory of the host's that holds the releases. */
+  /** The host's directory with the releases. */
   readonly releases: string;
-  /** Directory of the host's with a copy of what was written in another cell. */
+  /** The host's directory with a copy of files written in another cell. */
   readonly image?: string | undefined;
-  /** How much can be written, as mount(8) takes it. */
+  /** Limit of written bytes, in the form of mount(8). */
   readonly size?: string | undefined;
 }
 
 /**
- * Starts a cell: a machine that shows the host's own system, and the releases at `CELL.site`, where they may be written
- * to and nothing is: that goes into a tmpfs. It starts in no time and takes no disk; what runs in it sees and could
- * write the host's files, so it is for the installer alone.
+ * Starts a cell: a machine with the host's system, and the releases at `CELL.site`, where writes go to a tmpfs. It
+ * starts at once and needs no disk; its programs see and could write the host's files, so it is only for the installer.
  */
 export async function startCell({ releases, image = '', size = '100m' }: CellOptions): Promise<Machine> {
   return enterNamespaces([CELL_SCRIPT, releases, size, image]);
 }
 
-/** Starts a script as the first process of new namespaces; it says "ready", and ends when its input does. */
+/** Starts a script as the first process of new namespaces; it prints "ready", and ends with its input. */
 async function enterNamespaces(script: readonly string[]): Promise<Machine> {
   const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child'];
   const holder = spawn('unshare', [...namespaces, 'bash', ...script], {
@@ -132,7 +131,7 @@ async function enterNamespaces(script: readonly string[]): Promise<Machine> {
   };
 }
 
-/** The one child of a process, by the host's ids. */
+/** The only child of a process, by the host's ids. */
 export async function onlyChild(parent: number): Promise<number> {
   for (const entry of await readdir('/proc')) {
     const stat = /^\d+$/.test(entry) ? await readStat(entry) : undefined;

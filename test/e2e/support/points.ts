@@ -3,8 +3,8 @@ import path from 'node:path';
 import { CELL } from './machine.ts';
 
 /**
- * Whose call it is: the installer's, the other release's, that of a program of the bundle's which it waits for, or of a
- * deputy: its child that is the account.
+ * The caller: the installer, the other release's, a program of the bundle that it waits for, or a deputy, its child
+ * with the account's rights.
  */
 export type Caller = string;
 export const INSTALLER = 'installer';
@@ -20,13 +20,13 @@ export interface Point {
   readonly call: string;
   readonly number: number;
   readonly path: string;
-  /** The file that it changes, for people. */
+  /** The changed file, for messages. */
   readonly file: string;
 }
 
 /** Calls that change the set of processes. */
 const ON_PROCESSES = ['fork', 'vfork', 'clone', 'clone3', 'kill'];
-/** Calls that change a file or a directory; of `openat` those that make one. */
+/** Calls that change a file or a directory; of `openat`, those that create one. */
 const ON_FILES = `
   openat write pwrite64 writev ftruncate truncate fallocate sendfile copy_file_range fsync fdatasync
   rename renameat renameat2 link linkat symlink symlinkat mkdir mkdirat unlink unlinkat rmdir
@@ -36,7 +36,7 @@ const ON_FILES = `
 
 const PREFIX = 'trace';
 
-/** The command that runs another and writes down, in a file of `directory` for each process, what it changes. */
+/** The command that runs another and records its changes, in a file of `directory` for each process. */
 export function recorder(directory: string): string[] {
   const calls = ['execve', 'prctl', ...ON_FILES, ...ON_PROCESSES].join();
   const target = path.join(directory, PREFIX);
@@ -44,9 +44,9 @@ export function recorder(directory: string): string[] {
 }
 
 /**
- * Every point of a run, in the order of its processes; `helpers` are programs by the end of an argument. A call that a
- * process before has made as often with the same path is left out: an injector, which counts for each process, would
- * meet that one instead.
+ * Every point of a run, in the order of its processes; `helpers` are programs by the end of an argument. Leaves out a
+ * call if an earlier process made as many with the same path: an injector, which counts per process, would hit that one
+ * instead.
  */
 export async function readPoints(directory: string, helpers: readonly string[]): Promise<Point[]> {
   const names = await readdir(directory);
@@ -91,10 +91,10 @@ function callsOf(trace: string): Call[] {
   }));
 }
 
-/** A path with a time in it, which is another one in the next run. */
+/** A path with a time, which differs in the next run. */
 const DATED = /\d{8}T\d{6}Z/;
 
-/** What a log says is not part of what a run makes; a call that failed changed nothing. */
+/** Logs are not part of a run's result; a failed call changed nothing. */
 function pointsOf(trace: string, caller: Caller): Point[] {
   const counts = new Map<string, number>();
   const count = (key: string): number => {
@@ -119,7 +119,7 @@ function pointsOf(trace: string, caller: Caller): Point[] {
 
 /** The first path of the cell's own that a call names, by itself or by a descriptor; of a link its own. */
 function writtenPath({ name, parameters }: Call): string {
-  // What is written to a pipe may name a path too.
+  // Data written to a pipe may contain a path, too.
   const named = /write/.test(name) ? (/^\d+<[^>]*>/.exec(parameters)?.[0] ?? '') : parameters;
   const from = name.startsWith('symlink')
     ? named.lastIndexOf(`${CELL.site}/`)
@@ -127,25 +127,25 @@ function writtenPath({ name, parameters }: Call): string {
   return from < 0 ? '' : (/^[^">]+/.exec(named.slice(from))?.[0] ?? '');
 }
 
-/** Files that get their name when they are whole; the next run begins them anew. */
+/** Files that get their final name when complete; the next run starts again. */
 const TEMPORARY = /\.(ksb-)?tmp$/;
-/** Databases that nobody reads after a cut: the next run removes them before it makes others. */
+/** Databases that are not read after an interruption: the next run first removes them. */
 const UNNAMED = /\.db\.new|\/\.upgrading\/|\/tmp\/|\/restoring\//;
 
-/** Points of which each leaves what the next run removes, or takes back, first: whatever is in it. */
+/** Points whose remains the next run removes or rolls back first, whatever they contain. */
 const ALIKE: readonly ((point: Point) => boolean)[] = [
   // SQLite's writes into a database that has no name yet.
   ({ caller, call, file }) =>
     (call === 'pwrite64' || (call === 'unlink' && caller !== INSTALLER)) && UNNAMED.test(file),
-  // What SQLite writes down of a database before it changes that.
+  // SQLite's rollback journal.
   ({ call, file }) => call === 'pwrite64' && file.endsWith('.db-journal'),
-  // What is unpacked from a backup, until it gets its name in the instance.
+  // Files from a backup, before they are moved into the instance.
   ({ call, file }) => file.includes('/restoring/') && (call !== 'rename' || TEMPORARY.test(file)),
 ];
 
 /**
- * Points that find something different on disk: a process that is killed leaves the same with and without a sync, what
- * it opened is seen by the next call, and so are the rights of a temporary file. Of those that are all alike a dozen.
+ * Points with different states on disk: a killed process leaves the same with and without a sync; opened files and
+ * rights of temporary files show in the next call. Only a dozen of equal ones.
  */
 export function changingPoints(points: readonly Point[]): readonly Point[] {
   const changing = points.filter(
@@ -163,8 +163,8 @@ const FILLING = new Set(
 );
 
 /**
- * Points where a disk that is full from then on makes a difference: what writes next, or a process that may. Between
- * two of them the same call fails.
+ * Points where a full disk makes a difference: a write, or a process that may write. Between two of them the same call
+ * fails.
  */
 export function fillingPoints(points: readonly Point[]): readonly Point[] {
   return changingPoints(points).filter(({ call }) => FILLING.has(call) || ON_PROCESSES.includes(call));
@@ -182,16 +182,16 @@ export function describePoint({ caller, call, number, file }: Point): string {
   return `${caller}: ${call} ${number} ${file.replace(DATED, 'TIME')}`.trim();
 }
 
-/** What the injector says of what it did. */
+/** The injector's report. */
 export const INJECTED = '/mnt/injected';
 
-/** The command that runs another and disturbs it at the point; `injection` is as strace's `inject=` takes it. */
+/** The command that runs another and disturbs it at the point; `injection` has the form of strace's `inject=`. */
 export function injector({ caller, call, number, path: file }: Point, injection: string): string[] {
   const rules = [`trace=${call}`, `inject=${call}:${injection}:when=${number}`].flatMap((rule) => [
     '-e',
     rule,
   ]);
-  // Not with --seccomp-bpf: signals that are injected get lost there.
+  // Not with --seccomp-bpf, which loses injected signals.
   const forks = caller === INSTALLER ? [] : ['-D', '-f'];
   const filter = file === '' ? [] : ['-P', file];
   return ['strace', '-o', INJECTED, ...forks, ...filter, ...rules];

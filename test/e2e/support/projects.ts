@@ -4,10 +4,10 @@ import path from 'node:path';
 import { removeTree } from '../../../src/io/files.ts';
 import { ksbundle, ROOT } from './cli.ts';
 
-/** Projects of strangers, and what they become. */
+/** Projects of users, and their changed versions. */
 export const PROJECTS = path.join(ROOT, 'test/fixtures/projects');
 
-/** Copies a project of test/fixtures/projects to a directory of its own, and the files of others over it. */
+/** Copies a project of test/fixtures/projects to a new directory, and the files of others over it. */
 async function copyProject(name: string, ...changes: readonly string[]): Promise<string> {
   const directory = await mkdtemp(path.join(os.tmpdir(), `ksbundle-${name}-`));
   for (const layer of [name, ...changes])
@@ -16,14 +16,14 @@ async function copyProject(name: string, ...changes: readonly string[]): Promise
 }
 
 /**
- * Builds the bundle of a project as its owner does, in its directory, and returns the tarball's path. Sources that the
- * mirror lacks, and wheels, come from where the recipes say; throws with what ksbundle said if it cannot.
+ * Builds the bundle of a project as its owner does, in its directory, and returns the tarball's path. Wheels, and
+ * sources that the mirror lacks, come from the recipes' URLs; throws with ksbundle's output if it fails.
  */
 export async function buildProject(directory: string, bundle: string): Promise<string> {
   return lastLine(await inProject(directory, ['build', bundle, '--out', path.join(ROOT, 'out')]));
 }
 
-/** Runs ksbundle in a project; what it printed. */
+/** Runs ksbundle in a project; returns its output. */
 async function inProject(directory: string, parameters: readonly string[]): Promise<string> {
   const mirror = process.env['KSBUNDLE_MIRROR'];
   const environment = mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
@@ -32,7 +32,7 @@ async function inProject(directory: string, parameters: readonly string[]): Prom
   throw new Error(`ksbundle ${parameters.join(' ')} ended with ${exitCode}:\n${stderr.slice(-8000)}`);
 }
 
-/** Builds a project, and what it becomes with `changes`; the two tarballs. */
+/** Builds a project without and with `changes`; returns both tarballs. */
 export async function buildVersions(
   name: string,
   changes: string,
@@ -42,7 +42,7 @@ export async function buildVersions(
   return { former: await build(), present: await build(changes) };
 }
 
-/** Boots a project on this machine, as its owner does to see it; what ksbundle printed. */
+/** Boots a project on this machine with `ksbundle try`; returns its output. */
 export function tryProject(name: string): Promise<string> {
   return withProject([name], (directory) => inProject(directory, ['try', name]));
 }

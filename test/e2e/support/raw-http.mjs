@@ -1,12 +1,12 @@
-// Sends bytes as they are. Reads {"origin", "ca", "requests": ["…", …], "closes", "from"} from standard input, each request as
-// Latin-1, sends each on a connection of its own, from the address `from` if it is given, and prints for each what the server said
-// until it closed the connection or said nothing more for a while, as a JSON array. With `closes` nothing can follow a
-// request. Plain JavaScript, because Node 20 runs it in another network namespace.
+// Sends bytes as they are. Reads {"origin", "ca", "requests": ["…", …], "closes", "from"} from standard input, each
+// request as Latin-1, sends each on its own connection, from the address `from` if given, and prints the server's bytes
+// for each, until it closes the connection or is silent for a while, as a JSON array. With `closes` nothing can follow
+// a request. Plain JavaScript, because Node 20 runs it in another network namespace.
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import tls from 'node:tls';
 
-/** Milliseconds without a word after which a server that has answered keeps the connection alive. */
+/** Milliseconds of silence after an answer that mean a kept-alive connection. */
 const QUIET = 500;
 const LONGEST = 30_000;
 

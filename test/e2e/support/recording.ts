@@ -21,12 +21,12 @@ import type { Scenario } from './scenarios.ts';
 import { siteAt, type Site } from './site.ts';
 import { TEXT, type TestedBundle } from './tested-bundle.ts';
 
-/** A bundle and the version before it, unpacked side by side on the host, and what was made with them in cells. */
+/** A bundle and its previous version, unpacked on the host, and their results in cells. */
 export interface Workshop {
   readonly bundle: TestedBundle;
-  /** Holds a release of each age, named by it. */
+  /** Contains a release of each age, named by it. */
   readonly releases: string;
-  /** Copies of what sequences of commands write. */
+  /** Copies of files written by sequences of commands. */
   readonly images: Map<string, string>;
   readonly directory: string;
   readonly remove: () => Promise<void>;
@@ -47,26 +47,26 @@ export async function openWorkshop(bundle: TestedBundle): Promise<Workshop> {
   return { bundle, releases, images: new Map(), directory, remove: () => removeTree(directory) };
 }
 
-/** What a scenario begins with. */
+/** The start of a scenario. */
 export interface Start {
   readonly bundle: TestedBundle;
   readonly releases: string;
-  /** Directory with what was written in a cell before; undefined where that is nothing. */
+  /** Directory with files written in a cell before; undefined if none. */
   readonly image: string | undefined;
   readonly before: readonly Command[];
 }
 
-/** What an undisturbed run does. */
+/** An undisturbed run. */
 export interface Recording extends Start {
   readonly scenario: Scenario;
   readonly points: readonly Point[];
   readonly state: State;
-  /** Ports where the bundle's data are served afterwards. */
+  /** Ports that serve the bundle's data afterwards. */
   readonly served: readonly number[];
 }
 
 const TRACES = '/mnt/traces';
-/** What a traced command says goes to a file, since a tracer would keep a pipe open. */
+/** The output of a traced command is a file, because a tracer would keep a pipe open. */
 const OUTPUT = '/mnt/output';
 
 /** Performs a command under a tracer; `said` is its output. */
@@ -79,7 +79,7 @@ export async function performTraced(
   return { ended, said: await readFile(inside(cell, OUTPUT), 'utf8') };
 }
 
-/** Runs the scenario to its end and finds every point at which it could be disturbed. */
+/** Runs the scenario to its end and records every point to disturb. */
 export async function record(scenario: Scenario, workshop: Workshop): Promise<Recording> {
   const { command, before } = scenario;
   const { bundle, releases } = workshop;
@@ -94,7 +94,7 @@ export async function record(scenario: Scenario, workshop: Workshop): Promise<Re
   });
 }
 
-/** The ports where a cell's instances serve their data. */
+/** Ports that serve the data of a cell's instances. */
 export async function servedPorts({ bundle }: Start, cell: Machine): Promise<readonly number[]> {
   const ports: number[] = [];
   for (const age of ['present', 'former'] as const) {
@@ -106,12 +106,12 @@ export async function servedPorts({ bundle }: Start, cell: Machine): Promise<rea
   return ports;
 }
 
-/** What was written in a cell; a first install makes keys and identifiers of its own. */
+/** Files written in a cell; a first install creates new keys and identifiers. */
 export async function stateAfter({ bundle, before }: Start, cell: Machine): Promise<State> {
   return stateOf(cell, { fresh: before.length === 0, volatile: bundle.volatile });
 }
 
-/** A copy of what the commands write; made once, from the one that all but the last of them make. */
+/** A copy of the files that the commands write; made once, from that of all but the last command. */
 async function makeImage(workshop: Workshop, commands: readonly Command[]): Promise<string | undefined> {
   const last = commands.at(-1);
   if (last === undefined) return undefined;
@@ -133,14 +133,14 @@ async function makeImage(workshop: Workshop, commands: readonly Command[]): Prom
   return image;
 }
 
-/** Gives a new instance its data, and looks at them: else nobody would notice that they are lost. */
+/** Adds data to a new instance and checks them: otherwise a loss would not be noticed. */
 async function fill(bundle: TestedBundle, site: Site): Promise<void> {
   await bundle.fill?.(site, bundle.port, TEXT);
   const servesAt = await bundle.observe(site);
   if (!(await servesAt(bundle.port))) throw new Error(`${bundle.name} does not serve its data`);
 }
 
-/** Calls `use` with a cell where an instance serves, or where there is none. */
+/** Calls `use` with a cell, with or without a serving instance. */
 export async function startFrom<T>(
   { bundle, releases, image, before }: Start,
   use: (cell: Machine) => Promise<T>,

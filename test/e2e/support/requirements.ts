@@ -1,13 +1,13 @@
 import { run } from '../../../src/io/process.ts';
 
-/** Whether all is to be tried that takes long: `npm run test:exhaustive`. */
+/** Whether to run the long tests: `npm run test:exhaustive`. */
 export const exhaustive = process.env['KSBUNDLE_TEST_EXHAUSTIVE'] === '1';
 
 const PROGRAMS = ['debootstrap', 'ip', 'mount', 'nsenter', 'unshare'];
 
 /**
- * Why test machines cannot be made here (see machine.ts), in words for the person who reads the skipped tests;
- * undefined if they can. `programs` are needed beyond those of all machines.
+ * Why test machines cannot be made here (see machine.ts), for the report of skipped tests; undefined if they can.
+ * `programs` are needed in addition to those of all machines.
  */
 export async function whyNoMachines(programs: readonly string[] = []): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'this needs root';

@@ -5,15 +5,15 @@ import type { Point } from './points.ts';
 import { exhaustive } from './requirements.ts';
 import { EMBEDDED, KEYSTONE, NOTES, REDIS, type TestedBundle } from './tested-bundle.ts';
 
-/** A command whose run is disturbed, and what it starts from. */
+/** A command to disturb, and its starting point. */
 export interface Scenario {
   readonly name: string;
-  /** What makes the instance that the command works on; nothing where it makes the first one. */
+  /** Commands that create the instance; empty if the command creates the first. */
   readonly before: readonly Command[];
   readonly command: Command;
-  /** Ports of which one must serve after the cut; none where the command takes the service down. */
+  /** Ports, one of which must serve after the interruption; empty if the command stops the service. */
   readonly ports: readonly number[];
-  /** At how many points it is disturbed where not all are tried. */
+  /** Number of points to disturb unless all are tried. */
   readonly samples: number;
 }
 
@@ -79,19 +79,19 @@ function scenariosOf(bundle: TestedBundle): readonly Scenario[] {
   ];
 }
 
-/** What is tried of a bundle. */
+/** Tests of a bundle. */
 export interface Share {
   readonly bundle: TestedBundle;
   readonly name: string;
   readonly scenarios: readonly Scenario[];
-  /** Whether a run is disturbed at the points of the bundle's own programs alone. */
+  /** Whether to disturb only the bundle's own programs. */
   readonly helpersOnly: boolean;
 }
 
 /**
- * All of it is tried with a small bundle, whose install takes a second. Of redis, a data directory; of Keystone, its own
- * programs: first boot, and changes of the catalog. Neither of its two versions has a database to migrate. Of the server
- * that keeps data in the instance, what exchanges them.
+ * Tests everything with a small bundle that installs in a second; with redis, a data directory; with Keystone, its own
+ * programs: first boot, and changes of the catalog, without a migration; with the server in the instance, commands that
+ * exchange its data.
  */
 export const SHARES: readonly Share[] = [
   shareOf(NOTES, /./),

@@ -3,13 +3,13 @@ import path from 'node:path';
 import { run } from '../../../src/io/process.ts';
 import type { Machine } from './machine.ts';
 
-/** The password of the account that Keystone has on a server of an operator's. */
+/** The password of Keystone's account on an operator's server. */
 export const PASSWORD = 'p:w@/d %?#$';
-/** Files of the machine: the authority of the server's certificate, another one, and a file with `PASSWORD`. */
+/** Files in the machine: the authority of the server's certificate, another one, and a file with `PASSWORD`. */
 export const AUTHORITY = '/srv/tls/ca.pem';
 export const ANOTHER = '/srv/tls/another.pem';
 export const PASSWORD_FILE = '/srv/tls/password';
-/** Whose the server is, since servers refuse to be root's. */
+/** The server's account, because servers refuse to run as root. */
 export const NOBODY = 65_534;
 
 const CERTIFICATES = `
@@ -22,7 +22,7 @@ echo 'subjectAltName=IP:127.0.0.1' >names
 openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 -extfile names -out server.pem
 printf '%s\\n' "$1" >password`;
 
-/** A certificate for 127.0.0.1 alone, of an authority; another authority, and the password. */
+/** A certificate only for 127.0.0.1, of an authority; another authority, and the password. */
 export async function makeServerSecrets(machine: Machine): Promise<void> {
   const directory = path.join(machine.root, 'srv/tls');
   await mkdir(directory);

@@ -9,7 +9,7 @@ import type { ExecuteOptions, Machine } from './machine.ts';
 /** The address that the issue and most tests use. */
 export const ADDRESS = '192.168.1.103';
 
-/** A release in a test machine, with the instance in its own directory. Paths are the machine's. */
+/** A release in a test machine, with the instance below it. Paths are the machine's. */
 export interface Site {
   readonly machine: Machine;
   /** Absolute path of the release. */
@@ -42,10 +42,7 @@ export function siteAt(machine: Machine, release: string): Site {
   return { machine, release, instance: path.join(release, 'instance') };
 }
 
-/**
- * Makes another release of a site's: one of its files is changed, and manifest and checksums are those of what it is now.
- * Returns what makes it the former one again.
- */
+/** Changes a file of a site's release consistently, with manifest and checksums. Returns a function that undoes it. */
 export async function alterRelease(
   { machine, release }: Pick<Site, 'release'> & { readonly machine: Pick<Machine, 'root'> },
   file: string,
@@ -68,7 +65,7 @@ export async function alterRelease(
   return () => write({ [file]: text, 'manifest.json': manifest, SHA256SUMS: sums });
 }
 
-/** Makes a release say that it is of another version. */
+/** Changes the version that a release states. */
 export async function pretendVersion(
   release: Parameters<typeof alterRelease>[0],
   version: string,
@@ -86,7 +83,7 @@ export async function bootstrap(
   return machine.execute([`${release}/init/bootstrap.sh`, ...parameters], options);
 }
 
-/** Bootstraps, and throws with what it said if that fails. */
+/** Bootstraps; throws with its output if that fails. */
 export async function install(site: Site, parameters: readonly string[]): Promise<RunResult> {
   const result = await bootstrap(site, parameters);
   if (result.exitCode === 0) return result;
@@ -114,7 +111,7 @@ const QUERY = `
 cd "$0/run/postgresql" && as=$(stat -c %u .)
 PGHOST=/proc/self/cwd exec setpriv --reuid="$as" --regid="$as" --clear-groups "$1/bin/psql" -XAtq -v ON_ERROR_STOP=1 -U "$2" -d keystone -c "$3"`;
 
-/** What a statement prints, run in the database that a server of the instance's keeps; it must run. */
+/** Output of a statement in the database of the instance's running server. */
 export async function queryOwn(
   { machine, release, instance }: Site,
   statement: string,
@@ -144,7 +141,7 @@ export function passwordLogin(password: string): string {
   return JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } });
 }
 
-/** Asks for a token; the status tells whether there is one. */
+/** Requests a token; the status tells the result. */
 export async function logIn(machine: Machine, url: string, password: string): Promise<HttpAnswer> {
   const headers = { 'content-type': 'application/json' };
   return send(machine, { method: 'POST', url: `${url}/auth/tokens`, headers, body: passwordLogin(password) });

@@ -1,11 +1,11 @@
-// Clients that are slow, and others that are many, at one server. Reads from standard input
-// {"origin", "ca", "slow": {"heads", "bodies", "handshakes", "readers", "idlers"}, "clients", "requests", "headers", "path", "read",
-// "patience", "idle"}: opens so many slow connections, then lets so many clients send so many requests for `path` each, one
-// after the other on connections of their own. Readers ask for `read`, take some of it for `patience` seconds and then what is
-// left; idlers ask for `idle`, and take nothing of it. Prints {"answers": {status or fault: how many}, "milliseconds":
-// [...], "ends": {kind: {how it ended: how many}}, "seconds"}: slow ones are waited for, except idlers. With "lasting" there
-// are slow ones only, each is opened again when it ends, and "open" on standard error says when all are there first.
-// Plain JavaScript, because Node 20 runs it in another network namespace.
+// Slow clients, and many others, at one server. Reads from standard input {"origin", "ca", "slow": {"heads", "bodies",
+// "handshakes", "readers", "idlers"}, "clients", "requests", "headers", "path", "read", "patience", "idle"}: opens
+// these numbers of slow connections, then lets `clients` send `requests` requests for `path` each, one after the other
+// on new connections. Readers request `read`, receive some of it for `patience` seconds and then the rest; idlers
+// request `idle`, and receive nothing. Prints {"answers": {status or fault: how many}, "milliseconds": [...], "ends":
+// {kind: {how it ended: how many}}, "seconds"}: slow ones are waited for, except idlers. With "lasting" there are only
+// slow ones, each reopened when it ends; prints "open" on standard error once all are open. Plain JavaScript, because
+// Node 20 runs it in another network namespace.
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
@@ -13,11 +13,11 @@ import { buffer, text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import tls from 'node:tls';
 
-/** Between two bytes of a slow client, and the most that one is waited for, in milliseconds. */
+/** Interval between a slow client's bytes, and the maximum wait for one, in milliseconds. */
 const PACE = 1000;
 const LONGEST = 60_000;
 
-/** The first message of a client of TLS, as far as anything may be told from it: a handshake of 512 bytes, a hello. */
+/** The start of a TLS client's first message: a handshake of 512 bytes, a hello. */
 const HELLO = Buffer.from(`1603010200010001fc0303${'00'.repeat(500)}`, 'hex');
 
 const order = JSON.parse(await text(process.stdin));
@@ -25,7 +25,7 @@ const url = new URL(order.origin);
 const secure = url.protocol === 'https:';
 const address = { host: url.hostname.replaceAll(/[[\]]/g, ''), port: Number(url.port) };
 
-/** A connection to the server, encrypted where it is. Resolves once requests can be sent. */
+/** A connection to the server, encrypted for https. Resolves once requests can be sent. */
 function connect() {
   return new Promise((resolve, reject) => {
     const socket = secure ? tls.connect({ ...address, ca: order.ca }) : net.connect(address);
@@ -38,7 +38,7 @@ function head(method, path, fields) {
   return `${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n`;
 }
 
-/** What the server says at the end of a connection: the status of an error that is told as JSON, or `closed`. */
+/** The end of a connection: the status of an error in JSON, or `closed`. */
 function endOf(socket) {
   return new Promise((resolve) => {
     let said = '';
@@ -58,8 +58,8 @@ function errorIn(answer) {
 }
 
 /**
- * Takes some bytes of an answer from time to time, after so many seconds all that come. Resolves with whether that is the
- * `whole` answer, or was `cut`.
+ * Receives some bytes of an answer from time to time, and all of them after `patience` seconds. Resolves to `whole` or
+ * `cut`.
  */
 async function sip(socket, seconds) {
   let taken = Buffer.alloc(0);
@@ -78,7 +78,7 @@ async function sip(socket, seconds) {
   return taken.length < Number(length) ? 'cut' : 'whole';
 }
 
-/** Sends a byte from time to time until the connection ends. Resolves with how it did. */
+/** Sends a byte from time to time until the connection ends. Resolves to its end. */
 async function trickle(socket, bytes) {
   let sent = 0;
   const timer = setInterval(() => {
@@ -124,7 +124,7 @@ const SLOW = {
   },
 };
 
-/** One request of the measured clients; its status, or why there was no whole answer. */
+/** One request of the measured clients; returns its status, or the fault. */
 async function ask() {
   const start = performance.now();
   const { request } = secure ? https : http;
@@ -164,7 +164,7 @@ if (order.lasting) {
   );
   await Promise.all(all);
 }
-// Slow ones are at work before the others come.
+// Slow ones start before the others.
 if (order.slow !== undefined) await setTimeout(PACE);
 
 const answers = await Promise.all(

@@ -17,7 +17,7 @@ export interface SystemdMachine extends Machine {
 
 interface Booted {
   readonly holder: ChildProcess;
-  /** Its first process, as the host knows it. */
+  /** The host's id of its first process. */
   readonly first: number;
 }
 
@@ -92,7 +92,7 @@ async function boot(root: string, name: string): Promise<Booted> {
   throw new Error(`the machine ${name} does not boot`);
 }
 
-/** A cgroup goes when the last process in it has gone; those of units lie below the machine's. */
+/** A cgroup can be removed after its last process ended; units' are below the machine's. */
 async function removeCgroups(name: string): Promise<void> {
   const remove =
     'for d in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do [ ! -d "$d/$0" ] || find "$d/$0" -depth -type d -exec rmdir {} +; done';

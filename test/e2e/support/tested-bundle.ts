@@ -6,32 +6,32 @@ import { buildProject, buildVersions } from './projects.ts';
 import { adminPassword, logIn, pretendVersion, queryOwn, type Site } from './site.ts';
 import { succeed } from './succeed.ts';
 
-/** What a run changes, in words, and its parameters. */
+/** A description of a run's change, and its parameters. */
 export type Alteration = readonly [words: string, parameters: readonly string[]];
 
-/** A bundle that the installer's generic tests run with, and what they must know of it. */
+/** A bundle for the installer's generic tests, with the facts that they need. */
 export interface TestedBundle {
   readonly name: string;
-  /** Makes its tarball, and that of a version whose instances it takes over. */
+  /** Makes its tarball, and that of a version that it can upgrade. */
   readonly tarballs: () => Promise<Readonly<Record<ReleaseAge, string>>>;
-  /** Makes the former release what it is, where both tarballs are the same; it lies in this directory. */
+  /** Turns the release in this directory into the former one, if both tarballs are the same. */
   readonly makeFormer?: (release: string) => Promise<unknown>;
-  /** Parameters of an install with as few processes as will do. */
+  /** Parameters of an install with as few processes as possible. */
   readonly install: readonly string[];
-  /** Where it serves then, and another port. */
+  /** Its port, and another one. */
   readonly port: number;
   readonly otherPort: number;
-  /** Runs with answers that are its own, one after the other. */
+  /** Runs with its own answers, one after the other. */
   readonly alterations: readonly Alteration[];
   /** Adds a text to the data of an instance that serves at the port; without it, an install makes data. */
   readonly fill?: (site: Site, port: number, text: string) => Promise<unknown>;
-  /** Learns of an instance what tells whether it serves its data, and the text, at a port of the machine's loopback. */
+  /** Reads facts of an instance; returns a check that it serves its data, and the text, at a port on loopback. */
   readonly observe: (site: Site) => Promise<(port: number, text?: string) => Promise<boolean>>;
-  /** Programs of its own that the installer runs and waits for, by the end of an argument of theirs. */
+  /** Its programs that the installer waits for, by the end of an argument. */
   readonly helpers: readonly string[];
-  /** How much can be written where it is tested, as mount(8) takes it. */
+  /** Limit of written bytes, in the form of mount(8). */
   readonly size?: string;
-  /** Regular expression of files of an instance that daemons write as they run. */
+  /** Regular expression of an instance's files that running daemons write. */
   readonly volatile: string;
 }
 
@@ -57,7 +57,7 @@ export const KEYSTONE: TestedBundle = {
   volatile: 'run/(?!memcached$).*|tmp/.*',
 };
 
-/* The schema before the last migration of Keystone 29.1.0, so that an upgrade has one to do. */
+/* The schema before the last migration of Keystone 29.1.0, so that one is pending. */
 const FORMER_SCHEMA = `
 DROP INDEX ix_revocation_event_project_id_user_id; DROP INDEX ix_revocation_event_composite;
 UPDATE alembic_version SET version_num = 'e8725d6fa226' WHERE version_num = '742c857f1dfb'`;
@@ -84,7 +84,7 @@ export const EMBEDDED: TestedBundle = {
   },
   helpers: [...KEYSTONE.helpers, 'bin/pg_dump', 'bin/pg_restore'],
   size: '400m',
-  // What the server's files hold is asked of it.
+  // The server itself is asked for its data.
   volatile: `${KEYSTONE.volatile}|data/postgresql/.*`,
 };
 
@@ -127,7 +127,7 @@ export const REDIS: TestedBundle = {
   fill: async (site, port, text) => {
     const client = redisClient(site, port, await redisPassword(site));
     await succeed(site.machine, [...client, 'SET', text, 'noted']);
-    // A backup has what is saved.
+    // A backup contains only saved data.
     await succeed(site.machine, [...client, 'SAVE']);
   },
   observe: async (site) => {
@@ -138,7 +138,7 @@ export const REDIS: TestedBundle = {
     };
   },
   helpers: [],
-  // When it saves, and when it did, is its own business; what it has is asked for.
+  // The times of saving do not matter; the test asks it for its data.
   volatile: 'run/.*|tmp/.*|data/redis/.*',
 };
 

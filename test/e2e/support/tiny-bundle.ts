@@ -12,7 +12,7 @@ import { buildElf } from '../../fixtures/elf-builder.ts';
 import { makeTar, type TarItem } from '../../support/archives.ts';
 import { projectAt } from '../../support/projects.ts';
 
-/** A project with recipes that build in a moment: a compiler and an interpreter that only pretend, and two components. */
+/** A project that builds at once: a fake compiler and interpreter, and two components. */
 export interface TinyBundle {
   readonly directory: string;
   readonly recipes: string;
@@ -20,26 +20,26 @@ export interface TinyBundle {
   readonly mirror: string;
   /** The lockfile. */
   readonly lockfile: string;
-  /** Where the tarball goes. */
+  /** Directory for the tarball. */
   readonly tarball: string;
   /** Parameters that build it. */
   readonly build: readonly string[];
-  /** Parameters of other commands that make them work on it. */
+  /** Parameters for other commands to use it. */
   readonly options: readonly string[];
 }
 
 export interface TinyPlan {
-  /** What the source archive of the component `note` holds; something harmless by default. */
+  /** Contents of the source archive of the component `note`; harmless by default. */
   readonly archive?: readonly TarItem[];
   /** Shell script that is the first step of `note`. */
   readonly script?: string;
-  /** Shell commands that the interpreter begins with, whatever it runs. */
+  /** Shell commands that the interpreter always runs first. */
   readonly python?: string;
 }
 
 const INSTALL = 'mkdir -p "${dest}${prefix}/share" && cp note.txt "${dest}${prefix}/share/note.txt"';
 
-/** Writes a tiny bundle below a temporary directory, which goes with the test. */
+/** Writes a tiny bundle below a temporary directory, removed with the test. */
 export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
   const temporary = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-tiny-'));
   onTestFinished(() => removeTree(temporary));
@@ -108,7 +108,7 @@ export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
   };
 }
 
-/** Writes the lockfile anew; its path. */
+/** Rewrites the lockfile; returns its path. */
 async function lockTinyBundle(project: string, lockfiles: string): Promise<string> {
   const platform = parsePlatform(DEFAULT_PLATFORM);
   if (platform === undefined) throw new TypeError(DEFAULT_PLATFORM);
@@ -170,7 +170,7 @@ urls = ["https://nowhere.invalid/compiler-1.0.0.tar.gz"]
 `;
 }
 
-/** Leaves an empty file where the compiler would leave its output; it runs with nothing else on PATH. */
+/** Writes an empty file as the compiler's output; it runs with nothing else on PATH. */
 const PRETENDED_COMPILER = `#!/bin/sh
 output=a.out
 while [ $# -gt 0 ]; do

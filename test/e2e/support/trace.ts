@@ -2,16 +2,16 @@ import { compareBytes } from '../../../src/domain/compare-bytes.ts';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** A file that a program opened, or started as a program. Paths are the machine's. */
+/** A file that a program opened or executed. Paths are the machine's. */
 export interface Opened {
   readonly program: string;
   readonly file: string;
 }
 
-/** Calls by which files are opened and programs started, and processes to follow them. */
+/** Calls that open files and start programs, and that create processes. */
 const OPENING = ['open', 'openat', 'openat2', 'execve', 'execveat', 'clone', 'clone3', 'fork', 'vfork'];
 
-/** Calls by which what lies in directories, and its rights, are changed, beyond opening it; see path_resolution(7). */
+/** Further calls that change directory entries and rights; see path_resolution(7). */
 export const CHANGING: readonly string[] = [
   'creat mkdir mkdirat mknod mknodat bind chdir fchdir',
   'rename renameat renameat2 unlink unlinkat rmdir link linkat symlink symlinkat',
@@ -19,13 +19,12 @@ export const CHANGING: readonly string[] = [
   'truncate ftruncate fallocate setxattr lsetxattr fsetxattr utime utimes utimensat',
 ].flatMap((calls) => calls.split(' '));
 
-/** Where a traced command's output goes: it cannot go to a pipe, which strace would keep open. */
+/** File for a traced command's output: strace would keep a pipe open. */
 const OUTPUT = 'output';
 
 /**
  * The command that follows another and all it starts with strace(1), in the background, and writes one trace for each
- * process to `directory`. What the command itself says is read with `tracedOutput`. Traced is what opens files, and
- * `others` if told.
+ * process to `directory`. `tracedOutput` reads the command's own output. Traces calls that open files, and `others`.
  */
 export function straceInto(directory: string, others: readonly string[] = []): string[] {
   return [
@@ -36,7 +35,7 @@ export function straceInto(directory: string, others: readonly string[] = []): s
     'strace',
     '--daemonize',
     '--follow-forks',
-    // Only the calls that are asked for stop what is traced.
+    // Only the requested calls stop a traced process.
     '--seccomp-bpf',
     '--output-separately',
     '-o',
@@ -46,7 +45,7 @@ export function straceInto(directory: string, others: readonly string[] = []): s
     '--string-limit=4096',
     '--quiet=all',
     '--signal=none',
-    // A call that this strace has not heard of is none to ask it for.
+    // Leaves out calls that this strace does not know.
     `--trace=${[...OPENING, ...others].map((call) => `?${call}`).join(',')}`,
   ];
 }
@@ -55,7 +54,7 @@ export async function tracedOutput(directory: string): Promise<string> {
   return readFile(path.join(directory, OUTPUT), 'utf8');
 }
 
-/** Everything that was opened or executed with success, each once for each program, sorted. */
+/** Every file opened or executed successfully, once for each program, sorted. */
 export async function readTraces(directory: string, machineRoot: string): Promise<Opened[]> {
   return visitTraces(directory, machineRoot, (line) => {
     const file = executedFile(line) ?? openedFile(line);
@@ -64,8 +63,8 @@ export async function readTraces(directory: string, machineRoot: string): Promis
 }
 
 /**
- * Everything that was made, opened to be written, renamed, removed or given other rights with success, each once for
- * each program, sorted. The trace has to be one of `CHANGING` too.
+ * Every file successfully created, opened for writing, renamed, removed or changed in rights, once for each program,
+ * sorted. The trace must include `CHANGING`.
  */
 export async function readChanges(directory: string, machineRoot: string): Promise<Opened[]> {
   return visitTraces(directory, machineRoot, (line, cwd) => {
@@ -80,7 +79,7 @@ export async function readChanges(directory: string, machineRoot: string): Promi
   });
 }
 
-/** What `read` finds in each line of the processes' traces; it is told the working directory as well. */
+/** Results of `read` for each line of the traces, with the working directory. */
 async function visitTraces(
   directory: string,
   machineRoot: string,
@@ -107,7 +106,7 @@ async function visitTraces(
     }
   };
   const children = new Set([...traces.values()].flat().map(startedChild));
-  // Not the lowest number: numbers are used again.
+  // Not the lowest number: numbers are reused.
   const [first, ...orphans] = [...traces.keys()].filter((pid) => !children.has(pid));
   if (first === undefined || orphans.length > 0) {
     throw new Error(`the traces of processes ${orphans.join(', ')} have no parent`);
@@ -124,7 +123,7 @@ function executedFile(line: string): string | undefined {
   return file === undefined ? undefined : unescape(file);
 }
 
-/** `openat(AT_FDCWD</>, "etc/hosts", O_RDONLY) = 3</etc/hosts>`: what was really opened stands at the end. */
+/** `openat(AT_FDCWD</>, "etc/hosts", O_RDONLY) = 3</etc/hosts>`: the opened file is at the end. */
 function openedFile(line: string): string | undefined {
   const [, file] = /^open(?:at2?)?\(.*\) += \d+<((?:[^>\\]|\\.)*)>(?:\(deleted\))?$/.exec(line) ?? [];
   return file === undefined ? undefined : unescape(file);

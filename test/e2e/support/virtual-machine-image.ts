@@ -7,10 +7,10 @@ import { run } from '../../../src/io/process.ts';
 import { debianRoot } from './debian-root.ts';
 import { testCache } from './test-cache.ts';
 
-/** What a virtual machine boots from. */
+/** The image of a virtual machine. */
 export interface Image {
   readonly kernel: string;
-  /** An ext4 file system with systemd, and with policy and labels of SELinux; nothing may change it. */
+  /** An ext4 file system with systemd, and with SELinux's policy and labels; read-only. */
   readonly disk: string;
 }
 
@@ -28,7 +28,7 @@ const PACKAGES = [
 const SIZE = '4G';
 
 const AGENT = path.join(import.meta.dirname, 'virtual-machine-agent.sh');
-/** Its shell is what an administrator's is; the context counts where SELinux does. */
+/** A shell like an administrator's; its context matters under SELinux. */
 const AGENT_UNIT = `[Unit]
 Description=Runs what the tests send
 
@@ -40,7 +40,7 @@ SELinuxContext=-unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023
 WantedBy=multi-user.target
 `;
 
-/** What a machine without devices, a network and a person has no use for. */
+/** Units without use in a machine without devices, network and users. */
 const MASKED = [
   'apt-daily-upgrade.timer',
   'apt-daily.timer',
@@ -70,8 +70,8 @@ rm base.cil
 `;
 
 /**
- * Commands that finish the system, run in it. The kernel is only unpacked: what it takes to boot is built into it
- * (NVMe, ext4), so there are no modules and no initial RAM disk.
+ * Commands that finish the system, run in it. The kernel is only unpacked: its drivers for booting are built in (NVMe,
+ * ext4), so there are no modules and no initial RAM disk.
  */
 const FINISH = `
 set -eu
@@ -91,7 +91,7 @@ systemctl enable test-agent.service
 setfiles -m -F /etc/selinux/default/contexts/files/file_contexts /
 `;
 
-/** The image, made once from a Debian system of its own and the kernel package that its apt has. */
+/** The image, made once from a separate Debian system and its kernel package. */
 export async function virtualMachineImage(): Promise<Image> {
   const facts = [SUITE, ...PACKAGES, SIZE, AGENT_UNIT, FINISH, await readFile(AGENT, 'utf8')];
   const digest = createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);

@@ -9,27 +9,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { removeTree } from '../../../src/io/files.ts';
 import { virtualMachineImage } from './virtual-machine-image.ts';
 
-/** What a script in the machine ended with. */
+/** Result of a script in the machine. */
 export interface ScriptResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A Debian system with a kernel and a systemd of its own, emulated: many times slower than this machine. */
+/** A Debian system with its own kernel and systemd, emulated: many times slower than this machine. */
 export interface VirtualMachine {
   /** Runs a script with sh, as its administrator. Never throws for a failing one. */
   readonly execute: (script: string) => Promise<ScriptResult>;
-  /** Everything that the kernel said since it was booted. */
+  /** The kernel's messages since it was booted. */
   readonly kernelLog: () => Promise<string>;
   /** Cuts its power, and removes it. */
   readonly destroy: () => Promise<void>;
 }
 
 export interface VirtualMachineOptions {
-  /** Further words of the kernel's command line. */
+  /** Additions to the kernel's command line. */
   readonly kernelParameters: readonly string[];
-  /** A file of the host, which the machine has as a disk to read: `PAYLOAD`. */
+  /** A file of the host, a read-only disk in the machine: `PAYLOAD`. */
   readonly payload: string;
 }
 
@@ -38,11 +38,11 @@ export const PAYLOAD = '/dev/nvme1n1';
 
 const KERNEL_PARAMETERS =
   'console=ttyS0 root=/dev/nvme0n1 rootfstype=ext4 rw panic=-1 loglevel=6 mitigations=off systemd.show_status=no ' +
-  // Every denial is to be seen.
+  // Show every denial.
   'sysctl.kernel.printk_ratelimit=0';
 /**
  * One processor, without an accelerator: the same everywhere. Its clock counts instructions, two nanoseconds each, and
- * stands still while the host is busy: nothing in the machine comes too late.
+ * stands still while the host is busy: nothing in the machine times out.
  */
 const EMULATOR =
   'qemu-system-x86_64 -accel tcg,thread=single -icount shift=1 -cpu max -smp 1 -m 2G ' +
@@ -65,8 +65,7 @@ export async function startVirtualMachine(options: VirtualMachineOptions): Promi
     ['-serial', `file:${kernelLog}`],
     ['-serial', `unix:${socket},server=on,wait=off`],
   ];
-  // It does not outlive the tests, however they end. In a session of its own the host's scheduler gives it a share of
-  // its own, not one of what the tests get.
+  // It ends with the tests in any case. In a new session, the host's scheduler gives it its own share of time.
   const emulator = spawn('setpriv', ['--pdeathsig', 'KILL', ...EMULATOR.split(' '), ...parameters.flat()], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, TMPDIR: directory },
@@ -81,7 +80,7 @@ export async function startVirtualMachine(options: VirtualMachineOptions): Promi
   };
   try {
     const agent = await connectTo(socket, ended);
-    // That it was cut off is told by the end of what it says.
+    // The end of its output shows that it was cut off.
     agent.on('error', () => undefined);
     const lines = createInterface(agent)[Symbol.asyncIterator]();
     const nextLine = async (): Promise<string> => {
@@ -106,7 +105,7 @@ export async function startVirtualMachine(options: VirtualMachineOptions): Promi
   }
 }
 
-/** The emulator makes the socket a moment after it started. */
+/** The emulator creates the socket soon after it starts. */
 async function connectTo(file: string, ended: Promise<unknown>): Promise<Socket> {
   let hasEnded = false;
   void ended.then(() => (hasEnded = true));

@@ -25,7 +25,7 @@ _EXCHANGE = 2
 _ACCESS, _ATTRIB, _CLOSE, _OPEN, _CREATE = 0x1, 0x4, 0x18, 0x20, 0x100
 _TOLD = _ACCESS | _ATTRIB | _CLOSE | _OPEN | _CREATE
 _EVENT = struct.Struct("iIII")
-#: Files that make reading a directory, and going through its files, last.
+#: Files that slow down reading a directory and its files.
 FILLERS = 300
 _HUGE = 1 << 40
 KINDS = ("link", "hard link", "fifo", "directory", "huge file")
@@ -113,7 +113,7 @@ class Attack:
         other = os.path.join(self.stash, str(len(self.pairs)))
         target = os.path.join(self.canaries, relative)
         if kind == "hard link":
-            # The kernel lets nobody make one to a file that is not theirs (fs.protected_hardlinks): to one of theirs.
+            # The kernel forbids hard links to others' files (fs.protected_hardlinks), so it links its own.
             target = os.path.join(self.canaries, "theirs", "file")
         try:
             plant(other, kind, target)

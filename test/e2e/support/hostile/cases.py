@@ -32,9 +32,9 @@ from world import (
     write,
 )
 
-#: Seconds that a command may take longer than without an enemy, as `wait` counts them.
+#: Extra seconds of a command with an enemy, as `wait` counts them.
 PATIENCE = 20
-#: A second counts at least so much, however busy the host is.
+#: A second counts at least this much on a busy host.
 BUSIEST = 0.1
 
 
@@ -152,7 +152,7 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
         named = named_in(verdict["said"], case["instance"], planted, spared)
         stopped = case.get("peel") and verdict["exitCode"] not in (0, None, case.get("ends", 0))
         if stopped and not named and len(planted or ()) > 1:
-            # It does not tell what stops it.
+            # It does not say what stops it.
             for half in (paths[::2], paths[1::2]):
                 inner = judge({**case, "paths": half})
                 faults += inner["faults"]
@@ -212,7 +212,7 @@ def enemy(case: dict[str, Any]) -> subprocess.Popen[bytes]:
     """Starts the account's own process; see account.py."""
     words = [case["instance"], CANARIES, case.get("kind", ""), case["how"]]
     words += [str(case.get("after", 0)), json.dumps(case.get("places", [])), json.dumps(case.get("spared", []))]
-    # The account may not be able to reach the checkout, so it is given the script open.
+    # The account may have no access to the checkout, so it inherits the open script.
     with open(os.path.join(HERE, "account.py"), "rb") as script:
         process = as_account([python(case["release"]), "-I", "-B", "-", *words], stdin=script)
     assert process.stdout is not None
@@ -262,7 +262,7 @@ def touched(case: dict[str, Any]) -> dict[str, Any]:
     reset(case)
     own = set(account.own_paths(instance))
     places = {os.path.dirname(path) for path in own}
-    # A directory is also named with a slash at the end; the instance's own entries are not the account's to exchange.
+    # A directory may be named with a trailing slash; the account cannot exchange the instance's own entries.
     named = {os.path.normpath(path) for path in named}
     found = own | {path for path in named if os.path.dirname(path) in places}
     paths = sorted(os.path.relpath(path, instance) for path in found)

@@ -7,74 +7,74 @@ import { exhaustive } from '../requirements.ts';
 import { shell } from '../succeed.ts';
 import type { TestedBundle } from '../tested-bundle.ts';
 
-/** Each puts something else in the place of each path; in all five of them together, each path has had each kind. */
+/** Each replaces every path by another kind; all five together cover each kind for each path. */
 export const MIXED = ['mixed 0', 'mixed 1', 'mixed 2', 'mixed 3', 'mixed 4'] as const;
-/** What the account puts in the place of a path. */
+/** The account's replacement for a path. */
 type Kind = 'link' | (typeof MIXED)[number];
 
-/** A command of bootstrap.sh, and the copy of an instance that it starts from. */
+/** A command of bootstrap.sh, and the copied instance that it starts from. */
 export interface Scene {
   readonly argv: readonly string[];
   readonly pristine: string;
-  /** Whose instance it is at the beginning. */
+  /** Owner of the instance at the start. */
   readonly of: ReleaseAge;
-  /** The service runs when the enemy begins. */
+  /** The service runs when the enemy starts. */
   readonly running?: boolean;
   /** How it ends without an enemy; 0 by default. */
   readonly ends?: number;
 }
 
-/** As cases.py takes it. */
+/** As in cases.py. */
 export interface Case extends Scene {
-  /** `static`: the paths, relative to the instance, are exchanged beforehand. Otherwise see account.py. */
+  /** `static`: the paths, relative to the instance, are exchanged before the run. Otherwise see account.py. */
   readonly how: 'static' | 'told' | 'loop' | 'locks' | 'impostors' | 'trace';
   readonly kind?: Kind;
   readonly paths?: readonly string[];
-  /** For `told`: how often root may look at a path before it is exchanged. */
+  /** For `told`: root's looks at a path before it is exchanged. */
   readonly after?: number;
   /** For `told` and `loop`: the directories of the instance in which paths are exchanged; all of them by default. */
   readonly places?: readonly string[];
   /** Seconds that the command takes without an enemy. */
   readonly usual?: number;
-  /** How it may end; any way by default. */
+  /** Allowed exit codes; any by default. */
   readonly exitCodes?: readonly number[];
-  /** Through bootstrap.sh, which checks every byte of the release first, and not from where that ends. */
+  /** Runs all of bootstrap.sh, which first checks every byte of the release. */
   readonly script?: boolean;
-  /** Where the command stops, it is run again without an enemy at what it names, until it stops at nothing. */
+  /** Runs a stopped command again without an enemy at the path that it names, until it succeeds. */
   readonly peel?: boolean;
 }
 
 interface Verdict {
   readonly faults: readonly string[];
-  /** How often the command was run. */
+  /** Number of runs. */
   readonly attempts: number;
   readonly exitCode: number | null;
   readonly said: string;
   readonly seconds: number;
 }
 
-/** What an undisturbed run names in directories that the account may write. */
+/** Paths of an undisturbed run in directories that the account may write. */
 interface Trace extends Omit<Verdict, 'faults' | 'attempts'> {
   readonly paths: readonly string[];
-  /** Those of them that are directories at the beginning. */
+  /** Those that are directories at the start. */
   readonly directories: readonly string[];
 }
 
 const DRIVER = path.join(import.meta.dirname, 'cases.py');
 const PRISTINE = '/mnt/pristine';
-/** Seconds that a start may take; one that the account spoils is given up after a minute in which nothing is done. */
+/** Time-out of a start in seconds; a spoilt one is given up after an idle minute. */
 export const WAIT = 120;
-/** Stands for the former release's directory in a scene's `argv`. */
+/** Placeholder for the former release's directory in `argv`. */
 export const FORMER = '<former>';
 
-/** Makes an instance with commands of a release, stops it and keeps a copy of it by this name. */
+/** Makes an instance with commands of a release, stops it and keeps a copy with this name. */
 export type Keep = (name: string, of: ReleaseAge, ...commands: readonly string[][]) => Promise<void>;
 
-/** Cells in which root works while the service's account is its enemy. */
+/** Cells in which root works against a hostile service account. */
 export interface Stage {
-  /** The scene with each kind of exchange, for all paths that it names: first those of files, then of directories. */
+  /** The scene with each kind of exchange, for all its paths: first of files, then of directories. */
   readonly planted: (scene: Scene, kinds: readonly Kind[]) => Promise<readonly Case[]>;
-  /** What went wrong in any of the cases. */
+  /** Faults of any case. */
   readonly faultsOf: (cases: readonly Case[]) => Promise<string[]>;
   readonly remove: () => Promise<void>;
 }
@@ -93,10 +93,10 @@ export async function openStage(
     });
     return cell;
   };
-  /** The cases are shared out among them. */
+  /** The cases are distributed among them. */
   const cells = await Promise.all(Array.from({ length: exhaustive ? 2 : 1 }, start));
 
-  /** Lets the drivers work off the cases; what they answer, in order. */
+  /** Runs the cases on the drivers; returns the answers in order. */
   const drive = async <T>(cases: readonly Case[]): Promise<readonly T[]> => {
     const shares = await Promise.all(
       cells.map((cell, first) =>
@@ -123,7 +123,7 @@ export async function openStage(
   const planted = async (scene: Scene, kinds: readonly Kind[]): Promise<readonly Case[]> => {
     const [trace] = await drive<Trace>([{ ...scene, how: 'trace' }]);
     const { paths, directories, seconds, exitCode, said } = trace ?? expect.fail('there is no trace');
-    // A command that is refused at once looks at little.
+    // A command that is refused at once looks at few paths.
     expect(exitCode, said).toBe(scene.ends ?? 0);
     // A test that exchanges nothing must not pass.
     expect(paths.length).toBeGreaterThan(8);
@@ -134,7 +134,7 @@ export async function openStage(
         how: 'static',
         kind,
         paths: group,
-        // What fails takes back what it did, which takes its time, too.
+        // A failing command undoes its work, which takes time, too.
         usual: 3 * seconds,
         peel: true,
       })),
@@ -173,7 +173,7 @@ export function running(scene: Scene): Scene {
   return { ...scene, running: true };
 }
 
-/** Scenes with the names that their tests have. */
+/** Scenes by the names of their tests. */
 export function named(scenes: readonly Scene[]): readonly (readonly [name: string, scene: Scene])[] {
   return scenes.map((scene) => {
     const when = [

@@ -23,11 +23,11 @@ import account
 SITE, PRISTINE = sys.argv[1:3]
 ACCOUNT = 65534
 OUTSIDE = os.path.join(SITE, "outside")
-#: Mirrors an instance: what a link in place of a path leads to has the same names.
+#: Mirrors an instance: the targets of links have the same names.
 CANARIES = os.path.join(OUTSIDE, "canaries")
-#: Where the account keeps what it is about to put in the place of a path.
+#: The account's directory for prepared replacements.
 STASH = os.path.join(OUTSIDE, "stash")
-#: In every canary. Nothing of the account's may ever hold it.
+#: Text in every canary. No file of the account may ever contain it.
 TOKEN = b"ksbundle-canary-4711"
 
 
@@ -145,7 +145,7 @@ def leaks(case: dict[str, Any], said: str) -> Iterator[str]:
     """Where what only root may read has come to lie in reach of the account, or in a backup."""
     canaries = {os.lstat(path).st_ino for path in snapshot() if os.path.lexists(path)}
     for directory, names, others in os.walk(SITE):
-        # What a release consists of never changes.
+        # The files of a release never change.
         names[:] = [name for name in names if name not in ("outside", "bin", "init", "lib", "licenses", "share")]
         for name in others:
             path = os.path.join(directory, name)
