@@ -3,14 +3,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const MINUTE = 60_000;
 
-/** What the end-to-end tests have in common: they build, boot and load the real bundle. */
+/** Common options of end-to-end tests, which build, boot and load the real bundle. */
 const REAL = {
   globalSetup: ['test/e2e/support/global-setup.ts'],
   testTimeout: 30 * MINUTE,
   hookTimeout: 60 * MINUTE,
 };
 
-/** End-to-end tests that take minutes. They begin first, so that none of them runs on when all others have ended. */
+/** End-to-end tests that take minutes. They start first, so that none outlasts all others. */
 const LONGEST = [
   'vm',
   'hostile-account',
@@ -56,8 +56,8 @@ export default defineConfig({
           ...REAL,
           name: 'e2e',
           include: ['test/e2e/*.test.ts'],
-          // Any three at a time, each with machines of its own; none measures time. Half of what each takes it waits, so
-          // that three of them keep two processors busy.
+          // Any three at a time, each with its own machines; none measures time. Each waits half of its time, so three
+          // keep two processors busy.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
@@ -67,8 +67,8 @@ export default defineConfig({
           ...REAL,
           name: 'e2e-alone',
           include: ['test/e2e/alone/*.test.ts'],
-          // One at a time, after all others: what they measure means nothing on a host that is busy, and what strace slows
-          // down a lot must still come within the limits of the release.
+          // One at a time, after all others: measurements need an idle host, and strace must not slow the release
+          // beyond its limits.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

@@ -139,15 +139,15 @@ def main() -> None:
     programs = list(release.sources(request["programs"]))
 
     def imported(late: bool) -> Iterator[str]:
-        # What programs import of each other is not found below their release paths, and need not be.
+        # Imports between programs are not found below their release paths, and need not be.
         return (name for file in programs for name in release.imports_of(file[:-3].replace("/", "."), file, late))
 
     found, missing, _ = release.closure([*request["modules"], *imported(late=False)])
-    # It takes a while for all of a large release.
+    # For all modules of a large release, this is slow.
     by_name = request["by_name"]
     wanted = [] if by_name is None else [*request["modules"], *by_name, *imported(late=True)]
     late, _, names = release.closure(wanted, late=True)
-    # What is written is part of the release, whatever the umask of who builds it.
+    # The files become part of the release, so the umask is fixed.
     os.umask(0o022)
     modes = py_compile.PycInvalidationMode
     # One process, sorted: marshalled references depend on what was compiled before.

@@ -14,7 +14,7 @@ import { withLock } from '../io/lock.ts';
 import type { Candidate } from './candidates.ts';
 import type { FetchContext } from './context.ts';
 
-/** What a candidate yielded: the content, or the reason why there is none. */
+/** Result of a candidate: the content, or the reason for its absence. */
 export type Obtained =
   | { readonly content: StoredContent; readonly archive: Archive }
   | { readonly where: string; readonly why: string };

@@ -2,7 +2,7 @@ import { KsbundleError } from '../domain/errors.ts';
 import type { Network } from './context.ts';
 import { PAGE_HEADERS, parsePage, type ListedFile } from './python-page.ts';
 
-/** What a request to an index needs. */
+/** Options of a request to an index. */
 export interface Reach {
   readonly network: Network;
   readonly signal: AbortSignal | undefined;

@@ -3,7 +3,7 @@ import type { Lockfile } from '../domain/lock.ts';
 import type { LockChange } from '../domain/results.ts';
 
 /**
- * What changed from one lockfile to the next, sorted by name: versions of distributions and of sources, and files and
+ * The changes from one lockfile to the next, sorted by name: versions of distributions and of sources, and files and
  * digests where the version is the same. Without a lockfile before, everything is added.
  */
 export function compareLocks(before: Lockfile | undefined, after: Lockfile): LockChange[] {

@@ -4,7 +4,7 @@ import type { KeyKind } from '../domain/manifest.ts';
 /** Data to sign: bytes, or the contents of a file. */
 export type Signable = Buffer | { readonly file: string };
 
-/** What both keys of a pair have in common. */
+/** Properties that both keys of a pair share. */
 interface Key {
   readonly kind: KeyKind;
   /** Digest of the public key in DER (SubjectPublicKeyInfo), the fingerprint of the pair. */

@@ -13,7 +13,7 @@ export interface Values {
 /** Directory of the copies of data during an upgrade; only the upgrade command may use it. */
 export const DATA = 'data';
 
-/** What the names of secrets' contents begin with. */
+/** Prefix of names of secrets' contents. */
 export const CONTENTS = 'contents.';
 
 const GENERAL = ['account', 'instance', 'name', 'release', 'temporary'];

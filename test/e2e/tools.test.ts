@@ -31,7 +31,7 @@ const OTHERS =
  * Runs a command in a new mount namespace, in which the directories of programs contain `only` the programs with these
  * paths, or all `without` these. Applies to all its processes.
  */
-// The root of a machine is no mount of its own, whose propagation could be changed.
+// The root of a machine is not a mount, whose propagation could be changed.
 const NAMESPACE = ['unshare', '--mount', '--propagation=unchanged'];
 const VIEW = `
 set -e

@@ -1,4 +1,4 @@
-// Runs every check and test, or the suites that are named, and closes with their counts: see CONTRIBUTING.md.
+// Runs every check and test, or the named suites, and prints their counts: see CONTRIBUTING.md.
 import process from 'node:process';
 import { missingPackages } from './needs.mjs';
 import { SUITES } from './suites.mjs';

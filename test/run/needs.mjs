@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 
-/** Programs that the tests call, beyond those that a build needs, by the Debian package they come in. */
+/** Programs that the tests call, in addition to a build's, by Debian package. */
 const PROGRAMS = {
   bzip2: ['bzip2'],
   'busybox-static': ['busybox'],
@@ -40,7 +40,7 @@ const PROGRAMS = {
   zstd: ['zstd'],
 };
 
-/** Of root only, whose directories are not on everybody's path. */
+/** For root only: their directories may be missing in PATH. */
 const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Debian packages that the tests need and this machine lacks, sorted. */
@@ -54,10 +54,10 @@ export async function missingPackages() {
   return [...missing].sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** What debootstrap knows Debian's archive by. */
+/** debootstrap's keyring for Debian's archive. */
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Whether Python can make the virtual environment that ruff is kept in; Debian splits that off. */
+/** Whether Python can make the virtual environment for ruff; a separate package in Debian. */
 async function hasVenv() {
   return promisify(execFile)('python3', ['-c', 'import ensurepip, venv']).then(
     () => true,

@@ -10,7 +10,7 @@ const ROOT = path.join(import.meta.dirname, '../..');
 /** Static checks, each an npm script that fails or passes as a whole. */
 const CHECKS = ['types', 'lint', 'format', 'unused', 'package', 'shell', 'python', 'lock'];
 
-/** Everything that is run, in this order. Each gives a tally. */
+/** All suites, in this order. Each returns a tally. */
 export const SUITES = [
   { name: 'compile', run: () => runCheck('compile') },
   ...CHECKS.map((name) => ({ name, run: () => runCheck(name) })),
@@ -48,7 +48,7 @@ async function runInstallerTests() {
   ]);
 }
 
-/** Runs a program that writes a report of tests, and counts that. */
+/** Runs a program that writes a report of tests, and counts these. */
 async function runReporting(name, commandOf) {
   const report = path.join(ROOT, 'coverage', `${name}.json`);
   await rm(report, { force: true });
@@ -59,7 +59,7 @@ async function runReporting(name, commandOf) {
   return tallyReport(name, JSON.parse(text), exitCode);
 }
 
-/** Runs a program in the repository, which shows what it says as it comes; returns what it ends with. */
+/** Runs a program in the repository, with its output shown; returns its exit code. */
 async function runProgram(program, parameters) {
   const color =
     process.stdout.isTTY && process.env['NO_COLOR'] === undefined ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' };

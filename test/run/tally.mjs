@@ -1,13 +1,15 @@
 /**
- * What a suite came to.
+ * Result of a suite.
+ *
  * @typedef {{ passed: number, failed: number, skipped: number, notes: string[], times: TestTime[] }} Tally
+ *
  * @typedef {{ name: string, seconds: number }} TestTime
  */
 
-/** How many of the slowest tests a run names. */
+/** Number of slowest tests to name. */
 const SLOWEST = 20;
 
-/** The counts of one thing that passed or failed as a whole. */
+/** The counts of a single check. */
 export function tallyOne(passed, note) {
   return {
     passed: passed ? 1 : 0,
@@ -31,7 +33,7 @@ export function addTallies(tallies) {
 }
 
 /**
- * Counts a report of the form of vitest's JSON reporter. A file that failed as a whole (it does not load, or a hook
+ * Counts a report in the form of vitest's JSON reporter. A file that failed as a whole (it does not load, or a hook
  * threw) counts as a failure, and so does a run that failed for another reason; `exitCode` is that of the suite `name`.
  */
 export function tallyReport(name, report, exitCode) {
@@ -63,7 +65,7 @@ export function slowestLines({ times }) {
   return slowest.map(({ name, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${name}`);
 }
 
-/** The line that a run of tests closes with. */
+/** The last line of a test run. */
 export function closingLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`;
 }

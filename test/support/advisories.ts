@@ -1,6 +1,6 @@
 /*
- * Advisories for tests: what the real ones say of packages, versions, names and severity, in the form in which OSV and
- * NVD publish it. Prose and references, which nothing reads, are left out.
+ * Advisories for tests: packages, versions, names and severity of real ones, in the form of OSV and NVD. Without prose
+ * and references, which nothing reads.
  */
 
 export interface OsvRecord {
@@ -20,7 +20,7 @@ export function pythonRange(...events: readonly string[]): object {
   };
 }
 
-/** What a record of OSV says of a distribution of the Python index. */
+/** A record of OSV about a distribution of the Python index. */
 export function pythonAffected(
   name: string,
   ranges: readonly object[],
@@ -126,7 +126,7 @@ export const PSF_2024_1: OsvRecord = {
   ],
 };
 
-/** What a record of OSS-Fuzz says of PCRE2. */
+/** A record of OSS-Fuzz about PCRE2. */
 function pcre2Affected(
   events: readonly object[],
   versions: readonly string[],
@@ -140,7 +140,7 @@ function pcre2Affected(
   };
 }
 
-/** github.com/google/oss-fuzz-vulns, vulns/pcre2/OSV-2025-300.yaml: in one release, and mended. */
+/** github.com/google/oss-fuzz-vulns, vulns/pcre2/OSV-2025-300.yaml: in one release, and fixed. */
 export const OSV_2025_300: OsvRecord = {
   id: 'OSV-2025-300',
   modified: '2025-04-26T00:15:04.274471Z',
@@ -157,7 +157,7 @@ export const OSV_2025_300: OsvRecord = {
   ],
 };
 
-/** github.com/google/oss-fuzz-vulns, vulns/pcre2/OSV-2026-343.yaml: in all releases since, as far as was known. */
+/** github.com/google/oss-fuzz-vulns, vulns/pcre2/OSV-2026-343.yaml: in all releases since then. */
 export const OSV_2026_343: OsvRecord = {
   id: 'OSV-2026-343',
   modified: '2026-03-03T00:19:45.154065Z',
@@ -171,7 +171,7 @@ export const OSV_2026_343: OsvRecord = {
   ],
 };
 
-/** One CVE as NVD's API 2.0 gives it, with one configuration. */
+/** One CVE as in NVD's API 2.0, with one configuration. */
 export function nvdRecord(
   id: string,
   nodes: readonly (readonly object[])[],
@@ -221,7 +221,7 @@ export const CVE_2021_41773 = nvdRecord(
   },
 );
 
-/** NVD's CVE-2022-3602: OpenSSL from 3.0.0 on, before 3.0.7, and a program that has it inside. */
+/** NVD's CVE-2022-3602: OpenSSL from 3.0.0 to before 3.0.7, and a program that embeds it. */
 export const CVE_2022_3602 = nvdRecord('CVE-2022-3602', [
   [
     {

@@ -44,7 +44,7 @@ export interface ZipItem {
   readonly crc?: number;
 }
 
-/** A zip of any items, made on Unix, dated 1980-01-01. */
+/** A Unix zip of any items, dated 1980-01-01. */
 export function makeZip(items: readonly ZipItem[]): Buffer {
   const locals: Buffer[] = [];
   const directory: Buffer[] = [];
@@ -86,7 +86,7 @@ export async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-/** What a tree shall hold: text for a file, `{ program }` for an executable one, `{ link }` for a symbolic link. */
+/** Contents of a tree: text for a file, `{ program }` for an executable one, `{ link }` for a symbolic link. */
 export type TreeContent = Readonly<
   Record<string, string | { readonly program: string } | { readonly link: string }>
 >;

@@ -17,13 +17,13 @@ export interface View {
 
 /** A page that is open in a real browser. */
 export interface OpenPage {
-  /** What an expression gives in the page, by value. */
+  /** Value of an expression in the page. */
   readonly evaluate: <T>(expression: string) => Promise<T>;
-  /** Presses a key that does not write, such as `Tab`. */
+  /** Presses a key without text, such as `Tab`. */
   readonly press: (key: string) => Promise<void>;
-  /** Addresses that were asked for, that of the page itself first. */
+  /** Requested addresses, the page's own first. */
   readonly requests: readonly string[];
-  /** What the browser complained of: the console, blocked contents, exceptions. */
+  /** The browser's complaints: console messages, blocked contents, exceptions. */
   readonly complaints: readonly string[];
 }
 
@@ -36,9 +36,9 @@ export async function withPage<T>(
   const profile = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-browser-'));
   const browser = spawn(
     'chromium-headless-shell',
-    // Chromium's sandbox does not work for root, whom CI is.
+    // Chromium's sandbox does not work for root, as in CI.
     ['--no-sandbox', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
-    // The program is a script that starts the browser: they are ended as the group that they are.
+    // The program is a script that starts the browser: ends their process group.
     { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );
   const ended = once(browser, 'exit');
@@ -67,10 +67,10 @@ async function addressOf(browser: ChildProcess): Promise<string> {
 
 type Parameters = Readonly<Record<string, unknown>>;
 
-/** A tab, by the protocol of Chrome's developer tools. */
+/** A tab, through the Chrome DevTools protocol. */
 interface Session {
   send(method: string, parameters?: Parameters): Promise<Parameters>;
-  /** Calls `look` with the parameters of every event of this name. */
+  /** Calls `look` with the parameters of every such event. */
   on(event: string, look: (parameters: Parameters) => void): void;
   once(event: string): Promise<Parameters>;
   close(): void;

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** Starts a process of Node that runs `script` as a module; what it prints can be read. */
+/** Starts a process of Node that runs `script` as a module, with readable output. */
 export function startScript(script: string): ChildProcess {
   return spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -13,7 +13,7 @@ export async function firstWord(child: ChildProcess): Promise<void> {
   if (child.stdout !== null) await once(child.stdout, 'data');
 }
 
-/** Ends the process as a power cut does. */
+/** Kills the process, like a power cut. */
 export async function kill(child: ChildProcess): Promise<void> {
   child.kill('SIGKILL');
   await once(child, 'exit');

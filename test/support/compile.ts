@@ -5,14 +5,14 @@ import { run } from '../../src/io/process.ts';
 const repository = path.resolve(import.meta.dirname, '../..');
 
 export interface Compiled {
-  /** URL of the JavaScript made of a source file, for `import` in a process of its own. */
+  /** URL of a source file's JavaScript, for `import` in a separate process. */
   urlOf(source: string): string;
   remove(): Promise<void>;
 }
 
 /**
  * Compiles source files, given relative to `src`, and what they import, so that a test can run them in real processes
- * of Node 20. The result lies in node_modules, where packages are found from.
+ * of Node 20. The result is in node_modules, so that it finds packages.
  */
 export async function compile(sources: readonly string[]): Promise<Compiled> {
   const parent = path.join(repository, 'node_modules', '.cache', 'ksbundle-test');

@@ -1,6 +1,6 @@
 import { KsbundleError } from '../../src/domain/errors.ts';
 
-/** What the error says that a promise is rejected with; throws unless it is one for the user. */
+/** Facts of the error that rejects a promise; throws unless it is one for the user. */
 export async function factsOf(promise: Promise<unknown>): Promise<KsbundleError['facts']> {
   const error: unknown = await promise.then(
     () => undefined,

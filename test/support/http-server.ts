@@ -10,11 +10,11 @@ export interface TestServer {
   readonly requests: string[];
   /** Cuts all connections. */
   readonly cut: () => void;
-  /** Ends it before its time. */
+  /** Stops it early. */
   readonly close: () => Promise<void>;
 }
 
-/** A real HTTP server on loopback, which ends with the test that started it. */
+/** A real HTTP server on loopback, until the test ends. */
 export async function serve(listener: RequestListener): Promise<TestServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
@@ -40,11 +40,11 @@ export async function serve(listener: RequestListener): Promise<TestServer> {
 
 export interface FileOptions {
   readonly etag?: string;
-  /** Pauses after that many bytes of the answer's body, for good. */
+  /** Stalls forever after this many bytes of the body. */
   readonly stallAfter?: number;
 }
 
-/** Answers with a file's bytes, with Range and If-Range as RFC 9110 has them. */
+/** Answers with a file's bytes, with Range and If-Range as in RFC 9110. */
 export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,

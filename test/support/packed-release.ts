@@ -6,7 +6,7 @@ import { temporaryDirectory, writeTree } from './archives.ts';
 
 export const NAME = 'demo-1.0-1-linux-x86_64';
 const DIGEST = sha256('a'.repeat(64));
-/** What a manifest says of a release as a whole. */
+/** The manifest's facts about the whole release. */
 export const BUNDLE = {
   bundle: 'demo',
   version: '1.0',
@@ -64,11 +64,11 @@ export interface PackedDemo {
   readonly directory: string;
   readonly release: string;
   readonly packed: PackedRelease;
-  /** What it was packed with. */
+  /** Options of packing. */
   readonly options: PackReleaseOptions;
 }
 
-/** Packs a small release, in a directory that the test leaves behind for nobody. */
+/** Packs a small release in a temporary directory. */
 export async function packDemo(
   prepare: (release: string) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<PackedDemo> {

@@ -73,7 +73,7 @@ export function makeBundle(
   };
 }
 
-/** A service that does nothing; `directory` is where its files are. */
+/** A service that does nothing, with its files in `directory`. */
 export function makeService(name: string, directory = `/services/${name}`): ServiceRecipe {
   return {
     service: {

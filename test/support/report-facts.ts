@@ -4,14 +4,14 @@ import type { ReportFacts } from '../../src/report/facts.ts';
 
 const DIGEST = sha256('a'.repeat(64));
 
-/** What would run, load or end an element if it were not escaped. */
+/** Text that would run, load or end an element if unescaped. */
 export const HOSTILE = `</style><script>document.title='run'</script><img src=x onerror="document.title='run'">'&quot;`;
 
 function file(path: string, part: Part, size: number): ManifestFile {
   return { path, part, mode: '644', size, sha256: DIGEST };
 }
 
-/** Sizes of the wheels of the release below, whose names are `wheel-0` and so on. */
+/** Sizes of the release's wheels, named `wheel-0` and so on. */
 const WHEELS = Array.from({ length: 60 }, (_, index) => 4_000_000 / (index + 1));
 
 function manifestOf(name: string): Manifest {
@@ -86,7 +86,7 @@ function manifestOf(name: string): Manifest {
   };
 }
 
-/** The facts of a release in which everything that is a name or a text is `name`. */
+/** The facts of a release in which every name and text is `name`. */
 export function reportFacts(name = 'demo'): ReportFacts {
   const manifest = manifestOf(name);
   return {

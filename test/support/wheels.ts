@@ -9,7 +9,7 @@ import { makeZip, type ZipItem } from './archives.ts';
 export interface WheelContent {
   readonly name: string;
   readonly version?: string;
-  /** Text by path; `{info}` and `{data}` stand for the special directories. */
+  /** Text by path; `{info}` and `{data}` mean the special directories. */
   readonly files: Readonly<Record<string, string>>;
   /** Changes the items after RECORD was made, to damage the wheel. */
   readonly damage?: (items: ZipItem[]) => ZipItem[];
@@ -20,7 +20,7 @@ export interface MadeWheel {
   readonly file: string;
 }
 
-/** Writes a small wheel into `directory`, with a METADATA and WHEEL unless given, and a RECORD that is right. */
+/** Writes a small wheel into `directory`, with METADATA and WHEEL unless given, and a correct RECORD. */
 export async function makeWheel(directory: string, content: WheelContent): Promise<MadeWheel> {
   const { name, version = '1.0', files, damage = (items) => items } = content;
   const stem = `${name}-${version}`;

@@ -33,7 +33,7 @@ export interface DeltaHeader {
     /** The same for the file `.mldsa.sig`. */
     readonly mlDsaSignature?: string;
   };
-  /** What the tar of the new release was compressed with. */
+  /** Compression of the new release's tar. */
   readonly gzip: { readonly level: number; readonly zlib: string };
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs a program as another machine would: as another user in another home, with another umask, time zone, language and clock.
-# Called in a mount namespace of its own, by another-world.ts: another-world.sh DIRECTORY OFFSET SOURCE PROGRAM…
-# DIRECTORY is a file system of its own; SOURCE, a directory, is to be seen as DIRECTORY/ksbundle; OFFSET is what the clock is off by.
+# Runs a program as on another machine: with another user, home, umask, time zone, language and clock.
+# Called in a new mount namespace, by another-world.ts: another-world.sh DIRECTORY OFFSET SOURCE PROGRAM…
+# DIRECTORY is a separate file system; SOURCE, a directory, appears as DIRECTORY/ksbundle; OFFSET is that of the clock.
 set -eu
 
 directory=$1
@@ -31,8 +31,8 @@ while [ ! -e "$ready" ]; do
   sleep 0.1
 done
 
-# Every program that is linked dynamically gets libfaketime from now on, whatever its environment. Only now: what it shares
-# between a process and what that becomes would belong to root.
+# From now on, every dynamically linked program loads libfaketime, whatever its environment. Only now: otherwise root would
+# own its shared memory.
 for library in /usr/lib/*/faketime/libfaketimeMT.so.1; do :; done
 printf '%s\n' "$offset" >/etc/faketimerc
 printf '%s\n' "$library" >/etc/ld.so.preload

@@ -1,7 +1,7 @@
 #!/bin/sh
 # First process of a cell, see machine.ts. Arguments: directory of the releases, size of the cell's own file system, and
-# a directory with what lies in it from the start, or nothing. Says "ready" when the cell may be used, and ends, and
-# with it the cell, when standard input does.
+# a directory with its initial contents, or nothing. Prints "ready" when the cell can be used, and ends, with the cell,
+# at the end of standard input.
 set -eu
 releases=$1
 size=$2
@@ -18,5 +18,5 @@ mount -t overlay -o "lowerdir=$releases,upperdir=/mnt/own/written,workdir=/mnt/o
 ip link set lo up
 
 echo ready
-# Bash, because it reaps whatever was left to it while it waits.
+# Bash, because it reaps orphaned processes while it waits.
 exec bash -c 'while read -r _; do :; done'

@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def own_part(relative: str) -> str:
-    """The path from the instance on; empty for what lies outside of one."""
+    """The path relative to the instance; empty for others."""
     return relative.partition("/instance/")[2]
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# First process of a test machine. Arguments: its root directory, then the addresses it has. Says "ready" when the
-# machine may be used, and ends, and with it the machine, when standard input does.
+# First process of a test machine. Arguments: its root directory, then its addresses. Prints "ready" when the machine
+# can be used, and ends, with the machine, at the end of standard input.
 set -eu
 root=$1
 shift
@@ -17,7 +17,7 @@ ln -s /proc/self/fd "$root/dev/fd"
 mkdir -m 1777 "$root/dev/shm"
 
 ip link set lo up
-# A bridge without ports serves as well where the kernel has no dummy interfaces.
+# A bridge without ports, if the kernel has no dummy interfaces.
 ip link add dummy0 type dummy 2>/dev/null || ip link add dummy0 type bridge
 for address; do
   case $address in
@@ -28,5 +28,5 @@ done
 ip link set dummy0 up
 
 echo ready
-# Bash, because it reaps whatever was left to it while it waits.
+# Bash, because it reaps orphaned processes while it waits.
 exec chroot "$root" /bin/bash -c 'while read -r _; do :; done'

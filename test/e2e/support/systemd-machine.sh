@@ -1,5 +1,5 @@
 #!/bin/sh
-# Boots a system in a container with cgroups of its own, since systemd-nspawn is not to register itself anywhere.
+# Boots a system in a container with its own cgroups, because systemd-nspawn must not register it.
 # Arguments: its root directory, its name.
 set -eu
 root=$1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs in a virtual machine what comes over its second serial line: one script a line, in base64. Answers with its exit
-# code, its output and its errors, in base64 too; says "ready" first.
+# Runs scripts from the second serial line in a virtual machine: one per line, in base64. Answers with exit code, output
+# and errors, also in base64; prints "ready" first.
 exec <>/dev/ttyS1 >&0
 stty raw -echo
 directory=/run/agent

@@ -56,8 +56,8 @@ const MASKED = [
 ];
 
 /**
- * What makes Debian's policy as strict as those of Fedora and its kin: systemd may execute programs that have the label
- * of one, and not, as in Debian, every file there is. It belongs to one attribute less; see semodule(8) for priorities.
+ * Makes Debian's policy as strict as Fedora's: systemd may execute only files with a program's label, not, as in
+ * Debian, every file. It removes one attribute; see semodule(8) for priorities.
  */
 const POLICY = `
 membership='(typeattributeset files_unconfined_type (init_t ))'

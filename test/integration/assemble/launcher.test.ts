@@ -26,7 +26,7 @@ class Tool:
         return 7
 `;
 
-/** A release whose Python is the host's, made its own by a pyvenv.cfg; `tool` runs a method of a class. */
+/** A release with the host's Python through a pyvenv.cfg; `tool` runs a method of a class. */
 async function makeRelease(root: string): Promise<string> {
   const facts = await run([
     'python3',
@@ -43,7 +43,7 @@ async function makeRelease(root: string): Promise<string> {
   return root;
 }
 
-/** What the program printed: its argv, and that it ran isolated. */
+/** Output of the program: its argv, and whether it ran isolated. */
 function argvOf(result: RunResult): string {
   expect(result).toMatchObject({ exitCode: 7, stderr: '' });
   expect(result.stdout).toMatch(/, 1, True\]$/);

@@ -9,8 +9,8 @@ import type { Finding } from '../../../src/domain/audit.ts';
 import { FAULTS, HARMLESS, makeSoundRelease, OPTIONS, type Fault } from '../../fixtures/planted-faults.ts';
 
 /*
- * Switches one thing at a time off in the source of the audit's rules, and asks whether the planted faults tell: each
- * `yield`, which reports something, and each condition of an `if`, which is taken for false.
+ * Disables one thing at a time in the source of the audit's rules, and checks that the planted faults detect it: each
+ * `yield`, and each condition of an `if`, which becomes false.
  */
 
 const SOURCES = path.join(import.meta.dirname, '../../../src/audit/rules');
@@ -20,7 +20,7 @@ type Harmless = (typeof HARMLESS)[number];
 interface Mutant {
   readonly file: string;
   readonly line: number;
-  /** What was switched off. */
+  /** The disabled code. */
   readonly off: string;
   readonly source: string;
 }
@@ -52,7 +52,7 @@ function closingParenthesis(source: string, start: number): number {
   return at - 1;
 }
 
-/** What nobody could plant for root, who reads every file. */
+/** Cannot be planted for root, who reads every file. */
 const UNSEEN_BY_ROOT = 'unreadable === true';
 
 const mutants = (await listMutants()).filter(({ off }) => off !== UNSEEN_BY_ROOT);
@@ -64,7 +64,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** The rule that a source makes. */
+/** The rule from a source. */
 async function loadRule(file: string, source: string): Promise<Rule> {
   const copy = path.join(await mkdtemp(path.join(directory, 'source-')), file);
   const placed = source.replaceAll(
@@ -88,7 +88,7 @@ async function findingsOf(
   return (await auditTree(root, { ...OPTIONS, ...options }, rules)).findings;
 }
 
-/** Whether rules find what is planted in a release, and say of it what they should. */
+/** Whether rules find the planted faults in a release, with the right messages. */
 async function finds(rules: readonly Rule[], fault: Fault): Promise<boolean> {
   const findings = await findingsOf(rules, fault);
   return findings.some(
@@ -97,7 +97,7 @@ async function finds(rules: readonly Rule[], fault: Fault): Promise<boolean> {
   );
 }
 
-/** Whether the tests of the rules would all pass with a rule in place of the one of its name. */
+/** Whether all tests of the rules would pass with a rule that replaces the one of its name. */
 async function passes(changed: Rule): Promise<boolean> {
   const rules = RULES.map((rule) => (rule.name === changed.name ? changed : rule));
   const isOfRule = ({ rule }: { readonly rule: string }): boolean => rule === changed.name;

@@ -128,7 +128,7 @@ describe.skipIf(compiler === undefined)('of programs linked by the host', () => 
       declare('pkg:generic/zlib@1.2.11', 'zlib', '1.2.11'),
     ];
     expect(await audit({ bill: { ...bill, embeds } })).toEqual([]);
-    // What is declared has to be there.
+    // Declared libraries must exist.
     await compileLibrary('old', 'int old(void) { return 1; }');
     expect(await audit({ bill: { ...bill, embeds } })).toEqual(['unbilled-library . zlib 1.2.11']);
   });

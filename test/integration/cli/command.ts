@@ -14,11 +14,11 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Working directory; the tests' own by default. */
   readonly directory?: string;
-  /** Called when the process is there, with a function that resolves when standard error has the text. */
+  /** Called after the process started, with a function that resolves when standard error has the text. */
   readonly during?: (child: ChildProcess, saw: (text: string) => Promise<void>) => Promise<void>;
 }
 
-/** Runs a program as a real process, with nothing but PATH of our environment. */
+/** Runs a program as a real process, with only PATH of our environment. */
 export async function runProgram(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const [program = '', ...parameters] = argv;
   const child = spawn(program, parameters, {

@@ -6,7 +6,7 @@ import { ksbundle, runProgram } from './command.ts';
 
 let directory: string;
 
-/** Whether a shell is on this machine; the tests of one that is not count as skipped. */
+/** Whether a shell is installed; tests of a missing one are skipped. */
 async function has(shell: string): Promise<boolean> {
   return (await runProgram(['sh', '-c', `command -v ${shell}`])).exitCode === 0;
 }
@@ -15,7 +15,7 @@ const SHELLS = { bash: await has('bash'), zsh: await has('zsh'), fish: await has
 
 beforeAll(async () => {
   directory = await mkdtemp(path.join(os.tmpdir(), 'ksb-completion-'));
-  // What completion asks for the names of bundles.
+  // Answers completion's query for names of bundles.
   const program = path.join(directory, 'ksbundle');
   await writeFile(
     program,
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(async () => rm(directory, { recursive: true }));
 
-/** What the shell offers for the last word of the line. */
+/** The shell's completions of the last word of the line. */
 type Offer = (line: string) => Promise<string[]>;
 
 async function offers(argv: readonly string[]): Promise<string[]> {
@@ -62,7 +62,7 @@ const fish: Offer = async (line) => {
   return lines.map((text) => text.split('\t')[0] ?? '');
 };
 
-/** zsh completes only at a prompt, so it gets a terminal of its own, and lists what it would offer in a file. */
+/** zsh completes only at a prompt, so it gets a terminal, and writes its completions to a file. */
 const zsh: Offer = async (line) => {
   const script = `
     zmodload zsh/zpty

@@ -20,7 +20,7 @@ test('ksbundle runs by itself from an escrow archive, which has no development f
   expect([...packages]).toEqual(expect.arrayContaining(['node_modules/zod', 'node_modules/undici']));
   for (const name of ['vitest', 'typescript', '.bin']) expect(packages).not.toContain(`node_modules/${name}`);
 
-  // The pipeline, with all that it imports: a missing package would end it with another code than that of a missing file.
+  // Loads the pipeline with all imports: a missing package would have another exit code than a missing file.
   const main = path.join(directory, 'dist/cli/main.js');
   const result = await run([process.execPath, main, 'inspect', '/does/not/exist'], { directory });
   expect(result.stderr).toContain('KSB_FILE_UNREADABLE');

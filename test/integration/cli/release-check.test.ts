@@ -21,8 +21,7 @@ function advisory(fixed: string, days: number): OsvRecord {
 }
 
 /**
- * The demo release with a program in it, so that its audit has something to look at, of a component that no recipe here speaks of,
- * so that it finds nothing.
+ * The demo release with a program for the audit, of a component without a recipe here, so that the audit finds nothing.
  */
 async function packSound(): Promise<string> {
   const { options } = await packDemo((release) => writeFile(path.join(release, 'bin/python3'), buildElf()));

@@ -109,7 +109,7 @@ test('a missing Python index is reported before the first byte, with a hint', as
     sourceOf(archiveOf('a', 'a', https(`${server.url}/a`))),
     ...['b', 'c'].map((name) => sourceOf(archiveOf(`${name}.whl`, name, python(name, `${name}.whl`)))),
   ];
-  // Neither pip nor uv, and no setting of theirs: what a minimal host is like.
+  // A minimal host: neither pip nor uv, nor their settings.
   const bare = { environment: { PATH: '/nonexistent', HOME: directory }, hostRoot: directory };
   await expect(fetchAll(sources, await contextWith(bare))).rejects.toMatchObject({
     facts: {
@@ -125,7 +125,7 @@ test('a missing Python index is reported before the first byte, with a hint', as
   await mkdir(mirror);
   for (const name of ['b', 'c']) await writeFile(path.join(mirror, `${name}.whl`), name);
   expect(await fetchAll(sources, await contextWith({ ...bare, mirrors: [mirror] }))).toHaveLength(3);
-  // What is in the store needs no index either.
+  // Files in the store need no index either.
   expect(await fetchAll(sources, await contextWith(bare))).toHaveLength(3);
 });
 

@@ -29,7 +29,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** A context that knows of nothing but what `options` say. */
+/** A context with only the given `options`. */
 async function contextWith(options: Partial<FetchOptions> = {}): Promise<FetchContext> {
   const context = await createFetchContext({
     store,
@@ -354,7 +354,7 @@ describe('the Python index', () => {
 });
 
 describe('offline', () => {
-  /** Runs `work` and counts the client sockets that are opened meanwhile. */
+  /** Runs `work` and counts the client sockets that it opens. */
   async function socketsDuring(work: () => Promise<unknown>): Promise<number> {
     let sockets = 0;
     const count = () => sockets++;

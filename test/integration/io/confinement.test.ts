@@ -23,7 +23,7 @@ interface Shut extends RunResult {
   readonly host: string;
 }
 
-/** Runs a script shut in, with a work directory of its own and, beside it, what it must not see. */
+/** Runs a confined script, with a work directory and, beside it, files that it must not see. */
 async function shutIn(script: string): Promise<Shut> {
   const host = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-host-'));
   onTestFinished(() => removeTree(host));

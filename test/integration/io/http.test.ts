@@ -27,7 +27,7 @@ function open(options: HttpOptions = {}): HttpClient {
   return client;
 }
 
-/** Cuts the connections whenever a multiple of `bytes` has arrived, short of all. */
+/** Cuts the connections at every multiple of `bytes` before the end. */
 function cutAt(server: TestServer, bytes: number): (done: number) => void {
   return (done) => {
     if (done % bytes === 0 && done < content.length) server.cut();

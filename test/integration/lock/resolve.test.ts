@@ -266,7 +266,7 @@ describe.skipIf('why' in UV)('resolveLock', () => {
     });
 
     it('downgrades nothing else because of a skipped version', async () => {
-      // user 2.0 is the newest that is old enough, and wants a lib older than the locked one.
+      // user 2.0 is the newest that is old enough, and requires a lib older than the locked one.
       const [pins, skipped] = await upgradeFrom('2.0', '', ['user']);
       expect(pins).toEqual(['lib 2.0', 'user 1.0']);
       expect(skipped.map(({ name, version }) => `${name} ${version}`)).toEqual(['lib 4.0', 'user 3.0']);

@@ -16,7 +16,7 @@ async function write(text: string): Promise<string> {
   return file;
 }
 
-/** Rectangles of the treemap's tiles, in parts of its own width and height. */
+/** Rectangles of the treemap's tiles, as fractions of its width and height. */
 const TILES = `(() => {
   const map = document.querySelector('.treemap').getBoundingClientRect();
   return [...document.querySelectorAll('.treemap li')].map((tile) => {
@@ -25,7 +25,7 @@ const TILES = `(() => {
   });
 })()`;
 
-/** How much of the treemap is covered by exactly one tile, looked at in a grid of points. */
+/** Share of the treemap covered by exactly one tile, sampled in a grid of points. */
 function coverage(tiles: readonly (readonly number[])[]): number {
   const points = Array.from({ length: 100 * 100 }, (_, index) => [
     ((index % 100) + 0.5) / 100,
@@ -111,7 +111,7 @@ describe('in a real browser, a report', () => {
   });
 });
 
-/** Texts whose contrast with what they stand on is below 4.5 to 1 (WCAG 2.2, 1.4.3). */
+/** Texts whose contrast with their background is below 4.5 to 1 (WCAG 2.2, 1.4.3). */
 const LOW_CONTRAST = `(() => {
   const channels = (color) => (color.match(/[\\d.]+/g) ?? []).map(Number);
   const luminance = ([r, g, b]) => {

@@ -68,7 +68,7 @@ it.each([
   expect(await refused(source, from)).toBe(false);
 });
 
-/** What a file imports of src/, also when it runs only. */
+/** Imports of a file from src/, including dynamic ones. */
 async function importsOf(file: string): Promise<string[]> {
   const text = await readFile(file, 'utf8');
   return [...text.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)].map(([, name = '']) =>

@@ -1,4 +1,4 @@
-"""Compares versions as PEP 440's own library does.
+"""Compares versions with PEP 440's library.
 
 Reads a JSON list of pairs from standard input and prints a list of -1, 0 and 1.
 """

@@ -1,4 +1,4 @@
-"""Asks other people's libraries whether they accept documents.
+"""Validates documents with third-party libraries.
 
     validate.py KIND FILE [PUBLIC_KEY]
 
@@ -46,7 +46,7 @@ def check_statement(text: str) -> None:
     from in_toto_attestation.v1 import statement_pb2
     from in_toto_attestation.v1.statement import Statement
 
-    # Both refuse a field that their schema does not have.
+    # Both refuse fields that are not in their schema.
     statement = json_format.Parse(text, statement_pb2.Statement())
     Statement.copy_from_pb(statement).validate()
     predicate = json.loads(text)["predicate"]
@@ -89,7 +89,7 @@ CHECKS = {
 def main(kind: str, *files: str) -> int:
     try:
         CHECKS[kind](*map(Path, files))
-    except Exception as error:  # noqa: BLE001 - each library has errors of its own
+    except Exception as error:  # noqa: BLE001 - each library has its own errors
         print(f"{type(error).__name__}: {error}")
         return 1
     return 0

@@ -3,21 +3,19 @@ import path from 'node:path';
 import { exists, hashBytes } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
 
-/*
- * Other people's libraries, at the versions of requirements.txt, in a virtual environment that is kept from run to run.
- */
+/* Third-party libraries, at the versions of requirements.txt, in a persistent virtual environment. */
 
 const HERE = import.meta.dirname;
 const KEPT = path.join(HERE, '../../../node_modules/.cache/ksbundle-validators');
 
-/** Makes the environment if it is not there; the path of its Python. Throws what pip says if it cannot be made. */
+/** Creates the environment if missing; returns the path of its Python. Throws pip's output if that fails. */
 async function validatorsPython(): Promise<string> {
   const requirements = path.join(HERE, 'requirements.txt');
   const { stdout: version } = await succeed(['python3', '--version']);
   const key = hashBytes(`${version}\n${await readFile(requirements, 'utf8')}`).slice(0, 16);
   const directory = path.join(KEPT, key);
   if (!(await exists(directory))) {
-    // Under another name until it is whole. Nothing in it that is called here knows its place.
+    // Under another name until complete. Nothing used here depends on its path.
     const unfinished = `${directory}.${process.pid}`;
     await rm(unfinished, { recursive: true, force: true });
     await succeed(['python3', '-m', 'venv', unfinished]);
@@ -36,14 +34,14 @@ async function succeed(argv: readonly string[]): Promise<{ readonly stdout: stri
 
 export type DocumentKind = 'cyclonedx' | 'spdx' | 'provenance' | 'envelope' | 'openvex';
 
-/** What the library for a kind of document says against one; empty if it takes it. */
+/** Complaints of a document's validator; empty if valid. */
 export async function objections(kind: DocumentKind, ...files: readonly string[]): Promise<string> {
   const result = await run([await validatorsPython(), path.join(HERE, 'validate.py'), kind, ...files]);
   const text = `${result.stdout}\n${result.stderr}`.trim();
   return result.exitCode === 0 ? text : text || `ended with ${result.exitCode}`;
 }
 
-/** How PEP 440's own library orders pairs of versions: -1, 0 or 1 for each. */
+/** The order of pairs of versions in PEP 440's library: -1, 0 or 1 for each. */
 export async function orderOfPackaging(
   pairs: readonly (readonly [string, string])[],
 ): Promise<readonly number[]> {

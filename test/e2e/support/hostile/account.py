@@ -1,9 +1,9 @@
-"""The service's account as an enemy: exchanges paths of its own while root works on them.
+"""The hostile service account: exchanges its own paths while root works on them.
 
-Arguments: the instance, the directory of the canaries, what it puts in the place of a path, and when: `told` by inotify
-that root looks there, or all the time (`loop`), or never, while it holds every lock that it can get (`locks`); then how
-often it lets root look at a path first, the directories of the instance that it works in, and the paths that it spares. Runs as the account; says
-`ready`, and goes on until it is killed. It uses what every account has, in directories of its own.
+Arguments: the instance, the directory of the canaries, the kind of replacement, and the time: `told` by inotify that root
+looks there, or always (`loop`), or never, while it holds every possible lock (`locks`); then root's number of looks before an
+exchange, the directories of the instance to work in, and the paths to spare. Runs as the account; prints `ready`, and runs
+until it is killed. It needs only ordinary rights, and its own directories.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def exchange(one: str, other: str) -> None:
-    """Gives each of two paths what the other one has; if only `other` is there, `one` gets it."""
+    """Exchanges two paths; moves `other` to `one` if only `other` exists."""
     if _libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0:
         return
     for old, new in ((other, one), (one, other)):
@@ -46,14 +46,14 @@ def exchange(one: str, other: str) -> None:
 
 
 def kind_of(kind: str, name: str) -> str:
-    """What is put in the place of a path, relative to the instance. For `mixed N` that differs from path to path, and
-    each has each of them as N goes from 0 to 4."""
+    """The kind that replaces a path, relative to the instance. For `mixed N` it depends on the path, and each path
+    gets each kind for N from 0 to 4."""
     word, _, number = kind.partition(" ")
     return KINDS[(zlib.crc32(name.encode()) + int(number)) % len(KINDS)] if word == "mixed" else kind
 
 
 def plant(path: str, kind: str, canary: str) -> None:
-    """Makes, at `path`, something else than root expects there. `canary` is what a link leads to."""
+    """Creates an unexpected kind of file at `path`. `canary` is the target of links."""
     if kind == "link":
         os.symlink(canary, path)
     elif kind == "hard link":
@@ -70,7 +70,7 @@ def plant(path: str, kind: str, canary: str) -> None:
 
 
 def own_paths(instance: str) -> Iterator[str]:
-    """Everything that lies in directories of the instance that are not root's, and so may be exchanged."""
+    """Everything in directories of the instance that are not root's, and so can be exchanged."""
     for directory, names, others in os.walk(instance):
         if os.stat(directory).st_uid != 0:
             yield from (os.path.join(directory, name) for name in sorted([*names, *others]))
@@ -100,7 +100,7 @@ class Attack:
                 self.watched[number] = directory
 
     def take(self, path: str) -> None:
-        """Gets ready to exchange the path."""
+        """Prepares to exchange the path."""
         name = os.path.basename(path)
         if self.places and not path.startswith(tuple(self.places)):
             return
@@ -122,7 +122,7 @@ class Attack:
         self.pairs[path] = other
 
     def when_told(self) -> None:
-        """Exchanges what root has just looked at, and gives back what it looked at before."""
+        """Exchanges the path that root has just looked at, and restores the one before."""
         exchanged: set[str] = set()
         while True:
             select.select([self.inotify], [], [])
@@ -132,7 +132,7 @@ class Attack:
             exchanged = touched
 
     def touched(self) -> set[str]:
-        """What the kernel told of: directories that were read, and files in them that were opened."""
+        """The kernel's events: directories that were read, and files in them that were opened."""
         events, found = os.read(self.inotify, 1 << 16), set()
         while events:
             number, mask, _, length = _EVENT.unpack_from(events)
@@ -153,7 +153,7 @@ class Attack:
 
 
 def hold_locks(instance: str) -> list[int]:
-    """Locks everything that may be opened at and below the instance."""
+    """Locks everything that can be opened at and below the instance."""
     held = []
     for directory, _, names in os.walk(instance):
         for path in (directory, *(os.path.join(directory, name) for name in names)):

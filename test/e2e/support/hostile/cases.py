@@ -1,4 +1,4 @@
-"""Runs commands of bootstrap.sh as root in a cell where the service's account is an enemy, and tells what went wrong.
+"""Runs commands of bootstrap.sh as root in a cell with a hostile service account, and reports faults.
 
 Arguments: as of world.py. Reads cases as JSON, a line each, and answers each with a line. See hostile-account.test.ts.
 """
@@ -39,7 +39,7 @@ BUSIEST = 0.1
 
 
 def bootstrap(case: dict[str, Any]) -> list[str]:
-    """The command's program; without `script` only what bootstrap.sh ends with, which SIGABRT makes say where it is."""
+    """The command's program; without `script` only bootstrap.sh's last command, which prints its stack on SIGABRT."""
     release = case["release"]
     if case.get("script"):
         return ["/bin/sh", os.path.join(release, "init", "bootstrap.sh")]
@@ -61,7 +61,7 @@ def python(release: str) -> str:
 
 
 def run(case: dict[str, Any], trace: str = "") -> tuple[int | None, str, float]:
-    """Runs the command; the exit code is None if it had to be ended."""
+    """Runs the command; the exit code is None if it was killed."""
     begun = time.monotonic()
     tracer = ["strace", "-D", "-f", "-y", "-qq", "-s", "4096", "-e", "trace=%file,bind", "-o", trace] if trace else []
     with open(os.path.join(PRISTINE, "output"), "w+b") as output:
@@ -89,8 +89,8 @@ def run(case: dict[str, Any], trace: str = "") -> tuple[int | None, str, float]:
 
 
 def wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """Waits for a process; None if it has not ended after so many seconds. Time in which somebody on the host waited for a
-    processor does not count: whoever is only slow does not hang."""
+    """Waits for a process; None if it has not ended after so many seconds. Does not count time in which a process on the
+    host waited for a processor: slow is not hung."""
     while seconds > 0:
         begun, stalled = time.monotonic(), stall()
         try:
@@ -102,7 +102,7 @@ def wait(child: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 
 def stall() -> float:
-    """Seconds in which a process of the host could have run if a processor had been free; 0 where the kernel counts none."""
+    """Seconds in which a process of the host waited for a processor; 0 if the kernel does not count them."""
     try:
         with open("/proc/pressure/cpu") as file:
             return int(file.readline().rpartition("=")[2]) / 1e6
@@ -111,7 +111,7 @@ def stall() -> float:
 
 
 def what_waits(session: int) -> str:
-    """The processes of the command, with what each waits for in the kernel and the files that it has open."""
+    """The processes of the command, each with its wait channel and its open files."""
     lines = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -131,7 +131,7 @@ def as_account(argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def started(case: dict[str, Any]) -> None:
-    """Brings the instance to what the case begins with."""
+    """Restores the instance's initial state of the case."""
     reset(case)
     if case.get("running"):
         code, said, _ = run({**case, "argv": ["start"], "usual": 120})
@@ -140,8 +140,8 @@ def started(case: dict[str, Any]) -> None:
 
 
 def judge(case: dict[str, Any]) -> dict[str, Any]:
-    """Tries the case; with `peel`, where the command stops at something that it names, again without that, and where it
-    names nothing, with either half, so that it comes to all of it. The verdict has the faults of all attempts."""
+    """Tries the case; with `peel`, repeats a stopped command without the path that it names, or with either half if it
+    names none, so that it reaches all paths. The verdict has the faults of all attempts."""
     faults: list[str] = []
     spared: set[str] = set()
     for attempts in range(1, 200):
@@ -165,8 +165,8 @@ def judge(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def named_in(said: str, instance: str, planted: set[str] | None, spared: set[str]) -> set[str]:
-    """The paths, relative to the instance, that a command may have stopped at: those that it names, or, where these are
-    spared already, directories above them. `planted` are those that were exchanged; None for any."""
+    """The paths, relative to the instance, that may have stopped a command: those that it names or, if these are
+    already spared, their parents. `planted` are the exchanged ones; None for any."""
     found: set[str] = set()
     for path in re.findall(rf"{re.escape(instance)}/([\w./-]*[\w-])", said):
         parts = path.split("/")
@@ -222,7 +222,7 @@ def enemy(case: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 
 def impostors(case: dict[str, Any]) -> tuple[list[subprocess.Popen[bytes]], list[subprocess.Popen[bytes]]]:
-    """Processes of root's that look like daemons, which root must leave alone, and some of the account's that do."""
+    """Processes of root that look like daemons, which root must not touch, and some of the account."""
     run_directory = os.path.join(case["instance"], "run")
     programs = {}
     for name in ("httpd", "uwsgi", "memcached"):
@@ -248,7 +248,7 @@ def where_it_hangs(said: str) -> str:
 
 
 def touched(case: dict[str, Any]) -> dict[str, Any]:
-    """Names, in directories of the account, that an undisturbed run names to the kernel, and how long it takes."""
+    """Paths in the account's directories that an undisturbed run passes to the kernel, and its duration."""
     started(case)
     _, _, seconds = run({**case, "usual": 300})
     started(case)

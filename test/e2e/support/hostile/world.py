@@ -1,4 +1,4 @@
-"""What a case begins with, and what of it must be the same at its end: instances, and canaries outside of them.
+"""The initial state of a case, and its invariants: instances, and canaries outside of them.
 
 Arguments: the site's directory, and the directory of what is the same at the beginning of each case: a copy of it has
 the instances.
@@ -32,7 +32,7 @@ TOKEN = b"ksbundle-canary-4711"
 
 
 def reset(case: dict[str, Any]) -> None:
-    """Makes everything as it was before the first case."""
+    """Restores the state before the first case."""
     end_account()
     for name in os.listdir(SITE):
         release = os.path.join(SITE, name)
@@ -96,7 +96,7 @@ def write(path: str, content: bytes) -> None:
 
 
 def snapshot() -> dict[str, str]:
-    """Owner, mode, size, times and content of everything outside the instances that nobody has business with."""
+    """Owner, mode, size, times and content of everything outside the instances that must not change."""
     found = {}
     for directory, names, others in os.walk(OUTSIDE):
         names[:] = [name for name in names if os.path.join(directory, name) != STASH]
@@ -126,7 +126,7 @@ def describe(path: str) -> str:
 
 
 def plant(case: dict[str, Any]) -> None:
-    """Puts something else in the place of the paths, as the account can, or could on a kernel without guards."""
+    """Replaces the paths, as the account can, or could on a kernel without guards."""
     instance = case["instance"]
     for name in case["paths"]:
         path = os.path.join(instance, name)
@@ -142,7 +142,7 @@ def plant(case: dict[str, Any]) -> None:
 
 
 def leaks(case: dict[str, Any], said: str) -> Iterator[str]:
-    """Where what only root may read has come to lie in reach of the account, or in a backup."""
+    """Paths of root's secrets within reach of the account, or in a backup."""
     canaries = {os.lstat(path).st_ino for path in snapshot() if os.path.lexists(path)}
     for directory, names, others in os.walk(SITE):
         # The files of a release never change.
@@ -172,7 +172,7 @@ def is_readable(status: os.stat_result) -> bool:
 
 
 def end_account() -> None:
-    """Ends every process of the account's, and waits for it."""
+    """Ends every process of the account, and waits for it."""
     for _ in range(200):
         found = [pid for pid in os.listdir("/proc") if pid.isdigit() and owner(pid) == ACCOUNT]
         for pid in found:
