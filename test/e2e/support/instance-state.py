@@ -1,9 +1,7 @@
-"""Prints what was written in a cell, without what differs from one run to the next, as one JSON object of facts by
-path.
+"""Prints the files written in a cell, without differences between runs, as one JSON object of facts by path.
 
-Arguments: the directory that holds it; a regular expression of paths in an instance that daemons write as they run;
-and `fresh` where an instance's keys, identifiers and passwords were made by the run that is looked at, so that only
-their form can be compared.
+Arguments: their directory; a regular expression of paths in an instance that running daemons write; and `fresh` if the
+run created the instance's keys, identifiers and passwords, so that only their form can be compared.
 """
 
 import hashlib

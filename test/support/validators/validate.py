@@ -2,7 +2,7 @@
 
     validate.py KIND FILE [PUBLIC_KEY]
 
-Ends with 0 and prints nothing if the library takes the document, and else with 1 and what it says against it.
+Ends with 0 and prints nothing if the library accepts the document, otherwise with 1 and its complaint.
 """
 
 import json

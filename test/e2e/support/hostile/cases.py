@@ -1,6 +1,6 @@
 """Runs commands of bootstrap.sh as root in a cell with a hostile service account, and reports faults.
 
-Arguments: as of world.py. Reads cases as JSON, a line each, and answers each with a line. See hostile-account.test.ts.
+Arguments: as for world.py. Reads cases as lines of JSON, and answers each with a line. See hostile-account.test.ts.
 """
 
 from __future__ import annotations
