@@ -2,7 +2,8 @@ import { basename } from 'node:path/posix';
 import type { Sha256 } from '../../domain/digest.ts';
 import { SOURCE_DATE_EPOCH } from '../../domain/layout.ts';
 import { LICENSE_IDS } from '../../domain/license.ts';
-import type { Manifest, ManifestFile, Part } from '../../domain/manifest.ts';
+import type { VexJustification, VexStatus } from '../../domain/advisories/vex.ts';
+import type { Manifest, ManifestFile, Part, VexStatement } from '../../domain/manifest.ts';
 import type { Support } from '../../domain/recipe.ts';
 import { takeInventory, uuidOf, type EmbeddedItem, type Item } from './inventory.ts';
 
@@ -14,7 +15,18 @@ const BUNDLE: Part = 'bundle';
  */
 export function formatCycloneDx(manifest: Manifest): string {
   const { items, digest } = takeInventory(manifest);
-  const { bundle, version, revision, license, summary, platform, floor, toolchain, support = {} } = manifest;
+  const {
+    bundle,
+    version,
+    revision,
+    license,
+    summary,
+    platform,
+    floor,
+    toolchain,
+    support = {},
+    vex = [],
+  } = manifest;
   const { contact, disclosurePolicy } = support;
   const references = [
     ...(contact === undefined ? [] : [{ type: 'security-contact', url: contact }]),
@@ -67,6 +79,7 @@ export function formatCycloneDx(manifest: Manifest): string {
       // Only publishers know what they linked into their own code.
       { aggregate: 'unknown', assemblies: items.map(({ part }) => part) },
     ],
+    ...(vex.length === 0 ? {} : { vulnerabilities: vex.map((each) => vulnerabilityOf(each, items)) }),
   };
   return `${JSON.stringify(document, null, 1)}\n`;
 }
@@ -132,6 +145,37 @@ function fileComponent({ path: file, sha256, sha512 }: ManifestFile, license: st
       { name: 'bsi:component:structured', value: 'structured' },
       { name: 'bsi:component:associatedLicences', value: license },
     ],
+  };
+}
+
+const STATES: Readonly<Record<VexStatus, string>> = {
+  not_affected: 'not_affected',
+  fixed: 'resolved',
+  under_investigation: 'in_triage',
+};
+
+/** CycloneDX has no word for what an adversary cannot control. */
+const JUSTIFICATIONS: Readonly<Partial<Record<VexJustification, string>>> = {
+  component_not_present: 'code_not_present',
+  vulnerable_code_not_present: 'code_not_present',
+  vulnerable_code_not_in_execute_path: 'code_not_reachable',
+  inline_mitigations_already_exist: 'protected_by_mitigating_control',
+};
+
+/** A recipe's statement, for readers that compare only versions: a patch changes none. */
+function vulnerabilityOf(statement: VexStatement, items: readonly Item[]): object {
+  const { part, vulnerability, status, justification, reason } = statement;
+  const embedded = items.flatMap((item) => item.embedded).filter((each) => each.part === part);
+  const refs = embedded.length === 0 ? [part] : embedded.map(({ ref }) => ref);
+  const word = justification === undefined ? undefined : JUSTIFICATIONS[justification];
+  return {
+    id: vulnerability,
+    analysis: {
+      state: STATES[status],
+      ...(word === undefined ? {} : { justification: word }),
+      detail: reason,
+    },
+    affects: [...new Set(refs)].map((ref) => ({ ref })),
   };
 }
 

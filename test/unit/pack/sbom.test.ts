@@ -215,6 +215,47 @@ describe('CycloneDX', () => {
     });
   });
 
+  it('repeats what recipes state about vulnerabilities, in its own terms', async () => {
+    const reason = 'The reason';
+    const made = formatCycloneDx({
+      ...MANIFEST,
+      vex: [
+        { part: 'component:cpython', vulnerability: 'CVE-2026-1', status: 'fixed', reason },
+        { part: 'wheel:lib', vulnerability: 'CVE-2026-2', status: 'under_investigation', reason },
+        {
+          part: 'wheel:app/openssl',
+          vulnerability: 'CVE-2026-3',
+          status: 'not_affected',
+          justification: 'vulnerable_code_not_in_execute_path',
+          reason,
+        },
+        {
+          part: 'wheel:app',
+          vulnerability: 'CVE-2026-4',
+          status: 'not_affected',
+          justification: 'vulnerable_code_cannot_be_controlled_by_adversary',
+          reason,
+        },
+      ],
+    });
+    const about = (id: string, ref: string, analysis: object): object => ({
+      id,
+      analysis: { ...analysis, detail: reason },
+      affects: [{ ref }],
+    });
+    expect((JSON.parse(made) as { readonly vulnerabilities: unknown }).vulnerabilities).toEqual([
+      about('CVE-2026-1', 'component:cpython', { state: 'resolved' }),
+      about('CVE-2026-2', 'wheel:lib', { state: 'in_triage' }),
+      about('CVE-2026-3', 'wheel:app/openssl@4.0.3', {
+        state: 'not_affected',
+        justification: 'code_not_reachable',
+      }),
+      about('CVE-2026-4', 'wheel:app', { state: 'not_affected' }),
+    ]);
+    expect(await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(made)).toBeNull();
+    expect(bill).not.toHaveProperty('vulnerabilities');
+  });
+
   it('has a serial number that changes only with the release', () => {
     expect(bill.serialNumber).toMatch(
       /^urn:uuid:[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/,
