@@ -1,20 +1,20 @@
 import path from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { releaseIn } from './support/cell.ts';
 import {
+  describeStage,
   FORMER,
   instanceOf,
+  makeRecipient,
   MIXED,
   named,
-  openStage,
   running,
   WAIT,
   type Case,
   type Scene,
-  type Stage,
 } from './support/hostile/harness.ts';
 import { CELL } from './support/machine.ts';
-import { exhaustive, whyNoMachines } from './support/requirements.ts';
+import { exhaustive } from './support/requirements.ts';
 import { shell } from './support/succeed.ts';
 import { KEYSTONE } from './support/tested-bundle.ts';
 
@@ -26,7 +26,7 @@ const present = (...argv: readonly string[]): Scene => ({ argv, pristine: 'prese
 /** The same with uWSGI instead of httpd. */
 const onUwsgi = (scene: Scene): Scene => ({ ...scene, pristine: 'uwsgi' });
 
-const CERTIFICATE = path.join(CELL.site, 'other-node.pem');
+const RECIPIENT = path.join(CELL.site, 'recipient.pem');
 
 /** They end soon: the service does not run, and is not started. */
 const QUICK: readonly Scene[] = [
@@ -36,7 +36,7 @@ const QUICK: readonly Scene[] = [
   present('show-config'),
   present('backup'),
   present('maintain'),
-  present('keys', 'export', path.join(instanceOf('present'), 'keys.cms'), '--recipient', CERTIFICATE),
+  present('keys', 'export', path.join(instanceOf('present'), 'keys.cms'), '--recipient', RECIPIENT),
   present('keys', 'rotate'),
   { ...present('keys', 'forget', 'another-node:/srv/keystone'), ends: 3 },
   present('stop'),
@@ -68,28 +68,20 @@ const UWSGI: readonly Scene[] = [
 ].map(onUwsgi);
 const ALL: readonly Scene[] = [...QUICK, ...STARTING, ...MOVING, ...RUNNING, ...UWSGI];
 
-const lacking = await whyNoMachines(['strace', 'openssl']);
-
-describe.skipIf(lacking !== undefined)(
-  `root, while the service's account is its enemy${lacking === undefined ? '' : ` (${lacking})`}`,
-  () => {
-    let stage: Stage;
-    beforeAll(async () => {
-      stage = await openStage(KEYSTONE, async (cell, keep) => {
-        const request =
-          'openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=other-node -keyout /dev/null -out "$0"';
-        await shell(cell, request, CERTIFICATE);
-        await keep('present', 'present', INSTALL, ['backup', SAVED]);
-        await keep('uwsgi', 'present', ['install', '--server', 'uwsgi']);
-        await shell(cell, 'rm -r "$0"', instanceOf('present'));
-        await keep('former', 'former', INSTALL);
-        await keep('upgraded', 'present', ['upgrade', '--from', releaseIn('former')]);
-      });
-      return () => stage.remove();
-    });
-    const planted: Stage['planted'] = (...given) => stage.planted(...given);
-    const faultsOf: Stage['faultsOf'] = (cases) => stage.faultsOf(cases);
-
+describeStage(
+  "root, while the service's account is its enemy",
+  {
+    bundle: KEYSTONE,
+    prepare: async (cell, keep) => {
+      await makeRecipient(cell, RECIPIENT);
+      await keep('present', 'present', INSTALL, ['backup', SAVED]);
+      await keep('uwsgi', 'present', ['install', '--server', 'uwsgi']);
+      await shell(cell, 'rm -r "$0"', instanceOf('present'));
+      await keep('former', 'former', INSTALL);
+      await keep('upgraded', 'present', ['upgrade', '--from', releaseIn('former')]);
+    },
+  },
+  ({ planted, faultsOf }) => {
     it.each(named([...QUICK, ...STARTING, ...MOVING]))(
       '%s: does so from the first line of bootstrap.sh on',
       async (_, scene) => {

@@ -1,25 +1,25 @@
 import path from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { accomplish, releaseIn } from './support/cell.ts';
 import {
+  describeStage,
   instanceOf,
+  makeRecipient,
   MIXED,
   named,
-  openStage,
   running,
   WAIT,
   type Case,
   type Scene,
-  type Stage,
 } from './support/hostile/harness.ts';
 import { CELL } from './support/machine.ts';
-import { exhaustive, whyNoMachines } from './support/requirements.ts';
+import { exhaustive } from './support/requirements.ts';
 import { shell } from './support/succeed.ts';
 import { EMBEDDED } from './support/tested-bundle.ts';
 
 const SAVED = path.join(CELL.site, 'saved.tar.gz');
 /** Another node's certificate and key, and keys sealed for it. */
-const HOLDER = path.join(CELL.site, 'holder.pem');
+const RECIPIENT = path.join(CELL.site, 'recipient.pem');
 const SEALED = path.join(CELL.site, 'keys.cms');
 const OTHER_NODE = path.join(CELL.site, 'other-node');
 const SERVER = '/mnt/server';
@@ -38,7 +38,7 @@ const INSTALL = ['install', '--processes', '1'];
 const on = (pristine: string, ...argv: readonly string[]): Scene => ({ argv, pristine, of: 'present' });
 
 /** Root's commands with imported keys. */
-const IMPORT = on('external', 'keys', 'import', SEALED, '--recipient', HOLDER);
+const IMPORT = on('external', 'keys', 'import', SEALED, '--recipient', RECIPIENT);
 /** Root's commands with data of a server that the account runs, or will run. */
 const MIGRATIONS: readonly Scene[] = [
   on('sqlite', 'migrate-database', '--to', 'embedded'),
@@ -52,33 +52,27 @@ const OTHERS: readonly Scene[] = [
   running(on('embedded', 'backup')),
 ];
 
-const lacking = await whyNoMachines(['strace', 'openssl']);
-
-describe.skipIf(lacking !== undefined)(
-  `root, while the account of a database is its enemy${lacking === undefined ? '' : ` (${lacking})`}`,
-  () => {
-    let stage: Stage;
-    beforeAll(async () => {
-      stage = await openStage(EMBEDDED, async (cell, keep) => {
-        await keep('sqlite', 'present', INSTALL);
-        await shell(cell, 'rm -r "$0"', instanceOf('present'));
-        await shell(cell, START_SERVER, SERVER, releaseIn('present'));
-        const holder =
-          'openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=holder -keyout "$0.key" -out "$0" && cat "$0.key" >>"$0"';
-        await shell(cell, holder, HOLDER);
-        // The keys that one node exports can be imported by another.
-        const shared = [...INSTALL, '--database-url', EXTERNAL];
-        const opened = ['--recipient', HOLDER];
-        for (const argv of [[...shared, '--port', '5001'], ['keys', 'export', SEALED, ...opened], ['stop']])
-          await accomplish(cell, { of: 'present', parameters: [...argv, '--instance', OTHER_NODE] });
-        await keep('external', 'present', ['keys', 'import', SEALED, ...opened], shared);
-        if (!exhaustive) return;
-        await shell(cell, 'rm -r "$0"', instanceOf('present'));
-        await keep('embedded', 'present', [...INSTALL, '--database', 'embedded'], ['backup', SAVED]);
-      });
-      return () => stage.remove();
-    });
-
+describeStage(
+  'root, while the account of a database is its enemy',
+  {
+    bundle: EMBEDDED,
+    prepare: async (cell, keep) => {
+      await keep('sqlite', 'present', INSTALL);
+      await shell(cell, 'rm -r "$0"', instanceOf('present'));
+      await shell(cell, START_SERVER, SERVER, releaseIn('present'));
+      await makeRecipient(cell, RECIPIENT);
+      // The keys that one node exports can be imported by another.
+      const shared = [...INSTALL, '--database-url', EXTERNAL];
+      const opened = ['--recipient', RECIPIENT];
+      for (const argv of [[...shared, '--port', '5001'], ['keys', 'export', SEALED, ...opened], ['stop']])
+        await accomplish(cell, { of: 'present', parameters: [...argv, '--instance', OTHER_NODE] });
+      await keep('external', 'present', ['keys', 'import', SEALED, ...opened], shared);
+      if (!exhaustive) return;
+      await shell(cell, 'rm -r "$0"', instanceOf('present'));
+      await keep('embedded', 'present', [...INSTALL, '--database', 'embedded'], ['backup', SAVED]);
+    },
+  },
+  (stage) => {
     it.each(named(exhaustive ? [IMPORT, ...MIGRATIONS, ...OTHERS] : [IMPORT, ...MIGRATIONS.slice(0, 1)]))(
       '%s: follows nothing that stands in the place of a path, or is exchanged as it looks',
       async (_, scene) => {

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startServerMachine, type DatabaseServer } from './support/database-servers.ts';
 import { startMachine, type Machine } from './support/machine.ts';
-import { loadMixed, loadMixedMeanwhile, type Loaded } from './support/mixed-load.ts';
+import { loadMixed, loadMixedMeanwhile, type Load, type Loaded } from './support/mixed-load.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
 import { ADDRESS, adminPassword, install, unpack, type Site } from './support/site.ts';
@@ -27,7 +27,7 @@ describe.skipIf(lacking !== undefined).each(DATABASES)(
     let machine: Machine;
     let server: DatabaseServer | undefined;
     let site: Site;
-    let load: Parameters<typeof loadMixed>[1];
+    let load: Load;
 
     beforeAll(async () => {
       const options = [`--host=${ADDRESS}`];

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..bundle.api import Site
 from ..errors import Problem
-from ..host import clock, ports, space
+from ..host import clock, ports, processes, space
 from ..host.processes import Daemon
 from ..manager.managers import Manager, manager_of
 from ..state import support_period
@@ -65,7 +65,7 @@ def _check_daemons(session: Session, site: Site, manager: Manager) -> Iterator[P
 
 
 def _describe_end(session: Session, manager: Manager, daemon: Daemon) -> Problem:
-    left = [process for process in session.processes() if process.daemon == daemon.name]
+    left = processes.of_daemon(session.processes(), daemon.name)
     reasons = [f"it was killed; {len(left)} of its workers are left" if left else "", manager.explain(daemon)]
     return Problem(
         f"{daemon.name} is not running",

@@ -111,11 +111,11 @@ def withdraw(session: Session, site: Site) -> None:
 
 def main_process(found: Sequence[Process], daemon: Daemon) -> Process | None:
     """The daemon itself among the instance's processes."""
-    return next((process for process in found if process.daemon == daemon.name and process.is_main), None)
+    return next((process for process in processes.of_daemon(found, daemon.name) if process.is_main), None)
 
 
 def workers_of(found: Sequence[Process], main: Process) -> list[Process]:
-    return [process for process in found if process.daemon == main.daemon and process.pid != main.pid]
+    return [process for process in processes.of_daemon(found, main.daemon) if process.pid != main.pid]
 
 
 def is_complete(session: Session, site: Site) -> bool:
@@ -160,7 +160,7 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
         if keeping is not None and (keeping is as_it_is or keeping()):
             done[daemon.name] = "runs" if keeping is as_it_is else "reloaded"
             continue
-        manager.replace(daemon, [process for process in found if process.daemon == daemon.name])
+        manager.replace(daemon, processes.of_daemon(found, daemon.name))
         done[daemon.name] = "restarted" if main else "started"
     manager.start_rest()
     try:
@@ -170,7 +170,7 @@ def _bring_up(session: Session, site: Site, renew: bool, changed: Collection[str
             raise
         # It may wait forever for something that was missing, room on a disk for example.
         stuck = next(daemon for daemon in daemons if daemon.name == silent.daemon)
-        manager.replace(stuck, [process for process in session.processes() if process.daemon == stuck.name])
+        manager.replace(stuck, processes.of_daemon(session.processes(), stuck.name))
         done[stuck.name] = "restarted"
         session.product.wait_ready(site)
     return ", ".join(f"{name} {word}" for name, word in done.items())

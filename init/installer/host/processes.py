@@ -122,6 +122,11 @@ def find_processes(
     ]
 
 
+def of_daemon(found: Sequence[Process], daemon: str) -> list[Process]:
+    """Those of a daemon, which is given by name."""
+    return [process for process in found if process.daemon == daemon]
+
+
 #: Beside `run`: daemons may change to a directory in it.
 _DATA = "data"
 

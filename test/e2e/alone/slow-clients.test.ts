@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../../src/io/process.ts';
+import { runClient } from '../support/client.ts';
 import { sendAll } from '../support/http.ts';
 import { startMachine, type Machine } from '../support/machine.ts';
 import { exhaustive, whyNoMachines } from '../support/requirements.ts';
@@ -84,14 +85,6 @@ describe.skipIf(lacking !== undefined)(
       return readFile(file, 'utf8');
     }
 
-    /** Runs a program of support/ beside the service; returns its output. */
-    async function client<T>(program: string, order: object): Promise<T> {
-      const file = path.join(import.meta.dirname, '../support', program);
-      const sent = await machine.executeInNetwork([process.execPath, file], JSON.stringify(order));
-      if (sent.exitCode !== 0) throw new Error(`${program} failed: ${sent.stderr}`);
-      return JSON.parse(sent.stdout) as T;
-    }
-
     async function makeCredentials(origin: string, token: string): Promise<void> {
       const url = `${origin}/v3/credentials`;
       const headers = { 'content-type': 'application/json', 'x-auth-token': token };
@@ -142,7 +135,7 @@ describe.skipIf(lacking !== undefined)(
         it.each(LOADS)('answers every request: $slow, and $clients clients at once', async (load) => {
           const slow: Partial<Record<Kind, number>> = { ...load.slow };
           if (scheme === 'http') delete slow.handshakes;
-          const seen = await client<Seen>('slow-clients.mjs', {
+          const seen = await runClient<Seen>(machine, 'slow-clients.mjs', {
             ...load,
             slow,
             origin,
@@ -168,7 +161,7 @@ describe.skipIf(lacking !== undefined)(
         it('uses its own name in links, whatever a client sends', async () => {
           const said =
             'X-Forwarded-Proto: gopher\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\n';
-          const answers = await client<string[]>('raw-http.mjs', {
+          const answers = await runClient<string[]>(machine, 'raw-http.mjs', {
             origin,
             ca: certificate,
             requests: ['evil.example', `${ADDRESS}:5000`].map(
@@ -184,7 +177,7 @@ describe.skipIf(lacking !== undefined)(
         it('trusts a configured proxy about its client and the name that the client used', async () => {
           const said =
             'X-Forwarded-Proto: http\r\nX-Forwarded-Host: id.example\r\nX-Forwarded-For: 203.0.113.7\r\n';
-          const [answer] = await client<string[]>('raw-http.mjs', {
+          const [answer] = await runClient<string[]>(machine, 'raw-http.mjs', {
             origin,
             ca: certificate,
             requests: [`GET /v3 HTTP/1.1\r\nHost: ${ADDRESS}:5000\r\n${said}\r\n`],
@@ -197,7 +190,7 @@ describe.skipIf(lacking !== undefined)(
 
         it('answers a client that closes its half of the connection after a request', async () => {
           const requests = [`GET /v3 HTTP/1.1\r\nHost: ${ADDRESS}:5000\r\n\r\n`];
-          const [answer] = await client<string[]>('raw-http.mjs', {
+          const [answer] = await runClient<string[]>(machine, 'raw-http.mjs', {
             origin,
             ca: certificate,
             requests,
@@ -231,7 +224,7 @@ describe.skipIf(lacking !== undefined)(
             'a deep body': [post('Content-Length: 10000\r\n', '['.repeat(10_000)), 400],
             'a chunk without a size': [post('Transfer-Encoding: chunked\r\n', 'x\r\n'), 400],
           };
-          const said = await client<string[]>('raw-http.mjs', {
+          const said = await runClient<string[]>(machine, 'raw-http.mjs', {
             origin,
             ca: certificate,
             requests: Object.values(cases).map(([request]) => request),

@@ -1,7 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import { removeTree } from '../../../src/io/files.ts';
+import { runClient, runMeanwhile } from './client.ts';
 import type { Machine } from './machine.ts';
 
 export interface HttpRequest {
@@ -28,7 +25,7 @@ export interface HttpAnswer {
   readonly fingerprint?: string;
 }
 
-const CLIENT = path.join(import.meta.dirname, 'http-client.mjs');
+const CLIENT = 'http-client.mjs';
 
 /** Sends the requests in parallel in the machine's network, each repeatedly for `seconds`, at least once. */
 export async function sendAll(
@@ -36,21 +33,7 @@ export async function sendAll(
   requests: readonly HttpRequest[],
   seconds = 0,
 ): Promise<HttpAnswer[]> {
-  return runClient(machine, { requests, seconds });
-}
-
-async function runClient(
-  machine: Machine,
-  order: {
-    readonly requests: readonly HttpRequest[];
-    readonly seconds?: number;
-    readonly until?: string;
-    readonly pause?: number;
-  },
-): Promise<HttpAnswer[]> {
-  const sent = await machine.executeInNetwork([process.execPath, CLIENT], JSON.stringify(order));
-  if (sent.exitCode !== 0) throw new Error(`the HTTP client failed: ${sent.stderr}`);
-  return JSON.parse(sent.stdout) as HttpAnswer[];
+  return runClient(machine, CLIENT, { requests, seconds });
 }
 
 /** Milliseconds between an answer and the next request of `sendMeanwhile`. */
@@ -62,18 +45,11 @@ export async function sendMeanwhile<T>(
   request: HttpRequest,
   work: () => Promise<T>,
 ): Promise<{ readonly answers: readonly HttpAnswer[]; readonly result: T }> {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-meanwhile-'));
-  const until = path.join(directory, 'done');
-  const client = runClient(machine, { requests: [request], until, pause: PAUSE });
-  try {
-    const result = await work();
-    await writeFile(until, '');
-    return { answers: await client, result };
-  } finally {
-    await writeFile(until, '');
-    await client;
-    await removeTree(directory);
-  }
+  const [answers, result] = await runMeanwhile(
+    (until) => runClient<HttpAnswer[]>(machine, CLIENT, { requests: [request], until, pause: PAUSE }),
+    work,
+  );
+  return { answers, result };
 }
 
 /** The longest time without an answer of this status, in milliseconds. */

@@ -1,12 +1,10 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { exists, removeTree } from '../../../src/io/files.ts';
+import { exists } from '../../../src/io/files.ts';
+import { runClient, runMeanwhile } from './client.ts';
 import type { Machine } from './machine.ts';
 import { passwordLogin } from './site.ts';
 
-interface Load {
+export interface Load {
   /** Ends in `/v3`. */
   readonly url: string;
   /** The administrator's. */
@@ -31,8 +29,6 @@ export interface Loaded {
   }[];
 }
 
-const CLIENT = path.join(import.meta.dirname, 'mixed-load.mjs');
-
 /**
  * Lets clients log in, fail to, make and delete projects and assign roles, all at the same time in the machine's network: so
  * many rounds each, and more for `seconds`.
@@ -51,26 +47,24 @@ export async function loadMixedMeanwhile<T>(
   load: Load,
   work: () => Promise<T>,
 ): Promise<{ readonly loaded: Loaded; readonly result: T }> {
-  const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-load-'));
-  const [begun, until] = ['begun', 'until'].map((name) => path.join(directory, name)) as [string, string];
-  const clients = runClients(machine, load, { begun, until });
-  const ended = clients.then(() => true);
-  try {
-    while (!(await exists(begun)) && !(await Promise.race([ended, setTimeout(50, false)])));
-    const result = await work();
-    await writeFile(until, '');
-    return { loaded: await clients, result };
-  } finally {
-    await writeFile(until, '');
-    await ended;
-    await removeTree(directory);
-  }
+  const [loaded, result] = await runMeanwhile(
+    (until) => runClients(machine, load, { begun: begunBefore(until), until }),
+    async (until, clients) => {
+      const ended = clients.then(() => true);
+      while (!(await exists(begunBefore(until))) && !(await Promise.race([ended, setTimeout(50, false)])));
+      return work();
+    },
+  );
+  return { loaded, result };
+}
+
+/** The file that the clients make when they begin. */
+function begunBefore(until: string): string {
+  return `${until}.begun`;
 }
 
 async function runClients(machine: Machine, load: Load, until: object): Promise<Loaded> {
   const { password, ...rest } = load;
   const order = { ...rest, login: JSON.parse(passwordLogin(password)) as unknown, ...until };
-  const sent = await machine.executeInNetwork([process.execPath, CLIENT], JSON.stringify(order));
-  if (sent.exitCode !== 0) throw new Error(`the clients failed: ${sent.stderr}`);
-  return JSON.parse(sent.stdout) as Loaded;
+  return runClient(machine, 'mixed-load.mjs', order);
 }

@@ -15,7 +15,7 @@ from fake_product import DAEMON, DATA, Cut, cut_at, end
 from installer.commands import backup, control, install, show, status, uninstall, verify
 from installer.engine import place
 from installer.engine.session import Session
-from installer.errors import Exit, Failure
+from installer.errors import Exit, Failure, Problem, Silent
 from installer.host import space
 from installer.host.processes import find_processes
 from installer.state import lock
@@ -227,6 +227,29 @@ class InstallTest(ProductTest):
                 with quiet():
                     command(self.session("start"))
                 self.assertIn(f"host={started[-1]}\n", self.conf())
+
+    def test_a_daemon_that_runs_and_does_not_answer_is_restarted_once(self) -> None:
+        self.install("--host", "10.0.0.1")
+        (before,) = find_processes(str(self.instance / "run"))
+        silent = Silent(before.daemon, Problem("the service does not answer"))
+        for answers, restarts in (([silent, None], True), ([silent, silent], True), ([None], False)):
+            with self.subTest(answers=answers):
+                ready = unittest.mock.Mock(side_effect=answers)
+                self.product.wait_ready = ready  # type: ignore[method-assign]
+                with quiet(), self.assertRaises(Failure) if answers[-1] else contextlib.nullcontext():
+                    control.start(self.session("start"))
+                (after,) = find_processes(str(self.instance / "run"))
+                self.assertEqual((after.pid != before.pid, ready.call_count), (restarts, len(answers)))
+                before = after
+
+    def test_a_daemon_that_does_not_answer_after_its_start_is_not_restarted(self) -> None:
+        self.install("--host", "10.0.0.1")
+        (found,) = find_processes(str(self.instance / "run"))
+        ready = unittest.mock.Mock(side_effect=Silent(found.daemon, Problem("the service does not answer")))
+        self.product.wait_ready = ready  # type: ignore[method-assign]
+        with quiet(), self.assertRaises(Failure):
+            control.restart(self.session("restart"))
+        self.assertEqual(ready.call_count, 1)
 
     def count_lines(self, *argv: str) -> int:
         self.install(*argv)

@@ -223,8 +223,7 @@ class Server:
 
     def _found(self) -> list[Process]:
         run = self.site.instance.run
-        found = processes.find_processes(run, endings={NAME: ENDING})
-        return [process for process in found if process.daemon == NAME]
+        return processes.of_daemon(processes.find_processes(run, endings={NAME: ENDING}), NAME)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { expect } from 'vitest';
+import { beforeAll, describe, expect } from 'vitest';
 import { accomplish, releaseIn, type ReleaseAge } from '../cell.ts';
 import { CELL, startCell, type Machine } from '../machine.ts';
 import { openWorkshop } from '../recording.ts';
-import { exhaustive } from '../requirements.ts';
+import { exhaustive, whyNoMachines } from '../requirements.ts';
 import { shell } from '../succeed.ts';
 import type { TestedBundle } from '../tested-bundle.ts';
 
@@ -76,14 +76,36 @@ export interface Stage {
   readonly planted: (scene: Scene, kinds: readonly Kind[]) => Promise<readonly Case[]>;
   /** Faults of any case. */
   readonly faultsOf: (cases: readonly Case[]) => Promise<string[]>;
-  readonly remove: () => Promise<void>;
 }
 
-/** Opens a stage with releases of the bundle. `prepare` keeps the instances that scenes start from, in each cell. */
-export async function openStage(
-  bundle: TestedBundle,
-  prepare: (cell: Machine, keep: Keep) => Promise<void>,
-): Promise<Stage> {
+interface StageOptions {
+  readonly bundle: TestedBundle;
+  /** Keeps the instances that scenes start from, in each cell. */
+  readonly prepare: (cell: Machine, keep: Keep) => Promise<void>;
+}
+
+const lacking = await whyNoMachines(['strace', 'openssl']);
+
+/** Describes tests of releases of a bundle on a stage, which opens before they run. */
+export function describeStage(name: string, options: StageOptions, tests: (stage: Stage) => void): void {
+  describe.skipIf(lacking !== undefined)(`${name}${lacking === undefined ? '' : ` (${lacking})`}`, () => {
+    let open: Stage;
+    beforeAll(async () => {
+      const { remove, ...stage } = await openStage(options);
+      open = stage;
+      return remove;
+    });
+    tests({
+      planted: (scene, kinds) => open.planted(scene, kinds),
+      faultsOf: (cases) => open.faultsOf(cases),
+    });
+  });
+}
+
+async function openStage({
+  bundle,
+  prepare,
+}: StageOptions): Promise<Stage & { readonly remove: () => Promise<void> }> {
   const workshop = await openWorkshop(bundle);
   const start = async (): Promise<Machine> => {
     const cell = await startCell({ releases: workshop.releases, size: '400m' });
@@ -173,14 +195,18 @@ export function running(scene: Scene): Scene {
   return { ...scene, running: true };
 }
 
+/** Makes the certificate and the key of somebody to whom keys are exported, as PEM in one file. */
+export async function makeRecipient(cell: Machine, file: string): Promise<void> {
+  const request =
+    'openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=recipient -keyout "$0.key" -out "$0" && cat "$0.key" >>"$0"';
+  await shell(cell, request, file);
+}
+
 /** Scenes by the names of their tests. */
 export function named(scenes: readonly Scene[]): readonly (readonly [name: string, scene: Scene])[] {
   return scenes.map((scene) => {
-    const when = [
-      scene.running ? 'running' : '',
-      ['present', 'former', 'upgraded'].includes(scene.pristine) ? '' : scene.pristine,
-    ].filter(Boolean);
-    return [`${scene.argv.join(' ')}${when.length > 0 ? ` (${when.join(', ')})` : ''}`, scene];
+    const start = [scene.pristine, ...(scene.running ? ['running'] : [])];
+    return [`${scene.argv.join(' ')} (${start.join(', ')})`, scene];
   });
 }
 
