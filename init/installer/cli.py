@@ -7,49 +7,40 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 
-from . import report
+from . import commands, report
 from .answers import answers, arguments, own, usage
 from .answers.arguments import Arguments
-from .commands import (
-    backup,
-    control,
-    install,
-    keys,
-    maintain,
-    migrate_database,
-    restore,
-    rollback,
-    show,
-    status,
-    uninstall,
-    upgrade,
-    verify,
-)
 from .engine.session import Session, open_session
 from .errors import Exit, Failure, Interrupted, problems_of
 from .service import composition
 from .state.release import Release
 
 COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
-    "install": lambda session, _: install.install(session),
-    "plan": lambda session, parsed: show.plan(session, parsed.options.get("from"), parsed.has("json")),
-    "verify": lambda session, parsed: verify.verify(session, parsed.has("json")),
-    "start": lambda session, _: control.start(session),
-    "stop": lambda session, _: control.stop(session),
-    "restart": lambda session, _: control.restart(session),
-    "status": lambda session, parsed: status.status(session, parsed.has("json")),
-    "upgrade": lambda session, parsed: upgrade.upgrade(session, parsed.options["from"]),
-    "rollback": lambda session, _: rollback.rollback(session),
-    "backup": lambda session, parsed: backup.backup(session, parsed.operand),
-    "restore": lambda session, parsed: restore.restore(session, parsed.operand or ""),
-    "migrate-database": lambda session, parsed: migrate_database.migrate_database(session, parsed.options["to"]),
-    "maintain": lambda session, _: maintain.maintain(session),
-    "keys export": lambda session, parsed: keys.export_keys(session, parsed.operand or "", parsed.options["recipient"]),
-    "keys import": lambda session, parsed: keys.import_keys(session, parsed.operand or "", parsed.options["recipient"]),
-    "keys rotate": lambda session, _: keys.rotate_keys(session),
-    "keys forget": lambda session, parsed: keys.forget_node(session, parsed.operand or ""),
-    "uninstall": lambda session, parsed: uninstall.uninstall(session, _wish(parsed)),
-    "show-config": lambda session, parsed: show.show_config(session, parsed.has("json")),
+    "install": lambda session, _: commands.install.install(session),
+    "plan": lambda session, parsed: commands.show.plan(session, parsed.options.get("from"), parsed.has("json")),
+    "verify": lambda session, parsed: commands.verify.verify(session, parsed.has("json")),
+    "start": lambda session, _: commands.control.start(session),
+    "stop": lambda session, _: commands.control.stop(session),
+    "restart": lambda session, _: commands.control.restart(session),
+    "status": lambda session, parsed: commands.status.status(session, parsed.has("json")),
+    "upgrade": lambda session, parsed: commands.upgrade.upgrade(session, parsed.options["from"]),
+    "rollback": lambda session, _: commands.rollback.rollback(session),
+    "backup": lambda session, parsed: commands.backup.backup(session, parsed.operand),
+    "restore": lambda session, parsed: commands.restore.restore(session, parsed.operand or ""),
+    "migrate-database": lambda session, parsed: commands.migrate_database.migrate_database(
+        session, parsed.options["to"]
+    ),
+    "maintain": lambda session, _: commands.maintain.maintain(session),
+    "keys export": lambda session, parsed: commands.keys.export_keys(
+        session, parsed.operand or "", parsed.options["recipient"]
+    ),
+    "keys import": lambda session, parsed: commands.keys.import_keys(
+        session, parsed.operand or "", parsed.options["recipient"]
+    ),
+    "keys rotate": lambda session, _: commands.keys.rotate_keys(session),
+    "keys forget": lambda session, parsed: commands.keys.forget_node(session, parsed.operand or ""),
+    "uninstall": lambda session, parsed: commands.uninstall.uninstall(session, _wish(parsed)),
+    "show-config": lambda session, parsed: commands.show.show_config(session, parsed.has("json")),
 }
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -79,8 +70,8 @@ def main(argv: Sequence[str], *, init: str) -> int:
         return Exit.NEEDS_PERSON if isinstance(error, OSError) else Exit.INTERNAL
 
 
-def _wish(parsed: Arguments) -> uninstall.Wish:
-    return uninstall.Wish(
+def _wish(parsed: Arguments) -> commands.uninstall.Wish:
+    return commands.uninstall.Wish(
         purge=parsed.has("purge"), yes=parsed.has("yes"), account=parsed.has("remove-user"), file=parsed.operand
     )
 

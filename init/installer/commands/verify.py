@@ -83,7 +83,7 @@ def _verify_instance(session: Session, found: _Findings) -> None:
 
 
 def _print(session: Session, found: _Findings, faulty: bool) -> None:
-    count = len(session.release.checksums())
+    count = len(session.release.checksums)
     report.out(f"release   {session.release.name}: {count} files")
     if found.previous is not None:
         report.out(f"before    {rollback.tell_previous(found.previous)}")

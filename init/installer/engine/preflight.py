@@ -185,7 +185,7 @@ def _check_account(site: Site) -> Iterator[Problem]:
         )
     if closed:
         return
-    hidden = _refused([site.release.path(path) for path in site.release.checksums()], os.R_OK, account)
+    hidden = _refused([f"{site.release.root}/{path}" for path in site.release.checksums], os.R_OK, account)
     if hidden:
         yield Problem(
             f"the service's account {account.name} cannot read the release",

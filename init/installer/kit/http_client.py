@@ -14,22 +14,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import IO, Any
 
-SECONDS = 30
-#: The prefix of an error for an incomplete answer.
-MUTE = "no complete answer came"
+from .answer import MUTE, SECONDS, Answer
+
 #: Bytes of the longest answer that is read.
 LONGEST = 8 << 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 def request(

@@ -15,7 +15,7 @@ from ..bundle.api import HIDDEN, Site
 from ..errors import Exit, Failure, Problem
 from ..host.network import Listener
 from . import tls, web
-from .http_client import MUTE, SECONDS
+from .answer import MUTE, SECONDS
 from .readiness import ANSWERS
 
 #: Bytes of the longest answer that is read from a service that does not speak HTTP.

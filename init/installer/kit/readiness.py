@@ -15,7 +15,7 @@ from ..errors import Problem, Silent
 from ..host import processes, space
 from ..state import files
 from ..state.files import tail
-from .http_client import MUTE
+from .answer import MUTE
 
 #: Why something does not answer yet, tried for this many seconds at most; empty if it does.
 Probe = Callable[[float], str]
@@ -100,7 +100,7 @@ def wait_ready(site: Site, awaited: Sequence[Awaited]) -> None:
             why = one.probe(PATIENCE)
             if not why:
                 break
-            found = [process for process in processes.find_processes(site.instance.run) if process.daemon == one.daemon]
+            found = processes.of_daemon(processes.find_processes(site.instance.run), one.daemon)
             over = [each.is_over(found) and why.startswith(start) for start, each in patience.items()]
             over.append(without_room.is_over(found) and any(space.check(space.volumes(site.instance))))
             if not found or why == f"{ANSWERS} 500" or any(over):

@@ -11,8 +11,8 @@ from ..answers.values import join_host
 from ..bundle.api import Site
 from ..errors import Problem
 from ..host.network import Listener
-from . import addresses, http_client, tls
-from .http_client import SECONDS, Answer
+from . import addresses, tls
+from .answer import SECONDS, Answer
 
 
 def scheme(site: Site) -> str:
@@ -50,6 +50,8 @@ def request(
     in_front: bool = False,
 ) -> Answer:
     """See `http_client.request`. `in_front`: the URL is that of a proxy in front of the instance."""
+    from . import http_client
+
     own = tls.has_tls(site) and not in_front
     context = tls.own_context(site) if own else tls.public_context(site) if url.startswith("https:") else None
     return http_client.request(method, url, body=body, headers=headers, context=context, seconds=seconds)

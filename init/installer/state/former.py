@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 
 from .. import report
 from ..answers.answers import PREFIX
@@ -65,7 +64,7 @@ def _check_identity(release: Release, instance: Instance) -> None:
     recorded = receipt.read(instance.receipt)
     wanted = recorded.release_id if recorded is not None else ""
     if release.is_listed and release.id == wanted:
-        script = release.checksums().get("/".join(_BOOTSTRAP))
+        script = release.checksums.get("/".join(_BOOTSTRAP))
         if files.digest_file(release.path(*_BOOTSTRAP)) == script:
             return
         why = "its bootstrap.sh was changed"
@@ -109,7 +108,7 @@ def check(release: Release, name: str, instance: Instance) -> None:
         problem = Problem(f"that is a release of {found}, not {name}", where=release.root, hint=hint)
         raise Failure(Exit.PREFLIGHT, problem)
     _check_rights(release, instance)
-    damaged = list(_damaged(release))
+    damaged = sorted(release.changed(release.checksums))
     if damaged:
         raise Failure(
             Exit.INTEGRITY,
@@ -120,13 +119,3 @@ def check(release: Release, name: str, instance: Instance) -> None:
                 hint="unpack its tarball over it; that does not touch the instance",
             ),
         )
-
-
-def _damaged(release: Release) -> Iterator[str]:
-    """The files whose bytes differ from the packed ones."""
-    for path, digest in release.checksums().items():
-        try:
-            if files.digest_file(release.path(path)) != digest:
-                yield path
-        except OSError:
-            yield path

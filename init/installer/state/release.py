@@ -7,7 +7,8 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Collection, Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -30,7 +31,9 @@ LEFT = "instance.left"
 #: Limit of releases through which an instance is followed.
 _UPGRADES = 40
 
-_CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$", re.MULTILINE)
+#: Files whose bytes bootstrap.sh leaves to the installer, which runs without them.
+_PACKAGES = re.compile(r"lib/python[^/]*/site-packages/")
 
 
 def compare_versions(one: str, other: str) -> int:
@@ -96,35 +99,39 @@ class Release:
         option = ("--instance", instance) if instance else ()
         return shlex.join([self.path(SCRIPT), *words, *option])
 
-    def checksums(self) -> dict[str, str]:
+    @cached_property
+    def checksums(self) -> Mapping[str, str]:
         """Path to digest, from the checksum list. Raises INTEGRITY if it is malformed."""
-        lines = (self._read(CHECKSUMS) or b"").decode("utf-8", "surrogateescape").split("\n")
-        matches = [_CHECKSUM_LINE.fullmatch(line) for line in lines[:-1]]
-        if lines[-1] or not matches or not all(matches):
+        text = (self._read(CHECKSUMS) or b"").decode("utf-8", "surrogateescape")
+        lines = _CHECKSUM_LINE.findall(text)
+        if not lines or len(lines) != text.count("\n") or not text.endswith("\n"):
             raise Failure(Exit.INTEGRITY, _damaged([CHECKSUMS], "its lines are not what was packed"))
-        return {match[2]: match[1] for match in matches if match}
+        return {path: expected for expected, path in lines}
 
     def check_contents(self, instance: str = "") -> None:
-        """Raises INTEGRITY for added or missing files, changed modes or link targets, and a checksum list that does not
-        match the manifest. `instance` may be in the release under any name.
-
-        bootstrap.sh checks the bytes of the files before this code runs.
+        """Raises INTEGRITY for added or missing files, changed modes or link targets, a checksum list that does not
+        match the manifest, and changed bytes of what bootstrap.sh did not check before this code runs: itself, and the
+        packages of Python. `instance` may be in the release under any name.
         """
-        listed = self.checksums()
+        listed = self.checksums
         manifest = self._read(MANIFEST)
         if manifest is None:
             raise Failure(Exit.INTEGRITY, _damaged([MANIFEST], _MISSING))
         entries = {entry["path"]: entry for entry in json.loads(manifest)["files"]}
         packed = {path: entry["sha256"] for path, entry in entries.items() if "sha256" in entry}
-        script = self._read(SCRIPT)
         expected = {*entries, CHECKSUMS, MANIFEST}
         found = dict(_walk(self.root, self._skipped(instance)))
         differing = {path for path, entry in entries.items() if path in found and _differs(entry, found[path])}
+        left = {
+            path: expected
+            for path, expected in packed.items()
+            if (path == SCRIPT or _PACKAGES.match(path)) and path in found and path not in differing
+        }
         groups = (
             (_MISSING, expected - set(found)),
             ("their mode or link target was changed", differing),
             ("it is not of this manifest", {CHECKSUMS} if listed != {**packed, MANIFEST: digest(manifest)} else set()),
-            ("its bytes were changed", {SCRIPT} if script and digest(script) != packed.get(SCRIPT) else set()),
+            ("its bytes were changed", self.changed(left)),
         )
         problems = [_damaged(sorted(paths), why) for why, paths in groups if paths]
         extra = sorted(set(found) - expected - SIGNATURES)
@@ -132,6 +139,29 @@ class Release:
             problems.append(self._describe_extra(extra))
         if problems:
             raise Failure(Exit.INTEGRITY, *problems)
+
+    def changed(self, digests: Mapping[str, str]) -> set[str]:
+        """The files whose bytes do not have their digest, or cannot be read. `digests` are by path in the release."""
+        entries = list(digests.items())
+        changed: set[str] = set()
+
+        def compare(share: Sequence[tuple[str, str]]) -> None:
+            for path, expected in share:
+                try:
+                    # No other user can write here, so it need not be walked to by descriptor.
+                    with open(f"{self.root}/{path}", "rb", buffering=0) as file:
+                        same = digest(file.read()) == expected
+                except OSError:
+                    same = False
+                if not same:
+                    changed.add(path)
+
+        # Hashing lets another thread run.
+        other = threading.Thread(target=compare, args=(entries[1::2],))
+        other.start()
+        compare(entries[::2])
+        other.join()
+        return changed
 
     def check_rights(self, instance: str = "") -> None:
         """Raises INTEGRITY if another user can change the release, or exchange it through a directory above it, and so

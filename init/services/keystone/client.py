@@ -7,7 +7,7 @@ from typing import Any
 from installer.bundle.api import Site
 from installer.host.network import Listener
 from installer.kit import web
-from installer.kit.http_client import SECONDS, Answer
+from installer.kit.answer import SECONDS, Answer
 
 from . import settings
 

@@ -10,7 +10,7 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import network, space
 from installer.kit import addresses, tls, web
-from installer.kit.http_client import Answer
+from installer.kit.answer import Answer
 
 from . import password, settings, users
 from .client import listener_url, request

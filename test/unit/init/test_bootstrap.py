@@ -118,6 +118,26 @@ class BootstrapTest(support.DirectoryTest):
         (self.release / "data").unlink()
         self.damaged("data")
 
+    def test_packages_of_python_are_left_to_the_installer_which_runs_without_them(self) -> None:
+        package = self.release / "lib" / "python3.13" / "site-packages" / "package.py"
+        package.parent.mkdir(parents=True, exist_ok=True)
+        package.write_text("")
+        support.seal(self.release)
+        package.write_text("x = 1")
+
+        def check(result: subprocess.CompletedProcess[str]) -> None:
+            self.assertEqual((result.returncode, result.stdout.split("\n")[0]), (0, "ran"))
+
+        self.under_every_shell(check, "install")
+        for other in ("lib/python3.13/package.py", "init/lib/python3.13/site-packages/package.py"):
+            path = self.release / other
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("")
+            support.seal(self.release)
+            path.write_text("x = 1")
+            with self.subTest(other):
+                self.damaged(other)
+
     def test_damage_that_sha256sum_only_warns_of_is_refused(self) -> None:
         sums = self.release / "SHA256SUMS"
         sums.write_text(sums.read_text().replace("data", "data", 1).replace(sums.read_text()[70], "g", 1) + "no line\n")
@@ -291,6 +311,17 @@ class BootstrapTest(support.DirectoryTest):
             self.assertIn(text, result.stderr)
 
         self.under_every_shell(check, *arguments)
+
+    def test_a_required_signature_covers_packages_of_python_for_every_command(self) -> None:
+        package = self.release / "lib" / "python3.13" / "site-packages" / "package.py"
+        package.parent.mkdir(parents=True, exist_ok=True)
+        package.write_text("")
+        support.seal(self.release)
+        public = self.sign()
+        package.write_text("x = 1")
+        for command in ("install", "maintain"):
+            self.refused(4, "package.py: FAILED", command, "--require-signature", public)
+        self.refused(4, "package.py: FAILED", "--instance", "/nonexistent", "maintain", "--require-signature", public)
 
     def test_an_unsigned_release_is_refused_by_every_command(self) -> None:
         public = self.sign()

@@ -17,7 +17,7 @@ from installer.bundle.api import Site
 from installer.errors import Failure
 from installer.host.network import Listener
 from installer.kit import proofs, readiness
-from installer.kit.http_client import MUTE
+from installer.kit.answer import MUTE
 from installer.kit.proofs import Exchange, Proof, Request
 from installer.kit.readiness import Awaited, Logs
 

@@ -107,6 +107,19 @@ class ReleaseTest(support.DirectoryTest):
         (self.directory / "init" / "bootstrap.sh").write_text("#!/bin/true\n")
         self.assertEqual(self.check(), ["its bytes were changed: init/bootstrap.sh"])
 
+    def test_changed_and_closed_packages_of_python_are_named(self) -> None:
+        packages = self.directory / "lib" / "python3.13" / "site-packages"
+        packages.mkdir(parents=True, exist_ok=True)
+        for number in range(4):
+            (packages / f"{number}.py").write_text("")
+        support.seal(self.directory)
+        self.assertEqual(self.check(), [])
+        for number in (0, 1):
+            (packages / f"{number}.py").write_text("x = 1")
+        self.assertEqual(
+            self.check(), [f"its bytes were changed: lib/python3.13/site-packages/{number}.py" for number in (0, 1)]
+        )
+
     def test_a_missing_manifest_or_checksum_list_is_refused(self) -> None:
         for name in ("manifest.json", "SHA256SUMS"):
             (self.directory / name).rename(self.directory / f"{name}.away")
@@ -185,7 +198,7 @@ class ReleaseTest(support.DirectoryTest):
         ):
             self.sums.write_text(damaged)
             with self.subTest(damaged=damaged), self.assertRaises(Failure) as caught:
-                Release(str(self.directory)).checksums()
+                _ = Release(str(self.directory)).checksums
             self.assertEqual(caught.exception.exit_code, Exit.INTEGRITY)
 
 

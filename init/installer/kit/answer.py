@@ -1,0 +1,18 @@
+"""An answer over HTTP, apart from the client, which takes long to import: most commands send no request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+#: How long a request waits for its answer by default.
+SECONDS = 30
+#: The prefix of an error for an incomplete answer.
+MUTE = "no complete answer came"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
