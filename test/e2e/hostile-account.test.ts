@@ -66,7 +66,14 @@ const UWSGI: readonly Scene[] = [
   running(present('restart')),
   running(present('stop')),
 ].map(onUwsgi);
-const ALL: readonly Scene[] = [...QUICK, ...STARTING, ...MOVING, ...RUNNING, ...UWSGI];
+const STOPPED: readonly Scene[] = [...QUICK, ...STARTING, ...MOVING];
+const ALL: readonly Scene[] = [...STOPPED, ...RUNNING, ...UWSGI];
+/** One that bootstrap.sh runs on a damaged release, one that changes nothing, one that writes, and one that moves. */
+const FROM_THE_FIRST_LINE = STOPPED.filter(({ argv }) =>
+  ['status', 'plan', 'install', 'upgrade'].includes(argv[0] ?? ''),
+);
+/** In CI, what stands in the place of a path is of every kind for these. */
+const EVERY_KIND = new Set(QUICK.slice(0, 3));
 
 describeStage(
   "root, while the service's account is its enemy",
@@ -82,7 +89,7 @@ describeStage(
     },
   },
   ({ planted, faultsOf }) => {
-    it.each(named([...QUICK, ...STARTING, ...MOVING]))(
+    it.each(named(exhaustive ? STOPPED : FROM_THE_FIRST_LINE))(
       '%s: does so from the first line of bootstrap.sh on',
       async (_, scene) => {
         const told: Case = { ...scene, how: 'told', kind: 'mixed 1', usual: WAIT };
@@ -91,10 +98,11 @@ describeStage(
       },
     );
 
-    it.each(named(exhaustive ? ALL : QUICK.slice(0, 6)))(
+    it.each(named(exhaustive ? ALL : STOPPED))(
       '%s: reads, writes, gives and shows nothing through what stands in the place of a path',
       async (_, scene) => {
-        const cases = await planted(scene, MIXED);
+        const every = exhaustive || EVERY_KIND.has(scene);
+        const cases = await planted(scene, every ? MIXED : MIXED.slice(0, 1));
         expect(await faultsOf(cases)).toEqual([]);
       },
     );

@@ -142,8 +142,12 @@ async function openStage({
       return faults.map((fault) => `${argv.join(' ')}, ${how} ${kind} ${paths.join(' ')}: ${fault}`);
     });
   };
+  /** By scene: the harness may plant in one more than once. */
+  const traces = new Map<Scene, Promise<readonly Trace[]>>();
   const planted = async (scene: Scene, kinds: readonly Kind[]): Promise<readonly Case[]> => {
-    const [trace] = await drive<Trace>([{ ...scene, how: 'trace' }]);
+    const traced = traces.get(scene) ?? drive<Trace>([{ ...scene, how: 'trace' }]);
+    traces.set(scene, traced);
+    const [trace] = await traced;
     const { paths, directories, seconds, exitCode, said } = trace ?? expect.fail('there is no trace');
     // A command that is refused at once looks at few paths.
     expect(exitCode, said).toBe(scene.ends ?? 0);
