@@ -103,7 +103,8 @@ function warnOfUndecided(
   installations: readonly Omit<WheelInstallation, 'site'>[],
 ): void {
   for (const { wheel, license } of installations.filter((each) => !each.license.decided)) {
-    const stated = license.stated === undefined ? 'says nothing' : `says ${JSON.stringify(license.stated)}`;
+    const stated =
+      license.stated === undefined ? 'does not name one' : `says ${JSON.stringify(license.stated)}`;
     emit({
       type: 'warning',
       message: `the licence of ${wheel.name} ${wheel.version} is listed as ${license.license}: its metadata ${stated}, and its licence text matches no known SPDX licence`,

@@ -6,13 +6,13 @@ export function formatReadme(bundle: Bundle): string {
   const hasHost = answers.some((answer) => answer.name === 'host');
   return `${name} ${version}-${revision}: ${summary}
 
-Everything that is needed is in this directory; nothing is downloaded and nothing outside is written.
+This directory contains everything that is needed. Nothing is downloaded, and nothing outside is written.
 
   init/bootstrap.sh${hasHost ? ' --host ADDRESS' : ''}     set up and start an instance
   init/bootstrap.sh --help              all commands and options
   sha256sum -c SHA256SUMS               check every file
 
-The directory may be moved: run init/bootstrap.sh again afterwards. What it creates lies in instance/, or where
---instance says. bin/ holds programs, licenses/ the licence of every part, manifest.json what is inside.
+You may move the directory; then run init/bootstrap.sh again. It creates its files in instance/, or in the directory
+that --instance names. Programs are in bin/, the licences of all parts in licenses/. manifest.json lists the contents.
 `;
 }

@@ -47,7 +47,7 @@ function inTheWay(link: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_ASSEMBLE_CLASH',
     exitCode: ExitCode.failed,
-    message: `${link} is a symbolic link where recipes go`,
+    message: `${link} is a symbolic link, but the release's recipes belong there`,
     hint: 'leave it out with "drop" in a recipe or in the bundle',
   });
 }

@@ -117,7 +117,7 @@ function readRecords({ place, value }: JsonDocument): FeedRecord[] {
       exitCode: ExitCode.integrity,
       message: `${place} is not a readable record`,
       why: z.prettifyError(error),
-      hint: 'copy the database again; if the record has the same content at its source, report a bug in ksbundle or to the source',
+      hint: 'copy the database again; if the record is the same at its source, report it there, or report a bug in ksbundle',
       cause: error,
     });
   }

@@ -2,7 +2,7 @@ import type { Sha256 } from './digest.ts';
 import { ExitCode, KsbundleError } from './errors.ts';
 
 export interface MismatchFacts {
-  /** The thing whose bytes are wrong, as in "… has the wrong bytes". */
+  /** The thing whose bytes are wrong, as in "… has the wrong digest". */
   readonly what: string;
   /** Where the bytes came from: a path or a redacted URL. */
   readonly from?: string;
@@ -17,8 +17,8 @@ export function digestMismatch({ what, from, expected, actual, hint }: MismatchF
   return new KsbundleError({
     code: 'KSB_DIGEST_MISMATCH',
     exitCode: ExitCode.integrity,
-    message: `${what} has the wrong bytes; they were refused`,
-    ...(from === undefined ? {} : { why: `this is what came from ${from}` }),
+    message: `${what} has the wrong digest and was refused`,
+    ...(from === undefined ? {} : { why: `it came from ${from}` }),
     details: [...expected.map((digest) => `expected sha256:${digest}`), `     got sha256:${actual}`],
     ...(hint === undefined ? {} : { hint }),
   });

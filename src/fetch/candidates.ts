@@ -50,7 +50,7 @@ async function* inMirror(mirror: Mirror, source: Source, context: FetchContext):
   const present = [...names].filter(([name]) => listed.has(name));
   for (const [name, archive] of present) yield { kind: 'file', archive, path: path.join(mirror.path, name) };
   if (present.length === 0)
-    yield { kind: 'none', where: mirror.path, why: `holds none of ${[...names.keys()].join(', ')}` };
+    yield { kind: 'none', where: mirror.path, why: `contains none of ${[...names.keys()].join(', ')}` };
 }
 
 async function* atUrl(url: ArchiveUrl, archive: Archive, reach: Reach): AsyncIterable<Candidate> {

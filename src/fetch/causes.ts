@@ -15,11 +15,11 @@ const REMEDIES: readonly { readonly why: RegExp; readonly hint: string }[] = [
   },
   { why: /the proxy /u, hint: `check HTTPS_PROXY, HTTP_PROXY and NO_PROXY, ${MIRROR}` },
   {
-    why: /name of .* (?:is not known|cannot be looked up)|no network|no way to|refuses the connection|does not answer/u,
+    why: /name of .* (?:is unknown|cannot be resolved)|network of .* is unreachable|no route to|refused the connection|does not answer/u,
     hint: `check the network: this machine cannot reach that server, or only through a proxy (HTTPS_PROXY), ${MIRROR}`,
   },
   {
-    why: /not there \(status|does not list|answered with status/u,
+    why: /not found \(status|does not list|answered with status/u,
     hint: 'upstream may have moved or removed the file: look for another URL, or build from a mirror that has it (`--mirror DIR`)',
   },
 ];
@@ -50,7 +50,7 @@ export function groupByCause(failures: readonly KsbundleError[]): readonly Probl
 /** The reasons, without the names of files. */
 function causeOf({ facts: { details = [] } }: KsbundleError): string {
   const reasons = reasonsOf(details).map((reason) =>
-    reason.replace(/(?<=does not list |holds none of ).*$/u, '…'),
+    reason.replace(/(?<=does not list |contains none of ).*$/u, '…'),
   );
   return [...new Set(reasons)].sort().join('\n');
 }

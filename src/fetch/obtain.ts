@@ -53,7 +53,7 @@ async function copyIn(
     const archive = archiveOf(source, actual);
     if (archive !== undefined) return { content: await context.store.adopt(file, actual), archive };
     if (candidate.lenient === true)
-      return { where: candidate.path, why: `holds other bytes (sha256:${actual})` };
+      return { where: candidate.path, why: `has a different digest (sha256:${actual})` };
     throw wrongBytes(candidate.path, { source, actual });
   } catch (error) {
     throw explainDiskFull(error, file);
@@ -66,7 +66,7 @@ async function whyUnreadable(file: string): Promise<string | undefined> {
   try {
     return (await stat(file)).isFile() ? undefined : 'not a file';
   } catch (error) {
-    if (isErrnoException(error, 'ENOENT') || isErrnoException(error, 'ENOTDIR')) return 'not there';
+    if (isErrnoException(error, 'ENOENT') || isErrnoException(error, 'ENOTDIR')) return 'not found';
     if (isErrnoException(error)) return error.message;
     throw error;
   }

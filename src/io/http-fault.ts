@@ -34,12 +34,12 @@ export const TUNNEL_CUT = 'KSB_TUNNEL_CUT';
 const CONNECTION_FAULTS: Readonly<
   Record<string, { readonly why: (peer: string) => string; readonly transient: boolean }>
 > = {
-  ENOTFOUND: { why: (peer) => `the name of ${peer} is not known`, transient: false },
-  EAI_AGAIN: { why: (peer) => `the name of ${peer} cannot be looked up`, transient: true },
-  ECONNREFUSED: { why: (peer) => `${peer} refuses the connection`, transient: false },
-  ENETUNREACH: { why: (peer) => `there is no network to ${peer}`, transient: false },
-  EHOSTUNREACH: { why: (peer) => `there is no way to ${peer}`, transient: false },
-  [TUNNEL_CUT]: { why: (peer) => `${peer} cuts the connection`, transient: true },
+  ENOTFOUND: { why: (peer) => `the name of ${peer} is unknown`, transient: false },
+  EAI_AGAIN: { why: (peer) => `the name of ${peer} cannot be resolved at the moment`, transient: true },
+  ECONNREFUSED: { why: (peer) => `${peer} refused the connection`, transient: false },
+  ENETUNREACH: { why: (peer) => `the network of ${peer} is unreachable`, transient: false },
+  EHOSTUNREACH: { why: (peer) => `there is no route to ${peer}`, transient: false },
+  [TUNNEL_CUT]: { why: (peer) => `${peer} closed the connection`, transient: true },
   ETIMEDOUT: { why: (peer) => `${peer} does not answer`, transient: false },
   UND_ERR_CONNECT_TIMEOUT: { why: (peer) => `${peer} does not answer`, transient: false },
 };
@@ -47,11 +47,11 @@ const CONNECTION_FAULTS: Readonly<
 const TRANSFER_FAULTS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
   UND_ERR_BODY_TIMEOUT: 'the transfer stalled',
-  UND_ERR_SOCKET: 'the connection was cut',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the connection was cut',
-  UND_ERR_ABORTED: 'the connection was cut',
-  ECONNRESET: 'the connection was cut',
-  EPIPE: 'the connection was cut',
+  UND_ERR_SOCKET: 'the connection was interrupted',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the connection was interrupted',
+  UND_ERR_ABORTED: 'the connection was interrupted',
+  ECONNRESET: 'the connection was interrupted',
+  EPIPE: 'the connection was interrupted',
 };
 
 /** Describes why a request failed without an answer. */
@@ -90,7 +90,7 @@ export function faultOfStatus(
   if (status >= 200 && status < 300) return undefined;
   if (status === 407 && ends.proxy !== undefined) return proxyRefusal(status, ends.proxy);
   if (status === 404 || status === 410)
-    return new HttpFault({ why: `not there (status ${status})`, transient: false });
+    return new HttpFault({ why: `not found (status ${status})`, transient: false });
   const transient = status === 408 || status === 429 || status >= 500;
   const through = ends.proxy === undefined ? '' : ` through the proxy ${nameOf(ends.proxy)}`;
   const why = `${ends.url.host} answered with status ${status}${through}`;
@@ -101,12 +101,12 @@ function proxyRefusal(status: number, proxy: URL): HttpFault {
   const why =
     status === 407
       ? `the proxy ${nameOf(proxy)} requires a user name and a password (status 407)`
-      : `the proxy ${nameOf(proxy)} refuses the connection (status ${status})`;
+      : `the proxy ${nameOf(proxy)} refused the connection (status ${status})`;
   return new HttpFault({ why, transient: status >= 500, unreachable: true });
 }
 
 function certificateFault(error: Error, peer: string): HttpFault {
-  const why = `the TLS connection to ${peer} failed: ${error.message}; a certificate authority of your own is named with NODE_EXTRA_CA_CERTS`;
+  const why = `the TLS connection to ${peer} failed: ${error.message}; if your network has its own certificate authority, set NODE_EXTRA_CA_CERTS`;
   return new HttpFault({ why, transient: false, unreachable: true }, error);
 }
 

@@ -78,7 +78,7 @@ async function* outputOf(
   try {
     if (spool === undefined) yield* child.stdout as AsyncIterable<Buffer>;
     else {
-      const exceeded = (): Error => failed(`more than ${spool.most} bytes come out`);
+      const exceeded = (): Error => failed(`the output is larger than ${spool.most} bytes`);
       yield* readGrowingFile(spool.handle, { writing: child, most: spool.most, exceeded });
     }
     const result = await child;

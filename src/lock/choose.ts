@@ -187,7 +187,7 @@ function pickWheels(
     throw new KsbundleError({
       code: 'KSB_LOCK_NO_WHEEL',
       exitCode: ExitCode.failed,
-      message: `some distributions of ${options.bundle.name} have no wheel that fits`,
+      message: `some distributions of ${options.bundle.name} have no compatible wheel`,
       place: { file: options.bundle.origin.file },
       problems,
     });

@@ -54,7 +54,7 @@ function checkBuilt(pins: readonly Pin[], built: ReadonlyMap<string, Component>)
   throw new KsbundleError({
     code: 'KSB_LOCK_BUILT_VERSION',
     exitCode: ExitCode.failed,
-    message: 'a component builds a distribution in another version than was resolved',
+    message: 'a component builds a different version of a distribution than the one that was resolved',
     ...(first.place === undefined ? {} : { place: first.place }),
     problems,
   });

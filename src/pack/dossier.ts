@@ -74,7 +74,7 @@ export function formatDossier(manifest: Manifest, identity: TarballIdentity): st
         '`ksbundle audit`: docs/audit.md lists the rules; the audit ran before the tarball was packed, and can be repeated',
       ],
       ['Every byte, mode and link', '`ksbundle verify`'],
-      ['Known vulnerabilities', '`ksbundle audit --advisories`, with a database of the day'],
+      ['Known vulnerabilities', '`ksbundle audit --advisories`, with a current database'],
     ]),
     ...describeStatements(manifest),
     '## 7. EU declaration of conformity',

@@ -115,7 +115,7 @@ function notPackable(problems: readonly Problem[]): KsbundleError {
   return new KsbundleError({
     code: 'KSB_RELEASE_NOT_PACKABLE',
     exitCode: ExitCode.failed,
-    message: `the release holds ${problems.length} ${problems.length === 1 ? 'thing' : 'things'} that cannot be packed`,
+    message: `the release contains ${problems.length} ${problems.length === 1 ? 'thing' : 'things'} that cannot be packed`,
     problems,
   });
 }

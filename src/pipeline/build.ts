@@ -99,7 +99,7 @@ export async function planBuild(context: Context, name: string): Promise<readonl
       const { version } = loaded.set.components.get(component) ?? {};
       return `${state} ${component} ${version ?? ''}`.trimEnd();
     }),
-    `${changes ? 'pack' : 'pack unless it is there'} ${releaseName(loaded.bundle, context.platform.arch)}.tar.gz`,
+    `${changes ? 'pack' : 'pack, if it does not exist:'} ${releaseName(loaded.bundle, context.platform.arch)}.tar.gz`,
   ];
 }
 

@@ -50,17 +50,17 @@ export async function writeEscrow(context: Context, options: EscrowOptions): Pro
 }
 
 function formatReadme(name: string, top: string): string {
-  return `Everything that ${name} was built from, and what builds it again without a network:
+  return `This archive contains everything that ${name} was built from, and ksbundle to build it again without a network:
 
   sha256sum -c ${CHECKSUMS_FILE}        check every file
   tar -tzf ${name}        the release; its recipes and lockfile are in share/ksbundle/
   ${SOURCES}/        sources and wheels, by the names and digests in the lockfile
-  ${PACKAGE}/        ksbundle, which needs Node 20.19 or later and says what else the host lacks
+  ${PACKAGE}/        ksbundle; it needs Node 20.19 or later, and names other programs that the host lacks
 
   node ${PACKAGE}/dist/cli/main.js rebuild ../${top}.tar --trust
 
-builds the release and this archive again and compares both. It runs what is in here: --key PUBLIC_KEY in place of --trust has it
-check first who signed the archive.
+builds the release and this archive again and compares both. It runs programs of this archive. To check the archive's signature
+first, use --key PUBLIC_KEY instead of --trust.
 `;
 }
 
@@ -120,5 +120,5 @@ async function digestsOf(root: string): Promise<Map<string, Sha256>> {
 function compare(listed: ReadonlyMap<string, Sha256>, found: ReadonlyMap<string, Sha256>): Problem[] {
   return [...new Set([...listed.keys(), ...found.keys()])]
     .filter((name) => listed.get(name) !== found.get(name))
-    .map((name) => ({ code: 'changed', message: `${name} is not what ${CHECKSUMS_FILE} says` }));
+    .map((name) => ({ code: 'changed', message: `${name} does not match ${CHECKSUMS_FILE}` }));
 }

@@ -70,23 +70,23 @@ function formatRecipe(facts: Facts): string {
   const list = licenses.length === 0 ? ['LICENSE'] : licenses;
   return `# The component ${name}: one piece of software that is built from source. docs/recipes.md describes every key.
 name = ${text(name)}
-version = ${text(version ?? '0')}${version === undefined ? " # the archive's name does not tell: say which" : ''}
-license = ${text(license ?? `LicenseRef-${name}`)}${license === undefined ? ' # its texts do not tell: say which, as SPDX has it' : ''}
-summary = ${text(name)} # say what it is
+version = ${text(version ?? '0')}${version === undefined ? " # not found in the archive's name: set it" : ''}
+license = ${text(license ?? `LicenseRef-${name}`)}${license === undefined ? ' # not recognised in the licence texts: set its SPDX identifier' : ''}
+summary = ${text(name)} # describe it in one line
 
-# Pinned as it was when this recipe was written: compare with what upstream publishes. Add more places where these bytes are.
+# This is the digest of the file that was downloaded: compare it with the one that upstream publishes. Add more URLs of the same file.
 [[source.archive]]
 sha256 = ${text(facts.sha256)}
 urls = [${text(facts.address)}]
 ${file === undefined ? '' : `file = ${text(file)}\n`}
 [build]
-# Components whose headers and libraries the build sees, below \${inputs}: inputs = ["openssl", "zlib"]
-# Licence texts in the directory that steps run in; they ship.
-licenses = [${list.map(text).join(', ')}]${licenses.length === 0 ? ' # there is none by a usual name: say which' : ''}
+# Components whose headers and libraries the build can use, below \${inputs}: inputs = ["openssl", "zlib"]
+# Licence texts in the directory where steps run; they ship.
+licenses = [${list.map(text).join(', ')}]${licenses.length === 0 ? ' # no file has a usual name: set theirs' : ''}
 environment = { CFLAGS = "-O2" }
 
 ${facts.steps}
-# What ships of all that is installed: programs here; "lib/*.so*" are shared libraries.
+# The installed files that ship: here, programs. For shared libraries, add "lib/*.so*".
 [install]
 ship = ["bin/*"]
 `;
@@ -122,7 +122,7 @@ run = ["make", "install", "PREFIX=\${dest}\${prefix}"]
   return `# There is neither a configure script nor a makefile. Compile with cc and c++, and install below \${dest}\${prefix}.
 [[build.step]]
 name = "compile"
-script = 'echo "say in recipe.toml how this is built" >&2; exit 1'
+script = 'echo "add the build steps to recipe.toml" >&2; exit 1'
 `;
 }
 

@@ -194,7 +194,7 @@ function notShutIn({ bundle, version, revision }: Manifest, why: string | undefi
   return new KsbundleError({
     code: 'KSB_REBUILD_OPEN',
     exitCode: ExitCode.hostTool,
-    message: `the recipes of ${bundle} ${version}-${revision} cannot be isolated on this machine, so they are not run`,
+    message: `the recipes of ${bundle} ${version}-${revision} cannot be isolated on this machine, so they were not run`,
     ...(why === undefined ? {} : { why }),
     hint: 'allow user namespaces for this account, or rebuild as root; or add --trust to run them with all rights of this account',
   });

@@ -54,7 +54,7 @@ export async function loadBundle(context: Context, name: string): Promise<Loaded
     message: `there is no bundle "${name}"`,
     why: set.components.has(name)
       ? `${name} is a component, which is built as part of a bundle`
-      : `${context.recipesDirectory === BASE.recipes ? 'this directory is in no project; ' : ''}the bundles are: ${known.join(', ')}`,
+      : `${context.recipesDirectory === BASE.recipes ? 'this directory is not in a project; ' : ''}the bundles are: ${known.join(', ')}`,
     hint: guess === undefined ? 'list what can be built: ksbundle recipes' : `did you mean "${guess}"?`,
   });
 }

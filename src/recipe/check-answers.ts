@@ -54,7 +54,7 @@ function checkAnswer(answer: PartlyAnswer, path: KeyPath): Fault[] {
     faults.push(wrong('rule', 'a rule needs "rule-help", which explains it to users'));
   }
   if (has('rule-help') && !has('rule')) {
-    faults.push(wrong('rule-help', '"rule-help" explains a "rule", and there is none'));
+    faults.push(wrong('rule-help', '"rule-help" explains a "rule", but the answer has no "rule"'));
   }
   if (answer.secret === true && has('default')) {
     faults.push(wrong('default', 'a secret has no default: every installation needs its own'));

@@ -157,7 +157,7 @@ function unknownFiles(
       : [
           {
             code: 'unknown-file',
-            message: `the service may read no [[file]] with the path ${quote(name)}`,
+            message: `the service has no [[file]] with the path ${quote(name)} that it may read`,
             hint: suggest(nearest(name, known)),
             path: pathOf(index),
             at: 'value',

@@ -42,7 +42,7 @@ export function checkSet(recipes: readonly SoundRecipe[], elsewhere: Elsewhere):
 export function checkNames(recipes: readonly (SoundRecipe | SoundService)[]): Mistake[] {
   return recipes.flatMap(({ document, recipe: { name } }): Mistake[] => {
     if (name === undefined || name === document.name) return [];
-    const message = `the name is ${quote(name)}, but the recipe lies in the directory ${quote(document.name)}`;
+    const message = `the name is ${quote(name)}, but the recipe is in the directory ${quote(document.name)}`;
     const hint = `name = ${quote(document.name)}`;
     return [{ document, code: 'name-mismatch', message, hint, path: ['name'], at: 'value' }];
   });
@@ -157,7 +157,7 @@ function checkToolchains(toolchains: readonly SoundRecipe[]): Mistake[] {
   return others.map(({ document }) => ({
     document,
     code: 'second-toolchain',
-    message: `${quote(first?.document.name ?? '')} is the toolchain already, and there is only one`,
+    message: `${quote(first?.document.name ?? '')} is already the toolchain, and there can be only one`,
     path: ['kind'],
     at: 'value',
   }));

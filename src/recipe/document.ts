@@ -81,7 +81,7 @@ async function readDirectory(
     {
       name,
       code: 'no-recipe',
-      message: `the directory holds ${lacks}`,
+      message: `the directory contains ${lacks}`,
       place: { file: directory },
       ...(misnamed === undefined ? {} : { hint: `rename ${misnamed} to ${nearest(misnamed, known) ?? ''}` }),
     },

@@ -76,7 +76,7 @@ const wsgi = z.strictObject({
   script: instancePath
     .optional()
     .describe("one of the service's files that is a WSGI script, instead of application"),
-  preload: field.moduleName.optional().describe('module uWSGI imports it before it starts processes  '),
+  preload: field.moduleName.optional().describe('module that uWSGI imports before it starts processes'),
   environment: field.environment.default({}).describe('environment of the application'),
   'body-limit': z
     .int()
@@ -94,7 +94,7 @@ const daemon = z.strictObject({
   reload: z
     .enum(SIGNALS)
     .optional()
-    .describe('signal that makes it read its files again; without one it is restarted  '),
+    .describe('signal that makes it read its files again; without one it is restarted'),
   files: z
     .array(instancePath)
     .optional()

@@ -120,7 +120,7 @@ function renderHead(report: ReportFacts): Html {
 function renderDigests({ tarball, releaseId, signature, manifest }: ReportFacts): Html {
   const { name, version } = manifest.toolchain;
   return html`<dl class="digests">
-    <dt>Release: digest of <code>SHA256SUMS</code>, the same with any signature or none</dt>
+    <dt>Release: digest of <code>SHA256SUMS</code>, signatures do not change it</dt>
     <dd><code>sha256:${releaseId}</code></dd>
     <dt>Tarball, as inspected</dt>
     <dd><code>sha256:${tarball}</code></dd>

@@ -240,5 +240,5 @@ it('refuses an escrow archive with a changed byte', async () => {
   await writeFile(escrow, bytes);
   const { exitCode, stderr } = await ksbundle(['rebuild', escrow, '--trust', '--cache', tiny.cache]);
   expect(exitCode).toBe(4);
-  expect(stderr).toContain('README is not what SHA256SUMS says');
+  expect(stderr).toContain('README does not match SHA256SUMS');
 });

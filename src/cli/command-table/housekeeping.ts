@@ -31,7 +31,9 @@ export const HOUSEKEEPING: readonly CommandSpec[] = [
     summary: 'remove entries that were not used for thirty days',
     positionals: [],
     options: ['cache', 'dry-run'],
-    examples: [{ command: 'cache gc --dry-run', does: 'show what would go, and how much space it takes' }],
+    examples: [
+      { command: 'cache gc --dry-run', does: 'show what would be removed, and how much space that frees' },
+    ],
     load: () => import('../commands/cache-gc.ts'),
   },
   {

@@ -29,7 +29,7 @@ export const TARBALLS: readonly CommandSpec[] = [
   },
   {
     name: 'keygen',
-    summary: 'make a pair of keys for signing releases',
+    summary: 'generate a key pair for signing releases',
     positionals: [
       {
         name: 'FILE',
@@ -139,7 +139,7 @@ export const TARBALLS: readonly CommandSpec[] = [
     examples: [
       {
         command: 'apply hello-1.0-1-linux-x86_64.tar.gz hello.delta --out .',
-        does: 'the newer tarball, byte for byte; exit code 4 if it was not made from this one',
+        does: 'the newer tarball, byte for byte; exit code 4 if the delta was not made from the older one',
       },
       {
         command: 'apply hello-1.0-1-linux-x86_64.tar.gz hello.delta --key release.key.pub',

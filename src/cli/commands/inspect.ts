@@ -18,7 +18,7 @@ export const run: RunCommand = async (call) => {
     throw usageError(
       'KSB_BAD_VALUE',
       `--${asked.join(' and --')} are different documents`,
-      'ask for one after the other',
+      'use one of these options at a time',
     );
   const page = pathOption(call, 'html');
   const lookUp = lookUpOptions(call);

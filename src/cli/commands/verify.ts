@@ -10,7 +10,7 @@ export const run: RunCommand = async (call) => {
   return {
     data: result,
     lines: [
-      `${result.release}: ${result.filesChecked} files and all ${formatBytes(result.bytes)} are as they were packed`,
+      `${result.release}: ${result.filesChecked} files and all ${formatBytes(result.bytes)} are unchanged since they were packed`,
       `release    sha256:${result.releaseId}`,
       `signature  ${describeSignature(result)}`,
     ],

@@ -24,7 +24,7 @@ export function sliceOf(
   const { offset, size } = extent;
   const end = offset + size;
   if (offset < 0 || size < 0 || end > bytes.length) {
-    throw new ElfError(`truncated: ${what} lies at ${offset}…${end}, the file ends at ${bytes.length}`);
+    throw new ElfError(`truncated: ${what} is at ${offset}…${end}, the file ends at ${bytes.length}`);
   }
   return bytes.subarray(offset, end);
 }

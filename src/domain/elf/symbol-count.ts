@@ -16,7 +16,7 @@ export function countSymbols(bytes: Buffer, elf: ElfFile, dynamic: Dynamic): num
     const address = dynamicValue(dynamic, tag);
     if (address === undefined) return undefined;
     const extent = fileExtent(elf, address);
-    if (extent === undefined) throw new ElfError('a hash table lies in no segment');
+    if (extent === undefined) throw new ElfError('a hash table is not in any segment');
     return sliceOf(bytes, extent, 'a hash table');
   };
   const hash = at(Tag.hash);

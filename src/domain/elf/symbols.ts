@@ -98,7 +98,7 @@ function readVersionIndexes(
   const address = dynamicValue(of.dynamic, Tag.symbolVersions);
   if (address === undefined) return undefined;
   const extent = fileExtent(elf, address);
-  if (extent === undefined) throw new ElfError('the table of symbol versions lies in no segment');
+  if (extent === undefined) throw new ElfError('the table of symbol versions is not in any segment');
   return sliceOf(bytes, { offset: extent.offset, size: of.count * 2 }, 'the table of symbol versions');
 }
 

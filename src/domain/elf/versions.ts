@@ -36,7 +36,7 @@ export function readVersions(bytes: Buffer, elf: ElfFile, dynamic: Dynamic): Ver
 function tableAt(bytes: Buffer, elf: ElfFile, address: number | undefined): Buffer {
   if (address === undefined) return Buffer.alloc(0);
   const extent = fileExtent(elf, address);
-  if (extent === undefined) throw new ElfError('a version table lies in no segment');
+  if (extent === undefined) throw new ElfError('a version table is not in any segment');
   return sliceOf(bytes, extent, 'a version table');
 }
 

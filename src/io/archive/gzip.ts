@@ -72,14 +72,15 @@ export async function* readGzipMembers(file: string, name: string, start = 0): A
       throw isErrnoException(error) ? damaged(offset, error.message) : error;
     });
     const trailer = body.subarray(engine.bytesWritten, engine.bytesWritten + TRAILER_SIZE);
-    if (!trailer.equals(trailerOf(content))) throw damaged(offset, 'the checksum does not fit the content');
+    if (!trailer.equals(trailerOf(content))) throw damaged(offset, 'the checksum does not match the content');
     return { content, end: offset + HEADER.length + engine.bytesWritten + TRAILER_SIZE };
   };
   const openMember = async (offset: number): Promise<OpenMember> => {
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(WINDOW), 0, WINDOW, offset);
     const window = buffer.subarray(0, bytesRead);
     if (!window.subarray(0, HEADER.length).equals(HEADER)) {
-      const why = offset === start ? 'not the gzip header of a release' : 'bytes that do not belong to it';
+      const why =
+        offset === start ? 'not the gzip header of a release' : 'bytes that are not part of the release';
       throw damaged(offset, why);
     }
     const next = window.indexOf(HEADER, HEADER.length);
@@ -90,13 +91,13 @@ export async function* readGzipMembers(file: string, name: string, start = 0): A
   };
   try {
     const { size } = await handle.stat();
-    if (size <= start) throw damaged(start, 'nothing is there');
+    if (size <= start) throw damaged(start, 'the file ends here');
     for (let member = await openMember(start); ;) {
       const ahead = member.guess === undefined ? undefined : await openMember(member.guess);
       const { content, end } = await member.result;
       yield content;
       if (end >= size) return;
-      if (content.length !== MEMBER_SIZE) throw damaged(end, 'bytes that do not belong to it');
+      if (content.length !== MEMBER_SIZE) throw damaged(end, 'bytes that are not part of the release');
       member = ahead?.offset === end ? ahead : await openMember(end);
     }
   } finally {

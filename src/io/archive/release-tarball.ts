@@ -38,12 +38,12 @@ export async function visitReleaseTarball(
       const quoted = JSON.stringify(entry.path);
       const place = entry.path.replace(/\/$/u, '');
       if (last !== undefined && compareBytes(last, place) >= 0)
-        throw damagedArchive(name, `${quoted} is out of order, or present twice`);
+        throw damagedArchive(name, `${quoted} is out of order, or listed twice`);
       last = place;
       if (entry.mtime !== SOURCE_DATE_EPOCH)
         throw damagedArchive(name, `the time of ${quoted} is not as packed`);
       await visit({ ...entry, content: tar.pass(entry.size) });
-      await requireNext(tarPadding(entry.size), `what follows ${quoted}`);
+      await requireNext(tarPadding(entry.size), `the padding after ${quoted}`);
     }
     await requireNext(TAR_END.subarray(TAR_END.length / 2), 'its end');
     if ((await tar.take(1)).length > 0) throw damagedArchive(name, 'there are bytes after its end');

@@ -70,7 +70,7 @@ test('all files that cannot be fetched are reported at once, and the rest is fet
       problems: [
         {
           message: 'cannot fetch a; for the same reason z',
-          details: ['a', 'z'].map((name) => `${server.url}/${name}: not there (status 404)`),
+          details: ['a', 'z'].map((name) => `${server.url}/${name}: not found (status 404)`),
         },
       ],
       hint: expect.stringContaining('upstream may have moved'),
@@ -94,7 +94,7 @@ test('one cause that stops many files is reported once, each cause with its own 
       problems: [
         {
           message: 'cannot fetch 0.whl; for the same reason 1.whl, 10.whl, 37 more',
-          details: [expect.stringContaining('refuses the connection')],
+          details: [expect.stringContaining('refused the connection')],
           hint: expect.stringContaining('HTTPS_PROXY'),
         },
         { message: 'cannot fetch gone', hint: expect.stringContaining('moved') },

@@ -131,8 +131,10 @@ describe('upstream', () => {
         exitCode: 1,
         message: 'cannot fetch a.tar.gz',
         details: [
-          expect.stringMatching(new RegExp(`^${mirror}: holds none of .*a\\.tar\\.gz.*a\\.orig\\.tar\\.gz`)),
-          `${server.url.replace('//', '//***@')}/a.tar.gz: not there (status 404)`,
+          expect.stringMatching(
+            new RegExp(`^${mirror}: contains none of .*a\\.tar\\.gz.*a\\.orig\\.tar\\.gz`),
+          ),
+          `${server.url.replace('//', '//***@')}/a.tar.gz: not found (status 404)`,
           'debian:a/a/a.orig.tar.gz: this host has no Debian mirror in /etc/apt',
           expect.stringMatching(/^python:a\/a\.whl: .*KSBUNDLE_PYTHON_INDEX/),
         ],
@@ -142,8 +144,8 @@ describe('upstream', () => {
   });
 
   test.each([
-    { refuse: 403, why: 'refuses the connection (status 403)' },
-    { refuse: 'cut', why: 'cuts the connection' },
+    { refuse: 403, why: 'refused the connection (status 403)' },
+    { refuse: 'cut', why: 'closed the connection' },
   ] as const)('a proxy that $why is among the reasons', async ({ refuse, why }) => {
     const proxy = await startProxy(refuse);
     onTestFinished(() => proxy.close());

@@ -65,7 +65,7 @@ test('a broken download is resumed where it broke off', async () => {
   });
   expect(downloaded).toEqual({ sha256: digest, size: content.length, resumed: false });
   expect(ranges).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
-  expect(retries).toEqual(['the connection was cut', 'the connection was cut']);
+  expect(retries).toEqual(['the connection was interrupted', 'the connection was interrupted']);
 });
 
 test('attempts that get further are not counted, others are', async () => {
@@ -89,7 +89,7 @@ test('attempts that get further are not counted, others are', async () => {
     onProgress: cutAt(stubborn, 50_000),
   });
   await expect(failing).rejects.toMatchObject({
-    facts: { code: 'KSB_HTTP_FAILED', why: 'the connection was cut' },
+    facts: { code: 'KSB_HTTP_FAILED', why: 'the connection was interrupted' },
   });
   expect(stubborn.requests).toHaveLength(3);
 });
@@ -215,7 +215,7 @@ test('a server that refuses connections is tried once for all its files', async 
     await expect(client.download(`${server.url}/${name}`, { file, onRetry })).rejects.toMatchObject({
       facts: {
         message: `cannot fetch ${server.url}/${name}`,
-        why: expect.stringContaining('refuses the connection'),
+        why: expect.stringContaining('refused the connection'),
       },
     });
   }

@@ -52,7 +52,7 @@ test('a host in NO_PROXY is reached directly', async () => {
 });
 
 test.each([
-  [403, /refuses the connection \(status 403\)/],
+  [403, /refused the connection \(status 403\)/],
   [407, /requires a user name and a password/],
 ])('a proxy that refuses tunnels with %i is named, without its password', async (status, why) => {
   const { url, requests } = await proxy(status);
@@ -83,7 +83,7 @@ test('an unreachable proxy is named', async () => {
   await close();
   for (const target of [`${server.url}/a`, 'https://upstream.example/a']) {
     await expect(download(target, { all_proxy: url })).rejects.toMatchObject({
-      facts: { why: `the proxy ${url} refuses the connection` },
+      facts: { why: `the proxy ${url} refused the connection` },
     });
   }
 });

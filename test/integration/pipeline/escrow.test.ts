@@ -58,6 +58,6 @@ test('an escrow archive is enough to make its tarball and itself again; an alter
   bytes.write('S', bytes.indexOf('sources and wheels, by the names'));
   await writeFile(carried, bytes);
   await expect(pipeline.rebuildFile(context, carried, { trust: true })).rejects.toMatchObject({
-    facts: { code: 'KSB_VERIFY_FAILED', exitCode: 4, why: 'README is not what SHA256SUMS says' },
+    facts: { code: 'KSB_VERIFY_FAILED', exitCode: 4, why: 'README does not match SHA256SUMS' },
   });
 });

@@ -43,7 +43,7 @@ it('reports the position of foreign bytes', async () => {
     const { code, why } = await factsOf(collectContent(readGzipMembers(file, 'content')));
     expect({ code, why }).toEqual({
       code: 'KSB_ARCHIVE_DAMAGED',
-      why: `at byte ${bytes.length}: bytes that do not belong to it`,
+      why: `at byte ${bytes.length}: bytes that are not part of the release`,
     });
   }
 });
