@@ -171,7 +171,7 @@ async function applyPatches(
   }
 }
 
-/** Steps use copies, so that no path of the repository gets into their results. */
+/** Copies the recipe's files for the steps, so that no path of the repository gets into their results. */
 async function copyRecipeFiles(component: Component, directories: WorkDirectories): Promise<string> {
   const target = path.join(directories.work, 'recipe');
   await mkdir(target);

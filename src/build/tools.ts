@@ -11,8 +11,8 @@ export interface Tool {
 }
 
 /**
- * A directory below `parent` with a link to each tool, under its name, and nothing else: with it as PATH, a build
- * finds these programs of the host and no others. The same tools give the same directory.
+ * A directory below `parent` that contains a link to each tool, under its name, and nothing else. With this directory
+ * as PATH, a build finds only these programs of the host. The same tools give the same directory.
  */
 export async function linkTools(parent: string, tools: readonly Tool[]): Promise<string> {
   const list = tools.map((tool) => `${tool.name}\0${tool.path}`).sort();

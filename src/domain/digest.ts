@@ -7,7 +7,7 @@ export function isSha256(text: string): text is Sha256 {
   return PATTERN.test(text);
 }
 
-/** Returns `text` as a digest; throws a `TypeError` for anything but 64 lower-case hexadecimal digits. */
+/** Returns `text` as a digest. Throws a `TypeError` if it is not 64 lower-case hexadecimal digits. */
 export function sha256(text: string): Sha256 {
   if (!isSha256(text)) throw new TypeError(`not a SHA-256 digest: ${JSON.stringify(text)}`);
   return text;

@@ -1,7 +1,7 @@
 /**
- * Compiles a glob over paths with `/`: `*` and `?` stay within one component, `**` spans any number of them,
- * `{a,b}` alternates (not nested), everything else stands for itself. A glob matches whole paths only, and hidden
- * names like any other.
+ * Compiles a glob over paths with `/`: `*` and `?` match within one component, `**` matches any number of components,
+ * and `{a,b}` alternates (not nested). All other characters match themselves. A glob matches whole paths only. It
+ * treats hidden names like any other.
  */
 export function compileGlob(glob: string): (path: string) => boolean {
   const pattern = new RegExp(`^${translate(glob)}$`, 'su');

@@ -1,7 +1,7 @@
 /**
- * A relative path in normal form that stays below its base: parts joined by `/`, none of them empty, `.` or `..`, without a backslash
- * and without control characters, which would change what a list or a terminal shows. Whatever names a path in a
- * tarball, a recipe or an archive becomes one before anything is done with it.
+ * A relative path in normal form that stays below its base. Its parts are joined by `/`; no part is empty, `.` or `..`.
+ * It contains no backslash and no control character, which would change how a list or a terminal shows it. Every path
+ * from a tarball, recipe or archive becomes an inner path before it is used.
  */
 export type InnerPath = string & { readonly __brand: 'inner path' };
 
@@ -9,7 +9,7 @@ export type InnerPath = string & { readonly __brand: 'inner path' };
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
 
-/** Whether a name holds a character that moves a cursor, ends a line or a string. */
+/** Whether a name contains a control character, which could move a cursor or end a line or a string. */
 export function hasControlCharacter(text: string): boolean {
   return CONTROL.test(text);
 }
@@ -19,7 +19,7 @@ export function isInnerPath(text: string): text is InnerPath {
   return text.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
-/** Whether a symbolic link at `path` that names `target` stays below the base that `path` is relative to. */
+/** Whether a symbolic link at `path` with this target stays below the base of `path`. */
 export function isInnerLink(path: string, target: string): boolean {
   if (target === '' || target.startsWith('/') || hasControlCharacter(target)) return false;
   let depth = path.split('/').length - 1;
@@ -31,10 +31,10 @@ export function isInnerLink(path: string, target: string): boolean {
   return true;
 }
 
-/** More steps than Linux takes (40) before it says ELOOP; such a link leads nowhere. */
+/** Linux follows at most 40 links and then reports ELOOP. A link that needs more resolves to nothing. */
 const MOST_LINKS = 64;
 
-/** Whether following `path` leads out of the tree that `links`, by path, are all the symbolic links of. */
+/** Whether following `path` leads out of its tree. `links` contains all symbolic links of the tree, by path. */
 export function leavesTree(path: string, links: ReadonlyMap<string, string>): boolean {
   const rest = path.split('/').reverse();
   const at: string[] = [];

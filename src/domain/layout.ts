@@ -1,6 +1,6 @@
 /**
- * The prefix that components are configured with. It exists on no machine: DESTDIR installs files below it, and the
- * audit reports every file of a release that still contains it.
+ * The prefix that components are configured with. It exists on no machine: DESTDIR installs files below it. The audit
+ * reports every file of a release that still contains it.
  */
 export const PLACEHOLDER_PREFIX = '/__ksbundle_prefix__';
 

@@ -1,6 +1,6 @@
 /**
- * The variables of every recipe's steps; a recipe adds its own per architecture.
- * `$${name}` stands for a literal `${name}`, and `$name` is left to the shell.
+ * The variables of every recipe's steps; a recipe adds its own for each architecture. `$${name}` stands for a literal
+ * `${name}`. The shell expands `$name`.
  */
 export const STEP_VARIABLES = [
   'prefix',
@@ -31,14 +31,17 @@ export function findVariables(text: string): string[] {
   return [...names];
 }
 
-/** Replaces the variables that `values` has; leaves the others, and `$${…}`, as they are. */
+/** Replaces the variables that `values` contains. Does not change the others, nor `$${…}`. */
 export function substituteVariables(text: string, values: Values): string {
   return text.replace(REFERENCE, (reference: string, escape: string, name: string) =>
     escape === '' && Object.hasOwn(values, name) ? (values[name] ?? reference) : reference,
   );
 }
 
-/** Replaces every variable, and `$${name}` by `${name}`; throws a `TypeError` for one that `values` has not. */
+/**
+ * Replaces every variable, and `$${name}` by `${name}`. Throws a `TypeError` for a variable that `values` does not
+ * contain.
+ */
 export function expandVariables(text: string, values: Values): string {
   return text.replace(REFERENCE, (reference: string, escape: string, name: string) => {
     if (escape !== '') return reference.slice(1);

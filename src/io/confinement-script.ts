@@ -1,11 +1,13 @@
 /**
- * Shell program behind a confinement. It runs in new namespaces, with the right to mount, and before anything of the confined program does: its
- * environment is ours, and that of the program comes with `env`. Parameters: the directory that becomes the root; the
- * directory to start in; links as pairs of path and target; paths that are seen; paths that may be written, too; and the
- * program with its environment. Each list but the last ends with `--`. Parents come before what lies in them.
+ * The shell program that sets up a confinement. It runs in new namespaces, with the right to mount, before the confined
+ * program. Its own environment is that of ksbundle; the program gets its environment from `env`. Parameters: the
+ * directory that becomes the root; the start directory; links, as pairs of path and target; readable paths; writable
+ * paths; and the program with its environment. Each list but the last ends with `--`. Parent directories come before
+ * the paths inside them.
  *
- * The new root is memory, with what is seen mounted into it; the old one is let go. Then all is read-only but what may be written, and the
- * rights are dropped for good. This shell stays as the first process of its namespace: when it ends, the kernel ends all others.
+ * The new root is a tmpfs into which the paths are mounted; the old root is unmounted. Then everything except the
+ * writable paths becomes read-only, and all rights are dropped for good. This shell remains the first process of its
+ * namespace: when it ends, the kernel ends all others.
  */
 export const CONFINEMENT_SCRIPT = String.raw`
 set -eu

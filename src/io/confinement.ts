@@ -4,34 +4,34 @@ import { CONFINEMENT_SCRIPT } from './confinement-script.ts';
 import { ifThere } from './if-there.ts';
 import { run, type RunOptions, type RunResult } from './process.ts';
 
-/** A program with its whole environment, and the absolute directory it starts in. */
+/** A program with its whole environment, and its absolute start directory. */
 export interface Command {
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly directory: string;
 }
 
-/** The paths that a confined program sees besides the system's programs and libraries; absolute. */
+/** Absolute paths that a confined program can read, besides the system's programs and libraries. */
 export interface View {
   readonly readable: readonly string[];
-  /** Directories that it may write to, and sees. */
+  /** Directories that it can read and write. */
   readonly writable: readonly string[];
 }
 
-/** How far programs can be shut in on this machine. */
+/** How far programs can be confined on this machine. */
 export interface Confinement {
   /**
-   * `full`: no network, no other process, and of the file system the system's programs and libraries, read-only, and the view, without any
-   * right beyond the account's own. `network`: no network. `none`: nothing is closed.
+   * `full`: no network and no other processes; from the file system, only the system's programs and libraries
+   * (read-only) and the view; no rights beyond those of the account. `network`: no network. `none`: no confinement.
    */
   readonly level: 'full' | 'network' | 'none';
-  /** Why it is not more than that. */
+  /** Why it is not `full`. */
   readonly why?: string;
-  /** The command that runs the program shut in. */
+  /** The command that runs the program confined. */
   readonly enter: (command: Command, view: View) => Command;
 }
 
-/** The programs that shutting in takes. */
+/** The programs that confinement needs. */
 const CONFINEMENT_PROGRAMS = [
   'unshare',
   'mount',
@@ -45,14 +45,16 @@ const CONFINEMENT_PROGRAMS = [
 ] as const;
 
 export interface ConfinementOptions {
-  /** Absolute path by name, of those `CONFINEMENT_PROGRAMS` that the host has. */
+  /** Absolute paths of those `CONFINEMENT_PROGRAMS` that the host has, by name. */
   readonly programs: ReadonlyMap<string, string>;
-  /** Empty directory for the confined programs' root, made if need be; on the host it stays empty. */
+  /** Empty directory for the root of confined programs, created if needed. On the host it remains empty. */
   readonly root: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Parts of the system that every program sees if they exist: programs, libraries, and the loader's configuration. */
+/**
+ * Parts of the system that every program can read, if they exist: programs, libraries, and the loader's configuration.
+ */
 const SYSTEM = [
   '/bin',
   '/etc/alternatives',
@@ -70,10 +72,10 @@ const SYSTEM = [
 ];
 const DEVICES = ['full', 'null', 'ptmx', 'random', 'tty', 'urandom', 'zero'].map((name) => `/dev/${name}`);
 
-/** Shuts nothing in. */
+/** Confines nothing. */
 export const UNCONFINED: Confinement = { level: 'none', enter: (command) => command };
 
-/** Finds out how far programs can be shut in here, by doing it. */
+/** Finds out how far programs can be confined here, by trying it. */
 export async function openConfinement(options: ConfinementOptions): Promise<Confinement> {
   const { programs, root, signal } = options;
   const unshare = programs.get('unshare');
@@ -145,7 +147,7 @@ interface EnterOptions extends ConfinementOptions, System {
 
 function enter({ argv, environment, directory }: Command, options: EnterOptions): Command {
   const { programs, root, user, links, paths, view } = options;
-  // A mount that a later one hides cannot be made read-only any more.
+  // If a later mount hides a mount, the hidden one can no longer be made read-only.
   const seen = [...paths, ...view.writable];
   const readable = [...new Set([...paths, ...view.readable.filter((file) => !isBelow(file, seen))])].sort();
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
@@ -164,7 +166,7 @@ function isBelow(file: string, directories: readonly string[]): boolean {
   return directories.some((directory) => file === directory || file.startsWith(`${directory}/`));
 }
 
-/** The directories that a confined program must see to run these programs, which may be links to elsewhere. */
+/** The directories that a confined program must see to run these programs, which may be links to other directories. */
 export async function directoriesOf(programs: readonly string[]): Promise<readonly string[]> {
   const files = await Promise.all(programs.map(async (file) => [file, await realpath(file)]));
   return [...new Set(files.flat().map((file) => path.dirname(file)))];

@@ -1,6 +1,6 @@
 import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
 
-/** `error` itself, or `KSB_DISK_FULL` naming `file` if the cause is that its file system or the quota is full. */
+/** `KSB_DISK_FULL` naming `file` if the cause is a full file system or quota; otherwise `error` itself. */
 export function explainDiskFull(error: unknown, file: string): unknown {
   if (!isErrnoException(error, 'ENOSPC') && !isErrnoException(error, 'EDQUOT')) return error;
   return new KsbundleError({

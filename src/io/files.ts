@@ -13,7 +13,7 @@ export interface TreeEntry {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
 }
 
-/** Every entry below `root`, without `root` itself, in byte order of the paths; symbolic links are not followed. */
+/** Every entry below `root`, without `root` itself, in byte order of the paths. Does not follow symbolic links. */
 export async function listTree(root: string): Promise<TreeEntry[]> {
   const entries: TreeEntry[] = [];
   const visit = async (relative: string): Promise<void> => {
@@ -36,10 +36,10 @@ export async function listTree(root: string): Promise<TreeEntry[]> {
 
 const HASH_BUFFER_SIZE = 1 << 20;
 
-/** Digest of a file from its byte `start` on. */
+/** Digest of a file from the byte `start` on. */
 export async function hashFile(file: string, start = 0): Promise<Sha256> {
   const hash = createHash('sha256');
-  // By hand, because a stream costs more than it takes to read one of a release's ten thousand small files.
+  // Not a stream: it would cost more than reading one of the ten thousand small files of a release.
   const handle = await open(file);
   try {
     const { size } = await handle.stat();
@@ -58,12 +58,15 @@ export function hashBytes(bytes: string | Uint8Array): Sha256 {
   return sha256(createHash('sha256').update(bytes).digest('hex'));
 }
 
-/** Directories of byte code that running Python leaves among sources; they are part of nothing. */
+/** Whether a path is in a byte code cache of Python, which is ignored wherever files are collected. */
 export function isByteCodeCache(file: string): boolean {
   return file.split('/').includes('__pycache__');
 }
 
-/** Digest over the names of all files and links below `root`, with their bytes and targets; modes, times and byte code caches do not count. */
+/**
+ * Digest of all files and links below `root`: their names, bytes and targets. Modes, times and byte code caches do not
+ * count.
+ */
 export async function hashTree(root: string): Promise<Sha256> {
   const entries = (await listTree(root)).filter(({ path: file }) => !isByteCodeCache(file));
   const lines = await Promise.all(
@@ -76,7 +79,9 @@ export async function hashTree(root: string): Promise<Sha256> {
   return hashBytes(lines.join(''));
 }
 
-/** Writes `content` so that `file` is either as before or whole, also after a crash: temporary name, fsync, rename. */
+/**
+ * Writes `content` to `file` with a temporary name, fsync and rename: after a crash, `file` is unchanged or complete.
+ */
 export async function writeFileAtomically(
   file: string,
   content: string | Uint8Array,
@@ -99,7 +104,7 @@ export async function writeFileAtomically(
   }
 }
 
-/** Runs `work` with a new directory below `parent` and removes the directory afterwards. */
+/** Runs `work` with a new directory below `parent`, then removes the directory. */
 export async function withTemporaryDirectory<T>(
   parent: string,
   work: (directory: string) => Promise<T>,
@@ -113,7 +118,7 @@ export async function withTemporaryDirectory<T>(
   }
 }
 
-/** Removes all directories below `root` that have nothing in them but such. */
+/** Removes all directories below `root` that contain no files. */
 export async function removeEmptyDirectories(root: string): Promise<void> {
   const directories = (await listTree(root))
     .filter(({ kind }) => kind === 'directory')
@@ -124,7 +129,7 @@ export async function removeEmptyDirectories(root: string): Promise<void> {
   }
 }
 
-/** Removes a tree, also one with read-only directories in it; a missing one is fine. */
+/** Removes a tree, also if it contains read-only directories. Does nothing if it does not exist. */
 export async function removeTree(directory: string): Promise<void> {
   try {
     await rm(directory, { recursive: true, force: true });
@@ -145,7 +150,10 @@ export async function exists(file: string): Promise<boolean> {
   return fse.pathExists(file);
 }
 
-/** The first part of a path below `base` that is a symbolic link, which would lead what is written there elsewhere; undefined if none is. */
+/**
+ * The first part of a path below `base` that is a symbolic link, through which a write would go elsewhere; undefined if
+ * there is none.
+ */
 export async function findLink(base: string, relative: string): Promise<string | undefined> {
   const parts = relative.split('/');
   for (let length = 1; length <= parts.length; length += 1) {
@@ -157,7 +165,7 @@ export async function findLink(base: string, relative: string): Promise<string |
   return undefined;
 }
 
-/** Copies one file and makes the directories it lies in. */
+/** Copies one file and creates its parent directories. */
 export async function copyFile(from: string, to: string): Promise<void> {
   await fse.copy(from, to, { errorOnExist: true, overwrite: false });
 }
@@ -172,7 +180,10 @@ function occupied(target: string): KsbundleError {
   });
 }
 
-/** Moves everything below `from` into the tree `to`, whose directories it shares; a file or a link that is there already throws `KSB_MERGE_CLASH`. */
+/**
+ * Moves everything below `from` into the tree `to`, and merges directories. Throws `KSB_MERGE_CLASH` if a file or a
+ * link already exists.
+ */
 export async function mergeTree(from: string, to: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const source = path.join(from, entry.name);

@@ -1,21 +1,21 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 
-/** Bytes read at once. */
+/** Bytes to read at once. */
 const PIECE = 4 << 20;
-/** Milliseconds until the size is looked at again. */
+/** Milliseconds between two checks of the size. */
 const INTERVAL = 5;
 
 export interface Growth {
-  /** Settles when nothing is added any more. */
+  /** Settles when writing has ended. */
   readonly writing: Promise<unknown>;
-  /** Bytes that the file may come to. */
+  /** Limit for the size of the file, in bytes. */
   readonly most: number;
-  /** The error for a file that comes to more. */
+  /** The error for a larger file. */
   readonly exceeded: () => Error;
 }
 
-/** The bytes of a file that somebody else writes, as they come. Throws what `exceeded` makes. */
+/** The bytes of a file while another process writes it. Throws the error of `exceeded`. */
 export async function* readGrowingFile(
   file: FileHandle,
   { writing, most, exceeded }: Growth,
@@ -26,7 +26,7 @@ export async function* readGrowingFile(
   };
   writing.then(settle, settle);
   for (let position = 0; ;) {
-    // Before the size: what is added between the two is read in the next round.
+    // Checked before the size: bytes that are added between the two checks are read in the next round.
     const isLast = isWhole;
     const { size } = await file.stat();
     if (size > most) throw exceeded();

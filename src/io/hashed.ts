@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { sha256, type Sha256 } from '../domain/digest.ts';
 
-/** Writes what `content` yields to the new file `file`, durably, and returns its digest; a failure leaves the file behind. */
+/**
+ * Writes the bytes of `content` to the new file `file`, durably, and returns its digest. After a failure, the file
+ * remains.
+ */
 export async function writeHashed(file: string, content: AsyncIterable<Uint8Array>): Promise<Sha256> {
   const handle = await open(file, 'wx', 0o644);
   try {

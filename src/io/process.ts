@@ -2,30 +2,31 @@ import { isErrnoException } from '../domain/errors.ts';
 
 export interface RunOptions {
   readonly directory?: string;
-  /** The whole environment, or additions to ours with `extendEnvironment`. */
+  /** The whole environment; with `extendEnvironment`, additions to that of this process. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly extendEnvironment?: boolean;
   /** Called with each line of standard output and standard error, in order of arrival. */
   readonly onLine?: (line: string) => void;
   readonly input?: string | Uint8Array;
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds until the process group is killed. */
+  /** Time limit in milliseconds, after which the process group is killed. */
   readonly timeout?: number;
 }
 
 export interface RunResult {
-  /** Undefined if it was ended by a signal or could not be started. */
+  /** Undefined if a signal ended it or it did not start. */
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly stdout: string;
   readonly stderr: string;
-  /** Set if the program could not be started at all. */
+  /** Set if the program did not start. */
   readonly failedToStart?: string;
 }
 
 /**
- * Runs a program to its end in a process group of its own, which is killed whole when `signal` aborts or time is up.
- * Never throws for a failing program: look at `exitCode`. Loads execa, a third of what starting the command line takes, only now.
+ * Runs a program to its end in its own process group, which is killed when `signal` aborts or the time limit is
+ * reached. Never throws if the program fails: check `exitCode`. Loads execa only now, because that takes a third of the
+ * start of the command line.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const [program, ...parameters] = argv;

@@ -10,28 +10,31 @@ export interface ProgramOutputOptions {
   readonly input?: string;
   /** Completes the sentence "it is needed …". */
   readonly why: string;
-  /** The error to throw if the program fails, made of the last thing it said. */
+  /** Creates the error to throw if the program fails, from its last message. */
   readonly failed: (reason: string) => Error;
   /** A spool file for the output, instead of a pipe. */
   readonly spool?: Spool;
   readonly confinement: Confinement;
-  /** The paths that it sees besides the system if it is confined; absolute. */
+  /** Absolute paths that it can read besides the system if it is confined. */
   readonly readable?: readonly string[];
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A file that is read while the program writes it: the program never waits for us, and its output comes in large pieces. */
+/**
+ * A file that is read while the program writes it. The program never waits for this process, and its output arrives in
+ * large pieces.
+ */
 export interface Spool {
   /** A new file. */
   readonly file: string;
-  /** Bytes that may come; the program is killed when there are more. */
+  /** Limit for the output, in bytes. The program is killed if it writes more. */
   readonly most: number;
 }
 
 /**
- * What a program of the host, shut in as far as `confinement` goes, writes to its standard output, as it comes. The program is killed if nobody wants the rest. Throws
- * `KSB_HOST_TOOL_MISSING`, the signal's reason, what `failed` makes, and `ENOSPC` or `EDQUOT` for a spool that takes no more.
- * Loads execa only now, as `run` does.
+ * The standard output of a program of the host while it runs, confined as far as `confinement` allows. The program is
+ * killed when the caller stops reading. Throws `KSB_HOST_TOOL_MISSING`, the signal's reason, the error of `failed`, and
+ * `ENOSPC` or `EDQUOT` if the spool file cannot grow. Loads execa only now, as `run` does.
  */
 export async function* programOutput(
   argv: readonly [string, ...string[]],
@@ -53,7 +56,7 @@ async function* outputOf(
   spool?: Spool & { readonly handle: FileHandle },
 ): AsyncGenerator<Buffer> {
   const [name, ...parameters] = argv;
-  // Not ours to inherit: XZ_OPT, BZIP2 and ZSTD_CLEVEL change what the programs do.
+  // The program must not inherit XZ_OPT, BZIP2 and ZSTD_CLEVEL: they change how the programs work.
   const environment = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' };
   const program = await findProgram(name, environment.PATH);
   if (program === undefined) throw missingProgram(name, why);
@@ -66,7 +69,7 @@ async function* outputOf(
   const child = execa(entry, rest, {
     cwd: command.directory,
     stdin: input === undefined ? 'ignore' : { file: input },
-    // Any descriptor will do; execa's types know the first few only.
+    // Any descriptor is possible, but execa's types contain only the first few.
     stdout: spool === undefined ? 'pipe' : (spool.handle.fd as 3),
     buffer: { stdout: false },
     encoding: 'buffer',
@@ -92,10 +95,10 @@ async function* outputOf(
   }
 }
 
-/** The C library's words for what keeps a file from growing. */
+/** Messages of the C library when a file cannot grow. */
 const FULL = { ENOSPC: 'No space left on device', EDQUOT: 'Disk quota exceeded' };
 
-/** The error that a program met which wrote to a file; undefined for any but a full disk. */
+/** The error of a program that wrote to a full disk; undefined for any other error. */
 function fullDisk(reason: string): Error | undefined {
   const met = Object.entries(FULL).find(([, words]) => reason.includes(words));
   return met === undefined ? undefined : Object.assign(new Error(reason), { code: met[0] });

@@ -8,8 +8,8 @@ export interface Replacement {
 }
 
 /**
- * Replaces byte strings in every text file below `root`, in the order given, and returns the paths of the changed files.
- * A file with a NUL byte is not text and stays as it is.
+ * Replaces byte strings in every text file below `root`, in the given order, and returns the paths of the changed
+ * files. A file with a NUL byte is not text and is not changed.
  */
 export async function replaceInText(root: string, replacements: readonly Replacement[]): Promise<string[]> {
   const changed: string[] = [];
@@ -17,7 +17,7 @@ export async function replaceInText(root: string, replacements: readonly Replace
     if (kind !== 'file') continue;
     const before = await readFile(path.join(root, file));
     if (before.includes(0) || !replacements.some(({ from }) => before.includes(from))) continue;
-    // Latin-1 maps every byte to one character and back, whatever the file's encoding is.
+    // Latin-1 maps every byte to one character and back, whatever the file's encoding.
     const after = replacements.reduce(
       (text, { from, to }) => text.replaceAll(toLatin1(from), toLatin1(to)),
       before.toString('latin1'),

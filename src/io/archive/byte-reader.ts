@@ -1,12 +1,12 @@
 import { collectContent } from './entry.ts';
 
-/** Takes a stream of bytes apart into pieces of wanted lengths, one after the other. */
+/** Reads a stream of bytes in pieces of the requested lengths. */
 export interface ByteReader {
-  /** The next `length` bytes, to be read to their end before more is taken; fewer where the stream ends. */
+  /** The next `length` bytes, fewer at the end of the stream. Read all of them before you take more. */
   pass(length: number): AsyncGenerator<Buffer>;
-  /** The same as one piece. */
+  /** The same, as one buffer. */
   take(length: number): Promise<Buffer>;
-  /** Ends the stream, also before all of it was read. */
+  /** Closes the stream, even if it was not read to its end. */
   close(): Promise<void>;
 }
 

@@ -9,17 +9,17 @@ import type { ArchiveFormat } from './format.ts';
 
 export interface CompressedFile {
   readonly file: string;
-  /** The name of the file in errors. */
+  /** Name of the file in errors. */
   readonly name: string;
   readonly format: Exclude<ArchiveFormat, 'zip'>;
-  /** What shuts in the host's programs; files that want one are refused without. */
+  /** Confinement of the host's programs. Without it, files that need such a program are refused. */
   readonly confinement?: Confinement | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The tar inside a file. bzip2 and xz need the host's program of that name.
- * Throws `KSB_ARCHIVE_DAMAGED`, `KSB_ARCHIVE_UNKNOWN` and `KSB_HOST_TOOL_MISSING`.
+ * The tar inside a file. bzip2 and xz need the host's program of the same name. Throws `KSB_ARCHIVE_DAMAGED`,
+ * `KSB_ARCHIVE_UNKNOWN` and `KSB_HOST_TOOL_MISSING`.
  */
 export function decompress(source: CompressedFile): AsyncIterable<Buffer> {
   switch (source.format) {
@@ -37,7 +37,7 @@ export function decompress(source: CompressedFile): AsyncIterable<Buffer> {
 async function* gunzip({ file, name, signal }: CompressedFile): AsyncGenerator<Buffer> {
   const input = createReadStream(file, { highWaterMark: 1 << 20, signal });
   const output = createGunzip({ chunkSize: 1 << 18 });
-  // Errors reach the loop below: pipeline destroys the output with them.
+  // The loop below throws errors of the pipeline, because pipeline destroys the output with them.
   pipeline(input, output, () => undefined);
   try {
     yield* output;

@@ -1,27 +1,27 @@
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 
-/** One entry of an archive, as the archive has it: nothing about it has been checked. */
+/** One entry of an archive, unchecked, as the archive describes it. */
 export interface ArchiveEntry {
   readonly path: string;
-  /** `other` is a device, a fifo or a kind that is not known; `type` names it. */
+  /** `other` is a device, a fifo or an unknown kind; `type` names it. */
   readonly kind: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other';
-  /** The format's own name of the kind. */
+  /** Name of the kind in the archive's format. */
   readonly type: string;
-  /** Permission bits; absent where the archive has none. */
+  /** Permission bits; absent if the archive has none. */
   readonly mode?: number;
   readonly mtime?: Date;
-  /** Bytes of the content. */
+  /** Size of the content in bytes. */
   readonly size: number;
-  /** The target of a link; empty for other kinds. */
+  /** Target of a link; empty for other kinds. */
   readonly target: string;
-  /** May be read once, and only until the visitor returns. */
+  /** Can be read once, and only until the visitor returns. */
   readonly content: AsyncIterable<Buffer>;
 }
 
-/** Called with one entry after another; the next entry comes when the promise is settled. */
+/** Called with one entry after another. The next call comes when the promise of the last one is settled. */
 export type VisitEntry = (entry: ArchiveEntry) => Promise<void>;
 
-/** An archive whose bytes are not what its format wants: truncated, or a checksum in it is wrong. */
+/** The error for an archive that does not conform to its format: it is truncated, or a checksum in it is wrong. */
 export function damagedArchive(name: string, why: string, cause?: unknown): KsbundleError {
   return new KsbundleError({
     code: 'KSB_ARCHIVE_DAMAGED',
@@ -32,7 +32,7 @@ export function damagedArchive(name: string, why: string, cause?: unknown): Ksbu
   });
 }
 
-/** The error for an archive that would write outside its directory, or too much. */
+/** The error for an archive that would write outside its directory, or write too much. */
 export function hostileArchive(name: string, entry: string, why: string): KsbundleError {
   return new KsbundleError({
     code: 'KSB_ARCHIVE_HOSTILE',
@@ -42,7 +42,7 @@ export function hostileArchive(name: string, entry: string, why: string): Ksbund
   });
 }
 
-/** The whole content of an entry. Only for entries whose size has been looked at. */
+/** The whole content of an entry. Only for entries whose size was checked. */
 export async function collectContent(content: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(chunk);

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { ExitCode, KsbundleError } from '../../domain/errors.ts';
 
-/** Archive formats that are read; the compressed ones hold a tar. */
+/** Archive formats that can be read. The compressed ones contain a tar. */
 export type ArchiveFormat = 'tar' | 'gzip' | 'bzip2' | 'xz' | 'zip';
 
 const MAGIC: readonly { readonly format: ArchiveFormat; readonly offset: number; readonly bytes: Buffer }[] =
@@ -14,8 +14,8 @@ const MAGIC: readonly { readonly format: ArchiveFormat; readonly offset: number;
   ];
 
 /**
- * Tells the format by the first bytes; the file's name does not matter. `name` is what errors call the file.
- * Throws `KSB_ARCHIVE_UNKNOWN` for anything that is not one of the formats above.
+ * Detects the format from the first bytes; the file's name does not matter. Errors use `name` for the file. Throws
+ * `KSB_ARCHIVE_UNKNOWN` for any other format.
  */
 export async function detectFormat(file: string, name: string): Promise<ArchiveFormat> {
   const head = await readHead(file, 512);

@@ -2,29 +2,31 @@ import { hasControlCharacter, leavesTree } from '../../domain/inner-path.ts';
 import { hostileArchive, type ArchiveEntry } from './entry.ts';
 
 export interface ArchiveLimits {
-  /** Bytes of all content. */
+  /** Limit for all content, in bytes. */
   readonly bytes: number;
   readonly entries: number;
-  /** Unpacked bytes for each byte of the archive; looked at from 64 MiB of content on. */
+  /** Limit for unpacked bytes per byte of the archive. It applies above 64 MiB of content. */
   readonly ratio: number;
 }
 
-/** Far above what real sources need (zig's wheel: 19,525 files, 400 MB, ratio 4), far below what fills a disk. */
+/**
+ * Far more than real sources need (zig's wheel: 19,525 files, 400 MB, ratio 4), and far less than would fill a disk.
+ */
 export const DEFAULT_LIMITS: ArchiveLimits = { bytes: 4 * 2 ** 30, entries: 500_000, ratio: 200 };
 
 const RATIO_MATTERS_FROM = 64 * 2 ** 20;
 
 export interface GuardOptions {
-  /** The name of the archive in errors. */
+  /** Name of the archive in errors. */
   readonly name: string;
-  /** Bytes of the archive file. */
+  /** Size of the archive file in bytes. */
   readonly size: number;
-  /** Leading path components that are taken off; entries with no more than that are left out. */
+  /** Number of leading path components to remove. Entries without further components are omitted. */
   readonly strip: number;
   readonly limits: ArchiveLimits;
 }
 
-/** An entry as it may be written: `path` and a hard link's `target` are clean, relative and stripped. */
+/** An entry that may be written: `path` and the `target` of a hard link are clean, relative and stripped. */
 export interface Admitted {
   readonly path: string;
   readonly kind: 'file' | 'directory' | 'symlink' | 'hardlink';
@@ -32,15 +34,17 @@ export interface Admitted {
 }
 
 /**
- * Knows everything an archive has asked for so far, and refuses what could reach outside the destination. Every
- * method throws `KSB_ARCHIVE_HOSTILE`.
+ * Tracks all entries of an archive, and refuses those that could write outside the destination. Every method throws
+ * `KSB_ARCHIVE_HOSTILE`.
  */
 export interface ArchiveGuard {
-  /** The entry to write; undefined for one that `strip` removes or that already exists. */
+  /** The entry to write; undefined if `strip` removes it or it already exists. */
   admit(entry: ArchiveEntry): Admitted | undefined;
-  /** Counts content of `path` as it is read, before it is written. */
+  /** Counts content of `path` when it is read, before it is written. */
   count(path: string, bytes: number): void;
-  /** Looks at all symbolic links together, each through the others; before anybody may follow one. */
+  /**
+   * Checks all symbolic links together, because each may lead through others. Must run before anything follows a link.
+   */
   finish(): void;
 }
 

@@ -6,22 +6,25 @@ import { damagedArchive } from './entry.ts';
 
 const deflate = promisify<Buffer, ZlibOptions, Buffer>(deflateRaw);
 
-/** Bytes of content in one member. Part of the format: another size gives other, equally valid bytes. */
+/** Content of one member in bytes. It is part of the format: another size gives other, equally valid bytes. */
 const MEMBER_SIZE = 4 << 20;
-/** zlib's output buffers, whose usual 16 KiB would return to the main thread for each: a member, and most of one compressed. */
+/**
+ * Sizes of zlib's output buffers, for a whole member and for most of a compressed one. With the default of 16 KiB, zlib
+ * would return to the main thread for each buffer.
+ */
 const INFLATED_CHUNK = MEMBER_SIZE + 1;
 const DEFLATED_CHUNK = MEMBER_SIZE / 4;
 /** Members compressed or decompressed at the same time, on libuv's thread pool. */
 const AT_ONCE = 2;
 
-/** RFC 1952: deflate, no flags, no time, no extra flags, made on Unix; nothing that differs between machines. */
+/** RFC 1952: deflate, no flags, no time, no extra flags, made on Unix. Nothing in it depends on the machine. */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 
 /**
- * Compresses to gzip with a member for every 4 MiB, which gzip, tar and busybox read as one file and which can be
- * compressed side by side. The bytes depend on content and level, and on the version of zlib that this Node brings
- * (Chromium's): another Node may compress the same content to other bytes. What must compare across Node versions
- * is the content's digest.
+ * Compresses to gzip with one member for every 4 MiB. gzip, tar and busybox read all members as one file, and members
+ * can be compressed in parallel. The bytes depend on content, level, and the version of zlib in this Node (Chromium's):
+ * another Node may compress the same content to other bytes. To compare across Node versions, compare the digest of the
+ * content.
  */
 export async function* gzipMembers(
   content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -30,7 +33,7 @@ export async function* gzipMembers(
   const members: Promise<Buffer>[] = [];
   for await (const piece of inPieces(content, MEMBER_SIZE)) {
     const member = compressMember(piece, level);
-    // Awaited later: a failure must not count as unhandled before.
+    // Awaited later: a failure before that must not count as unhandled.
     member.catch(() => undefined);
     members.push(member);
     if (members.length > AT_ONCE) yield await (members.shift() as Promise<Buffer>);
@@ -41,27 +44,30 @@ export async function* gzipMembers(
 /** CRC-32 and length of the content. */
 const TRAILER_SIZE = 8;
 
-/** `info` is documented for the streams' one-shot forms, but missing in their types. */
+/** `info` is documented for the one-shot functions, but missing in their types. */
 const inflate = promisify(inflateRaw) as unknown as (
   bytes: Buffer,
   options: ZlibOptions & { readonly info: true },
 ) => Promise<{ readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }>;
 
-/** Deflate adds at most a few bytes to each 16 KiB that it cannot compress. */
+/** Deflate adds at most a few bytes to each 16 KiB of incompressible content. */
 const WINDOW = MEMBER_SIZE + (1 << 16);
 
 /** A member that is being decompressed. */
 interface OpenMember {
   readonly offset: number;
-  /** Where the next member seems to begin, by its header; content may look like one, so that only the end of this one tells. */
+  /**
+   * Offset at which the next member seems to begin, by its header. Content may look like a header, so only the end of
+   * this member is reliable.
+   */
   readonly guess: number | undefined;
   readonly result: Promise<{ readonly content: Buffer; readonly end: number }>;
 }
 
 /**
- * The content of what `gzipMembers` wrote from the byte `start` of a file on, member by member, where every byte
- * counts: fixed headers, checksums, full members but for the last, and nothing after that. Two members are decompressed at a
- * time. Throws `KSB_ARCHIVE_DAMAGED` with the offset.
+ * The content of a file that `gzipMembers` wrote, from the byte `start` on, member by member. It checks every byte:
+ * fixed headers, checksums, that all members except the last are full, and that nothing follows. Decompresses two
+ * members at a time. Throws `KSB_ARCHIVE_DAMAGED` with the offset.
  */
 export async function* readGzipMembers(file: string, name: string, start = 0): AsyncGenerator<Buffer> {
   const handle = await open(file);
@@ -105,14 +111,14 @@ export async function* readGzipMembers(file: string, name: string, start = 0): A
   }
 }
 
-/** Most content that one stored block holds. */
+/** Largest content of one stored block, in bytes. */
 const STORED_SIZE = 0xffff;
-/** Header of the only and last block of a member, which is stored: RFC 1951, section 3.2.4. */
+/** Size of the header of a stored block: RFC 1951, section 3.2.4. The member contains only this block. */
 const STORED_HEADER_SIZE = 5;
 
 /**
- * Wraps up to 64 KiB in a gzip member without compressing it: its bytes are the same under every version of zlib.
- * `gzipMembers` never begins with such a member, as what it is given begins with a tar's zeros.
+ * Wraps up to 64 KiB in a gzip member without compressing it. Its bytes are the same under every version of zlib.
+ * `gzipMembers` never starts with such a member, because its input is a tar, whose zeros can be compressed.
  */
 export function storedMember(content: Uint8Array): Buffer {
   if (content.length > STORED_SIZE) throw new RangeError(`${content.length} bytes are too many to be stored`);
@@ -123,7 +129,7 @@ export function storedMember(content: Uint8Array): Buffer {
   return Buffer.concat([HEADER, block, content, trailerOf(content)]);
 }
 
-/** The content of the member that begins at the byte `start` of a file, if that is byte for byte one of `storedMember`. */
+/** The content of the member at the byte `start` of a file, if `storedMember` would write the same bytes. */
 export async function readStoredMember(file: string, start: number): Promise<Buffer | undefined> {
   const handle = await open(file);
   try {
@@ -131,7 +137,7 @@ export async function readStoredMember(file: string, start: number): Promise<Buf
     const largest = STORED_SIZE + overhead;
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(largest), 0, largest, start);
     const begin = HEADER.length + STORED_HEADER_SIZE;
-    // Compressed members, the payload's, begin otherwise.
+    // The compressed members of the payload begin differently.
     if (bytesRead < overhead || buffer[HEADER.length] !== 1) return undefined;
     const content = buffer.subarray(begin, begin + buffer.readUInt16LE(HEADER.length + 1));
     const member = storedMember(content);
@@ -156,7 +162,10 @@ async function compressMember(content: Buffer, level: number): Promise<Buffer> {
   ]);
 }
 
-/** The same bytes in pieces of exactly `size`, the last one shorter; one empty piece for no content. A chunk that is one is not copied. */
+/**
+ * The same bytes in pieces of exactly `size`; the last one may be shorter. Empty content gives one empty piece. A chunk
+ * of exactly that size is not copied.
+ */
 async function* inPieces(content: Parameters<typeof gzipMembers>[0], size: number): AsyncGenerator<Buffer> {
   let piece = Buffer.allocUnsafe(size);
   let filled = 0;

@@ -11,14 +11,14 @@ import { encodeTarHeader, TAR_END, tarPadding } from './tar-header.ts';
 import { readTar } from './tar-reader.ts';
 
 /**
- * A small file that leads a tarball in a gzip member of its own, alone or after others. All of them can be put there, replaced and
- * taken off without touching a byte of what follows, which is a whole tarball by itself; tar sees one archive.
+ * A small file at the head of a tarball, in its own gzip member. There may be several. They can be added, replaced and
+ * removed without changing a byte of the rest, which is a complete tarball. tar reads both as one archive.
  */
 export interface LeadingFile {
-  /** Its name in the tar. */
+  /** Name in the tar. */
   readonly path: string;
   readonly content: Buffer;
-  /** Bytes of the tarball that it takes. */
+  /** Size in the tarball, in bytes. */
   readonly length: number;
 }
 
@@ -35,8 +35,8 @@ function encodeLeadingFile({ path, content }: Omit<LeadingFile, 'length'>): Buff
 }
 
 /**
- * Puts files at the head of a tarball, in place of those that lead it now. The tarball is as before or whole, also
- * after a crash. Returns the digest of its new bytes. Throws `KSB_DISK_FULL`.
+ * Puts files at the head of a tarball, and replaces those that lead it now. After a crash, the tarball is unchanged or
+ * complete. Returns the digest of its new bytes. Throws `KSB_DISK_FULL`.
  */
 export async function replaceLeadingFiles(
   file: string,
@@ -58,17 +58,17 @@ export async function replaceLeadingFiles(
   }
 }
 
-/** Digest of a tarball without the files that lead it, if any do. */
+/** Digest of a tarball without its leading files. */
 export async function hashWithoutLeadingFiles(file: string): Promise<Sha256> {
   return hashFile(file, lengthOf(await readLeadingFiles(file)));
 }
 
-/** Bytes of the tarball that leading files take. */
+/** Size of the leading files in the tarball, in bytes. */
 export function lengthOf(leading: readonly LeadingFile[]): number {
   return leading.reduce((total, { length }) => total + length, 0);
 }
 
-/** The files that lead a tarball, in order: those that are there byte for byte as `encodeLeadingFile` writes them. */
+/** The leading files of a tarball, in order: only those that `encodeLeadingFile` would write byte for byte. */
 export async function readLeadingFiles(file: string): Promise<readonly LeadingFile[]> {
   const found: LeadingFile[] = [];
   for (;;) {

@@ -14,7 +14,7 @@ import { gzipMembers } from './gzip.ts';
 import { encodeTarHeader, TAR_END, tarPadding } from './tar-header.ts';
 
 export interface PackOptions {
-  /** Directory that all names are put below, itself an entry; none by default. */
+  /** Directory above all entries, itself an entry; none by default. */
   readonly prefix?: string;
   /** gzip level, 1 to 9; a plain tar by default. */
   readonly gzip?: number;
@@ -33,10 +33,10 @@ export interface Packed {
 }
 
 /**
- * Packs a tree to a tar whose bytes depend on its names, contents, executable bits and links, and on nothing else:
- * byte order of names, owner 0:0, modes 0755 and 0644 (links 0777), one time stamp, hard links as copies. A `target`
- * that is a path appears whole or not at all. Throws `KSB_TREE_NOT_PACKABLE` for devices, sockets and fifos, and
- * `KSB_DISK_FULL`.
+ * Packs a tree to a tar whose bytes depend only on its names, contents, executable bits and links. Names are in byte
+ * order. The owner is 0:0, modes are 0755 and 0644 (links 0777), all entries have one time stamp, and hard links become
+ * copies. If `target` is a path, it is written whole or not at all. Throws `KSB_TREE_NOT_PACKABLE` for devices, sockets
+ * and fifos, and `KSB_DISK_FULL`.
  */
 export async function packTree(
   root: string,

@@ -9,17 +9,17 @@ import { lengthOf, type LeadingFile } from './leading-file.ts';
 import { readTarHeader, TAR_END, tarPadding, type TarEntry } from './tar-header.ts';
 
 export interface VisitReleaseOptions {
-  /** The files that lead the tarball, which are not visited. */
+  /** The leading files, which are not visited. */
   readonly leading: readonly LeadingFile[];
 }
 
-/** An entry of a release tarball; its content may be read once, and only until the visitor returns. */
+/** An entry of a release tarball. Its content can be read once, and only until the visitor returns. */
 export type ReleaseEntry = TarEntry & { readonly content: AsyncIterable<Buffer> };
 
 /**
- * Visits every entry of a tarball that `packTree` wrote, and makes sure that it did: the tar must be, byte for byte,
- * the one that `packTree` writes for these entries, so that owners, times, padding, order of entries and fields, and trailing
- * bytes count as much as contents. `visit` must read the content of files. Returns the bytes of the file. Throws
+ * Visits every entry of a tarball, and checks that `packTree` wrote it: the tar must be, byte for byte, the one that
+ * `packTree` writes for these entries. This covers owners, times, padding, order of entries and fields, and trailing
+ * bytes as well as contents. `visit` must read the content of files. Returns the size of the file. Throws
  * `KSB_ARCHIVE_DAMAGED`, and what `visit` throws.
  */
 export async function visitReleaseTarball(

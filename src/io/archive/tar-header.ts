@@ -1,36 +1,36 @@
 import type { ByteReader } from './byte-reader.ts';
 import { damagedArchive } from './entry.ts';
 
-/** The variable fields of an entry in a tar; all other fields of its header are fixed. */
+/** The variable fields of a tar entry. All other fields of its header are fixed. */
 export interface TarEntry {
-  /** Raw name, as bytes of UTF-8; a directory's ends with `/`. */
+  /** Raw name, as bytes of UTF-8. The name of a directory ends with `/`. */
   readonly path: string;
   readonly kind: 'file' | 'directory' | 'symlink';
   readonly mode: number;
   readonly size: number;
   /** Seconds since the epoch. */
   readonly mtime: number;
-  /** A symbolic link's target; for other kinds empty. */
+  /** Target of a symbolic link; empty for other kinds. */
   readonly target: string;
 }
 
 const TAR_BLOCK = 512;
 
-/** The two zero blocks that end a tar. */
+/** The two zero blocks at the end of a tar. */
 export const TAR_END = Buffer.alloc(2 * TAR_BLOCK);
 
 const TYPE_FLAGS = { file: '0', directory: '5', symlink: '2' } as const;
 const NAME_LENGTH = 100;
 const PREFIX_LENGTH = 155;
-/** Largest number that eleven octal digits hold: 8 GiB less one. */
+/** Largest number that fits into eleven octal digits: one byte less than 8 GiB. */
 const LARGEST_SIZE = 8 ** 11 - 1;
-/** Bytes of a long name or target that are read; Linux takes names of up to 4096. */
+/** Largest accepted length of a long name or target, in bytes. Linux allows paths of up to 4096 bytes. */
 const LONGEST_NAME = 1 << 16;
 
 /**
- * Encodes the header of one entry: POSIX ustar, owner 0:0 without names. Names that do not fit get GNU's long-name
- * entry before them (`L`, `K`), not a pax header: GNU tar, bsdtar, Python and busybox all read it, while busybox
- * skips pax headers. Throws a `RangeError` from 8 GiB on.
+ * Encodes the header of one entry: POSIX ustar, owner 0:0 without names. If a name does not fit, a GNU long-name entry
+ * (`L`, `K`) comes before it, not a pax header: GNU tar, bsdtar, Python and busybox all read it, but busybox skips pax
+ * headers. Throws a `RangeError` for 8 GiB or more.
  */
 export function encodeTarHeader(entry: TarEntry): Buffer {
   if (entry.size > LARGEST_SIZE)
@@ -54,8 +54,8 @@ export function encodeTarHeader(entry: TarEntry): Buffer {
 }
 
 /**
- * Reads the header of the next entry of a tar; undefined if a zero block is there instead, the first of two that end it. Throws
- * `KSB_ARCHIVE_DAMAGED` unless `encodeTarHeader` gives the same bytes for what was read, whatever tar might make of them.
+ * Reads the header of the next entry of a tar. Returns undefined at a zero block, the first of the two at the end.
+ * Throws `KSB_ARCHIVE_DAMAGED` if `encodeTarHeader` would encode the entry differently, even if tar would accept it.
  */
 export async function readTarHeader(tar: ByteReader, name: string): Promise<TarEntry | undefined> {
   let block = await tar.take(TAR_BLOCK);
@@ -92,17 +92,17 @@ function textField(bytes: Buffer, offset: number, width: number): string {
   return bytes.toString('utf8', offset, offset + width).replace(/\0.*$/su, '');
 }
 
-/** The number of a field; 0 for what is none, which `encodeTarHeader` does not write so. */
+/** The number in a field. Returns 0 for an invalid field, which `encodeTarHeader` would write differently. */
 function octalField(bytes: Buffer, offset: number, digits: number): number {
   return Number.parseInt(textField(bytes, offset, digits), 8) || 0;
 }
 
-/** Zero bytes that fill up the last block of `size` bytes of content. */
+/** Zero bytes that pad `size` bytes of content to a whole block. */
 export function tarPadding(size: number): Buffer {
   return Buffer.alloc((TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK);
 }
 
-/** Splits at the first `/` that leaves a name and a prefix that fit; undefined if there is none. */
+/** Splits at the first `/` for which name and prefix fit; undefined if there is none. */
 function splitName(path: Buffer): { readonly name: Buffer; readonly prefix: Buffer } | undefined {
   if (path.length <= NAME_LENGTH) return { name: path, prefix: Buffer.alloc(0) };
   const slash = path.indexOf('/', path.length - NAME_LENGTH - 1);
@@ -134,7 +134,7 @@ interface Block {
   readonly target: Buffer;
 }
 
-/** Offsets and widths: POSIX.1-2017, pax, "ustar Interchange Format". */
+/** Offsets and widths of the fields: POSIX.1-2017, pax, "ustar Interchange Format". */
 function encodeBlock(fields: Block): Buffer {
   const block = Buffer.alloc(TAR_BLOCK);
   const writeOctal = (value: number, offset: number, digits: number): void => {

@@ -13,8 +13,8 @@ const KINDS: Readonly<Record<string, ArchiveEntry['kind']>> = {
 };
 
 /**
- * Visits every entry of a tar. Bytes after its end are read, so that the checksums of the compression around it
- * are checked, and ignored. Throws `KSB_ARCHIVE_DAMAGED`, and what `visit` throws.
+ * Visits every entry of a tar. Reads and ignores bytes after its end, so that the checksums of the compression around
+ * it are verified. Throws `KSB_ARCHIVE_DAMAGED`, and what `visit` throws.
  */
 export async function readTar(source: AsyncIterable<Buffer>, name: string, visit: VisitEntry): Promise<void> {
   const parser = new Parser({ strict: true });
@@ -31,7 +31,7 @@ export async function readTar(source: AsyncIterable<Buffer>, name: string, visit
       visited.catch(reject);
     });
   });
-  // Raced below; without this a failure between two races would end the process.
+  // `failed` is raced below. Without this handler, a failure between two races would end the process.
   failed.catch(() => undefined);
   const orFailure = (event: string): Promise<unknown> => Promise.race([once(parser, event), failed]);
 
@@ -44,7 +44,7 @@ export async function readTar(source: AsyncIterable<Buffer>, name: string, visit
   await Promise.race([visited, failed]);
 }
 
-/** Visits an entry and skips what the visitor left of its content, without which the parser would wait for ever. */
+/** Visits an entry and skips unread content; otherwise the parser would wait forever. */
 async function visitWhole(entry: ReadEntry, visit: VisitEntry): Promise<void> {
   await visit(toEntry(entry));
   entry.resume();

@@ -3,16 +3,16 @@ import path from 'node:path';
 import { collectContent, type ArchiveEntry } from './entry.ts';
 import type { Admitted, ArchiveGuard } from './guard.ts';
 
-/** Content up to this size is read whole and written beside the next entries. */
+/** Content up to this size is read whole, and written while the next entries are read. */
 const SMALL = 1 << 20;
 const WRITES_AT_ONCE = 16;
 
-/** Writes entries below a new directory; the guard looks at each first. */
+/** Writes entries below a new directory; the guard checks each one first. */
 export interface TreeWriter {
   write(entry: ArchiveEntry): Promise<void>;
-  /** Waits for writes that are under way, also after a failure. */
+  /** Waits for pending writes, also after a failure. */
   settle(): Promise<void>;
-  /** Throws the first failure of a write; sets the directories' times. False if nothing was written. */
+  /** Throws the first failure of a write; sets the times of directories. Returns false if nothing was written. */
   finish(): Promise<boolean>;
 }
 
@@ -30,7 +30,7 @@ export function createTreeWriter(root: string, guard: ArchiveGuard): TreeWriter 
     if (made.has(directory)) return;
     if (directory !== root) await makeDirectory(path.dirname(directory));
     await mkdir(directory);
-    // Not by mkdir, whose mode the umask cuts.
+    // chmod, because the umask restricts the mode that mkdir gets.
     await chmod(directory, 0o755);
     made.add(directory);
   };

@@ -13,25 +13,25 @@ import { createTreeWriter } from './tree-writer.ts';
 import { readZip } from './zip-reader.ts';
 
 interface VisitOptions {
-  /** The name of the archive in errors; its file name by default (in the store that is a digest). */
+  /** Name of the archive in errors; by default, its file name (in the store, that is a digest). */
   readonly name?: string;
   readonly signal?: AbortSignal | undefined;
   readonly limits?: ArchiveLimits;
-  /** The confinement of the host's xz and bzip2; without it, archives that need them are refused. */
+  /** Confinement of the host's xz and bzip2. Without it, archives that need them are refused. */
   readonly confinement?: Confinement;
 }
 
 export interface UnpackOptions extends VisitOptions {
-  /** Leading path components that are taken off every name; none by default. */
+  /** Number of leading path components to remove from every name; none by default. */
   readonly strip?: number;
 }
 
-/** Bytes of headers, long names and padding that an entry may take in a tar. */
+/** Limit for headers, long names and padding of one entry in a tar, in bytes. */
 const HEADERS_OF_ENTRY = 8192;
 
 /**
- * Visits every entry of a tar (plain, gzip, bzip2, xz) or zip, in the archive's order, unchecked: names may be
- * anything. The format is told by the bytes. Throws `KSB_ARCHIVE_UNKNOWN`, `KSB_ARCHIVE_DAMAGED`,
+ * Visits every entry of a tar (plain, gzip, bzip2, xz) or zip, in the archive's order. Does not check the entries: they
+ * may have any name. Detects the format from the bytes. Throws `KSB_ARCHIVE_UNKNOWN`, `KSB_ARCHIVE_DAMAGED`,
  * `KSB_HOST_TOOL_MISSING`, the signal's reason, and what `visit` throws.
  */
 async function visitArchive(file: string, options: VisitOptions, visit: VisitEntry): Promise<void> {
@@ -51,8 +51,8 @@ async function visitArchive(file: string, options: VisitOptions, visit: VisitEnt
 }
 
 /**
- * The content of the first entry whose name `isWanted`; undefined if there is none. Nothing after it is read, so that it is
- * not known whether the rest of the archive is sound. Throws what `visitArchive` does.
+ * The content of the first entry whose name `isWanted`; undefined if there is none. Reads nothing after it, so the rest
+ * of the archive may be damaged. Throws what `visitArchive` throws.
  */
 export async function findContent(
   file: string,
@@ -71,7 +71,7 @@ export async function findContent(
   return content;
 }
 
-/** Stops a stream that holds more than the limits allow as content and headers, wherever in it that is. */
+/** Stops a stream of content and headers that is larger than the limits allow, wherever the excess is. */
 async function* bounded(
   tar: AsyncIterable<Buffer>,
   name: string,
@@ -88,13 +88,13 @@ async function* bounded(
 }
 
 /**
- * Unpacks an archive into the new directory `destination` (an empty one may be there): into a sibling first, which
- * then takes its name, so that it is there whole or not at all. Modes become 0755 and 0644 by the owner's execute
- * bit, whatever the umask; times are the archive's, because make goes by them; links stay links.
+ * Unpacks an archive into `destination`, which must be new or empty. Unpacks into a sibling first and then renames it,
+ * so that `destination` is complete or does not exist. Modes become 0755 or 0644 by the owner's execute bit, whatever
+ * the umask. Times are those of the archive, because make uses them. Links remain links.
  *
- * An archive that could write outside, or that holds devices, clashing entries or far more than its size
- * suggests, is refused with `KSB_ARCHIVE_HOSTILE`. Bytes after the archive's end are ignored: what is unpacked here
- * is pinned by its digest. Also throws what `visitArchive` does, and `KSB_DISK_FULL`.
+ * Refuses an archive with `KSB_ARCHIVE_HOSTILE` if it could write outside, contains devices or clashing entries, or is
+ * far larger than its size suggests. Ignores bytes after the archive's end: the caller pins the archive by its digest.
+ * Also throws what `visitArchive` throws, and `KSB_DISK_FULL`.
  */
 export async function unpackArchive(
   file: string,

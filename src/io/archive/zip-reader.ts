@@ -12,7 +12,7 @@ import {
 
 const openZip = promisify<string, yauzl.Options, ZipFile>(yauzl.open);
 
-/** `versionMadeBy >> 8` of archives whose attributes hold Unix modes (APPNOTE.TXT 4.4.2). */
+/** `versionMadeBy >> 8` of archives with Unix modes in their attributes (APPNOTE.TXT 4.4.2). */
 const MADE_BY_UNIX = 3;
 /** PATH_MAX of Linux. */
 const LONGEST_TARGET = 4096;
@@ -26,18 +26,18 @@ const FILE_TYPES: Readonly<Record<number, ArchiveEntry['kind']>> = {
 
 export interface ZipToRead {
   readonly file: string;
-  /** The name of the file in errors. */
+  /** Name of the file in errors. */
   readonly name: string;
-  /** A directory with more entries is refused before it is read. */
+  /** Limit for the number of entries. A directory with more is refused before it is read. */
   readonly maxEntries: number;
 }
 
-/** Visits every entry of a zip, checking sizes and CRCs. Throws `KSB_ARCHIVE_DAMAGED`, and what `visit` throws. */
+/** Visits every entry of a zip, and checks sizes and CRCs. Throws `KSB_ARCHIVE_DAMAGED`, and what `visit` throws. */
 export async function readZip({ file, name, maxEntries }: ZipToRead, visit: VisitEntry): Promise<void> {
   const damaged = (error: unknown): never => {
     throw damagedArchive(name, error instanceof Error ? error.message : String(error), error);
   };
-  // With decodeStrings yauzl would refuse bad names itself, without naming the archive.
+  // With decodeStrings, yauzl itself would refuse bad names, without naming the archive.
   const options = { lazyEntries: true, autoClose: false, decodeStrings: false, validateEntrySizes: true };
   const zip = await openZip(file, options).catch(damaged);
   try {
@@ -66,7 +66,7 @@ function readDirectory(zip: ZipFile): Promise<Entry[]> {
 }
 
 interface ZipEntryToRead {
-  /** The name of the archive in errors. */
+  /** Name of the archive in errors. */
   readonly archive: string;
   readonly entry: Entry;
   readonly open: () => Promise<Readable>;
@@ -88,14 +88,17 @@ async function toEntry(source: ZipEntryToRead): Promise<ArchiveEntry> {
     type: type.toString(8),
     mtime: decodeTime(entry),
     size: entry.uncompressedSize,
-    // A symbolic link's target is its content.
+    // The content of a symbolic link is its target.
     target: kind === 'symlink' ? (await collectContent(content)).toString() : '',
     content,
     ...(mode === undefined ? {} : { mode: mode & 0o7777 }),
   };
 }
 
-/** Without decodeStrings the name is bytes, whatever its type says. Those not marked as UTF-8 are ASCII in all we read. */
+/**
+ * Without decodeStrings, the name is bytes, although its type says otherwise. A name without the UTF-8 flag is ASCII in
+ * all archives that are read.
+ */
 function nameOf(entry: Entry): string {
   return (entry.fileName as unknown as Buffer).toString();
 }
@@ -115,7 +118,9 @@ async function* checkedContent({ archive, entry, open }: ZipEntryToRead): AsyncG
   if (sum !== entry.crc32) throw damaged('its CRC-32 differs');
 }
 
-/** DOS times have no zone (APPNOTE.TXT 4.4.6): read as UTC, so that they are the same on every machine. */
+/**
+ * DOS times have no time zone (APPNOTE.TXT 4.4.6). They are read as UTC, so that they are the same on every machine.
+ */
 function decodeTime({ lastModFileDate: date, lastModFileTime: time }: Entry): Date {
   const day = [1980 + (date >> 9), ((date >> 5) & 15) - 1, date & 31] as const;
   return new Date(Date.UTC(...day, time >> 11, (time >> 5) & 63, (time & 31) * 2));
