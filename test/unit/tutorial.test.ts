@@ -5,7 +5,7 @@ import { listTree } from '../../src/io/files.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const PROJECTS = path.join(ROOT, 'test/fixtures/projects');
-/** Files that are too short to be shown. */
+/** Files that are too short to show in the tutorial. */
 const EMPTY = /(?:ksbundle\.toml|__init__\.py)$/;
 
 interface Block {
@@ -13,7 +13,7 @@ interface Block {
   readonly text: string;
 }
 
-/** The blocks of docs/tutorial.md that are no commands, each with the file that was named last before it. */
+/** The blocks of docs/tutorial.md that are not commands, each with the last file named before it. */
 async function readBlocks(): Promise<Block[]> {
   const page = await readFile(path.join(ROOT, 'docs/tutorial.md'), 'utf8');
   const blocks = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)].filter(([, language]) => language !== 'sh');

@@ -176,7 +176,7 @@ describe('a release tree', () => {
   }
 
   it('writes nothing through a link', async () => {
-    // Each of these stays inside by itself; together they lead two levels up.
+    // Each link alone stays inside; together they lead two levels up.
     const { tree, file } = await treeWith({ 'x/y': '.', 'x/z': 'y/y/../../..', q: 'x/z' });
     await tree.place(file, 'q/owned', 'component:hostile');
     await tree.place(file, 'x/z/owned', 'component:hostile');

@@ -73,7 +73,7 @@ async function lookUp(
   return auditAdvisories(read, { maxAge: 10_000, now: NOW, parts, statements: [], ...more });
 }
 
-/** What is found of one part, as `ids rating fixes`. */
+/** The findings of one part, as `ids rating fixes`. */
 async function found(...parts: readonly BilledPart[]): Promise<string[]> {
   const { vulnerabilities } = await lookUp(parts, { now: Date.parse('2026-11-21') });
   return vulnerabilities.map(({ ids, severity, fixes }) =>

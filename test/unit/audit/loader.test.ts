@@ -36,7 +36,7 @@ function release(files: Readonly<Record<string, ElfPlan | string>>): ReleaseFile
 
 const PROGRAM: ElfPlan = { kind: 'executable', rpath: '$ORIGIN/../lib', needed: ['liba.so', 'libc.so.6'] };
 
-/** Paths of what the program loads, and what is missing where. */
+/** Paths of the loaded objects, and the missing libraries of each. */
 function load(files: Readonly<Record<string, ElfPlan | string>>): { loaded: string[]; missing: string[] } {
   const program = release(files);
   const [first] = simulateLoads(program, []);

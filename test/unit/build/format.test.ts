@@ -6,7 +6,10 @@ import { hashBytes } from '../../../src/io/files.ts';
 
 const SRC = path.join(import.meta.dirname, '..', '..', '..', 'src');
 
-/** What decides the bytes of an artifact beside the recipe: what steps see, and how what they install becomes a tar. */
+/**
+ * The modules that decide the bytes of an artifact besides the recipe: what steps see, and how installed files become a
+ * tar.
+ */
 const MAKES = [
   'build/artifact.ts',
   'build/component.ts',
@@ -30,7 +33,9 @@ const MAKES = [
   'io/text.ts',
 ];
 
-/** What these import besides, and cannot change a byte: it refuses, explains, or does what has one right result. */
+/**
+ * The modules that these import but that cannot change a byte: they refuse, explain, or have only one correct result.
+ */
 const CANNOT = [
   'build/missing-program.ts',
   'build/tools.ts',
@@ -57,7 +62,7 @@ const CANNOT = [
   'io/program-output.ts',
 ];
 
-/** A module without what never runs: comments and imports of types. */
+/** A module without lines that never run: comments and imports of types. */
 async function codeOf(module: string): Promise<string> {
   const text = await readFile(path.join(SRC, module), 'utf8');
   return text

@@ -16,7 +16,7 @@ interface Watch {
   readonly environment?: Record<string, string>;
 }
 
-/** A stream with what a terminal's has: `isTTY`, a width, and a cursor that moves by escape sequences. */
+/** A stream with the properties of a terminal: `isTTY`, a width, and a cursor that escape sequences move. */
 function createTerminal(columns: number): OutputStream {
   const stream = new PassThrough();
   return Object.assign(stream, {
@@ -28,7 +28,7 @@ function createTerminal(columns: number): OutputStream {
   });
 }
 
-/** Everything a reporter wrote for the events, as one text. */
+/** All output of a reporter for the events, as one text. */
 async function report(events: readonly Event[], watch: Watch = {}): Promise<string> {
   const stream = watch.terminal === true ? createTerminal(watch.columns ?? 60) : new PassThrough();
   const chunks: string[] = [];
@@ -257,7 +257,7 @@ describe('foreign text', () => {
     step('y', hostile),
     ended('y'),
   ];
-  /** Everything but what this program itself tells a terminal: colours, and where to draw. */
+  /** Escape sequences that ksbundle itself sends to a terminal: colours and cursor positions. */
   const OWN = /^\[(?:(?:[12]|22|3[1-9])m|[0-9]+[AG]|\?25[lh]|[01]?K)/;
 
   it.each([{}, { terminal: true }])('never reaches a terminal as it is: %j', async (watch) => {

@@ -30,7 +30,7 @@ interface World {
   readonly signal?: AbortSignal;
 }
 
-/** Runs a command line in this process over a pipeline that answers with the given functions and nothing else. */
+/** Runs a command line in this process, with a pipeline that consists only of the given functions. */
 async function run(argv: readonly string[], pipeline: Partial<Pipeline>, world: World = {}): Promise<Ran> {
   const text = { stdout: '', stderr: '' };
   const stream = (name: keyof typeof text): PassThrough =>

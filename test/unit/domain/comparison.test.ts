@@ -31,7 +31,7 @@ const BEFORE: Manifest = {
   ],
 };
 
-/** The manifest with files in place of those of the same path. */
+/** The manifest, with these files instead of those with the same path. */
 function withFiles(...changed: Manifest['files']): Manifest {
   const byPath = new Map(changed.map((file) => [file.path, file]));
   return { ...BEFORE, files: BEFORE.files.map((file) => byPath.get(file.path) ?? file) };

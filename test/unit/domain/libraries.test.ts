@@ -4,7 +4,7 @@ import { findLibraries } from '../../../src/domain/libraries/find.ts';
 import { LIBRARIES, libraryNamed, repositoryOf } from '../../../src/domain/libraries/table.ts';
 import { buildElf } from '../../fixtures/elf-builder.ts';
 
-/** What a file shows that has `data` in it, as `[registry:]name versions`. */
+/** The libraries found in a file that contains `data`, as `[registry:]name versions`. */
 function found(data: string, defined: readonly string[] = []): string[] {
   const bytes = buildElf({ data: Buffer.from(`\0${data}\0`, 'latin1') });
   const libraries = findLibraries({
@@ -17,7 +17,7 @@ function found(data: string, defined: readonly string[] = []): string[] {
   );
 }
 
-/** As a copy of each library has it; `symbols:` for one that is known by those. */
+/** Data as in a copy of each library; `symbols:` for a library that is recognised by its symbols. */
 const COPIES: Readonly<Record<string, readonly [string, string]>> = {
   openssl: ['OpenSSL 1.0.2k-fips  26 Jan 2017', '1.0.2k'],
   boringssl: ['OpenSSL 1.1.1 (compatible; BoringSSL)', ''],
@@ -106,7 +106,7 @@ describe('a copy of a library', () => {
     const search = (segments: (typeof elf)['segments']): number =>
       findLibraries({ bytes, elf: { ...elf, segments }, defines: () => false }).length;
     expect(search([all, data])).toBe(0);
-    // One segment for all, as old linkers made it.
+    // One segment for everything, as old linkers created it.
     expect(search([all])).toBe(1);
   });
 

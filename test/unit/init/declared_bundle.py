@@ -1,5 +1,5 @@
-"""A bundle of two services without any code for the installer: `store` keeps a word behind a socket, `web` tells it
-over TCP, with a title. Their programs are real ones."""
+"""A bundle of two services without any code for the installer: `store` keeps a word behind a socket, `web` serves it
+over TCP, with a title. Their programs are real."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Outcome:
 
 
 class Result(unittest.TextTestResult):
-    """Also knows whether anything of the test has passed, since a test may skip some of its parts, or all."""
+    """Also records whether any part of the test passed, because a test may skip some or all of its parts."""
 
     passed = False
 
@@ -51,12 +51,12 @@ class Result(unittest.TextTestResult):
     def addSubTest(  # noqa: N802 - its name is unittest's
         self, test: unittest.TestCase, subtest: unittest.TestCase, err: object
     ) -> None:
-        super().addSubTest(test, subtest, err)  # type: ignore[arg-type] # it is handed on
+        super().addSubTest(test, subtest, err)  # type: ignore[arg-type] # passed on unchanged
         self.passed = self.passed or err is None
 
 
 def run(name: str) -> list[Outcome]:
-    """Runs the test of that name."""
+    """Runs the named test."""
     stream = io.StringIO()
     began = time.monotonic()
     result = unittest.TextTestRunner(

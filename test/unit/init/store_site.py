@@ -18,8 +18,8 @@ from installer.state.files import Owner
 from installer.state.instance import Instance
 from installer.state.release import Release
 
-#: Has a program go on as the service's account, with what only root can load here. Its arguments are a path and the
-#: account's numbers.
+#: Lets a program continue as the service's account, after it loaded modules that only root can read here. Its arguments
+#: are a path, and the account's user and group ID.
 DROP = """
 import os, sqlite3, sys
 if os.geteuid() == 0:

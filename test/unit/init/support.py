@@ -104,7 +104,7 @@ def _entry(release: Path, path: str, part: str) -> dict[str, Any]:
 
 @contextmanager
 def waiting(act: Callable[[], None], *modules: ModuleType) -> Iterator[None]:
-    """Calls `act` whenever one of the modules would sleep, so that what it waits for happens."""
+    """Calls `act` whenever one of the modules would sleep, so that the awaited event happens."""
     clock = SimpleNamespace(**{**vars(time), "sleep": lambda _seconds: act()})
     with ExitStack() as patched:
         for module in modules:
@@ -152,7 +152,7 @@ class DirectoryTest(unittest.TestCase):
 
 
 class ReleaseTest(DirectoryTest):
-    """A test with a release, and what runs of its own instance."""
+    """A test with a release, and the running processes of its instance."""
 
     def setUp(self) -> None:
         super().setUp()

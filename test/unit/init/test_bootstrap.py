@@ -522,7 +522,7 @@ class BootstrapTest(support.DirectoryTest):
         self.under_every_shell(check, "install")
         for name in ("lib/python313.zip", "init/installer/.hidden", "init/..odd"):
             file = self.add(name)
-            # busybox has its own find, wherever it looks for programs.
+            # busybox uses its own find, whatever PATH says.
             self.refused(4, "the release is not as it was packed", "install")
             self.assertIn(
                 f"files and links: {packed + 1}, packed: {packed}\n", self.bootstrap(["dash"], "install").stderr
@@ -594,7 +594,7 @@ class BootstrapTest(support.DirectoryTest):
             whole = (tools / tool).readlink()
             for broken in ("false", "true"):
                 if broken == "true" and tool in ("openssl", "sha256sum"):
-                    continue  # Whose word is all there is.
+                    continue  # Nothing verifies the result of these two.
                 (tools / tool).unlink()
                 (tools / tool).symlink_to(shutil.which(broken) or broken)
                 with self.subTest(tool=tool, broken=broken):

@@ -10,7 +10,7 @@ from unittest import mock
 
 import support
 
-# A release has it where its own Python finds it, the repository beside the rest of the bundle's code.
+# In a release, its Python finds the module; in the repository, it is beside the bundle's code.
 _PLACES = (
     *support.INIT.glob("services/keystone/site-packages"),
     *support.INIT.parent.glob("lib/python3.*/site-packages"),

@@ -28,7 +28,7 @@ class FingerprintTest(support.DirectoryTest):
             self.assertNotEqual(fingerprint(self.make("c", (0, b"x" * place), (place, b"end"), changed)), first)
 
     def test_a_hole_is_not_read_and_its_size_counts(self) -> None:
-        # Read as a whole, it would take hours.
+        # To read it as a whole would take hours.
         sparse = self.make("sparse", (TERABYTE // 2, b"data"), size=TERABYTE)
         first = fingerprint(sparse)
         self.assertNotEqual(fingerprint(self.make("moved", (TERABYTE // 4, b"data"), size=TERABYTE)), first)

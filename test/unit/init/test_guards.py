@@ -65,7 +65,7 @@ class AdviceTest(unittest.TestCase):
 
     def test_the_rules_give_the_same_labels_as_chcon(self) -> None:
         commands = [shlex.split(command) for command in by_guard(self.advise(), "chcon")]
-        # Like `chcon -Rh -t TYPE -- PATH`; of two commands, the later one counts below both paths.
+        # Like `chcon -Rh -t TYPE -- PATH`; if two commands cover a path, the later one counts.
         self.assertEqual([self.label(words[5]) for words in commands], [words[3] for words in commands])
 
     def test_rules_use_only_characters_that_semanage_accepts(self) -> None:
@@ -118,7 +118,7 @@ class AdviceTest(unittest.TestCase):
 
 
 class WarningTest(unittest.TestCase):
-    """On a host whose SELinux is on, with the type that every file of it has; no other host has labels to show."""
+    """Simulates a host with SELinux, where every file has this type: other hosts have no labels."""
 
     def warn(self, label: str, *, service: str = "systemd", programs: Collection[str] = ("semanage",)) -> list[Problem]:
         with (

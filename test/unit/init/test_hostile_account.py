@@ -1,4 +1,4 @@
-"""Commands of root's on an instance whose account does what it can: the small product of the install tests."""
+"""Root's commands on an instance whose account is hostile, with the small product of the install tests."""
 
 from __future__ import annotations
 
@@ -113,20 +113,20 @@ class HostileAccountTest(ProductTest):
     def test_no_file_of_roots_is_changed_and_no_pipe_waited_for(self) -> None:
         for number, command in enumerate(COMMANDS):
             for turn in range(2):
-                # Every command meets every plant, and every place every plant, without all their products.
+                # Every command and every place is combined with every plant, but not all three with each other.
                 with self.subTest(command=command, turn=turn):
                     for index, place in enumerate(self.targets):
                         what = self.plants[(index + number + 3 * turn) % len(self.plants)]
                         if not (self.instance / place).parent.is_symlink() and (self.instance / place).parent.is_dir():
                             self.plant(self.instance / place, what)
                     if turn == 1:
-                        # What a daemon left is read, and a log is begun anew.
+                        # The command reads what a stopped daemon left, and starts a new log.
                         end(self.running())
                     self.ends(command)
                     self.repair()
 
     def repair(self) -> None:
-        """Back to an instance as it was installed."""
+        """Restores the instance to its state after the install."""
         end(self.running())
         for path in (*self.directory.glob("aside-*"), self.instance):
             if path.is_dir() and not path.is_symlink():
@@ -175,7 +175,7 @@ class HostileAccountTest(ProductTest):
 
     def test_the_account_maintains_its_keys_and_logs_but_not_beside_root(self) -> None:
         account = self.session("maintain").site().account
-        # What is loaded when it is needed may lie where only root can read, as this machine's Python does.
+        # Loads a module now: Python may be in a directory that only root can read.
         time.strptime("2026", "%Y")
 
         def upkeep() -> None:
@@ -265,7 +265,7 @@ class HostileAccountTest(ProductTest):
             self.refuses(good, saved.receipt, kind.decode(), kind=kind)
 
     def refuses(self, content: dict[str, bytes], receipt: bytes, what: str, **change: Any) -> None:
-        """Every file but the receipt has what `change` says."""
+        """Applies `change` to every file except the receipt; restore must refuse the backup."""
         path = self.directory / "hostile.tar.gz"
         members = {"receipt.json": receipt, **content}
         rows = [
@@ -295,7 +295,7 @@ class HostileAccountTest(ProductTest):
         self.assertEqual({path.stat().st_mode & 0o022 for path in target.rglob("*")}, {0})
 
 
-#: Each as its line of the command line would have it.
+#: Each as the command line would call it.
 COMMANDS: dict[str, Callable[[HostileAccountTest], object]] = {
     "start": lambda self: control.start(self.session("start")),
     "restart": lambda self: control.restart(self.session("restart")),

@@ -229,7 +229,7 @@ class KeystoneTest(keystone_site.KeystoneSiteTest):
     def test_every_shell_can_read_what_is_rendered_for_shells(self) -> None:
         site = self.site(demo=["true"], port=["8443"], host=["192.168.1.103"])
         indented = [line for line in self.rendered("NEXT-STEPS", site).splitlines() if line.startswith("    ")]
-        # Paths stand there as they are, and begin with a slash; words of commands are quoted below this directory.
+        # Lines that show a path begin with a slash, and are not quoted. All words of commands are quoted.
         commands = [line for line in indented if not line.startswith("    /")]
         self.assertGreater(len(commands), 20)
         texts = ["\n".join(commands), self.rendered("admin-openrc.sh", site), self.rendered("demo-openrc.sh", site)]

@@ -18,7 +18,7 @@ from typing import Any
 import support
 from kit_site import free_ports
 
-# A release has it where its own Python finds it, the repository beside the rest of the bundle's code.
+# In a release, its Python finds the module; in the repository, it is beside the bundle's code.
 _PLACES = (
     *support.INIT.glob("services/keystone/site-packages"),
     *support.INIT.parent.glob("lib/python3.*/site-packages"),
@@ -26,7 +26,7 @@ _PLACES = (
 sys.path.append(str(_PLACES[0]))
 meter: Any = importlib.import_module("ksbundle_keystone.meter")
 
-#: Takes a slot, counts, says so, and is there until its input ends.
+#: Takes a slot, counts, reports it, and runs until its input ends.
 _COUNTER = """
 import sys
 from ksbundle_keystone import meter
@@ -55,7 +55,7 @@ class MetricsTest(support.DirectoryTest):
         return child
 
     def count(self) -> subprocess.Popen[bytes]:
-        """A process that has counted one token, and stays."""
+        """A process that has counted one token and keeps running."""
         child = self.start("-c", _COUNTER)
         assert child.stdout is not None
         child.stdout.readline()

@@ -1,4 +1,4 @@
-"""Which nodes of one database fit each other, by their records of keys."""
+"""Which nodes of one database are compatible, by their records of keys."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Which modules may open, name or change files, or signal processes, by themselves, read from the syntax tree.
 
-An instance holds directories in which the service's account may put anything. What root does there is the business of
-the modules in `OWNERS`; all others use them. Where another module calls the host directly, `ALLOWED` says why that
-touches nothing that the account may have made, or is done as the account.
+In some directories of an instance, the service's account may put anything. Only the modules in `OWNERS` access them as
+root; all others use these. If another module calls the host directly, `ALLOWED` says why it touches nothing that the
+account may have created, or that it runs as the account.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ FORBIDDEN = {
     *("glob.glob", "glob.iglob", "tarfile.open", "gzip.open", "sqlite3.connect", "socket.connect", "pathlib.Path"),
     *("tempfile.mkdtemp", "tempfile.mkstemp", "tempfile.TemporaryDirectory", "tempfile.NamedTemporaryFile"),
 }
-#: Methods that do so, on any object.
+#: Methods that open files, on any object.
 METHODS = {"load_cert_chain", "load_verify_locations", "extractall", "extract", "read_text", "read_bytes", "write_text"}
 
 _PROC = "files of the kernel"

@@ -1,4 +1,4 @@
-"""The store that databases of a server are: the server is a release's own, where these tests run on one that has it
+"""The store for databases of a server. The server is a release's own, where these tests run on one that has it
 (KSBUNDLE_TEST_INIT)."""
 
 from __future__ import annotations

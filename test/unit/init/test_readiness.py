@@ -106,7 +106,7 @@ class ReadinessTest(kit_site.KitSiteTest):
         (self.root / deep).mkdir()
         probe = readiness.of_socket(self.site(), f"{deep}/socket")
         self.assertIn("No such file", probe(1))
-        # A socket's path must be short, the directory's need not be.
+        # The path of a socket must be short; that of the directory may be long.
         with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(self.root / deep):
             server.bind("socket")
             (self.root / deep / "socket").chmod(0o666)

@@ -166,7 +166,7 @@ class RowsTest(support.DirectoryTest):
         target = database_servers.sqlite(self, self.directory)
         self.make_tables(target)
         self.fill(10_000)
-        # Whatever is made only once is there.
+        # Loads everything that is loaded only once.
         self.rows.compare(self.source, self.source)
         tracemalloc.start()
         self.addCleanup(tracemalloc.stop)

@@ -39,7 +39,7 @@ def {name}(environ, start_response):
     return [json.dumps(seen).encode()]
 """
 ACCESS_LOGS = {"mod_wsgi": "log/httpd-access.log", "uwsgi": "log/uwsgi-first/access.log"}
-#: Targets of requests, and headers. Who says 400 does not have to say which.
+#: Targets of requests, and headers. A server may log a request that it answers with 400 without its target.
 HOSTILE = [
     (b"/asked?plain=%00%0a%22%5c", b'User-Agent: "\\\xff\r\n'),
     (b'/asked"\\quotes', b'X-Request-Id: a"b\\c\r\n'),
@@ -53,7 +53,7 @@ HOSTILE = [
     (b"/asked\x0b", b""),
     (b'"/asked\xff', b""),
 ]
-#: URIs of those that either server takes, as the log has them.
+#: URIs of the requests that both servers accept, as in the log.
 LOGGED = [
     "/asked?plain=%00%0a%22%5c",
     "/asked%22%5cquotes",
@@ -220,7 +220,7 @@ class ServersTest(kit_site.KitSiteTest):
                 self.assertEqual(answers, {b"HTTP/1.1 200 OK"})
 
     def last_request(self, port: int) -> bytes:
-        """The first line of the answer to a request that arrives together with the end of the client's half."""
+        """The first line of the answer if the client sends a request and ends its half of the connection at once."""
         told, said = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.create_default_context(cafile=str(self.directory / "own.pem"))
         client = context.wrap_bio(told, said, server_hostname="127.0.0.1")
@@ -253,7 +253,7 @@ class ServersTest(kit_site.KitSiteTest):
                 self.assertIn("nobody catches this", "\n".join(problem.details))
 
     def test_the_access_log_holds_whatever_clients_send(self) -> None:
-        """Nothing that a client sends breaks a line of it, or a string of JSON."""
+        """No request can break a line of the log or a JSON string."""
         for server, form in itertools.product(ACCESS_LOGS, ("text", "json")):
             site = self.site(server=[server], access_log_format=[form], trusted_proxy=["127.0.0.1"])
             with self.subTest(server=server, form=form), self.running(site) as (first, _):

@@ -312,7 +312,7 @@ class ServicesTest(support.ReleaseTest):
         self.install()
         (saved,) = os.listdir(self.instance / "backups")
         self.assertIn("before-install", saved)
-        # Bulky data is in backups made by command.
+        # Only backups made by the command contain bulky data.
         with quiet():
             backup.backup(self.session("backup"), str(self.root.parent / "whole.tar.gz"))
         held = [saved_names(self.instance / "backups" / saved), saved_names(self.root.parent / "whole.tar.gz")]

@@ -1,5 +1,5 @@
-"""Upgrades and rollbacks with the small product of the install tests. The former release's own commands are played by
-the same code: what they really are is tested end to end."""
+"""Upgrades and rollbacks with the small product of the install tests. The same code
+simulates the former release's own commands; end-to-end tests run the real ones."""
 
 from __future__ import annotations
 

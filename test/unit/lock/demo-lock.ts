@@ -3,7 +3,7 @@ import { hashBytes } from '../../../src/io/files.ts';
 import { recipeInputs, type LockTarget } from '../../../src/lock/inputs.ts';
 import { componentOf, targetOf } from '../../fixtures/lock-target.ts';
 
-/** The bundle `demo` as of `demoLock`: it builds the distribution `native`. */
+/** The bundle `demo` of `demoLock`: it builds the distribution `native`. */
 export function demoTarget(): LockTarget {
   return targetOf({ components: [componentOf('native', '3.0', { distributions: ['native'] })] });
 }

@@ -17,7 +17,7 @@ import { temporaryDirectory } from '../../support/archives.ts';
 import { factsOf } from '../../support/errors.ts';
 import { NAME, packDemo } from '../../support/packed-release.ts';
 
-/** Two releases that differ in a file, and the delta between them. */
+/** Two releases that differ in one file, and the delta between them. */
 async function makePair(): Promise<{ from: string; to: string; delta: string; directory: string }> {
   const [{ packed: from }, { packed: to }] = [
     await packDemo(),
@@ -32,7 +32,10 @@ async function content(file: string): Promise<string> {
   return (await collectContent(readGzipMembers(file, file))).toString('latin1');
 }
 
-/** Writes a delta with another header or other frames, and says how it is refused; nothing must be left of the attempt. */
+/**
+ * Writes a delta with another header or other frames, and returns why it is refused. No file may remain from the
+ * attempt.
+ */
 async function refuse(
   { from, delta }: { readonly from: string; readonly delta: string },
   change: (parts: { header: DeltaHeader; frames: Buffer }) => Uint8Array | Promise<Uint8Array>,
@@ -129,7 +132,7 @@ describe('a delta', () => {
     vi.stubEnv('PATH', programs);
     try {
       expect(await refused()).toMatchObject({ code: 'KSB_HOST_TOOL_MISSING', exitCode: 3 });
-      // What EL 8 has.
+      // The version in EL 8.
       const banner = '*** zstd command line interface 64-bits v1.4.4, by Yann Collet ***';
       await writeFile(path.join(programs, 'zstd'), `#!/bin/sh\necho '${banner}'\n`, { mode: 0o755 });
       expect(await refused()).toMatchObject({

@@ -15,10 +15,10 @@ import { makeWheel } from '../../support/wheels.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 
-/** The release that the tests of the installer start from: `test/unit/init/support.py`. */
+/** The installer's tests start from this release: `test/unit/init/support.py`. */
 const GOLDEN = path.join(ROOT, 'test/fixtures/golden');
 
-/** Each key that a declared answer may have is used. */
+/** Each key of a declared answer is used. */
 const ANSWERS = [
   { name: 'host', type: 'host', default: '127.0.0.1', help: 'Address', repeatable: false, secret: false },
   {
@@ -60,7 +60,10 @@ const ANSWERS = [
   { name: 'token', type: 'string', help: 'Token', repeatable: false, secret: true },
 ] as const;
 
-/** Assembles and packs a small release with everything that the installer reads of one; returns its directory. */
+/**
+ * Assembles and packs a small release that contains everything that the installer reads from a release. Returns its
+ * directory.
+ */
 async function packGolden(): Promise<string> {
   const directory = await temporaryDirectory();
   const cpython = makeComponent('cpython', { version: '3.13.15', ship: ['bin/**'] });
@@ -109,7 +112,7 @@ async function packGolden(): Promise<string> {
   return release;
 }
 
-/** By path, what a release holds: the target of a link, else whether it is a program, and its text. */
+/** The contents of a release by path: the target of a link; otherwise the text, and whether it is executable. */
 async function contentOf(directory: string): Promise<Record<string, string>> {
   const content: Record<string, string> = {};
   for (const { path: name, kind } of await listTree(directory)) {
@@ -122,7 +125,7 @@ async function contentOf(directory: string): Promise<Record<string, string>> {
   return content;
 }
 
-/** What the installer is told of `keystone`, for its tests. */
+/** The facts about `keystone` that the installer gets, for its tests. */
 const KEYSTONE = path.join(ROOT, 'test/fixtures/bundles/keystone.json');
 
 it('the bundle.json of keystone is in a fixture; npm run golden renews it', async () => {

@@ -111,7 +111,7 @@ describe('verifyTarball', () => {
     });
   });
 
-  /** Packs a release again after `change`, with the manifest and checksums that it had before. */
+  /** Packs a release again after `change`, with its former manifest and checksums. */
   async function tampered(change: (release: string) => Promise<unknown>): Promise<KsbundleError['facts']> {
     const { release, packed } = await pack();
     await change(release);
@@ -246,7 +246,7 @@ describe('verifyTarball', () => {
   });
 });
 
-/** Node's gzip with the header bytes that ours has. */
+/** Node's gzip, with the header bytes that ksbundle writes. */
 function gzipLikeOurs(content: Buffer): Buffer {
   const bytes = gzipSync(content);
   bytes.set([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);

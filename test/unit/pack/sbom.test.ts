@@ -11,7 +11,7 @@ import { BUNDLE, packDemo } from '../../support/packed-release.ts';
 
 const digest = (letter: string) => sha256(letter.repeat(64));
 
-/** A release with every kind of licence, link and origin that a bill has words for. */
+/** A release with every kind of licence, link and origin that a bill of materials can describe. */
 const MANIFEST: Manifest = {
   format: 1,
   ...BUNDLE,

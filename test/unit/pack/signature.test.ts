@@ -20,7 +20,7 @@ import { temporaryDirectory } from '../../support/archives.ts';
 import { factsOf } from '../../support/errors.ts';
 import { NAME, packDemo, type PackedDemo } from '../../support/packed-release.ts';
 
-/** Keys that Node reads need no OpenSSL of the host's. */
+/** Node can read these keys, so the tests do not need the host's OpenSSL. */
 const noOpenssl = async (): Promise<string> => Promise.reject(new Error('no program is wanted'));
 const signingKey = (key: PrivateKeyFile) => readSigningKey(key, noOpenssl);
 const verifyingKey = (file: string) => readVerifyingKey(file, noOpenssl);
@@ -151,7 +151,7 @@ describe('a signed tarball', () => {
 });
 
 describe('an altered tarball', () => {
-  /** What verifying says after `alter`, which gets the signed tarball's bytes. */
+  /** The result of verifying after `alter`, which gets the bytes of the signed tarball. */
   async function refusal(
     alter: (bytes: Buffer, signed: Signed) => Buffer | Promise<Buffer>,
   ): Promise<{ readonly code: string; readonly exitCode: number }> {
@@ -163,7 +163,7 @@ describe('an altered tarball', () => {
     return { code, exitCode };
   }
 
-  /** Somebody packs another release, whole in itself, and puts the signature of the first at its head. */
+  /** An attacker packs another complete release, and puts the signature of the first at its head. */
   const forged = (change: (release: string) => Promise<unknown>) => async (_: Buffer, signed: Signed) => {
     const leading = await readLeadingFiles(signed.tarball);
     expect(leading).toHaveLength(1);
@@ -370,7 +370,7 @@ describe('keys', () => {
 
   it('of ML-DSA need an openssl that supports it, which is reported before anything is read or signed', async () => {
     const { directory, tarball, key } = await signDemo();
-    // How a public key of ML-DSA-65 begins, and as long as one; and the same of a private key.
+    // The first bytes of a public key of ML-DSA-65, padded to its length; then the same for a private key.
     const pem = (label: string, start: string, length: number): string =>
       [
         `-----BEGIN ${label}-----`,
@@ -393,7 +393,7 @@ describe('keys', () => {
       await factsOf(signFile(tarball, { files: [key, privateKey] })),
     ];
     expect(await refused()).toMatchObject([missing, missing]);
-    // What Debian 12 has.
+    // The version in Debian 12.
     const banner = 'OpenSSL 3.0.19 27 Jan 2026 (Library: OpenSSL 3.0.19 27 Jan 2026)';
     await writeFile(path.join(programs, 'openssl'), `#!/bin/sh\necho '${banner}'\n`, { mode: 0o755 });
     const problems = [

@@ -5,7 +5,7 @@ import { temporaryDirectory } from '../../support/archives.ts';
 import { factsOf } from '../../support/errors.ts';
 import { packDemo } from '../../support/packed-release.ts';
 
-/** A bundle that asks for CPython and `app`, which needs `Shared_Lib` by itself and by `helper`. */
+/** A bundle that requires CPython and `app`. `app` needs `Shared_Lib` directly and through `helper`. */
 async function release(): Promise<string> {
   const { options } = await packDemo();
   const [app] = options.facts.wheels;

@@ -9,7 +9,7 @@ import { packDemo } from '../../support/packed-release.ts';
 
 const { signal } = new AbortController();
 
-/** A release whose one wheel, `app`, is of this version. */
+/** A release with one wheel, `app`, of this version. */
 async function release(version: string): Promise<string> {
   const { options } = await packDemo();
   const wheels = options.facts.wheels.map((wheel) => ({ ...wheel, version }));
@@ -21,7 +21,7 @@ async function release(version: string): Promise<string> {
   return packed.tarball;
 }
 
-/** A database that knows of `app`: something in 1 and 2, something else from 2 on, and something from 3 on. */
+/** A database with three advisories for `app`: one for 1 and 2, one from 2 on, and one from 3 on. */
 async function database(): Promise<string> {
   const directory = await temporaryDirectory();
   const ranges = { 'PYSEC-1': ['0', '2.5'], 'PYSEC-2': ['2', '9'], 'PYSEC-3': ['3', '9'] };

@@ -33,7 +33,7 @@ describe('a declaration of a recipe', () => {
         reason: 'Its workflow',
       },
       expect.objectContaining({ carrier: 'component:cpython', name: 'own', source: 'recipe' }),
-      // The crate of that name is not the library.
+      // The crate with this name is not the library.
       expect.not.objectContaining({ cpe: expect.anything() as unknown }),
     ]);
   });

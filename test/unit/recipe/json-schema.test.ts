@@ -5,7 +5,7 @@ import { createJsonSchema } from '../../../src/recipe/json-schema.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
 
-/* `npm run schema` writes the files anew. */
+/* `npm run schema` writes the files again. */
 describe('the JSON Schemas in docs/schema are those of the code', () => {
   it.each(['component', 'toolchain', 'tool', 'bundle', 'service'] as const)('%s', async (kind) => {
     const json = await format(JSON.stringify(createJsonSchema(kind)), { parser: 'json', printWidth: 110 });

@@ -28,12 +28,12 @@ async function project(content: TreeContent) {
   return projectAt(await writeTree(await temporaryDirectory(), content));
 }
 
-/** Loads a project above the base. */
+/** Loads a project on top of the base. */
 async function load(content: TreeContent) {
   return loadRecipes({ ...(await project(content)), base: BASE }, PLATFORM);
 }
 
-/** The problems that loading reports, each with its file's last three parts. */
+/** The problems that loading reports, each with the last three parts of its file's path. */
 async function problems(content: TreeContent) {
   const error = await load(content).catch((cause: unknown) => cause);
   expect(error).toMatchObject({ facts: { code: 'KSB_RECIPE_INVALID', exitCode: 2 } });

@@ -5,7 +5,7 @@ import { formatPlace, KsbundleError, type Problem } from '../../../src/domain/er
 import { loadRecipes } from '../../../src/recipe/load.ts';
 import { fixtureProject } from '../../support/projects.ts';
 
-/* One directory of recipes per mistake; `expected.txt` in each holds what people are told. */
+/* One directory of recipes for each mistake; `expected.txt` contains the expected message. */
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/recipes');
 const PLATFORM = { arch: 'x86_64', floor: { major: 2, minor: 17 } } as const;
 

@@ -61,7 +61,7 @@ describe('docs/services.md', () => {
   });
 });
 
-/** What the rows of a page's tables begin with. */
+/** The first cells of the rows of a page's tables. */
 function rowsOf(text: string): (string | undefined)[] {
   return [...text.matchAll(/^\| `([^`]+)`/gm)].map(([, first]) => first);
 }

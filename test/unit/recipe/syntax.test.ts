@@ -135,7 +135,7 @@ describe('forms of values', () => {
   ])('the licence %s is corrected to %s', (text, license) => expect(correctLicense(text)).toBe(license));
 });
 
-/** Values of every type with what becomes of them; the tests of the installer read it, too. */
+/** Values of every type with the expected results; the installer's tests read this file, too. */
 const VALUES = z
   .object({
     types: z.record(

@@ -90,7 +90,7 @@ describe('a report', () => {
       );
     const boxes = rows('x').map((x, index) => ({ x, y: rows('y')[index] ?? 0 }));
     expect(boxes.length).toBeGreaterThan(2);
-    // Level pieces run past a layer: `… X YH RIGHT`.
+    // Horizontal lines that run past a layer: `… X YH RIGHT`.
     const level = [...page.matchAll(/ (?<left>[0-9.]+) (?<y>[0-9.]+)H(?<right>[0-9.]+)/gu)].map(
       ({ groups }) => groups ?? {},
     );

@@ -29,7 +29,7 @@ async function addText(text: string, expected?: Sha256) {
   );
 }
 
-/** Changes bytes as a failing disk does: without a trace in the time stamps. */
+/** Changes bytes without a trace in the time stamps, as a failing disk does. */
 async function damageSilently(file: string): Promise<void> {
   const { atime, mtime } = await stat(file);
   await chmod(file, 0o644);

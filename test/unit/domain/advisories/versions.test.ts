@@ -4,7 +4,7 @@ import { fixesAfter, isInRange } from '../../../../src/domain/advisories/ranges.
 import { comparePython, compareUpstream } from '../../../../src/domain/advisories/versions.ts';
 import { randomFrom } from '../../../support/random.ts';
 
-/** Each list in its order; all that stand in one line are the same version. */
+/** Each list is in order; all entries of one line are the same version. */
 const PYTHON: readonly (readonly string[])[] = [
   ['2013.1.1.g9'],
   ['1.0.dev456'],

@@ -8,7 +8,7 @@ import { factsOf } from '../../../support/errors.ts';
 
 const MEMBER = 4 << 20;
 
-/** Bytes that deflate cannot make smaller, so that what stands in them stands in the compressed file, too. */
+/** Bytes that deflate cannot compress, so that they occur unchanged in the compressed file. */
 function noise(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   let state = 1;

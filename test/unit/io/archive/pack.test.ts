@@ -212,7 +212,7 @@ describe('visitReleaseTarball', () => {
   });
 });
 
-/** Writes a field of a header, and the checksum that fits it. */
+/** Writes a field of a header, and the matching checksum. */
 function rewrite(header: Buffer, offset: number, field: string): void {
   header.write(field, offset, 'latin1');
   header.write(' '.repeat(8), 148, 'latin1');

@@ -14,7 +14,7 @@ async function unpack(bytes: Buffer, options?: UnpackOptions): Promise<string> {
   return destination;
 }
 
-/** Unpacks what must be refused; returns the error's facts, having seen that nothing was left behind. */
+/** Unpacks an archive that must be refused. Checks that nothing was left behind, and returns the error's facts. */
 async function refusal(bytes: Buffer, options?: UnpackOptions): Promise<KsbundleError['facts']> {
   const directory = await temporaryDirectory();
   const inner = path.join(directory, 'inner');
