@@ -1,11 +1,11 @@
-"""Compiles the modules that a release's programs load to byte code; `byte-code.ts` runs it and says for what.
+"""Compiles the modules that a release's programs load to byte code; `byte-code.ts` runs it and names them.
 
 Any CPython of the release's minor version runs it, because it only reads and compiles and imports nothing of the release. It reads
 one JSON document from standard input and prints one.
 
 The closure is the static one: what the modules import when they are loaded, not what their functions import later. It is the
-same on every machine and for every architecture, unlike what an import of the modules would show. What may be needed at all, which
-functions import, too, is told beside it.
+same on every machine and for every architecture, unlike the result of importing the modules. The output also lists everything that
+may be needed at all, with imports in functions.
 """
 
 import ast
@@ -26,7 +26,7 @@ class Release:
         self.search = search
 
     def locate(self, name: str) -> str | None:
-        """Path of a module's file; "" for a directory without __init__.py; None for no Python module."""
+        """Path of a module's file; "" for a directory without __init__.py; None if there is no such module."""
         namespace = None
         for base in self.search:
             stem = "/".join([base, *name.split(".")])
@@ -57,13 +57,13 @@ class Release:
                     yield os.path.relpath(os.path.join(place, file), self.root)
 
     def imports_of(self, name: str, file: str, late: bool = False) -> Iterator[str]:
-        """Names that a module imports when it is loaded, or `late` ones, too, and what may be a module or just a name in one."""
+        """Names that a module imports when it is loaded; with `late`, also later. A name may be a module or a name in a module."""
         with open(os.path.join(self.root, file), "rb") as source:
             tree = ast.parse(source.read(), file)
         return imports(name if file.endswith("/__init__.py") else name.rpartition(".")[0], tree.body, late)
 
     def closure(self, names: Iterable[str], late: bool = False) -> tuple[Found, list[str], set[str]]:
-        """Path by name of every module that names need, parents included; the names that lead to no module; and all names."""
+        """Path by name of every module that the names need, with parents; the names without a module; and all names."""
         found: Found = {}
         missing: list[str] = []
         pending: list[str] = []
@@ -88,7 +88,7 @@ class Release:
 
 
 def loaded(body: Iterable[ast.stmt], late: bool) -> Iterator[ast.stmt]:
-    """Statements that run when a module is loaded: none of functions but for `late` ones, none for type checkers."""
+    """Statements that run when a module is loaded: with `late`, also those in functions. Skips imports for type checkers."""
     for node in body:
         yield node
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
@@ -103,7 +103,7 @@ def loaded(body: Iterable[ast.stmt], late: bool) -> Iterator[ast.stmt]:
 
 
 def imports(package: str, body: Iterable[ast.stmt], late: bool) -> Iterator[str]:
-    """What the statements of a module in `package` import."""
+    """Names that the statements of a module in `package` import."""
     for node in loaded(body, late):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -139,7 +139,7 @@ def main() -> None:
     programs = list(release.sources(request["programs"]))
 
     def imported(late: bool) -> Iterator[str]:
-        # Imports between programs are not found below their release paths, and need not be.
+        # Imports between programs are not found, because programs are not in the search path. They are compiled anyway.
         return (name for file in programs for name in release.imports_of(file[:-3].replace("/", "."), file, late))
 
     found, missing, _ = release.closure([*request["modules"], *imported(late=False)])

@@ -1,6 +1,6 @@
 import type { Sha256 } from './digest.ts';
 
-/** A wheel's exact bytes, named by file; where it is fetched is the business of the host's Python index. */
+/** A wheel's exact bytes, named by file. The host's Python index decides where it is fetched from. */
 export interface WheelFile {
   /** Normalised distribution name (PEP 503). */
   readonly name: string;

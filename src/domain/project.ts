@@ -4,7 +4,7 @@ export const PROJECT_FILE = 'ksbundle.toml';
 /** The component that runs the installer if a bundle names no interpreter. */
 export const INSTALLER_PYTHON = 'cpython';
 
-/** Directory of a service that holds the templates of its files. */
+/** Directory of a service that contains the templates of its files. */
 export const TEMPLATES_DIRECTORY = 'templates';
 
 /** Declarations of answers that services share, below `init/`. */

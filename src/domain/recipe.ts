@@ -134,7 +134,7 @@ export interface Component {
   readonly statements: readonly Statement[];
   /** Plug-ins that its programs load. */
   readonly pluginHosts: readonly PluginHost[];
-  /** Python distributions (normalised names) that it installs in place of wheels. */
+  /** Python distributions (normalised names) that it installs instead of wheels. */
   readonly distributions: readonly string[];
   /** Where it was read from. */
   readonly origin: RecipeOrigin;

@@ -1,6 +1,6 @@
 import type { Sha256 } from './digest.ts';
 
-/** Content that the store holds. */
+/** Content in the store. */
 export interface StoredContent {
   readonly sha256: Sha256;
   /** Absolute path of the read-only file. */

@@ -19,7 +19,7 @@ interface Owner {
   readonly pid: number;
   /** Start of the process in clock ticks since boot (proc(5), field 22 of stat): a pid alone may be reused. */
   readonly start: string;
-  /** Boot and PID namespace; in another one, pid and start are meaningless to us. */
+  /** Boot and PID namespace. In another one, pid and start have no meaning for this process. */
   readonly space: string;
 }
 
@@ -92,8 +92,8 @@ async function acquire(file: string, claim: string, options: LockOptions): Promi
 }
 
 /**
- * Replaces the lock of the dead `holder` by ours. Only one process at a time may try, under a separate lock: otherwise
- * the slower of two would replace the lock of the faster one.
+ * Replaces the lock of the dead `holder` by one of this process. Only one process at a time may try, under a separate
+ * lock: otherwise the slower of two would replace the lock of the faster one.
  */
 async function takeOver(file: string, claim: string, holder: Owner): Promise<boolean> {
   return withLock(`${file}.after-${holder.id}`, async () => {

@@ -39,7 +39,7 @@ export function recipeInputs(target: LockTarget): RecipeInputs {
   return { ...recorded, sources, inputs: digestInputs(recorded, sources, formatPlatform(target.platform)) };
 }
 
-/** Digest over recorded inputs; of a lockfile whose `inputs` differ from it, somebody changed a part. */
+/** Digest over recorded inputs. If the `inputs` of a lockfile do not match it, somebody edited the lockfile. */
 export function digestInputs(
   recorded: LockInputs,
   sources: readonly LockedSource[],

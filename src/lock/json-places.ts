@@ -1,4 +1,4 @@
-/** A problem that a scan of JSON text met; `offset` counts UTF-16 units from 0. */
+/** A problem that a scan of JSON text found; `offset` counts UTF-16 units from 0. */
 export interface JsonFault {
   readonly offset: number;
   readonly expected: string;
@@ -7,7 +7,7 @@ export interface JsonFault {
 export interface JsonPlaces {
   /** Offset of the value (for a member: of its key) at a path such as `wheels.3.name`; the root's path is empty. */
   readonly offsets: ReadonlyMap<string, number>;
-  /** Set where the text stops being JSON; `offsets` then ends there. */
+  /** Set if the text is not JSON; `offsets` then contains only values before the fault. */
   readonly fault?: JsonFault;
 }
 
@@ -15,8 +15,8 @@ const TOKEN =
   /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 /**
- * Finds where everything stands in a JSON document. `JSON.parse` tells no position of a value, and of a mistake only
- * in some versions of Node.
+ * Finds the position of every value in a JSON document. `JSON.parse` reports no positions of values, and that of a
+ * mistake only in some versions of Node.
  */
 export function locateJson(text: string): JsonPlaces {
   const offsets = new Map<string, number>();

@@ -27,7 +27,7 @@ const built = z.strictObject({
   requires: z.array(distribution),
 });
 
-/** The shape of a lockfile, whose keys are written in this order; what one entry says of another is checked by `findDamage`. */
+/** The schema of a lockfile. Keys are written in this order. `findDamage` checks that entries agree with each other. */
 export const lockfileSchema: z.ZodType<Lockfile> = z.strictObject({
   format: z.literal(1, {
     message: 'expected format 1: this lockfile was written by another version of ksbundle',
@@ -54,7 +54,7 @@ export interface Damage {
   readonly message: string;
 }
 
-/** Names that stand twice and names that are required and do not stand at all. */
+/** Names that occur twice, and required names that do not occur. */
 export function findDamage(lockfile: Lockfile): Damage[] {
   const seen = new Set<string>();
   const damage: Damage[] = [];

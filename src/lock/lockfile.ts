@@ -63,7 +63,7 @@ export function parseLockfile(text: string, file: string): Lockfile {
   return parsed.data;
 }
 
-/** The one text of a lockfile: the keys in the schema's order, two spaces, a newline at the end. */
+/** The only valid text of a lockfile: the keys in the schema's order, two spaces, a newline at the end. */
 export function formatLockfile(lockfile: Lockfile): string {
   return `${JSON.stringify(lockfileSchema.parse(lockfile), null, 2)}\n`;
 }

@@ -8,11 +8,12 @@ import { builtDistributions, recipeInputs } from './inputs.ts';
 import type { Pin } from './uv-output.ts';
 
 /**
- * Resolves a bundle's wheels with uv, for the bundle's interpreter and the platform's floor, and nothing of the host.
- * Every new wheel is fetched once, so a lockfile names only bytes that were seen.
+ * Resolves a bundle's wheels with uv, for the bundle's interpreter and the platform's floor; the host does not matter.
+ * Fetches every new wheel once, so a lockfile contains only digests of files that were read.
  *
- * Throws KSB_LOCK_CONFLICT with who wants what, KSB_LOCK_NO_WHEEL and KSB_LOCK_BUILT_VERSION for wheels and built
- * distributions that do not fit, KSB_LOCK_INDEX, KSB_LOCK_TOO_YOUNG, KSB_LOCK_AGE_UNKNOWN, KSB_LOCK_ATTESTATION_GONE, KSB_LOCK_METADATA, KSB_LOCK_UV or KSB_HOST_TOOL_MISSING.
+ * Throws KSB_LOCK_CONFLICT with every requirement that takes part, KSB_LOCK_NO_WHEEL and KSB_LOCK_BUILT_VERSION for
+ * unsuitable wheels and built distributions, KSB_LOCK_INDEX, KSB_LOCK_TOO_YOUNG, KSB_LOCK_AGE_UNKNOWN,
+ * KSB_LOCK_ATTESTATION_GONE, KSB_LOCK_METADATA, KSB_LOCK_UV or KSB_HOST_TOOL_MISSING.
  */
 export async function resolveLock(options: ResolveOptions): Promise<Lockfile> {
   const { bundle, platform } = options;
@@ -35,7 +36,7 @@ export async function resolveLock(options: ResolveOptions): Promise<Lockfile> {
   };
 }
 
-/** Throws KSB_LOCK_BUILT_VERSION where a component builds another version than the one that was chosen. */
+/** Throws KSB_LOCK_BUILT_VERSION if a component builds another version than the resolved one. */
 function checkBuilt(pins: readonly Pin[], built: ReadonlyMap<string, Component>): void {
   const problems = pins.flatMap(({ name, version }): Problem[] => {
     const component = built.get(name);

@@ -44,7 +44,7 @@ export function checkReferences(recipe: PartlyService, { names, secret }: Values
   );
 }
 
-/** Whether a text is what a proof sends, which the service alone gets to see. */
+/** Whether a proof sends the value at this path: only the service sees it. */
 function isSent([table, , key]: KeyPath): boolean {
   return table === 'proof' && key === 'send';
 }

@@ -10,7 +10,7 @@ import type { RecipeKind } from './written.ts';
 /** A recipe file that was parsed as TOML; its values are not checked yet. */
 export interface Document {
   readonly kind: RecipeKind;
-  /** Name of the directory it lies in. */
+  /** Name of its directory. */
   readonly name: string;
   /** Absolute path. */
   readonly file: string;

@@ -6,8 +6,8 @@ import { nearest } from '../domain/nearest.ts';
 const ADDED = ['components', 'services'] as const;
 
 /**
- * The documents; a bundle that extends another one also gets that one's keys, except its `earlier` versions. Files
- * that it does not name itself lie beside the other one.
+ * The documents; a bundle that extends another one also gets that one's keys, except its `earlier` versions. Files that
+ * it does not name itself are beside the other one.
  */
 export function extendBundles(documents: readonly Document[]): Document[] {
   return documents.map((document) => {

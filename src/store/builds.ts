@@ -25,7 +25,7 @@ interface BuildCacheContext {
   readonly emit: Emit;
 }
 
-/** Opens the build cache whose records lie in `directory`. */
+/** Opens the build cache with its records in `directory`. */
 export function openBuildCache(directory: string, { content, emit }: BuildCacheContext): BuildCache {
   const fileOf = (key: Sha256): string => path.join(directory, `${key}.json`);
 

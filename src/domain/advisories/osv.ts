@@ -15,7 +15,7 @@ import { firstLine, time } from './text.ts';
 
 const vectors = z.array(z.object({ type: z.string(), score: z.string() })).nullish();
 
-/** Severity in a word, where a database has one. */
+/** Severity in a word, if the database has one. */
 const word = z.object({ severity: z.unknown().optional() }).nullish();
 
 const range = z.object({

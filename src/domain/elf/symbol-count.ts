@@ -8,8 +8,8 @@ export const SYMBOL_SIZE = 24;
 const RELOCATION_SIZE = 24;
 
 /**
- * Number of entries in the dynamic symbol table. `DT_HASH` contains it; `DT_GNU_HASH` tells the last hashed symbol,
- * which is the last of all. If it hashes none, only symbols in relocations matter.
+ * Number of entries in the dynamic symbol table. `DT_HASH` contains it; `DT_GNU_HASH` gives the last hashed symbol,
+ * which is the last one in the table. If it hashes none, only symbols in relocations matter.
  */
 export function countSymbols(bytes: Buffer, elf: ElfFile, dynamic: Dynamic): number {
   const at = (tag: number): Buffer | undefined => {

@@ -15,8 +15,8 @@ export interface SearchedFile {
 }
 
 /**
- * The well-known libraries, Rust crates and Go modules in an ELF file, detected by its bytes. Detection relies on
- * text, so a library can be hidden deliberately: a library that is found is present; one that is not found may be.
+ * The well-known libraries, Rust crates and Go modules in an ELF file, detected by its bytes. Detection relies on text,
+ * so a library can be hidden deliberately: if a library is not found, it may still be present.
  */
 export function findLibraries({ bytes, elf, defines }: SearchedFile): FoundLibrary[] {
   const text = withoutCode(bytes, elf).toString('latin1');
@@ -39,8 +39,8 @@ export function findLibraries({ bytes, elf, defines }: SearchedFile): FoundLibra
 }
 
 /**
- * A file's bytes without its code, which is half of it and no text. Keeps everything if one segment has both, as old
- * linkers made it.
+ * A file's bytes without its code, which is half of the file and contains no text. Keeps everything if one segment
+ * contains both, as old linkers created it.
  */
 function withoutCode(bytes: Buffer, { segments }: ElfFile): Buffer {
   const loaded = segments.filter(({ type }) => type === SegmentType.load);

@@ -5,6 +5,6 @@ export type Registry = 'cargo' | 'golang' | 'generic';
 export interface FoundLibrary {
   readonly registry: Registry;
   readonly name: string;
-  /** Its possible versions; empty if the file does not tell. */
+  /** Its possible versions; empty if the file does not contain one. */
   readonly versions: readonly string[];
 }

@@ -21,7 +21,7 @@ import { extractTar, tarballOf } from './tarball.ts';
 export interface Destination {
   /** Absolute path of the directory for the result, which gets its default name. */
   readonly directory: string;
-  /** Absolute path of the result, in place of its default name. */
+  /** Absolute path of the result, instead of its default name. */
   readonly file?: string | undefined;
   /** The confinement of zstd, which reads files made by others. */
   readonly confinement: Confinement;

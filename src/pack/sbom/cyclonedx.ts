@@ -154,7 +154,7 @@ const STATES: Readonly<Record<VexStatus, string>> = {
   under_investigation: 'in_triage',
 };
 
-/** CycloneDX has no word for what an adversary cannot control. */
+/** CycloneDX has no counterpart of OpenVEX's `vulnerable_code_cannot_be_controlled_by_adversary`. */
 const JUSTIFICATIONS: Readonly<Partial<Record<VexJustification, string>>> = {
   component_not_present: 'code_not_present',
   vulnerable_code_not_present: 'code_not_present',
@@ -162,7 +162,7 @@ const JUSTIFICATIONS: Readonly<Partial<Record<VexJustification, string>>> = {
   inline_mitigations_already_exist: 'protected_by_mitigating_control',
 };
 
-/** A recipe's statement, for readers that compare only versions: a patch changes none. */
+/** A recipe's statement, for readers that compare only versions: a patch does not change the version. */
 function vulnerabilityOf(statement: VexStatement, items: readonly Item[]): object {
   const { part, vulnerability, status, justification, reason } = statement;
   const embedded = items.flatMap((item) => item.embedded).filter((each) => each.part === part);
