@@ -43,6 +43,8 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "show-config": lambda session, parsed: commands.show.show_config(session, parsed.has("json")),
 }
 
+#: The first argument if bootstrap.sh has not compared the bytes of Python's packages.
+COMPARE_PACKAGES = "--compare-packages"
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -53,7 +55,8 @@ def main(argv: Sequence[str], *, init: str) -> int:
         signal.signal(number, _interrupt)
     os.umask(0o022)
     try:
-        _run(argv, Release(os.path.dirname(os.path.realpath(init))))
+        left = argv[:1] == [COMPARE_PACKAGES]
+        _run(argv[left:], Release(os.path.dirname(os.path.realpath(init)), compares_packages=left))
         return Exit.DONE
     except Failure as failure:
         for problem in failure.problems:

@@ -9,7 +9,7 @@ import shlex
 import stat
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ LEFT = "instance.left"
 _UPGRADES = 40
 
 _CHECKSUM_LINE = re.compile(r"^([0-9a-f]{64})  (\S.*)$", re.MULTILINE)
-#: Files whose bytes bootstrap.sh leaves to the installer, which runs without them.
+#: Files whose bytes bootstrap.sh may leave to the installer, which runs without them.
 _PACKAGES = re.compile(r"lib/python[^/]*/site-packages/")
 
 
@@ -52,6 +52,8 @@ class Release:
     """`root` is its absolute path, symbolic links resolved."""
 
     root: str
+    #: Whether `check_contents` compares the bytes of Python's packages, because bootstrap.sh has not.
+    compares_packages: bool = field(default=False, compare=False)
 
     @cached_property
     def bundle(self) -> Mapping[str, Any]:
@@ -110,8 +112,8 @@ class Release:
 
     def check_contents(self, instance: str = "") -> None:
         """Raises INTEGRITY for added or missing files, changed modes or link targets, a checksum list that does not
-        match the manifest, and changed bytes of what bootstrap.sh did not check before this code runs: itself, and the
-        packages of Python. `instance` may be in the release under any name.
+        match the manifest, and changed bytes of what bootstrap.sh did not compare before this code runs: itself, and
+        perhaps the packages of Python. `instance` may be in the release under any name.
         """
         listed = self.checksums
         manifest = self._read(MANIFEST)
@@ -125,7 +127,9 @@ class Release:
         left = {
             path: expected
             for path, expected in packed.items()
-            if (path == SCRIPT or _PACKAGES.match(path)) and path in found and path not in differing
+            if (path == SCRIPT or (self.compares_packages and _PACKAGES.match(path)))
+            and path in found
+            and path not in differing
         }
         groups = (
             (_MISSING, expected - set(found)),

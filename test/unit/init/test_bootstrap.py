@@ -69,7 +69,10 @@ class BootstrapTest(support.DirectoryTest):
         def check(result: subprocess.CompletedProcess[str]) -> None:
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             lines = result.stdout.splitlines()
-            self.assertEqual(lines[:-1], ["ran", str(self.directory), "install", "--host", "a b", "", "*", "$x'\""])
+            self.assertEqual(
+                lines[:-1],
+                ["ran", str(self.directory), "--compare-packages", "install", "--host", "a b", "", "*", "$x'\""],
+            )
 
         self.under_every_shell(check, "install", "--host", "a b", "", "*", "$x'\"")
 
