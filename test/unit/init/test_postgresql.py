@@ -30,7 +30,7 @@ _FORBIDDEN = "COPY (SELECT 1) TO PROGRAM 'true'"
 class PostgresqlTest(store_site.StoreTest):
     def setUp(self) -> None:
         if not os.path.exists(RELEASE / "bin" / "postgres"):
-            self.skipTest("no release with PostgreSQL: KSBUNDLE_TEST_INIT names the init/ of none")
+            self.skipTest("no release with PostgreSQL: set KSBUNDLE_TEST_INIT to the init/ of one")
         super().setUp()
         for name in ("run", "tmp", "log", "etc"):
             self.own_directory(name)

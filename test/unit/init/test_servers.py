@@ -148,7 +148,7 @@ class ServersTest(kit_site.KitSiteTest):
     def prepare(self, site: Site) -> list[Application]:
         """Writes the instance, as an install does; skips the test without a release."""
         if not (RELEASE / "bin" / "httpd").exists():
-            self.skipTest("no release: KSBUNDLE_TEST_INIT names the init/ of none")
+            self.skipTest("no release: set KSBUNDLE_TEST_INIT to the init/ of one")
         some = self.applications(site)
         places = [f"run/{daemon.name}" for daemon in servers.daemons(site, some)]
         modules = self.root / "etc" / "python"
