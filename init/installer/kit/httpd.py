@@ -10,7 +10,7 @@ from functools import partial
 
 from ..answers.values import join_host
 from ..bundle.api import Directory, Reload, RenderedFile, Site
-from ..bundle.render import fill
+from ..bundle.render import FILTERS, fill
 from ..host import network, processes
 from ..host.processes import Daemon, Process
 from . import access_log, tls, wsgi
@@ -61,6 +61,7 @@ class Httpd:
         values = {
             "addresses": " ".join(_address(listener, "*:") for listener in application.listeners),
             "body_limit": str(application.body_limit),
+            "directives": self._directives(application),
             "errors": fill(__file__, f"httpd-errors-{application.errors}.conf", {}).rstrip("\n"),
             "name": application.name,
             "processes": str(application.processes),
@@ -71,6 +72,11 @@ class Httpd:
         }
         return fill(__file__, "httpd-application.conf", values)
 
+    def _directives(self, application: Application) -> str:
+        if not application.directives:
+            return "# Without further directives."
+        return f"Include {FILTERS['httpd'](self.site.instance.path(application.directives))}"
+
     def daemon(self) -> Daemon:
         return Daemon(
             name=self.name,
@@ -78,13 +84,17 @@ class Httpd:
             log=self.site.instance.path(self.logs.starting),
             network=True,
             low_ports=wsgi.has_low_ports(self.applications),
-            files=[self.config, *wsgi.read_files(self.applications), tls.CERTIFICATE, tls.KEY],
+            files=[self.config, *self._read_files(), tls.CERTIFICATE, tls.KEY],
             # httpd refuses to start while any process has the pid that this file names.
             leftovers=[self.site.instance.path(_PID_FILE)],
             logs=[self.logs.serving, _ACCESS_LOG, *wsgi.logs(self.applications)],
             memory=wsgi.memory(self.applications),
             tasks=wsgi.tasks(self.applications),
         )
+
+    def _read_files(self) -> list[str]:
+        directives = [each.directives for each in self.applications if each.directives]
+        return [*wsgi.read_files(self.applications), *directives]
 
     def _command(self) -> list[str]:
         release, config = self.site.release, self.site.instance.path(self.config)

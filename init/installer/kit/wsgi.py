@@ -56,6 +56,8 @@ class Application:
     files: Sequence[str] = ()
     #: Logs that it writes itself.
     logs: Sequence[str] = ()
+    #: File with further directives for its virtual host, if httpd runs it.
+    directives: str = ""
     #: File with the names by which clients may call it; see modules/ksbundle_door.py.
     names: str = ""
     #: Response header that identifies a request in the access log.

@@ -6,7 +6,7 @@ from installer.bundle.api import Site
 from installer.errors import Problem
 from installer.kit import wsgi
 
-from . import database, directory, hardening, nodes, password
+from . import database, directory, hardening, nodes, openid, password
 
 #: Patterns that the path of an instance must not contain, as no quoting helps, and why. oslo.config substitutes in the
 #: argument with the path of its configuration, but opens the literal path: see Template and _validate_cli_options in
@@ -24,5 +24,6 @@ def check_answers(site: Site) -> list[Problem]:
         *(password.check_given(site) or hardening.check_first_password(site)),
         *database.check(site),
         *directory.check(site),
+        *openid.check(site),
         *nodes.check_joining(site),
     ]

@@ -8,7 +8,7 @@ from installer.bundle.api import RenderedFile, Site
 from installer.kit import addresses, wsgi
 from installer.state import files
 
-from . import directory, hardening, keys, metrics, settings
+from . import directory, hardening, keys, metrics, openid, settings
 
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
 
@@ -21,6 +21,7 @@ def values(site: Site) -> dict[str, str]:
         "config_directory": path(CONFIG_DIRECTORY),
         "hsts": str(wsgi.hsts(site)),
         "domains": directory.domains(site),
+        "federation": openid.federation(site),
         "modules": wsgi.modules(site),
         "metrics": metrics.directory(site),
         "names": path(settings.NAMES),

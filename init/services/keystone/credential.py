@@ -24,6 +24,8 @@ class Credential:
     password_copy: str
     ca_answer: str
     ca_copy: str
+    #: What messages call the password.
+    called: str = "password"
 
     def password(self, site: Site) -> str | None:
         """The given password, else the instance's copy. Raises OSError or ValueError."""
@@ -76,10 +78,10 @@ class Credential:
     def unusable(self, site: Site, error: Exception) -> Problem:
         """The problem of an unusable password."""
         return Problem(
-            f"the {self.of}'s password cannot be used",
+            f"the {self.of}'s {self.called} cannot be used",
             where=site.value(self.password_answer) or site.instance.path(self.password_copy),
             why=_why(error),
-            hint=f"give a readable file that holds the password on one line, with --{self.password_answer}",
+            hint=f"give a readable file that holds the {self.called} on one line, with --{self.password_answer}",
         )
 
 

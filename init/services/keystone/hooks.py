@@ -34,6 +34,7 @@ from . import (
     keys,
     metrics,
     nodes,
+    openid,
     password,
     proof,
     review,
@@ -48,7 +49,7 @@ from . import (
 
 class Hooks(Service):
     title = "Keystone"
-    TRANSIENT = (*password.TRANSIENT, *database.TRANSIENT, *directory.TRANSIENT)
+    TRANSIENT = (*password.TRANSIENT, *database.TRANSIENT, *directory.TRANSIENT, *openid.TRANSIENT)
     SECRETS = data.SECRETS
     PLACES = database.PLACES
     UNPLACED = settings.UNPLACED
@@ -88,7 +89,7 @@ class Hooks(Service):
         return {"database": database.settings(site, shown=True)}
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
-        outside = [*database.rendered_files(site), *directory.rendered_files(site)]
+        outside = [*database.rendered_files(site), *directory.rendered_files(site), *openid.rendered_files(site)]
         cache = self.needed(site, "memcached", "socket")
         own = [*super().rendered_files(site), *metrics.rendered_files(site, cache)]
         return [*outside, *own, *handover.rendered_files(site)]
@@ -103,6 +104,7 @@ class Hooks(Service):
             request_id=settings.REQUEST_ID,
             ready=ready,
             files=[*application.files, *directory.read_files(site)],
+            directives=openid.directives(site),
         )
 
     def check_configuration(self, site: Site) -> None:
@@ -151,7 +153,7 @@ class Hooks(Service):
 
     def check_outside(self, site: Site) -> list[Problem]:
         asked = [] if database.check(site) else server.check(site)
-        return [*asked, *directory.check_outside(site)]
+        return [*asked, *directory.check_outside(site), *openid.check_outside(site)]
 
     def review(self, site: Site, edited: Collection[str]) -> Sequence[Remark]:
         return review.review(site, edited)
