@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (IndexError, ValueError):
             found = None
-        if found is None or mode() == "unknown":
+        if found is None or found["exp"] < time.time() or mode() == "unknown":
             self.answer(200, {"active": False})
         else:
             self.answer(200, {"active": True, "client_id": found["aud"], **found})

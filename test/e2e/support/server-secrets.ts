@@ -15,10 +15,10 @@ export const NOBODY = 65_534;
 const CERTIFICATES = `
 set -e; cd "$0"
 for name in ca another; do
-  openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$name.key" -out "$name.pem" -days 90
+  openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=$name" -addext keyUsage=critical,keyCertSign -keyout "$name.key" -out "$name.pem" -days 90
 done
 openssl req -newkey rsa:2048 -nodes -subj /CN=server -keyout server.key -out server.csr
-echo 'subjectAltName=IP:127.0.0.1' >names
+printf '%s\\n' subjectAltName=IP:127.0.0.1 authorityKeyIdentifier=keyid >names
 openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 -extfile names -out server.pem
 printf '%s\\n' "$1" >password`;
 
