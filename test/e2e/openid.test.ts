@@ -248,7 +248,9 @@ describe.skipIf(lacking !== undefined)(
         await provider.become(mode);
         const answer = await visit();
         expect(answer.headers).not.toHaveProperty('x-subject-token');
-        expect([400, 401]).toContain(answer.status);
+        expect(answer).toMatchObject({ status: 400 });
+        expect(answer.body).toContain('The answer of the provider is refused');
+        expect(JSON.parse(answer.body ?? '')).toMatchObject({ error: { code: 400 } });
         await provider.become('good');
       },
     );
@@ -258,7 +260,9 @@ describe.skipIf(lacking !== undefined)(
       async (mode) => {
         const answer = await bear(await accessToken(mode));
         expect(answer.headers).not.toHaveProperty('x-subject-token');
-        expect(answer).toMatchObject({ status: mode === 'issuer' ? 403 : 401 });
+        const status = mode === 'issuer' ? 403 : 401;
+        expect(answer).toMatchObject({ status });
+        expect(JSON.parse(answer.body ?? '')).toMatchObject({ error: { code: status } });
       },
     );
 
