@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import ssl
 from collections.abc import Iterator
-from typing import Any
-from urllib.error import URLError
 from urllib.parse import SplitResult, urlsplit
 
 from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.bundle.render import fill
 from installer.errors import Exit, Failure, Problem
-from installer.kit import addresses, http_client
+from installer.kit import addresses
 from installer.state import files
 
 from . import settings
@@ -38,10 +34,6 @@ _METADATA = "/.well-known/openid-configuration"
 _EXAMPLE = "give https://HOST, with the port and path of its issuer"
 #: Keystone's methods without `external`, which would take a federated user's name for an account's, and the protocol.
 _METHODS = f"password,token,oauth1,mapped,application_credential,{PROTOCOL}"
-#: Seconds for the answer of a provider in a check.
-_PATIENCE = 10
-#: What the flow of a browser needs of a provider.
-_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 def is_used(site: Site) -> bool:
@@ -188,49 +180,9 @@ def check_outside(site: Site) -> list[Problem]:
     """Problems that prevent users from logging in at the provider. Changes nothing there."""
     if not is_used(site) or check(site):
         return []
-    problem = _probe(site)
+    # Imported only here: it needs an HTTP client, which takes time to load.
+    from . import openid_metadata
+
+    issuer, authority = site.value("oidc-issuer") or "", _CREDENTIAL.authority(site) or b""
+    problem = openid_metadata.check(issuer, _metadata_url(site), authority)
     return [] if problem is None else [problem]
-
-
-def _probe(site: Site) -> Problem | None:
-    url = _metadata_url(site)
-    try:
-        context = ssl.create_default_context(cadata=(_CREDENTIAL.authority(site) or b"").decode("ascii", "replace"))
-        # As the module does, and not as Python: many authorities' certificates lack extensions.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        answer = http_client.request("GET", url, context=context, seconds=_PATIENCE)
-    except ssl.SSLError as error:
-        return _trust(url, error)
-    except OSError as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        if isinstance(reason, ssl.SSLError):
-            return _trust(url, reason)
-        hint = "start it, open its port to this host, or correct --oidc-issuer"
-        return Problem("the OpenID Connect provider cannot be reached", where=url, why=str(reason), hint=hint)
-    return _metadata_fault(site, url, answer)
-
-
-def _trust(url: str, error: ssl.SSLError) -> Problem:
-    what = "there is no protected connection to the OpenID Connect provider"
-    hint = "give the certificate of its authority with --oidc-ca, and name the server as its certificate does"
-    return Problem(what, where=url, why=str(error), hint=hint)
-
-
-def _metadata_fault(site: Site, url: str, answer: http_client.Answer) -> Problem | None:
-    what = "the OpenID Connect provider does not describe itself there"
-    hint = "correct --oidc-issuer"
-    if answer.status != 200:
-        return Problem(what, where=url, why=f"it answers with {answer.status}", hint=hint)
-    try:
-        metadata: Any = json.loads(answer.body)
-    except ValueError:
-        metadata = None
-    if not isinstance(metadata, dict):
-        return Problem(what, where=url, why="its answer is not a JSON object", hint=hint)
-    if metadata.get("issuer") != site.value("oidc-issuer"):
-        why = f"it calls itself {json.dumps(metadata.get('issuer'))}"
-        return Problem("the OpenID Connect provider has another issuer", where=url, why=why, hint=hint)
-    missing = [name for name in _ENDPOINTS if not isinstance(metadata.get(name), str)]
-    if missing:
-        return Problem(what, where=url, why=f"its description has no {missing[0]}", hint="use another provider")
-    return None
