@@ -16,7 +16,7 @@ import {
   type OpenidProvider,
   type ProviderMode,
 } from './support/openid-provider.ts';
-import { buildProject } from './support/projects.ts';
+import { buildProject, whyNotFetched } from './support/projects.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ANOTHER, AUTHORITY } from './support/server-secrets.ts';
 import {
@@ -31,7 +31,7 @@ import {
 } from './support/site.ts';
 import { shell } from './support/succeed.ts';
 
-const lacking = await whyNoMachines(['openssl']);
+const lacking = (await whyNoMachines(['openssl'])) ?? (await whyNotFetched(ROOT, 'keystone-oidc'));
 const URL = `http://${ADDRESS}:5000/v3`;
 const AUTH = `${URL}/OS-FEDERATION/identity_providers/oidc/protocols/openid/auth`;
 const DASHBOARD = 'https://dashboard.example.org/auth/websso/';

@@ -2,6 +2,7 @@ import { cp, mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { removeTree } from '../../../src/io/files.ts';
+import type { RunResult } from '../../../src/io/process.ts';
 import { ksbundle, ROOT } from './cli.ts';
 
 /** Projects of users, and their changed versions. */
@@ -23,11 +24,24 @@ export async function buildProject(directory: string, bundle: string): Promise<s
   return lastLine(await inProject(directory, ['build', bundle, '--out', path.join(ROOT, 'out')]));
 }
 
-/** Runs ksbundle in a project; returns its output. */
-async function inProject(directory: string, parameters: readonly string[]): Promise<string> {
+/**
+ * Why this machine cannot fetch the sources of a bundle, for the report of skipped tests; undefined if it can. For
+ * bundles with a source that only its upstream serves.
+ */
+export async function whyNotFetched(directory: string, bundle: string): Promise<string | undefined> {
+  const { stderr } = await runInProject(directory, ['fetch', bundle]);
+  return stderr.match(/^error: (cannot fetch .*) \[KSB_FETCH_FAILED\]$/mu)?.[1];
+}
+
+function runInProject(directory: string, parameters: readonly string[]): Promise<RunResult> {
   const mirror = process.env['KSBUNDLE_MIRROR'];
   const environment = mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
-  const { exitCode, stdout, stderr } = await ksbundle(parameters, { directory, environment });
+  return ksbundle(parameters, { directory, environment });
+}
+
+/** Runs ksbundle in a project; returns its output. */
+async function inProject(directory: string, parameters: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await runInProject(directory, parameters);
   if (exitCode === 0) return stdout;
   throw new Error(`ksbundle ${parameters.join(' ')} ended with ${exitCode}:\n${stderr.slice(-8000)}`);
 }
