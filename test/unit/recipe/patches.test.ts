@@ -20,6 +20,6 @@ test('every vulnerability that a patch of a component fixes is stated as fixed, 
       .map(({ vulnerability }) => vulnerability)
       .toSorted(),
   }));
-  expect(fixes.filter(({ patched }) => patched.length > 0).map(({ name }) => name)).toEqual(['openssl']);
+  expect(fixes.flatMap(({ patched }) => patched)).not.toEqual([]);
   for (const { name, patched, stated } of fixes) expect(stated, name).toEqual(patched);
 });
