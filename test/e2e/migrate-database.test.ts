@@ -178,7 +178,7 @@ describe.skipIf(lacking !== undefined)(
 /** Kills the installer unless it has just ended. */
 const KILL = `
 for place in /proc/[0-9]*; do
-  if tr '\\0' ' ' <"$place/cmdline" 2>/dev/null | grep -q 'init/[i]nstaller migrate-database'; then
+  if tr '\\0' ' ' <"$place/cmdline" 2>/dev/null | grep -q 'init/[i]nstaller .*migrate-database'; then
     kill -9 "\${place#/proc/}" || :
   fi
 done`;
