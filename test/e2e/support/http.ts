@@ -47,7 +47,7 @@ export async function sendMeanwhile<T>(
 ): Promise<{ readonly answers: readonly HttpAnswer[]; readonly result: T }> {
   const [answers, result] = await runMeanwhile(
     (until) => runClient<HttpAnswer[]>(machine, CLIENT, { requests: [request], until, pause: PAUSE }),
-    work,
+    () => work(),
   );
   return { answers, result };
 }
