@@ -89,7 +89,7 @@ describe('without what it needs', () => {
     const tiny = await makeTinyBundle();
     const environment = { https_proxy: proxy.url };
     const refused = await ksbundle(withoutMirror(tiny), { environment });
-    expectRefusal(refused, 1, [proxy.url, 'refuses']);
+    expectRefusal(refused, 1, [proxy.url, 'refused']);
   });
 
   it('names make, perl and all other missing programs at once, with the command that installs them', async () => {
