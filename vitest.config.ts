@@ -41,7 +41,15 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], maxWorkers: '100%' } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          maxWorkers: '100%',
+          // Five seconds, the default, are too short on a busy host.
+          testTimeout: MINUTE,
+        },
+      },
       {
         test: {
           name: 'integration',
