@@ -16,6 +16,7 @@ import {
   logIn,
   openstack,
   passwordLogin,
+  refusalOf,
   unpack,
   type Site,
 } from './support/site.ts';
@@ -54,13 +55,10 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       return Number((await server.query('identity', counted)).trim());
     };
 
-    /** bootstrap's message for answers that it refuses without creating anything. */
     async function refusal(parameters: readonly string[]): Promise<string> {
-      const refused = await bootstrap(site, parameters);
-      expect(refused.exitCode, refused.stderr).toBe(3);
-      await expect(shell(machine, 'ls -d "$0" || echo gone', site.instance)).resolves.toBe('gone');
+      const message = await refusalOf(site, parameters);
       expect(await tables()).toBe(0);
-      return refused.stderr;
+      return message;
     }
 
     it('is not installed with a wrong password, a foreign or missing database, or a wrong or unreachable server', async () => {

@@ -26,6 +26,7 @@ import {
   install,
   issueToken,
   openstack,
+  refusalOf,
   unpack,
   type Site,
 } from './support/site.ts';
@@ -73,13 +74,7 @@ describe.skipIf(lacking !== undefined)(
       return () => machine.destroy();
     });
 
-    /** bootstrap's message for answers that it refuses without creating anything. */
-    async function refusal(parameters: readonly string[]): Promise<string> {
-      const refused = await bootstrap(site, parameters);
-      expect(refused.exitCode, refused.stderr).toBe(3);
-      await expect(shell(machine, 'ls -d "$0" || echo gone', site.instance)).resolves.toBe('gone');
-      return refused.stderr;
-    }
+    const refusal = (parameters: readonly string[]): Promise<string> => refusalOf(site, parameters);
 
     const ask = async (parameters: readonly string[]): Promise<string> => {
       const asked = await openstack(site, parameters);

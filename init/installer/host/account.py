@@ -41,6 +41,11 @@ class Account:
         """Owner of files that the service may only read."""
         return files.Owner(0, self.gid) if self.switch else None
 
+    @property
+    def secret_mode(self) -> int:
+        """Mode of a file with a secret, owned by `readable`, that the service may only read."""
+        return 0o640 if self.switch else 0o600
+
     def become(self) -> Callable[[], None] | None:
         """For a forked child: switches to the account irrevocably."""
         return self._drop if self.switch else None

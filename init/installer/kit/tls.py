@@ -52,12 +52,13 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
     readable = site.account.readable
-    mode = 0o640 if site.account.switch else 0o600
     return [
         RenderedFile(
             CERTIFICATE, pem.blocks(pem.CERTIFICATES, _source(site, "tls-cert", CERTIFICATE)), 0o640, readable
         ),
-        RenderedFile(KEY, pem.blocks(pem.KEYS, _source(site, "tls-key", KEY)), mode, readable, shown=b""),
+        RenderedFile(
+            KEY, pem.blocks(pem.KEYS, _source(site, "tls-key", KEY)), site.account.secret_mode, readable, shown=b""
+        ),
     ]
 
 

@@ -5,7 +5,7 @@ The instance has copies, so that the files may be removed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from installer.bundle.api import RenderedFile, Site
@@ -45,7 +45,7 @@ class Credential:
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         """The copies. `faults` must have found nothing."""
-        readable, mode = site.account.readable, 0o640 if site.account.switch else 0o600
+        readable, mode = site.account.readable, site.account.secret_mode
         secret, trusted = self.password(site), self.authority(site)
         found = []
         if secret is not None:
@@ -83,6 +83,14 @@ class Credential:
             why=_why(error),
             hint=f"give a readable file that holds the {self.called} on one line, with --{self.password_answer}",
         )
+
+
+def useless(site: Site, names: Iterable[str], *, without: str) -> Iterator[Problem]:
+    """Reports each of these answers that is given although the answer `without`, which names the server, is not."""
+    for name in names:
+        if site.value(name) is not None:
+            hint = f"give --{without}, or leave --{name} out; --{name}= removes it"
+            yield Problem(f"--{name} is given without --{without}", hint=hint)
 
 
 def _why(error: Exception) -> str:

@@ -18,7 +18,7 @@ from installer.kit.data.sqlite import SIDECARS
 from installer.state import files
 
 from . import database_url
-from .credential import Credential
+from .credential import Credential, useless
 from .database_url import DatabaseUrl
 
 Kind = Literal["sqlite", "embedded", "external"]
@@ -183,10 +183,7 @@ def faults(site: Site) -> Iterator[Problem]:
     """The same, also for a database that the data is not in yet."""
     url = site.value("database-url")
     if url is None:
-        for name in ("database-password-file", "database-ca"):
-            if site.value(name) is not None:
-                hint = f"give --database-url, or leave --{name} out; --{name}= removes it"
-                yield Problem(f"--{name} is given without --database-url", hint=hint)
+        yield from useless(site, ["database-password-file", "database-ca"], without="database-url")
         if kind(site) == "embedded" and not has_server(site):
             yield Problem(
                 "this bundle has no database server",

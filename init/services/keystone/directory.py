@@ -10,7 +10,7 @@ from installer.errors import Exit, Failure, Problem
 from installer.host import network
 
 from . import programs, settings
-from .credential import Credential
+from .credential import Credential, useless
 
 #: Answers that apply to one run: the password is kept in a file of the instance.
 TRANSIENT = ("ldap-password-file",)
@@ -61,6 +61,8 @@ _COMMON: Mapping[str, str] = {
     "connection_timeout": "5",
 }
 
+#: Answers that apply only to a directory.
+_ABOUT = ("ldap-bind-dn", "ldap-password-file", "ldap-ca", "ldap-suffix", "ldap-user-base", "ldap-group-base")
 #: The message and the hint for each fault of directory_probe.py.
 _FAULTS = {
     "away": ("the directory cannot be reached", "start it, open its port to this host, or correct --ldap-url"),
@@ -112,7 +114,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     problems = check(site)
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
-    mode = 0o640 if site.account.switch else 0o600
+    mode = site.account.secret_mode
     shown = None if _CREDENTIAL.password(site) is None else _text(site, shown=True)
     config = RenderedFile(_config(site), _text(site), mode, site.account.readable, shown=shown)
     return [config, *_CREDENTIAL.rendered_files(site)]
@@ -172,15 +174,7 @@ def _url(site: Site) -> SplitResult:
 
 def check(site: Site) -> list[Problem]:
     """Problems with the answers and with the files that they name. Contacts no server."""
-    return list(_faults(site) if is_used(site) else _useless(site))
-
-
-def _useless(site: Site) -> Iterator[Problem]:
-    """Reports answers about a directory if none is named."""
-    for name in ("bind-dn", "password-file", "ca", "suffix", "user-base", "group-base"):
-        if site.value(f"ldap-{name}") is not None:
-            hint = f"give --ldap-url, or leave --ldap-{name} out; --ldap-{name}= removes it"
-            yield Problem(f"--ldap-{name} is given without --ldap-url", hint=hint)
+    return list(_faults(site) if is_used(site) else useless(site, _ABOUT, without="ldap-url"))
 
 
 def _faults(site: Site) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from installer.kit import addresses
 from installer.state import files
 
 from . import settings
-from .credential import Credential
+from .credential import Credential, useless
 
 #: Answers that apply to one run: the secret is kept in a file of the instance.
 TRANSIENT = ("oidc-client-secret-file",)
@@ -27,6 +27,8 @@ MODULE = "modules/mod_auth_openidc.so"
 PROTOCOL = "openid"
 CLAIMS = "OIDC_CLAIM_"
 
+#: Answers that apply only to a provider.
+_ABOUT = ("oidc-client-id", "oidc-client-secret-file", "oidc-ca", "oidc-dashboard")
 _CREDENTIAL = Credential("provider", "oidc-client-secret-file", SECRET, "oidc-ca", CA, called="client secret")
 #: Where the provider sends browsers back to.
 _REDIRECT = f"/auth/OS-FEDERATION/websso/{PROTOCOL}/redirect_uri"
@@ -72,7 +74,7 @@ def rendered_files(site: Site) -> list[RenderedFile]:
     problems = check(site)
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
-    mode = 0o640 if site.account.switch else 0o600
+    mode = site.account.secret_mode
     secret = _CREDENTIAL.password(site) or ""
     content, shown = _directives(site, secret), _directives(site, HIDDEN)
     readable = site.account.readable
@@ -106,15 +108,7 @@ def _metadata_url(site: Site) -> str:
 
 def check(site: Site) -> list[Problem]:
     """Problems with the answers and with the files that they name. Contacts no server."""
-    return list(_faults(site) if is_used(site) else _useless(site))
-
-
-def _useless(site: Site) -> Iterator[Problem]:
-    """Reports answers about a provider if none is named."""
-    for name in ("client-id", "client-secret-file", "ca", "dashboard"):
-        if site.value(f"oidc-{name}") is not None:
-            hint = f"give --oidc-issuer, or leave --oidc-{name} out; --oidc-{name}= removes it"
-            yield Problem(f"--oidc-{name} is given without --oidc-issuer", hint=hint)
+    return list(_faults(site) if is_used(site) else useless(site, _ABOUT, without="oidc-issuer"))
 
 
 def _faults(site: Site) -> Iterator[Problem]:
@@ -130,7 +124,7 @@ def _faults(site: Site) -> Iterator[Problem]:
             why="only httpd has a module for that",
             hint="leave --server out, or --oidc-issuer; --server= and --oidc-issuer= remove them",
         )
-    yield from _url_faults("oidc-issuer", site.value("oidc-issuer") or "")
+    yield from _url_faults(site.value("oidc-issuer") or "")
     if urlsplit(settings.base_url(site)).path:
         why = "the provider sends browsers to that path, and httpd sees another one"
         hint = "give a --public-url with a name of its own, whose path is /v3 or none"
@@ -159,8 +153,8 @@ def _secret_faults(site: Site) -> Iterator[Problem]:
         yield _CREDENTIAL.unusable(site, ValueError(why))
 
 
-def _url_faults(answer: str, text: str) -> Iterator[Problem]:
-    what = f"not a valid value for --{answer}"
+def _url_faults(text: str) -> Iterator[Problem]:
+    what = "not a valid value for --oidc-issuer"
     url = _split(text)
     if url is None or url.scheme != "https" or not url.hostname:
         yield Problem(what, why="it must be a URL that begins with https://", hint=_EXAMPLE)

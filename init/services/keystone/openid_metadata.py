@@ -8,7 +8,7 @@ from typing import Any
 from urllib.error import URLError
 
 from installer.errors import Problem
-from installer.kit import http_client
+from installer.kit import http_client, pair
 from installer.kit.answer import Answer
 
 #: Seconds for its answer.
@@ -20,9 +20,9 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 def check(issuer: str, url: str, authority: bytes) -> Problem | None:
     """Asks for the metadata at a URL of the issuer, and trusts only these certificates (PEM)."""
     try:
-        context = ssl.create_default_context(cadata=authority.decode("ascii", "replace"))
-        # As httpd's module does, and not as Python: many authorities' certificates lack extensions.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context = pair.client_context(
+            lambda new: new.load_verify_locations(cadata=authority.decode("ascii", "replace")), check_name=True
+        )
         answer = http_client.request("GET", url, context=context, seconds=_PATIENCE)
     except OSError as error:
         reason = error.reason if isinstance(error, URLError) else error

@@ -1,6 +1,7 @@
 // Sends HTTP requests in parallel, each on its own connection. Reads from standard input {"requests": [{"method",
-// "url", "headers", "body", "ca"}], "seconds", "until", "pause"}: every request is sent once, and repeated `pause`
-// milliseconds after the answer until the time is over or the file `until` exists. Prints one JSON array of answers.
+// "url", "headers", "body", "ca", "recovers"}], "seconds", "until", "pause"}: every request is sent once, and repeated
+// `pause` milliseconds after the answer until the time is over or the file `until` exists; one that `recovers` also until
+// it succeeds. Prints one JSON array of answers.
 // Plain JavaScript, because Node 20 runs it in another network namespace.
 import { existsSync } from 'node:fs';
 import http from 'node:http';
@@ -45,7 +46,7 @@ const answers = await Promise.all(
     do {
       received.push(await send(request, index));
       await setTimeout(pause);
-    } while (goesOn());
+    } while (goesOn() || (request.recovers && !(received.at(-1).status < 400)));
     return received;
   }),
 );

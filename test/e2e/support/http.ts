@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly body?: string;
   /** PEM of trusted certificates for https. */
   readonly ca?: string;
+  /** Repeated also after the end, until it succeeds. */
+  readonly recovers?: boolean;
 }
 
 export interface HttpAnswer {

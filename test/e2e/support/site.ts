@@ -1,10 +1,12 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { hashBytes } from '../../../src/io/files.ts';
 import type { RunResult } from '../../../src/io/process.ts';
 import { releaseName, tarball } from './bundle.ts';
 import { send, type HttpAnswer } from './http.ts';
 import type { ExecuteOptions, Machine } from './machine.ts';
+import { shell } from './succeed.ts';
 
 /** The address that the issue and most tests use. */
 export const ADDRESS = '192.168.1.103';
@@ -88,6 +90,14 @@ export async function install(site: Site, parameters: readonly string[]): Promis
   const result = await bootstrap(site, parameters);
   if (result.exitCode === 0) return result;
   throw new Error(`bootstrap.sh ${parameters.join(' ')} ended with ${result.exitCode}:\n${result.stderr}`);
+}
+
+/** bootstrap's message for answers that it refuses without creating an instance. */
+export async function refusalOf(site: Site, parameters: readonly string[]): Promise<string> {
+  const refused = await bootstrap(site, parameters);
+  expect(refused.exitCode, refused.stderr).toBe(3);
+  await expect(shell(site.machine, 'ls -d "$0" || echo gone', site.instance)).resolves.toBe('gone');
+  return refused.stderr;
 }
 
 const OPENSTACK = `

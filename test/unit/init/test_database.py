@@ -35,11 +35,6 @@ class DatabaseTest(keystone_site.KeystoneSiteTest):
         parser.read_string(self.rendered("etc/keystone.conf", self.site(**texts)))
         return parser["database"]["connection"].replace("$$", "$")
 
-    def file(self, name: str, content: str) -> str:
-        path = self.directory / name
-        path.write_text(content)
-        return str(path)
-
     def keep(self, path: str, text: str) -> Path:
         file = self.instance / path
         file.parent.mkdir(parents=True, exist_ok=True)
