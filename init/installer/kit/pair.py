@@ -79,6 +79,11 @@ def trust(certificate: str) -> Trust:
     return lambda context: context.load_verify_locations(cadata=pem.blocks(pem.CERTIFICATES, certificate).decode())
 
 
+def trust_blocks(certificates: bytes) -> Trust:
+    """Trusts these certificates, as PEM. Raises ssl.SSLError if they are none."""
+    return lambda context: context.load_verify_locations(cadata=certificates.decode("ascii", "ignore"))
+
+
 def trust_public(context: ssl.SSLContext) -> None:
     """Trusts the authorities that the release's clients trust: those of certifi, which `requests` uses."""
     known = os.path.join(sysconfig.get_path("purelib"), "certifi", "cacert.pem")

@@ -20,9 +20,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 def check(issuer: str, url: str, authority: bytes) -> Problem | None:
     """Asks for the metadata at a URL of the issuer, and trusts only these certificates (PEM)."""
     try:
-        context = pair.client_context(
-            lambda new: new.load_verify_locations(cadata=authority.decode("ascii", "replace")), check_name=True
-        )
+        context = pair.client_context(pair.trust_blocks(authority), check_name=True)
         answer = http_client.request("GET", url, context=context, seconds=_PATIENCE)
     except OSError as error:
         reason = error.reason if isinstance(error, URLError) else error

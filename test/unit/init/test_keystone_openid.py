@@ -99,6 +99,11 @@ class OpenidTest(keystone_site.ServerAnswersTest):
         )
         self.assertEqual(self.problems(), [])
 
+    def test_a_certificate_that_is_no_text_is_a_problem(self) -> None:
+        spoilt = self.file("spoilt.pem", keystone_site.BLOCK.replace("MIIB", "MIéB"))
+        (found,) = self.product.check_outside(self.site(**self.answers(oidc_ca=[spoilt])))
+        self.assertEqual(found.what, "there is no protected connection to the OpenID Connect provider")
+
     def test_a_bundle_without_the_module_says_so(self) -> None:
         self.module.unlink()
         self.assertIn("this bundle cannot ask an OpenID Connect provider", self.problems()[0])
