@@ -32,12 +32,13 @@ export function damagedArchive(name: string, why: string, cause?: unknown): Ksbu
   });
 }
 
-/** The error for an archive that would write outside its directory, or write too much. */
-export function hostileArchive(name: string, entry: string, why: string): KsbundleError {
+/** The error for an archive, or for one of its entries, that would write outside its directory or write too much. */
+export function hostileArchive(name: string, entry: string | undefined, why: string): KsbundleError {
+  const what = entry === undefined ? why : `entry ${JSON.stringify(entry)} ${why}`;
   return new KsbundleError({
     code: 'KSB_ARCHIVE_HOSTILE',
     exitCode: ExitCode.integrity,
-    message: `${name} is refused: entry ${JSON.stringify(entry)} ${why}`,
+    message: `${name} is refused: ${what}`,
     hint: 'nothing was unpacked; do not use this file unless you know who made it and how',
   });
 }

@@ -30,7 +30,8 @@ export async function visitReleaseTarball(
   const name = path.basename(file);
   const tar = readBytes(readGzipMembers(file, name, lengthOf(leading)));
   const requireNext = async (bytes: Buffer, what: string): Promise<void> => {
-    if (!(await tar.take(bytes.length)).equals(bytes)) throw damagedArchive(name, `${what} is not as packed`);
+    if (!(await tar.take(bytes.length)).equals(bytes))
+      throw damagedArchive(name, `${what} differs from what ksbundle writes`);
   };
   let last: string | undefined;
   try {
@@ -41,7 +42,7 @@ export async function visitReleaseTarball(
         throw damagedArchive(name, `${quoted} is out of order, or listed twice`);
       last = place;
       if (entry.mtime !== SOURCE_DATE_EPOCH)
-        throw damagedArchive(name, `the time of ${quoted} is not as packed`);
+        throw damagedArchive(name, `the time of ${quoted} differs from what ksbundle writes`);
       await visit({ ...entry, content: tar.pass(entry.size) });
       await requireNext(tarPadding(entry.size), `the padding after ${quoted}`);
     }

@@ -83,7 +83,7 @@ export async function readTarHeader(tar: ByteReader, name: string): Promise<TarE
     target: kind === 'symlink' ? (longTarget ?? textField(block, 157, NAME_LENGTH)) : '',
   };
   if (Buffer.concat(found).equals(encodeTarHeader(entry))) return entry;
-  throw damagedArchive(name, `the header of ${JSON.stringify(path)} is not as packed`);
+  throw damagedArchive(name, `the header of ${JSON.stringify(path)} differs from what ksbundle writes`);
 }
 
 const ZERO_BLOCK = Buffer.alloc(TAR_BLOCK);

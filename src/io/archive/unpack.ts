@@ -82,7 +82,7 @@ async function* bounded(
   for await (const chunk of tar) {
     bytes += chunk.length;
     if (bytes > most)
-      throw hostileArchive(name, '', `would be at byte ${most} of the unpacked stream, above the limits`);
+      throw hostileArchive(name, undefined, `it unpacks to more than ${most} bytes, the limit`);
     yield chunk;
   }
 }
@@ -115,7 +115,10 @@ export async function unpackArchive(
       }
       guard.finish();
       if (!(await writer.finish())) {
-        throw damagedArchive(name, `nothing in it lies below ${strip} leading directories`);
+        throw damagedArchive(
+          name,
+          `no path in it has more than the ${strip} leading components that are removed`,
+        );
       }
       await rename(root, destination);
     });

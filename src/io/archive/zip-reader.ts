@@ -42,7 +42,7 @@ export async function readZip({ file, name, maxEntries }: ZipToRead, visit: Visi
   const zip = await openZip(file, options).catch(damaged);
   try {
     if (zip.entryCount > maxEntries)
-      throw hostileArchive(name, '', `makes ${zip.entryCount} (limit ${maxEntries})`);
+      throw hostileArchive(name, undefined, `it has ${zip.entryCount} entries (limit ${maxEntries})`);
     const openContent = promisify<Entry, Readable>(zip.openReadStream.bind(zip));
     for (const entry of await readDirectory(zip).catch(damaged)) {
       await visit(await toEntry({ archive: name, entry, open: () => openContent(entry) }));
