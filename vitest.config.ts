@@ -6,6 +6,7 @@ const MINUTE = 60_000;
 /** Common options of end-to-end tests, which build, boot and load the real bundle. */
 const REAL = {
   globalSetup: ['test/e2e/support/global-setup.ts'],
+  setupFiles: ['test/e2e/support/processor-time.ts'],
   testTimeout: 30 * MINUTE,
   hookTimeout: 60 * MINUTE,
 };

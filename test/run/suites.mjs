@@ -34,6 +34,7 @@ async function runVitest(name, projects) {
     ...projects.map((project) => `--project=${project}`),
     '--reporter=default',
     '--reporter=json',
+    `--reporter=${path.join(import.meta.dirname, 'processor-time.mjs')}`,
     `--outputFile.json=${report}`,
   ]);
 }
