@@ -101,15 +101,18 @@ describe.skipIf(lacking !== undefined)(
         expect(given?.fingerprint).toBe(new X509Certificate(certificate).fingerprint256);
       const health = await sendAll(
         machine,
-        ['/healthcheck', '/healthcheck/'].map((at) => ({
-          method: 'GET',
-          url: origin + at,
-          ...trust(certificate),
-        })),
+        (
+          [
+            ['GET', '/healthcheck'],
+            ['GET', '/healthcheck/'],
+            ['HEAD', '/healthcheck'],
+          ] as const
+        ).map(([method, at]) => ({ method, url: origin + at, ...trust(certificate) })),
       );
       expect(health.map(({ status, body }) => [status, body])).toEqual([
         [200, 'OK'],
         [200, 'OK'],
+        [204, ''],
       ]);
       const verified = await bootstrap(site, ['verify']);
       expect(verified, verified.stderr).toMatchObject({ exitCode: 0 });
