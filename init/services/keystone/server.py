@@ -34,13 +34,17 @@ _FAULTS = {
 }
 
 
+#: What `check` has found, by database, until `expiring` uses it.
+_found: dict[str, Mapping[str, Any]] = {}
+
+
 def check(site: Site) -> list[Problem]:
     """Problems that prevent the operator's server from serving the instance; none if the instance uses another
     database."""
     if database.kind(site) != "external" or list(database.faults(site)):
         return []
     where = database.identity(site)
-    facts = look(site)
+    facts = _found[where] = look(site)
     if "fault" in facts:
         return [_unusable(site, facts)]
     problems = [Problem(what, where=where, why=why, hint=hint) for what, why, hint in _judge(site, facts)]
@@ -89,14 +93,12 @@ def holding_up(site: Site) -> list[Problem]:
 
 
 def expiring(site: Site) -> list[Problem]:
-    """Problems with nodes that will delay the next rotation; `check` reports a database that cannot be queried."""
+    """Problems with nodes that will delay the next rotation; `check` reports a database that cannot be queried. Its
+    answer to a `check` just before is used: one that is away takes long to ask."""
     if database.kind(site) != "external" or list(database.faults(site)):
         return []
-    try:
-        facts = ask(site)
-    except Failure:
-        return []
-    return list(nodes.expiring(site, facts["own"], facts["nodes"]))
+    facts = _found.pop(database.identity(site), None) or look(site)
+    return [] if "fault" in facts else list(nodes.expiring(site, facts["own"], facts["nodes"]))
 
 
 def _unusable(site: Site, facts: Mapping[str, Any]) -> Problem:

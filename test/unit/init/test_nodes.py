@@ -62,6 +62,21 @@ class NodesTest(keystone_site.KeystoneSiteTest):
         with mock.patch.object(server, "look", return_value={"own": ROTATED, "nodes": [node(A)]}):
             self.assertEqual(len(server.holding_up(site)), 1)
 
+    def test_status_asks_the_database_once(self) -> None:
+        server = sys.modules["ksbundle_services.keystone.server"]
+        site = self.site(database_url=["postgresql://a@localhost/b"])
+        for facts in (
+            {"fault": "away", "why": "it is down"},
+            {"own": ROTATED, "nodes": [node(A)], "server": "postgresql", "version": [16], "encoding": "UTF8"}
+            | {"writable": True, "creates": True, "tables": [], "keystone": False},
+        ):
+            with self.subTest(facts=facts), mock.patch.object(server, "look", return_value=facts) as look:
+                self.product.check_outside(site)
+                self.assertEqual(len(self.product.expiring(site)), 0 if "fault" in facts else 1)
+                self.assertEqual(look.call_count, 1)
+                self.product.expiring(site)
+                self.assertEqual(look.call_count, 2)
+
     def test_a_program_without_an_answer_is_a_fault_with_a_reason(self) -> None:
         programs = sys.modules["ksbundle_services.keystone.programs"]
         site = self.site(database_url=["postgresql://a@localhost/b"])
