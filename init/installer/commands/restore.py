@@ -18,6 +18,7 @@ from ..engine.apply import apply
 from ..engine.plan import asked, make_plan, remembered, transient
 from ..engine.session import Session
 from ..errors import Exit, Failure, Problem, problems_of
+from ..kit import secret_file
 from ..state import archive, files, receipt, trees
 from ..state.archive import Archive
 from ..state.files import Owner
@@ -39,13 +40,18 @@ def restore(session: Session, file: str) -> None:
     found = session
     if session.receipt is None:
         session = _taking_over(session, saved, recorded)
-    site = install.ready_site(session)
-    with found.exclusive():
-        with report.step("preflight"):
-            install.preflight_all(session, site)
-            _check_data(session, saved)
-            preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))
-        _restore(session, site, saved, recorded, previous)
+
+    def find_secret(path: str) -> bytes | None:
+        return archive.content(saved, os.path.relpath(path, session.instance.root), secret_file.LARGEST)
+
+    with secret_file.replacing(find_secret):
+        site = install.ready_site(session)
+        with found.exclusive():
+            with report.step("preflight"):
+                install.preflight_all(session, site)
+                _check_data(session, saved)
+                preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))
+            _restore(session, site, saved, recorded, previous)
     install.summarize(session, site)
 
 

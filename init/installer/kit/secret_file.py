@@ -8,6 +8,8 @@ import os
 import secrets
 import select
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..bundle.api import Site
 from ..errors import Exit, Failure, Problem
@@ -25,10 +27,33 @@ def read_given(path: str, longest: int) -> str:
     return _parse(_read(path), longest)
 
 
+_Find = Callable[[str], bytes | None]
+#: Those of `replacing`.
+_finds: list[_Find] = []
+
+
 def read(path: str, longest: int) -> str | None:
     """The secret in a file of the instance; None if there is none. Raises ValueError if it holds anything else."""
     content = files.read(path)
-    return None if content is None else _parse(content, longest)
+    try:
+        return None if content is None else _parse(content, longest)
+    except ValueError:
+        for find in _finds:
+            substitute = find(path)
+            if substitute is not None:
+                return _parse(substitute, longest)
+        raise
+
+
+@contextmanager
+def replacing(find: _Find) -> Iterator[None]:
+    """In the block, which restores a backup, the contents that are found by path count in place of files that cannot be
+    used: nobody has to remove what the backup replaces anyway."""
+    _finds.append(find)
+    try:
+        yield
+    finally:
+        _finds.remove(find)
 
 
 def write(path: str, secret: str) -> None:
@@ -43,7 +68,7 @@ def made(site: Site, path: str, size: int) -> str:
     try:
         return read(where, LARGEST) or intended(site.instance.path(path), size)
     except ValueError as error:
-        hint = "restore a backup after you have removed the file; without one, install makes another secret"
+        hint = "restore a backup; without one, remove the file: install makes another secret"
         raise Failure(
             Exit.NEEDS_PERSON, Problem("a secret cannot be used", where=where, why=str(error), hint=hint)
         ) from error

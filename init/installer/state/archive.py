@@ -140,6 +140,18 @@ def read(path: str) -> Archive:
     return Archive(path, facts, entries, receipt)
 
 
+def content(archive: Archive, path: str, longest: int) -> bytes | None:
+    """The content of a file in it; None if there is none, or a larger one. Raises as `read` does."""
+    if path not in archive.entries or archive.entries[path].size > longest:
+        return None
+    found = b""
+    with _reading(archive.path) as (_, members):
+        for entry, pieces in _checked(archive.entries, members):
+            for piece in pieces:
+                found += piece if entry.path == path else b""
+    return found
+
+
 def extract(archive: Archive, directory: str, owner_of: Callable[[str], Owner | None]) -> None:
     """Extracts and syncs the files below the empty `directory`. Raises as `read` does."""
     with _reading(archive.path) as (_, members):

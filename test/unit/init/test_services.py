@@ -236,6 +236,22 @@ class ServicesTest(support.ReleaseTest):
         (self.instance / "keys" / "web").unlink()
         self.install()
 
+    def test_a_backup_heals_an_unusable_secret(self) -> None:
+        self.serve_a_secret()
+        self.install()
+        path = self.instance / "keys" / "web"
+        secret = path.read_text()
+        with quiet() as output:
+            backup.backup(self.session("backup"), None)
+        saved = output.getvalue().strip()
+        for unusable in ("", "two\nlines\n"):
+            path.write_text(unusable)
+            with quiet():
+                restore.restore(self.session("restore", f"--port={self.port}", saved), saved)
+            self.assertEqual(path.read_text(), secret)
+            self.assertIn(secret.strip(), (self.instance / "etc/web/own.conf").read_text())
+            self.assertEqual(self.ask(), "PONG Hello kept")
+
     def test_files_have_the_secret_of_the_run_that_makes_it(self) -> None:
         self.serve_a_secret()
         full = OSError(errno.ENOSPC, "no space")
