@@ -15,6 +15,7 @@ from ..answers.arguments import Arguments
 from ..bundle.api import Product, Site
 from ..bundle.store import Store
 from ..errors import Exit, Failure, Problem
+from ..host import strays
 from ..host.accounts import account_name, find_account
 from ..host.processes import Process, find_processes
 from ..state import boundary, files, lock, receipt
@@ -75,9 +76,10 @@ class Session:
     def processes(self) -> list[Process]:
         """The instance's processes, including those of daemons that its answers no longer name."""
         product = self.product
-        return find_processes(
+        found = find_processes(
             self.instance.run, unplaced=product.UNPLACED, former=self._former_run(), endings=product.ENDINGS
         )
+        return strays.find(self.instance, product.daemons(self.candidate()), {self.release.python}, found)
 
     def _former_run(self) -> str:
         if self.receipt is None or self.receipt.instance_path == self.instance.root:

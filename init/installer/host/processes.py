@@ -7,6 +7,8 @@ daemons of one program are told apart, workers whose parent was killed are found
 daemons from its old place. An environment variable would not do: uWSGI, nginx and others overwrite it with their
 titles.
 
+The account can move its directories away from a daemon; for such ones see strays.py.
+
 The process must also belong to the owner of `run`: anybody may use such names and directories, root's processes too,
 and root signals only processes of the service's account. Facts: proc(5).
 """
@@ -137,20 +139,20 @@ def _find_place(pid: int, parents: Sequence[tuple[int, int]], former: str) -> st
     directory = f"/proc/{pid}/cwd"
     try:
         path = os.readlink(directory)
-        if former and path.endswith(_GONE):
-            path = path.removesuffix(_GONE)
+        if former and path.endswith(GONE):
+            path = path.removesuffix(GONE)
             parent, _, name = path.rpartition("/")
             gone = (former, os.path.join(os.path.dirname(former), _DATA))
             return "" if path == former else name if parent in gone else None
         if _inode(directory) == parents[0]:
             return ""
-        return os.path.basename(path) if _inode(f"{directory}/..") in parents else None
+        return os.path.basename(path.removesuffix(GONE)) if _inode(f"{directory}/..") in parents else None
     except OSError:
         return None
 
 
 #: Suffix that the kernel adds to the path of a deleted directory.
-_GONE = " (deleted)"
+GONE = " (deleted)"
 
 
 def _inode(path: str) -> tuple[int, int]:
@@ -195,6 +197,11 @@ def is_alive(process: Process) -> bool:
     """Whether this process, not another with its pid, still runs."""
     now = read_process(process.pid)
     return now is not None and (now.started, now.uid) == (process.started, process.uid)
+
+
+def all_processes() -> list[Process]:
+    """Those of the host, by pid."""
+    return [process for process in map(read_process, sorted(_pids())) if process is not None]
 
 
 def _pids() -> list[int]:

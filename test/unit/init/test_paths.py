@@ -114,6 +114,12 @@ ALLOWED: dict[str, dict[str, str]] = {
         "os.statvfs": _NAMES_ONLY,
     },
     "installer/state/ownership.py": {"open": _PROC, "os.lstat": _NAMES_ONLY},
+    "installer/host/strays.py": {
+        "open": _PROC,
+        "os.stat": "files of the kernel, and programs of a release",
+        "os.readlink": _PROC,
+        "os.path.realpath": _NAMES_ONLY,
+    },
     "installer/host/processes.py": {"open": _PROC, "os.stat": _PROC, "os.readlink": _PROC, "os.listdir": _PROC}
     | {"os.kill": "a process whose owner was looked at"},
     "installer/state/release.py": dict.fromkeys(
