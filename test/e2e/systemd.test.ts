@@ -169,6 +169,9 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(metrics.body).toMatch(/^keystone_tokens_total\{outcome="issued"\} (?:[6-9]|\d\d+)$/m);
       expect(metrics.body).toMatch(/^keystone_processes\{state="idle"\} [2-9]$/m);
       expect(metrics.body).toMatch(/^keystone_connections \d+$/m);
+      expect(metrics.body).toMatch(/^keystone_connections_waiting 0$/m);
+      expect(metrics.body).toMatch(/^keystone_tokens_refused_total\{reason="credentials"\} 0$/m);
+      expect(metrics.body).toMatch(/^keystone_server_threads\{state="idle"\} [1-9]\d+$/m);
       expect(metrics.body).toMatch(/^keystone_cache_up 1$/m);
       expect(metrics.body).toMatch(/^keystone_token_key_age_seconds\{kind="fernet"\} \d+/m);
     });
@@ -318,6 +321,11 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(await exposure('ksbundle-keystone-uwsgi')).toBeLessThanOrEqual(2.5);
       await succeed(['kill', '-9', await mainPid('uwsgi')]);
       await expectToken();
+      expect((await logIn(machine, URL, 'wrong')).status).toBe(401);
+      const metrics = await send(machine, { method: 'GET', url: `http://127.0.0.1:${METRICS_PORT}/metrics` });
+      expect(metrics.body).toMatch(/^keystone_tokens_refused_total\{reason="credentials"\} [1-9]\d*$/m);
+      expect(metrics.body).toMatch(/^keystone_server_processes\{state="idle"\} \d$/m);
+      expect(metrics.body).toMatch(/^keystone_server_clients \d+$/m);
       expect(await validate()).toBe(200);
     });
 

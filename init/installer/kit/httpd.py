@@ -69,6 +69,7 @@ class Httpd:
             "request_id": application.request_id,
             "run": run,
             "script": self.site.instance.path(application.script_path),
+            "stats": " server-metrics=on" if application.stats else "",
         }
         return fill(__file__, "httpd-application.conf", values)
 

@@ -66,6 +66,7 @@ class Uwsgi:
             "preload": f"shared-import = {application.preload}" if application.preload else "# Nothing is loaded.",
             "processes": str(application.processes),
             "script": application.script_path,
+            "stats": _stats(application),
         }
         content = fill(__file__, "uwsgi.ini", values)
         return RenderedFile(self.config, content.encode(), 0o640, self.site.account.readable)
@@ -131,6 +132,13 @@ def _router(site: Site, address: str) -> str:
     if not tls.has_tls(site):
         return f"http = {address}"
     return f"https2 = addr={address},cert=../../{tls.CERTIFICATE},key=../../{tls.KEY},ciphers={tls.CIPHERS}"
+
+
+def _stats(application: Application) -> str:
+    if not application.stats:
+        return "# Nobody is told what it does."
+    directory = f"../../{application.stats}"
+    return f"stats = {directory}/processes\nstats-minified = true\nhttp-stats = {directory}/clients"
 
 
 def _is_worker(process: Process) -> bool:

@@ -60,6 +60,9 @@ class Application:
     directives: str = ""
     #: File with the names by which clients may call it; see modules/ksbundle_door.py.
     names: str = ""
+    #: Directory where uWSGI tells what it does, at the sockets `processes` and `clients`, as JSON. With it, httpd tells
+    #: the application, by `mod_wsgi.server_metrics`.
+    stats: str = ""
     #: Response header that identifies a request in the access log.
     request_id: str = "X-Request-Id"
     #: The request that shows that it is up.

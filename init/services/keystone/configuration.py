@@ -23,7 +23,7 @@ def values(site: Site) -> dict[str, str]:
         "domains": directory.domains(site),
         "federation": openid.federation(site),
         "modules": wsgi.modules(site),
-        "metrics": metrics.directory(site),
+        "metrics": path(metrics.directory(site)) if metrics.listeners(site) else "",
         "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": _public_endpoint(site),

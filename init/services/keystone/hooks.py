@@ -105,6 +105,7 @@ class Hooks(Service):
             ready=ready,
             files=[*application.files, *directory.read_files(site)],
             directives=openid.directives(site),
+            stats=metrics.directory(site),
         )
 
     def check_configuration(self, site: Site) -> None:

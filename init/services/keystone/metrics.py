@@ -29,8 +29,9 @@ def listeners(site: Site) -> list[Listener]:
 
 
 def directory(site: Site) -> str:
-    """The directory for the counters of Keystone's processes; empty without metrics."""
-    return site.instance.path("run", NAME) if listeners(site) else ""
+    """Where Keystone's processes and their server leave what the daemon tells, relative to the instance; empty without
+    metrics."""
+    return f"run/{NAME}" if listeners(site) else ""
 
 
 def rendered_files(site: Site, cache: str) -> list[RenderedFile]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import os
@@ -9,8 +10,10 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
+from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -25,12 +28,14 @@ _PLACES = (
 )
 sys.path.append(str(_PLACES[0]))
 meter: Any = importlib.import_module("ksbundle_keystone.meter")
+slots: Any = importlib.import_module("ksbundle_keystone.slots")
+scoreboard: Any = importlib.import_module("ksbundle_keystone.scoreboard")
 
 #: Takes a slot, counts, reports it, and runs until its input ends.
 _COUNTER = """
 import sys
-from ksbundle_keystone import meter
-slot = meter.take(".")
+from ksbundle_keystone import slots
+slot = slots.take(".")
 with slot.busy():
     slot.count("tokens issued")
     slot.observe("validation", 0.2)
@@ -62,7 +67,7 @@ class MetricsTest(support.DirectoryTest):
         return child
 
     def issued(self) -> float:
-        counted: list[float] = [numbers[meter.PLACE["tokens issued"]] for numbers, _ in meter.read(str(self.directory))]
+        counted: list[float] = [numbers[slots.PLACE["tokens issued"]] for numbers, _ in slots.read(str(self.directory))]
         return sum(counted)
 
     @contextmanager
@@ -107,6 +112,68 @@ class MetricsTest(support.DirectoryTest):
         self.assertEqual(self.issued(), 3)
         self.assertEqual(len(list(self.directory.glob("slot-*"))), 2)
 
+    def test_slots_of_another_layout_are_removed_unless_a_process_uses_them(self) -> None:
+        former, used = self.directory / "slot-00000000-0", self.directory / "slot-00000000-1"
+        former.write_bytes(bytes(472))
+        used.write_bytes(bytes(472))
+        with used.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            slots.take(str(self.directory))
+            self.assertEqual([former.exists(), used.exists()], [False, True])
+        slots.take(str(self.directory))
+        self.assertFalse(used.exists())
+        self.assertEqual(len(list(slots.read(str(self.directory)))), 2)
+
+    def test_prometheus_finds_what_httpds_threads_do(self) -> None:
+        worker = [{"status": status} for status in "_WWRSG."]
+        told = {"processes": [{"pid": 1, "workers": worker}, {"pid": 0, "workers": [{"status": "W"}]}]}
+        path = self.directory / scoreboard.THREADS
+        with path.open("wb") as file:
+            scoreboard.write(file.fileno(), told)
+        with self.exporter() as port:
+            found = self.samples(port)
+            states = ("idle", "reading", "replying", "closing", "finishing", "other")
+            counts = [found[f'keystone_server_threads{{state="{state}"}}'] for state in states]
+            self.assertEqual(counts, [1, 1, 2, 0, 1, 1])
+            now = array("d", path.read_bytes())
+            now[0] -= 3600
+            path.write_bytes(now.tobytes())
+            self.assertNotIn('keystone_server_threads{state="idle"}', self.samples(port))
+
+    def test_prometheus_finds_what_uwsgi_tells(self) -> None:
+        self.tell("processes", {"workers": [{"status": status} for status in ("idle", "busy", "busy", "sig15")]})
+        self.tell("clients", {"active_sessions": 7})
+        with self.exporter() as port:
+            found = self.samples(port)
+        states = {state: found[f'keystone_server_processes{{state="{state}"}}'] for state in ("idle", "busy", "sig")}
+        self.assertEqual(states, {"idle": 1, "busy": 2, "sig": 1})
+        self.assertEqual(found["keystone_server_clients"], 7)
+
+    def tell(self, name: str, facts: object) -> None:
+        """Answers at a socket once, and leaves it behind."""
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(str(self.directory / name))
+        server.listen()
+
+        def answer() -> None:
+            with server, server.accept()[0] as client:
+                client.sendall(json.dumps(facts).encode())
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        self.addCleanup(answering.join)
+
+    def test_connections_that_nobody_has_accepted_are_counted(self) -> None:
+        with socket.socket() as server, ExitStack() as clients:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            for _ in range(3):
+                clients.enter_context(socket.create_connection(server.getsockname()))
+            server.accept()[0].close()
+            with self.exporter(ports=[server.getsockname()[1]]) as port:
+                self.assertEqual(self.samples(port)["keystone_connections_waiting"], 2)
+
     def test_prometheus_finds_what_all_have_counted(self) -> None:
         key = self.directory / "0"
         key.touch()
@@ -140,7 +207,7 @@ class MetricsTest(support.DirectoryTest):
                 self.assertEqual(self.ask(port, line).split(" ")[1], str(status))
 
     def test_an_answer_is_counted_by_what_it_is(self) -> None:
-        slot = meter.take(str(self.directory))
+        slot = slots.take(str(self.directory))
         for method, path, status in (
             ("POST", "/v3/auth/tokens", 401),
             ("POST", "/v3/auth/tokens", 418),
@@ -150,11 +217,11 @@ class MetricsTest(support.DirectoryTest):
             meter._count(slot, {"REQUEST_METHOD": method, "PATH_INFO": path}, status, 0.02)
         with slot.busy():
             pass
-        ((numbers, _),) = meter.read(str(self.directory))
-        counted = {name: numbers[place] for name, place in meter.PLACE.items() if numbers[place]}
+        ((numbers, _),) = slots.read(str(self.directory))
+        counted = {name: numbers[place] for name, place in slots.PLACE.items() if numbers[place]}
         self.assertEqual(counted, {"tokens unauthorized": 1, "tokens failed": 1, "requests 2xx": 1, "requests 4xx": 3})
-        self.assertEqual(numbers[meter.PLACE["issue"] + meter.BUCKETS.index(0.025)], 2)
-        self.assertEqual(numbers[meter.PLACE["validation"] + meter.BUCKETS.index(0.025)], 1)
+        self.assertEqual(numbers[slots.PLACE["issue"] + slots.BUCKETS.index(0.025)], 2)
+        self.assertEqual(numbers[slots.PLACE["validation"] + slots.BUCKETS.index(0.025)], 1)
 
     def test_a_directory_that_is_not_there_fails_no_request(self) -> None:
         def answer(_environ: Any, _start: Any) -> list[bytes]:
