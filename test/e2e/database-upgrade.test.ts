@@ -24,9 +24,11 @@ import {
 const lacking = await whyNoMachines(['openssl']);
 /** PostgreSQL is both outside and in the bundle; `npm run test:exhaustive` tries all. */
 const KINDS = exhaustive
-  ? (['mariadb', 'postgresql', 'embedded'] as const)
-  : (['mariadb', 'embedded'] as const);
+  ? (['mariadb', 'postgresql', 'embedded', 'embedded of PostgreSQL 17'] as const)
+  : (['mariadb', 'embedded of PostgreSQL 17'] as const);
 const DATABASE = 'identity';
+/** The former server's major version, for the last kind; Debian has it. */
+const MAJOR = '17';
 
 /* As in upgrade.test.ts: the last migration of 29.1.0 is undone, so that one is pending. */
 const FORMER = 'e8725d6fa226';
@@ -56,14 +58,37 @@ async function onServer(kind: ServerKind): Promise<Place> {
 }
 
 /** No earlier version has its own server: the former release is the present one under another version. */
-async function embedded(): Promise<Place> {
-  const machine = await startMachine('bookworm', [ADDRESS]);
+async function embedded(major?: string): Promise<Place> {
+  const machine = await startMachine('trixie', [ADDRESS], major === undefined ? [] : [`postgresql-${major}`]);
   const from = await buildProject(ROOT, 'keystone-postgresql');
   const old = await unpack(machine, '/srv', { from });
   const site = await unpack(machine, '/opt', { from });
   await pretendVersion(old, '29.9.0');
+  if (major !== undefined) await useDebianServer(old, major);
   const query = (sql: string): Promise<string> => queryOwn(old, sql).catch(() => queryOwn(site, sql));
   return { machine, old, site, answers: ['--database=embedded'], query };
+}
+
+function start(kind: (typeof KINDS)[number]): Promise<Place> {
+  if (kind === 'embedded') return embedded();
+  return kind === 'embedded of PostgreSQL 17' ? embedded(MAJOR) : onServer(kind);
+}
+
+/** Gives a release the server's programs that the machine has. */
+async function useDebianServer(old: Site, major: string): Promise<void> {
+  for (const name of ['postgres', 'initdb', 'psql', 'pg_dump', 'pg_restore', 'pg_isready'])
+    await alterRelease(
+      old,
+      `bin/${name}`,
+      () => `#!/bin/sh\nexec /usr/lib/postgresql/${major}/bin/${name} "$@"\n`,
+    );
+  await alterRelease(old, 'share/postgresql/postgres.bki', (text) =>
+    text.replace(/^# PostgreSQL \d+$/mu, `# PostgreSQL ${major}`),
+  );
+  // It has no such setting.
+  await alterRelease(old, 'init/installer/kit/data/templates/postgresql.conf', (text) =>
+    text.replace(/^io_method.*$/mu, ''),
+  );
 }
 
 /* For each kind of server, the tests build on each other, in order. */
@@ -75,7 +100,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
     let data: Data;
 
     beforeAll(async () => {
-      place = await (kind === 'embedded' ? embedded() : onServer(kind));
+      place = await start(kind);
       const { machine, old, answers, query } = place;
       service = { machine, url: `http://${ADDRESS}:5000/v3` };
       await install(old, [`--host=${ADDRESS}`, '--processes=1', ...answers]);
@@ -87,6 +112,15 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
     });
 
     const versions = (): Promise<string> => place.query('SELECT version_num FROM alembic_version');
+    /** Whether the bundle's own server and its data are of the former major version, if that is another one. */
+    async function expectMajor({ machine, instance }: Site, former: boolean): Promise<void> {
+      if (kind !== 'embedded of PostgreSQL 17') return;
+      const asked = await machine.execute(['cat', `${instance}/data/postgresql/PG_VERSION`]);
+      const majors = [asked.stdout.trim(), (await place.query('SHOW server_version')).split('.')[0]];
+      expect(majors.map((major) => major === MAJOR)).toEqual([former, former]);
+      const left = await machine.execute(['sh', '-c', 'ls -d "$0"/*/postgresql.*', instance]);
+      expect(left.stdout.trim()).toBe(`${instance}/keys/postgresql.databases`);
+    }
     const upgrade = (): Promise<RunResult> => bootstrap(place.site, ['upgrade', '--from', place.old.release]);
 
     /** The running programs are the site's, and no data are lost. */
@@ -108,6 +142,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect(failed.stderr).toContain('the former release serves again');
       await undo();
       expect(await versions()).toContain(FORMER);
+      await expectMajor(place.old, true);
       await expectToServe(place.old);
     });
 
@@ -116,6 +151,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect(upgraded, upgraded.stderr).toMatchObject({ exitCode: 0 });
       expect(upgraded.stderr).toContain('the data must be upgraded');
       expect(await versions()).toContain(LATEST);
+      await expectMajor(place.site, false);
       await expectToServe(place.site);
     });
 
@@ -125,6 +161,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       expect(back, back.stderr).toMatchObject({ exitCode: 0 });
       expect(await versions()).toContain(FORMER);
       expect(await place.query("SELECT count(*) FROM project WHERE name = 'lost'")).toBe('0');
+      await expectMajor(place.old, true);
       await expectToServe(place.old);
     });
   },

@@ -41,6 +41,8 @@ class Site:
     answers: Answers
     #: The instance's present place before a move; None if it is in its place.
     source: Instance | None = None
+    #: The release that an upgrade comes from, or goes back to. Only its database server is used, by that server's data.
+    former: Release | None = None
 
     def present(self, path: str) -> str:
         """The present absolute path of a file of the instance."""

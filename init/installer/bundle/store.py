@@ -15,8 +15,7 @@ from ..state.archive import Source
 
 #: The directory of data files; paths of stores are below it.
 DATA = "data"
-#: The directory of copies that an upgrade works on: `data/x` as `data/.upgrading/x`. A store on a server keeps its copy
-#: in the server.
+#: The directory of copies that an upgrade works on: `data/x` as `data/.upgrading/x`. A server's copy is elsewhere.
 UPGRADING = f"{DATA}/.upgrading"
 
 
@@ -53,6 +52,11 @@ class Store(Protocol):
         """Whether automatic backups leave the data out, so that a rollback leaves it alone: it is too large to save
         before each change, no upgrade changes it, and either release can use the other's."""
 
+    @property
+    def outdated(self) -> bool:
+        """Whether this release cannot use the data until an upgrade has replaced it with the copy, even if the service
+        changes nothing in that."""
+
     def size(self) -> Size:
         """Needs neither the service nor its account. Missing data has size 0."""
 
@@ -72,7 +76,8 @@ class Store(Protocol):
 
     def load(self, source: str, names: Collection[str]) -> None:
         """Replaces the data with a dump. The files are below `source`, a private directory of the installer, under
-        these names, which a stranger may have chosen; they may be moved from there.
+        these names, which a stranger may have chosen; they may be moved from there. The site's former release, if it
+        has one, is to use the data.
 
         The service is down. Each file, or table, is the former or the new one at any moment. All are new when this
         returns; after an interruption it is called again with all files in place.
@@ -80,7 +85,7 @@ class Store(Protocol):
 
     def copy(self) -> None:
         """Makes a consistent copy for an upgrade to work on, and replaces an old one. The service may be writing and is
-        not disturbed; nothing uses the copy. A server keeps it as another database. It survives a crash."""
+        not disturbed; nothing uses the copy. It survives a crash."""
 
     def fingerprint(self) -> str:
         """A text that changes with the content of the copy. Reads the copy as the service will find it, after recovery

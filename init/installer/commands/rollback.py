@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .. import report
@@ -166,7 +167,7 @@ def put_back(session: Session, move: Move, saved: str) -> None:
 
     Idempotent, also after an interruption.
     """
-    session = session.at(move.current)
+    session = replace(session.at(move.current), former=move.old)
     with lock.exclusive(session.instance.lock, patience=lock.PATIENCE):
         session.journal.step(FALL_BACK, backup=saved)
         site = session.site()

@@ -44,6 +44,7 @@ def plan(session: Session, origin: str | None, as_json: bool) -> None:
     PREFLIGHT with the problems that would stop it."""
     if origin is not None and not upgrade.is_done(session, old := find_release(origin)):
         session.settled()
+        session = replace(session, former=old)
         move = find_move(session, old)
         steps = list(_upgrade_steps(session, move))
         _tell("upgrade", steps, lambda: upgrade_check.check(session, move), as_json)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import NoReturn
 
 from .. import report
@@ -31,6 +32,7 @@ from .upgrade_check import check, find_move, target_site
 def upgrade(session: Session, origin: str) -> None:
     """Runs the upgrade or the rest of an interrupted one; if it is done already, only proves the service."""
     old = find_release(origin)
+    session = replace(session, former=old)
     unfinished = session.unfinished
     if unfinished is not None and unfinished.switched and unfinished.operation == "upgrade":
         move = recorded_move(unfinished.facts)
@@ -104,13 +106,15 @@ def _rehearse(session: Session, site: Site) -> bool:
 
 
 def _upgrade_copies(session: Session, site: Site) -> bool:
-    """Makes upgraded copies of the data. Returns whether there are any; discards copies that did not change."""
+    """Makes upgraded copies of the data. Returns whether there are any; discards unchanged ones, unless this release
+    needs them."""
     stores = session.product.kept(site)
     for store in stores:
         store.copy()
     before = [store.fingerprint() for store in stores]
     session.product.upgrade_data(site)
-    same = [store for store, was in zip(stores, before, strict=True) if store.fingerprint() == was]
+    pairs = zip(stores, before, strict=True)
+    same = [store for store, was in pairs if not store.outdated and store.fingerprint() == was]
     for store in same:
         store.discard()
     return len(same) < len(stores)

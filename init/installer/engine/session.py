@@ -36,6 +36,8 @@ class Session:
     answers: Answers
     receipt: Receipt | None
     unfinished: Unfinished | None
+    #: See `Site`.
+    former: Release | None = None
 
     @property
     def journal(self) -> Journal:
@@ -67,7 +69,7 @@ class Session:
         former = self.receipt.account.get("name") if self.receipt else None
         create = self.answers["create-user"].values == ("true",)
         account = find_account(user, former=former, create=create, custom=self.release.bundle["name"])
-        return Site(self.release, self.instance, account, self.answers)
+        return Site(self.release, self.instance, account, self.answers, former=self.former)
 
     def stores(self) -> Sequence[Store]:
         """The stores of the instance's data; their account may be unusable."""

@@ -6,6 +6,7 @@ database that it was prepared with; see `kept`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
@@ -114,22 +115,26 @@ def connection(site: Site, ca: str | None = None) -> str:
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
     if asked == "embedded":
-        return _embedded(site, EMBEDDED)
+        return _embedded(site)
     return _url(site).connection(password(site), (ca or site.instance.path(CA)) if _source(site) else None)
 
 
-def _embedded(site: Site, name: str) -> str:
-    return f"postgresql+psycopg://{EMBEDDED}@/{name}?host={quote(site.instance.path(postgresql.SOCKETS))}"
+def _embedded(site: Site, server: str = postgresql.NAME) -> str:
+    return f"postgresql+psycopg://{EMBEDDED}@/{EMBEDDED}?host={quote(os.path.join(site.instance.run, server))}"
 
 
 def upgrading(site: Site) -> str:
-    """The URL for SQLAlchemy of the copy that the bundle's server made for an upgrade."""
-    return _embedded(site, EMBEDDED + postgresql.UPGRADING)
+    """The URL for SQLAlchemy of the copy that the bundle's own server has for an upgrade."""
+    return _embedded(site, postgresql.NEW)
 
 
-def reachable(site: Site) -> AbstractContextManager[None]:
-    """Keeps the database usable in the block: if the bundle's own server does not run, starts it for that time."""
-    return postgresql.Server(site).serving() if kind(site) == "embedded" else nullcontext()
+def reachable(site: Site, *, copy: bool = False) -> AbstractContextManager[None]:
+    """Keeps the database, or the copy that an upgrade works on, usable in the block: if the bundle's own server does
+    not run, starts it for that time."""
+    if kind(site) != "embedded":
+        return nullcontext()
+    server = postgresql.Server(site)
+    return (server.new if copy else server).serving()
 
 
 def settings(site: Site, *, shown: bool = False) -> str:

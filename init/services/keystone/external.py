@@ -41,6 +41,10 @@ class External:
     def bulky(self) -> bool:
         return False
 
+    @property
+    def outdated(self) -> bool:
+        return False
+
     def size(self) -> Size:
         """Unknown: the server cannot tell the size of its rows in a file. If there is no room for that file, a dump
         fails and changes nothing."""

@@ -48,7 +48,7 @@ def loading_boot(site: Site, action: str) -> Iterator[Act]:
             child.tell(_line(request))
 
             def act(**facts: Any) -> bytes:
-                with database.reachable(site):
+                with database.reachable(site, copy=action == "upgrade"):
                     child.tell(_line(facts))
                     return child.finish(PATIENCE)
 

@@ -18,14 +18,15 @@ from installer.state.journal import Journal
 
 class Hooks(Service):
     title = "PostgreSQL"
-    ENDINGS = MappingProxyType({postgresql.NAME: postgresql.ENDING})
+    ENDINGS = MappingProxyType(dict.fromkeys((postgresql.NAME, postgresql.NEW), postgresql.ENDING))
     PLACES = postgresql.PLACES
 
     def _wanted(self, site: Site) -> list[str]:
         return [name for service in self._others.values() for name in service.databases(site)]
 
     def check_answers(self, site: Site) -> list[Problem]:
-        return list(Server(site).check_account()) if self._wanted(site) else []
+        server = Server(site)
+        return [*server.check_account(), *server.check_version()] if self._wanted(site) else []
 
     def rendered_files(self, site: Site) -> list[RenderedFile]:
         return Server(site).files() if self._wanted(site) else []

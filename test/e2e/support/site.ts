@@ -44,7 +44,10 @@ export function siteAt(machine: Machine, release: string): Site {
   return { machine, release, instance: path.join(release, 'instance') };
 }
 
-/** Changes a file of a site's release consistently, with manifest and checksums. Returns a function that undoes it. */
+/**
+ * Changes a file of a site's release consistently, with manifest and checksums; `change` may be given the text of a
+ * program, to return a script. Returns a function that undoes it.
+ */
 export async function alterRelease(
   { machine, release }: Pick<Site, 'release'> & { readonly machine: Pick<Machine, 'root'> },
   file: string,
@@ -52,19 +55,22 @@ export async function alterRelease(
 ): Promise<() => Promise<void>> {
   const inRelease = (name: string): string => path.join(machine.root, release, name);
   const read = (name: string): Promise<string> => readFile(inRelease(name), 'utf8');
-  const [text, manifest, sums] = await Promise.all([file, 'manifest.json', 'SHA256SUMS'].map(read));
-  if (text === undefined || manifest === undefined || sums === undefined) throw new Error('no release');
-  const changed = change(text);
-  const swap = (list: string, old: string, now: string): string =>
+  const [content, manifest, sums] = await Promise.all([
+    readFile(inRelease(file)),
+    read('manifest.json'),
+    read('SHA256SUMS'),
+  ]);
+  const changed = change(content.toString());
+  const swap = (list: string, old: string | Buffer, now: string): string =>
     list.replace(hashBytes(old), hashBytes(now));
-  const newManifest = swap(manifest, text, changed);
+  const newManifest = swap(manifest, content, changed);
   if (newManifest === manifest) throw new Error(`${file} was not changed`);
-  const write = async (contents: Readonly<Record<string, string>>): Promise<void> => {
-    for (const [name, content] of Object.entries(contents)) await writeFile(inRelease(name), content);
+  const write = async (contents: Readonly<Record<string, string | Buffer>>): Promise<void> => {
+    for (const [name, bytes] of Object.entries(contents)) await writeFile(inRelease(name), bytes);
   };
-  const newSums = swap(swap(sums, text, changed), manifest, newManifest);
+  const newSums = swap(swap(sums, content, changed), manifest, newManifest);
   await write({ [file]: changed, 'manifest.json': newManifest, SHA256SUMS: newSums });
-  return () => write({ [file]: text, 'manifest.json': manifest, SHA256SUMS: sums });
+  return () => write({ [file]: content, 'manifest.json': manifest, SHA256SUMS: sums });
 }
 
 /** Changes the version that a release states. */

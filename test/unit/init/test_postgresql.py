@@ -8,8 +8,9 @@ import signal
 import subprocess
 import unittest
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from unittest import mock
 
 import store_site
 from installer.errors import Exit, Failure
@@ -17,7 +18,7 @@ from installer.host import processes
 from installer.host.account import service_environment
 from installer.host.processes import Process
 from installer.kit.data import postgresql
-from installer.kit.data.postgresql import UPGRADING, Postgresql, Server
+from installer.kit.data.postgresql import Postgresql, Server, version_of
 from installer.state import files
 from installer.state.release import Release
 from kit_site import RELEASE
@@ -41,7 +42,7 @@ class PostgresqlTest(store_site.StoreTest):
         self.addCleanup(lambda: processes.stop(self.found()))
 
     def found(self) -> list[Process]:
-        endings = {postgresql.NAME: postgresql.ENDING}
+        endings = dict.fromkeys((postgresql.NAME, postgresql.NEW), postgresql.ENDING)
         return processes.find_processes(self.site.instance.run, endings=endings)
 
     def make(self) -> None:
@@ -50,11 +51,11 @@ class PostgresqlTest(store_site.StoreTest):
             self.server.create(NAME)
             self.query("CREATE TABLE note (id serial PRIMARY KEY, body text); INSERT INTO note (body) VALUES ('één')")
 
-    def query(self, statement: str, database: str = NAME, role: str = NAME) -> str:
+    def query(self, statement: str, *, server: str = postgresql.NAME) -> str:
         """The output of psql, run as the service's account."""
         result = subprocess.run(
-            [str(RELEASE / "bin" / "psql"), "-XAtq", "-U", role, "-d", database, "-c", statement],
-            cwd=self.instance / postgresql.SOCKETS,
+            [str(RELEASE / "bin" / "psql"), "-XAtq", "-U", NAME, "-d", NAME, "-c", statement],
+            cwd=self.instance / "run" / server,
             env={**service_environment(self.site.release, self.site.instance.temporary), "PGHOST": "/proc/self/cwd"},
             preexec_fn=self.site.account.confine(),
             capture_output=True,
@@ -63,11 +64,14 @@ class PostgresqlTest(store_site.StoreTest):
         )
         return (result.stdout + result.stderr).strip()
 
-    def bodies(self, database: str = NAME) -> list[str]:
-        return self.query("SELECT body FROM note ORDER BY id", database).splitlines()
+    def bodies(self) -> list[str]:
+        return self.query("SELECT body FROM note ORDER BY id").splitlines()
 
-    def databases(self) -> list[str]:
-        return self.query("SELECT datname FROM pg_database WHERE datname LIKE 'notes%' ORDER BY 1").splitlines()
+    def assert_only_data(self) -> None:
+        """Nothing is left of the server that makes new data."""
+        for directory, names in (("data", ["postgresql"]), ("run", ["postgresql"]), ("log", ["postgresql.log"])):
+            self.assertEqual([path.name for path in (self.instance / directory).iterdir()], names)
+        self.assertEqual(self.found(), [])
 
     @contextmanager
     def daemon(self) -> Iterator[Process]:
@@ -161,7 +165,8 @@ class PostgresqlTest(store_site.StoreTest):
         with self.server.serving():
             self.assertEqual(self.bodies(), ["één"])
             self.query("INSERT INTO note (body) VALUES ('new')")
-            self.assertEqual((self.bodies(), self.databases()), (["één", "new"], ["notes"]))
+            self.assertEqual(self.bodies(), ["één", "new"])
+        self.assert_only_data()
 
     def test_a_dump_has_only_the_rights_of_its_role(self) -> None:
         self.make()
@@ -184,30 +189,50 @@ class PostgresqlTest(store_site.StoreTest):
             before = self.store.fingerprint()
             self.query("INSERT INTO note (body) VALUES ('later')")
             self.assertEqual(self.store.fingerprint(), before)
-            self.query("UPDATE note SET body = 'upgraded'", NAME + UPGRADING)
+            with self.server.new.serving():
+                self.query("UPDATE note SET body = 'upgraded'", server=postgresql.NEW)
             self.assertNotEqual(self.store.fingerprint(), before)
             self.assertEqual(self.bodies(), ["één", "later"])
         for _ in range(2):
             self.store.adopt()
         with self.server.serving():
-            self.assertEqual((self.bodies(), self.databases()), (["upgraded"], ["notes"]))
+            self.assertEqual(self.bodies(), ["upgraded"])
+        self.assert_only_data()
 
     def test_an_interrupted_exchange_is_finished(self) -> None:
         self.make()
         self.store.copy()
-        with self.server.serving():
-            self.query(f"ALTER DATABASE {NAME} RENAME TO notes_former", "postgres", "postgres")
+        (self.data / "postgresql").rename(self.data / "postgresql.former")
         self.store.adopt()
         with self.server.serving():
-            self.assertEqual((self.bodies(), self.databases()), (["één"], ["notes"]))
+            self.assertEqual(self.bodies(), ["één"])
+        self.assert_only_data()
 
-    def test_a_discarded_copy_is_removed(self) -> None:
+    def test_a_discarded_copy_is_removed_even_if_its_server_runs(self) -> None:
         self.store.discard()
         self.make()
         self.store.copy()
+        with suppress(KeyboardInterrupt), mock.patch.object(processes, "stop"), self.server.new.serving():
+            raise KeyboardInterrupt
+        self.assertEqual({process.daemon for process in self.found()}, {postgresql.NEW})
         self.store.discard()
-        with self.server.serving():
-            self.assertEqual(self.databases(), ["notes"])
+        self.assert_only_data()
+
+    def test_data_of_another_version_is_refused(self) -> None:
+        self.make()
+        self.assertEqual(list(self.server.check_version()), [])
+        self.assertFalse(self.store.outdated)
+        own = int(version_of(self.site.release) or "")
+        for version, hint in ((own - 1, "upgrade --from RELEASE"), (own + 1, f"a release with PostgreSQL {own + 1}")):
+            (self.data / "postgresql" / "PG_VERSION").write_text(f"{version}\n")
+            (problem,) = self.server.check_version()
+            self.assertIn(f"PostgreSQL {version}, and this release has PostgreSQL {own}", problem.why)
+            self.assertIn(hint, problem.hint)
+            self.assertTrue(self.store.outdated)
+            with self.assertRaises(Failure) as caught:
+                self.dump(self.store)
+            self.assertEqual((caught.exception.exit_code, caught.exception.problems), (Exit.PREFLIGHT, (problem,)))
+        self.assertEqual(self.found(), [])
 
     def test_its_size_is_known_and_its_data_is_checked(self) -> None:
         self.assertEqual(store_site.whats(self.store.check()), ["the databases cannot be used"])

@@ -13,6 +13,7 @@ import support
 from installer.host.account import Account
 from installer.kit.data.postgresql import DATA, Postgresql
 from installer.service import composition
+from installer.state.instance import Instance
 from installer.state.release import Release
 
 SERVICE: dict[str, Any] = {"name": "postgresql", "summary": "A database server", "hooks": True}
@@ -42,6 +43,29 @@ class PostgresqlServiceTest(keystone_site.KeystoneSiteTest):
         self.assertIn(DATA, self.product.unmade(site))
         self.assertEqual(self.product.stores(site), [Postgresql(site, ["keystone"])])
         self.assertEqual(self.product.check_answers(site), [])
+
+    def test_data_of_another_version_needs_an_upgrade_and_no_older_server_can_use_it(self) -> None:
+        site = self.site(database=["embedded"])
+        former = Release(str(self.directory / "former"))
+        for release, version in ((site.release, "18"), (former, "17")):
+            place = Path(release.path("share", "postgresql"))
+            place.mkdir(parents=True)
+            (place / "postgres.bki").write_text(f"# PostgreSQL {version}\ncreate pg_proc\n")
+        data = Path(site.instance.path(DATA))
+        data.mkdir(parents=True)
+        upgrade = replace(site, instance=Instance(str(self.directory / "new")), source=site.instance, former=former)
+        newer = "PostgreSQL 19"
+        for version, alone, upgraded in (("18", "", ""), ("17", "--from", ""), ("19", newer, newer)):
+            (data / "PG_VERSION").write_text(f"{version}\n")
+            for each, hint in ((site, alone), (upgrade, upgraded)):
+                with self.subTest(version=version, upgrade=each is upgrade):
+                    problems = self.product.check_answers(each)
+                    self.assertEqual(len(problems), 1 if hint else 0)
+                    program = self.product.daemons(each)[0].argv[0]
+                    self.assertEqual(program, self.release.path("bin", "postgres"))
+                    if hint:
+                        self.assertIn(hint, problems[0].hint)
+                        self.assertEqual(problems[0].where, str(data))
 
     def test_an_account_without_a_name_is_refused(self) -> None:
         site = self.site(database=["embedded"])

@@ -147,6 +147,33 @@ class UpgradeTest(ProductTest):
         self.assertTrue(self.serves(self.old))
         self.assertFalse((self.new / "instance").exists())
 
+    def test_a_copy_that_this_release_needs_is_used_even_if_it_did_not_change(self) -> None:
+        directories = []
+        for outdated in (False, True):
+            before = (self.old / "instance" / "data" / "kept").stat().st_ino
+            with mock.patch.object(Directory, "outdated", outdated):
+                self.upgrade()
+            directories.append((self.new / "instance" / "data" / "kept").stat().st_ino == before)
+            with quiet():
+                rollback.rollback(self.of(self.new, "rollback"))
+        self.assertEqual(directories, [True, False])
+
+    def test_stores_know_the_former_release_while_its_data_is_copied_and_put_back(self) -> None:
+        known: list[str] = []
+        kept = self.product.stores
+
+        def stores(site: Site) -> Sequence[Store]:
+            known.append(site.former.root if site.former else "")
+            return kept(site)
+
+        self.product.stores = stores  # type: ignore[method-assign]
+        self.upgrade()
+        self.assertEqual(set(known), {str(self.old)})
+        known.clear()
+        with mock.patch.object(former, "run"), quiet():
+            rollback.rollback(self.of(self.new, "rollback"))
+        self.assertEqual(list(dict.fromkeys(known)), ["", str(self.old)])
+
     def test_bulky_data_is_not_saved_before_an_upgrade_and_stays_in_a_rollback(self) -> None:
         images = self.old / "instance" / "data" / "images"
         shutil.copytree(images.parent / "kept", images)

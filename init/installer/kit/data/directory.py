@@ -41,6 +41,10 @@ class Directory:
         return [self.path, place, place + _FORMER]
 
     @property
+    def outdated(self) -> bool:
+        return False
+
+    @property
     def upgrading(self) -> str:
         """Absolute path of the copy that an upgrade works on."""
         return self.site.instance.path(copies.place_of(self.path))

@@ -3,6 +3,9 @@
 Its data is in `data/postgresql`, its socket in `run/postgresql`, which only the service's account may enter. By `peer`,
 that account may be any role of the server; nobody else can connect. Each service that needs one has a database and a
 role of the same name; `postgres` is the superuser.
+
+Data that replaces other data, a backup's or an upgrade's, is made by a second server, in `data/postgresql.new`. It is
+filled from dumps, so the two servers may be of different versions.
 """
 
 from __future__ import annotations
@@ -19,60 +22,131 @@ from typing import Any
 from ...bundle.api import RenderedFile, Site
 from ...bundle.render import fill
 from ...bundle.store import Size
-from ...errors import Failure, Problem
+from ...errors import Exit, Failure, Problem
 from ...host import processes
 from ...host.account import service_environment
 from ...host.processes import Daemon, Patience, Process
 from ...state import files, trees
 from ...state.archive import Source
+from ...state.release import Release, compare_versions
 from .. import command
 from ..readiness import ANSWERS
 from . import copies
 
 NAME = "postgresql"
+#: The server that makes new data. It runs beside the other, and ends before its data replaces the other's.
+NEW = f"{NAME}.new"
 DATA = f"data/{NAME}"
 SOCKETS = f"run/{NAME}"
 #: The configuration files that the server reads when it starts.
 SETTINGS = {"config_file": "etc/postgresql.conf", "hba_file": "etc/pg_hba.conf", "ident_file": "etc/pg_ident.conf"}
+#: In their place for new data, whose server may be of another version than the one that `etc` was rendered for; it
+#: reads the postgresql.conf that initdb made.
+_PLAIN = {
+    "listen_addresses": "",
+    "shared_buffers": "16MB",
+    "max_wal_size": "16MB",
+    "dynamic_shared_memory_type": "mmap",
+}
 #: Fast shutdown: on SIGTERM it would wait for clients.
 ENDING = signal.SIGINT
-#: Suffixes of databases derived from another: the copy that an upgrade works on, one being restored, and the one
-#: replaced.
-UPGRADING, _LOADING, _FORMER = "_upgrading", "_loading", "_former"
 _ADMIN = "postgres"
 #: Lists the databases that were made: a database lost later is reported, not recreated.
 MARK = f"keys/{NAME}.databases"
-_LOCKS = (f"{DATA}/postmaster.pid", *(f"{SOCKETS}/.s.PGSQL.5432{ending}" for ending in ("", ".lock")))
-#: Where data is made before it is moved into place.
-_NEW = f"{DATA}.new"
+#: Where the former data is while new data takes its place.
+_FORMER = f"{DATA}.former"
 #: All places of data, whether the server is in use or not.
-PLACES = (DATA, _NEW)
+PLACES = (DATA, f"data/{NEW}", _FORMER)
+#: About the limit of the log of new data, in bytes: see `max_wal_size`.
+_LOG = 16 << 20
 #: Seconds without progress after which a start is given up, and the limit in all.
 _IDLE, _LONGEST = 60.0, 900.0
+
+
+def version_of(release: Release) -> str | None:
+    """The major version of the release's server; None if it has none. initdb reads the same line, see
+    `bootstrap_template1` in PostgreSQL's src/bin/initdb/initdb.c."""
+    try:
+        with files.opened(release.path("share", NAME, "postgres.bki")) as file:
+            return file.readline(80).decode("ascii", "replace").removeprefix("# PostgreSQL ").strip()
+    except FileNotFoundError:
+        return None
 
 
 @dataclass(frozen=True)
 class Server:
     site: Site
+    #: NAME or NEW: its directory in `data`, that of its socket in `run`, and the daemon's name.
+    name: str = NAME
+
+    @property
+    def new(self) -> Server:
+        """The server that makes new data."""
+        return Server(self.site, NEW)
 
     @property
     def _data(self) -> str:
-        return self.site.instance.path(DATA)
+        return self.site.instance.path("data", self.name)
 
-    def daemon(self) -> Daemon:
-        instance = self.site.instance
-        settings = (f"{name}={instance.path(path)}" for name, path in SETTINGS.items())
+    @property
+    def _log(self) -> str:
+        return self.site.instance.path("log", f"{self.name}.log")
+
+    @property
+    def version(self) -> str | None:
+        """The major version of the data; None if there is none."""
+        content = files.read(self.site.present(f"data/{self.name}/PG_VERSION"))
+        return None if content is None else content.decode("ascii", "replace").strip()
+
+    @property
+    def release(self) -> Release:
+        """The release whose programs can use the data: this one, or the former one during an upgrade. Raises PREFLIGHT
+        if neither can."""
+        version = self.version
+        for release in (self.site.release, self.site.former):
+            if release is not None and version in (None, version_of(release)):
+                return release
+        raise Failure(Exit.PREFLIGHT, self._unusable(version or ""))
+
+    def check_version(self) -> Iterator[Problem]:
+        """Reports data of another version than this release's server, unless an upgrade from its release can copy
+        it."""
+        version, own = self.version, version_of(self.site.release) or ""
+        if version in (None, own):
+            return
+        former = self.site.former
+        if former is None or version_of(former) != version or compare_versions(version, own) > 0:
+            yield self._unusable(version)
+
+    def _unusable(self, version: str) -> Problem:
+        own = version_of(self.site.release) or ""
+        hint = f"use a release with PostgreSQL {version}"
+        if compare_versions(version, own) < 0:
+            upgrade = self.site.command_line("upgrade", "--from", "RELEASE")
+            hint = f"run {upgrade}, with the release that has used it until now: it copies the data"
+        why = f"it is of PostgreSQL {version}, and this release has PostgreSQL {own}"
+        what = "this release's database server cannot use the data"
+        return Problem(what, where=self.site.present(f"data/{self.name}"), why=why, hint=hint)
+
+    def daemon(self, release: Release | None = None) -> Daemon:
+        """The server of the release, by default this one's, whatever the data is."""
+        instance, release = self.site.instance, release or self.site.release
+        settings = {name: instance.path(path) for name, path in SETTINGS.items()}
+        if self.name == NEW:
+            del settings["config_file"]
+            settings = {**settings, **_PLAIN, "unix_socket_directories": f"../../run/{NEW}"}
+        locks = (f"run/{self.name}/.s.PGSQL.5432{ending}" for ending in ("", ".lock"))
         return Daemon(
-            name=NAME,
+            name=self.name,
             argv=[
-                self.site.release.path("bin", "postgres"),
+                release.path("bin", "postgres"),
                 *("-D", self._data),
-                *(word for setting in settings for word in ("-c", setting)),
+                *(word for name, text in settings.items() for word in ("-c", f"{name}={text}")),
             ],
-            log=instance.path(f"log/{NAME}.log"),
+            log=self._log,
             files=list(SETTINGS.values()),
             # They name the pid of a killed server, which another process may have by now.
-            leftovers=[instance.path(name) for name in _LOCKS],
+            leftovers=[instance.path(path) for path in (f"data/{self.name}/postmaster.pid", *locks)],
             ending=ENDING,
         )
 
@@ -128,24 +202,43 @@ class Server:
 
     def make(self) -> None:
         """Creates the server's data if there is none."""
-        if self.is_made():
-            return
-        new = self.site.instance.path(_NEW)
-        trees.remove(new)
+        if not self.is_made():
+            self.begin(self.site.release)
+            self.adopt()
+
+    def begin(self, release: Release) -> None:
+        """Makes new data, without a database, with the programs of the release; replaces what was made before."""
+        self.discard()
         locale = ("-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
         access = ("-U", _ADMIN, "--auth-local=peer", "--auth-host=reject")
-        self.run("initdb", "-D", new, *access, *locale, "--wal-segsize=1", "--no-instructions")
-        trees.remove(self._data)
-        files.rename(new, self._data)
-        files.sync_directory(os.path.dirname(new))
+        place = self.new._data
+        self._run(release, "initdb", "-D", place, *access, *locale, "--wal-segsize=1", "--no-instructions")
+        files.sync_directory(os.path.dirname(place))
+
+    def adopt(self) -> None:
+        """Replaces the data with the new data, if there is any. The server is down. After an interruption, the next
+        call finishes it."""
+        new, former = self.new, self.site.instance.path(_FORMER)
+        if new.is_made():
+            processes.stop(new._found(), seconds=_IDLE)
+            if files.is_taken(self._data):
+                trees.remove(former)
+                files.rename(self._data, former)
+            files.rename(new._data, self._data)
+            files.sync_directory(os.path.dirname(self._data))
+        self.discard()
+
+    def discard(self) -> None:
+        """Removes the new data, and all that its server left."""
+        instance, new = self.site.instance, self.new
+        processes.stop(new._found(), seconds=_IDLE)
+        files.remove(new._log)
+        for path in (new._data, instance.path(_FORMER), instance.path("run", NEW)):
+            trees.remove(path, lenient=True)
 
     def create(self, database: str) -> None:
         """Creates a database and its role if they are missing. The server must be running."""
         self.ask("create", name=database)
-
-    def replace(self, database: str, new: str) -> None:
-        """Replaces the database with `new`, if that exists."""
-        self.ask("replace", name=database, new=new, former=database + _FORMER)
 
     def ask(self, script: str, **values: str) -> None:
         """Runs one of the scripts in `sql/` with psql, as the superuser."""
@@ -157,9 +250,12 @@ class Server:
     def run(self, program: str, *arguments: str) -> None:
         """Runs one of the server's programs as the service's account. It finds the socket relative to its working
         directory, the instance's `tmp`: a socket's path must fit into 108 bytes."""
-        argv = [self.site.release.path("bin", program), *arguments]
+        self._run(self.release, program, *arguments)
+
+    def _run(self, release: Release, program: str, *arguments: str) -> None:
+        argv = [release.path("bin", program), *arguments]
         try:
-            command.run(self.site, argv, {"PGHOST": f"/proc/self/cwd/../{SOCKETS}"})
+            command.run(self.site, argv, {"PGHOST": f"/proc/self/cwd/../run/{self.name}"})
         except command.CommandError as error:
             what = f"{program} failed on the databases"
             raise command.failed(self.site, what, error.why, error.details) from error
@@ -200,17 +296,17 @@ class Server:
                 started = True
             elif not found or patience.is_over(found):
                 processes.stop(found)
-                details = self.site.account.run(files.tail, self.daemon().log, 8)
+                details = self.site.account.run(files.tail, self._log, 8)
                 why = "it does nothing" if found else "it ended"
                 raise command.failed(self.site, "the database server does not start", why, details)
         return started
 
     def _spawn(self) -> None:
-        site, daemon = self.site, self.daemon()
+        site, daemon = self.site, self.daemon(self.release)
         for path in daemon.leftovers:
             files.remove(path)
         # A restore, or a change to this server, makes them only later.
-        files.ensure_directory(os.path.join(site.instance.run, NAME), 0o700, site.account.owner)
+        files.ensure_directory(os.path.join(site.instance.run, self.name), 0o700, site.account.owner)
         for file in self.files():
             path = site.instance.path(file.path)
             if not files.exists(path):
@@ -223,7 +319,7 @@ class Server:
 
     def _found(self) -> list[Process]:
         run = self.site.instance.run
-        return processes.of_daemon(processes.find_processes(run, endings={NAME: ENDING}), NAME)
+        return processes.of_daemon(processes.find_processes(run, endings={self.name: ENDING}), self.name)
 
 
 @dataclass(frozen=True)
@@ -245,13 +341,17 @@ class Postgresql:
         return False
 
     @property
+    def outdated(self) -> bool:
+        return self._server.version not in (None, version_of(self.site.release))
+
+    @property
     def _server(self) -> Server:
         return Server(self.site)
 
     def size(self) -> Size:
         place = self.site.instance.path(DATA, "base")
         content = sum(found.status.st_size for found in trees.below(place) if found.is_file)
-        return Size(content=content, dump=content, copy=2 * content)
+        return Size(content=content, dump=content, copy=2 * content + _LOG)
 
     def check(self) -> list[Problem]:
         where, restore = self.site.instance.path(DATA), self.site.command_line("restore", "FILE")
@@ -268,61 +368,56 @@ class Postgresql:
 
     def dump(self, target: str) -> Sequence[Source]:
         with self._serving_data():
-            return [self._dump(name, target) for name in self.databases]
+            return [
+                Source(f"{DATA}/{name}.dump", 0o600, file=self._dump(name, os.path.join(target, f"{name}.dump")))
+                for name in self.databases
+            ]
 
-    def _dump(self, name: str, target: str) -> Source:
-        file = os.path.join(target, f"{name}.dump")
+    def _dump(self, name: str, file: str) -> str:
         self._server.run("pg_dump", "-Fc", "-U", name, "-d", name, "-f", file)
-        return Source(f"{DATA}/{name}.dump", 0o600, file=file)
+        return file
 
     def load(self, source: str, names: Collection[str]) -> None:
-        server = self._server
-        server.make()
-        with server.serving():
-            for name in self.databases:
-                if f"{DATA}/{name}.dump" in names:
-                    server.create(name)
-                    self._fill(name, name + _LOADING, os.path.join(source, DATA, f"{name}.dump"))
-                    server.replace(name, name + _LOADING)
+        found = {name: f"{DATA}/{name}.dump" for name in self.databases}
+        dumps = {name: os.path.join(source, path) for name, path in found.items() if path in names}
+        if dumps or not self._server.is_made():
+            self._fill(self.site.former or self.site.release, dumps)
+            self._server.adopt()
 
     def copy(self) -> None:
         with self._serving_data():
-            for name in self.databases:
-                file = self._temporary("copy")
-                self._server.run("pg_dump", "-Fc", "-U", name, "-d", name, "-f", file)
-                self._fill(name, name + UPGRADING, file)
+            dumps = {name: self._dump(name, self._temporary(name)) for name in self.databases}
+        self._fill(self.site.release, dumps)
 
-    def _fill(self, role: str, database: str, dump: str) -> None:
-        """Creates a database of the role from a dump, and removes the dump."""
-        server, file = self._server, self._temporary("dump")
-        files.move(dump, file)
-        server.ask("empty", name=database, role=role)
-        server.run("pg_restore", "-1", "--exit-on-error", "--no-owner", "-U", role, "-d", database, file)
-        files.remove(file)
+    def _fill(self, release: Release, dumps: Mapping[str, str]) -> None:
+        """Makes new data with these databases; removes the dumps."""
+        self._server.begin(release)
+        with self._server.new.serving():
+            for name, dump in dumps.items():
+                server, file = self._server.new, self._temporary(name)
+                files.move(dump, file)
+                server.create(name)
+                server.run("pg_restore", "-1", "--exit-on-error", "--no-owner", "-U", name, "-d", name, file)
+                files.remove(file)
 
     def fingerprint(self) -> str:
-        with self._serving_data():
+        with self._server.new.serving():
             return " ".join(self._fingerprint(name) for name in self.databases)
 
     def _fingerprint(self, name: str) -> str:
-        file = self._temporary("text")
-        self._server.run("pg_dump", "--restrict-key=0", "-U", name, "-d", name + UPGRADING, "-f", file)
+        file = self._temporary(name)
+        self._server.new.run("pg_dump", "--restrict-key=0", "-U", name, "-d", name, "-f", file)
         try:
             return self.site.account.run(files.digest_file, file)
         finally:
             files.remove(file)
 
     def adopt(self) -> None:
-        if not self._server.is_made():
-            return
-        with self._server.serving():
-            for name in self.databases:
-                self._server.replace(name, name + UPGRADING)
+        self._server.adopt()
 
     def discard(self) -> None:
-        with suppress(Failure, OSError), self._serving_data():
-            for name in self.databases:
-                self._server.ask("drop", name=name + UPGRADING)
+        with suppress(Failure, OSError):
+            self._server.discard()
 
     @contextmanager
     def _serving_data(self) -> Iterator[None]:

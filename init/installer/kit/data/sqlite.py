@@ -61,6 +61,10 @@ class Sqlite:
         return False
 
     @property
+    def outdated(self) -> bool:
+        return False
+
+    @property
     def upgrading(self) -> str:
         """Absolute path of the copy that an upgrade works on."""
         return self.site.instance.path(copies.place_of(self.path))
