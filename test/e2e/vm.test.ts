@@ -4,10 +4,20 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../src/io/files.ts';
 import { releaseName, tarball } from './support/bundle.ts';
-import { bootstrap as bootstrapAlone, clockOf, logIn, setClock, surviveLeaps } from './support/leaps.ts';
+import {
+  bootstrap as bootstrapAlone,
+  clockOf,
+  keystoneWitness,
+  logIn,
+  setClock,
+  surviveLeaps,
+  type Service,
+  type Witness,
+} from './support/leaps.ts';
 import { startMachine } from './support/machine.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { bootstrap, install, unpack } from './support/site.ts';
+import { KEYSTONE, NOTES, type TestedBundle } from './support/tested-bundle.ts';
 import { virtualMachineImage } from './support/virtual-machine-image.ts';
 import { PAYLOAD, startVirtualMachine, type VirtualMachine } from './support/virtual-machine.ts';
 
@@ -16,8 +26,24 @@ const lacking = await whyNoMachines(['mke2fs', 'qemu-system-x86_64', 'setpriv'])
 /** Milliseconds: on a busy host, the emulation takes a quarter of an hour. */
 const EMULATED = 3_600_000;
 
-/** Common prefix of the units that bootstrap creates. */
-const UNITS = 'ksbundle-keystone';
+interface Guest {
+  readonly bundle: TestedBundle;
+  /** Part of bootstrap's output when it serves. */
+  readonly proven: string;
+  /** One of its daemons, which is to exceed its bounds. */
+  readonly daemon: string;
+  readonly witness?: (service: Service) => Witness;
+}
+
+const GUESTS: readonly Guest[] = [
+  { bundle: NOTES, proven: 'GET /health', daemon: 'httpd' },
+  {
+    bundle: KEYSTONE,
+    proven: 'token issued and validated',
+    daemon: 'memcached',
+    witness: keystoneWitness,
+  },
+];
 
 interface Guard {
   readonly name: string;
@@ -68,22 +94,32 @@ const APPARMOR: Guard = {
   label: 'unconfined',
 };
 
-/** `npm run test:exhaustive` tries all. Otherwise the guard that denies something before its advice is followed. */
+/**
+ * `npm run test:exhaustive` tries all. Otherwise a small bundle, and the guard that denies something before its advice
+ * is followed: in emulation, Keystone takes ten minutes of processor time.
+ */
 const PLACES = exhaustive ? ['/home', '/opt', '/srv'] : ['/srv'];
 const GUARDS = exhaustive ? [SELINUX, APPARMOR] : [SELINUX];
+const TRIED = (exhaustive ? GUESTS : GUESTS.slice(0, 1)).flatMap((guest) =>
+  PLACES.map((place) => ({ name: guest.bundle.name, guest, place })),
+);
 
 describe.skipIf(lacking !== undefined)(
   `a virtual machine with a guard${lacking === undefined ? '' : ` (${lacking})`}`,
   () => {
     beforeAll(virtualMachineImage);
 
-    describe.each(PLACES)('and a release in %s', (place) => {
+    describe.each(TRIED)('and a release of $name in $place', ({ guest, place }) => {
+      const units = `ksbundle-${guest.bundle.name}`;
       let payload: string;
+      let release: string;
 
       beforeAll(async () => {
+        const { present } = await guest.bundle.tarballs();
+        release = path.join(place, releaseName(present));
         const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-payload-'));
         payload = path.join(directory, 'release.tar');
-        await packInstalled(place, payload);
+        await packInstalled(guest.bundle, place, payload);
         return () => removeTree(directory);
       });
 
@@ -98,16 +134,17 @@ describe.skipIf(lacking !== undefined)(
             expect(await denials(vm, guard, before)).not.toEqual([]);
 
             await succeed(vm, `tar -xf ${PAYLOAD} -C /`);
-            await followAdvice(vm, place, guard);
+            const service = { vm, release, units };
+            await followAdvice(service, guard);
             before = (await vm.kernelLog()).length;
-            const told = await bootstrapIn(vm, place);
-            expect(told).toContain('token issued and validated');
+            const told = await bootstrapIn(service);
+            expect(told).toContain(guest.proven);
             expect(commandsIn(told, guard)).toEqual([]);
-            await succeed(vm, `systemctl start ${UNITS}-maintain.service`);
-            expect(await labels(vm)).toEqual(new Set([guard.label]));
-            expect(await succeed(vm, `${guard.check} "${releaseIn(place)}"`)).toBe('');
-            await exceedBounds(vm);
-            await surviveLeaps({ vm, release: releaseIn(place), units: UNITS });
+            await succeed(vm, `systemctl start ${units}-maintain.service`);
+            expect(await labels(service)).toEqual(new Set([guard.label]));
+            expect(await succeed(vm, `${guard.check} "${release}"`)).toBe('');
+            await exceedBounds(service, `${units}-${guest.daemon}.service`);
+            await surviveLeaps(service, guest.witness?.(service));
             expect(await denials(vm, guard, before)).toEqual([]);
           } finally {
             await vm.destroy();
@@ -118,7 +155,7 @@ describe.skipIf(lacking !== undefined)(
 
     it.runIf(exhaustive)('an install by a clock that is ahead is named when that is set right', async () => {
       const vm = await startVirtualMachine({ kernelParameters: [], payload: tarball() });
-      const service = { vm, release: releaseIn('/srv') };
+      const service = { vm, release: path.join('/srv', releaseName()) };
       try {
         // By hand: at boot, systemd itself corrects a clock that is so far ahead.
         const right = await clockOf(vm);
@@ -156,16 +193,17 @@ describe.skipIf(lacking !== undefined)(
  * An archive of a release in this directory, with a stopped instance. Slow work unrelated to a guard, mainly creating
  * the database, is done here, not on the emulated processor.
  */
-async function packInstalled(place: string, archive: string): Promise<void> {
+async function packInstalled(bundle: TestedBundle, place: string, archive: string): Promise<void> {
   const machine = await startMachine('bookworm', []);
   try {
-    const site = await unpack(machine, place);
+    const { present } = await bundle.tarballs();
+    const site = await unpack(machine, place, { from: present });
     await install(site, ['--create-user', '--host', '127.0.0.1', '--processes', '1']);
     const stopped = await bootstrap(site, ['stop']);
     expect(stopped.exitCode, stopped.stderr).toBe(0);
     // By the machine's tar: the service's account has another id in a virtual machine.
     const file = '/var/tmp/release.tar';
-    const packed = await machine.execute(['tar', '-cf', file, '-C', '/', releaseIn(place).slice(1)]);
+    const packed = await machine.execute(['tar', '-cf', file, '-C', '/', site.release.slice(1)]);
     expect(packed.exitCode, packed.stderr).toBe(0);
     await rename(path.join(machine.root, file), archive);
   } finally {
@@ -173,18 +211,15 @@ async function packInstalled(place: string, archive: string): Promise<void> {
   }
 }
 
-function releaseIn(place: string): string {
-  return `${place}/${releaseName()}`;
-}
-
 /** Expects the service to be denied, and follows bootstrap's advice verbatim. */
-async function followAdvice(vm: VirtualMachine, place: string, guard: Guard): Promise<void> {
+async function followAdvice(service: Service, guard: Guard): Promise<void> {
   const { advice } = guard;
   if (advice === undefined) return;
+  const { vm, release } = service;
   const before = (await vm.kernelLog()).length;
-  const commands = commandsIn(await bootstrapIn(vm, place), guard);
+  const commands = commandsIn(await bootstrapIn(service), guard);
   expect(commands).toHaveLength(advice.commands);
-  const nextSteps = await succeed(vm, `cat "${releaseIn(place)}/instance/NEXT-STEPS"`);
+  const nextSteps = await succeed(vm, `cat "${release}/instance/NEXT-STEPS"`);
   expect(commandsIn(nextSteps, guard)).toEqual(commands);
   const denied = await denials(vm, guard, before);
   expect(denied).not.toEqual([]);
@@ -193,8 +228,8 @@ async function followAdvice(vm: VirtualMachine, place: string, guard: Guard): Pr
 }
 
 /** Hands the service to systemd; returns bootstrap's output, even if the start failed. */
-async function bootstrapIn(vm: VirtualMachine, place: string): Promise<string> {
-  return (await vm.execute(`"${releaseIn(place)}/init/bootstrap.sh" --service systemd 2>&1`)).stdout;
+async function bootstrapIn({ vm, release }: Service): Promise<string> {
+  return (await vm.execute(`"${release}/init/bootstrap.sh" --service systemd 2>&1`)).stdout;
 }
 
 /** Those for the guard that bootstrap printed, each once. */
@@ -202,23 +237,31 @@ function commandsIn(told: string, { command }: Guard): string[] {
   return [...new Set([...told.matchAll(command)].map(([, text = '']) => text))];
 }
 
-/** In memcached's unit: more processes are refused, one that takes more memory is killed, and memcached continues. */
-async function exceedBounds(vm: VirtualMachine): Promise<void> {
-  const unit = `${UNITS}-memcached.service`;
-  const inside = `sh -c 'echo $$ >/sys/fs/cgroup/system.slice/${unit}/cgroup.procs;`;
+/** Starts threads until that is refused. */
+const THREADS = `
+import threading
+stop = threading.Event()
+while True:
+    threading.Thread(target=stop.wait, daemon=True).start()
+`;
+
+/** In a daemon's unit: more threads are refused, a process that takes more memory is killed, the daemon continues. */
+async function exceedBounds({ vm, release }: Service, unit: string): Promise<void> {
+  const cgroup = `/sys/fs/cgroup/system.slice/${unit}/cgroup.procs`;
+  const inside = `sh -c 'echo $$ >${cgroup}; exec "$@"' -`;
   const properties = `systemctl show --property MainPID,NRestarts,ActiveState ${unit}`;
   const before = await succeed(vm, properties);
   expect(before).toContain('ActiveState=active');
-  const forked = await vm.execute(`${inside} for n in $(seq 100); do sleep 1000 & done' 2>&1; pkill sleep`);
-  expect(forked.stdout).toContain('Cannot fork');
-  const filled = await vm.execute(`${inside} exec tail /dev/zero'`);
+  const crowded = await vm.execute(`${inside} "${release}/bin/python3" -I -c '${THREADS}'`);
+  expect(crowded.stderr).toContain("can't start new thread");
+  const filled = await vm.execute(`${inside} tail /dev/zero`);
   expect(filled.exitCode, filled.stderr).toBe(137);
   expect(await succeed(vm, properties)).toBe(before);
 }
 
 /** Of the service's processes. */
-async function labels(vm: VirtualMachine): Promise<ReadonlySet<string>> {
-  const processes = `cat /sys/fs/cgroup/system.slice/${UNITS}-*.service/cgroup.procs`;
+async function labels({ vm, units }: Service): Promise<ReadonlySet<string>> {
+  const processes = `cat /sys/fs/cgroup/system.slice/${units}-*.service/cgroup.procs`;
   const listed = await succeed(
     vm,
     `for pid in $(${processes}); do tr -d '\\0\\n' </proc/$pid/attr/current; echo; done`,
