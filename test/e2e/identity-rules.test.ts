@@ -13,11 +13,11 @@ import { shell } from './support/succeed.ts';
 const lacking = await whyNoMachines();
 const URL = `http://${ADDRESS}:5000/v3`;
 
-/** The lines of docs/bootstrap.md that add one-time codes to the methods. */
+/** The lines of docs/keystone.md that add one-time codes to the methods. */
 async function documentedMethods(): Promise<string> {
-  const page = await readFile(path.join(ROOT, 'docs/bootstrap.md'), 'utf8');
+  const page = await readFile(path.join(ROOT, 'docs/keystone.md'), 'utf8');
   const [, lines] = /^```ini\n(\[auth\]\n.*?)^```$/ms.exec(page) ?? [];
-  if (lines === undefined) throw new Error('docs/bootstrap.md has no lines for [auth]');
+  if (lines === undefined) throw new Error('docs/keystone.md has no lines for [auth]');
   return lines;
 }
 
