@@ -138,7 +138,10 @@ def _stats(application: Application) -> str:
     if not application.stats:
         return "# Nobody is told what it does."
     directory = f"../../{application.stats}"
-    return f"stats = {directory}/processes\nstats-minified = true\nhttp-stats = {directory}/clients"
+    # Without its cores, which tell the requests' headers.
+    return (
+        f"stats = {directory}/processes\nstats-minified = true\nstats-no-cores = true\nhttp-stats = {directory}/clients"
+    )
 
 
 def _is_worker(process: Process) -> bool:

@@ -141,15 +141,17 @@ class MetricsTest(support.DirectoryTest):
             self.assertNotIn('keystone_server_threads{state="idle"}', self.samples(port))
 
     def test_prometheus_finds_what_uwsgi_tells(self) -> None:
-        self.tell("processes", {"workers": [{"status": status} for status in ("idle", "busy", "busy", "sig15")]})
-        self.tell("clients", {"active_sessions": 7})
+        workers = ",".join(f'{{"id":1,"status":"{status}","rss":0}}' for status in ("idle", "busy", "busy", "sig15"))
+        # It escapes nothing in a path.
+        self.tell("processes", f'{{"cwd":"/srv/\\é "k"","workers":[{workers}]}}')
+        self.tell("clients", '{"cwd":"/srv/\\é "k"","active_sessions":7,"http":["127.0.0.1:5000"]}')
         with self.exporter() as port:
             found = self.samples(port)
         states = {state: found[f'keystone_server_processes{{state="{state}"}}'] for state in ("idle", "busy", "sig")}
         self.assertEqual(states, {"idle": 1, "busy": 2, "sig": 1})
         self.assertEqual(found["keystone_server_clients"], 7)
 
-    def tell(self, name: str, facts: object) -> None:
+    def tell(self, name: str, text: str) -> None:
         """Answers at a socket once, and leaves it behind."""
         server = socket.socket(socket.AF_UNIX)
         self.addCleanup(server.close)
@@ -158,7 +160,7 @@ class MetricsTest(support.DirectoryTest):
 
         def answer() -> None:
             with server, server.accept()[0] as client:
-                client.sendall(json.dumps(facts).encode())
+                client.sendall(text.encode())
 
         answering = threading.Thread(target=answer)
         answering.start()
