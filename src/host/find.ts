@@ -2,9 +2,9 @@ import semver from 'semver';
 import type { KsbundleError, Problem } from '../domain/errors.ts';
 import { hostToolMissing } from '../domain/host-tool-missing.ts';
 import { findProgram } from '../io/find-program.ts';
-import { run } from '../io/process.ts';
+import { run, type RunResult } from '../io/process.ts';
 import { installCommands, packageManagerOf, readOsRelease } from './package-manager.ts';
-import { HOST_TOOLS, type HostTool, type VersionProbe } from './tools.ts';
+import { HOST_TOOLS, type HostTool } from './tools.ts';
 
 /** A host tool as found on this machine. */
 export interface FoundTool {
@@ -22,11 +22,10 @@ export interface FindOptions {
   readonly searchPath?: string;
   /** Text of the os-release file; the host's by default. */
   readonly osRelease?: string;
+  /** Milliseconds that a tool has to answer; a minute by default. */
+  readonly patience?: number;
   readonly signal?: AbortSignal;
 }
-
-/** Time-out for a tool's version, in milliseconds. */
-const PROBE_TIME = 10_000;
 
 /**
  * Finds every tool, with its version, in the order of the registry. Throws one `KSB_HOST_TOOL_MISSING` (exit code 3) that names
@@ -34,7 +33,8 @@ const PROBE_TIME = 10_000;
  */
 export async function findHostTools(options: FindOptions = {}): Promise<readonly FoundTool[]> {
   const { tools = HOST_TOOLS, searchPath = process.env['PATH'] ?? '', signal } = options;
-  const results = await Promise.all(tools.map((tool) => inspectTool(tool, { searchPath, signal })));
+  const ask = asker(options.patience ?? 60_000, signal);
+  const results = await Promise.all(tools.map((tool) => inspectTool(tool, searchPath, ask)));
   signal?.throwIfAborted();
   const unfit = tools.filter((_, index) => results[index]?.lack !== undefined);
   if (unfit.length === 0) return results.flatMap(({ found }) => (found === undefined ? [] : [found]));
@@ -60,59 +60,53 @@ interface Inspection {
   readonly lack?: Problem;
 }
 
-async function inspectTool(
-  tool: HostTool,
-  where: { readonly searchPath: string; readonly signal: AbortSignal | undefined },
-): Promise<Inspection> {
-  const file = await findProgram(tool.name, where.searchPath);
+/** Runs a program; undefined if it did not end in time. */
+type Ask = (argv: readonly string[]) => Promise<RunResult | undefined>;
+
+function asker(patience: number, signal: AbortSignal | undefined): Ask {
+  return async (argv) => {
+    const limit = AbortSignal.timeout(patience);
+    const result = await run(argv, {
+      environment: { LC_ALL: 'C' },
+      extendEnvironment: true,
+      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    });
+    return limit.aborted && result.exitCode === undefined ? undefined : result;
+  };
+}
+
+async function inspectTool(tool: HostTool, searchPath: string, ask: Ask): Promise<Inspection> {
+  const file = await findProgram(tool.name, searchPath);
   const lack = (code: string, what: string): Inspection => ({
     lack: { code, message: `${tool.name} ${what}; it is needed ${tool.why}` },
   });
   if (file === undefined) return lack('tool-missing', 'is not installed');
-  const version =
-    tool.version === undefined ? undefined : await probeVersion(file, tool.version, where.signal);
-  const minimum = tool.version?.minimum;
-  if (minimum !== undefined && (version === undefined || isOlder(version, minimum))) {
-    return lack(
-      'tool-too-old',
-      `is ${version ?? 'of an unknown version'}, but ${minimum} or newer is required`,
-    );
+  const silent = lack('tool-silent', 'does not answer');
+  let version: string | undefined;
+  if (tool.version !== undefined) {
+    const { parameters, pattern, minimum } = tool.version;
+    const result = await ask([file, ...parameters]);
+    if (result === undefined) return silent;
+    version = pattern.exec(`${result.stdout}\n${result.stderr}`)?.[1];
+    if (minimum !== undefined && (version === undefined || isOlder(version, minimum))) {
+      return lack(
+        'tool-too-old',
+        `is ${version ?? 'of an unknown version'}, but ${minimum} or newer is required`,
+      );
+    }
   }
-  const missing = tool.modules === undefined ? [] : await missingModules(file, tool.modules, where.signal);
-  if (missing.length > 0) return lack('module-missing', `lacks the modules ${missing.join(', ')}`);
+  if (tool.modules !== undefined) {
+    const result = await ask([file, '-e', LOAD_MODULES, ...tool.modules]);
+    if (result === undefined) return silent;
+    const missing =
+      result.exitCode === 0 ? result.stdout.split('\n').filter((line) => line !== '') : tool.modules;
+    if (missing.length > 0) return lack('module-missing', `lacks the modules ${missing.join(', ')}`);
+  }
   return { found: { name: tool.name, path: file, ...(version === undefined ? {} : { version }) } };
 }
 
-const ENVIRONMENT = { LC_ALL: 'C' } as const;
-
-async function probeVersion(
-  file: string,
-  probe: VersionProbe,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  const result = await run([file, ...probe.parameters], {
-    environment: ENVIRONMENT,
-    extendEnvironment: true,
-    timeout: PROBE_TIME,
-    signal,
-  });
-  return probe.pattern.exec(`${result.stdout}\n${result.stderr}`)?.[1];
-}
-
-async function missingModules(
-  perl: string,
-  modules: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<string[]> {
-  const script = 'for (@ARGV) { print "$_\\n" unless eval "require $_; 1" }';
-  const result = await run([perl, '-e', script, ...modules], {
-    environment: ENVIRONMENT,
-    extendEnvironment: true,
-    timeout: PROBE_TIME,
-    signal,
-  });
-  return result.exitCode === 0 ? result.stdout.split('\n').filter((line) => line !== '') : [...modules];
-}
+/** Perl that prints those of its arguments that are modules and do not load. */
+const LOAD_MODULES = 'for (@ARGV) { print "$_\\n" unless eval "require $_; 1" }';
 
 /** Whether `version` is older than `minimum`; compares up to three numbers. */
 function isOlder(version: string, minimum: string): boolean {
@@ -126,15 +120,22 @@ function missingTools(
   osRelease: string,
 ): KsbundleError {
   const commands = installCommands(tools, packageManagerOf(osRelease));
-  const elsewhere = problems.some(({ code }) => code === 'tool-too-old')
-    ? '; if that version is too old, install a newer one elsewhere and put its directory first in PATH'
-    : '';
+  const found = (code: string): boolean => problems.some((problem) => problem.code === code);
+  const hints = [
+    `install ${problems.length === 1 ? 'it' : 'them'} as root: ${commands.join('   or   ')}`,
+    ...(found('tool-too-old')
+      ? ['if that version is too old, install a newer one elsewhere and put its directory first in PATH']
+      : []),
+    ...(found('tool-silent')
+      ? ['if it is installed and works, this machine is too busy: try again later']
+      : []),
+  ];
   return hostToolMissing({
     message:
       problems.length === 1
         ? 'a required program is missing on this machine'
         : `${problems.length} required programs are missing on this machine`,
     problems,
-    hint: `install ${problems.length === 1 ? 'it' : 'them'} as root: ${commands.join('   or   ')}${elsewhere}`,
+    hint: hints.join('; '),
   });
 }

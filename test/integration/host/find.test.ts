@@ -83,6 +83,16 @@ describe('an unsuitable tool', () => {
     );
   });
 
+  it('is one that does not answer', async () => {
+    await program('make', 'exec sleep 1000');
+    const { problems, hint } = await facts({ tools: tools('make'), searchPath: directory, patience: 100 });
+    expect(problems?.[0]).toMatchObject({
+      code: 'tool-silent',
+      message: expect.stringContaining('make does not answer'),
+    });
+    expect(hint).toContain('this machine is too busy');
+  });
+
   it('is a perl without the modules, each of which is named', async () => {
     const perl = (await findHostTools({ tools: tools('perl') }))[0];
     await symlink(perl?.path ?? '', path.join(directory, 'perl'));
