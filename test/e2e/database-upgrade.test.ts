@@ -118,8 +118,9 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       const asked = await machine.execute(['cat', `${instance}/data/postgresql/PG_VERSION`]);
       const majors = [asked.stdout.trim(), (await place.query('SHOW server_version')).split('.')[0]];
       expect(majors.map((major) => major === MAJOR)).toEqual([former, former]);
-      const left = await machine.execute(['sh', '-c', 'ls -d "$0"/*/postgresql.*', instance]);
-      expect(left.stdout.trim()).toBe(`${instance}/keys/postgresql.databases`);
+      const names = ['-name', 'postgresql.new*', '-o', '-name', 'postgresql.former*'];
+      const left = await machine.execute(['find', instance, ...names]);
+      expect(left).toMatchObject({ exitCode: 0, stdout: '' });
     }
     const upgrade = (): Promise<RunResult> => bootstrap(place.site, ['upgrade', '--from', place.old.release]);
 
