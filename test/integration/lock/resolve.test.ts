@@ -13,10 +13,11 @@ import type { ResolveOptions } from '../../../src/lock/choose.ts';
 import { resolveLock } from '../../../src/lock/resolve.ts';
 import { componentOf, withConstraints, type TargetParts } from '../../fixtures/lock-target.ts';
 import { servePythonIndex, type Offer, type PythonIndex } from '../../fixtures/python-index.ts';
-import { findUv } from '../../fixtures/uv.ts';
+import { findPythonDirectory, findUv } from '../../fixtures/uv.ts';
 
 const ROOT = await mkdtemp(path.join(tmpdir(), 'ksb-resolve-'));
 const UV = await findUv(path.join(ROOT, 'uv'));
+const PYTHON = await findPythonDirectory();
 if ('why' in UV) console.warn(`SKIPPED: resolving is not tested, because uv is not there: ${UV.why}`);
 
 const OFFERS: readonly Offer[] = [
@@ -54,6 +55,7 @@ beforeAll(async () => {
   index = await servePythonIndex(OFFERS);
 });
 beforeEach(async () => {
+  vi.stubEnv('PATH', PYTHON ?? process.env['PATH']);
   fetched = [];
   run += 1;
   directory = await mkdtemp(path.join(ROOT, `${run}-`));
