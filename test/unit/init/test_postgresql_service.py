@@ -55,7 +55,9 @@ class PostgresqlServiceTest(keystone_site.KeystoneSiteTest):
         data.mkdir(parents=True)
         upgrade = replace(site, instance=Instance(str(self.directory / "new")), source=site.instance, former=former)
         newer = "PostgreSQL 19"
-        for version, alone, upgraded in (("18", "", ""), ("17", "--from", ""), ("19", newer, newer)):
+        absurd = "PostgreSQL 9999"
+        versions = (("18", "", ""), ("17", "--from", ""), ("19", newer, newer), ("9" * 5000, absurd, absurd))
+        for version, alone, upgraded in versions:
             (data / "PG_VERSION").write_text(f"{version}\n")
             for each, hint in ((site, alone), (upgrade, upgraded)):
                 with self.subTest(version=version, upgrade=each is upgrade):

@@ -96,7 +96,8 @@ class Server:
     def version(self) -> str | None:
         """The major version of the data; None if there is none."""
         content = files.read(self.site.present(f"data/{self.name}/PG_VERSION"))
-        return None if content is None else content.decode("ascii", "replace").strip()
+        # The service's account may have written anything there; Python refuses numbers of thousands of digits.
+        return None if content is None else content[:16].decode("ascii", "replace").strip()
 
     @property
     def release(self) -> Release:
