@@ -1,8 +1,15 @@
 import type { CommandSpec } from './command.ts';
 import { COMMANDS } from './command-table.ts';
-import { GLOBAL_OPTIONS, optionSpec, optionText, type OptionName } from './options.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { GLOBAL_OPTIONS, optionSpec, optionSpellings, optionValue, type OptionName } from './options.ts';
 import { SETTING_KEYS } from './setting-keys.ts';
 import type { Style } from './style.ts';
+
+/** What ksbundle does, in a line. */
+export const TAGLINE = 'pinned sources in, one relocatable tarball out';
+
+/** Where settings come from besides the command line, as a sentence. */
+export const SETTINGS_NOTE = `Settings also come from the environment (KSBUNDLE_JOBS=2), ksbundle.toml and the user's configuration file: ${SETTING_KEYS.join(', ')}.`;
 
 /** The help of a command, of a group of commands (`cache`), or of the program (empty topic), as lines. */
 export function helpLines(topic: string, style: Style): string[] {
@@ -35,14 +42,17 @@ export function usageOf({ name, positionals }: CommandSpec): string {
   ].join(' ');
 }
 
+/** The first example of the commands that show best what ksbundle is for. */
+export const OVERVIEW_EXAMPLES = COMMANDS.filter(({ name }) =>
+  ['build', 'try', 'inspect'].includes(name),
+).flatMap(({ examples }) => examples.slice(0, 1));
+
 function overview(topic: string, style: Style): string[] {
   const group = topic === '' ? COMMANDS : COMMANDS.filter(({ name }) => name.startsWith(`${topic} `));
-  const example = topic === '' ? ['build', 'try', 'inspect'] : group.map(({ name }) => name);
-  const examples = group
-    .filter(({ name }) => example.includes(name))
-    .flatMap((command) => command.examples.slice(0, 1));
+  const examples =
+    topic === '' ? OVERVIEW_EXAMPLES : group.flatMap((command) => command.examples.slice(0, 1));
   return [
-    ...(topic === '' ? ['ksbundle: pinned sources in, one relocatable tarball out', ''] : []),
+    ...(topic === '' ? [`ksbundle: ${TAGLINE}`, ''] : []),
     ...section(
       'Examples',
       examples.map(({ command, does }) => [`ksbundle ${command}`, does]),
@@ -57,8 +67,8 @@ function overview(topic: string, style: Style): string[] {
     '',
     ...section('Options of every command', GLOBAL_OPTIONS.map(optionRow), style),
     '',
-    `Settings also come from the environment (KSBUNDLE_JOBS=2), ksbundle.toml and the user's configuration file: ${SETTING_KEYS.join(', ')}.`,
-    'Exit codes: 0 done, 1 failed, 2 usage or invalid recipe, 3 a host tool is missing, 4 integrity, 5 audit, 70 bug, 130 interrupted.',
+    SETTINGS_NOTE,
+    `Exit codes: ${EXIT_CODES.map(([code, meaning]) => `${code} ${meaning}`).join(', ')}.`,
     `More: ksbundle ${topic === '' ? '' : `${topic} `}COMMAND --help`,
   ];
 }
@@ -89,9 +99,11 @@ function commandHelp(command: CommandSpec, style: Style): string[] {
 type Row = readonly [left: string, right: string];
 
 function optionRow(name: OptionName): Row {
-  const { kind, letter, metavar = 'VALUE', help } = optionSpec(name);
-  const value = kind === 'flag' ? '' : kind === 'optional' ? `[=${metavar}]` : ` ${metavar}`;
-  return [`${letter === undefined ? '    ' : `-${letter}, `}${optionText(name)}${value}`, help];
+  const [long = '', letter] = optionSpellings(name);
+  return [
+    `${letter === undefined ? '    ' : `${letter}, `}${long}${optionValue(name)}`,
+    optionSpec(name).help,
+  ];
 }
 
 /** A title and two columns. An entry that is too wide for the left column gets a separate line. */

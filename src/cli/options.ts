@@ -183,3 +183,15 @@ export function optionSpec(name: OptionName): OptionSpec {
 export function optionText(name: OptionName): string {
   return name === 'color' ? '--no-color' : `--${name}`;
 }
+
+/** `--name`, and `-n` if it has a letter. */
+export function optionSpellings(name: OptionName): readonly string[] {
+  const { letter } = optionSpec(name);
+  return letter === undefined ? [optionText(name)] : [optionText(name), `-${letter}`];
+}
+
+/** What follows the name in help: nothing, ` VALUE` or `[=VALUE]`. */
+export function optionValue(name: OptionName): string {
+  const { kind, metavar = 'VALUE' } = optionSpec(name);
+  return kind === 'flag' ? '' : kind === 'optional' ? `[=${metavar}]` : ` ${metavar}`;
+}

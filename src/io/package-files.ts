@@ -11,6 +11,7 @@ export interface PackageFile {
 }
 
 interface Description {
+  /** Paths, not patterns; those after `!` are left out. */
   readonly files?: readonly string[];
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -26,10 +27,11 @@ const ALWAYS = ['package.json', 'README.md', 'LICENSE'];
 export async function packageFiles(): Promise<readonly PackageFile[]> {
   const root = packageRoot();
   const { files = [] } = await describe(root);
+  const excluded = new Set(files.flatMap((name) => (name.startsWith('!') ? [name.slice(1)] : [])));
   const own: PackageFile[] = [];
   for (const name of [...ALWAYS, ...files]) {
     const from = path.join(root, name);
-    if (await exists(from)) own.push(...(await below(from, name)));
+    if (await exists(from)) own.push(...(await below(from, name)).filter(({ to }) => !excluded.has(to)));
   }
   const needed = new Map<string, string>();
   await collect(root, needed);

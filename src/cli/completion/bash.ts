@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../command.ts';
 import { subcommandsOf, topLevelWords } from '../command-words.ts';
-import { GLOBAL_OPTIONS, optionSpec } from '../options.ts';
-import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES, spellingsOf, VALUE_OPTIONS } from './model.ts';
+import { GLOBAL_OPTIONS, optionSpec, optionSpellings } from '../options.ts';
+import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES, VALUE_OPTIONS } from './model.ts';
 
 const ACTIONS = {
   bundle: `_ksbundle_words "$(${LIST_BUNDLES})"`,
@@ -26,7 +26,7 @@ _ksbundle() {
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     case $word in
-      ${VALUE_OPTIONS.flatMap(spellingsOf).join('|')})
+      ${VALUE_OPTIONS.flatMap(optionSpellings).join('|')})
         [[ \${COMP_WORDS[index+1]} == "=" ]] && ((index++))
         ((index++)) ;;
       -?*|=) ;;
@@ -40,11 +40,11 @@ _ksbundle() {
   done
 
   case $prev in
-${VALUE_OPTIONS.map((name) => `    ${spellingsOf(name).join('|')}) ${valueAction(name)}; return ;;`).join('\n')}
+${VALUE_OPTIONS.map((name) => `    ${optionSpellings(name).join('|')}) ${valueAction(name)}; return ;;`).join('\n')}
   esac
 
   case $command in
-    ""|help) if [[ $cur == -* ]]; then _ksbundle_words "${GLOBAL_OPTIONS.flatMap(spellingsOf).join(' ')}"; else _ksbundle_words "${topLevelWords(commands).join(' ')} help"; fi ;;
+    ""|help) if [[ $cur == -* ]]; then _ksbundle_words "${GLOBAL_OPTIONS.flatMap(optionSpellings).join(' ')}"; else _ksbundle_words "${topLevelWords(commands).join(' ')} help"; fi ;;
 ${groups.map((word) => `    ${word}) _ksbundle_words "${subcommandsOf(word, commands).join(' ')}" ;;`).join('\n')}
 ${commands.map(commandCase).join('\n')}
   esac
@@ -59,7 +59,7 @@ function valueAction(name: (typeof VALUE_OPTIONS)[number]): string {
 }
 
 function commandCase(command: CommandSpec): string {
-  const options = optionsOf(command).flatMap(spellingsOf).join(' ');
+  const options = optionsOf(command).flatMap(optionSpellings).join(' ');
   const positionals = command.positionals
     .map((spec, index) => `${index}) ${ACTIONS[positionalKind(spec)]} ;;`)
     .join(' ');

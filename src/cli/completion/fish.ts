@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../command.ts';
 import { subcommandsOf, topLevelWords } from '../command-words.ts';
-import { GLOBAL_OPTIONS, optionSpec, optionText, type OptionName } from '../options.ts';
-import { LIST_BUNDLES, positionalKind, SHELL_NAMES, spellingsOf, VALUE_OPTIONS } from './model.ts';
+import { GLOBAL_OPTIONS, optionSpec, optionSpellings, optionText, type OptionName } from '../options.ts';
+import { LIST_BUNDLES, positionalKind, SHELL_NAMES, VALUE_OPTIONS } from './model.ts';
 
 const BUNDLES = `-a "(${LIST_BUNDLES.replaceAll('$', String.raw`\$`).replaceAll('"', String.raw`\"`)})"`;
 
@@ -22,7 +22,7 @@ function __ksbundle_words
     for word in (commandline -opc)[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word ${VALUE_OPTIONS.flatMap(spellingsOf).join(' ')}
+        else if contains -- $word ${VALUE_OPTIONS.flatMap(optionSpellings).join(' ')}
             set skip 1
         else if not string match -q -- '-?*' $word
             echo $word

@@ -1,5 +1,5 @@
 import type { CommandSpec, PositionalSpec } from '../command.ts';
-import { GLOBAL_OPTIONS, OPTION_NAMES, optionSpec, optionText, type OptionName } from '../options.ts';
+import { GLOBAL_OPTIONS, OPTION_NAMES, optionSpec, type OptionName } from '../options.ts';
 
 /** A command that prints the names of the bundles, for all shells. */
 export const LIST_BUNDLES = `ksbundle recipes --quiet 2>/dev/null | awk '$1 == "bundle" { print $2 }'`;
@@ -8,12 +8,6 @@ export const SHELL_NAMES = 'bash zsh fish';
 
 export function optionsOf(command: CommandSpec): readonly OptionName[] {
   return [...GLOBAL_OPTIONS, ...command.options];
-}
-
-/** `--name` and `-n` of an option. */
-export function spellingsOf(name: OptionName): string[] {
-  const { letter } = optionSpec(name);
-  return [optionText(name), ...(letter === undefined ? [] : [`-${letter}`])];
 }
 
 /** Options whose value is the next word. */

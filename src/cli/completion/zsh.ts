@@ -1,7 +1,7 @@
 import type { CommandSpec, PositionalSpec } from '../command.ts';
 import { subcommandsOf, topLevelWords } from '../command-words.ts';
-import { optionSpec, type OptionName } from '../options.ts';
-import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES, spellingsOf } from './model.ts';
+import { optionSpec, optionSpellings, type OptionName } from '../options.ts';
+import { LIST_BUNDLES, optionsOf, positionalKind, SHELL_NAMES } from './model.ts';
 
 const ACTIONS = {
   bundle: '_ksbundle_bundles',
@@ -72,7 +72,7 @@ function optionArguments(name: OptionName): string[] {
   const action = choices === undefined ? ACTIONS[completes ?? 'nothing'] : `(${choices.join(' ')})`;
   const value = kind === 'value' || kind === 'values' ? `:${escape(metavar)}:${action}` : '';
   const repeated = kind === 'values' ? '*' : '';
-  return spellingsOf(name).map((spelling) => `${repeated}${spelling}[${escape(help)}]${value}`);
+  return optionSpellings(name).map((spelling) => `${repeated}${spelling}[${escape(help)}]${value}`);
 }
 
 function positionalArgument(spec: PositionalSpec, index: number): string {
