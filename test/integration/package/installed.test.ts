@@ -59,7 +59,7 @@ beforeAll(async () => {
     verbatimSymlinks: true,
   });
   await succeed(['npm', 'pack', '--pack-destination', top], { directory: clone });
-  const [tarball = ''] = (await readdir(top)).filter((name) => name.endsWith('.tgz'));
+  const tarball = (await readdir(top)).find((name) => name.endsWith('.tgz')) ?? '';
   const home = path.join(prefix, 'home');
   await mkdir(home, { recursive: true });
   await succeed(['npm', 'install', '--global', '--prefix', prefix, path.join(top, tarball)], {
