@@ -20,6 +20,7 @@ export const pipeline = {
   applyFile: lazily(async () => (await import('./pipeline/delta.ts')).applyFile),
   deltaFiles: lazily(async () => (await import('./pipeline/delta.ts')).deltaFiles),
   diffFiles: lazily(async () => (await import('./pipeline/diff.ts')).diffFiles),
+  examineHost: lazily(async () => (await import('./pipeline/doctor.ts')).examineHost),
   lockBundle: lazily(async () => (await import('./pipeline/lock.ts')).lockBundle),
   whyName: lazily(async () => (await import('./pipeline/lock.ts')).whyName),
   createNew: lazily(async () => (await import('./pipeline/new.ts')).createNew),

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Emit } from '../domain/events.ts';
-import type { Context, Pipeline } from '../pipeline.ts';
+import type { Context, ContextOptions, Pipeline } from '../pipeline.ts';
 import type { Flags, OptionName } from './options.ts';
 import type { Settings } from './settings.ts';
 
@@ -37,6 +37,8 @@ export interface Call {
   readonly pipeline: Pipeline;
   /** All commands, for completion scripts. */
   readonly commands: readonly CommandSpec[];
+  /** The settings as the pipeline takes them. */
+  readonly options: ContextOptions;
   /** The pipeline and its context, opened with the settings. */
   readonly open: () => Promise<Opened>;
 }

@@ -9,7 +9,7 @@ import { helpLines, shortHelpLines } from './help.ts';
 import { interruptionOf } from './interruption.ts';
 import { packageVersion } from '../io/package-info.ts';
 import { interpret, parseArguments, wants, type Parsed, type Request } from './parse.ts';
-import type { Pipeline } from '../pipeline.ts';
+import type { ContextOptions, Pipeline } from '../pipeline.ts';
 import { chooseReporter } from './reporter/choose.ts';
 import { misspeltVariables, readSettings, type Settings } from './settings.ts';
 
@@ -77,20 +77,17 @@ function createCall(
   { host, emit }: { readonly host: Host; readonly emit: Emit },
 ): Call {
   const { stdin, signal, pipeline } = host;
-  const open: Call['open'] = async () => {
-    const context = await pipeline.openContext({
-      platform: settings.platform,
-      jobs: settings.jobs,
-      offline: settings.offline,
-      mirrors: settings.mirrors,
-      cacheDirectory: settings.cache,
-      outDirectory: settings.out,
-      recipesDirectory: settings.recipes,
-      lockfilesDirectory: settings.lockfiles,
-      emit,
-      signal,
-    });
-    return { pipeline, context };
+  const options: ContextOptions = {
+    platform: settings.platform,
+    jobs: settings.jobs,
+    offline: settings.offline,
+    mirrors: settings.mirrors,
+    cacheDirectory: settings.cache,
+    outDirectory: settings.out,
+    recipesDirectory: settings.recipes,
+    lockfilesDirectory: settings.lockfiles,
+    emit,
+    signal,
   };
   return {
     positionals,
@@ -102,7 +99,8 @@ function createCall(
     signal,
     pipeline,
     commands: COMMANDS,
-    open,
+    options,
+    open: async () => ({ pipeline, context: await pipeline.openContext(options) }),
   };
 }
 

@@ -51,8 +51,7 @@ async function fetchDistinct(
     }
   });
   const failures = outcomes.flatMap(({ failure }) => failure ?? []);
-  const [first] = failures;
-  if (first !== undefined) throw failures.length === 1 ? first : together(failures, first);
+  if (failures.length > 0) throw together(failures);
   return new Map(outcomes.flatMap(({ key, file }) => (file === undefined ? [] : [[key, file]])));
 }
 
@@ -64,7 +63,12 @@ function isFetchFailure(error: unknown): error is KsbundleError {
   return error instanceof KsbundleError && ['KSB_FETCH_FAILED', 'KSB_OFFLINE'].includes(error.facts.code);
 }
 
-function together(failures: readonly KsbundleError[], { facts }: KsbundleError): KsbundleError {
+/** The error for files that could not be fetched, at least one, grouped by cause. */
+export function together(failures: readonly KsbundleError[]): KsbundleError {
+  const [first] = failures;
+  if (first === undefined) throw new TypeError('no failures');
+  if (failures.length === 1) return first;
+  const { facts } = first;
   const problems = groupByCause(failures);
   const [only, ...others] = problems;
   const hint =

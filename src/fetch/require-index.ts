@@ -1,21 +1,16 @@
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Source } from '../domain/recipe.ts';
-import { exists } from '../io/files.ts';
 import type { FetchContext } from './context.ts';
-import { isInMirrors } from './mirrors.ts';
+import { missingSources } from './missing.ts';
 
 /**
  * Checks, before the first byte is fetched, that an index is configured for the files that only a Python index has.
  * Throws `KSB_NO_PYTHON_INDEX` with the number of these files, and the package or setting that provides an index.
  */
 export async function requirePythonIndex(sources: readonly Source[], context: FetchContext): Promise<void> {
-  const { network, mirrors, store } = context;
+  const { network, mirrors } = context;
   if (network === undefined || mirrors.some(({ kind }) => kind === 'url')) return;
-  const waiting: Source[] = [];
-  for (const source of sources.filter(isFromIndexAlone)) {
-    const there = await Promise.all(source.archives.map(({ sha256 }) => exists(store.pathOf(sha256))));
-    if (!there.includes(true) && !(await isInMirrors(source, mirrors))) waiting.push(source);
-  }
+  const waiting = await missingSources(sources.filter(isFromIndexAlone), context);
   if (waiting.length === 0) return;
   const { indexes, findLinks } = await network.pythonIndexes();
   if (indexes.length + findLinks.length > 0) return;

@@ -114,6 +114,6 @@ export function notFetched(file: string, { failures, offline }: Failures): Ksbun
   });
 }
 
-function nameOf(source: Source): string {
+export function nameOf(source: Source): string {
   return source.archives[0]?.file ?? 'a source without archives';
 }

@@ -48,11 +48,13 @@ export interface Downloaded {
 }
 
 /**
- * HTTP with time-outs, retries with back-off, and the environment's proxy. Both methods throw `KSB_HTTP_FAILED`, with
+ * HTTP with time-outs, retries with back-off, and the environment's proxy. Every method throws `KSB_HTTP_FAILED`, with
  * URLs redacted; an unreachable server is not tried again.
  */
 export interface HttpClient {
   getText(url: string, options?: TextOptions): Promise<Text>;
+  /** Requests a file and reads only the start of it; resolves if the server has it. */
+  reach(url: string, options?: TransferOptions): Promise<void>;
   /**
    * Downloads to a file. Keeps the file of an interrupted download, with a note beside it, for the next call to resume.
    * Also throws `KSB_DISK_FULL`, after removing the file.
@@ -102,6 +104,12 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
         async (parsed) => readText(await send({ url: parsed, headers, signal: rest.signal })),
         rest,
       );
+    },
+    reach(url, reaching = {}) {
+      const attempt = async (parsed: URL): Promise<void> => {
+        await (await sendPlainly(send, { url: parsed, signal: reaching.signal })).discard();
+      };
+      return transfer(url, attempt, reaching);
     },
     async download(url, { file, onProgress, ...rest }) {
       let furthest = 0;

@@ -7,8 +7,19 @@ export function packageRoot(): string {
 }
 
 export async function packageVersion(): Promise<string> {
-  const manifest = JSON.parse(await readFile(path.join(packageRoot(), 'package.json'), 'utf8')) as {
-    readonly version: string;
-  };
-  return manifest.version;
+  return (await readManifest()).version;
+}
+
+/** The versions of Node that the package supports, as a range of semver. */
+export async function requiredNode(): Promise<string> {
+  return (await readManifest()).engines.node;
+}
+
+interface Manifest {
+  readonly version: string;
+  readonly engines: { readonly node: string };
+}
+
+async function readManifest(): Promise<Manifest> {
+  return JSON.parse(await readFile(path.join(packageRoot(), 'package.json'), 'utf8')) as Manifest;
 }

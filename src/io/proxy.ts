@@ -13,7 +13,7 @@ export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): URL | undefi
     read(environment, 'all_proxy');
   if (variable === undefined) return undefined;
   const { name, value } = variable;
-  const text = value.includes('://') ? value : `http://${value}`;
+  const text = withScheme(value);
   const proxy = URL.canParse(text) ? new URL(text) : undefined;
   if (proxy?.protocol === 'http:' || proxy?.protocol === 'https:') return proxy;
   throw new KsbundleError({
@@ -22,6 +22,19 @@ export function proxyFor(url: URL, environment: NodeJS.ProcessEnv): URL | undefi
     message: `the environment variable ${name} is not the address of an HTTP proxy: ${redactUrl(text)}`,
     hint: `set ${name} to something like http://proxy.example:3128, or unset it`,
   });
+}
+
+/** The variables in `environment` that decide about proxies, as `NAME=VALUE` without credentials. */
+export function proxyVariables(environment: NodeJS.ProcessEnv): readonly string[] {
+  return ['https_proxy', 'http_proxy', 'all_proxy', 'no_proxy'].flatMap((variable) => {
+    const found = read(environment, variable);
+    if (found === undefined) return [];
+    return [`${found.name}=${variable === 'no_proxy' ? found.value : redactUrl(withScheme(found.value))}`];
+  });
+}
+
+function withScheme(value: string): string {
+  return value.includes('://') ? value : `http://${value}`;
 }
 
 function read(

@@ -1,5 +1,5 @@
 import type { Emit } from '../domain/events.ts';
-import { findConfinement, type ConfinementPlace } from '../host/confinement.ts';
+import { confinementRemedies, findConfinement, type ConfinementPlace } from '../host/confinement.ts';
 import type { Confinement } from '../io/confinement.ts';
 
 /** Determines how far programs can be confined here, and warns if not completely. */
@@ -8,14 +8,28 @@ export async function confine({
   ...place
 }: ConfinementPlace & { readonly emit: Emit }): Promise<Confinement> {
   const confinement = await findConfinement(place);
-  if (confinement.level !== 'full') {
-    emit({
-      type: 'warning',
-      message: `programs that this command runs are not isolated: ${describeOpen(confinement)}`,
-      hint: 'their inputs are still pinned; to isolate them, allow user namespaces for this account, or run ksbundle as root',
-    });
+  const gap = await gapOf(confinement);
+  if (gap !== undefined) {
+    const message = `programs that this command runs are not isolated: ${gap.open}`;
+    emit({ type: 'warning', message, hint: gap.hint });
   }
   return confinement;
+}
+
+/** What programs can access in spite of confinement, and what to do about it; undefined if it is complete. */
+export async function gapOf(
+  confinement: Confinement,
+): Promise<{ readonly open: string; readonly hint: string } | undefined> {
+  if (confinement.level === 'full') return undefined;
+  const remedies = await confinementRemedies();
+  const remedy =
+    remedies.length === 0
+      ? 'allow user namespaces for this account, or run ksbundle as root'
+      : `run as root: ${remedies.join('; ')}`;
+  return {
+    open: describeOpen(confinement),
+    hint: `their inputs are still pinned; to isolate them, ${remedy}`,
+  };
 }
 
 function describeOpen({ level, why }: Confinement): string {

@@ -45,7 +45,8 @@ export async function openContext(options: ContextOptions): Promise<Context> {
   };
 }
 
-function once<T>(find: () => Promise<T>): () => Promise<T> {
+/** `find`, called at the first call only. */
+export function once<T>(find: () => Promise<T>): () => Promise<T> {
   let found: Promise<T> | undefined;
   return () => (found ??= find());
 }

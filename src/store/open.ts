@@ -8,6 +8,9 @@ import { openBuildCache } from './builds.ts';
 import { openContentStore } from './content.ts';
 import { openTaskTimes } from './times.ts';
 
+/** Directories that every store has. */
+export const STORE_DIRECTORIES = ['sha256', 'builds', 'tmp'] as const;
+
 /**
  * Opens the store at `root` and creates missing directories; emits warnings about damaged entries. Throws
  * `KSB_STORE_UNUSABLE` if that fails.
@@ -15,7 +18,7 @@ import { openTaskTimes } from './times.ts';
 export async function openStore(root: string, emit: Emit = () => undefined): Promise<Store> {
   const absolute = path.resolve(root);
   try {
-    for (const directory of ['sha256', 'builds', 'tmp']) {
+    for (const directory of STORE_DIRECTORIES) {
       await mkdir(path.join(absolute, directory), { recursive: true });
     }
   } catch (error) {

@@ -1,7 +1,21 @@
 import type { CommandSpec } from '../command.ts';
+import { BUNDLE, FETCH_OPTIONS, RECIPE_OPTIONS } from './shared.ts';
 
 /** Commands about ksbundle itself. */
 export const HOUSEKEEPING: readonly CommandSpec[] = [
+  {
+    name: 'doctor',
+    summary: 'check whether this host can build, and say what to do about what it lacks',
+    positionals: [
+      { ...BUNDLE, help: 'bundle whose recipes and sources to check; by default, all that build may mean' },
+    ],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out'],
+    examples: [
+      { command: 'doctor', does: 'exit code 3 if a build cannot work here' },
+      { command: 'doctor hello --json', does: 'the same for programs, for one bundle' },
+    ],
+    load: () => import('../commands/doctor.ts'),
+  },
   {
     name: 'cache path',
     summary: 'print the directory of the store',

@@ -1,3 +1,4 @@
+import { defaultBundles } from '../../domain/default-bundles.ts';
 import type { RecipeSummary } from '../../domain/results.ts';
 import type { Opened } from '../command.ts';
 import { usageError } from '../usage-error.ts';
@@ -8,9 +9,7 @@ import { usageError } from '../usage-error.ts';
  */
 export async function chooseBundle(opened: Opened, name: string | undefined): Promise<string> {
   if (name !== undefined) return name;
-  const all = (await listBundles(opened)).filter((each) => each.name === each.family);
-  const own = all.filter(({ layer }) => layer === 'project');
-  const bundles = (own.length > 0 ? own : all).map(nameOf);
+  const bundles = defaultBundles(await listBundles(opened));
   const [only, ...others] = bundles;
   if (only !== undefined && others.length === 0) return only;
   throw usageError(
@@ -21,13 +20,9 @@ export async function chooseBundle(opened: Opened, name: string | undefined): Pr
 }
 
 export async function bundleNames(opened: Opened): Promise<readonly string[]> {
-  return (await listBundles(opened)).map(nameOf);
+  return (await listBundles(opened)).map(({ name }) => name);
 }
 
 async function listBundles({ pipeline, context }: Opened): Promise<readonly RecipeSummary[]> {
   return (await pipeline.listRecipes(context)).filter(({ kind }) => kind === 'bundle');
-}
-
-function nameOf({ name }: RecipeSummary): string {
-  return name;
 }

@@ -1,0 +1,139 @@
+import os from 'node:os';
+import { defaultBundles } from '../domain/default-bundles.ts';
+import { KsbundleError } from '../domain/errors.ts';
+import { faultOf, type DoctorResult, type Verdict } from '../domain/host-check.ts';
+import { createFetchContext } from '../fetch/context.ts';
+import { requirePythonIndex } from '../fetch/require-index.ts';
+import { surveyPlaces } from '../fetch/survey.ts';
+import { findConfinement } from '../host/confinement.ts';
+import { findHostTools } from '../host/find.ts';
+import { examineNode } from '../host/node.ts';
+import { examineSpace } from '../host/space.ts';
+import { withTemporaryDirectory } from '../io/files.ts';
+import { proxyFor, proxyVariables } from '../io/proxy.ts';
+import { examineStore } from '../store/health.ts';
+import { gapOf } from './confinement.ts';
+import { once, openContext, type Context, type ContextOptions } from './context.ts';
+import { listRecipes } from './list-recipes.ts';
+import { runChecks, type Check } from './run-checks.ts';
+import { allSources, buildArchitecture, loadLockedBundle } from './sources.ts';
+
+/** Milliseconds that a check may take. */
+const PATIENCE = 30_000;
+/** Milliseconds for all requests together, and for each phase of one. */
+const NETWORK_PATIENCE = 20_000;
+const REQUEST_PATIENCE = 4_000;
+
+const MB = 1_000_000;
+/** The store of Keystone built from nothing has 1 GB; the rest is work in progress. */
+const STORE_SPACE = { minimum: 500 * MB, ample: 3000 * MB };
+/** A tarball, a second one while it is replaced, and an escrow archive. */
+const OUT_SPACE = { minimum: 100 * MB, ample: 500 * MB };
+
+/**
+ * Checks whether this host can build: with the functions that a build itself calls, and with time limits. Looks at the
+ * recipes and sources of `bundle`, by default of all that a build may mean. Creates the store if there is none.
+ */
+export async function examineHost(options: ContextOptions, bundle?: string): Promise<DoctorResult> {
+  const opened = once(() => openContext(options));
+  const bundles = once(async () => bundlesFor(await opened(), bundle));
+  const checks: readonly Check[] = [
+    { name: 'node', run: () => examineNode() },
+    { name: 'machine', run: examineMachine },
+    { name: 'tools', run: examineTools },
+    { name: 'isolation', run: examineIsolation },
+    { name: 'proxy', run: async () => examineProxies(process.env) },
+    // Only opening it can fail: the settings of stores and mirrors.
+    { name: 'settings', run: async () => opened().then(() => []) },
+    { name: 'store', run: async () => examineStore((await opened()).store.root) },
+    { name: 'space', run: () => examineSpaces(options) },
+    { name: 'recipes', run: async () => examineRecipes(await opened(), await bundles()) },
+    { name: 'sources', run: async (limit) => examineSources(await opened(), await bundles(), limit) },
+  ];
+  const found = await runChecks(checks, { patience: PATIENCE, signal: options.signal });
+  return { ready: found.every(({ state }) => state !== 'fault'), checks: found };
+}
+
+async function examineMachine(): Promise<Verdict> {
+  return { state: 'ok', message: `Linux on ${buildArchitecture()}` };
+}
+
+async function examineTools(limit: AbortSignal): Promise<Verdict> {
+  const tools = await findHostTools({ signal: limit, patience: PATIENCE / 2 });
+  return { state: 'ok', message: `all ${tools.length} programs that a build uses are installed` };
+}
+
+async function examineIsolation(signal: AbortSignal): Promise<Verdict> {
+  const confinement = await withTemporaryDirectory(os.tmpdir(), (root) => findConfinement({ root, signal }));
+  const gap = await gapOf(confinement);
+  return gap === undefined
+    ? { state: 'ok', message: "build steps are isolated from the host's network, files and processes" }
+    : { state: 'warning', message: `build steps are not isolated: ${gap.open}`, hint: gap.hint };
+}
+
+async function examineSpaces({ cacheDirectory, outDirectory }: ContextOptions): Promise<readonly Verdict[]> {
+  return Promise.all([
+    examineSpace({ name: 'the store', directory: cacheDirectory, ...STORE_SPACE }),
+    examineSpace({ name: 'the result', directory: outDirectory, ...OUT_SPACE }),
+  ]);
+}
+
+/** Throws `KSB_PROXY_INVALID`. */
+function examineProxies(environment: NodeJS.ProcessEnv): Verdict {
+  for (const url of ['https://host.invalid', 'http://host.invalid'])
+    proxyFor(new URL(url), { ...environment, no_proxy: '', NO_PROXY: '' });
+  const variables = proxyVariables(environment);
+  const set = variables.length > 0;
+  return {
+    state: 'ok',
+    message: set ? 'proxies are set in the environment' : 'no proxy is set in the environment',
+    ...(set ? { details: variables } : {}),
+  };
+}
+
+/** The bundles that `bundle` means. */
+async function bundlesFor(context: Context, bundle: string | undefined): Promise<readonly string[]> {
+  return bundle === undefined ? defaultBundles(await listRecipes(context)) : [bundle];
+}
+
+async function examineRecipes(context: Context, names: readonly string[]): Promise<readonly Verdict[]> {
+  return Promise.all(
+    names.map(async (name): Promise<Verdict> => {
+      try {
+        await loadLockedBundle(context, name);
+        return { state: 'ok', message: `the recipes of ${name} are valid, and its lockfile matches them` };
+      } catch (error) {
+        if (error instanceof KsbundleError) return faultOf(error);
+        throw error;
+      }
+    }),
+  );
+}
+
+/** Throws `KSB_NO_PYTHON_INDEX`, and why a bundle cannot be loaded. */
+async function examineSources(
+  context: Context,
+  names: readonly string[],
+  limit: AbortSignal,
+): Promise<readonly Verdict[]> {
+  const { store, mirrors, offline, emit } = context;
+  const bundles = await Promise.all(names.map(async (name) => loadLockedBundle(context, name)));
+  const sources = new Map(bundles.flatMap(allSources).map((source) => [source.archives[0]?.sha256, source]));
+  const fetch = await createFetchContext({
+    store,
+    mirrors,
+    offline,
+    emit,
+    signal: AbortSignal.any([limit, AbortSignal.timeout(NETWORK_PATIENCE)]),
+    http: {
+      timeouts: { connect: REQUEST_PATIENCE, headers: REQUEST_PATIENCE, idle: REQUEST_PATIENCE },
+      retry: { retries: 0 },
+    },
+  });
+  try {
+    await requirePythonIndex([...sources.values()], fetch);
+    return await surveyPlaces([...sources.values()], fetch);
+  } finally {
+    await fetch.network?.http.close();
+  }
+}
