@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { accomplish, releaseIn } from './support/cell.ts';
+import { accomplish } from './support/cell.ts';
 import {
   describeStage,
   instanceOf,
@@ -14,6 +14,7 @@ import {
 } from './support/hostile/harness.ts';
 import { CELL } from './support/machine.ts';
 import { exhaustive } from './support/requirements.ts';
+import { DATABASE_BESIDE, startBeside } from './support/server-beside.ts';
 import { shell } from './support/succeed.ts';
 import { EMBEDDED } from './support/tested-bundle.ts';
 
@@ -22,17 +23,6 @@ const SAVED = path.join(CELL.site, 'saved.tar.gz');
 const RECIPIENT = path.join(CELL.site, 'recipient.pem');
 const SEALED = path.join(CELL.site, 'keys.cms');
 const OTHER_NODE = path.join(CELL.site, 'other-node');
-const SERVER = '/mnt/server';
-/** Of a server that several nodes use: the bundle's, run separately by a harmless account. */
-const EXTERNAL = 'postgresql://daemon@127.0.0.1:5433/postgres';
-/** Starts it. Arguments: its directory and the release. */
-const START_SERVER = `
-mkdir "$0" && chown daemon: "$0" && cd "$0"
-as="setpriv --reuid daemon --regid daemon --clear-groups --"
-tcp="-c port=5433 -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-$as "$1/bin/initdb" -D "$0/data" -U daemon --auth=trust >/dev/null
-setsid $as "$1/bin/postgres" -D "$0/data" $tcp >"$0/log" 2>&1 &
-until "$1/bin/pg_isready" -q -h 127.0.0.1 -p 5433; do sleep 0.1; done`;
 const INSTALL = ['install', '--processes', '1'];
 
 const on = (pristine: string, ...argv: readonly string[]): Scene => ({ argv, pristine, of: 'present' });
@@ -59,10 +49,10 @@ describeStage(
     prepare: async (cell, keep) => {
       await keep('sqlite', 'present', INSTALL);
       await shell(cell, 'rm -r "$0"', instanceOf('present'));
-      await shell(cell, START_SERVER, SERVER, releaseIn('present'));
+      await startBeside(cell);
       await makeRecipient(cell, RECIPIENT);
       // The keys that one node exports can be imported by another.
-      const shared = [...INSTALL, '--database-url', EXTERNAL];
+      const shared = [...INSTALL, '--database-url', DATABASE_BESIDE];
       const opened = ['--recipient', RECIPIENT];
       for (const argv of [[...shared, '--port', '5001'], ['keys', 'export', SEALED, ...opened], ['stop']])
         await accomplish(cell, { of: 'present', parameters: [...argv, '--instance', OTHER_NODE] });

@@ -12,7 +12,7 @@ const DEPUTY = 'deputy';
 const FORMER_INSTALLER = "the former release's installer";
 
 /**
- * A system call that changes something on disk or among the processes. It is the `number`-th one of its name in its
+ * A system call that changes something on disk, among the processes or on a server. It is the `number`-th one of its name in its
  * process, of those that name `path` if there is one.
  */
 export interface Point {
@@ -34,11 +34,14 @@ const ON_FILES = `
   .trim()
   .split(/\s+/);
 
+/** A program's call to a database server, which may be in the middle of a transaction. */
+const TO_SERVERS = ['sendto'];
+
 const PREFIX = 'trace';
 
 /** The command that runs another and records its changes, in a file of `directory` for each process. */
 export function recorder(directory: string): string[] {
-  const calls = ['execve', 'prctl', ...ON_FILES, ...ON_PROCESSES].join();
+  const calls = ['execve', 'prctl', ...ON_FILES, ...ON_PROCESSES, ...TO_SERVERS].join();
   const target = path.join(directory, PREFIX);
   return ['strace', '-D', '-ff', '--seccomp-bpf', '-y', '-s', '256', '-o', target, '-e', `trace=${calls}`];
 }
@@ -95,6 +98,14 @@ function callsOf(trace: string): Call[] {
 const DATED = /\d{8}T\d{6}Z/;
 
 /** Logs are not part of a run's result; a failed call changed nothing. */
+function changes({ name, failed }: Call, caller: Caller, file: string): boolean {
+  if (failed) return false;
+  if (ON_PROCESSES.includes(name)) return caller === INSTALLER;
+  // Installers send only requests that ask.
+  if (TO_SERVERS.includes(name)) return caller !== INSTALLER && caller !== FORMER_INSTALLER;
+  return file !== '' && !file.includes('/instance/log/');
+}
+
 function pointsOf(trace: string, caller: Caller): Point[] {
   const counts = new Map<string, number>();
   const count = (key: string): number => {
@@ -103,16 +114,14 @@ function pointsOf(trace: string, caller: Caller): Point[] {
     return number;
   };
   return callsOf(trace).flatMap((call) => {
-    const { name, failed } = call;
+    const { name } = call;
     const ofAll = count(name);
     if (name === 'execve' || (name === 'openat' && !call.parameters.includes('O_CREAT'))) return [];
-    const onProcesses = ON_PROCESSES.includes(name);
-    const file = onProcesses ? '' : writtenPath(call);
+    const file = ON_PROCESSES.includes(name) || TO_SERVERS.includes(name) ? '' : writtenPath(call);
     const ofFile = count(`${name} ${file}`);
-    if (failed || (onProcesses ? caller !== INSTALLER : file === '' || file.includes('/instance/log/')))
-      return [];
+    if (!changes(call, caller, file)) return [];
     const number =
-      onProcesses || DATED.test(file) ? { number: ofAll, path: '' } : { number: ofFile, path: file };
+      file === '' || DATED.test(file) ? { number: ofAll, path: '' } : { number: ofFile, path: file };
     return [{ caller, call: name, ...number, file }];
   });
 }
@@ -139,6 +148,8 @@ const ALIKE: readonly ((point: Point) => boolean)[] = [
     (call === 'pwrite64' || (call === 'unlink' && caller !== INSTALLER)) && UNNAMED.test(file),
   // SQLite's rollback journal.
   ({ call, file }) => call === 'pwrite64' && file.endsWith('.db-journal'),
+  // Statements of a transaction that is not yet committed, most of them.
+  ({ call }) => TO_SERVERS.includes(call),
   // Files from a backup, before they are moved into the instance.
   ({ call, file }) => file.includes('/restoring/') && (call !== 'rename' || TEMPORARY.test(file)),
 ];

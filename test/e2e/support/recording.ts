@@ -126,6 +126,7 @@ async function makeImage(workshop: Workshop, commands: readonly Command[]): Prom
     await accomplish(cell, last);
     if (before.length === 0) await fill(bundle, siteAt(cell, releaseIn(last.of)));
     await accomplish(cell, { of: last.of, parameters: ['stop'] });
+    await bundle.beside?.keep(cell);
     const copied = await run(['cp', '-a', inside(cell, CELL.written), image]);
     if (copied.exitCode !== 0) throw new Error(copied.stderr);
   });
@@ -146,6 +147,7 @@ export async function startFrom<T>(
   use: (cell: Machine) => Promise<T>,
 ): Promise<T> {
   return inCell({ releases, image, size: bundle.size }, async (cell) => {
+    await bundle.beside?.start(cell);
     const last = before.at(-1);
     if (last !== undefined) await accomplish(cell, { of: last.of, parameters: ['start'] });
     return use(cell);

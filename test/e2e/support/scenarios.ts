@@ -3,7 +3,7 @@ import { releaseIn, type Command } from './cell.ts';
 import { CELL } from './machine.ts';
 import type { Point } from './points.ts';
 import { exhaustive } from './requirements.ts';
-import { EMBEDDED, KEYSTONE, NOTES, REDIS, type TestedBundle } from './tested-bundle.ts';
+import { EMBEDDED, EXTERNAL, KEYSTONE, NOTES, REDIS, type TestedBundle } from './tested-bundle.ts';
 
 /** A command to disturb, and its starting point. */
 export interface Scenario {
@@ -90,14 +90,15 @@ export interface Share {
 
 /**
  * Tests everything with a small bundle that installs in a second; with redis, a data directory; with Keystone, its own
- * programs: first boot, and changes of the catalog, without a migration; with the server in the instance, commands that
- * exchange its data.
+ * programs: first boot, and changes of the catalog, without a migration; with a server in the instance or beside it,
+ * commands that exchange its data.
  */
 export const SHARES: readonly Share[] = [
   shareOf(NOTES, /./),
   shareOf(REDIS, /upgrade|rollback|restore/),
   { ...shareOf(KEYSTONE, /first|another/), helpersOnly: !exhaustive },
   shareOf(EMBEDDED, /upgrade|restore/),
+  shareOf(EXTERNAL, /upgrade|restore/),
 ];
 
 function shareOf(bundle: TestedBundle, some: RegExp): Share {

@@ -2,7 +2,9 @@ import { earlierTarball, tarball } from './bundle.ts';
 import { ROOT } from './cli.ts';
 import type { ReleaseAge } from './cell.ts';
 import { send } from './http.ts';
+import type { Machine } from './machine.ts';
 import { buildProject, buildVersions } from './projects.ts';
+import { DATABASE_BESIDE, keepBeside, queryBeside, startBeside } from './server-beside.ts';
 import { adminPassword, logIn, pretendVersion, queryOwn, type Site } from './site.ts';
 import { succeed } from './succeed.ts';
 
@@ -27,6 +29,13 @@ export interface TestedBundle {
   readonly fill?: (site: Site, port: number, text: string) => Promise<unknown>;
   /** Reads facts of an instance; returns a check that it serves its data, and the text, at a port on loopback. */
   readonly observe: (site: Site) => Promise<(port: number, text?: string) => Promise<boolean>>;
+  /** A server on the host that the instances use. */
+  readonly beside?: {
+    /** Starts it with the kept files, if there are any. */
+    readonly start: (cell: Machine) => Promise<unknown>;
+    /** Stops it, and keeps its files in the cell's image. */
+    readonly keep: (cell: Machine) => Promise<unknown>;
+  };
   /** Its programs that the installer waits for, by the end of an argument. */
   readonly helpers: readonly string[];
   /** Limit of written bytes, in the form of mount(8). */
@@ -61,6 +70,11 @@ export const KEYSTONE: TestedBundle = {
 const FORMER_SCHEMA = `
 DROP INDEX ix_revocation_event_project_id_user_id; DROP INDEX ix_revocation_event_composite;
 UPDATE alembic_version SET version_num = 'e8725d6fa226' WHERE version_num = '742c857f1dfb'`;
+const DESCRIPTION = "SELECT description FROM project WHERE name = 'admin'";
+
+function addText(text: string): string {
+  return `${FORMER_SCHEMA}; UPDATE project SET description = '${text}' WHERE name = 'admin'`;
+}
 
 /** Keystone with its data on the bundle's own server. */
 export const EMBEDDED: TestedBundle = {
@@ -74,18 +88,35 @@ export const EMBEDDED: TestedBundle = {
   install: ['--processes', '1', '--database', 'embedded'],
   alterations: [],
   fill: async (site, _port, text) => {
-    await queryOwn(site, `${FORMER_SCHEMA}; UPDATE project SET description = '${text}' WHERE name = 'admin'`);
+    await queryOwn(site, addText(text));
   },
   observe: async (site) => {
     const servesAt = await KEYSTONE.observe(site);
     return async (port, text = TEXT) =>
-      (await servesAt(port)) &&
-      (await queryOwn(site, "SELECT description FROM project WHERE name = 'admin'")) === text;
+      (await servesAt(port)) && (await queryOwn(site, DESCRIPTION)) === text;
   },
   helpers: [...KEYSTONE.helpers, 'bin/pg_dump', 'bin/pg_restore'],
   size: '400m',
   // The server itself is asked for its data.
   volatile: `${KEYSTONE.volatile}|data/postgresql/.*`,
+};
+
+/** The same with its data on an operator's server. */
+export const EXTERNAL: TestedBundle = {
+  ...EMBEDDED,
+  name: 'keystone with an external database',
+  install: ['--processes', '1', '--database-url', DATABASE_BESIDE],
+  fill: async ({ machine }, _port, text) => {
+    await queryBeside(machine, addText(text));
+  },
+  observe: async (site) => {
+    const servesAt = await KEYSTONE.observe(site);
+    return async (port, text = TEXT) =>
+      (await servesAt(port)) && (await queryBeside(site.machine, DESCRIPTION)) === text;
+  },
+  beside: { start: startBeside, keep: keepBeside },
+  helpers: KEYSTONE.helpers,
+  volatile: KEYSTONE.volatile,
 };
 
 /** The text that the generic tests add. */
