@@ -4,14 +4,14 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ROOT, withDirectory } from './release.mjs';
 
-/** Rows that bench/machines/NAME.bench.ts reports. It uses a machine without a network, so it needs root. */
+/** What bench/machines/NAME.bench.ts reports. It uses a machine without a network, so it needs root. */
 export function measureInMachine(name, tarball) {
   return withDirectory(async (directory) => {
-    const file = path.join(directory, 'rows.json');
+    const file = path.join(directory, 'results.json');
     const vitest = path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
     const measuring = spawn(process.execPath, [vitest, 'run', '--project', 'bench', `/${name}.bench.ts`], {
       cwd: ROOT,
-      env: { ...process.env, KSBUNDLE_TEST_TARBALL: tarball, KSBUNDLE_BENCH_ROWS: file },
+      env: { ...process.env, KSBUNDLE_TEST_TARBALL: tarball, KSBUNDLE_BENCH_RESULTS: file },
       stdio: ['ignore', 2, 2],
     });
     const [code] = await once(measuring, 'exit');

@@ -1,8 +1,8 @@
 /**
  * Measures the figures in README.md and docs/ on this machine: `npm run bench`, or `npm run bench -- NAME…` for some.
  * Every figure is the median wall time of a process unless stated otherwise, on an otherwise idle machine. `cold`,
- * `directory` and `slow-clients` run only if named: they take many minutes or need root, and `slow-clients` prints a
- * separate table. Existing tarballs are named as for the tests: KSBUNDLE_TEST_TARBALL, KSBUNDLE_TEST_OLD_TARBALL.
+ * `directory`, `serving` and `slow-clients` run only if named: they take many minutes or need root, and the last two
+ * print separate tables. Existing tarballs are named as for the tests: KSBUNDLE_TEST_TARBALL, KSBUNDLE_TEST_OLD_TARBALL.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,6 +13,7 @@ import { measureInMachine } from './machines.mjs';
 import { print, repeat } from './measure.mjs';
 import { measurePack } from './pack.mjs';
 import { CLI, ksbundle, ROOT, withRelease } from './release.mjs';
+import { measureServing } from './serving.mjs';
 import { measureSlowClients } from './slow-clients.mjs';
 
 /** Bytes below a directory, as `du --apparent-size` counts. */
@@ -63,12 +64,13 @@ const BENCHMARKS = {
   delta: async (tarball) => measureDelta(tarball, await earlierTarball()),
 
   directory: (tarball) => measureInMachine('directory', tarball),
+  serving: measureServing,
   'slow-clients': measureSlowClients,
   cold: () => measureCold({ root: ROOT, cli: CLI }),
 };
 
 /** Run only if named. */
-const LONG = new Set(['cold', 'directory', 'slow-clients']);
+const LONG = new Set(['cold', 'directory', 'serving', 'slow-clients']);
 
 const wanted = process.argv.slice(2);
 const names = wanted.length > 0 ? wanted : Object.keys(BENCHMARKS).filter((name) => !LONG.has(name));

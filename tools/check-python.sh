@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the installer's Python with ruff and mypy, pinned and installed in .venv.
+# Checks all Python with ruff and mypy, pinned and installed in .venv.
 set -eu
 cd "$(dirname "$0")/.."
 ruff=0.17.5
@@ -10,8 +10,8 @@ if [ "$(cat .venv/versions 2>/dev/null)" != "$ruff $mypy" ]; then
   echo "$ruff $mypy" >.venv/versions
 fi
 
-.venv/bin/ruff check init src templates test/unit/init test/support/validators
-.venv/bin/ruff format --check init src templates test/unit/init test/support/validators
+.venv/bin/ruff check bench init src templates test/unit/init test/support/validators
+.venv/bin/ruff format --check bench init src templates test/unit/init test/support/validators
 
 # Search path of modules: the installer's, those that services add to the release's Python, and the tests'.
 MYPYPATH=init:test/unit/init
@@ -19,4 +19,4 @@ for directory in init/services/*/site-packages templates/*/init/services/*/site-
   if [ -d "$directory" ]; then MYPYPATH=$MYPYPATH:$directory; fi
 done
 export MYPYPATH
-.venv/bin/mypy init templates/*/init/services/*/site-packages/*.py test/unit/init src/assemble/byte_code.py
+.venv/bin/mypy init templates/*/init/services/*/site-packages/*.py test/unit/init src/assemble/byte_code.py bench/machines/serving/*.py

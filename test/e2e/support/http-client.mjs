@@ -14,7 +14,8 @@ import { setTimeout } from 'node:timers/promises';
  * @param {number} index
  */
 async function send(request, index) {
-  const start = performance.now();
+  const started = performance.now();
+  const start = performance.timeOrigin + started;
   try {
     const answer = await new Promise((resolve, reject) => {
       const { method, url, headers, body, ca } = request;
@@ -31,9 +32,9 @@ async function send(request, index) {
       sent.on('error', reject);
       sent.end(body);
     });
-    return { request: index, start, milliseconds: performance.now() - start, ...answer };
+    return { request: index, start, milliseconds: performance.now() - started, ...answer };
   } catch (error) {
-    return { request: index, start, milliseconds: performance.now() - start, fault: String(error) };
+    return { request: index, start, milliseconds: performance.now() - started, fault: String(error) };
   }
 }
 

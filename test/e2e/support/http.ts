@@ -15,7 +15,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   /** Index of the request. */
   readonly request: number;
-  /** Time of sending, in milliseconds of the client's clock. */
+  /** Time of sending, in milliseconds of `Date.now()`. */
   readonly start: number;
   readonly milliseconds: number;
   /** Why there was no answer; otherwise status, headers and body are set. */

@@ -150,9 +150,9 @@ export async function adminPassword({ machine, instance }: Site): Promise<string
   return read.stdout;
 }
 
-/** The body of a request for the administrator's token. */
-export function passwordLogin(password: string): string {
-  const user = { name: 'admin', domain: { id: 'default' }, password };
+/** The body of a request for a token of a user, the administrator by default, in the project `admin`. */
+export function passwordLogin(password: string, name = 'admin'): string {
+  const user = { name, domain: { id: 'default' }, password };
   const scope = { project: { name: 'admin', domain: { id: 'default' } } };
   return JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } }, scope } });
 }
