@@ -25,7 +25,7 @@ const NETWORK_PATIENCE = 20_000;
 const REQUEST_PATIENCE = 4_000;
 
 const MB = 1_000_000;
-/** The store of Keystone built from nothing has 1 GB; the rest is work in progress. */
+/** The store of a large bundle built from nothing has 1 GB; the rest is work in progress. */
 const STORE_SPACE = { minimum: 500 * MB, ample: 3000 * MB };
 /** A tarball, a second one while it is replaced, and an escrow archive. */
 const OUT_SPACE = { minimum: 100 * MB, ample: 500 * MB };
