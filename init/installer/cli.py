@@ -40,6 +40,7 @@ COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "keys rotate": lambda session, _: commands.keys.rotate_keys(session),
     "keys forget": lambda session, parsed: commands.keys.forget_node(session, parsed.operand or ""),
     "uninstall": lambda session, parsed: commands.uninstall.uninstall(session, _wish(parsed)),
+    "ask": lambda session, parsed: commands.ask.ask(session, parsed.operand or ""),
     "show-config": lambda session, parsed: commands.show.show_config(session, parsed.has("json")),
 }
 

@@ -46,10 +46,10 @@ def out(line: str = "") -> None:
         raise
 
 
-def note(line: str) -> None:
+def note(line: str, end: str = "\n") -> None:
     """Prints progress. A failed write is ignored, so that it does not interrupt the work."""
     try:
-        print(visible(line), file=sys.stderr, flush=True)
+        print(visible(line), end=end, file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
 

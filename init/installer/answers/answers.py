@@ -135,17 +135,33 @@ def resolve(declared: Mapping[str, Declaration], sources: Sequence[Source]) -> A
         try:
             answers[name] = Answer(_check(declaration, texts), origin, taken_back)
         except ValueError as error:
-            problems.append(
-                Problem(
-                    f"not a valid value for {declaration.flag}: {_quoted(declaration, texts)}",
-                    where=origin,
-                    why=str(error),
-                    hint=f"{declaration.flag} {declaration.metavar}: {declaration.help}",
-                )
-            )
+            problems.append(_invalid(declaration, texts, origin, error))
     if problems:
         raise Failure(Exit.USAGE, *problems)
     return answers
+
+
+def _invalid(declaration: Declaration, texts: Sequence[str], origin: str, error: ValueError) -> Problem:
+    return Problem(
+        f"not a valid value for {declaration.flag}: {_quoted(declaration, texts)}",
+        where=origin,
+        why=str(error),
+        hint=f"{declaration.flag} {declaration.metavar}: {declaration.help}",
+    )
+
+
+def read(declaration: Declaration, text: str) -> Sequence[str]:
+    """The values in a line of text, in canonical form. Raises USAGE if one is not valid."""
+    texts = _values(declaration, text)
+    try:
+        return _check(declaration, texts)
+    except ValueError as error:
+        raise Failure(Exit.USAGE, _invalid(declaration, texts, "standard input", error)) from error
+
+
+def _values(declaration: Declaration, text: str) -> list[str]:
+    """A repeatable answer has values separated by spaces or commas."""
+    return _split(text) if declaration.repeatable else [text]
 
 
 def _quoted(declaration: Declaration, texts: Sequence[str]) -> str:
@@ -170,13 +186,13 @@ def _check(declaration: Declaration, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def from_environment(declared: Mapping[str, Declaration], environment: Mapping[str, str]) -> list[Source]:
-    """One source for each `KSB_*` variable; a repeatable one has values separated by spaces or commas."""
+    """One source for each `KSB_*` variable."""
     sources = []
     for declaration in declared.values():
         text = environment.get(declaration.variable)
         if text is not None:
-            texts = _split(text) if declaration.repeatable else [text]
-            sources.append(Source(f"environment {declaration.variable}", {declaration.name: texts}))
+            texts = {declaration.name: _values(declaration, text)}
+            sources.append(Source(f"environment {declaration.variable}", texts))
     return sources
 
 
@@ -197,6 +213,32 @@ def from_file(declared: Mapping[str, Declaration], path: str) -> Source:
             lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(Exit.USAGE, Problem("cannot read the answers file", where=path, why=str(error))) from error
+    return Source(f"answers file {path}", _parse(declared, lines, path))
+
+
+def to_text(declared: Mapping[str, Declaration], texts: Mapping[str, Sequence[str]]) -> str:
+    """The contents of an answers file with these values. Raises USAGE for one that no line can hold."""
+    lines = {name: f'{declared[name].key}="{" ".join(values)}"' for name, values in texts.items()}
+    problems = [
+        Problem(f"an answers file cannot hold the value of {declared[name].flag}", hint="give it as an option")
+        for name, line in lines.items()
+        if not _says(declared, line, {name: list(texts[name])})
+    ]
+    if problems:
+        raise Failure(Exit.USAGE, *problems)
+    return "".join(f"{line}\n" for line in lines.values())
+
+
+def _says(declared: Mapping[str, Declaration], line: str, texts: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a reader of the line finds exactly these values."""
+    try:
+        return _parse(declared, line.splitlines(), "") == texts
+    except Failure:
+        return False
+
+
+def _parse(declared: Mapping[str, Declaration], lines: Sequence[str], path: str) -> Mapping[str, Sequence[str]]:
+    """The values in the lines of an answers file. Raises USAGE with every invalid line."""
     by_key = {declaration.key: declaration for declaration in declared.values()}
     texts: dict[str, list[str]] = {}
     problems: list[Problem] = []
@@ -209,12 +251,10 @@ def from_file(declared: Mapping[str, Declaration], path: str) -> Source:
         if not separator or declaration is None:
             problems.append(_unknown_line(f"{path}:{number}", stripped, key.strip(), by_key))
             continue
-        value = _unquote(text.strip())
-        values = _split(value) if declaration.repeatable else [value]
-        texts.setdefault(declaration.name, []).extend(values)
+        texts.setdefault(declaration.name, []).extend(_values(declaration, _unquote(text.strip())))
     if problems:
         raise Failure(Exit.USAGE, *problems)
-    return Source(f"answers file {path}", texts)
+    return texts
 
 
 def _unknown_line(where: str, line: str, key: str, by_key: Mapping[str, Declaration]) -> Problem:

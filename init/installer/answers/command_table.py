@@ -180,6 +180,13 @@ COMMANDS: Mapping[str, Command] = {
             examples=("uninstall", "uninstall --purge --yes", "uninstall --purge --yes /srv/backups/"),
         ),
         Command(
+            "ask",
+            "Ask for every answer, line by line, and write an answers file; install nothing",
+            answers=True,
+            operand=Operand("FILE", "Answers file to write", required=True),
+            examples=("ask answers", "ask new-answers --answers answers"),
+        ),
+        Command(
             "show-config",
             "Print every answer, its value and its source",
             answers=True,

@@ -64,7 +64,7 @@ def _options(command: Command, declared: Mapping[str, Declaration]) -> str:
     operand = command.operand
     rows = [(operand.metavar, operand.help)] if operand else []
     rows += [(f"{option.flag} {option.metavar}".rstrip(), option.help) for option in command.options]
-    rows += [(_usage(entry), _describe(entry)) for entry in accepted(command, declared)]
+    rows += [(option(entry), describe(entry)) for entry in accepted(command, declared)]
     if command.answers:
         rows.append((f"{ANSWERS_FILE.flag} {ANSWERS_FILE.metavar}", ANSWERS_FILE.help))
     rows.append(("--require-signature KEY.pub", "Refuse a release that this key did not sign, before anything else"))
@@ -72,11 +72,13 @@ def _options(command: Command, declared: Mapping[str, Declaration]) -> str:
     return "Options:\n" + "\n".join(_row(left, right) for left, right in rows) + "\n"
 
 
-def _usage(declaration: Declaration) -> str:
+def option(declaration: Declaration) -> str:
+    """`--name METAVAR`."""
     return declaration.flag if declaration.is_switch else f"{declaration.flag} {declaration.metavar}"
 
 
-def _describe(declaration: Declaration) -> str:
+def describe(declaration: Declaration) -> str:
+    """What an answer means, with its choices and its default."""
     text = declaration.help
     if declaration.choices:
         text += f": {', '.join(declaration.choices)}"

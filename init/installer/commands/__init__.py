@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import ask as ask
     from . import backup as backup
     from . import control as control
     from . import install as install

@@ -19,8 +19,7 @@ def export_keys(session: Session, file: str, recipient: str) -> None:
     session.settled()
     site = session.site()
     path = os.path.abspath(file)
-    if files.is_taken(path):
-        raise Failure(Exit.PREFLIGHT, Problem("a file of that name exists", where=path, hint="name another file"))
+    files.require_free(path)
     certificate = _read(recipient)
     with session.exclusive():
         files.write_atomically(path, _keys(session, site).seal(certificate), 0o600)

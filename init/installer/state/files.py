@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import BinaryIO
 
+from ..errors import Exit, Failure, Problem
 from . import boundary
 from .boundary import Place, is_absence
 
@@ -127,6 +128,12 @@ def is_taken(path: str) -> bool:
         return status(path, follow=False) is not None
     except PermissionError:
         return False
+
+
+def require_free(path: str) -> None:
+    """Raises PREFLIGHT if there is something of that name."""
+    if is_taken(path):
+        raise Failure(Exit.PREFLIGHT, Problem("a file of that name exists", where=path, hint="name another file"))
 
 
 def is_mount(path: str) -> bool:
