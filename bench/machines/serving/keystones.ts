@@ -72,6 +72,9 @@ export async function prepareBundled(
 export const DEBIAN_PACKAGES = ['keystone', 'memcached', 'python3-pymemcache'];
 const DEBIAN_DATABASE = '[database]\nconnection = sqlite:////var/lib/keystone/keystonedb\n';
 const DEBIAN_MEMCACHED = '[cache]\nbackend = dogpile.cache.pymemcache\nmemcache_servers = 127.0.0.1:11211\n';
+const MEMCACHED = '--pidfile /run/memcached.pid --exec /usr/bin/memcached';
+const START_MEMCACHED = `start-stop-daemon --start --background --make-pidfile --chuid nobody ${MEMCACHED}`;
+const STOP_MEMCACHED = `start-stop-daemon --stop --retry 10 --remove-pidfile ${MEMCACHED}`;
 const PREPARE = `
 as() { setpriv --reuid=keystone --regid=keystone --clear-groups "$@"; }
 account='--keystone-user keystone --keystone-group keystone'
@@ -104,13 +107,8 @@ export async function prepareDebian(machine: Machine): Promise<readonly Variant[
       await writeFile(file('keystone-uwsgi.ini'), ini);
       await writeFile(file('keystone.conf.d/bench.conf'), memcached ? DEBIAN_MEMCACHED : '');
     },
-    start: () =>
-      shell(
-        machine,
-        `${memcached ? 'memcached -d -u nobody -P /run/memcached.pid' : ':'} && /etc/init.d/keystone start`,
-      ),
-    stop: () =>
-      shell(machine, `/etc/init.d/keystone stop${memcached ? ' && kill $(cat /run/memcached.pid)' : ''}`),
+    start: () => shell(machine, `${memcached ? START_MEMCACHED : ':'} && /etc/init.d/keystone start`),
+    stop: () => shell(machine, `/etc/init.d/keystone stop && ${memcached ? STOP_MEMCACHED : ':'}`),
   });
   return [
     variant('8 processes, no cache (default)', server, false),
