@@ -2,8 +2,9 @@ import type { Document } from './document.ts';
 import { quote, suggest, type Mistake } from './mistake.ts';
 import { nearest } from '../domain/nearest.ts';
 
-/** Lists that a bundle adds to: its own elements come before those of the bundle that it extends. */
-const ADDED = ['components', 'services'] as const;
+/** Lists that a bundle adds to, also those of its `python`: its own elements come before those of the bundle that it extends. */
+const ADDED = ['components', 'services', 'drop', 'exception', 'embeds', 'vex'] as const;
+const ADDED_PYTHON = ['requirements', 'override', 'exclude', 'license', 'launcher', 'precompile'] as const;
 
 /**
  * The documents; a bundle that extends another one also gets that one's keys, except its `earlier` versions. Files that
@@ -14,11 +15,13 @@ export function extendBundles(documents: readonly Document[]): Document[] {
     const base = baseOf(document, documents);
     if (base === undefined) return document;
     const { earlier: _, ...inherited } = base.value;
-    const lists = ADDED.map((key) => [key, joined(document.value[key], base.value[key])] as const);
+    const value = extended(document.value, inherited, ADDED);
+    const [own, other] = [document.value['python'], inherited['python']];
+    const python = isTable(own) && isTable(other) ? { python: extended(own, other, ADDED_PYTHON) } : {};
     return {
       ...document,
-      directory: Object.hasOwn(document.value, 'python') ? document.directory : base.directory,
-      value: { ...inherited, ...document.value, ...Object.fromEntries(lists) },
+      directory: isTable(own) && Object.hasOwn(own, 'constraints') ? document.directory : base.directory,
+      value: { ...value, ...python },
     };
   });
 }
@@ -53,6 +56,20 @@ function extensible(documents: readonly Document[]): Document[] {
 
 function extensionOf({ kind, value }: Document): string | undefined {
   return kind === 'bundle' && typeof value['extends'] === 'string' ? value['extends'] : undefined;
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** The table with the keys of the other that it lacks, and with the other's elements in these lists. */
+function extended(own: Table, other: Table, added: readonly string[]): Table {
+  const lists = added
+    .filter((key) => Object.hasOwn(own, key) || Object.hasOwn(other, key))
+    .map((key) => [key, joined(own[key], other[key])] as const);
+  return { ...other, ...own, ...Object.fromEntries(lists) };
+}
+
+function isTable(value: unknown): value is Table {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Keeps a list of the wrong form, so that the schema reports it. */

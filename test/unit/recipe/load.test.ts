@@ -94,6 +94,23 @@ describe('a bundle that extends another one', () => {
     const { components, python, support, version } = product;
     expect(more).toMatchObject({ components, python, support, version });
   });
+
+  it('adds to its lists, also those of python, and has its constraints', async () => {
+    const { more, product } = await load(
+      [
+        'name = "more"\nextends = "product"\ndrop = ["more/**"]\nservices = []',
+        '[python]\nrequirements = ["extra==1.0"]',
+        '[[python.exclude]]\ndistribution = "useless"\nreason = "It is not needed"\n',
+      ].join('\n'),
+    );
+    expect(more.drop).toEqual(['more/**', ...product.drop]);
+    const { requirements, excludes, ...rest } = product.python;
+    expect(more.python).toEqual({
+      ...rest,
+      requirements: ['extra==1.0', ...requirements],
+      excludes: [{ distribution: 'useless', reason: 'It is not needed' }, ...excludes],
+    });
+  });
 });
 
 describe('the digest of a directory beside a recipe', () => {
