@@ -82,7 +82,7 @@ const wsgi = z.strictObject({
     .int()
     .min(0)
     .default(1024 * 1024)
-    .describe('largest body of a request, in bytes'),
+    .describe('largest body of a request, in bytes; 0 for any length'),
   errors: z.enum(ERROR_FORMS).default('html').describe("format of the server's own errors"),
   'process-memory': z.int().min(1).default(256).describe('memory limit of one process, in MiB'),
   logs: paths.describe('logs that the application writes itself'),

@@ -32,9 +32,10 @@ def request(
     context: ssl.SSLContext | None = None,
     seconds: float = SECONDS,
 ) -> Answer:
-    """Sends one HTTP request without a proxy; `body` is sent as JSON, `context` has the authorities trusted for https.
-    Returns error statuses and redirections as answers. Raises OSError if there is no complete answer in time."""
-    content = None if body is None else json.dumps(body).encode()
+    """Sends one HTTP request without a proxy; `body` is sent as JSON, bytes as they are; `context` has the authorities
+    trusted for https. Returns error statuses and redirections as answers. Raises OSError if there is no complete answer
+    in time."""
+    content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     sent = {"Content-Type": "application/json", **headers}
     message = urllib.request.Request(url, data=content, headers=sent, method=method)
     try:

@@ -19,6 +19,9 @@ from .wsgi import Application
 
 #: Seconds that httpd gives requests under way when it takes new files; see `graceful-timeout` in its template.
 GRACE = 30
+#: Bytes of an answer that httpd holds for a client, so that the application need not wait; and those of an application
+#: that streams.
+_HELD, _STREAMED = 256 << 20, 64 << 10
 _PID_FILE = "run/httpd.pid"
 _ACCESS_LOG = "log/httpd-access.log"
 _FAULT = re.compile(r"\] ((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|\[.*(?:emerg|alert|crit)\].*)")
@@ -61,6 +64,7 @@ class Httpd:
         values = {
             "addresses": " ".join(_address(listener, "*:") for listener in application.listeners),
             "body_limit": str(application.body_limit),
+            "buffer": str(_STREAMED if application.streams else _HELD),
             "directives": self._directives(application),
             "errors": fill(__file__, f"httpd-errors-{application.errors}.conf", {}).rstrip("\n"),
             "name": application.name,
@@ -70,6 +74,7 @@ class Httpd:
             "run": run,
             "script": self.site.instance.path(application.script_path),
             "stats": " server-metrics=on" if application.stats else "",
+            "threads": str(application.threads),
         }
         return fill(__file__, "httpd-application.conf", values)
 

@@ -81,6 +81,20 @@ def intended(_path: str, size: int) -> str:
     return secrets.token_hex(size)
 
 
+def make(site: Site, path: str, size: int) -> str:
+    """Writes the intended secret to the file, relative to the instance, as the service's account, unless there is one;
+    returns the secret. Raises as `made`."""
+    secret = made(site, path, size)
+    site.account.run(_make, site.instance.path(path), secret)
+    return secret
+
+
+def _make(path: str, secret: str) -> None:
+    """Runs as the service's account."""
+    if not files.exists(path):
+        write(path, secret)
+
+
 def _read(path: str) -> bytes:
     """The content of a file, or of a pipe that may not be opened for writing yet; at most a little more than LARGEST.
     Raises TimeoutError if the pipe's writer does not finish."""

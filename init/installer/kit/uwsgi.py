@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,11 @@ from .wsgi import Application
 _RELOAD_IN_TURN = b"c"
 #: Seconds until new processes have taken over from the old ones.
 GRACE = 60
+#: Bytes of a chunk that a client may send at once to an application that streams.
+_LONGEST_CHUNK = 64 << 20
+#: Bytes that the router reads at once for it. What comes with the head must fit behind it into 64 KiB, or the router
+#: closes the connection.
+_STREAMED_AT_ONCE = 32 << 10
 #: An exception of Python's, or a call to the kernel that failed, such as `mkfifo()`.
 _FAULT = re.compile(r"^((?:\w+\.)*\w*(?:Error|Exception|Exit|NotFound)\b.*|[\w()/]*\w\(\): .*)")
 
@@ -59,14 +64,15 @@ class Uwsgi:
         application = self.application
         values = {
             "access_log_format": access_log.uwsgi_format(self.site),
-            "body_limit": str(application.body_limit),
-            "errors": "http-hold-html = true\n" if application.errors == "html" else "",
+            "bodies": "\n".join(_bodies(application)),
             "listen": "\n".join(_listen(self.site, listener) for listener in application.listeners),
             "name": self.name,
             "preload": f"shared-import = {application.preload}" if application.preload else "# Nothing is loaded.",
             "processes": str(application.processes),
+            "router_buffer": str(_STREAMED_AT_ONCE if application.streams else 65535),
             "script": application.script_path,
             "stats": _stats(application),
+            "threads": str(application.threads),
         }
         content = fill(__file__, "uwsgi.ini", values)
         return RenderedFile(self.config, content.encode(), 0o640, self.site.account.readable)
@@ -110,6 +116,18 @@ class Uwsgi:
             pipe = self.site.instance.path("run", self.name, "control")
             self.site.account.run(_tell_master, pipe, _RELOAD_IN_TURN)
         return processes.wait_until(lambda: not any(map(processes.is_alive, former)), GRACE)
+
+
+def _bodies(application: Application) -> Iterator[str]:
+    """What the router does with bodies, and seconds after which a process that still works on a request is ended."""
+    if application.streams:
+        yield "http-chunked-input = true"
+        yield f"chunked-input-limit = {_LONGEST_CHUNK}"
+        return
+    yield f"http-hold = {application.body_limit}"
+    if application.errors == "html":
+        yield "http-hold-html = true"
+    yield "harakiri = 120"
 
 
 def _listen(site: Site, listener: Listener) -> str:

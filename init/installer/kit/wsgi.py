@@ -26,6 +26,8 @@ _SERVER_MEMORY = 1 << 30
 _SERVER_TASKS = 4096
 #: Limit of threads of an application's process: ten times the measured number.
 _PROCESS_TASKS = 64
+#: Clients that a process of an application with bodies of any length serves at the same time.
+_STREAMS = 16
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Application:
     processes: int = 2
     #: Limit of a process's memory in bytes.
     process_memory: int = 256 << 20
-    #: Limit of a request's body in bytes.
+    #: Limit of a request's body in bytes; 0 for none: see `streams`.
     body_limit: int = 1 << 20
     #: The format of the server's own errors: "json" or "html".
     errors: str = "html"
@@ -67,6 +69,17 @@ class Application:
     request_id: str = "X-Request-Id"
     #: The request that shows that it is up.
     ready: Request = field(default_factory=Request)
+
+    @property
+    def streams(self) -> bool:
+        """Whether bodies and answers of any length pass as they come: the server holds none of them, and the
+        application waits for its clients, each in a thread."""
+        return self.body_limit == 0
+
+    @property
+    def threads(self) -> int:
+        """Threads of each of its processes."""
+        return _STREAMS if self.streams else 1
 
     @property
     def script_path(self) -> str:

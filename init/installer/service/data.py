@@ -44,8 +44,7 @@ def unmade(site: Site, declaration: Declaration) -> list[str]:
 
 def prepare(site: Site, declaration: Declaration, values: Values, journal: Journal) -> None:
     for secret in declaration.secrets:
-        path = site.instance.path(secret.path)
-        site.account.run(_make_secret, path, secret_file.intended(path, secret.bytes))
+        secret_file.make(site, secret.path, secret.bytes)
     if not missing(site, declaration):
         return
     journal.step(f"prepare {declaration.name}")
@@ -98,12 +97,6 @@ def _run(site: Site, declaration: Declaration, action: str, words: Sequence[str]
     except command.CommandError as error:
         what = f"{declaration.name} could not {action} its data"
         raise command.failed(site, what, error.why, error.details) from error
-
-
-def _make_secret(path: str, text: str) -> None:
-    """Runs as the service's account."""
-    if not files.exists(path):
-        secret_file.write(path, text)
 
 
 def _make_mark(path: str) -> None:

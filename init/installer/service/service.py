@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..bundle.api import HIDDEN, Directory, Reload, Remark, RenderedFile, Site
+from ..bundle.registration import Registration
 from ..bundle.render import render_file
 from ..bundle.shared_keys import SharedKeys
 from ..bundle.store import Store
@@ -48,7 +49,7 @@ class Service:
     APPETITE = Appetite(1024, 64, 64 << 20, "stop what else runs there")
 
     def __init__(self, declared: Declaration, others: Mapping[str, Service]) -> None:
-        """`others` are the bundle's services before it, by name: among them those that it needs."""
+        """`others` are the bundle's services, by name; while this runs, only those before it, which it needs."""
         self.declaration = declared
         self._others = others
 
@@ -198,6 +199,10 @@ class Service:
 
     def databases(self, site: Site) -> Sequence[str]:
         """Names, in lower case, of its databases on the bundle's own server."""
+        return []
+
+    def registrations(self, site: Site) -> Sequence[Registration]:
+        """What a service of the bundle that keeps a catalog of services keeps of this one."""
         return []
 
     def is_prepared(self, site: Site) -> bool:

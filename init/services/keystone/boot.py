@@ -30,6 +30,13 @@ STAGED = "0"
 NEXT, SIGNING = "next.pem", "private.pem"
 #: For an update while the service starts.
 _NICENESS = 3
+#: What exempts the account of a service from rules for people.
+_SERVICE_OPTIONS = (
+    "ignore_change_password_upon_first_use",
+    "ignore_password_expiry",
+    "ignore_lockout_failure_attempts",
+    "ignore_user_inactivity",
+)
 
 
 def main() -> None:
@@ -348,6 +355,7 @@ def _bootstrap(request: dict[str, Any]) -> None:
     _exempt("admin", request["exempt"])
     _ensure_user(request["demo"])
     _ensure_domain(request["domain"])
+    _register(request, [])
 
 
 def _exempt(name: str, options: list[str]) -> None:
@@ -375,17 +383,21 @@ def _count_inactivity() -> None:
 
 
 def _ensure_user(wanted: dict[str, str] | None) -> None:
-    """Makes the ordinary user and the project, both in the default domain, with the role member on it. Leaves existing
-    ones as they are, above all the password."""
-    if wanted is None:
-        return
+    """Makes the ordinary user and the project, with the role member on it. Leaves existing ones as they are, above all
+    the password."""
+    if wanted is not None:
+        _ensure_account({**wanted, "description": "Made by --demo", "options": {}, "roles": ["member"]})
+
+
+def _ensure_account(wanted: dict[str, Any]) -> dict[str, Any]:
+    """A user and a project of the default domain, made if they do not exist, and roles of the user on it."""
     import keystone.conf
     from keystone import exception
     from keystone.common import driver_hints, provider_api
 
     providers = provider_api.ProviderAPIs
     domain = keystone.conf.CONF.identity.default_domain_id
-    named = {"name": wanted["project"], "domain_id": domain, "description": "Made by --demo", "enabled": True}
+    named = {"name": wanted["project"], "domain_id": domain, "description": wanted["description"], "enabled": True}
     try:
         project = providers.resource_api.get_project_by_name(wanted["project"], domain)
     except exception.ProjectNotFound:
@@ -395,13 +407,70 @@ def _ensure_user(wanted: dict[str, str] | None) -> None:
         user = providers.identity_api.get_user_by_name(wanted["name"], domain)
     except exception.UserNotFound:
         made = {"name": wanted["name"], "domain_id": domain, "password": wanted["password"], "enabled": True}
-        user = providers.identity_api.create_user({**made, "default_project_id": project["id"]})
-    hints = driver_hints.Hints()
-    hints.add_filter("name", "member")
-    hints.add_filter("domain_id", None)
-    (role,) = providers.role_api.list_roles(hints)
-    with contextlib.suppress(exception.Conflict):
-        providers.assignment_api.add_role_to_user_and_project(user["id"], project["id"], role["id"])
+        made |= {"default_project_id": project["id"], "options": wanted["options"]}
+        user = providers.identity_api.create_user(made)
+    for name in wanted["roles"]:
+        hints = driver_hints.Hints()
+        hints.add_filter("name", name)
+        hints.add_filter("domain_id", None)
+        (role,) = providers.role_api.list_roles(hints)
+        with contextlib.suppress(exception.Conflict):
+            providers.assignment_api.add_role_to_user_and_project(user["id"], project["id"], role["id"])
+    return dict(user)
+
+
+def _register(request: dict[str, Any], former: list[str]) -> None:
+    """Makes an account and endpoints for each of the `services`. Existing endpoints are moved, see `_move`, and an
+    account whose password does not fit gets the one in the file."""
+    from keystone import exception
+    from keystone.common import provider_api
+
+    providers = provider_api.ProviderAPIs
+    for wanted in request["services"]:
+        # A service logs in for years, and nobody changes its password.
+        options = dict.fromkeys(_SERVICE_OPTIONS, True)
+        asked = {**wanted, "project": "service", "description": "Services of the cloud", "options": options}
+        user = _ensure_account(asked)
+        try:
+            # The manager's own function would look for a request to tell in its notification.
+            providers.identity_api.driver.authenticate(user["id"], wanted["password"])
+        except (AssertionError, exception.Unauthorized):
+            providers.identity_api.update_user(user["id"], {"password": wanted["password"]})
+        kind, url, region = wanted["type"], wanted["url"], request["region"]
+        found = {endpoint["interface"] for endpoint in _move(kind, url, region, former)}
+        _complete(kind, wanted["name"], url, region, {"public", "internal", "admin"} - found)
+
+
+def _move(kind: str, url: str, region: str, former: list[str]) -> list[dict[str, Any]]:
+    """Gives the endpoints of that kind of service in the region and in the `former` regions, or all if these are
+    unknown, the URL and the region; returns them."""
+    from keystone.common import provider_api
+
+    catalog = provider_api.ProviderAPIs.catalog_api
+    services = {service["id"] for service in catalog.list_services() if service["type"] == kind}
+    own = [
+        endpoint
+        for endpoint in catalog.list_endpoints()
+        if endpoint["service_id"] in services and (not former or endpoint["region_id"] in (region, *former))
+    ]
+    for endpoint in own:
+        catalog.update_endpoint(endpoint["id"], {**endpoint, "url": url, "region_id": region})
+    return own
+
+
+def _complete(kind: str, name: str, url: str, region: str, interfaces: set[str]) -> None:
+    """Makes endpoints of that kind of service with these interfaces, and the service if there is none."""
+    from keystone.common import provider_api
+
+    catalog = provider_api.ProviderAPIs.catalog_api
+    services = [service["id"] for service in catalog.list_services() if service["type"] == kind]
+    if not services:
+        made = {"id": uuid.uuid4().hex, "type": kind, "name": name, "enabled": True}
+        services = [catalog.create_service(made["id"], made)["id"]]
+    for interface in sorted(interfaces):
+        place = {"service_id": services[0], "region_id": region, "interface": interface, "url": url}
+        made = {"id": uuid.uuid4().hex, "enabled": True, **place}
+        catalog.create_endpoint(made["id"], made)
 
 
 def _ensure_domain(name: str | None) -> None:
@@ -433,13 +502,10 @@ def _update(request: dict[str, Any]) -> None:
     region, former = request["region"], request["former_regions"]
     with contextlib.suppress(exception.Conflict):
         catalog.create_region({"id": region})
-    services = {service["id"] for service in catalog.list_services() if service["type"] == "identity"}
-    endpoints = catalog.list_endpoints()
-    for endpoint in endpoints:
-        if endpoint["service_id"] in services and (not former or endpoint["region_id"] in (region, *former)):
-            changed = {"url": request["public_url"], "region_id": region}
-            catalog.update_endpoint(endpoint["id"], {**endpoint, **changed})
-    left = {endpoint["region_id"] for endpoint in endpoints if endpoint["region_id"] is not None} - {region}
+    before = {endpoint["region_id"] for endpoint in catalog.list_endpoints()}
+    _move("identity", request["public_url"], region, former)
+    _register(request, former)
+    left = before - {None, region}
     used = {endpoint["region_id"] for endpoint in catalog.list_endpoints()}
     for empty in sorted(left - used):
         catalog.delete_region(empty)

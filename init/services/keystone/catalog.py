@@ -1,5 +1,5 @@
-"""Data that depends on answers: the URL and region of the identity service's endpoints, the administrator's exemption
-from lockout, and if requested an ordinary user and a directory's domain."""
+"""Data that depends on answers: URLs and regions of endpoints, accounts of the bundle's other services, the
+administrator's exemption from lockout, and if requested an ordinary user and a directory's domain."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from installer.bundle.api import Site
+from installer.bundle.registration import Registration
 
 from . import data, directory, hardening, running, settings, users
 
 
-def state(site: Site) -> Mapping[str, Any]:
+def state(site: Site, registered: Sequence[Registration]) -> Mapping[str, Any]:
     facts: dict[str, Any] = {
         "public_url": settings.public_url(site),
         "region": settings.region(site),
         **hardening.state(site),
     }
+    if registered:
+        facts["services"] = {each.name: [each.type, each.url] for each in registered}
     if users.wants_demo(site):
         facts["demo"] = True
     domain = directory.domain(site)
@@ -25,9 +28,12 @@ def state(site: Site) -> Mapping[str, Any]:
 
 
 @contextmanager
-def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Callable[[], None]]:
-    """Moves the endpoints from the former URLs and regions, completes what the hardening preset requires, and makes a
-    missing ordinary user and directory's domain. Everything else stays as it is."""
+def migration(
+    site: Site, former: Sequence[Mapping[str, Any]], registered: Sequence[Registration]
+) -> Iterator[Callable[[], None]]:
+    """Moves the endpoints from the former URLs and regions, completes what the hardening preset requires, and makes
+    missing entries of services of the bundle, a missing ordinary user and directory's domain. Everything else stays as
+    it is."""
 
     def migrate() -> None:
         regions = [facts.get("region") for facts in former]
@@ -36,6 +42,7 @@ def migration(site: Site, former: Sequence[Mapping[str, Any]]) -> Iterator[Calla
             former_regions=regions if all(regions) else [],
             demo=None if known.get("demo") else data.demo(site),
             domain=directory.domain(site),
+            services=data.services(site, registered),
             **hardening.changes(site, known),
         )
 

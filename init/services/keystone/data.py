@@ -5,12 +5,14 @@ Keystone's own code makes them, in one process of the release's Python; see runn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from installer.bundle.api import Site
+from installer.bundle.registration import Registration
 from installer.bundle.store import Store
 from installer.errors import Exit, Failure, Problem
+from installer.kit import secret_file
 from installer.kit.data.sqlite import Sqlite
 from installer.state import files
 from installer.state.journal import Journal
@@ -44,9 +46,9 @@ def is_prepared(site: Site) -> bool:
     return database.kept(site) is not None and not keys.signing_missing(site)
 
 
-def prepare(site: Site, journal: Journal) -> None:
+def prepare(site: Site, journal: Journal, registered: Sequence[Registration]) -> None:
     if database.kept(site) is None:
-        _create(site, journal)
+        _create(site, journal, registered)
     else:
         # The kind of tokens has changed. Any other missing keys are lost, and not recreated.
         journal.step("create keys that sign tokens")
@@ -56,13 +58,14 @@ def prepare(site: Site, journal: Journal) -> None:
         raise Failure(Exit.NEEDS_PERSON, *problems)
 
 
-def _create(site: Site, journal: Journal) -> None:
+def _create(site: Site, journal: Journal, registered: Sequence[Registration]) -> None:
     secret = password.first(site)
     journal.step("create keys and database")
     facts: dict[str, Any] = {
         "password": secret,
         "demo": demo(site),
         "domain": directory.domain(site),
+        "services": services(site, registered),
         **hardening.changes(site, {}),
     }
     if database.kind(site) == "sqlite":
@@ -76,6 +79,20 @@ def _create(site: Site, journal: Journal) -> None:
         database.begin(site)
         running.run_boot(site, "create", **facts)
         database.finish(site)
+
+
+def services(site: Site, registered: Sequence[Registration]) -> list[Mapping[str, Any]]:
+    """Services of the bundle for boot.py, with their passwords: on disk before they are used."""
+    return [
+        {
+            "name": each.name,
+            "type": each.type,
+            "url": each.url,
+            "roles": each.roles,
+            "password": secret_file.make(site, each.password, each.bytes),
+        }
+        for each in registered
+    ]
 
 
 def upgrade_data(site: Site) -> None:

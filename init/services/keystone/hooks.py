@@ -9,6 +9,7 @@ from shlex import quote
 from typing import Any
 
 from installer.bundle.api import Remark, RenderedFile, Site
+from installer.bundle.registration import Registration
 from installer.bundle.shared_keys import SharedKeys
 from installer.bundle.store import Store
 from installer.bundle.transfer import Transfer
@@ -76,6 +77,9 @@ class Hooks(Service):
     def url_of(self, site: Site, answer: str) -> str:
         return settings.public_url(site)
 
+    def provided(self, site: Site, key: str) -> str:
+        return settings.local_url(site) if key == "local-url" else super().provided(site, key)
+
     def urls(self, site: Site) -> Sequence[str]:
         return settings.urls(site)
 
@@ -123,7 +127,7 @@ class Hooks(Service):
         return data.unmade(site)
 
     def prepare(self, site: Site, journal: Journal) -> None:
-        data.prepare(site, journal)
+        data.prepare(site, journal, self._registered(site))
 
     def databases(self, site: Site) -> Sequence[str]:
         return [database.EMBEDDED] if database.kind(site) == "embedded" else []
@@ -144,10 +148,13 @@ class Hooks(Service):
         return transfer.KeystoneTransfer(source, target)
 
     def state(self, site: Site) -> Mapping[str, Any]:
-        return catalog.state(site)
+        return catalog.state(site, self._registered(site))
 
     def migration(self, site: Site, former: Sequence[Mapping[str, Any]]) -> AbstractContextManager[Callable[[], None]]:
-        return catalog.migration(site, former)
+        return catalog.migration(site, former, self._registered(site))
+
+    def _registered(self, site: Site) -> Sequence[Registration]:
+        return [each for service in self._others.values() for each in service.registrations(site)]
 
     def check_data(self, site: Site) -> list[Problem]:
         return data.check_data(site)

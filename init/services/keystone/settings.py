@@ -6,7 +6,7 @@ import math
 
 from installer.bundle.api import Site
 from installer.host.limits import Appetite
-from installer.kit import addresses, web
+from installer.kit import addresses, tls, web
 
 #: The sum of Keystone's defaults of `[token] expiration` and `allow_expired_window`: seconds for which a token may be
 #: used.
@@ -53,6 +53,12 @@ def base_url(site: Site) -> str:
 def urls(site: Site) -> list[str]:
     """The advertised URL, then the URLs at which this host reaches each listener."""
     return [f"{url}/v3" for url in web.urls(site, addresses.listeners(site), base_url(site))]
+
+
+def local_url(site: Site) -> str:
+    """The URL at which services of the instance reach it: a listener's, whose port a firewall or NAT cannot hide; with
+    TLS the advertised one, as the certificate names it."""
+    return public_url(site) if tls.has_tls(site) else urls(site)[-1]
 
 
 def key_rotation(site: Site) -> int:

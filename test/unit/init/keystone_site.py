@@ -19,19 +19,27 @@ from installer.service import composition
 from installer.state.instance import Instance
 from installer.state.release import Release
 
-#: What the build writes into `init/bundle.json`.
-BUNDLE: dict[str, Any] = json.loads((support.REPOSITORY / "test/fixtures/bundles/keystone.json").read_text())
+
+def bundle(name: str) -> dict[str, Any]:
+    """What the build writes into `init/bundle.json`."""
+    found: dict[str, Any] = json.loads((support.REPOSITORY / f"test/fixtures/bundles/{name}.json").read_text())
+    return found
+
+
+BUNDLE = bundle("keystone")
 #: A certificate as far as the installer looks at it.
 BLOCK = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 HOSTILE = "key stöne & 'x' |\"y\" $1 %d"
 
 
 class KeystoneSiteTest(support.DirectoryTest):
+    bundle = BUNDLE
+
     def setUp(self) -> None:
         super().setUp()
         root = self.directory / HOSTILE
         shutil.copytree(support.INIT, root / "init", ignore=shutil.ignore_patterns("__pycache__"))
-        support.set_bundle(root, **BUNDLE)
+        support.set_bundle(root, **self.bundle)
         self.release = Release(str(root))
         self.product: Any = composition.load(self.release)
         self.instance = Path(root) / "instance"

@@ -12,7 +12,7 @@ import support
 ENGINE = ("init/installer", "init/bootstrap.sh")
 BUILDER = ("src",)
 #: OpenRC is an init system; `openrc.sh` is OpenStack's file with credentials.
-OPENSTACK = r"keystone|openstack|fernet|/v3\b|\b5000\b|openrc\.sh|[a-z]-openrc"
+OPENSTACK = r"keystone|glance|openstack|fernet|/v3\b|\b5000\b|openrc\.sh|[a-z]-openrc"
 #: Parsers read tokens, too, so the word is searched only where nothing is parsed.
 TOKEN = r"\btokens?\b"
 
@@ -37,9 +37,12 @@ class GeneralTest(unittest.TestCase):
         self.assertEqual(list(lines_with(TOKEN, *ENGINE, "src/cli", "src/pipeline")), [])
 
     def test_the_search_finds_planted_names(self) -> None:
-        room = "init/services/keystone"
+        rooms = ("init/services/keystone", "recipes/keystone", "init/services/glance")
         for pattern in (*OPENSTACK.split("|"), TOKEN):
-            self.assertTrue(any(lines_with(pattern, room, "recipes/keystone")), pattern)
+            self.assertTrue(any(lines_with(pattern, *rooms)), pattern)
+
+    def test_keystone_does_not_know_the_services_that_use_it(self) -> None:
+        self.assertEqual(list(lines_with("glance", "init/services/keystone", "recipes/keystone/bundle.toml")), [])
 
 
 if __name__ == "__main__":

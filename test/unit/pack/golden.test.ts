@@ -125,16 +125,21 @@ async function contentOf(directory: string): Promise<Record<string, string>> {
   return content;
 }
 
-/** The facts about `keystone` that the installer gets, for its tests. */
-const KEYSTONE = path.join(ROOT, 'test/fixtures/bundles/keystone.json');
-
-it('the bundle.json of keystone is in a fixture; npm run golden renews it', async () => {
-  const { bundles } = await loadRecipes(projectAt(ROOT), { arch: 'x86_64', floor: { major: 2, minor: 17 } });
-  const bundle = bundles.get('keystone');
-  if (bundle === undefined) throw new TypeError('no bundle keystone');
-  if (process.env['KSBUNDLE_TEST_GOLDEN'] === 'renew') await writeFile(KEYSTONE, formatFacts(bundle));
-  expect(await readFile(KEYSTONE, 'utf8')).toBe(formatFacts(bundle));
-});
+/* The facts about bundles that the installer gets, for its tests. */
+it.each(['keystone', 'glance'])(
+  'the bundle.json of %s is in a fixture; npm run golden renews it',
+  async (name) => {
+    const fixture = path.join(ROOT, `test/fixtures/bundles/${name}.json`);
+    const { bundles } = await loadRecipes(projectAt(ROOT), {
+      arch: 'x86_64',
+      floor: { major: 2, minor: 17 },
+    });
+    const bundle = bundles.get(name);
+    if (bundle === undefined) throw new TypeError(`no bundle ${name}`);
+    if (process.env['KSBUNDLE_TEST_GOLDEN'] === 'renew') await writeFile(fixture, formatFacts(bundle));
+    expect(await readFile(fixture, 'utf8')).toBe(formatFacts(bundle));
+  },
+);
 
 it('the golden release is what is assembled and packed today; npm run golden renews it', async () => {
   const release = await packGolden();

@@ -1,0 +1,187 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from './support/cli.ts';
+import { startMachine, type Machine } from './support/machine.ts';
+import { buildProject } from './support/projects.ts';
+import { whyNoMachines } from './support/requirements.ts';
+import { ADDRESS, bootstrap, install, openstack, siteAt, unpack, type Site } from './support/site.ts';
+import { shell as shellOf } from './support/succeed.ts';
+
+const OTHER_ADDRESS = '192.168.1.77';
+const BACKUP = '/var/tmp/one.backup';
+const lacking = await whyNoMachines();
+
+/* Makes an image of a file in a request without a length, chunked, in pieces longer than what a server reads at once. */
+const CHUNKED = `
+import http.client, json, sys
+host, token, name, path = sys.argv[1:]
+def ask(method, target, body, kind, **more):
+    connection = http.client.HTTPConnection(host, 9292, timeout=100)
+    connection.request(method, target, body=body, headers={"X-Auth-Token": token, "Content-Type": kind}, **more)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+def pieces():
+    with open(path, "rb") as file:
+        while piece := file.read(70000):
+            yield piece
+facts = {"name": name, "disk_format": "raw", "container_format": "bare"}
+_, made = ask("POST", "/v2/images", json.dumps(facts), "application/json")
+image = json.loads(made)["id"]
+print(ask("PUT", f"/v2/images/{image}/file", pieces(), "application/octet-stream", encode_chunked=True)[0])
+`;
+
+/* The tests build on each other, in order. */
+describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
+  `an instance with images, under %s${lacking === undefined ? '' : ` (${lacking})`}`,
+  (server) => {
+    let machine: Machine;
+    let site: Site;
+
+    beforeAll(async () => {
+      machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
+      site = await unpack(machine, '/srv/key stöne', { from: await buildProject(ROOT, 'glance') });
+      return () => machine.destroy();
+    });
+
+    const shell = (script: string, ...parameters: readonly string[]): Promise<string> =>
+      shellOf(machine, script, ...parameters);
+    const client = async (...parameters: readonly string[]): Promise<string> => {
+      const { exitCode, stdout, stderr } = await openstack(site, parameters);
+      expect(exitCode, stderr).toBe(0);
+      return stdout.trim();
+    };
+    const digest = async (file: string): Promise<string> =>
+      (await shell('sha256sum "$0"', file)).slice(0, 64);
+    /** The digest of the image of this name, as a client gets it. */
+    const saved = async (name: string): Promise<string> => {
+      await client('image', 'save', '--file', '/var/tmp/got', name);
+      return digest('/var/tmp/got');
+    };
+    const create = (name: string, file: string): Promise<string> =>
+      client(
+        'image',
+        'create',
+        '--disk-format',
+        'raw',
+        '--container-format',
+        'bare',
+        '--file',
+        file,
+        name,
+        '-f',
+        'value',
+        '-c',
+        'id',
+      );
+    const endpoints = async (): Promise<string[]> =>
+      (
+        await client(
+          'endpoint',
+          'list',
+          '--service',
+          'image',
+          '-f',
+          'value',
+          '-c',
+          'Interface',
+          '-c',
+          'URL',
+          '-c',
+          'Region',
+        )
+      )
+        .split('\n')
+        .toSorted();
+    const images = (): Promise<string> =>
+      client('image', 'list', '-f', 'value', '-c', 'Name', '--sort', 'name:asc');
+
+    it('proves that an image goes in and out, and leaves none', async () => {
+      const { stderr } = await install(site, ['--host', ADDRESS, '--processes', '1', '--server', server]);
+      expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
+      expect(await images()).toBe('');
+      expect(await shell('ls -A "$0/data/glance/images"', site.instance)).toBe('');
+    });
+
+    it('is in the catalog, with an account whose password only it can read', async () => {
+      expect(await endpoints()).toEqual(
+        ['admin', 'internal', 'public'].map((name) => `RegionOne ${name} http://${ADDRESS}:9292`),
+      );
+      expect(await shell('stat -c %a "$0/keys/glance-password"', site.instance)).toBe('600\n');
+    });
+
+    it('keeps an image of 1 MiB, and one of unknown length', async () => {
+      await shell(
+        'head -c 1048576 /dev/urandom >/var/tmp/small; head -c 3000001 /dev/urandom >/var/tmp/large',
+      );
+      await create('small', '/var/tmp/small');
+      expect(await saved('small')).toBe(await digest('/var/tmp/small'));
+      const token = await client('token', 'issue', '-f', 'value', '-c', 'id');
+      const told = await shell(
+        'exec "$0/bin/python3" -I -c "$@"',
+        site.release,
+        CHUNKED,
+        ADDRESS,
+        token,
+        'large',
+        '/var/tmp/large',
+      );
+      expect(told.trim()).toBe('204');
+      expect(await saved('large')).toBe(await digest('/var/tmp/large'));
+    });
+
+    it('refuses a body that Keystone would not take', async () => {
+      const told = await shell(
+        'exec "$0/bin/python3" -I -c "$1" "$2"',
+        site.release,
+        'import http.client, sys\nc = http.client.HTTPConnection(sys.argv[1], 5000)\nc.request("POST", "/v3/auth/tokens", body=b"x" * 200000)\nprint(c.getresponse().status)',
+        ADDRESS,
+      );
+      expect(told.trim()).toBe('413');
+    });
+
+    it('is not touched by a second run', async () => {
+      const before = await shell('sha256sum "$0/keys/glance-password" "$0/data/glance.db"', site.instance);
+      const { stderr } = await install(site, []);
+      expect(stderr).toContain('nothing to change');
+      expect((await shell('sha256sum "$0/keys/glance-password"', site.instance)).trim()).toBe(
+        before.split('\n')[0],
+      );
+    });
+
+    it('serves the same images from its new place after mv, and at another address', async () => {
+      const moved = siteAt(machine, '/opt/moved & renamed');
+      await shell('mv "$0" "$1"', site.release, moved.release);
+      site = moved;
+      await install(site, ['--host', OTHER_ADDRESS, '--glance-port', '9393']);
+      expect(await endpoints()).toEqual(
+        ['admin', 'internal', 'public'].map((name) => `RegionOne ${name} http://${OTHER_ADDRESS}:9393`),
+      );
+      expect(await saved('small')).toBe(await digest('/var/tmp/small'));
+      expect(await saved('large')).toBe(await digest('/var/tmp/large'));
+      await install(site, ['--host', ADDRESS, '--glance-port', '9292']);
+    });
+
+    it('restores a backup with its images', async () => {
+      await install(site, ['backup', BACKUP]);
+      await create('later', '/var/tmp/small');
+      await client('image', 'delete', 'large');
+      await install(site, ['restore', BACKUP]);
+      expect(await images()).toBe('large\nsmall');
+      expect(await saved('large')).toBe(await digest('/var/tmp/large'));
+    });
+
+    it('is restored from a backup to an empty place', async () => {
+      await install(site, ['uninstall', '--purge', '--yes']);
+      expect(await shell('ls "$0" 2>/dev/null || true', site.instance)).toBe('');
+      await install(site, ['restore', BACKUP]);
+      expect(await saved('small')).toBe(await digest('/var/tmp/small'));
+      expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it('keeps its images when it is uninstalled, and serves them again', async () => {
+      await install(site, ['uninstall']);
+      expect(await machine.processes()).toEqual([]);
+      await install(site, ['--host', ADDRESS]);
+      expect(await saved('small')).toBe(await digest('/var/tmp/small'));
+    });
+  },
+);

@@ -1,0 +1,93 @@
+"""What the bundle glance derives from the answers and renders; its service is tested end to end."""
+
+from __future__ import annotations
+
+import configparser
+import unittest
+from typing import Any
+
+import keystone_site
+
+
+class KeystoneAloneTest(keystone_site.KeystoneSiteTest):
+    def test_nothing_is_registered_with_it(self) -> None:
+        self.assertNotIn("services", self.product.state(self.site()))
+
+
+class GlanceTest(keystone_site.KeystoneSiteTest):
+    bundle = keystone_site.bundle("glance")
+
+    def test_it_has_a_port_and_a_url_of_its_own(self) -> None:
+        site = self.site(host=["10.0.0.1"])
+        self.assertEqual([each.port for each in self.product.listeners(site)], [5000, 9292])
+        self.assertEqual(self.services(host=["10.0.0.1"]), {"glance": ["image", "http://10.0.0.1:9292"]})
+        self.assertEqual(self.services(glance_url=["https://images.example"])["glance"][1], "https://images.example")
+        problems = self.product.check_answers(self.site(glance_port=["5000"]))
+        self.assertIn("5000 is given twice", problems[0].what)
+
+    def services(self, **texts: Any) -> dict[str, list[str]]:
+        return dict(self.product.state(self.site(**texts))["services"])
+
+    def test_another_address_changes_the_state_and_so_the_catalog(self) -> None:
+        self.assertNotEqual(self.services(host=["10.0.0.1"]), self.services(host=["10.0.0.2"]))
+        self.assertNotEqual(self.services(), self.services(glance_port=["9393"]))
+
+    def settings(self, **texts: Any) -> configparser.RawConfigParser:
+        parser = configparser.RawConfigParser(strict=False)
+        parser.read_string(self.rendered("etc/glance/glance-api.conf", self.site(**texts)))
+        return parser
+
+    def test_every_directory_is_below_the_instance(self) -> None:
+        settings = self.settings()
+        instance = str(self.instance).replace("$", "$$")
+        places = {
+            "DEFAULT": ["image_cache_dir", "scrubber_datadir", "log_file"],
+            "file": ["filesystem_store_datadir"],
+            "os_glance_staging_store": ["filesystem_store_datadir"],
+            "os_glance_tasks_store": ["filesystem_store_datadir"],
+            "task": ["work_dir"],
+            "oslo_reports": ["log_dir"],
+            "oslo_policy": ["policy_file", "policy_dirs"],
+        }
+        for section, names in places.items():
+            for name in names:
+                self.assertTrue(settings[section][name].startswith(f"{instance}/"), (section, name))
+        self.assertEqual(settings["DEFAULT"]["node_staging_uri"], f"file://{instance}/data/glance/staging")
+        self.assertEqual(settings["database"]["connection"], f"sqlite:///{instance}/data/glance.db?timeout=30")
+
+    def test_it_asks_keystone_beside_it_and_holds_no_password(self) -> None:
+        asks = self.settings(host=["10.0.0.1"], port=["5001"])["keystone_authtoken"]
+        self.assertEqual(asks["www_authenticate_uri"], "http://10.0.0.1:5001/v3")
+        self.assertEqual(asks["auth_url"], "http://127.0.0.1:5001/v3")
+        self.assertEqual(asks["service_token_roles_required"], "true")
+        self.assertNotIn("password", asks)
+        self.assertTrue(asks["password_file"].endswith("/keys/glance-password"))
+
+    def test_httpd_holds_no_image_and_limits_keystone_as_before(self) -> None:
+        text = self.rendered("etc/httpd.conf", self.site(processes=["3"]))
+        keystone, glance = text.split("WSGIDaemonProcess ")[1:]
+        self.assertTrue(keystone.startswith("keystone processes=3 threads=1 "))
+        self.assertIn("LimitRequestBody 114688\n", keystone)
+        self.assertIn("FlushMaxThreshold 268435456\n", keystone)
+        self.assertTrue(glance.startswith("glance processes=3 threads=16 "))
+        self.assertIn("response-buffer-size=65536 ", glance)
+        self.assertIn("LimitRequestBody 0\n", glance)
+        self.assertIn("FlushMaxThreshold 65536\n", glance)
+
+    def test_uwsgi_passes_images_on_and_holds_requests_of_keystone(self) -> None:
+        site = self.site(server=["uwsgi"])
+        keystone, glance = (self.rendered(f"etc/uwsgi-{name}.ini", site) for name in ("keystone", "glance"))
+        for line in ("http-hold = 114688", "harakiri = 120", "threads = 1"):
+            self.assertIn(f"\n{line}\n", keystone)
+        self.assertIn("\nhttp-chunked-input = true\n", glance)
+        self.assertIn("\nthreads = 16\n", glance)
+        self.assertNotIn("http-hold =", glance)
+        self.assertNotIn("harakiri", glance)
+
+    def test_images_are_data_that_automatic_backups_leave_out(self) -> None:
+        bulky = {store.paths[0]: store.bulky for store in self.product.stores(self.site())}
+        self.assertEqual(bulky, {"data/keystone.db": False, "data/glance.db": False, "data/glance/images": True})
+
+
+if __name__ == "__main__":
+    unittest.main()
