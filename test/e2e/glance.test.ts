@@ -105,7 +105,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       expect(await endpoints()).toEqual(
         ['admin', 'internal', 'public'].map((name) => `RegionOne ${name} http://${ADDRESS}:9292`),
       );
-      expect(await shell('stat -c %a "$0/keys/glance-password"', site.instance)).toBe('600\n');
+      expect(await shell('stat -c %a "$0/keys/glance-password"', site.instance)).toBe('600');
     });
 
     it('keeps an image of 1 MiB, and one of unknown length', async () => {

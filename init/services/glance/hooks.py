@@ -8,6 +8,7 @@ from dataclasses import replace
 from installer.bundle.api import Site
 from installer.bundle.registration import Registration
 from installer.bundle.render import fill
+from installer.errors import Problem
 from installer.host.limits import Appetite
 from installer.kit import addresses, tls, wsgi
 from installer.kit.proofs import Request
@@ -23,6 +24,8 @@ DATABASE = "data/glance.db"
 PASSWORD = "keys/glance-password"  # noqa: S105
 #: Header of Glance's answers that holds the identifier of the request, as in its log.
 REQUEST_ID = "X-Openstack-Request-Id"
+#: Patterns that the path of an instance must not contain, as no quoting helps, and why.
+_UNUSABLE = {"#": "Glance takes the paths of its files from URLs, which would end at it"}
 
 
 class Hooks(Service):
@@ -30,6 +33,9 @@ class Hooks(Service):
     #: Uploads under way, besides the stores.
     PLACES = ("data/glance",)
     APPETITE = Appetite(1024, 256, 256 << 20, "run again with --processes 1")
+
+    def check_answers(self, site: Site) -> list[Problem]:
+        return list(wsgi.check_path("instance", site.instance.root, _UNUSABLE))
 
     def values(self, site: Site) -> Mapping[str, str]:
         path, public = site.instance.path, site.value("glance-url")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import importlib.util
 import unittest
+from dataclasses import replace
 from typing import Any
 
 import keystone_site
+from installer.state.instance import Instance
 
 
 class KeystoneAloneTest(keystone_site.KeystoneSiteTest):
@@ -24,6 +27,12 @@ class GlanceTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(self.services(glance_url=["https://images.example"])["glance"][1], "https://images.example")
         problems = self.product.check_answers(self.site(glance_port=["5000"]))
         self.assertIn("5000 is given twice", problems[0].what)
+
+    def test_a_path_that_ends_a_url_is_refused(self) -> None:
+        site = self.site()
+        self.assertEqual(self.product.check_answers(site), [])
+        problems = self.product.check_answers(replace(site, instance=Instance("/srv/a#b")))
+        self.assertEqual([problem.what for problem in problems], ["the instance's path contains #"])
 
     def services(self, **texts: Any) -> dict[str, list[str]]:
         return dict(self.product.state(self.site(**texts))["services"])
@@ -87,6 +96,26 @@ class GlanceTest(keystone_site.KeystoneSiteTest):
     def test_images_are_data_that_automatic_backups_leave_out(self) -> None:
         bulky = {store.paths[0]: store.bulky for store in self.product.stores(self.site())}
         self.assertEqual(bulky, {"data/keystone.db": False, "data/glance.db": False, "data/glance/images": True})
+
+
+class PlacesTest(unittest.TestCase):
+    def test_a_recorded_path_is_one_of_the_present_instance(self) -> None:
+        if importlib.util.find_spec("glance_store") is None:
+            self.skipTest("no release with Glance: set KSBUNDLE_TEST_INIT to the init/ of one")
+        from glance_store._drivers.filesystem import StoreLocation
+        from ksbundle_glance import places
+
+        places.follow("/opt/new place")
+        places.follow("/opt/new place")
+        found = {
+            "file:///srv/key st\u00f6ne/instance/data/glance/images/1-2": "/opt/new place/data/glance/images/1-2",
+            "file:///srv/data/glance/x/data/glance/staging/1-2": "/opt/new place/data/glance/staging/1-2",
+            "file:///mnt/images/1-2": "/mnt/images/1-2",
+        }
+        for uri, path in found.items():
+            location = StoreLocation({}, None)
+            location.parse_uri(uri)
+            self.assertEqual(location.path, path)
 
 
 if __name__ == "__main__":

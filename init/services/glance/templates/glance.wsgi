@@ -9,8 +9,9 @@ import ksbundle_glance
 with ksbundle_glance.loading(@{config|python}, @{config_directory|python}):
     from glance.wsgi.api import application
 
-from ksbundle_glance import tokens
+from ksbundle_glance import places, tokens
 
+places.follow(@{instance|python})
 application = tokens.remember(application, @{needs.memcached.socket|python})
 application = ksbundle_door.guard(
     application, names_file=@{names|python}, proxies=@{trusted_proxies}, hsts=@{hsts}, request_id=@{request_id|python})
