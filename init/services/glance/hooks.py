@@ -17,7 +17,7 @@ from installer.service.service import Service
 from installer.state import files
 from installer.state.journal import Journal
 
-from . import proof
+from . import proof, unfinished
 
 CONFIG = "etc/glance/glance-api.conf"
 DATABASE = "data/glance.db"
@@ -83,6 +83,9 @@ class Hooks(Service):
     def prove(self, site: Site) -> list[str]:
         keystone = self.needed(site, "keystone", "local-url")
         return proof.prove(site, self.listeners(site), keystone, PASSWORD)
+
+    def expiring(self, site: Site) -> list[Problem]:
+        return list(unfinished.warn(site, DATABASE))
 
     def next_steps(self, site: Site) -> Sequence[str]:
         values = {

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import sqlite3
+import sys
 import unittest
+import uuid
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import keystone_site
+from installer.errors import Problem
 from installer.state.instance import Instance
 
 
@@ -96,6 +101,53 @@ class GlanceTest(keystone_site.KeystoneSiteTest):
     def test_images_are_data_that_automatic_backups_leave_out(self) -> None:
         bulky = {store.paths[0]: store.bulky for store in self.product.stores(self.site())}
         self.assertEqual(bulky, {"data/keystone.db": False, "data/glance.db": False, "data/glance/images": True})
+
+
+class UnfinishedTest(keystone_site.KeystoneSiteTest):
+    bundle = keystone_site.bundle("glance")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.unfinished: Any = sys.modules["ksbundle_services.glance.unfinished"]
+
+    def warned(self, *rows: tuple[str, str, str, int]) -> list[Problem]:
+        """The warnings if the database has these images: identifier, state, age as SQLite writes it, and whether it was
+        deleted."""
+        (self.instance / "data").mkdir(exist_ok=True)
+        database = self.instance / "data/glance.db"
+        database.unlink(missing_ok=True)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("CREATE TABLE images (id, status, created_at, updated_at, deleted)")
+            query = "INSERT INTO images VALUES (?, ?, datetime('now', ?), NULL, ?)"
+            connection.executemany(query, rows)
+        return list(self.unfinished.warn(self.site(), "data/glance.db"))
+
+    def test_uploads_that_were_cut_off_are_named_with_the_command_that_removes_them(self) -> None:
+        one, other, third = (str(uuid.UUID(int=number)) for number in range(3))
+        (problem,) = self.warned(
+            (one, "queued", "-1 second", 0), (other, "saving", "-2 days", 0), (third, "active", "-9 days", 0)
+        )
+        self.assertEqual(set(problem.details), {f"{one} (queued)", f"{other} (saving)"})
+        self.assertTrue(problem.hint.endswith(f"/bin/openstack' image delete {other} {one}"), problem.hint)
+
+    def test_uploads_under_way_and_deleted_images_are_not(self) -> None:
+        image = str(uuid.uuid4())
+        for row in ((image, "saving", "-1 hour", 0), (image, "queued", "-1 hour", 1), (image, "active", "-1 hour", 0)):
+            self.assertEqual(self.warned(row), [], row)
+
+    def test_what_the_account_wrote_never_reaches_the_terminal_or_a_command(self) -> None:
+        for image, state in (("$(reboot)", "queued"), (str(uuid.uuid4()) + "\n", "queued")):
+            self.assertEqual(self.warned((image, state, "-1 hour", 0)), [])
+
+    def test_many_are_not_all_named(self) -> None:
+        (problem,) = self.warned(*((str(uuid.uuid4()), "queued", "-1 hour", 0) for _ in range(30)))
+        self.assertEqual([len(problem.details), problem.details[-1]], [21, "and others"])
+
+    def test_a_database_that_cannot_be_read_is_left_to_its_store(self) -> None:
+        (self.instance / "data").mkdir()
+        self.assertEqual(list(self.unfinished.warn(self.site(), "data/glance.db")), [])
+        (self.instance / "data/glance.db").write_text("no database")
+        self.assertEqual(list(self.unfinished.warn(self.site(), "data/glance.db")), [])
 
 
 class PlacesTest(unittest.TestCase):
