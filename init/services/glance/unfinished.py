@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import urllib.parse
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator
 from shlex import quote
 
 from installer.bundle.api import Site
 from installer.errors import Problem
+from installer.kit.data.sqlite import Sqlite
 
 #: Images to name at most.
 _NAMED = 20
@@ -29,11 +28,8 @@ _QUERY = """
 def warn(site: Site, database: str) -> Iterator[Problem]:
     """A warning about images whose content is missing, with the command that removes them. A database that cannot be
     read now yields none: its store reports it."""
-    # Imported here, as the account may be unable to read the module.
-    import sqlite3  # noqa: F401
-
-    rows = site.account.run(_find, site.instance.path(database))
-    found = [(image, state) for image, state in rows if _IMAGE.fullmatch(image) and _STATE.fullmatch(state)]
+    rows = Sqlite(site, database).query(_QUERY, _NAMED + 1) or ()
+    found = [(image, state) for image, state in rows if _IMAGE.fullmatch(str(image)) and _STATE.fullmatch(str(state))]
     if not found:
         return
     named = found[:_NAMED]
@@ -45,15 +41,3 @@ def warn(site: Site, database: str) -> Iterator[Problem]:
         details=[*(f"{image} ({state})" for image, state in named), *(["and others"] if len(found) > _NAMED else [])],
         hint=f"if nobody uploads them: . {openrc} && {openstack} image delete {' '.join(image for image, _ in named)}",
     )
-
-
-def _find(path: str) -> Sequence[Sequence[str]]:
-    """Identifiers and states, one more than are named. Runs as the service's account."""
-    import sqlite3
-
-    address = f"file:{urllib.parse.quote(path)}?mode=ro"
-    try:
-        with closing(sqlite3.connect(address, uri=True, timeout=1)) as connection:
-            return [[str(image), str(state)] for image, state in connection.execute(_QUERY, [_NAMED + 1])]
-    except sqlite3.Error:
-        return []

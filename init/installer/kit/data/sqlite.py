@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...bundle.api import Site
 from ...bundle.store import Size
@@ -37,6 +37,8 @@ PATIENCE = 3.0
 #: Seconds that a copy waits for a writer: less than the installer waits for a sign of life; see deputy.py.
 COPY_PATIENCE = 10.0
 _FILE = ("", *SIDECARS)
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class Sqlite:
             raise copies.missing(self.site, self.path)
         self._work(_copy, self._file, copies.make_room(self.site, self.path))
 
+    def query(self, statement: str, *parameters: object) -> Sequence[Sequence[Any]] | None:
+        """The rows that a statement finds: numbers and texts that the account may have made up. None if the database
+        cannot be queried now."""
+        return self._work(_query, self._file, statement, parameters)
+
     def begin_copy(self) -> str:
         """Removes remains of a copy. Returns the absolute path for another one."""
         self.discard()
@@ -122,11 +129,11 @@ class Sqlite:
         files.move(new, self._file)
         files.sync_directory(os.path.dirname(self._file))
 
-    def _work(self, function: Callable[..., None], *paths: str) -> None:
+    def _work(self, function: Callable[..., Value], *arguments: object) -> Value:
         # Imported here, as the account may be unable to read the module.
         import sqlite3  # noqa: F401
 
-        self.site.account.run(function, *paths)
+        return self.site.account.run(function, *arguments)
 
 
 def _copy(source: str, target: str) -> None:
@@ -152,6 +159,17 @@ def _copy(source: str, target: str) -> None:
         # Short sleeps, so that it gets a turn between busy writers.
         one.backup(other, progress=watch, sleep=0.005)
     _sync(target)
+
+
+def _query(database: str, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]] | None:
+    """Runs as the service's account."""
+    import sqlite3
+
+    try:
+        with _connected(database, patience=PATIENCE) as connection:
+            return [list(row) for row in connection.execute(statement, parameters)]
+    except sqlite3.Error:
+        return None
 
 
 def _settle(database: str) -> None:
