@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { startServerMachine, type DatabaseServer } from './support/database-servers.ts';
-import { startMachine, type Machine } from './support/machine.ts';
+import type { DatabaseServer } from './support/database-servers.ts';
+import { installOn, type DatabaseKind } from './support/keystone-on.ts';
+import type { Machine } from './support/machine.ts';
 import { loadMixed, loadMixedMeanwhile, type Load, type Loaded } from './support/mixed-load.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
-import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
-import { ADDRESS, adminPassword, install, unpack, type Site } from './support/site.ts';
+import { ADDRESS, adminPassword, install, type Site } from './support/site.ts';
 
 const lacking = await whyNoMachines(['openssl']);
 const URL = `http://${ADDRESS}:5000/v3`;
@@ -19,7 +19,7 @@ const ROUNDS = 4;
  * Only MariaDB is always tried. Since 11.6.2 it refuses to change a row that another transaction has changed meanwhile, which
  * the others do not, and it locks the gaps between rows.
  */
-const DATABASES = exhaustive ? (['mariadb', 'postgresql', 'sqlite'] as const) : (['mariadb'] as const);
+const DATABASES: readonly DatabaseKind[] = exhaustive ? ['mariadb', 'postgresql', 'sqlite'] : ['mariadb'];
 
 describe.skipIf(lacking !== undefined).each(DATABASES)(
   `${CLIENTS} clients that write at the same time: %s${lacking === undefined ? '' : ` (${lacking})`}`,
@@ -30,21 +30,7 @@ describe.skipIf(lacking !== undefined).each(DATABASES)(
     let load: Load;
 
     beforeAll(async () => {
-      const options = [`--host=${ADDRESS}`];
-      if (database === 'sqlite') {
-        machine = await startMachine('trixie', [ADDRESS]);
-      } else {
-        const suite = database === 'mariadb' ? 'trixie' : 'bookworm';
-        ({ machine, server } = await startServerMachine(database, [ADDRESS], suite));
-        await server.make('identity');
-        options.push(
-          `--database-url=${server.url('identity')}`,
-          `--database-password-file=${PASSWORD_FILE}`,
-          `--database-ca=${AUTHORITY}`,
-        );
-      }
-      site = await unpack(machine, '/srv');
-      await install(site, options);
+      ({ machine, server, site } = await installOn(database));
       // With Keystone's own cost of a password, nearly all time would go by without a transaction.
       const settings = path.join(machine.root, site.instance, 'etc/keystone.conf.d/cost.conf');
       await writeFile(settings, '[identity]\npassword_hash_rounds = 4\n', { mode: 0o644 });

@@ -42,7 +42,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
     });
 
     it('has no network, no Python and no compiler', async () => {
-      const route = await machine.executeInNetwork(['ip', 'route', 'show', 'default'], '');
+      const route = await machine.executeInNetwork(['ip', 'route', 'show', 'default']);
       expect(route.stdout).toBe('');
       const found = await machine.execute(['sh', '-c', 'command -v python3 cc gcc curl; true']);
       expect(found.stdout).toBe('');

@@ -66,7 +66,7 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       machine = await startMachine('trixie', [ADDRESS]);
       // Only in the machine's network.
-      const limited = await machine.executeInNetwork(['sh', '-c', KERNEL], '');
+      const limited = await machine.executeInNetwork(['sh', '-c', KERNEL]);
       if (limited.exitCode !== 0) throw new Error(limited.stderr);
       site = await unpack(machine, '/srv');
       certificate = await makeCertificate();

@@ -7,7 +7,7 @@ import type { Machine } from './machine.ts';
 /** Runs a program of this directory with Node in the machine's network; `order` is its input and T its output, as JSON. */
 export async function runClient<T>(machine: Machine, program: string, order: object): Promise<T> {
   const file = path.join(import.meta.dirname, program);
-  const sent = await machine.executeInNetwork([process.execPath, file], JSON.stringify(order));
+  const sent = await machine.executeInNetwork([process.execPath, file], { input: JSON.stringify(order) });
   if (sent.exitCode !== 0) throw new Error(`${program} failed: ${sent.stderr}`);
   return JSON.parse(sent.stdout) as T;
 }

@@ -18,6 +18,8 @@ export interface ExecuteOptions {
   readonly wrapper?: readonly string[];
 }
 
+type NetworkOptions = Pick<ExecuteOptions, 'input' | 'timeout'>;
+
 /** A system with separate processes, mounts and an isolated network. */
 export interface Machine {
   /** The host's path of its root directory. */
@@ -25,7 +27,7 @@ export interface Machine {
   /** Runs a command in it. Never throws for a failing one. */
   readonly execute: (argv: readonly string[], options?: ExecuteOptions) => Promise<RunResult>;
   /** Runs a program of the host in the machine's network only. */
-  readonly executeInNetwork: (argv: readonly string[], input: string) => Promise<RunResult>;
+  readonly executeInNetwork: (argv: readonly string[], options?: NetworkOptions) => Promise<RunResult>;
   /** Its processes, by the host's ids, without the first. */
   readonly processes: () => Promise<MachineProcess[]>;
   /** Ends all its processes and removes it. */
@@ -121,14 +123,22 @@ async function enterNamespaces(script: readonly string[]): Promise<Machine> {
         ...(input === undefined ? {} : { input }),
       });
     },
-    executeInNetwork: (argv, input) =>
-      run(['nsenter', '--target', String(first), '--net', ...argv], { input, timeout: TIMEOUT }),
+    executeInNetwork: (argv, options) => runInNetwork(first, argv, options),
     processes: () => processesIn(space, first),
     destroy: async () => {
       holder.stdin.end();
       await ended;
     },
   };
+}
+
+/** Runs a program of the host in the network of a process. */
+export async function runInNetwork(
+  pid: number,
+  argv: readonly string[],
+  options: NetworkOptions = {},
+): Promise<RunResult> {
+  return run(['nsenter', '--target', String(pid), '--net', ...argv], { timeout: TIMEOUT, ...options });
 }
 
 /** The only child of a process, by the host's ids. */

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { removeTree } from '../../../src/io/files.ts';
 import { run } from '../../../src/io/process.ts';
 import { debianRoot, type DebianSuite } from './debian-root.ts';
-import { ENVIRONMENT, onlyChild, processesIn, type Machine } from './machine.ts';
+import { ENVIRONMENT, onlyChild, processesIn, runInNetwork, type Machine } from './machine.ts';
 
 /** A Debian system that systemd boots and runs, with a loopback interface only. */
 export interface SystemdMachine extends Machine {
@@ -57,8 +57,7 @@ export async function startSystemdMachine(suite: DebianSuite): Promise<SystemdMa
   return {
     root,
     execute,
-    executeInNetwork: (argv, input) =>
-      run(['nsenter', '--target', String(booted.first), '--net', ...argv], { input, timeout: TIMEOUT }),
+    executeInNetwork: (argv, options) => runInNetwork(booted.first, argv, options),
     processes: async () => processesIn(await readlink(`/proc/${booted.first}/ns/pid`), booted.first),
     reboot: async () => {
       await powerOff();
