@@ -17,6 +17,8 @@ from installer.kit.answer import Answer
 
 #: Bytes of the image.
 _SIZE = 1 << 20
+#: Seconds for an answer: to the first request, Glance logs in to Keystone, and both load what they need for that.
+_PATIENCE = 30.0
 #: The image's name begins with it.
 _NAME = "proof of the installer"
 
@@ -65,7 +67,7 @@ def _ask(
     body: Any = None,
 ) -> Answer:
     try:
-        answer = web.request(site, method, url, body=body, headers=headers)
+        answer = web.request(site, method, url, body=body, headers=headers, seconds=_PATIENCE)
     except OSError as error:
         raise _failed(url, f"{method}: {error}") from error
     if answer.status != status:
