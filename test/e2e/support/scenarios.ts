@@ -98,7 +98,7 @@ export const SHARES: readonly Share[] = [
   shareOf(REDIS, /upgrade|rollback|restore/),
   { ...shareOf(KEYSTONE, /first|another/), helpersOnly: !exhaustive },
   shareOf(EMBEDDED, /upgrade|restore/),
-  shareOf(EXTERNAL, /upgrade|restore/),
+  shareOf(EXTERNAL, /upgrade/),
 ];
 
 function shareOf(bundle: TestedBundle, some: RegExp): Share {
