@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { ROOT } from './support/cli.ts';
+import { runInstallerUnits } from './support/installer-units.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { buildProject } from './support/projects.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
@@ -146,6 +147,12 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     };
     const images = (): Promise<string> =>
       client('image', 'list', '-f', 'value', '-c', 'Name', '--sort', 'name:asc');
+
+    it.runIf(server === 'mod_wsgi')('passes its unit tests on the libraries that were built', async () => {
+      const tested = await runInstallerUnits(await buildProject(ROOT, 'glance'), 'test_glance.PlacesTest');
+      expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
+      expect(tested.stdout).toContain('1 passed, 0 failed, 0 skipped');
+    });
 
     it('proves that an image goes in and out, and leaves none', async () => {
       const { stderr } = await install(site, ['--host', ADDRESS, '--processes', '1', '--server', server]);

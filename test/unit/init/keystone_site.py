@@ -36,6 +36,9 @@ class KeystoneSiteTest(support.DirectoryTest):
     bundle = BUNDLE
 
     def setUp(self) -> None:
+        for service in self.bundle["services"]:
+            if not (support.INIT / "services" / service["name"]).exists():
+                self.skipTest(f"the bundle of {support.INIT} has no service {service['name']}")
         super().setUp()
         root = self.directory / HOSTILE
         shutil.copytree(support.INIT, root / "init", ignore=shutil.ignore_patterns("__pycache__"))

@@ -9,25 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import keystone_site
-import support
 from installer.host.account import Account
 from installer.kit.data.postgresql import DATA, Postgresql
-from installer.service import composition
 from installer.state.instance import Instance
 from installer.state.release import Release
 
-SERVICE: dict[str, Any] = {"name": "postgresql", "summary": "A database server", "hooks": True}
+_KEYSTONE = keystone_site.BUNDLE
+_SERVICE: dict[str, Any] = {"name": "postgresql", "summary": "A database server", "hooks": True}
+BUNDLE = {**_KEYSTONE, "services": [_SERVICE, *_KEYSTONE["services"]]}
 
 
 class PostgresqlServiceTest(keystone_site.KeystoneSiteTest):
-    def setUp(self) -> None:
-        if not (support.INIT / "services" / SERVICE["name"]).exists():
-            self.skipTest(f"the bundle of {support.INIT} has no such service")
-        super().setUp()
-        services = [SERVICE, *keystone_site.BUNDLE["services"]]
-        support.set_bundle(Path(self.release.root), **{**keystone_site.BUNDLE, "services": services})
-        self.release = Release(self.release.root)
-        self.product = composition.load(self.release)
+    bundle = BUNDLE
 
     def test_it_leaves_no_trace_unless_it_is_used(self) -> None:
         site = self.site()
