@@ -16,7 +16,7 @@ import { gapOf } from './confinement.ts';
 import { once, openContext, type Context, type ContextOptions } from './context.ts';
 import { listRecipes } from './list-recipes.ts';
 import { runChecks, type Check } from './run-checks.ts';
-import { allSources, buildArchitecture, loadLockedBundle } from './sources.ts';
+import { allSources, buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
 
 /** Milliseconds that a check may take. */
 const PATIENCE = 30_000;
@@ -47,7 +47,7 @@ export async function examineHost(options: ContextOptions, bundle?: string): Pro
     { name: 'settings', run: async () => opened().then(() => []) },
     { name: 'store', run: async () => examineStore((await opened()).store.root) },
     { name: 'space', run: () => examineSpaces(options) },
-    { name: 'recipes', run: async () => examineRecipes(await opened(), await bundles()) },
+    { name: 'recipes', run: async () => examineRecipes(await bundles()) },
     { name: 'sources', run: async (limit) => examineSources(await opened(), await bundles(), limit) },
   ];
   const found = await runChecks(checks, { patience: PATIENCE, signal: options.signal });
@@ -91,16 +91,23 @@ function examineProxies(environment: NodeJS.ProcessEnv): Verdict {
   };
 }
 
-/** The bundles that `bundle` means. */
-async function bundlesFor(context: Context, bundle: string | undefined): Promise<readonly string[]> {
-  return bundle === undefined ? defaultBundles(await listRecipes(context)) : [bundle];
+/** A bundle whose recipes and lockfile are read at the first call of `load`. */
+interface NamedBundle {
+  readonly name: string;
+  readonly load: () => Promise<LockedBundle>;
 }
 
-async function examineRecipes(context: Context, names: readonly string[]): Promise<readonly Verdict[]> {
+/** The bundles that `bundle` means. */
+async function bundlesFor(context: Context, bundle: string | undefined): Promise<readonly NamedBundle[]> {
+  const names = bundle === undefined ? defaultBundles(await listRecipes(context)) : [bundle];
+  return names.map((name) => ({ name, load: once(() => loadLockedBundle(context, name)) }));
+}
+
+async function examineRecipes(bundles: readonly NamedBundle[]): Promise<readonly Verdict[]> {
   return Promise.all(
-    names.map(async (name): Promise<Verdict> => {
+    bundles.map(async ({ name, load }): Promise<Verdict> => {
       try {
-        await loadLockedBundle(context, name);
+        await load();
         return { state: 'ok', message: `the recipes of ${name} are valid, and its lockfile matches them` };
       } catch (error) {
         if (error instanceof KsbundleError) return faultOf(error);
@@ -113,11 +120,11 @@ async function examineRecipes(context: Context, names: readonly string[]): Promi
 /** Throws `KSB_NO_PYTHON_INDEX`, and why a bundle cannot be loaded. */
 async function examineSources(
   context: Context,
-  names: readonly string[],
+  named: readonly NamedBundle[],
   limit: AbortSignal,
 ): Promise<readonly Verdict[]> {
   const { store, mirrors, offline, emit } = context;
-  const bundles = await Promise.all(names.map(async (name) => loadLockedBundle(context, name)));
+  const bundles = await Promise.all(named.map(async ({ load }) => load()));
   const sources = new Map(bundles.flatMap(allSources).map((source) => [source.archives[0]?.sha256, source]));
   const fetch = await createFetchContext({
     store,

@@ -87,7 +87,12 @@ class Application:
 
     @property
     def names_path(self) -> str:
-        return self.names or f"etc/{self.name}-names.json"
+        return self.names or names_path(self.name)
+
+
+def names_path(name: str) -> str:
+    """The default names file of an application."""
+    return f"etc/{name}-names.json"
 
 
 def processes(site: Site) -> int:
@@ -96,7 +101,7 @@ def processes(site: Site) -> int:
     return int(given) if given is not None else max(2, min(8, len(os.sched_getaffinity(0))))
 
 
-def hsts(site: Site) -> int:
+def _hsts(site: Site) -> int:
     """Seconds for which browsers must use only TLS; 0 for never, and if the service does not use TLS."""
     return int(site.values("hsts")[0]) if tls.has_tls(site) else 0
 
@@ -158,19 +163,22 @@ def _script(site: Site, application: Application) -> str:
     values = {
         "callable": name or "application",
         "environment": repr(dict(application.environment)),
-        "hsts": str(hsts(site)),
         "module": module,
-        "modules": modules(site),
-        "names": site.instance.path(application.names_path),
-        "proxies": repr(addresses.proxies(site)),
-        "request_id": application.request_id,
+        **door_values(site, application.names_path, application.request_id),
     }
     return fill(__file__, "application.wsgi", values)
 
 
-def modules(site: Site) -> str:
-    """Directory of the kit's modules that WSGI scripts import."""
-    return site.release.path("init", "installer", "kit", "modules")
+def door_values(site: Site, names: str, request_id: str) -> dict[str, str]:
+    """Values for the template of a WSGI script that guards its application with modules/ksbundle_door.py: `names` is
+    the names file, relative to the instance, and `request_id` the response header that identifies a request."""
+    return {
+        "hsts": str(_hsts(site)),
+        "modules": site.release.path("init", "installer", "kit", "modules"),
+        "names": site.instance.path(names),
+        "proxies": repr(addresses.proxies(site)),
+        "request_id": request_id,
+    }
 
 
 def _names(site: Site, application: Application) -> str:

@@ -21,7 +21,7 @@ from .declaration import Declaration
 from .values import Values
 
 
-def _mark(declaration: Declaration) -> str:
+def mark(declaration: Declaration) -> str:
     """The file that records that data and secrets were made: later losses are reported, not recreated."""
     return f"keys/{declaration.name}.prepared"
 
@@ -30,7 +30,7 @@ def missing(site: Site, declaration: Declaration) -> list[str]:
     """The paths still to be made, relative to the instance."""
     wanted = [secret.path for secret in declaration.secrets]
     if declaration.data.prepare or declaration.data.directories:
-        wanted.append(_mark(declaration))
+        wanted.append(mark(declaration))
     return [path for path in wanted if not files.exists(site.instance.path(path))]
 
 
@@ -38,7 +38,7 @@ def unmade(site: Site, declaration: Declaration) -> list[str]:
     """The same, with missing data."""
     left = missing(site, declaration)
     kept = declaration.data
-    data = [*kept.directories, *(kept.sqlite if kept.prepare else ())] if _mark(declaration) in left else []
+    data = [*kept.directories, *(kept.sqlite if kept.prepare else ())] if mark(declaration) in left else []
     return [*(path for path in data if not files.exists(site.instance.path(path))), *left]
 
 
@@ -57,13 +57,13 @@ def prepare(site: Site, declaration: Declaration, values: Values, journal: Journ
         lost = [problem for store in stores(site, declaration) for problem in store.check()]
         if lost:
             raise Failure(Exit.NEEDS_PERSON, *lost)
-    site.account.run(_make_mark, site.instance.path(_mark(declaration)))
+    site.account.run(_make_mark, site.instance.path(mark(declaration)))
 
 
 def has_trace(site: Site, declaration: Declaration, kept: Sequence[Store]) -> bool:
     """Whether the declared data was ever made. Hooks may make theirs in other ways; `kept` are all the service's
     stores. Rendered files prove nothing: they are written before any data is made."""
-    traces = [_mark(declaration)]
+    traces = [mark(declaration)]
     if declaration.hooks:
         traces += [secret.path for secret in declaration.secrets]
         traces += [path for store in kept for path in store.paths]

@@ -10,9 +10,10 @@ from installer.bundle.registration import Registration
 from installer.bundle.render import fill
 from installer.errors import Problem
 from installer.host.limits import Appetite
-from installer.kit import addresses, tls, wsgi
+from installer.kit import tls, wsgi
 from installer.kit.proofs import Request
 from installer.kit.wsgi import Application
+from installer.service import data
 from installer.service.service import Service
 from installer.state import files
 from installer.state.journal import Journal
@@ -43,19 +44,11 @@ class Hooks(Service):
             "ca": f"cafile = {path(tls.CERTIFICATE).replace('$', '$$')}" if tls.is_private(site) else "",
             "config": path(CONFIG),
             "config_directory": path(f"{CONFIG}.d"),
-            "hsts": str(wsgi.hsts(site)),
-            "modules": wsgi.modules(site),
-            "names": path(self._names),
             "public_endpoint": "# public_endpoint follows the address a client used"
             if public is None
             else f"public_endpoint = {public.replace('$', '$$')}",
-            "request_id": REQUEST_ID,
-            "trusted_proxies": repr(addresses.proxies(site)),
+            **wsgi.door_values(site, wsgi.names_path(self.name), REQUEST_ID),
         }
-
-    @property
-    def _names(self) -> str:
-        return f"etc/{self.name}-names.json"
 
     def application(self, site: Site) -> Application | None:
         application = super().application(site)
@@ -72,7 +65,7 @@ class Hooks(Service):
         return next(secret.bytes for secret in self.declaration.secrets if secret.path == PASSWORD)
 
     def prepare(self, site: Site, journal: Journal) -> None:
-        if not files.exists(site.instance.path(f"keys/{self.name}.prepared")):
+        if not files.exists(site.instance.path(data.mark(self.declaration))):
             # Remains of an interrupted run, which no server has used.
             for store in self.stores(site):
                 if store.paths[0] == DATABASE:

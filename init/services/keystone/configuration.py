@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from installer.bundle.api import RenderedFile, Site
-from installer.kit import addresses, wsgi
+from installer.kit import wsgi
 from installer.state import files
 
 from . import directory, hardening, keys, metrics, openid, settings
@@ -19,18 +19,14 @@ def values(site: Site) -> dict[str, str]:
     return {
         "config": path(settings.CONFIG),
         "config_directory": path(CONFIG_DIRECTORY),
-        "hsts": str(wsgi.hsts(site)),
         "domains": directory.domains(site),
         "federation": openid.federation(site),
-        "modules": wsgi.modules(site),
         "metrics": path(metrics.directory(site)) if metrics.listeners(site) else "",
-        "names": path(settings.NAMES),
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": _public_endpoint(site),
-        "request_id": settings.REQUEST_ID,
         "security_compliance": hardening.settings(site),
         "token_provider": keys.provider(site),
-        "trusted_proxies": repr(addresses.proxies(site)),
+        **wsgi.door_values(site, settings.NAMES, settings.REQUEST_ID),
     }
 
 

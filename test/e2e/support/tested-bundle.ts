@@ -70,10 +70,21 @@ export const KEYSTONE: TestedBundle = {
 const FORMER_SCHEMA = `
 DROP INDEX ix_revocation_event_project_id_user_id; DROP INDEX ix_revocation_event_composite;
 UPDATE alembic_version SET version_num = 'e8725d6fa226' WHERE version_num = '742c857f1dfb'`;
-const DESCRIPTION = "SELECT description FROM project WHERE name = 'admin'";
 
-function addText(text: string): string {
-  return `${FORMER_SCHEMA}; UPDATE project SET description = '${text}' WHERE name = 'admin'`;
+/** Of Keystone on a server that the query asks: its schema is a former one, and a project has the text. */
+function onServer(
+  query: (site: Site, statement: string) => Promise<string>,
+): Required<Pick<TestedBundle, 'fill' | 'observe'>> {
+  return {
+    fill: (site, _port, text) =>
+      query(site, `${FORMER_SCHEMA}; UPDATE project SET description = '${text}' WHERE name = 'admin'`),
+    observe: async (site) => {
+      const servesAt = await KEYSTONE.observe(site);
+      return async (port, text = TEXT) =>
+        (await servesAt(port)) &&
+        (await query(site, "SELECT description FROM project WHERE name = 'admin'")) === text;
+    },
+  };
 }
 
 /** Keystone with its data on the bundle's own server. */
@@ -87,14 +98,7 @@ export const EMBEDDED: TestedBundle = {
   makeFormer: (release) => pretendVersion({ machine: { root: '/' }, release }, '29.9.0'),
   install: ['--processes', '1', '--database', 'embedded'],
   alterations: [],
-  fill: async (site, _port, text) => {
-    await queryOwn(site, addText(text));
-  },
-  observe: async (site) => {
-    const servesAt = await KEYSTONE.observe(site);
-    return async (port, text = TEXT) =>
-      (await servesAt(port)) && (await queryOwn(site, DESCRIPTION)) === text;
-  },
+  ...onServer(queryOwn),
   helpers: [...KEYSTONE.helpers, 'bin/pg_dump', 'bin/pg_restore'],
   size: '400m',
   // The server itself is asked for its data.
@@ -106,14 +110,7 @@ export const EXTERNAL: TestedBundle = {
   ...EMBEDDED,
   name: 'keystone with an external database',
   install: ['--processes', '1', '--database-url', DATABASE_BESIDE],
-  fill: async ({ machine }, _port, text) => {
-    await queryBeside(machine, addText(text));
-  },
-  observe: async (site) => {
-    const servesAt = await KEYSTONE.observe(site);
-    return async (port, text = TEXT) =>
-      (await servesAt(port)) && (await queryBeside(site.machine, DESCRIPTION)) === text;
-  },
+  ...onServer(({ machine }, statement) => queryBeside(machine, statement)),
   beside: { start: startBeside, keep: keepBeside },
   helpers: KEYSTONE.helpers,
   volatile: KEYSTONE.volatile,

@@ -14,4 +14,4 @@ from ksbundle_glance import places, tokens
 places.follow(@{instance|python})
 application = tokens.remember(application, @{needs.memcached.socket|python})
 application = ksbundle_door.guard(
-    application, names_file=@{names|python}, proxies=@{trusted_proxies}, hsts=@{hsts}, request_id=@{request_id|python})
+    application, names_file=@{names|python}, proxies=@{proxies}, hsts=@{hsts}, request_id=@{request_id|python})

@@ -17,4 +17,4 @@ from ksbundle_keystone import bodies, health, meter, responses
 application = responses.complete(bodies.check(health.mount(application)))
 application = meter.measure(application, @{metrics|python})
 application = ksbundle_door.guard(
-    application, names_file=@{names|python}, proxies=@{trusted_proxies}, hsts=@{hsts}, request_id=@{request_id|python})
+    application, names_file=@{names|python}, proxies=@{proxies}, hsts=@{hsts}, request_id=@{request_id|python})
