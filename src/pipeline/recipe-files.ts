@@ -10,16 +10,20 @@ import { componentsOf, type LoadedBundle } from './recipes.ts';
 export function recipeFiles(loaded: LoadedBundle): readonly RecipeFile[] {
   const { bundle, set } = loaded;
   const components = componentsOf(loaded);
-  const base = bundle.extends === undefined ? undefined : set.bundles.get(bundle.extends);
   const files = [
-    ...(base === undefined ? [] : describeBundle(base, set)),
-    ...describeBundle(bundle, set),
+    ...describeBundles(bundle, set),
     ...[set.toolchain, ...set.tools.values()].flatMap((tool) => describe(tool.origin, tool.files)),
     ...components.flatMap((component) =>
       describe(component.origin, [...component.patches, ...component.files]),
     ),
   ];
   return [...new Map(files.map((each) => [each.file, each])).values()];
+}
+
+/** The recipes of a bundle, and of those that it extends. */
+function describeBundles(bundle: Bundle, set: RecipeSet): readonly RecipeFile[] {
+  const base = bundle.extends === undefined ? undefined : set.bundles.get(bundle.extends);
+  return [...(base === undefined ? [] : describeBundles(base, set)), ...describeBundle(bundle, set)];
 }
 
 /** The recipe of a bundle's versions, with their constraints; another bundle's belong to its recipe. */

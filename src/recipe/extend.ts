@@ -11,26 +11,29 @@ const ADDED_PYTHON = ['requirements', 'override', 'exclude', 'license', 'launche
  * it does not name itself are beside the other one.
  */
 export function extendBundles(documents: readonly Document[]): Document[] {
-  return documents.map((document) => {
-    const base = baseOf(document, documents);
-    if (base === undefined) return document;
-    const { earlier: _, ...inherited } = base.value;
-    const value = extended(document.value, inherited, ADDED);
-    const [own, other] = [document.value['python'], inherited['python']];
-    const python = isTable(own) && isTable(other) ? { python: extended(own, other, ADDED_PYTHON) } : {};
-    return {
-      ...document,
-      directory: isTable(own) && Object.hasOwn(own, 'constraints') ? document.directory : base.directory,
-      value: { ...value, ...python },
-    };
-  });
+  return documents.map((document) => extend(document, documents));
 }
 
-/** A mistake for each bundle that extends something other than a bundle, or a bundle that itself extends another. */
+function extend(document: Document, documents: readonly Document[]): Document {
+  const found = extensible(document, documents).find(({ name }) => name === extensionOf(document));
+  if (found === undefined) return document;
+  const base = extend(found, documents);
+  const { earlier: _, ...inherited } = base.value;
+  const value = extended(document.value, inherited, ADDED);
+  const [own, other] = [document.value['python'], inherited['python']];
+  const python = isTable(own) && isTable(other) ? { python: extended(own, other, ADDED_PYTHON) } : {};
+  return {
+    ...document,
+    directory: isTable(own) && Object.hasOwn(own, 'constraints') ? document.directory : base.directory,
+    value: { ...value, ...python },
+  };
+}
+
+/** A mistake for each bundle that extends something other than a bundle, or itself, also through others. */
 export function checkExtensions(documents: readonly Document[]): Mistake[] {
-  const names = extensible(documents).map(({ name }) => name);
   return documents.flatMap((document): Mistake[] => {
     const name = extensionOf(document);
+    const names = extensible(document, documents).map((each) => each.name);
     if (name === undefined || names.includes(name)) return [];
     return [
       {
@@ -45,13 +48,14 @@ export function checkExtensions(documents: readonly Document[]): Mistake[] {
   });
 }
 
-function baseOf(document: Document, documents: readonly Document[]): Document | undefined {
-  const name = extensionOf(document);
-  return extensible(documents).find((each) => each.name === name);
-}
-
-function extensible(documents: readonly Document[]): Document[] {
-  return documents.filter((each) => each.kind === 'bundle' && extensionOf(each) === undefined);
+/** The bundles that this one may extend: all that do not extend it. */
+function extensible(document: Document, documents: readonly Document[]): Document[] {
+  const bundles = documents.filter(({ kind }) => kind === 'bundle');
+  const extending = new Set([document]);
+  for (const each of extending) {
+    for (const other of bundles) if (extensionOf(other) === each.name) extending.add(other);
+  }
+  return bundles.filter((each) => !extending.has(each));
 }
 
 function extensionOf({ kind, value }: Document): string | undefined {

@@ -67,7 +67,7 @@ describe('a recipe that uses every key', () => {
 });
 
 describe('a bundle that extends another one', () => {
-  const load = async (text: string) => {
+  const load = async (text: string, further?: string) => {
     const project = await mkdtemp(path.join(tmpdir(), 'ksbundle-recipe-'));
     onTestFinished(() => rm(project, { recursive: true }));
     await cp(SOUND, project, { recursive: true });
@@ -78,10 +78,14 @@ describe('a bundle that extends another one', () => {
       'name = "cache"\nsummary = "A cache"\n',
     );
     await writeFile(path.join(project, 'recipes/more/bundle.toml'), text);
+    if (further !== undefined) {
+      await mkdir(path.join(project, 'recipes/most'));
+      await writeFile(path.join(project, 'recipes/most/bundle.toml'), further);
+    }
     const { bundles } = await loadRecipes(projectAt(project), platform('x86_64'));
     const [more, product] = [bundles.get('more'), bundles.get('product')];
     if (more === undefined || product === undefined) throw new Error('no such bundle');
-    return { more, product, names: [...bundles.keys()] };
+    return { more, product, most: bundles.get('most'), names: [...bundles.keys()] };
   };
 
   it('inherits from it, and adds or overrides keys', async () => {
@@ -110,6 +114,17 @@ describe('a bundle that extends another one', () => {
       requirements: ['extra==1.0', ...requirements],
       excludes: [{ distribution: 'useless', reason: 'It is not needed' }, ...excludes],
     });
+  });
+
+  it('may itself be extended', async () => {
+    const { product, most } = await load(
+      'name = "more"\nextends = "product"\nrevision = 4\ndrop = ["more/**"]\nservices = ["cache"]\n',
+      'name = "most"\nextends = "more"\ndrop = ["most/**"]\nservices = []\n',
+    );
+    expect(most?.services.map(({ service }) => service.name)).toEqual(['cache', 'product', 'front']);
+    const { components, python, version } = product;
+    const drop = ['most/**', 'more/**', ...product.drop];
+    expect(most).toMatchObject({ extends: 'more', revision: 4, drop, components, python, version });
   });
 });
 
