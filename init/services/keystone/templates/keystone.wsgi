@@ -12,8 +12,10 @@ import ksbundle_keystone
 with ksbundle_keystone.loading():
     from keystone.wsgi.api import application
 
-from ksbundle_keystone import bodies, health, meter, responses
+from ksbundle_keystone import activity, bodies, health, meter, responses, schemas
 
+activity.write_changes_only()
+schemas.reuse()
 application = responses.complete(bodies.check(health.mount(application)))
 application = meter.measure(application, @{metrics|python})
 application = ksbundle_door.guard(
