@@ -28,6 +28,20 @@ const lacking = await whyNoMachines();
 
 type Server = 'mod_wsgi' | 'uwsgi';
 
+/** For each connection to a program's local sockets, the processes that have its other end. */
+async function findHolders(machine: Machine, program: string): Promise<readonly (readonly number[])[]> {
+  const listed = await machine.executeInNetwork(['ss', '--unix', '--processes', '--no-header']);
+  const sockets = listed.stdout.split('\n').flatMap((line) => {
+    const [, own, peer] = / (\d+) \* (\d+) /.exec(line) ?? [];
+    const pids = [...line.matchAll(/pid=(\d+)/g)].map(([, pid]) => Number(pid));
+    return [{ own, peer, pids, program: /users:\(\("([^"]+)"/.exec(line)?.[1] }];
+  });
+  const servers = sockets.filter((socket) => socket.program === program);
+  return servers.flatMap(({ own }) =>
+    sockets.filter(({ peer, pids }) => peer === own && pids.length > 0).map(({ pids }) => pids),
+  );
+}
+
 /* One story: the tests go on from each other, and the token of the first day is good to the last. */
 describe.skipIf(lacking !== undefined)(
   `an instance that changes its server, TLS and its ports${lacking === undefined ? '' : ` (${lacking})`}`,
@@ -168,6 +182,23 @@ describe.skipIf(lacking !== undefined)(
       token = await issueToken(machine, `http://${ADDRESS}:5000/v3`, password);
       expect(token).toMatch(/^gAAAA/);
       await expectService('uwsgi', `http://${ADDRESS}:5000`);
+    });
+
+    it('shares no connection among the processes that were forked', async () => {
+      const url = `http://${ADDRESS}:5000/v3/auth/tokens`;
+      const headers = { 'content-type': 'application/json' };
+      const login = { method: 'POST', url, headers, body: passwordLogin(password) } as const;
+      await Promise.all([0, 1, 2, 3].map(async () => sendAll(machine, [login, login])));
+      const holders = await findHolders(machine, 'memcached');
+      // Each process has its own, and the one that loaded the code and forked them has none.
+      expect(new Set(holders.map(({ length }) => length))).toEqual(new Set([1]));
+      const workers = (await machine.processes())
+        .filter(({ name }) => name === 'uwsgi')
+        .map(({ pid }) => pid);
+      const connected = new Set(holders.flat());
+      expect(connected.size).toBeGreaterThanOrEqual(2);
+      expect(workers).toEqual(expect.arrayContaining([...connected]));
+      expect(connected).not.toContain(Math.min(...workers));
     });
 
     it('refuses a certificate with the key of another', async () => {
