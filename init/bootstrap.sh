@@ -495,17 +495,29 @@ check_machine() {
     complain "/proc is not mounted" "programs of the release find their libraries through it" "mount -t proc proc /proc"
     exit 3
   fi
-  hint="use a release for this machine, on a file system that allows execution"
+  hint="use a release for this machine"
   case $noise in
     *'surrogates not allowed'*)
       why="the path of the release is not UTF-8, and Python cannot load libraries from it"
       hint="move the release"
       noise=
       ;;
-    *GLIBC_*) why="this host's C library is older than the release needs" ;;
-    *'xec format'*) why="the release is for another kind of processor; this one is $(uname -m)" ;;
-    *ermission*) why="its file system is mounted noexec, or the file may not be executed by this user" ;;
-    *'not found'* | *'o such file'*) why="this host has no glibc, or it is for another kind of processor: $(uname -m)" ;;
+    *GLIBC_*)
+      why="this host's C library is older than the release needs"
+      hint="use a newer host, or a release for an older glibc"
+      ;;
+    *'xec format'*)
+      why="the release is for another kind of processor; this one is $(uname -m)"
+      hint="use a release for this processor"
+      ;;
+    *ermission*)
+      why="its file system is mounted noexec, or the file may not be executed by this user"
+      hint="move the release to a file system that allows execution, such as /opt, or run it as another user"
+      ;;
+    *'not found'* | *'o such file'*)
+      why="this host has no glibc, or it is for another kind of processor: $(uname -m)"
+      hint="use a host with glibc, or a release for this processor"
+      ;;
     *) why="it ends with: $noise" ;;
   esac
   complain "cannot run $python" "$why" "$hint"

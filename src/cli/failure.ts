@@ -55,12 +55,18 @@ function knownError(error: unknown): KsbundleError | undefined {
     return new KsbundleError({
       code: `KSB_SYSTEM_${error.code}`,
       exitCode: ExitCode.failed,
-      message: `cannot ${error.syscall ?? 'use'} ${error.path ?? 'a file'}`,
+      message: describeCall(error),
       ...known,
       cause: error,
     });
   }
   return error instanceof Error && error.cause !== undefined ? knownError(error.cause) : undefined;
+}
+
+/** What a failed call was for. One with two paths, such as a copy, makes the second; a temporary one will be renamed. */
+function describeCall(error: NodeJS.ErrnoException & { readonly dest?: string }): string {
+  if (error.dest !== undefined) return `cannot write ${error.dest.replace(/\.\d+\.tmp$/, '')}`;
+  return `cannot ${error.syscall ?? 'use'} ${error.path ?? 'a file'}`;
 }
 
 /** The failure as lines for the user: what, where, why, what to do. */

@@ -8,7 +8,7 @@ export function explainDiskFull(error: unknown, file: string): unknown {
     exitCode: ExitCode.failed,
     message: `no space left while writing ${file}`,
     why: error.code === 'EDQUOT' ? 'the disk quota is used up' : 'its file system is full',
-    hint: 'free some space, for example with: ksbundle cache gc',
+    hint: 'free some space there, or choose another place; ksbundle cache gc frees some in the store',
     cause: error,
   });
 }

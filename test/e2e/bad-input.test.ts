@@ -7,6 +7,7 @@ import { exists, listTree } from '../../src/io/files.ts';
 import { run, type RunResult } from '../../src/io/process.ts';
 import { startProxy } from '../support/proxy-server.ts';
 import { ksbundle } from './support/cli.ts';
+import { expectMessage } from './support/mistakes.ts';
 import { makeTinyBundle, type TinyBundle } from './support/tiny-bundle.ts';
 
 const LICENSE = { path: 'top/LICENSE', content: 'As you like.\n' };
@@ -159,8 +160,13 @@ describe('on a full disk', () => {
   it.skipIf(!isRoot)('fails in the directory of the tarball, and then resumes', async () => {
     const tiny = await makeTinyBundle({ archive: [LICENSE, note(4)] });
     const { directory, grow } = await smallDisk(2);
-    const build = [...tiny.build, '--out', directory];
-    expectRefusal(await ksbundle(build), 1, ['KSB_DISK_FULL', directory]);
+    const build = [...tiny.build, '--quiet', '--out', directory];
+    const told = { command: ['ksbundle', 'build', 'tiny', '--out', directory], places: { $OUT: directory } };
+    await expectMessage({ title: 'the disk is full', result: await ksbundle(build), ...told });
+    await run(['mount', '-o', 'remount,ro', directory]);
+    const title = 'the directory for the result cannot be written';
+    await expectMessage({ title, result: await ksbundle(build), ...told });
+    await run(['mount', '-o', 'remount,rw', directory]);
     // The build record fits and is complete; nothing of the tarball exists.
     const left = (await listTree(directory)).map((entry) => entry.path);
     expect(left.filter((file) => !file.endsWith('.intoto.json'))).toEqual([]);

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { changedSince } from './support/inside.ts';
 import { startMachine, type Machine } from './support/machine.ts';
+import { expectMessage } from './support/mistakes.ts';
 import { whyNoMachines } from './support/requirements.ts';
 import { ADDRESS, adminPassword, bootstrap, install, issueToken, unpack, type Site } from './support/site.ts';
 import { shell } from './support/succeed.ts';
@@ -14,10 +15,12 @@ describe.skipIf(lacking !== undefined)(
   () => {
     let machine: Machine;
     let site: Site;
+    let places: Readonly<Record<string, string>>;
 
     beforeAll(async () => {
       machine = await startMachine('bookworm', [ADDRESS]);
       site = await unpack(machine, '/opt');
+      places = { $RELEASE: site.release };
       return () => machine.destroy();
     });
 
@@ -100,6 +103,23 @@ describe.skipIf(lacking !== undefined)(
       await kill('sleep');
       await held;
       expect(await start()).toMatchObject({ exitCode: 0 });
+    });
+
+    it('3: preflight, for a user to whom the instance does not belong', async () => {
+      const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+      const result = await machine.execute([...nobody, `${site.release}/init/bootstrap.sh`, 'start']);
+      const title = 'another user starts the instance';
+      await expectMessage({ title, command: ['init/bootstrap.sh', 'start'], result, places });
+    });
+
+    it('8: verification, where the instance was moved while it ran', async () => {
+      const moved = ['status', '--instance', '/srv/moved'];
+      await act('mv "$1" /srv/moved');
+      const result = await bootstrap(site, moved);
+      await act('mv /srv/moved "$1"');
+      const title = 'the instance was moved while it ran';
+      await expectMessage({ title, command: ['init/bootstrap.sh', ...moved], result, places });
+      expect(await bootstrap(site, ['status'])).toMatchObject({ exitCode: 0 });
     });
 
     it('8: verification, while a daemon is down', async () => {

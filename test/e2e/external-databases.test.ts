@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startServerMachine, type DatabaseServer, type ServerKind } from './support/database-servers.ts';
 import { send, sendMeanwhile } from './support/http.ts';
 import type { Machine } from './support/machine.ts';
+import { expectMessage } from './support/mistakes.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { ANOTHER, AUTHORITY, PASSWORD, PASSWORD_FILE } from './support/server-secrets.ts';
 import {
@@ -65,7 +66,14 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       const wrong = '/srv/wrong';
       await writeFile(path.join(machine.root, wrong), 'wrong\n');
       const identity = server.url('identity');
-      expect(await refusal(options(identity, { password: wrong }))).toContain('refuses the account');
+      const rejected = options(identity, { password: wrong });
+      const said = await refusal(rejected);
+      expect(said).toContain('refuses the account');
+      const show = async (title: string, stderr: string): Promise<void> => {
+        const command = ['init/bootstrap.sh', ...rejected];
+        if (kind === 'mariadb') await expectMessage({ title, command, result: { exitCode: 3, stderr } });
+      };
+      await show('the password of the database is wrong', said);
       expect(await refusal(options(identity, { authority: ANOTHER }))).toContain('no protected connection');
       expect(await refusal(options(server.url('others')))).toContain('is not empty');
       expect(await refusal(options(server.url('nothing')))).toContain('has no such database');
@@ -73,6 +81,7 @@ describe.skipIf(lacking !== undefined).each(KINDS)(
       const away = await bootstrap(site, options(identity));
       expect(away.exitCode).toBe(3);
       expect(away.stderr).toContain('cannot be reached');
+      await show('the database is unreachable', away.stderr);
       await server.start();
     });
 

@@ -56,6 +56,9 @@ def parse(argv: Sequence[str], declared: Mapping[str, Declaration]) -> Arguments
             arguments.operand = argument
         else:
             problems.append(_unknown(argument, name, [*known, *_HELP, *_VERSION]))
+            # What follows a mistyped option is probably its value.
+            if name.startswith("--") and not separator and rest and not rest[0].startswith("-"):
+                rest.pop(0)
     problems += _missing(arguments)
     if problems and not (arguments.help or arguments.version):
         raise Failure(Exit.USAGE, *problems)

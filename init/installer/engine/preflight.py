@@ -11,12 +11,12 @@ from ..bundle.api import Product, Site
 from ..errors import Exit, Failure, Problem
 from ..host import clock, limits, ports
 from ..host.account import Account
-from ..host.accounts import account_name
 from ..manager import units
 from ..state import files
 from ..state.instance import Instance
 from ..state.ownership import loose_above
 from . import lifecycle
+from .session import foreign
 
 #: Free bytes that a new instance needs: its database, logs of the first days, and a margin.
 FREE_SPACE = 64 << 20
@@ -76,13 +76,8 @@ def _check_owner(instance: Instance) -> Iterator[Problem]:
     if not instance.exists:
         return
     found = files.status(instance.root)
-    owner = os.geteuid() if found is None else found.st_uid
-    if owner != os.geteuid():
-        name = account_name(owner)
-        why = f"it belongs to {name}, and bootstrap runs as {account_name(os.geteuid())}"
-        yield Problem(
-            "the instance belongs to another user", where=instance.root, why=why, hint=f"run bootstrap as {name}"
-        )
+    if found is not None and found.st_uid != os.geteuid():
+        yield foreign(instance)
 
 
 def _check_target(site: Site) -> Iterator[Problem]:

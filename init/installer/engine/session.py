@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,7 +94,7 @@ class Session:
             return self.receipt
         if self.instance.exists:
             # Raises LOCKED if an install is at work, which will write the receipt.
-            with suppress(PermissionError), self.exclusive():
+            with self.exclusive():
                 pass
         why = "no receipt was found"
         if self.receipt is not None:
@@ -137,8 +137,12 @@ class Session:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Holds the instance's lock. Raises LOCKED if another process holds it, or has changed the instance since this
-        session was opened."""
-        with lock.exclusive(self.instance.lock):
+        session was opened, and PREFLIGHT if this user may not take it."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(lock.exclusive(self.instance.lock))
+            except PermissionError as error:
+                raise Failure(Exit.PREFLIGHT, foreign(self.instance)) from error
             if (_read(self.instance), _unfinished(self.instance)) != (self.receipt, self.unfinished):
                 what = "another bootstrap has changed the instance in the meantime"
                 raise Failure(Exit.LOCKED, Problem(what, where=self.instance.root, hint="run the command again"))
@@ -218,13 +222,21 @@ def _check_owner(instance: Instance) -> None:
     found = files.status(instance.root)
     if found is None or not boundary.is_exchangeable(found) or not instance.exists:
         return
-    name = account_name(found.st_uid)
     if found.st_uid == 0:
         why, hint = f"mode {found.st_mode & 0o7777:04o}", f"chmod go-w {shlex.quote(instance.root)}"
-    else:
-        why, hint = f"it belongs to {name}, and bootstrap runs as root", f"run bootstrap as {name}"
-    raise Failure(
-        Exit.PREFLIGHT, Problem("the instance belongs to another user", where=instance.root, why=why, hint=hint)
+        raise Failure(Exit.PREFLIGHT, replace(foreign(instance), why=why, hint=hint))
+    raise Failure(Exit.PREFLIGHT, foreign(instance))
+
+
+def foreign(instance: Instance) -> Problem:
+    """The problem of an instance that only another user can change."""
+    found = files.status(instance.root)
+    name = account_name(os.geteuid() if found is None else found.st_uid)
+    return Problem(
+        "the instance belongs to another user",
+        where=instance.root,
+        why=f"it belongs to {name}, and bootstrap runs as {account_name(os.geteuid())}",
+        hint=f"run bootstrap as {name}",
     )
 
 

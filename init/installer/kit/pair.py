@@ -60,7 +60,10 @@ def _check_pair(certificate: str, key: str) -> Iterator[Problem]:
         shake_hands(server, client_context(trust(certificate)))
     except ssl.SSLCertVerificationError as error:
         yield Problem(
-            "clients would refuse the certificate", where=certificate, why=error.verify_message, hint="renew it"
+            "clients would refuse the certificate",
+            where=certificate,
+            why=error.verify_message,
+            hint="renew it, and give the new one",
         )
     except ssl.SSLError as error:
         yield Problem("TLS does not work with the certificate", where=certificate, why=error.reason or str(error))

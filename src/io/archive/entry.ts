@@ -28,6 +28,7 @@ export function damagedArchive(name: string, why: string, cause?: unknown): Ksbu
     exitCode: ExitCode.integrity,
     message: `${name} is damaged and cannot be read`,
     why,
+    hint: 'get the file again from its origin, and compare its size and digest with those there',
     ...(cause === undefined ? {} : { cause }),
   });
 }

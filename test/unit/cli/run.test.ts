@@ -206,6 +206,12 @@ describe('a failure', () => {
     }
   });
 
+  it('of a copy names the file that could not be written', async () => {
+    const facts = { code: 'EROFS', syscall: 'copyfile', path: '/store/a', dest: '/out/x.tar.gz.17.tmp' };
+    const ran = await run(['build', 'keystone'], failing(Object.assign(new Error('EROFS'), facts)));
+    expect(ran.stderr).toContain('cannot write /out/x.tar.gz [KSB_SYSTEM_EROFS]');
+  });
+
   it('that is a bug exits with 70 and keeps the stack in a file', async () => {
     const ran = await run(['build', 'keystone'], failing(new TypeError('x of undefined')));
     expect(ran.exitCode).toBe(70);

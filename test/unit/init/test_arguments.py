@@ -34,7 +34,7 @@ class ParseTest(unittest.TestCase):
         return caught.exception
 
     def test_unknown_options_name_the_nearest(self) -> None:
-        problem = self.refused("--hots", "x").problems[0]
+        (problem,) = self.refused("--hots", "x").problems
         self.assertIn("--hots", problem.what)
         self.assertIn("--host", problem.hint)
 

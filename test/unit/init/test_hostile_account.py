@@ -186,8 +186,10 @@ class HostileAccountTest(ProductTest):
         with self.session("stop").exclusive(), self.assertRaises(Failure) as caught:
             account.run(upkeep)
         self.assertEqual(caught.exception.exit_code, Exit.LOCKED)
-        with self.assertRaises(PermissionError):
+        with self.assertRaises(Failure) as caught:
             account.run(self.stop)
+        self.assertEqual(caught.exception.exit_code, Exit.PREFLIGHT)
+        self.assertEqual(caught.exception.problems[0].hint, "run bootstrap as root")
 
     def test_a_restored_receipt_can_be_read_by_the_account(self) -> None:
         session = self.session("restore", str(self.saved))
