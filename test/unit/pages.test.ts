@@ -1,0 +1,86 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { interpret, parseArguments } from '../../src/cli/parse.ts';
+import { exists } from '../../src/io/files.ts';
+import { run } from '../../src/io/process.ts';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const DOCS = path.join(ROOT, 'docs');
+
+const pageNames = (await readdir(DOCS)).filter((name) => name.endsWith('.md'));
+const readPage = (name: string): Promise<string> => readFile(path.join(DOCS, name), 'utf8');
+
+describe('npm run docs', () => {
+  let site: string;
+  let files: ReadonlyMap<string, string>;
+  beforeAll(async () => {
+    site = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-site-'));
+    const built = await run([process.execPath, path.join(ROOT, 'tools/site/build.mjs'), site]);
+    if (built.exitCode !== 0) throw new Error(built.stderr);
+    const names = (await readdir(site)).filter((name) => name.endsWith('.html'));
+    const read = names.map(async (name) => [name, await readFile(path.join(site, name), 'utf8')] as const);
+    files = new Map(await Promise.all(read));
+  });
+  afterAll(() => rm(site, { recursive: true }));
+
+  it('writes every page of docs/', () => {
+    const expected = pageNames.map((name) => (name === 'README.md' ? 'index' : path.parse(name).name));
+    expect([...files.keys()].sort()).toEqual(expected.map((name) => `${name}.html`).sort());
+  });
+
+  it('writes links that lead somewhere in the site, and all pages are linked from each', async () => {
+    const broken: string[] = [];
+    for (const [name, html] of files) {
+      for (const [, link = ''] of html.matchAll(/(?:href|src)="([^"]*)"/g)) {
+        if (/^https?:/.test(link)) continue;
+        const [file = '', anchor] = link.split('#');
+        const target = files.get(file === '' ? name : file);
+        const found = target === undefined ? await exists(path.join(site, file)) : true;
+        const isThere = anchor === undefined || target?.includes(` id="${anchor}"`) === true;
+        if (!found || !isThere) broken.push(`${name}: ${link}`);
+      }
+      const unlinked = [...files.keys()].filter((file) => !html.includes(`href="${file}"`));
+      expect(unlinked).toEqual([]);
+    }
+    expect(broken).toEqual([]);
+  });
+
+  it('writes pages that run nothing and fetch nothing', () => {
+    for (const html of files.values()) {
+      expect(html).not.toMatch(/<script|<link|@import|url\(|\son\w+=|src="https?:/);
+      expect(html).toContain('<h1 ');
+    }
+  });
+});
+
+it('docs/troubleshooting.md quotes real messages', async () => {
+  const messages = await readFile(path.join(ROOT, 'test/e2e/mistakes.txt'), 'utf8');
+  const rows = [...(await readPage('troubleshooting.md')).matchAll(/^\| (`.*?`) +\|/gm)];
+  const quoted = rows.flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text),
+  );
+  expect(quoted.filter((text) => !messages.includes(text))).toEqual([]);
+  expect(quoted.length).toBeGreaterThan(25);
+});
+
+it('every ksbundle command in the pages is a command line', async () => {
+  const wrong: string[] = [];
+  let count = 0;
+  for (const name of [...pageNames.map((page) => `docs/${page}`), 'README.md']) {
+    const text = await readFile(path.join(ROOT, name), 'utf8');
+    for (const [, block = ''] of text.matchAll(/^```(?:sh|console)\n(.*?)^```$/gms)) {
+      for (const [, line = ''] of block.matchAll(/^(?:\$ )?(?:npx )?ksbundle ([^#&|>\n]*)/gm)) {
+        count += 1;
+        try {
+          interpret(parseArguments(line.trim().split(/\s+/)));
+        } catch (error) {
+          wrong.push(`${name}: ksbundle ${line}: ${String(error)}`);
+        }
+      }
+    }
+  }
+  expect(wrong).toEqual([]);
+  expect(count).toBeGreaterThan(30);
+});
