@@ -24,6 +24,7 @@ export const pipeline = {
   lockBundle: lazily(async () => (await import('./pipeline/lock.ts')).lockBundle),
   whyName: lazily(async () => (await import('./pipeline/lock.ts')).whyName),
   createNew: lazily(async () => (await import('./pipeline/new.ts')).createNew),
+  imageFile: lazily(async () => (await import('./pipeline/oci.ts')).imageFile),
   rebuildFile: lazily(async () => (await import('./pipeline/rebuild.ts')).rebuildFile),
   listRecipes: lazily(async () => (await import('./pipeline/list-recipes.ts')).listRecipes),
   writeDossier: lazily(async () => (await import('./pipeline/dossier.ts')).writeDossier),

@@ -17,6 +17,7 @@ from .state.release import Release
 
 COMMANDS: dict[str, Callable[[Session, Arguments], None]] = {
     "install": lambda session, _: commands.install.install(session),
+    "run": lambda session, _: commands.run.run(session),
     "plan": lambda session, parsed: commands.show.plan(session, parsed.options.get("from"), parsed.has("json")),
     "verify": lambda session, parsed: commands.verify.verify(session, parsed.has("json")),
     "start": lambda session, _: commands.control.start(session),

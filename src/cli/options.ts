@@ -39,7 +39,13 @@ export const OPTIONS = {
     letter: 'o',
     metavar: 'DIR',
     completes: 'directory',
-    help: 'directory for the result (default: out, in the project); delta and apply also accept a file name',
+    help: 'directory for the result (default: out, in the project); delta, apply and oci also accept a file name',
+  },
+  base: {
+    kind: 'value',
+    metavar: 'LAYOUT',
+    completes: 'file',
+    help: 'image to build on, with glibc, sh and coreutils: an OCI image layout, a directory or a tar of one',
   },
   jobs: { kind: 'value', letter: 'j', metavar: 'N', help: 'processors to use (default: all)' },
   offline: {

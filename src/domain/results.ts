@@ -148,6 +148,22 @@ export interface DeltaResult {
   readonly newSize: number;
 }
 
+export interface OciResult {
+  /** Absolute path of the tar of an image layout. */
+  readonly file: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Digest of the image's manifest, `sha256:…`. */
+  readonly digest: string;
+  /** Name of the image in the layout, `BUNDLE:VERSION`. */
+  readonly name: string;
+  /** Digest of the base image's manifest. */
+  readonly base: string;
+  /** The layers above the base; sizes in bytes, compressed. */
+  readonly layers: readonly { readonly name: string; readonly digest: string; readonly size: number }[];
+  readonly referrers: readonly { readonly artifactType: string; readonly digest: string }[];
+}
+
 export interface ApplyResult {
   /** Absolute path of the new tarball. */
   readonly file: string;

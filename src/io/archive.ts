@@ -7,6 +7,7 @@ export {
   type LeadingFile,
 } from './archive/leading-file.ts';
 export { packTree } from './archive/pack.ts';
+export { encodeTarHeader, TAR_END } from './archive/tar-header.ts';
 export { visitReleaseTarball, type ReleaseEntry } from './archive/release-tarball.ts';
 export { hostileArchive } from './archive/entry.ts';
 export { findContent, unpackArchive, type UnpackOptions } from './archive/unpack.ts';

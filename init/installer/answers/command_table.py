@@ -67,6 +67,12 @@ COMMANDS: Mapping[str, Command] = {
             ),
         ),
         Command(
+            "run",
+            "Install, then stay in the foreground: start daemons again, print their logs, stop all on SIGTERM",
+            answers=True,
+            examples=("run --host 192.168.1.103", "run --answers /data/answers --instance /data/instance"),
+        ),
+        Command(
             "plan",
             "Print what install or upgrade would write and run; change nothing",
             answers=True,

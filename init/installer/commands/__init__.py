@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from . import migrate_database as migrate_database
     from . import restore as restore
     from . import rollback as rollback
+    from . import run as run
     from . import show as show
     from . import status as status
     from . import uninstall as uninstall

@@ -170,7 +170,7 @@ def _purge(session: Session, site: Site, wish: Wish) -> None:
     if account:
         journal.step("remove the account")
         remove_account(account)
-    for path in (instance.receipt, instance.journal, instance.lock):
+    for path in (instance.receipt, instance.journal, instance.supervisor, instance.lock):
         files.remove(path)
     _remove_root(instance.root)
 

@@ -9,7 +9,7 @@ from shlex import quote
 
 from ..bundle.api import Product, Site
 from ..errors import Exit, Failure, Problem
-from ..host import clock, limits, ports
+from ..host import capability, clock, limits, ports
 from ..host.account import Account
 from ..manager import units
 from ..state import files
@@ -158,11 +158,17 @@ def _is_read_only(path: str) -> bool:
 
 
 def _check_account(site: Site) -> Iterator[Problem]:
-    """The service's account must be able to enter every directory above the release and the instance, and to read the
-    release."""
+    """Root must see the account's processes, and the account must be able to enter every directory above the release
+    and the instance, and to read the release."""
     account = site.account
     if not account.switch or account.faults:
         return
+    if not capability.sees_processes():
+        yield Problem(
+            f"root cannot see the processes of the service's account {account.name} here",
+            why="it lacks the capability CAP_SYS_PTRACE, as in most containers",
+            hint="run bootstrap as an unprivileged user, or add the capability: --cap-add SYS_PTRACE",
+        )
     directories: dict[str, None] = {}
     for start in (site.release.path("bin"), os.path.dirname(site.instance.root)):
         path = _existing(start)

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable
 
 _CAP_NET_BIND_SERVICE = 10
+_CAP_SYS_PTRACE = 19
 _PR_SET_KEEPCAPS = 8
 _PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
@@ -83,6 +84,12 @@ def _capabilities(libc: ctypes.CDLL) -> tuple[int, ...]:
     if libc.capget(header, data) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "rights of a process")
     return struct.unpack("=6I", data.raw)
+
+
+def sees_processes() -> bool:
+    """Whether this process may see where those of other users work, see ptrace(2) and proc(5): root in a container
+    usually may not."""
+    return bool(_capabilities(ctypes.CDLL(None, use_errno=True))[0] & 1 << _CAP_SYS_PTRACE)
 
 
 def keeps_low_ports(pid: int) -> bool:

@@ -90,20 +90,39 @@ def _listen(reader: int, child: int) -> bytes:
             raise _stopped(f"it did nothing for {PATIENCE:.0f} s")
 
 
+def launch(become: Callable[[], None], function: Callable[[], object]) -> int:
+    """Calls `function` in a child that has called `become`, and does not wait for it: returns its pid. It dies with
+    this process."""
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        try:
+            _prepare(-1, parent, become)
+            function()
+        finally:
+            os._exit(0)
+    return child
+
+
+def _prepare(kept: int, parent: int, become: Callable[[], None]) -> None:
+    """In a child: takes the account's rights, and keeps only one descriptor and the standard streams."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    _close_all_but(kept)
+    become()
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    # A killed installer must leave no writer behind.
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def _work(writer: int, parent: int, become: Callable[[], None], act: Callable[[], Any]) -> NoReturn:
     """Never returns: there must be no second installer."""
     answer: dict[str, Any]
     try:
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        _close_all_but(writer)
-        become()
-        prctl = ctypes.CDLL(None).prctl
-        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        # A killed installer must leave no writer behind.
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
+        _prepare(writer, parent, become)
         answer = {"value": act()}
     except Failure as failure:
         answer = {"failure": failure.exit_code, "problems": [vars(problem) for problem in failure.problems]}

@@ -34,7 +34,7 @@ def rotate(directory: str, since: float) -> list[str]:
     `since` is when logging began, in seconds since 1970. Runs as the service's account.
     """
     done = []
-    for path in sorted(_find(directory)):
+    for path in sorted(find(directory)):
         kept = _beside(path, _ARCHIVE)
         last = os.stat(kept[-1]).st_mtime if kept else since
         size = os.path.getsize(path)
@@ -46,7 +46,8 @@ def rotate(directory: str, since: float) -> list[str]:
     return done
 
 
-def _find(directory: str) -> Iterator[str]:
+def find(directory: str) -> Iterator[str]:
+    """Paths of the logs below the directory. Runs as the service's account."""
     for parent, _, names in os.walk(directory):
         paths = (os.path.join(parent, name) for name in names if name.endswith(".log"))
         yield from (path for path in paths if stat.S_ISREG(os.lstat(path).st_mode))

@@ -11,12 +11,14 @@ from . import files
 #: Directory of rendered files, and of an operator's files beside them.
 CONFIGURATION = "etc"
 RUN = "run"
+#: The lock of the process that runs the instance in the foreground.
+SUPERVISOR = "supervisor"
 #: Directory of an instance's systemd units.
 UNIT_DIRECTORY = "/etc/systemd/system"
 UNIT_ENDINGS = (".service", ".target", ".timer")
 #: Names in an instance that only bootstrap or the running service uses: a backup must not contain them, nor a receipt
 #: list them as rendered files.
-OWN_NAMES = frozenset({"journal", "lock", "backups", "restoring", "log", "run", "tmp"})
+OWN_NAMES = frozenset({"journal", "lock", SUPERVISOR, "backups", "restoring", "log", "run", "tmp"})
 
 
 def check_name(name: object, *, units: bool = False) -> str:
@@ -51,6 +53,10 @@ class Instance:
     @property
     def lock(self) -> str:
         return self.path("lock")
+
+    @property
+    def supervisor(self) -> str:
+        return self.path(SUPERVISOR)
 
     @property
     def run(self) -> str:

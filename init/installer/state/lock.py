@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from ..errors import Exit, Failure, Problem
 from . import files, held
+from .instance import SUPERVISOR
 
 #: Seconds to wait for another bootstrap, such as the hourly one, if a command releases the lock for a moment.
 PATIENCE = 30
@@ -31,6 +32,14 @@ _successors: list[int] = []
 
 @contextmanager
 def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
+    """Holds the lock file at `path`, in the instance's directory, and keeps out the service's account, too. Raises
+    LOCKED if another process still holds it after `patience` seconds."""
+    with holding(path, patience=patience), _account_kept_out(os.path.dirname(path)):
+        yield
+
+
+@contextmanager
+def holding(path: str, *, patience: float = 0) -> Iterator[None]:
     """Holds the lock file at `path`. Raises LOCKED if another process still holds it after `patience` seconds.
 
     The kernel frees the lock when its owner ends in any way, so no lock ever has to be broken by hand.
@@ -47,8 +56,7 @@ def exclusive(path: str, *, patience: float = 0) -> Iterator[None]:
             time.sleep(_INTERVAL)
         if not _is_at(path, descriptor):
             raise Failure(Exit.LOCKED, Problem("another bootstrap has removed this instance", where=path))
-        with _account_kept_out(os.path.dirname(path)):
-            yield
+        yield
     finally:
         os.close(descriptor)
         while _successors:
@@ -167,11 +175,12 @@ def _is_at(path: str, descriptor: int) -> bool:
 
 def _busy(path: str, descriptor: int) -> Problem:
     owner = _owner(os.fstat(descriptor))
+    runs = os.path.basename(path) == SUPERVISOR
     return Problem(
-        "another bootstrap is working on this instance",
+        "this instance already runs in the foreground" if runs else "another bootstrap is working on this instance",
         where=path,
-        why=f"process {owner} holds the lock" if owner else "its lock is held",
-        hint="wait until it has ended, then run the command again",
+        why=f"process {owner} holds the lock" if owner else "its lock is held, perhaps from another container",
+        hint="end that one first" if runs else "wait until it has ended, then run the command again",
     )
 
 

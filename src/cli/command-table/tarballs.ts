@@ -149,6 +149,23 @@ export const TARBALLS: readonly CommandSpec[] = [
     load: () => import('../commands/apply.ts'),
   },
   {
+    name: 'oci',
+    summary: 'make a container image of a tarball, on top of a base image',
+    positionals: [FILE],
+    options: ['base', 'out', 'key'],
+    examples: [
+      {
+        command: 'oci hello-2.0-1-linux-x86_64.tar.gz --base debian-layout',
+        does: 'an OCI archive, which skopeo and podman read; debian-layout: skopeo copy docker://debian:bookworm-slim oci:debian-layout',
+      },
+      {
+        command: 'oci hello-2.0-1-linux-x86_64.tar.gz --base debian-layout --key release.key.pub',
+        does: 'exit code 4 if the owner of that key did not sign it',
+      },
+    ],
+    load: () => import('../commands/oci.ts'),
+  },
+  {
     name: 'why',
     summary: 'show why a component or a Python distribution is in a bundle',
     positionals: [

@@ -4,7 +4,7 @@ import type { Call } from '../command.ts';
 /** Absolute path that an option names; undefined if it was not given. */
 export function pathOption(
   { flags, directory }: Call,
-  name: 'out' | 'passphrase-file' | 'advisories' | 'html' | 'cra',
+  name: 'out' | 'passphrase-file' | 'advisories' | 'html' | 'cra' | 'base',
 ): string | undefined {
   const value = flags[name];
   return value === undefined ? undefined : path.resolve(directory, value);

@@ -101,6 +101,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         ("open", "os.open", "os.stat", "os.lstat", "os.walk", "os.listdir", "os.rename"), _AS_ACCOUNT
     )
     | {"os.path.lexists": _AS_ACCOUNT, "os.path.getsize": _AS_ACCOUNT},
+    "installer/host/log_lines.py": dict.fromkeys(("os.open", "os.lstat"), _AS_ACCOUNT),
     "installer/state/move.py": dict.fromkeys(
         ("open", "os.open", "os.access", "os.path.isdir", "os.path.islink"), _NAMES_ONLY
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import subprocess
+import sys
 import unittest
 from unittest import mock
 
@@ -132,6 +134,20 @@ class PreflightTest(support.DirectoryTest):
         self.assertIn("move the release", self.problems()[0].hint)
 
     @AS_ROOT
+    @AS_ROOT
+    def test_root_without_the_right_to_see_the_accounts_processes(self) -> None:
+        """As in a container: the check runs in a child that has given up the capability."""
+        script = (
+            f"import sys; sys.path.insert(0, {str(support.INIT)!r}); from installer.host import capability;"
+            "print(capability.sees_processes())"
+        )
+        without = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"]
+        for prefix, expected in ((), "True"), (without, "False"):
+            child = subprocess.run([*prefix, sys.executable, "-c", script], capture_output=True, text=True)
+            self.assertEqual(child.stdout.strip(), expected, child.stderr)
+        with mock.patch("installer.host.capability.sees_processes", return_value=False):
+            self.assertIn("cannot see the processes", self.problems()[0].what)
+
     def test_a_release_unpacked_under_a_strict_umask(self) -> None:
         (self.root / "bin" / "tool").chmod(0o600)
         (found,) = self.problems()
