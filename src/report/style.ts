@@ -37,6 +37,7 @@ dl.digests dd{margin:0}
 .treemap a:hover{text-decoration:underline}
 .treemap a:focus-visible{outline-offset:-3px}
 .treemap small{color:inherit;opacity:.8;white-space:nowrap}
+@container (max-width:7.5rem){.treemap a{font-size:.7rem}}
 @container (max-width:5rem){.treemap a{font-size:.66rem;padding:.1rem .2rem}}
 @container (max-width:2rem) or (max-height:1.1rem){.treemap span,.treemap small{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}}
 @container (max-height:2.9rem){.treemap small{display:none}}
@@ -74,7 +75,7 @@ footer{margin-top:3rem;color:var(--quiet);font-size:.9rem;border-top:1px solid v
 @media (max-width:40rem){body{padding:1.25rem .9rem 3rem}.treemap{aspect-ratio:3/4}.timeline li{grid-template-columns:1fr auto}.timeline .bar{grid-column:1/-1;grid-row:2}}
 @media (max-width:40rem){table.parts,.parts tbody{display:block}.parts thead{position:absolute;clip-path:inset(50%)}
 .parts tr{display:grid;grid-template-columns:1fr auto;gap:.1rem .75rem;padding:.5rem .75rem;border-top:1px solid var(--line)}
-.parts tr>*{border:0;padding:0}.parts tr>:last-child{grid-column:1/-1}.parts td:nth-child(5){grid-area:3/2}.parts td:nth-child(6){grid-area:3/1}.parts tbody th{white-space:normal}
+.parts tr>*{border:0;padding:0}.parts tr>:last-child{grid-column:1/-1}.parts td:nth-child(2){text-align:right}.parts td:nth-child(5){grid-area:3/2}.parts td:nth-child(6){grid-area:3/1}.parts tbody th{white-space:normal}
 .parts .unit{display:inline}}
 @media print{.scroll{overflow:visible}nav{display:none}}
 `;
