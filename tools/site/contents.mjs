@@ -17,7 +17,7 @@ export const SECTIONS = [
     name: 'Reference',
     pages: [
       ['bootstrap.md', 'init/bootstrap.sh'],
-      ['cli.md', 'ksbundle'],
+      ['cli.md', 'The command line'],
       ['errors.md', 'Errors by code'],
       ['recipes.md', 'Recipes'],
       ['services.md', 'Services'],
