@@ -10,6 +10,7 @@ from installer.kit import web
 from installer.kit.answer import SECONDS, Answer
 
 from . import settings
+from .users import User
 
 
 def request(
@@ -19,6 +20,15 @@ def request(
     headers = {} if token is None else {"X-Auth-Token": token, "X-Subject-Token": token}
     in_front = site.value("public-url") is not None and url.startswith(settings.public_url(site))
     return web.request(site, method, url, body=body, headers=headers, seconds=seconds, in_front=in_front)
+
+
+def ask_for_token(site: Site, url: str, user: User, password: str, seconds: float = SECONDS) -> Answer:
+    """The answer, with status 201 if the user gets a token for its project; see `request`."""
+    domain = {"id": "default"}
+    account = {"name": user.name, "domain": domain, "password": password}
+    scope = {"project": {"name": user.project, "domain": domain}}
+    auth = {"identity": {"methods": ["password"], "password": {"user": account}}, "scope": scope}
+    return request(site, "POST", f"{url}/auth/tokens", body={"auth": auth}, seconds=seconds)
 
 
 def listener_url(site: Site, listener: Listener) -> str:

@@ -23,7 +23,7 @@ def values(site: Site) -> dict[str, str]:
         "federation": openid.federation(site),
         "metrics": path(metrics.directory(site)) if metrics.listeners(site) else "",
         "max_active_keys": str(settings.max_active_keys(site)),
-        "public_endpoint": _public_endpoint(site),
+        "public_endpoint": settings.public_endpoint(settings.base_url(site) if site.value("public-url") else None),
         "security_compliance": hardening.settings(site),
         "token_provider": keys.provider(site),
         **wsgi.door_values(site, settings.NAMES, settings.REQUEST_ID),
@@ -44,10 +44,3 @@ def is_edited(site: Site, rendered: Sequence[RenderedFile]) -> bool:
     content = {file.path: file.content for file in rendered}
     read = [*settings.KEYSTONE_FILES, *directory.read_files(site)]
     return any(files.read(site.instance.path(name)) != content[name] for name in read)
-
-
-def _public_endpoint(site: Site) -> str:
-    """Links in responses use the address that a client used, one of this host, unless the operator gives a URL."""
-    if site.value("public-url") is None:
-        return "# public_endpoint follows the address a client used"
-    return f"public_endpoint = {settings.base_url(site).replace('$', '$$')}"

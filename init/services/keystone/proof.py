@@ -12,7 +12,7 @@ from installer.host import network, space
 from installer.kit import addresses, tls, web
 from installer.kit.answer import Answer
 
-from . import password, settings, users
+from . import client, password, settings, users
 from .client import listener_url, request
 from .users import User
 
@@ -76,14 +76,8 @@ def _reachable(site: Site) -> tuple[str, str]:
 
 
 def _authenticate(site: Site, url: str, user: User, secret: str) -> Answer:
-    domain = {"id": "default"}
-    identity = {
-        "methods": ["password"],
-        "password": {"user": {"name": user.name, "domain": domain, "password": secret}},
-    }
-    body = {"auth": {"identity": identity, "scope": {"project": {"name": user.project, "domain": domain}}}}
     try:
-        return request(site, "POST", f"{url}/auth/tokens", body=body)
+        return client.ask_for_token(site, url, user, secret)
     except OSError as error:
         raise _failed(url, "a request for a token was not answered", str(error)) from error
 

@@ -50,6 +50,14 @@ def base_url(site: Site) -> str:
     return public_url(site)[: -len("/v3")]
 
 
+def public_endpoint(url: str | None) -> str:
+    """The setting of a service of OpenStack for links in its answers: they use the address that a client used, one of
+    this host, unless the operator gives a URL."""
+    if url is None:
+        return "# public_endpoint follows the address a client used"
+    return f"public_endpoint = {url.replace('$', '$$')}"
+
+
 def urls(site: Site) -> list[str]:
     """The advertised URL, then the URLs at which this host reaches each listener."""
     return [f"{url}/v3" for url in web.urls(site, addresses.listeners(site), base_url(site))]

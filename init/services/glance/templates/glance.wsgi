@@ -4,12 +4,14 @@ import sys
 sys.path.append(@{modules|python})
 
 import ksbundle_door
-import ksbundle_glance
+import ksbundle_openstack
 
-with ksbundle_glance.loading(@{config|python}, @{config_directory|python}):
+with ksbundle_openstack.loading_application(
+        "glance.common.wsgi_app", @{config|python}, @{config_directory|python}):
     from glance.wsgi.api import application
 
-from ksbundle_glance import places, tokens
+from ksbundle_glance import places
+from ksbundle_openstack import tokens
 
 places.follow(@{instance|python})
 application = tokens.remember(application, @{needs.memcached.socket|python})
