@@ -12,7 +12,7 @@ tarball=$1 database=$2
 shift 2
 ksbundle=$(dirname "$0")/../dist/cli/main.js
 
-for bundle in keystone keystone-29 keystone-oidc keystone-postgresql glance; do
+for bundle in keystone keystone-29 keystone-oidc keystone-postgresql glance openstack; do
   for arch in x86_64 aarch64; do
     node "$ksbundle" lock "$bundle" --check --platform "$arch-linux-gnu.2.17"
   done

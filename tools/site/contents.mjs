@@ -9,7 +9,7 @@ export const SECTIONS = [
       ['air-gap.md', 'Cross the gap: a checklist'],
       ['troubleshooting.md', 'Troubleshoot'],
       ['keystone.md', 'Keystone'],
-      ['glance.md', 'Glance'],
+      ['openstack.md', 'Services beside Keystone'],
       ['verification.md', 'Verify a release'],
     ],
   },

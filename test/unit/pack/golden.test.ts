@@ -126,7 +126,7 @@ async function contentOf(directory: string): Promise<Record<string, string>> {
 }
 
 /* The facts about bundles that the installer gets, for its tests. */
-it.each(['keystone', 'glance'])(
+it.each(['keystone', 'glance', 'openstack'])(
   'the bundle.json of %s is in a fixture; npm run golden renews it',
   async (name) => {
     const fixture = path.join(ROOT, `test/fixtures/bundles/${name}.json`);

@@ -33,7 +33,7 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-test.each(['keystone', 'keystone-29', 'keystone-oidc', 'keystone-postgresql'])(
+test.each(['keystone', 'keystone-29', 'keystone-oidc', 'keystone-postgresql', 'openstack'])(
   'a release of %s carries all that its lock needs',
   async (name) => {
     const root = await temporaryDirectory();

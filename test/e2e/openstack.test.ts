@@ -19,11 +19,15 @@ import { shell as shellOf } from './support/succeed.ts';
 
 const OTHER_ADDRESS = '192.168.1.77';
 const BACKUP = '/var/tmp/one.backup';
+/* It contains the bundle `glance`. */
+const BUNDLE = 'openstack';
+/* Services that keep an account and endpoints in Keystone. */
+const REGISTERED = ['glance', 'placement'];
 const lacking = await whyNoMachines();
 
 /*
- * Requests to Glance, many of which the client cannot send, and in a tenth of its time: `ask` sends one, `make` makes an
- * image without content.
+ * Requests to Glance and Placement, many of which the client cannot send, and in a tenth of its time: `ask` sends one,
+ * `make` makes an image without content.
  */
 const REQUESTS = `
 import hashlib, http.client, json, sys
@@ -52,6 +56,12 @@ def pieces():
             yield piece
 print(ask("PUT", f"/v2/images/{make()}/file", pieces(), "application/octet-stream", encode_chunked=True)[0])
 `;
+/* Makes a resource provider, unless the name is empty; prints the names of all. */
+const PROVIDERS = `${REQUESTS}
+if name:
+    print(ask("POST", "/resource_providers", json.dumps({"name": name}))[0])
+print(*sorted(each["name"] for each in json.loads(ask("GET", "/resource_providers")[1])["resource_providers"]))
+`;
 /* Begins an upload, is gone in the middle of it, and prints the image's identifier. */
 const CUT_OFF = `${REQUESTS}
 image = make()
@@ -66,21 +76,28 @@ print(image)
 
 /* The tests build on each other, in order. */
 describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
-  `an instance with images, under %s${lacking === undefined ? '' : ` (${lacking})`}`,
+  `an instance with images and an inventory, under %s${lacking === undefined ? '' : ` (${lacking})`}`,
   (server) => {
     let machine: Machine;
     let site: Site;
-    let at = { address: ADDRESS, port: 9292 };
+    let at = { address: ADDRESS, port: 9292, inventory: 8778 };
 
     beforeAll(async () => {
       machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
       site = await unpack(machine, '/srv/key stöne', {
-        from: await buildProject(ROOT, 'glance'),
+        from: await buildProject(ROOT, BUNDLE),
       });
       return () => machine.destroy();
     });
 
-    const answers = (): string[] => ['--host', at.address, '--glance-port', String(at.port)];
+    const answers = (): string[] => [
+      '--host',
+      at.address,
+      '--glance-port',
+      String(at.port),
+      '--placement-port',
+      String(at.inventory),
+    ];
     const shell = (script: string, ...parameters: readonly string[]): Promise<string> =>
       shellOf(machine, script, ...parameters);
     const client = async (...parameters: readonly string[]): Promise<string> => {
@@ -90,15 +107,14 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     };
     const python = async (script: string, ...parameters: readonly string[]): Promise<string> =>
       (await shell('exec "$0/bin/python3" -I -c "$@"', site.release, script, ...parameters)).trim();
-    /** Output of a script that sends requests to Glance about the image of this name. */
-    const request = async (
-      script: string,
-      name: string,
-      ...parameters: readonly string[]
-    ): Promise<string> => {
+    const ask = async (port: number, script: string, ...parameters: readonly string[]): Promise<string> => {
       const token = await issueToken(machine, `http://${at.address}:5000/v3`, await adminPassword(site));
-      return python(script, `${at.address}:${at.port}`, token, name, ...parameters);
+      return python(script, `${at.address}:${port}`, token, ...parameters);
     };
+    /** Output of a script that sends requests to Glance about the image of this name. */
+    const request = (script: string, name: string, ...parameters: readonly string[]): Promise<string> =>
+      ask(at.port, script, name, ...parameters);
+    const providers = (added = ''): Promise<string> => ask(at.inventory, PROVIDERS, added);
     const digest = async (file: string): Promise<string> =>
       (await shell('sha256sum "$0"', file)).slice(0, 64);
     /** The image of this name is the file of that. */
@@ -125,10 +141,10 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         await client(
           'endpoint',
           'list',
-          '--service',
-          'image',
           '-f',
           'value',
+          '-c',
+          'Service Name',
           '-c',
           'Interface',
           '-c',
@@ -138,7 +154,19 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         )
       )
         .split('\n')
+        .filter((line) => !line.includes(' keystone '))
         .toSorted();
+    const expectEndpoints = async (): Promise<void> =>
+      expect(await endpoints()).toEqual(
+        [
+          ['glance', at.port],
+          ['placement', at.inventory],
+        ].flatMap(([service, port]) =>
+          ['admin', 'internal', 'public'].map(
+            (name) => `RegionOne ${service} ${name} http://${at.address}:${port}`,
+          ),
+        ),
+      );
     /** What `status` says about images without content. */
     const unfinished = async (): Promise<readonly { readonly hint: string }[]> => {
       const { stdout } = await bootstrap(site, ['status', '--json']);
@@ -149,7 +177,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       client('image', 'list', '-f', 'value', '-c', 'Name', '--sort', 'name:asc');
 
     it.runIf(server === 'mod_wsgi')('passes its unit tests on the libraries that were built', async () => {
-      const tested = await runInstallerUnits(await buildProject(ROOT, 'glance'), 'test_glance.PlacesTest');
+      const tested = await runInstallerUnits(await buildProject(ROOT, BUNDLE), 'test_glance.PlacesTest');
       expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
       expect(tested.stdout).toContain('1 passed, 0 failed, 0 skipped');
     });
@@ -157,15 +185,20 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     it('proves that an image goes in and out, and leaves none', async () => {
       const { stderr } = await install(site, ['--host', ADDRESS, '--processes', '1', '--server', server]);
       expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
+      expect(stderr).toContain('a resource provider was made and deleted');
       expect(await images()).toBe('');
       expect(await shell('ls -A "$0/data/glance/images"', site.instance)).toBe('');
     });
 
-    it('is in the catalog, with an account whose password only it can read', async () => {
-      expect(await endpoints()).toEqual(
-        ['admin', 'internal', 'public'].map((name) => `RegionOne ${name} http://${ADDRESS}:9292`),
-      );
-      expect(await shell('stat -c %a "$0/keys/glance-password"', site.instance)).toBe('600');
+    it('is in the catalog, with accounts whose passwords only it can read', async () => {
+      await expectEndpoints();
+      for (const name of REGISTERED)
+        expect(await shell('stat -c %a "$0/keys/$1-password"', site.instance, name)).toBe('600');
+    });
+
+    it('keeps a resource provider', async () => {
+      expect(await providers('host é')).toBe('201\nhost é');
+      expect(await shell('"$0/bin/placement-manage" db version', site.release)).toMatch(/^[0-9a-f]{12}$/u);
     });
 
     it('keeps an image of 1 MiB, and one of unknown length', async () => {
@@ -201,23 +234,22 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     /* Where data lies does not depend on the server. */
     describe.runIf(exhaustive || server === 'uwsgi')('later', () => {
       it('is not touched by a second run', async () => {
-        const before = await shell('sha256sum "$0/keys/glance-password" "$0/data/glance.db"', site.instance);
+        const secrets = (): Promise<string> => shell('sha256sum "$0"/keys/*-password', site.instance);
+        const before = await secrets();
+        expect(before.split('\n').length).toBeGreaterThan(REGISTERED.length);
         const { stderr } = await install(site, []);
         expect(stderr).toContain('nothing to change');
-        expect((await shell('sha256sum "$0/keys/glance-password"', site.instance)).trim()).toBe(
-          before.split('\n')[0],
-        );
+        expect(await secrets()).toBe(before);
       });
 
-      it('serves the same images from its new place after mv, and at another address', async () => {
+      it('serves the same data from its new place after mv, and at another address', async () => {
         const moved = siteAt(machine, '/opt/moved & renamed');
         await shell('mv "$0" "$1"', site.release, moved.release);
         site = moved;
-        at = { address: OTHER_ADDRESS, port: 9393 };
+        at = { address: OTHER_ADDRESS, port: 9393, inventory: 8888 };
         await install(site, answers());
-        expect(await endpoints()).toEqual(
-          ['admin', 'internal', 'public'].map((name) => `RegionOne ${name} http://${OTHER_ADDRESS}:9393`),
-        );
+        await expectEndpoints();
+        expect(await providers()).toBe('host é');
         await expectSaved('small');
         await expectSaved('large');
       });
@@ -225,9 +257,11 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       it('restores a backup with its images', async () => {
         await install(site, ['backup', BACKUP]);
         await create('later', '/var/tmp/small');
+        await providers('later');
         await client('image', 'delete', 'large');
         await install(site, ['restore', BACKUP]);
         expect(await images()).toBe('large\nsmall');
+        expect(await providers()).toBe('host é');
         await expectSaved('large');
       });
 
