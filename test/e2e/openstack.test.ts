@@ -84,7 +84,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
 
     beforeAll(async () => {
       machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
-      site = await unpack(machine, '/srv/key stöne', {
+      site = await unpack(machine, '/srv/key stöne 5%d', {
         from: await buildProject(ROOT, BUNDLE),
       });
       return () => machine.destroy();

@@ -164,7 +164,7 @@ def _sync_schema(conf: Any) -> None:
     # The cache does not run yet.
     conf.set_override("enabled", False, "cache")
     from keystone.common.sql import upgrades
-    from ksbundle_keystone import migrations
+    from ksbundle_openstack import migrations
 
     migrations.allow_percent()
     upgrades.offline_sync_database_to_version()

@@ -42,7 +42,9 @@ class GeneralTest(unittest.TestCase):
             self.assertTrue(any(lines_with(pattern, *rooms)), pattern)
 
     def test_keystone_does_not_know_the_services_that_use_it(self) -> None:
-        self.assertEqual(list(lines_with("glance|placement", "init/services/keystone", "recipes/keystone/bundle.toml")), [])
+        self.assertEqual(
+            list(lines_with("glance|placement", "init/services/keystone", "recipes/keystone/bundle.toml")), []
+        )
 
 
 if __name__ == "__main__":
