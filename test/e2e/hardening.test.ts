@@ -1,7 +1,8 @@
-import { mkdir, readFile, truncate } from 'node:fs/promises';
+import { readFile, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/io/process.ts';
+import { makeCertificate, tlsAnswers } from './support/certificate.ts';
 import { send, sendAll, type HttpRequest } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
@@ -34,20 +35,9 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       machine = await startMachine('trixie', [ADDRESS]);
       site = await unpack(machine, '/srv');
-      ca = await makeCertificate();
+      ca = await makeCertificate(machine, '/srv/tls/one', [ADDRESS]);
       return () => machine.destroy();
     });
-
-    async function makeCertificate(): Promise<string> {
-      const directory = path.join(machine.root, 'srv/tls');
-      await mkdir(directory, { recursive: true });
-      const files = ['-out', path.join(directory, 'pem'), '-keyout', path.join(directory, 'key')];
-      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=one'];
-      const names = ['-addext', `subjectAltName=IP:${ADDRESS}`, '-days', '90'];
-      const made = await run(['openssl', 'req', '-x509', ...key, ...names, ...files]);
-      if (made.exitCode !== 0) throw new Error(made.stderr);
-      return readFile(path.join(directory, 'pem'), 'utf8');
-    }
 
     /** The kernel's facts about the service's processes, each once. */
     async function rights(): Promise<unknown[]> {
@@ -90,7 +80,7 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it('runs httpd with only the capability for its low port, and memcached with none', async () => {
-      const tls = ['--tls-cert', '/srv/tls/pem', '--tls-key', '/srv/tls/key', '--hsts', '86400'];
+      const tls = [...tlsAnswers('/srv/tls/one'), '--hsts', '86400'];
       await install(site, ['--host', ADDRESS, '--port', '443', '--demo', '--lockout', '4', ...tls]);
       const url = `sqlite:///${site.instance}/data/keystone.db?timeout=4`;
       const own = `${site.instance}/etc/keystone.conf.d/mine.conf`;

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { makeCertificate, tlsAnswers } from './support/certificate.ts';
 import { ROOT } from './support/cli.ts';
 import { runInstallerUnits } from './support/installer-units.ts';
 import { startMachine, type Machine } from './support/machine.ts';
@@ -23,7 +24,7 @@ const BACKUP = '/var/tmp/one.backup';
 const BUNDLE = 'openstack';
 /* Services that keep an account and endpoints in Keystone. */
 const REGISTERED = ['glance', 'placement'];
-const lacking = await whyNoMachines();
+const lacking = await whyNoMachines(['openssl']);
 
 /*
  * Requests to Glance and Placement, many of which the client cannot send, and in a tenth of its time: `ask` sends one,
@@ -74,7 +75,7 @@ connection.close()
 print(image)
 `;
 
-/* The tests build on each other, in order. */
+/* The tests build on each other, in order. Under uWSGI, data is on the bundle's own server, otherwise in files. */
 describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
   `an instance with images and an inventory, under %s${lacking === undefined ? '' : ` (${lacking})`}`,
   (server) => {
@@ -183,7 +184,18 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     });
 
     it('proves that an image goes in and out, and leaves none', async () => {
-      const { stderr } = await install(site, ['--host', ADDRESS, '--processes', '1', '--server', server]);
+      const { stderr } = await install(site, [
+        '--host',
+        ADDRESS,
+        '--processes',
+        '1',
+        '--server',
+        server,
+        ...(server === 'uwsgi' ? ['--database', 'embedded'] : []),
+      ]);
+      const databases = await shell('cd "$0/data" && ls -d *.db || true', site.instance);
+      expect(databases).toBe(server === 'uwsgi' ? '' : 'glance.db\nkeystone.db\nplacement.db');
+
       expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
       expect(stderr).toContain('a resource provider was made and deleted');
       expect(await images()).toBe('');
@@ -278,6 +290,14 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         expect(await machine.processes()).toEqual([]);
         await install(site, answers());
         await expectSaved('small');
+      });
+
+      it('serves over TLS, and all services ask Keystone over it', async () => {
+        await makeCertificate(machine, '/srv/tls', [OTHER_ADDRESS]);
+        const { stderr } = await install(site, tlsAnswers('/srv/tls'));
+        expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
+        for (const port of [at.port, at.inventory])
+          expect(stderr).toContain(`serves https://${OTHER_ADDRESS}:${port}`);
       });
     });
   },

@@ -1,8 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { stat } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../src/io/process.ts';
+import { makeCertificate } from './support/certificate.ts';
 import { send, sendAll, type HttpRequest } from './support/http.ts';
 import { changedSince } from './support/inside.ts';
 import { startMachine, type Machine } from './support/machine.ts';
@@ -57,7 +56,9 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       machine = await startMachine('trixie', [ADDRESS, IPV6_ADDRESS]);
       site = await unpack(machine, '/srv/key stöne');
-      certificates = { one: await makeCertificate('one'), two: await makeCertificate('two') };
+      const make = (name: string): Promise<string> =>
+        makeCertificate(machine, `/srv/tls/${name}`, [ADDRESS, IPV6_ADDRESS]);
+      certificates = { one: await make('one'), two: await make('two') };
       return () => machine.destroy();
     });
 
@@ -66,19 +67,6 @@ describe.skipIf(lacking !== undefined)(
       `--tls-key=/srv/tls/${key}.key`,
     ];
     const NO_TLS = ['--tls-cert=', '--tls-key='];
-
-    /** Makes a certificate and its key for the machine's addresses, in the machine. */
-    async function makeCertificate(name: string): Promise<string> {
-      const directory = path.join(machine.root, 'srv/tls');
-      await mkdir(directory, { recursive: true });
-      const file = path.join(directory, `${name}.pem`);
-      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-      const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:${ADDRESS},IP:${IPV6_ADDRESS}`];
-      const files = ['-out', file, '-keyout', path.join(directory, `${name}.key`)];
-      const made = await run(['openssl', 'req', '-x509', ...key, ...names, '-days', '90', ...files]);
-      if (made.exitCode !== 0) throw new Error(made.stderr);
-      return readFile(file, 'utf8');
-    }
 
     const trust = (certificate?: string): Pick<HttpRequest, 'ca'> =>
       certificate === undefined ? {} : { ca: certificate };

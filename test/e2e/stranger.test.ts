@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exists, listTree } from '../../src/io/files.ts';
 import { run } from '../../src/io/process.ts';
+import { makeCertificate, tlsAnswers } from './support/certificate.ts';
 import { send, type HttpAnswer } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { PROJECTS, tryProject } from './support/projects.ts';
@@ -142,7 +142,7 @@ describe.skipIf(lacking !== undefined)(`notes with both servers and TLS${why}`, 
   }
 
   it.each(['mod_wsgi', 'uwsgi'])('serves its title by %s, with and without TLS', async (server) => {
-    const certificate = await makeCertificate(machine, server);
+    const certificate = await makeCertificate(machine, `/srv/${server}`, [ADDRESS]);
     const title = `Zoë's "${server}" \\ <%(x)s> $HOME`;
     await install(site, [
       '--host',
@@ -157,18 +157,8 @@ describe.skipIf(lacking !== undefined)(`notes with both servers and TLS${why}`, 
     const plain = await page(`http://${ADDRESS}:8080`);
     expect(plain.status).toBe(200);
     expect(plain.body).toContain(`<h1>Zoë&#39;s &#34;${server}&#34; \\ &lt;%(x)s&gt; $HOME</h1>`);
-    await install(site, [`--tls-cert=/srv/${server}.pem`, `--tls-key=/srv/${server}.key`]);
+    await install(site, tlsAnswers(`/srv/${server}`));
     expect((await page(`https://${ADDRESS}:8080`, certificate)).body).toBe(plain.body);
     expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
   });
 });
-
-/** Makes a certificate and its key for the machine's address, in /srv; returns the certificate as PEM. */
-async function makeCertificate(machine: Machine, name: string): Promise<string> {
-  const file = path.join(machine.root, 'srv', name);
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${file}.key`];
-  const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:${ADDRESS}`];
-  const made = await run(['openssl', 'req', '-x509', ...key, ...names, '-days', '90', '-out', `${file}.pem`]);
-  if (made.exitCode !== 0) throw new Error(made.stderr);
-  return readFile(`${file}.pem`, 'utf8');
-}

@@ -42,7 +42,16 @@ def unmade(site: Site, declaration: Declaration) -> list[str]:
     return [*(path for path in data if not files.exists(site.instance.path(path))), *left]
 
 
-def prepare(site: Site, declaration: Declaration, values: Values, journal: Journal) -> None:
+def prepare(
+    site: Site,
+    declaration: Declaration,
+    journal: Journal,
+    *,
+    values: Values,
+    environment: Mapping[str, str],
+    kept: Sequence[Store],
+) -> None:
+    """Makes what is missing. `kept` are all the service's stores; `environment` is added to that of its programs."""
     for secret in declaration.secrets:
         secret_file.make(site, secret.path, secret.bytes)
     if not missing(site, declaration):
@@ -51,10 +60,9 @@ def prepare(site: Site, declaration: Declaration, values: Values, journal: Journ
     for path in declaration.data.directories:
         files.ensure_directory(site.instance.path(path), 0o700, site.account.owner)
     if declaration.data.prepare:
-        _run(
-            site, declaration, "prepare", declaration.data.prepare, ChainMap({"data": site.instance.path(DATA)}, values)
-        )
-        lost = [problem for store in stores(site, declaration) for problem in store.check()]
+        names = ChainMap({"data": site.instance.path(DATA)}, values)
+        _run(site, declaration, "prepare", values=names, environment=environment)
+        lost = [problem for store in kept for problem in store.check()]
         if lost:
             raise Failure(Exit.NEEDS_PERSON, *lost)
     site.account.run(_make_mark, site.instance.path(mark(declaration)))
@@ -81,19 +89,22 @@ def stores(site: Site, declaration: Declaration) -> list[Store]:
     ]
 
 
-def upgrade(site: Site, declaration: Declaration, values: Values) -> None:
+def upgrade(site: Site, declaration: Declaration, values: Values, environment: Mapping[str, str]) -> None:
     if declaration.data.upgrade:
-        copies = site.instance.path(UPGRADING)
-        _run(site, declaration, "upgrade", declaration.data.upgrade, ChainMap({"data": copies}, values))
+        names = ChainMap({"data": site.instance.path(UPGRADING)}, values)
+        _run(site, declaration, "upgrade", values=names, environment=environment)
 
 
-def _run(site: Site, declaration: Declaration, action: str, words: Sequence[str], values: Mapping[str, str]) -> None:
-    """Runs a program as the service's account, with the environment of the service's daemons."""
+def _run(
+    site: Site, declaration: Declaration, action: str, *, values: Mapping[str, str], environment: Mapping[str, str]
+) -> None:
+    """Runs the program for that action as the service's account, with the environment of the service's daemons."""
+    words = {"prepare": declaration.data.prepare, "upgrade": declaration.data.upgrade}[action]
     argv = programs.command(site, words, values)
     own = {name: text for program in declaration.daemons for name, text in program.environment.items()}
     own.update(declaration.wsgi.environment if declaration.wsgi else {})
     try:
-        command.run(site, argv, {**programs.environment(own, values), "KSB_DATA": values["data"]})
+        command.run(site, argv, {**programs.environment(own, values), **environment})
     except command.CommandError as error:
         what = f"{declaration.name} could not {action} its data"
         raise command.failed(site, what, error.why, error.details) from error

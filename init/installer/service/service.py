@@ -16,7 +16,7 @@ from ..bundle.api import HIDDEN, Directory, Reload, Remark, RenderedFile, Site
 from ..bundle.registration import Registration
 from ..bundle.render import render_file
 from ..bundle.shared_keys import SharedKeys
-from ..bundle.store import Store
+from ..bundle.store import DATA, UPGRADING, Store
 from ..bundle.transfer import Transfer
 from ..errors import Problem
 from ..host.limits import Appetite
@@ -219,7 +219,18 @@ class Service:
 
     def prepare(self, site: Site, journal: Journal) -> None:
         """Makes secrets and data on the first run. Atomic: after a failure it can start over."""
-        data.prepare(site, self.declaration, self.names(site), journal)
+        data.prepare(
+            site,
+            self.declaration,
+            journal,
+            values=self.names(site),
+            environment=self.data_environment(site, site.instance.path(DATA)),
+            kept=self.stores(site),
+        )
+
+    def data_environment(self, site: Site, place: str) -> Mapping[str, str]:
+        """Environment of the programs that make data and upgrade copies of it; `place` is the directory of either."""
+        return {"KSB_DATA": place}
 
     def stores(self, site: Site) -> Sequence[Store]:
         """The stores of its data, without secrets, in the order in which they are saved."""
@@ -233,7 +244,8 @@ class Service:
     def upgrade_data(self, site: Site) -> None:
         """Upgrades the copies that all stores have made to what this release needs. Nothing uses them yet. Copies that
         need no change stay the same, byte for byte."""
-        data.upgrade(site, self.declaration, self.names(site))
+        environment = self.data_environment(site, site.instance.path(UPGRADING))
+        data.upgrade(site, self.declaration, self.names(site), environment)
 
     def place(self, where: str) -> Mapping[str, Sequence[str]] | None:
         """The answers that put the data into the database `where`; None if the service knows only one place for it."""

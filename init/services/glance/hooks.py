@@ -14,7 +14,6 @@ from ..keystone.registered import Registered
 from ..keystone.session import Session
 from . import proof, unfinished
 
-DATABASE = "data/glance.db"
 #: Patterns that the path of an instance must not contain, as no quoting helps, and why.
 _UNUSABLE = {"#": "Glance takes the paths of its files from URLs, which would end at it"}
 
@@ -37,7 +36,7 @@ class Hooks(Registered):
         return proof.use(session, url)
 
     def expiring(self, site: Site) -> list[Problem]:
-        return list(unfinished.warn(site, DATABASE))
+        return list(unfinished.warn(site, lambda statement: self.query(site, statement)))
 
     def next_steps(self, site: Site) -> Sequence[str]:
         values = {

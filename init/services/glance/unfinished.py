@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from shlex import quote
+from typing import Any
 
 from installer.bundle.api import Site
 from installer.errors import Problem
-from installer.kit.data.sqlite import Sqlite
 
 #: Images to name at most.
 _NAMED = 20
@@ -19,16 +20,17 @@ _QUERY = """
     SELECT id, status FROM images
     WHERE NOT deleted AND (
         status = 'queued'
-        OR status IN ('saving', 'uploading') AND coalesce(updated_at, created_at) < datetime('now', '-1 day')
+        OR status IN ('saving', 'uploading') AND coalesce(updated_at, created_at) < '{yesterday:%Y-%m-%d %H:%M:%S}'
     )
-    ORDER BY created_at LIMIT ?
+    ORDER BY created_at LIMIT {limit}
 """
 
 
-def warn(site: Site, database: str) -> Iterator[Problem]:
+def warn(site: Site, query: Callable[[str], Sequence[Sequence[Any]] | None]) -> Iterator[Problem]:
     """A warning about images whose content is missing, with the command that removes them. A database that cannot be
     read now yields none: its store reports it."""
-    rows = Sqlite(site, database).query(_QUERY, _NAMED + 1) or ()
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    rows = query(_QUERY.format(yesterday=yesterday, limit=_NAMED + 1)) or ()
     found = [(image, state) for image, state in rows if _IMAGE.fullmatch(str(image)) and _STATE.fullmatch(str(state))]
     if not found:
         return

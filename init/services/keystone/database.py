@@ -115,17 +115,18 @@ def connection(site: Site, ca: str | None = None) -> str:
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)
     if asked == "embedded":
-        return _embedded(site)
+        return embedded(site, EMBEDDED)
     return _url(site).connection(password(site), (ca or site.instance.path(CA)) if _source(site) else None)
 
 
-def _embedded(site: Site, server: str = postgresql.NAME) -> str:
-    return f"postgresql+psycopg://{EMBEDDED}@/{EMBEDDED}?host={quote(os.path.join(site.instance.run, server))}"
+def embedded(site: Site, name: str, server: str = postgresql.NAME) -> str:
+    """The URL for SQLAlchemy of a database on the bundle's own server, or on the one that makes new data."""
+    return f"postgresql+psycopg://{name}@/{name}?host={quote(os.path.join(site.instance.run, server))}"
 
 
 def upgrading(site: Site) -> str:
     """The URL for SQLAlchemy of the copy that the bundle's own server has for an upgrade."""
-    return _embedded(site, postgresql.NEW)
+    return embedded(site, EMBEDDED, postgresql.NEW)
 
 
 def reachable(site: Site, *, copy: bool = False) -> AbstractContextManager[None]:

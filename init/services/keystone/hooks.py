@@ -145,6 +145,8 @@ class Hooks(Service):
         return transfer.place(where)
 
     def transfer(self, source: Site, target: Site) -> Transfer:
+        others = [service for service in self._others.values() if service is not self]
+        transfer.check_others(source, target, others)
         return transfer.KeystoneTransfer(source, target)
 
     def state(self, site: Site) -> Mapping[str, Any]:

@@ -36,6 +36,11 @@ class Session:
             answer = client.ask_for_token(self._site, url, account, secret, seconds=_PATIENCE)
         except OSError as error:
             raise self.failed(url, f"no token for {account.name}: {error}") from error
+        if answer.status == 401:
+            hint = f"set the password of the user {account.name} in Keystone to the one in that file"
+            where = self._site.instance.path(password)
+            what = f"{self._title} cannot log in to Keystone"
+            raise Failure(Exit.VERIFICATION, Problem(what, where=where, why="its password was changed", hint=hint))
         if answer.status != 201:
             why = f"no token for {account.name}: it answers {answer.status}: {answer.body[:200]!r}"
             raise self.failed(url, why)

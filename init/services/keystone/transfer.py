@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from shlex import quote
@@ -13,6 +13,7 @@ from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 from installer.kit.data.postgresql import DATA, Server
 from installer.kit.data.sqlite import Sqlite
+from installer.service.service import Service
 from installer.state import files, trees
 
 from . import database, external, proof
@@ -26,6 +27,14 @@ def place(where: str) -> Mapping[str, list[str]]:
     if where in ("sqlite", "embedded"):
         return {"database": [where if where == "embedded" else ""], "database-url": [""], "database-ca": [""]}
     return {"database": [""], "database-url": [where]}
+
+
+def check_others(source: Site, target: Site, services: Sequence[Service]) -> None:
+    """Raises PREFLIGHT if the target would have data of other services in another database, too."""
+    moved = [each.title for each in services if each.databases(source) != each.databases(target)]
+    if moved:
+        what = f"the data of {' and '.join(moved)} cannot be moved to another database"
+        raise Failure(Exit.PREFLIGHT, Problem(what, where=source.instance.root, hint="make a new instance there"))
 
 
 @dataclass

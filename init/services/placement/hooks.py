@@ -21,6 +21,7 @@ class Hooks(Registered):
     title = "Placement"
     TYPE = "placement"
     CONFIG = "etc/placement/placement.conf"
+    DATABASE = "placement_database"
     APPETITE = Appetite(1024, 128, 192 << 20, "run again with --processes 1")
 
     def use(self, session: Session, url: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keystone_site
+from installer.bundle.store import UPGRADING
 from installer.errors import Failure
 from installer.state.journal import Journal
 
@@ -18,7 +19,7 @@ from installer.state.journal import Journal
 _MANAGE = """#!/bin/sh
 exec {python} -c '
 import os, sqlite3, sys
-path = os.environ["KSB_DATA"] + "/placement.db"
+path = os.environ["OS_PLACEMENT_DATABASE__CONNECTION"].removeprefix("sqlite:///").partition("?")[0].replace("$$", "$")
 connection = sqlite3.connect(path)
 connection.execute("CREATE TABLE resource_providers (id)")
 connection.commit()
@@ -63,6 +64,30 @@ class PlacementTest(keystone_site.KeystoneSiteTest):
     def test_its_database_is_data_that_automatic_backups_hold(self) -> None:
         bulky = {store.paths[0]: store.bulky for store in self.product.stores(self.site())}
         self.assertIs(bulky["data/placement.db"], False)
+
+    def test_it_follows_keystone_to_the_bundles_own_server(self) -> None:
+        site = self.site(database=["embedded"])
+        settings = configparser.RawConfigParser(strict=False)
+        settings.read_string(self.rendered("etc/placement/placement.conf", site))
+        connection = settings["placement_database"]["connection"]
+        self.assertTrue(connection.startswith("postgresql+psycopg://placement@/placement?host=/"), connection)
+        self.assertTrue(connection.endswith("/instance/run/postgresql"), connection)
+        stores = {store.paths[0]: store for store in self.product.stores(site)}
+        self.assertEqual(set(stores), {"data/postgresql", "data/glance/images"})
+        self.assertEqual(sorted(stores["data/postgresql"].databases), ["glance", "keystone", "placement"])
+        self.assertNotIn("data/placement.db", self.product.unmade(site))
+        (placement,) = (each for each in self.product.services if each.name == "placement")
+        for place, run in (("data", "postgresql"), (UPGRADING, "postgresql.new")):
+            environment = placement.data_environment(site, site.instance.path(place))
+            self.assertTrue(environment["OS_PLACEMENT_DATABASE__CONNECTION"].endswith(f"/run/{run}"), environment)
+
+    def test_only_keystones_data_can_be_moved_to_another_database(self) -> None:
+        url = "postgresql://keystone@10.0.0.9/keystone"
+        self.assertIsNotNone(self.product.transfer(self.site(), self.site(database_url=[url])))
+        with self.assertRaises(Failure) as caught:
+            self.product.transfer(self.site(), self.site(database=["embedded"]))
+        what = "the data of Placement and Glance cannot be moved to another database"
+        self.assertEqual([problem.what for problem in caught.exception.problems], [what])
 
     def test_data_of_an_interrupted_run_are_made_again(self) -> None:
         manage = Path(self.release.path("bin", "placement-manage"))

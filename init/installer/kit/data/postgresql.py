@@ -51,6 +51,8 @@ _PLAIN = {
 #: Fast shutdown: on SIGTERM it would wait for clients.
 ENDING = signal.SIGINT
 _ADMIN = "postgres"
+#: Between two columns of a row.
+_SEPARATOR = "\x1f"
 #: Lists the databases that were made: a database lost later is reported, not recreated.
 MARK = f"keys/{NAME}.databases"
 #: Where the former data is while new data takes its place.
@@ -248,15 +250,25 @@ class Server:
         given = {"ON_ERROR_STOP": "1", **values}
         self.run("psql", *options, *(word for name, value in given.items() for word in ("-v", f"{name}={value}")))
 
-    def run(self, program: str, *arguments: str) -> None:
-        """Runs one of the server's programs as the service's account. It finds the socket relative to its working
-        directory, the instance's `tmp`: a socket's path must fit into 108 bytes."""
-        self._run(self.release, program, *arguments)
+    def query(self, database: str, statement: str) -> Sequence[Sequence[str]] | None:
+        """The rows that a statement finds: texts that the account may have made up, without line breaks and U+001F.
+        None if the database cannot be queried now."""
+        options = ("-X", "-q", "-A", "-t", "-F", _SEPARATOR, "-U", database, "-d", database, "-c", statement)
+        try:
+            lines = self.run("psql", *options).decode("utf-8", "replace").split("\n")
+        except Failure:
+            return None
+        return [line.split(_SEPARATOR) for line in lines if line]
 
-    def _run(self, release: Release, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str) -> bytes:
+        """Runs one of the server's programs as the service's account. It finds the socket relative to its working
+        directory, the instance's `tmp`: a socket's path must fit into 108 bytes. Returns its output."""
+        return self._run(self.release, program, *arguments)
+
+    def _run(self, release: Release, program: str, *arguments: str) -> bytes:
         argv = [release.path("bin", program), *arguments]
         try:
-            command.run(self.site, argv, {"PGHOST": f"/proc/self/cwd/../run/{self.name}"})
+            return command.run(self.site, argv, {"PGHOST": f"/proc/self/cwd/../run/{self.name}"})
         except command.CommandError as error:
             what = f"{program} failed on the databases"
             raise command.failed(self.site, what, error.why, error.details) from error
