@@ -8,9 +8,11 @@ import ksbundle_openstack
 
 with ksbundle_openstack.loading_application(
         "glance.common.wsgi_app", @{config|python}, @{config_directory|python}):
+    from ksbundle_glance import pipelines, places
+
+    pipelines.allow_percent()
     from glance.wsgi.api import application
 
-from ksbundle_glance import places
 from ksbundle_openstack import tokens
 
 places.follow(@{instance|python})
