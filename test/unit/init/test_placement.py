@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import http.server
+import json
 import sqlite3
 import sys
+import threading
 import unittest
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +18,7 @@ from installer.bundle.store import UPGRADING
 from installer.errors import Failure
 from installer.state.journal import Journal
 
+PASSWORD = "keys/placement-password"
 #: In place of Placement's command: makes the database, and fails if there is one.
 _MANAGE = """#!/bin/sh
 exec {python} -c '
@@ -53,7 +57,7 @@ class PlacementTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(database, f"sqlite:///{instance}/data/placement.db?timeout=30")
         asks = settings["keystone_authtoken"]
         self.assertEqual([asks["username"], asks["auth_url"]], ["placement", "http://127.0.0.1:5001/v3"])
-        self.assertTrue(asks["password_file"].endswith("/keys/placement-password"))
+        self.assertTrue(asks["password_file"].endswith(f"/{PASSWORD}"))
         self.assertNotIn("password", asks)
 
     def test_servers_hold_its_requests_and_answers(self) -> None:
@@ -88,6 +92,32 @@ class PlacementTest(keystone_site.KeystoneSiteTest):
             self.product.transfer(self.site(), self.site(database=["embedded"]))
         what = "the data of Placement and Glance cannot be moved to another database"
         self.assertEqual([problem.what for problem in caught.exception.problems], [what])
+
+    def test_a_changed_password_of_its_account_is_named_with_its_file(self) -> None:
+        (self.instance / "keys").mkdir()
+        (self.instance / PASSWORD).write_text("0123\n")
+        session: Any = sys.modules["ksbundle_services.keystone.session"]
+        asked: list[dict[str, Any]] = []
+
+        class Refusing(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(401)
+                self.end_headers()
+
+            def log_message(self, *_arguments: Any) -> None:
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Refusing) as server:
+            threading.Thread(target=server.handle_request).start()
+            url = f"http://127.0.0.1:{server.server_port}/v3"
+            with self.assertRaises(Failure) as caught:
+                session.Session(self.site(), "Placement", url).log_in(session.User("placement", "service"), PASSWORD)
+        user = asked[0]["auth"]["identity"]["password"]["user"]
+        self.assertEqual([user["name"], user["password"]], ["placement", "0123"])
+        (problem,) = caught.exception.problems
+        self.assertEqual(problem.what, "Placement cannot log in to Keystone")
+        self.assertTrue(problem.where.endswith(PASSWORD), problem.where)
 
     def test_data_of_an_interrupted_run_are_made_again(self) -> None:
         manage = Path(self.release.path("bin", "placement-manage"))
