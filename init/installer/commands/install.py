@@ -66,6 +66,11 @@ def check_version(session: Session) -> None:
     old = recorded.release_path
     if recorded.bundle != bundle["name"] or newer:
         hint = f"use {os.path.join(old, 'init', 'bootstrap.sh')}"
+    elif old == session.release.root:
+        # As in a container: the image of the new release has replaced that of the old one.
+        again = session.command_line("install").replace(old, "OLD", 1)
+        hint = f"bring {recorded.version} back in another directory, OLD, and run {again}, "
+        hint += f"then {session.command_line('upgrade', '--from', 'OLD')}"
     else:
         hint = f"run {session.command_line('upgrade', '--from', old)}"
     raise Failure(

@@ -286,6 +286,19 @@ def _remove(at: Place) -> bool:
         os.unlink(at.name, dir_fd=at.directory)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        # A read-only file system refuses before it looks for the name.
+        if error.errno != errno.EROFS or _is_there(at):
+            raise
+        return False
+    return True
+
+
+def _is_there(at: Place) -> bool:
+    try:
+        at.status()
+    except FileNotFoundError:
+        return False
     return True
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 import unittest
 
 import support
@@ -70,6 +72,18 @@ class WriteTest(support.DirectoryTest):
         with self.assertRaises(KeyError), held.reserving(path, 65536):
             raise KeyError
         self.assertEqual(os.listdir(self.directory), [])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can mount")
+    def test_a_missing_file_of_a_read_only_file_system_counts_as_removed(self) -> None:
+        script = (
+            f"import sys; sys.path.insert(0, {str(support.INIT)!r}); from installer.state import files;"
+            "print(files.remove(sys.argv[1] + '/none')); files.remove(sys.argv[1] + '/there')"
+        )
+        mount = 'mount -t tmpfs none "$1" && touch "$1/there" && mount -o remount,ro "$1" && exec "$0" -c "$2" "$1"'
+        argv = ["unshare", "--mount", "sh", "-c", mount, sys.executable, str(self.directory), script]
+        child = subprocess.run(argv, capture_output=True, text=True)
+        self.assertEqual(child.stdout, "False\n", child.stderr)
+        self.assertIn("Read-only file system", child.stderr)
 
     def test_a_symbolic_link_is_not_followed(self) -> None:
         target = self.directory / "target"

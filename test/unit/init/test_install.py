@@ -11,6 +11,7 @@ import unittest
 import unittest.mock
 from collections.abc import Callable, Iterator
 
+import support
 from fake_product import DAEMON, DATA, Cut, cut_at, end
 from installer.commands import backup, control, install, show, status, uninstall, verify
 from installer.engine import place
@@ -24,6 +25,16 @@ from product_site import ProductTest, quiet
 
 
 class InstallTest(ProductTest):
+    def test_a_version_that_replaced_the_former_one_in_its_place_names_the_way(self) -> None:
+        self.install()
+        support.set_bundle(self.root, version="2", answers=self.ANSWERS)
+        support.seal(self.root)
+        (problem,) = self.fails(Exit.PREFLIGHT).problems
+        hint = problem.hint.replace("'", "")
+        self.assertIn("bring 1 back in another directory, OLD", hint)
+        self.assertIn("run OLD/init/bootstrap.sh install", hint)
+        self.assertIn("init/bootstrap.sh upgrade --from OLD", hint)
+
     def test_a_session_older_than_another_install_is_refused(self) -> None:
         early = self.session("install", "--host", "10.0.0.1")
         self.install("--host", "10.0.0.2")
