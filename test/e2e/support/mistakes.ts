@@ -50,6 +50,7 @@ function withoutChance(text: string, places: Readonly<Record<string, string>>): 
     .reduce((left, [name, place]) => left.replaceAll(place, name), text)
     .replaceAll(/\bprocess \d+/g, 'process N')
     .replaceAll(/127\.0\.0\.1:\d{5}\b/g, '127.0.0.1:PORT')
+    .replaceAll(/(?<=bootstrap\.sh: )\d+(?=:)/g, 'LINE')
     .replaceAll(/\b\d+ MiB free/g, 'N MiB free')
     .replaceAll(/(?<=the key is )sha256:[0-9a-f]{64}/g, 'sha256:DIGEST')
     .replaceAll(/^ {2}\S.* \d+\.\d\d s.*\n/gm, '');
