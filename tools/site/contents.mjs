@@ -10,6 +10,7 @@ export const SECTIONS = [
       ['troubleshooting.md', 'Troubleshoot'],
       ['keystone.md', 'Keystone'],
       ['openstack.md', 'Services beside Keystone'],
+      ['containers.md', 'Containers'],
       ['verification.md', 'Verify a release'],
     ],
   },
