@@ -10,6 +10,7 @@ function lazily<Parameters extends readonly unknown[], Result>(
 
 /** Joins the stages: everything that the command line can do. Each command loads only the parts that it calls. */
 export const pipeline = {
+  writeCollection: lazily(async () => (await import('./pipeline/ansible.ts')).writeCollection),
   auditPath: lazily(async () => (await import('./pipeline/audit.ts')).auditPath),
   buildBundle: lazily(async () => (await import('./pipeline/build.ts')).buildBundle),
   planBuild: lazily(async () => (await import('./pipeline/build.ts')).planBuild),

@@ -136,6 +136,16 @@ export interface VerifyResult {
   readonly bytes: number;
 }
 
+export interface AnsibleResult {
+  readonly release: string;
+  /** Digest of the tarball. */
+  readonly sha256: Sha256;
+  /** Absolute paths of the collection, and of the examples that did not exist. */
+  readonly written: readonly string[];
+  /** Digests of the keys whose signatures were checked, each of them valid. */
+  readonly keys: readonly Sha256[];
+}
+
 export interface DeltaResult {
   /** Absolute path of the delta. */
   readonly file: string;

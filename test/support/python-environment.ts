@@ -1,6 +1,7 @@
-import { readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exists, hashBytes } from '../../src/io/files.ts';
+import { withLock } from '../../src/io/lock.ts';
 import { run } from '../../src/io/process.ts';
 
 const KEPT = path.join(import.meta.dirname, '../../node_modules/.cache/ksbundle-python');
@@ -13,15 +14,16 @@ export async function pythonEnvironment(requirements: string): Promise<string> {
   const { stdout: version } = await succeed(['python3', '--version']);
   const key = hashBytes(`${version}\n${await readFile(requirements, 'utf8')}`).slice(0, 16);
   const directory = path.join(KEPT, key);
-  if (!(await exists(directory))) {
-    // Under another name until complete. Nothing used here depends on its path.
-    const unfinished = `${directory}.${process.pid}`;
-    await rm(unfinished, { recursive: true, force: true });
-    await succeed(['python3', '-m', 'venv', unfinished]);
+  // Made in place, because its programs name their interpreter by its path.
+  const complete = path.join(directory, 'complete');
+  await withLock(`${directory}.lock`, async () => {
+    if (await exists(complete)) return;
+    await rm(directory, { recursive: true, force: true });
+    await succeed(['python3', '-m', 'venv', directory]);
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps'];
-    await succeed([path.join(unfinished, 'bin/python'), ...pip, '--requirement', requirements]);
-    await rename(unfinished, directory);
-  }
+    await succeed([path.join(directory, 'bin/python'), ...pip, '--requirement', requirements]);
+    await writeFile(complete, '');
+  });
   return path.join(directory, 'bin');
 }
 

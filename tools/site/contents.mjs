@@ -11,6 +11,7 @@ export const SECTIONS = [
       ['keystone.md', 'Keystone'],
       ['openstack.md', 'Services beside Keystone'],
       ['containers.md', 'Containers'],
+      ['ansible.md', 'Many hosts'],
       ['verification.md', 'Verify a release'],
     ],
   },

@@ -166,6 +166,31 @@ export const TARBALLS: readonly CommandSpec[] = [
     load: () => import('../commands/oci.ts'),
   },
   {
+    name: 'ansible',
+    summary: 'write an Ansible collection that installs and upgrades a release on many hosts',
+    positionals: [
+      FILE,
+      {
+        name: 'DIR',
+        required: true,
+        help: 'directory for the collection, an example of an inventory and ansible.cfg',
+        completes: 'directory',
+      },
+    ],
+    options: ['key'],
+    examples: [
+      {
+        command: 'ansible hello-2.0-1-linux-x86_64.tar.gz fleet',
+        does: 'then, in fleet: ansible-playbook ksbundle.release.deploy',
+      },
+      {
+        command: 'ansible hello-2.0-1-linux-x86_64.tar.gz fleet --key release.key.pub',
+        does: 'every host also checks that the owner of that key signed the release',
+      },
+    ],
+    load: () => import('../commands/ansible.ts'),
+  },
+  {
     name: 'why',
     summary: 'show why a component or a Python distribution is in a bundle',
     positionals: [

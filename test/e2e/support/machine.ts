@@ -34,6 +34,12 @@ export interface Machine {
   readonly destroy: () => Promise<void>;
 }
 
+/** A machine that any program of the host can enter. */
+export interface OpenMachine extends Machine {
+  /** Program and arguments that run a command in it, with a bare environment. */
+  readonly entry: readonly string[];
+}
+
 export interface MachineProcess {
   /** As the host knows it. */
   readonly pid: number;
@@ -60,7 +66,7 @@ export async function startMachine(
   suite: DebianSuite,
   addresses: readonly string[],
   packages: readonly string[] = [],
-): Promise<Machine> {
+): Promise<OpenMachine> {
   const pattern = await debianRoot(suite, packages);
   const directory = await mkdtemp(path.join(os.tmpdir(), `ksbundle-${suite}-`));
   const root = path.join(directory, 'root');
@@ -98,7 +104,7 @@ export async function startCell({ releases, image = '', size = '100m' }: CellOpt
 }
 
 /** Starts a script as the first process of new namespaces; it prints "ready", and ends with its input. */
-async function enterNamespaces(script: readonly string[]): Promise<Machine> {
+async function enterNamespaces(script: readonly string[]): Promise<OpenMachine> {
   const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child'];
   const holder = spawn('unshare', [...namespaces, 'bash', ...script], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -111,18 +117,17 @@ async function enterNamespaces(script: readonly string[]): Promise<Machine> {
   const first = await onlyChild(holder.pid ?? 0);
   const space = await readlink(`/proc/${first}/ns/pid`);
 
+  const enter = ['nsenter', '--target', String(first), '--net', '--mount', '--pid', '--root', '--wd'];
+  const entry = [...enter, 'env', '-i', ...assignments(ENVIRONMENT)];
+
   return {
     root: `/proc/${first}/root`,
-    execute: (argv, { environment = {}, input, timeout = TIMEOUT, wrapper = [] } = {}) => {
-      const enter = ['nsenter', '--target', String(first), '--net', '--mount', '--pid', '--root', '--wd'];
-      const variables = Object.entries({ ...ENVIRONMENT, ...environment }).map(
-        ([name, value]) => `${name}=${value}`,
-      );
-      return run([...wrapper, ...enter, 'env', '-i', ...variables, ...argv], {
+    entry,
+    execute: (argv, { environment = {}, input, timeout = TIMEOUT, wrapper = [] } = {}) =>
+      run([...wrapper, ...entry, ...assignments(environment), ...argv], {
         timeout,
         ...(input === undefined ? {} : { input }),
-      });
-    },
+      }),
     executeInNetwork: (argv, options) => runInNetwork(first, argv, options),
     processes: () => processesIn(space, first),
     destroy: async () => {
@@ -130,6 +135,10 @@ async function enterNamespaces(script: readonly string[]): Promise<Machine> {
       await ended;
     },
   };
+}
+
+function assignments(environment: Readonly<Record<string, string>>): string[] {
+  return Object.entries(environment).map(([name, value]) => `${name}=${value}`);
 }
 
 /** Runs a program of the host in the network of a process. */
