@@ -2,9 +2,15 @@
  * How Keystone of the bundle serves, compared with Debian's package: `npm run bench -- serving`, as root. A machine (a
  * copy of Debian 13 in namespaces) has both, and runs one at a time, in both orders. Processor time counts, because other
  * load does not change it much; latency and seconds are only comparable on an idle machine. KSBUNDLE_BENCH_ONLY, a
- * regular expression, selects variants by name.
+ * regular expression, selects variants by name. The tables, and a plot of what a request costs, are written to
+ * bench/results/serving.md and serving.svg if every variant was measured.
  */
+import { mkdir, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { drawBars } from './bars.mjs';
 import { measureInMachine } from './machines.mjs';
+import { ROOT } from './release.mjs';
 
 const REFERENCE = 'Debian, 8 processes, no cache (default)';
 const LOADS = {
@@ -69,17 +75,26 @@ function percentile(milliseconds, share) {
   return sorted[Math.floor(sorted.length * share)];
 }
 
-/** Prints rows of cells below titles; numbers have one decimal. */
-function printTable(titles, rows) {
+/** Rows of cells below titles; numbers that are not whole have one decimal. */
+function table(titles, rows) {
   const text = (cell) =>
     typeof cell === 'number' && !Number.isInteger(cell) ? cell.toFixed(1) : String(cell);
-  for (const [first, ...others] of [titles, ...rows])
-    console.log(`${first.padEnd(48)}${others.map((cell) => text(cell).padStart(11)).join('')}`);
+  return [titles, ...rows].map((cells) => cells.map(text));
+}
+
+function print(rows) {
+  for (const [first, ...others] of rows)
+    console.log(`${first.padEnd(48)}${others.map((cell) => cell.padStart(11)).join('')}`);
   console.log();
 }
 
-function printLoads(variants) {
-  for (const [load, title] of Object.entries(LOADS)) {
+function markdown([titles, ...rows]) {
+  const line = (cells) => `| ${cells.join(' | ')} |\n`;
+  return [titles, titles.map((_, column) => (column === 0 ? '---' : '--:')), ...rows].map(line).join('');
+}
+
+function loadTables(variants) {
+  const tables = Object.entries(LOADS).map(([load, title]) => {
     const rows = [...variants].map(([name, variant]) => {
       const { milliseconds, seconds, failed } = variant[load];
       const times = [0.5, 0.99].map((share) => percentile(milliseconds, share));
@@ -92,13 +107,13 @@ function printLoads(variants) {
         ...times,
       ];
     });
-    printTable([title, 'requests', 'failed', 'CPU ms', 'per second', 'p50 ms', 'p99 ms'], rows);
-  }
+    return table([title, 'requests', 'failed', 'CPU ms', 'per second', 'p50 ms', 'p99 ms'], rows);
+  });
   const rows = [...variants].map(([name, { start, memory }]) => [name, start, Math.round(memory)]);
-  printTable(['the whole service', 'start s', 'memory MB'], rows);
+  return [...tables, table(['the whole service', 'start s', 'memory MB'], rows)];
 }
 
-function printGoals(variants) {
+function goalTable(variants) {
   const debian = variants.get(REFERENCE);
   const rows = [...variants]
     .filter(([name, { bundled }]) => bundled && name.endsWith('(default)'))
@@ -114,25 +129,48 @@ function printGoals(variants) {
         ];
       }),
     );
-  printTable(['goals of the defaults', 'is', 'goal', ''], rows);
+  return table(['goals of the defaults', 'is', 'goal', ''], rows);
 }
 
-function printInterpreters(interpreted) {
+function interpreterTable(interpreted) {
   const rows = interpreted.map(({ name, python, load, validate, issueQuickly }) => [
     `${name} Python ${python}`,
     load,
     validate,
     issueQuickly,
   ]);
-  printTable(['CPU ms, without a server', 'load', 'validate', 'issue'], rows);
+  return table(['CPU ms, without a server', 'load', 'validate', 'issue'], rows);
+}
+
+function plot(variants) {
+  return drawBars(
+    'Processor time of a request, in milliseconds',
+    Object.entries(LOADS)
+      .filter(([load]) => load !== 'issue')
+      .map(([load, title]) => ({
+        title,
+        bars: [...variants].map(([name, variant]) => ({ name, value: processorTime(variant[load]) })),
+      })),
+  );
+}
+
+/** Writes the results of a whole run. */
+async function write(tables, variants) {
+  const directory = path.join(ROOT, 'bench', 'results');
+  const host = `${os.availableParallelism()} processors (${os.cpus()[0]?.model.trim()})`;
+  const day = new Date().toISOString().slice(0, 10);
+  const heading = `# Serving\n\n\`npm run bench -- serving\`, ${day}, ${host}.\n\n![Processor time of a request](serving.svg)\n\n`;
+  await mkdir(directory, { recursive: true });
+  await writeFile(path.join(directory, 'serving.md'), heading + tables.map(markdown).join('\n'));
+  await writeFile(path.join(directory, 'serving.svg'), plot(variants));
 }
 
 /** Prints tables; returns no rows for the common table. */
 export async function measureServing(tarball) {
-  const { runs, interpreted } = await measureInMachine('serving', tarball);
+  const { runs, interpreted, whole } = await measureInMachine('serving', tarball);
   const variants = join(runs);
-  printLoads(variants);
-  printInterpreters(interpreted);
-  printGoals(variants);
+  const tables = [...loadTables(variants), interpreterTable(interpreted), goalTable(variants)];
+  for (const rows of tables) print(rows);
+  if (whole) await write(tables, variants);
   return [];
 }

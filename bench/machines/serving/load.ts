@@ -26,8 +26,12 @@ export interface Run {
 
 /** Requests at the same time: one for each of two processes. */
 const CLIENTS = 2;
-const WARM_UP_SECONDS = 2;
 const SECONDS = 5;
+/** Requests at the same time before anything is measured: one for each process of every configuration. */
+const WARMING_CLIENTS = 8;
+/** A round of warming that costs less per request than this part of the former one is followed by another. */
+const STEADY = 0.9;
+const MOST_ROUNDS = 10;
 
 /** Starts a variant, measures it and stops it. */
 export async function measure(machine: Machine, variant: Variant): Promise<Run> {
@@ -36,14 +40,15 @@ export async function measure(machine: Machine, variant: Variant): Promise<Run> 
   try {
     // One after the other: Debian's package fails if the first are at the same time.
     const issue = (): Promise<string> => issueToken(machine, URL, variant.password);
-    const [token, ...subjects] = [await issue(), await issue(), await issue()];
-    const validations = subjects.map((subject) => validation(token, subject));
-    const quick = repeated(login(variant.password, QUICK));
-    await sendAll(machine, [...validations, ...quick], WARM_UP_SECONDS);
+    const token = await issue();
+    const validations = [validation(token, await issue()), validation(token, await issue())] as const;
+    const quick = login(variant.password, QUICK);
+    await warmUp(machine, repeated(validations[0], WARMING_CLIENTS), 200);
+    await warmUp(machine, repeated(quick, WARMING_CLIENTS), 201);
     const loads = {
       validate: await load(machine, validations, 200),
-      issue: await load(machine, repeated(login(variant.password)), 201),
-      issueQuickly: await load(machine, quick, 201),
+      issue: await load(machine, repeated(login(variant.password), CLIENTS), 201),
+      issueQuickly: await load(machine, repeated(quick, CLIENTS), 201),
     };
     const processes = await machine.processes();
     const memory = processes.reduce((sum, { pid }) => sum + proportionalMemory(pid), 0);
@@ -87,8 +92,19 @@ async function processorSeconds(machine: Machine): Promise<number> {
   return processes.reduce((sum, { pid }) => sum + processorTime(pid).own, 0);
 }
 
-function repeated(request: HttpRequest): HttpRequest[] {
-  return Array.from({ length: CLIENTS }, () => request);
+/** Sends requests until they get no cheaper, so that no process is still loading code. */
+async function warmUp(machine: Machine, requests: readonly HttpRequest[], status: number): Promise<void> {
+  let former = Infinity;
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const { processor, milliseconds } = await load(machine, requests, status);
+    const cost = processor / milliseconds.length;
+    if (cost > former * STEADY) return;
+    former = cost;
+  }
+}
+
+function repeated(request: HttpRequest, times: number): HttpRequest[] {
+  return Array.from({ length: times }, () => request);
 }
 
 function validation(token: string, subject: string): HttpRequest {
