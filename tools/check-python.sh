@@ -10,8 +10,8 @@ if [ "$(cat .venv/versions 2>/dev/null)" != "$ruff $mypy" ]; then
   echo "$ruff $mypy" >.venv/versions
 fi
 
-.venv/bin/ruff check bench init src templates test/unit/init test/support/validators test/e2e/support/ansible
-.venv/bin/ruff format --check bench init src templates test/unit/init test/support/validators test/e2e/support/ansible
+.venv/bin/ruff check bench init src templates test/unit/init test/support/validators test/e2e/support/ansible tools
+.venv/bin/ruff format --check bench init src templates test/unit/init test/support/validators test/e2e/support/ansible tools
 
 # Search path of modules: the installer's, those that services add to the release's Python, and the tests'.
 MYPYPATH=init:test/unit/init
@@ -19,4 +19,4 @@ for directory in init/services/*/site-packages templates/*/init/services/*/site-
   if [ -d "$directory" ]; then MYPYPATH=$MYPYPATH:$directory; fi
 done
 export MYPYPATH
-.venv/bin/mypy init templates/*/init/services/*/site-packages/*.py test/unit/init src/assemble/byte_code.py bench/machines/serving/*.py templates/ansible/ansible_collections/*/*/plugins/filter/*.py
+.venv/bin/mypy init templates/*/init/services/*/site-packages/*.py test/unit/init src/assemble/byte_code.py bench/machines/serving/*.py templates/ansible/ansible_collections/*/*/plugins/filter/*.py tools/profile/work.py
