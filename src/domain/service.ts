@@ -23,7 +23,14 @@ export const TEMPLATE_FILTERS: readonly string[] = [
 ];
 
 /** Names that the installer reserves in an instance; `init/installer/state/instance.py` has them. */
-export const RESERVED_NAMES: readonly string[] = ['backups', 'journal', 'lock', 'receipt.json', 'restoring'];
+export const RESERVED_NAMES: readonly string[] = [
+  'backups',
+  'journal',
+  'lock',
+  'receipt.json',
+  'restoring',
+  'supervisor',
+];
 
 /** Directories that every instance has. */
 export const INSTANCE_DIRECTORIES = ['etc', 'data', 'keys', 'log', 'run', 'tmp'] as const;
