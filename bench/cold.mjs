@@ -16,7 +16,7 @@ export async function measureCold({ root, cli }) {
   const { buildGraph } = await import(path.join(root, 'dist/build/plan.js'));
   const { findHostTools } = await import(path.join(root, 'dist/host/find.js'));
   const { fetchSource } = await import(path.join(root, 'dist/fetch/source.js'));
-  const { openContext } = await import(path.join(root, 'dist/pipeline.js'));
+  const { openContext } = await import(path.join(root, 'dist/pipeline/context.js'));
   const { DEFAULT_PLATFORM, parsePlatform } = await import(path.join(root, 'dist/domain/platform.js'));
   const { loadRecipes } = await import(path.join(root, 'dist/recipe/load.js'));
 
@@ -83,6 +83,8 @@ export async function measureCold({ root, cli }) {
         prefetch: () => Promise.resolve(),
         fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
         findTools: () => findHostTools({ signal }),
+        findConfinement: context.confinement,
+        placeOf: () => undefined,
         emit,
         signal,
       });
