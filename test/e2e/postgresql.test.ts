@@ -41,8 +41,10 @@ describe.skipIf(lacking !== undefined)(
     beforeAll(async () => {
       tarball = await buildProject(ROOT, BUNDLE);
       machine = await startMachine('bookworm', [ADDRESS]);
-      // A socket's path there would be too long.
-      site = await unpack(machine, `/srv/key stöne/${'long'.repeat(25)}`, { from: tarball });
+      // A socket's path there would be too long; and a shell would expand it in double quotes.
+      site = await unpack(machine, `/srv/key stöne $1 'x' "k" \\ \`y\`/${'long'.repeat(25)}`, {
+        from: tarball,
+      });
       return () => machine.destroy();
     });
 
