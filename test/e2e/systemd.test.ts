@@ -2,26 +2,50 @@ import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { earlierTarball, tarball } from './support/bundle.ts';
 import type { DebianSuite } from './support/debian-root.ts';
 import { send } from './support/http.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { adminPassword, bootstrap, install, issueToken, logIn, unpack, type Site } from './support/site.ts';
 import { startSystemdMachine, type SystemdMachine } from './support/systemd-machine.ts';
 import { shell, succeed as succeedIn } from './support/succeed.ts';
+import { EMBEDDED, KEYSTONE, type TestedBundle } from './support/tested-bundle.ts';
 
 const lacking = await whyNoMachines(['systemd-nspawn']);
-const SUITES: readonly DebianSuite[] = exhaustive ? ['bullseye', 'bookworm', 'trixie'] : ['bookworm'];
+
+interface Tried {
+  readonly name: string;
+  readonly suite: DebianSuite;
+  readonly bundle: TestedBundle;
+  readonly parameters: readonly string[];
+  readonly daemons: readonly string[];
+}
+
+const ON_SQLITE: readonly Tried[] = (
+  exhaustive ? (['bullseye', 'bookworm', 'trixie'] as const) : (['bookworm'] as const)
+).map((suite) => ({
+  name: suite,
+  suite,
+  bundle: KEYSTONE,
+  parameters: [],
+  daemons: ['memcached', 'metrics', 'httpd'],
+}));
+const ON_POSTGRESQL: Tried = {
+  name: 'bookworm and PostgreSQL',
+  suite: 'bookworm',
+  bundle: EMBEDDED,
+  parameters: ['--database', 'embedded', '--service-name', 'ksbundle-keystone', '--user', 'keystone'],
+  daemons: ['memcached', 'metrics', 'postgresql', 'httpd'],
+};
 const URL = 'http://127.0.0.1:5000/v3';
-const DAEMONS = ['memcached', 'metrics', 'httpd'];
 const METRICS_PORT = '9105';
-const UNITS = DAEMONS.map((name) => `ksbundle-keystone-${name}`);
 const AS_ACCOUNT = ['setpriv', '--reuid=keystone', '--regid=keystone', '--clear-groups'];
 
 /* The tests build on each other, in order. */
-describe.skipIf(lacking !== undefined).each(SUITES)(
-  `an instance that systemd runs${lacking === undefined ? '' : ` (${lacking})`}: Debian %s`,
-  (suite) => {
+describe.skipIf(lacking !== undefined).each(exhaustive ? [...ON_SQLITE, ON_POSTGRESQL] : ON_SQLITE)(
+  `an instance that systemd runs${lacking === undefined ? '' : ` (${lacking})`}: $name`,
+  ({ suite, bundle, parameters, daemons }) => {
+    const units = daemons.map((name) => `ksbundle-keystone-${name}`);
+    const inSystemd = ['--service', 'systemd', ...parameters];
     let machine: SystemdMachine;
     let site: Site;
     let password: string;
@@ -30,7 +54,8 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     beforeAll(async () => {
       machine = await startSystemdMachine(suite);
       await succeed(['useradd', '--system', '--shell', '/usr/sbin/nologin', 'keystone']);
-      site = await unpack(machine, `/srv/%d \\é $1 'x' "k"`);
+      const { present } = await bundle.tarballs();
+      site = await unpack(machine, `/srv/%d \\é $1 'x' "k"`, { from: present });
       return () => machine.destroy();
     });
 
@@ -82,11 +107,11 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       );
 
     it('is installed under a path with all characters that are special to systemd', async () => {
-      await install(site, ['--service', 'systemd', '--metrics-port', METRICS_PORT]);
+      await install(site, [...inSystemd, '--metrics-port', METRICS_PORT]);
       password = await adminPassword(site);
       token = await issueToken(machine, URL, password);
       expect(await systemctl('is-enabled', 'ksbundle-keystone.target')).toBe('enabled');
-      for (const daemon of DAEMONS)
+      for (const daemon of daemons)
         expect(await property(`ksbundle-keystone-${daemon}`, 'User')).toBe('keystone');
     });
 
@@ -96,11 +121,11 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       expect(await mainPid('httpd')).toBe(pid);
     });
 
-    it.each([...DAEMONS, 'maintain'])('exposes little of the host to %s', async (name) => {
+    it.each([...daemons, 'maintain'])('exposes little of the host to %s', async (name) => {
       expect(await exposure(`ksbundle-keystone-${name}`)).toBeLessThanOrEqual(2.5);
     });
 
-    it.each([...DAEMONS, 'maintain'])(
+    it.each([...daemons, 'maintain'])(
       'bounds what %s may take, several times what it needs',
       async (name) => {
         const unit = `ksbundle-keystone-${name}.service`;
@@ -139,7 +164,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
       for (const line of readable.split('\n')) expect(line).toMatch(/ 640$/);
     });
 
-    it.each(DAEMONS)('recovers when %s is killed', async (daemon) => {
+    it.each(daemons)('recovers when %s is killed', async (daemon) => {
       const pid = await mainPid(daemon);
       await succeed(['kill', '-9', pid]);
       await wait(`another ${daemon}`, async () => {
@@ -240,7 +265,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
           for (const command of ['start', 'status', 'restart', 'maintain', 'backup', 'stop']) {
             const { exitCode, stderr } = await bootstrap(site, [command]);
             expect(exitCode, stderr).not.toBe(1);
-            await machine.execute(['systemctl', 'restart', ...UNITS, 'ksbundle-keystone-maintain']);
+            await machine.execute(['systemctl', 'restart', ...units, 'ksbundle-keystone-maintain']);
             // No other account can work in a directory that only root may enter.
             expect(await shell(machine, 'find /proc/[0-9]*/cwd -lname "/srv/outside/*" 2>&- || :')).toBe('');
           }
@@ -250,7 +275,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
         await hostile;
         expect(await outside()).toBe(canaries);
 
-        await machine.execute(['systemctl', 'stop', ...UNITS]);
+        await machine.execute(['systemctl', 'stop', ...units]);
         await succeed(['systemctl', 'reset-failed']);
         await shell(machine, 'rm -r "$0" /srv/outside && mv /root/saved "$0"', site.instance);
         await install(site, ['start']);
@@ -311,7 +336,7 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     it('is restored from a backup', async () => {
       const { stdout } = await install(site, ['backup']);
       await install(site, ['restore', stdout.trim()]);
-      expect(await systemctl('is-active', ...UNITS)).toBe(UNITS.map(() => 'active').join('\n'));
+      expect(await systemctl('is-active', ...units)).toBe(units.map(() => 'active').join('\n'));
       expect(await validate()).toBe(200);
     });
 
@@ -352,13 +377,15 @@ describe.skipIf(lacking !== undefined).each(SUITES)(
     });
 
     it('is upgraded and rolled back, and its units with it', async () => {
-      const old = await unpack(machine, '/opt', { from: earlierTarball() });
-      const fresh = await unpack(machine, '/opt', { from: tarball() });
+      const { present, former } = await bundle.tarballs();
+      const old = await unpack(machine, '/opt/old', { from: former });
+      await bundle.makeFormer?.(path.join(machine.root, old.release));
+      const fresh = await unpack(machine, '/opt/new', { from: present });
       const served = async (): Promise<string> => {
         expect(await systemctl('is-active', 'ksbundle-keystone.target')).toBe('active');
         return succeed(['readlink', `/proc/${await mainPid('httpd')}/exe`]);
       };
-      await install(old, ['--service', 'systemd']);
+      await install(old, inSystemd);
       const before = await issueToken(machine, URL, await adminPassword(old));
       await install(fresh, ['upgrade', '--from', old.release]);
       expect(await served()).toContain(fresh.release);

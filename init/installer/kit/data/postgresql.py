@@ -61,6 +61,8 @@ _FORMER = f"{DATA}.former"
 PLACES = (DATA, f"data/{NEW}", _FORMER)
 #: About the limit of the log of new data, in bytes: see `max_wal_size`.
 _LOG = 16 << 20
+#: Limits in bytes, and of processes: each of 100 connections is a process of about 10 MB, twice that while it sorts.
+_MEMORY, _TASKS = 2 << 30, 256
 #: Seconds without progress after which a start is given up, and the limit in all.
 _IDLE, _LONGEST = 60.0, 900.0
 
@@ -150,6 +152,8 @@ class Server:
             files=list(SETTINGS.values()),
             # They name the pid of a killed server, which another process may have by now.
             leftovers=[instance.path(path) for path in (f"data/{self.name}/postmaster.pid", *locks)],
+            memory=_MEMORY,
+            tasks=_TASKS,
             ending=ENDING,
         )
 
