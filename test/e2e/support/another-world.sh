@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a program as on another machine: with another user, home, umask, time zone, language and clock.
+# Runs a program as on another machine: with another user, home, umask, time zone, language, clock and loader's directories.
 # Called in a new mount namespace, by another-world.ts: another-world.sh DIRECTORY OFFSET SOURCE PROGRAM…
 # DIRECTORY is a separate file system; SOURCE, a directory, appears as DIRECTORY/ksbundle; OFFSET is that of the clock.
 set -eu
@@ -13,6 +13,8 @@ mkdir -p "$directory/etc" "$directory/ksbundle" "$directory/home"
 mount -t tmpfs tmpfs "$directory/etc"
 mkdir "$directory/etc/upper" "$directory/etc/work"
 mount -t overlay -o "lowerdir=/etc,upperdir=$directory/etc/upper,workdir=$directory/etc/work" overlay /etc
+# Libtool asks for it when it is configured.
+echo /opt/another/lib >>/etc/ld.so.conf
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount --bind "$source" "$directory/ksbundle"
 chown -R nobody:nogroup "$directory/home"

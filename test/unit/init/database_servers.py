@@ -34,7 +34,7 @@ def postgresql(test: unittest.TestCase, directory: Path) -> str:
     _need_driver(test, "psycopg")
     data, (port,) = _place(directory, "postgresql"), free_ports(1)
     run = [os.path.join(programs, "initdb"), "-D", str(data), "-U", NAME, "-A", "trust", "-E", "UTF8"]
-    subprocess.run([*run, "--locale=C", "--no-sync"], check=True, capture_output=True, **_account())
+    _prepare(test, [*run, "--locale=C", "--no-sync"])
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
     words = [word for name, text in settings.items() for word in ("-c", f"{name}={text}")]
     _start(test, [os.path.join(programs, "postgres"), "-D", str(data), *words])
@@ -56,12 +56,17 @@ def mariadb(test: unittest.TestCase, directory: Path) -> str:
         _give(plain)
         os.symlink(data, place)
         how = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={place}"]
-        subprocess.run(["mariadb-install-db", "--no-defaults", *how], check=True, capture_output=True, **_account())
+        _prepare(test, ["mariadb-install-db", "--no-defaults", *how])
     words = ["--no-defaults", f"--datadir={data}", f"--socket={data}/s", f"--port={port}", "--bind-address=127.0.0.1"]
     _start(test, [server, *words])
     client = ["mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", str(port), "-u", "root", "-e"]
     _await([*client, f"CREATE DATABASE {NAME}"])
     return f"mysql+pymysql://root@127.0.0.1:{port}/{NAME}"
+
+
+def _prepare(test: unittest.TestCase, argv: list[str]) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, **_account())
+    test.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 def _find_postgresql() -> str | None:
