@@ -10,8 +10,8 @@ if [ "$(cat .venv/versions 2>/dev/null)" != "$ruff $mypy" ]; then
   echo "$ruff $mypy" >.venv/versions
 fi
 
-.venv/bin/ruff check bench init src templates test/unit/init test/support/validators test/e2e/support/ansible tools
-.venv/bin/ruff format --check bench init src templates test/unit/init test/support/validators test/e2e/support/ansible tools
+.venv/bin/ruff check bench init src templates test tools
+.venv/bin/ruff format --check bench init src templates test tools
 
 # Search path of modules: the installer's, those that services add to the release's Python, and the tests'.
 MYPYPATH=init:test/unit/init

@@ -64,7 +64,9 @@ def describe(path: str, own: str) -> object:
 
 def dump(path: str) -> list[str]:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    faults = database.execute("pragma integrity_check").fetchall() + database.execute("pragma foreign_key_check").fetchall()
+    faults = (
+        database.execute("pragma integrity_check").fetchall() + database.execute("pragma foreign_key_check").fetchall()
+    )
     lines = [TIMES.sub("TIME", line) for line in database.iterdump()]
     if fresh:
         lines = [RANDOM.sub("RANDOM", line) for line in lines]

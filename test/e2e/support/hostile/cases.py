@@ -201,7 +201,10 @@ def attempt(case: dict[str, Any]) -> dict[str, Any]:
         if before.get(path) != after.get(path)
     ][:8]
     faults += list(leaks(case, said))[:8]
-    if re.search(r"^Traceback|bootstrap has a fault|internal error in bootstrap\.sh", said, re.MULTILINE) and code is not None:
+    if (
+        re.search(r"^Traceback|bootstrap has a fault|internal error in bootstrap\.sh", said, re.MULTILINE)
+        and code is not None
+    ):
         faults.append(f"a fault of its own: {said[-1500:]}")
     if code is not None and code not in case.get("exitCodes", [code]):
         faults.append(f"it ends with {code}: {said[-1500:]}")
