@@ -14,9 +14,9 @@ fi
 .venv/bin/ruff format --check bench init src templates test tools
 
 # Search path of modules: the installer's, those that services add to the release's Python, and the tests'.
-MYPYPATH=init:test/unit/init
+MYPYPATH=init:test/unit/init:test/support
 for directory in init/services/*/site-packages templates/*/init/services/*/site-packages; do
   if [ -d "$directory" ]; then MYPYPATH=$MYPYPATH:$directory; fi
 done
 export MYPYPATH
-.venv/bin/mypy init templates/*/init/services/*/site-packages/*.py test/unit/init src/assemble/byte_code.py bench/machines/serving/*.py templates/ansible/ansible_collections/*/*/plugins/filter/*.py tools/profile/work.py
+.venv/bin/mypy init templates/*/init/services/*/site-packages/*.py test/unit/init src/assemble/byte_code.py bench/machines/serving/*.py templates/ansible/ansible_collections/*/*/plugins/filter/*.py tools/profile/work.py test/support/wsgi_client.py

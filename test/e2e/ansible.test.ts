@@ -4,8 +4,8 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exists, removeTree } from '../../src/io/files.ts';
-import { run } from '../../src/io/process.ts';
 import { deploy, expectSuccess, readIn, writeInventory } from './support/ansible/fleet.ts';
+import { makeCertificate } from './support/certificate.ts';
 import { ksbundle } from './support/cli.ts';
 import { send } from './support/http.ts';
 import { startMachine, type OpenMachine } from './support/machine.ts';
@@ -59,24 +59,9 @@ describe.skipIf(lacking !== undefined)(
         await succeed('sign', tarballs[age], '--key', path.join(top, 'release.key'));
       }
       await carry('former');
-      const files = { key: path.join(top, 'tls.key'), cert: path.join(top, 'tls.pem') };
-      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', files.key];
-      const names = ['-subj', '/CN=notes', '-addext', 'subjectAltName=IP:127.0.0.1'];
-      const made = await run([
-        'openssl',
-        'req',
-        '-x509',
-        ...key,
-        ...names,
-        '-days',
-        '90',
-        '-out',
-        files.cert,
-      ]);
-      if (made.exitCode !== 0) throw new Error(made.stderr);
-      certificate = await readFile(files.cert, 'utf8');
+      certificate = await makeCertificate({ root: top }, 'tls', ['127.0.0.1']);
       tls['tls-cert'] = certificate;
-      tls['tls-key'] = await readFile(files.key, 'utf8');
+      tls['tls-key'] = await readFile(path.join(top, 'tls.key'), 'utf8');
       await answer({ title: "Alice's & Bob's" });
     });
 

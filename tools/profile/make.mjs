@@ -93,8 +93,9 @@ function work({ release, interpreter, counts }) {
     writeFileSync(settings, '[identity]\npassword_hash_rounds = 4\n');
     const { uid, gid } = statSync(path.join(instance, 'data/keystone.db'));
     const account = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+    for (const file of ['tools/profile/work.py', 'test/support/wsgi_client.py'])
+      copyFileSync(path.join(ROOT, file), path.join(path.dirname(release), path.basename(file)));
     const script = path.join(path.dirname(release), 'work.py');
-    copyFileSync(path.join(import.meta.dirname, 'work.py'), script);
     const site = path.join(release, 'lib/python3.13/site-packages');
     const argv = [
       path.join(interpreter, 'bin/python3'),

@@ -1,21 +1,20 @@
 """The work that CPython's profile is made of: Keystone's requests, and what else the bundle's Python does.
 
-Run as the service's account: `python3 -I -S work.py SITE_PACKAGES SCRIPT` with the administrator's password on standard
-input, while the instance's cache runs. The requests and their numbers are the weights: validating tokens is what Keystone
+Run as the service's account, beside wsgi_client.py: `python3 -I -S work.py SITE_PACKAGES SCRIPT` with the administrator's
+password on standard input, while the instance's cache runs. The requests and their numbers are the weights: validating tokens is what Keystone
 does most.
 """
 
 from __future__ import annotations
 
 import email
-import io
 import json
 import marshal
+import os
 import runpy
 import sys
 from pathlib import Path
 from typing import Any
-from wsgiref.util import setup_testing_defaults
 
 ROUNDS = 20
 
@@ -28,38 +27,19 @@ class Keystone:
         self.token = ""
 
     def ask(
-        self, method: str, path: str, status: str, body: object = None, **fields: str
+        self, method: str, path: str, status: int, body: object = None, **fields: str
     ) -> tuple[dict[str, str], Any]:
         """A request with the current token. Ends the program if the answer's status is another one."""
+        from wsgi_client import call
+
         sent = b"" if body is None else json.dumps(body).encode()
-        path, _, query = path.partition("?")
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "CONTENT_TYPE": "application/json",
-            "CONTENT_LENGTH": str(len(sent)),
-            "REMOTE_ADDR": "127.0.0.1",
-            "wsgi.input": io.BytesIO(sent),
-            **({"HTTP_X_AUTH_TOKEN": self.token} if self.token else {}),
-            **fields,
-        }
-        setup_testing_defaults(environ)
-        answer: dict[str, str] = {}
+        own = {"HTTP_X_AUTH_TOKEN": self.token} if self.token else {}
+        found, headers, content = call(self.application, method, path, sent, **{**own, **fields})
+        if found != status:
+            sys.exit(f"{method} {path}: {found} {content!r}")
+        return headers, json.loads(content) if content else None
 
-        def start_response(line: str, headers: list[tuple[str, str]], *_: Any) -> None:
-            answer.update({name.lower(): value for name, value in headers}, status=line[:3])
-
-        parts = self.application(environ, start_response)
-        content = b"".join(parts)
-        if hasattr(parts, "close"):
-            parts.close()
-        if answer["status"] != status:
-            sys.exit(f"{method} {path}: {answer} {content!r}")
-        return answer, json.loads(content) if content else None
-
-    def log_in(self, name: str, password: str, project: str, status: str = "201") -> str:
+    def log_in(self, name: str, password: str, project: str, status: int = 201) -> str:
         """A token for a project of the default domain."""
         user = {"name": name, "domain": {"id": "default"}, "password": password}
         scope = {"project": {"name": project, "domain": {"id": "default"}}}
@@ -76,26 +56,26 @@ def serve(script: str, password: str) -> None:
     """A user of a new project in each round: logs in, is validated, and is deleted."""
     keystone = Keystone(script)
     keystone.token = keystone.log_in("admin", password, "admin")
-    roles = keystone.ask("GET", "/v3/roles?name=member", "200")[1]["roles"]
+    roles = keystone.ask("GET", "/v3/roles?name=member", 200)[1]["roles"]
     for number in range(ROUNDS):
         name = f"profile-{number}"
-        project = keystone.ask("POST", "/v3/projects", "201", {"project": {"name": name}})[1]["project"]
+        project = keystone.ask("POST", "/v3/projects", 201, {"project": {"name": name}})[1]["project"]
         secret = {"name": name, "password": f"password {number}"}
-        user = keystone.ask("POST", "/v3/users", "201", {"user": secret})[1]["user"]
+        user = keystone.ask("POST", "/v3/users", 201, {"user": secret})[1]["user"]
         grant = f"/v3/projects/{project['id']}/users/{user['id']}/roles/{roles[0]['id']}"
-        keystone.ask("PUT", grant, "204")
-        keystone.log_in(name, "not its password", name, "401")
+        keystone.ask("PUT", grant, 204)
+        keystone.log_in(name, "not its password", name, 401)
         for _ in range(4):
             subject = keystone.log_in(name, secret["password"], name)
             for _ in range(8):
-                keystone.ask("GET", "/v3/auth/tokens", "200", HTTP_X_SUBJECT_TOKEN=subject)
-        keystone.ask("GET", "/v3/auth/tokens", "404", HTTP_X_SUBJECT_TOKEN="no token")
+                keystone.ask("GET", "/v3/auth/tokens", 200, HTTP_X_SUBJECT_TOKEN=subject)
+        keystone.ask("GET", "/v3/auth/tokens", 404, HTTP_X_SUBJECT_TOKEN="no token")
         for path in ("users", "projects", "endpoints", "services", "auth/catalog", "role_assignments"):
-            keystone.ask("GET", f"/v3/{path}", "200")
-        keystone.ask("PATCH", f"/v3/projects/{project['id']}", "200", {"project": {"description": name}})
-        keystone.ask("DELETE", "/v3/auth/tokens", "204", HTTP_X_SUBJECT_TOKEN=subject)
-        keystone.ask("DELETE", f"/v3/users/{user['id']}", "204")
-        keystone.ask("DELETE", f"/v3/projects/{project['id']}", "204")
+            keystone.ask("GET", f"/v3/{path}", 200)
+        keystone.ask("PATCH", f"/v3/projects/{project['id']}", 200, {"project": {"description": name}})
+        keystone.ask("DELETE", "/v3/auth/tokens", 204, HTTP_X_SUBJECT_TOKEN=subject)
+        keystone.ask("DELETE", f"/v3/users/{user['id']}", 204)
+        keystone.ask("DELETE", f"/v3/projects/{project['id']}", 204)
 
 
 def compile_modules() -> None:
@@ -109,7 +89,7 @@ def compile_modules() -> None:
 
 def main() -> None:
     site_packages, script = sys.argv[1:]
-    sys.path.append(site_packages)
+    sys.path += [site_packages, os.path.dirname(os.path.abspath(__file__))]
     serve(script, sys.stdin.read().strip())
     compile_modules()
 

@@ -17,6 +17,7 @@ export interface Interpreted {
 }
 
 const COUNT = 80;
+const WSGI_CLIENT = path.join(import.meta.dirname, '../../../test/support/wsgi_client.py');
 
 /** Calls the release's Keystone in the release's Python and in the machine's, in both orders; the variant is of the release. */
 export async function compareInterpreters(
@@ -30,6 +31,7 @@ export async function compareInterpreters(
   ];
   const script = '/srv/in_process.py';
   await copyFile(path.join(import.meta.dirname, 'in_process.py'), path.join(machine.root, script));
+  await copyFile(WSGI_CLIENT, path.join(machine.root, path.dirname(script), path.basename(WSGI_CLIENT)));
   const { uid, gid } = await stat(path.join(machine.root, site.instance, 'data/keystone.db'));
   const account = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
   const parameters = [

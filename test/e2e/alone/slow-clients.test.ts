@@ -1,7 +1,5 @@
-import { mkdir, readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../../../src/io/process.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { runClient } from '../support/client.ts';
 import { sendAll } from '../support/http.ts';
 import { startMachine, type Machine } from '../support/machine.ts';
@@ -69,21 +67,9 @@ describe.skipIf(lacking !== undefined)(
       const limited = await machine.executeInNetwork(['sh', '-c', KERNEL]);
       if (limited.exitCode !== 0) throw new Error(limited.stderr);
       site = await unpack(machine, '/srv');
-      certificate = await makeCertificate();
+      certificate = await makeCertificate(machine, '/srv/tls/one', [ADDRESS]);
       return () => machine.destroy();
     });
-
-    async function makeCertificate(): Promise<string> {
-      const directory = path.join(machine.root, 'srv/tls');
-      await mkdir(directory);
-      const file = path.join(directory, 'one.pem');
-      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-      const names = ['-subj', '/CN=one', '-addext', `subjectAltName=IP:${ADDRESS}`];
-      const files = ['-out', file, '-keyout', path.join(directory, 'one.key')];
-      const made = await run(['openssl', 'req', '-x509', ...key, ...names, '-days', '90', ...files]);
-      if (made.exitCode !== 0) throw new Error(made.stderr);
-      return readFile(file, 'utf8');
-    }
 
     async function makeCredentials(origin: string, token: string): Promise<void> {
       const url = `${origin}/v3/credentials`;

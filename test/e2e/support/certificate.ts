@@ -4,30 +4,21 @@ import { run } from '../../../src/io/process.ts';
 import type { Machine } from './machine.ts';
 
 /**
- * Makes a certificate of its own for these addresses, and its key: `FILE.pem` and `FILE.key` in the machine. Needs the
- * host's openssl; returns the certificate as PEM.
+ * Makes a certificate of its own for these addresses, and its key: `FILE.pem` and `FILE.key` in the machine, or below
+ * another root. Needs the host's openssl; returns the certificate as PEM.
  */
 export async function makeCertificate(
-  machine: Machine,
+  { root }: Pick<Machine, 'root'>,
   file: string,
   addresses: readonly string[],
 ): Promise<string> {
-  const place = path.join(machine.root, file);
+  const place = path.join(root, file);
   await mkdir(path.dirname(place), { recursive: true });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${place}.key`];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const alternatives = addresses.map((address) => `IP:${address}`).join(',');
   const names = ['-subj', `/CN=${path.basename(file)}`, '-addext', `subjectAltName=${alternatives}`];
-  const made = await run([
-    'openssl',
-    'req',
-    '-x509',
-    ...key,
-    ...names,
-    '-days',
-    '90',
-    '-out',
-    `${place}.pem`,
-  ]);
+  const files = ['-keyout', `${place}.key`, '-out', `${place}.pem`];
+  const made = await run(['openssl', 'req', '-x509', ...key, ...names, '-days', '90', ...files]);
   if (made.exitCode !== 0) throw new Error(made.stderr);
   return readFile(`${place}.pem`, 'utf8');
 }

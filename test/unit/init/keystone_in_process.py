@@ -4,7 +4,6 @@ is between. `run` starts a script in a release's Python; the script calls `start
 from __future__ import annotations
 
 import importlib
-import io
 import json
 import os
 import subprocess
@@ -44,7 +43,8 @@ def run(test: unittest.TestCase, script: str, directory: Path) -> Any:
     """What the script prints as JSON in its last line."""
     if find_spec("keystone") is None:
         test.skipTest("no release: this Python has no Keystone (KSBUNDLE_TEST_INIT)")
-    start = f"import sys; sys.path.append({str(Path(__file__).parent)!r})\n"
+    here = Path(__file__).resolve()
+    start = f"import sys; sys.path += {[str(here.parent), str(here.parents[2] / 'support')]}\n"
     done = subprocess.run(
         [sys.executable, "-I", "-B", "-c", start + script], cwd=directory, capture_output=True, text=True, check=False
     )
@@ -79,35 +79,12 @@ def start() -> None:
 
 def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], Any]:
     """Status, headers and the JSON of an answer; `body` is bytes, or an object to be sent as JSON."""
-    begun: dict[str, Any] = {}
-
-    def begin(status: str, fields: list[tuple[str, str]], *_: Any) -> None:
-        begun.update(status=int(status[:3]), headers={name.lower(): value for name, value in fields})
+    from wsgi_client import call
 
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    environ = {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": path,
-        "SCRIPT_NAME": "",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "5000",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "localhost:5000",
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(content)),
-        "wsgi.input": io.BytesIO(content),
-        "wsgi.url_scheme": "http",
-        "wsgi.errors": sys.stderr,
-        "wsgi.version": (1, 0),
-        "wsgi.multithread": False,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-        **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
-    }
-    text = b"".join(application(environ, begin))
-    return begun["status"], begun["headers"], json.loads(text) if text else None
+    fields = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    status, received, text = call(application, method, path, content, **fields)
+    return status, received, json.loads(text) if text else None
 
 
 def login(
