@@ -1,14 +1,11 @@
 /** Bar charts as SVG that follow the reader's light or dark colours. */
+import { escape } from '../tools/markup.mjs';
 
 const WIDTH = 760;
 const LABELS = 330;
 const ROW = 22;
 const STYLE = `text{font:13px sans-serif;fill:#1b1f24}.title{font-weight:bold}rect{fill:#3f6fb5}
 @media(prefers-color-scheme:dark){text{fill:#e6e6e6}rect{fill:#7ea6e0}}`;
-
-function escape(text) {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-}
 
 /** Groups of `{ title, bars: [{ name, value }] }` below a heading, each with a scale of its own. */
 export function drawBars(heading, groups) {

@@ -3,6 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { buildGraph } from '../dist/build/plan.js';
+import { openBuilder } from '../tools/component-builder.mjs';
 
 const run = promisify(execFile);
 
@@ -11,22 +13,7 @@ const run = promisify(execFile);
  * other, each with one process per processor: `configure && make && make install`, without fetching, unpacking,
  * assembling or packing.
  */
-export async function measureCold({ root, cli }) {
-  const { buildComponents } = await import(path.join(root, 'dist/build/build.js'));
-  const { buildGraph } = await import(path.join(root, 'dist/build/plan.js'));
-  const { findHostTools } = await import(path.join(root, 'dist/host/find.js'));
-  const { fetchSource } = await import(path.join(root, 'dist/fetch/source.js'));
-  const { openContext } = await import(path.join(root, 'dist/pipeline/context.js'));
-  const { DEFAULT_PLATFORM, parsePlatform } = await import(path.join(root, 'dist/domain/platform.js'));
-  const { loadRecipes } = await import(path.join(root, 'dist/recipe/load.js'));
-
-  const platform = parsePlatform(DEFAULT_PLATFORM);
-  const set = await loadRecipes(
-    { recipes: path.join(root, 'recipes'), init: path.join(root, 'init') },
-    platform,
-  );
-  const bundle = set.bundles.get('keystone');
-  const names = [bundle.python.interpreter, ...bundle.components];
+export async function measureCold(cli) {
   const [program, ...parameters] = cli;
 
   const withSources = async (work) => {
@@ -48,7 +35,6 @@ export async function measureCold({ root, cli }) {
   });
 
   const bare = await withSources(async (cache) => {
-    const signal = new AbortController().signal;
     let sum = 0;
     let stepStart;
     const emit = (event) => {
@@ -60,35 +46,10 @@ export async function measureCold({ root, cli }) {
         stepStart = undefined;
       }
     };
-    const context = await openContext({
-      platform,
-      jobs: os.availableParallelism(),
-      offline: true,
-      mirrors: [],
-      cacheDirectory: cache,
-      outDirectory: cache,
-      recipesDirectory: path.join(root, 'recipes'),
-      lockfilesDirectory: path.join(root, 'lockfiles'),
-      emit,
-      signal,
-    });
-    const target = { set, platform, buildArch: os.machine(), store: context.store };
-    const { order } = buildGraph({ ...target, names });
-    for (const name of order) {
-      await buildComponents({
-        ...target,
-        names: [name],
-        jobs: os.availableParallelism(),
-        directory: cache,
-        prefetch: () => Promise.resolve(),
-        fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
-        findTools: () => findHostTools({ signal }),
-        findConfinement: context.confinement,
-        placeOf: () => undefined,
-        emit,
-        signal,
-      });
-    }
+    const { set, target, build } = await openBuilder({ cacheDirectory: cache, offline: true, emit });
+    const bundle = set.bundles.get('keystone');
+    const { order } = buildGraph({ ...target, names: [bundle.python.interpreter, ...bundle.components] });
+    for (const name of order) await build([name]);
     return sum / 1000;
   });
   return [

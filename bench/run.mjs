@@ -12,7 +12,7 @@ import { measureInstall, measureLife, measureUpgrade } from './life.mjs';
 import { measureInMachine } from './machines.mjs';
 import { print, repeat } from './measure.mjs';
 import { measurePack } from './pack.mjs';
-import { CLI, ksbundle, ROOT, withRelease } from './release.mjs';
+import { CLI, ksbundle, withRelease } from './release.mjs';
 import { measureServing } from './serving.mjs';
 import { measureSlowClients } from './slow-clients.mjs';
 
@@ -66,7 +66,7 @@ const BENCHMARKS = {
   directory: (tarball) => measureInMachine('directory', tarball),
   serving: measureServing,
   'slow-clients': measureSlowClients,
-  cold: () => measureCold({ root: ROOT, cli: CLI }),
+  cold: () => measureCold(CLI),
 };
 
 /** Run only if named. */

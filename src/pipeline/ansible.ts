@@ -4,7 +4,7 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { AnsibleResult } from '../domain/results.ts';
 import { copyFile, exists, hashFile, listTree, removeTree } from '../io/files.ts';
 import { packageRoot } from '../io/package-info.ts';
-import { inspectTarball } from '../pack/inspect.ts';
+import { readManifestFromTarball } from '../pack/inspect.ts';
 import { verifyFile } from './sign.ts';
 
 /** Where Ansible looks for the collection below a directory of collections, and the file that identifies it there. */
@@ -30,7 +30,7 @@ export async function writeCollection(
   { directory, key, signal }: AnsibleOptions,
 ): Promise<AnsibleResult> {
   const verified = await verifyFile(file, { keys: key === undefined ? [] : [key], signal });
-  const { bundle } = await inspectTarball(file);
+  const { bundle } = await readManifestFromTarball(file);
   const collection = path.join(directory, COLLECTION);
   await requireOwn(collection);
   const sha256 = await hashFile(file);
@@ -66,7 +66,7 @@ export async function writeCollection(
   }
 }
 
-/** Raises `KSB_ANSIBLE_EXISTS` unless the directory is free or holds a collection of an earlier call. */
+/** Throws `KSB_ANSIBLE_EXISTS` unless the directory is free or holds a collection of an earlier call. */
 async function requireOwn(collection: string): Promise<void> {
   if (!(await exists(collection))) return;
   const identity = await readFile(path.join(collection, IDENTITY), 'utf8').catch(() => '');

@@ -1,6 +1,7 @@
 // Draws a recorded session as a picture of a terminal. Usage: node tools/picture/terminal.mjs RECORDING >FILE.svg
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
+import { escape } from '../markup.mjs';
 
 const FONT_SIZE = 14;
 /** Of a character, as a share of the font size: that of every common monospaced font, which `textLength` enforces. */
@@ -8,8 +9,6 @@ const WIDTH = 0.602;
 const LINE_HEIGHT = 19;
 const MARGIN = 16;
 const BAR = 30;
-
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /** The kind of a line decides its colour. */
 function kindOf(line) {

@@ -16,13 +16,7 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { buildComponents } from '../../dist/build/build.js';
-import { DEFAULT_PLATFORM, parsePlatform } from '../../dist/domain/platform.js';
-import { fetchAll } from '../../dist/fetch/all.js';
-import { fetchSource } from '../../dist/fetch/source.js';
-import { findHostTools } from '../../dist/host/find.js';
-import { openContext } from '../../dist/pipeline/context.js';
-import { loadRecipes } from '../../dist/recipe/load.js';
+import { openBuilder } from '../component-builder.mjs';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 /** LLVM of Debian, of the major version of the toolchain's Clang: the two write and read the same format. */
@@ -34,10 +28,11 @@ const run = (program, parameters, options = {}) =>
 
 /** Builds CPython with counters from the recipe, with the same flags otherwise; returns the path of its artifact. */
 async function buildInstrumented() {
-  const { signal } = new AbortController();
-  const platform = parsePlatform(DEFAULT_PLATFORM);
-  const recipes = { recipes: path.join(ROOT, 'recipes'), init: path.join(ROOT, 'init') };
-  const set = await loadRecipes(recipes, platform);
+  const { set, build } = await openBuilder({
+    mirrors: (process.env.KSBUNDLE_MIRROR ?? '').split(' ').filter(Boolean),
+    cacheDirectory: process.env.KSBUNDLE_CACHE ?? path.join(os.homedir(), '.cache/ksbundle'),
+    emit: ({ type, step }) => type === 'task-step' && process.stderr.write(`${step}\n`),
+  });
   const cpython = set.components.get('cpython');
   const { CFLAGS_NODIST: compile, LDFLAGS_NODIST: link } = cpython.environment;
   const instrumented = {
@@ -51,34 +46,8 @@ async function buildInstrumented() {
       LLVM_PROFILE_FILE: '/dev/null',
     },
   };
-  const context = await openContext({
-    platform,
-    jobs: os.availableParallelism(),
-    offline: false,
-    mirrors: (process.env.KSBUNDLE_MIRROR ?? '').split(' ').filter(Boolean),
-    cacheDirectory: process.env.KSBUNDLE_CACHE ?? path.join(os.homedir(), '.cache/ksbundle'),
-    outDirectory: os.tmpdir(),
-    recipesDirectory: recipes.recipes,
-    lockfilesDirectory: path.join(ROOT, 'lockfiles'),
-    emit: ({ type, step }) => type === 'task-step' && process.stderr.write(`${step}\n`),
-    signal,
-  });
-  const artifacts = await buildComponents({
-    set: { ...set, components: new Map(set.components).set('cpython', instrumented) },
-    names: ['cpython'],
-    platform,
-    buildArch: os.machine(),
-    store: context.store,
-    jobs: context.jobs,
-    directory: context.cacheDirectory,
-    prefetch: (sources) => fetchAll(sources, context.fetch),
-    fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
-    findTools: () => findHostTools({ signal }),
-    findConfinement: context.confinement,
-    placeOf: () => undefined,
-    emit: context.emit,
-    signal,
-  });
+  const changed = { ...set, components: new Map(set.components).set('cpython', instrumented) };
+  const artifacts = await build(['cpython'], changed);
   return { version: cpython.version, artifact: artifacts.get('cpython').path };
 }
 

@@ -1,4 +1,5 @@
 import { Marked } from 'marked';
+import { escape } from '../markup.mjs';
 import { SECTIONS } from './contents.mjs';
 import { STYLE } from './style.mjs';
 
@@ -6,9 +7,6 @@ import { STYLE } from './style.mjs';
 export function fileOf(source) {
   return source === 'README.md' ? 'index.html' : source.replace(/\.md$/, '.html');
 }
-
-const escape = (text) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** The anchor of a heading, as GitHub forms it. */
 function anchorOf(heading) {

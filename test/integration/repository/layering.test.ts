@@ -8,7 +8,10 @@ import { listTree } from '../../../src/io/files.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..', '..');
 const SRC = path.join(ROOT, 'src');
-const OXLINT = path.join(ROOT, 'node_modules', '.bin', 'oxlint');
+const PROGRAMS = path.join(ROOT, 'node_modules', '.bin');
+const OXLINT = path.join(PROGRAMS, 'oxlint');
+/** Oxlint looks for its companion tsgolint in PATH. */
+const ENVIRONMENT = { ...process.env, PATH: `${PROGRAMS}:${process.env['PATH']}` };
 
 let directory: string;
 
@@ -24,7 +27,7 @@ async function refused(source: string, from: string): Promise<boolean> {
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, `import { x } from '${from}';\nexport const y = x;\n`);
   const argv = ['--format', 'json', '--disable-nested-config', '-c', '.oxlintrc.json', source];
-  const { stdout } = await promisify(execFile)(OXLINT, argv, { cwd: directory }).catch(
+  const { stdout } = await promisify(execFile)(OXLINT, argv, { cwd: directory, env: ENVIRONMENT }).catch(
     (error: unknown) => error as { readonly stdout: string },
   );
   const { diagnostics } = JSON.parse(stdout) as {
