@@ -8,7 +8,12 @@ interface FaultFacts {
   readonly unreachable?: boolean;
   /** Milliseconds to wait, as the server requests. */
   readonly wait?: number | undefined;
+  /** What is wrong with the file, while the server works. */
+  readonly file?: FileFault;
 }
+
+/** A file that a server does not have, or that is larger than it may be. */
+export type FileFault = 'absent' | 'too-large';
 
 /** Why one try of a transfer failed. */
 export class HttpFault extends Error {
@@ -19,6 +24,17 @@ export class HttpFault extends Error {
     this.name = 'HttpFault';
     this.facts = facts;
   }
+}
+
+/** What is wrong with the file that `HttpClient` failed to transfer; undefined if the transfer failed. */
+export function fileFaultOf(error: unknown): FileFault | undefined {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof HttpFault ? cause.facts.file : undefined;
+}
+
+/** The fault of a file or a page that exceeds its limit in bytes. */
+export function tooLarge(most: number): HttpFault {
+  return new HttpFault({ why: `it is larger than ${most} bytes`, transient: false, file: 'too-large' });
 }
 
 /** Destination of the failed connection, and its proxy. */
@@ -90,7 +106,7 @@ export function faultOfStatus(
   if (status >= 200 && status < 300) return undefined;
   if (status === 407 && ends.proxy !== undefined) return proxyRefusal(status, ends.proxy);
   if (status === 404 || status === 410)
-    return new HttpFault({ why: `not found (status ${status})`, transient: false });
+    return new HttpFault({ why: `not found (status ${status})`, transient: false, file: 'absent' });
   const transient = status === 408 || status === 429 || status >= 500;
   const through = ends.proxy === undefined ? '' : ` through the proxy ${nameOf(ends.proxy)}`;
   const why = `${ends.url.host} answered with status ${status}${through}`;

@@ -2,7 +2,7 @@ import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import { redactUrl } from '../domain/url.ts';
 import { explainDiskFull } from './disk.ts';
-import { HttpFault } from './http-fault.ts';
+import { fileFaultOf, HttpFault, tooLarge } from './http-fault.ts';
 import { openSender, type HttpTimeouts, type Request, type Response, type Sender } from './http-request.ts';
 import { forgetPartial, notePartial, readPartial, removePartial, writeFrom } from './partial-file.ts';
 import { withRetries, type RetryPolicy } from './retry.ts';
@@ -15,6 +15,8 @@ export interface HttpOptions {
 }
 
 interface TransferOptions {
+  /** Limit for the size in bytes; by default 64 MiB for text, and none for files. */
+  readonly most?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called before each repetition; `delay` in milliseconds. */
   readonly onRetry?: (why: string, delay: number) => void;
@@ -57,7 +59,7 @@ export interface HttpClient {
   reach(url: string, options?: TransferOptions): Promise<void>;
   /**
    * Downloads to a file. Keeps the file of an interrupted download, with a note beside it, for the next call to resume.
-   * Also throws `KSB_DISK_FULL`, after removing the file.
+   * Also throws `KSB_DISK_FULL`, and for a file larger than `most`, after removing the file.
    */
   download(url: string, options: DownloadOptions): Promise<Downloaded>;
   close(): Promise<void>;
@@ -101,7 +103,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
     getText(url, { headers = {}, ...rest } = {}) {
       return transfer(
         url,
-        async (parsed) => readText(await send({ url: parsed, headers, signal: rest.signal })),
+        async (parsed) => readText(await send({ url: parsed, headers, signal: rest.signal }), rest.most),
         rest,
       );
     },
@@ -111,7 +113,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
       };
       return transfer(url, attempt, reaching);
     },
-    async download(url, { file, onProgress, ...rest }) {
+    async download(url, { file, onProgress, most = Infinity, ...rest }) {
       let furthest = 0;
       let reached = 0;
       let resumed = false;
@@ -125,6 +127,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
         const written = await writeFrom(file, response.body, {
           offset,
           onSize: (size) => {
+            if (size > most) throw tooLarge(most);
             reached = size;
             onProgress?.(size, total);
           },
@@ -141,7 +144,7 @@ export function createHttpClient(options: HttpOptions = {}): HttpClient {
         return await transfer(url, attempt, { ...rest, gotFurther });
       } catch (error) {
         const explained = explainDiskFull(error, file);
-        if (explained !== error) await removePartial(file);
+        if (explained !== error || fileFaultOf(error) === 'too-large') await removePartial(file);
         throw explained;
       }
     },
@@ -185,12 +188,12 @@ function validatorOf(response: Response): string | undefined {
   return etag !== undefined && !etag.startsWith('W/') ? etag : response.header('last-modified');
 }
 
-async function readText(response: Response): Promise<Text> {
+async function readText(response: Response, most = LONGEST_TEXT): Promise<Text> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body) {
     size += chunk.length;
-    if (size > LONGEST_TEXT) throw new HttpFault({ why: 'the page is too large', transient: false });
+    if (size > most) throw tooLarge(most);
     chunks.push(chunk);
   }
   const mediaType = (response.header('content-type') ?? '').split(';')[0] ?? '';

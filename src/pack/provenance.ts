@@ -6,11 +6,13 @@ import type { BuilderDifference } from '../domain/results.ts';
 
 /** An input of the release. */
 export interface Material {
-  /** File name, or `recipe:<name>/<file>`. */
+  /** File name, `recipe:<name>/<file>`, or `artifact:<component>-<version>` for one that another machine built. */
   readonly name: string;
   /** Package URL, if there is one. */
   readonly uri?: string;
   readonly sha256: Sha256;
+  /** Of an artifact: fingerprints of the keys that signed it, first the one that was verified. */
+  readonly signedBy?: readonly Sha256[];
 }
 
 /** How a release was built: its parameters, inputs and programs. */
@@ -60,6 +62,14 @@ export function provenanceFile(tarball: string): string {
   return `${tarball}.intoto.json`;
 }
 
+/** Payload type of an envelope with an in-toto statement. */
+export const PROVENANCE_TYPE = 'application/vnd.in-toto+json';
+
+/** File with the signed provenance of a tarball. */
+export function envelopeFile(tarball: string): string {
+  return `${tarball}.intoto.jsonl`;
+}
+
 /** States how a tarball was made, without time or place: the same build gives the same provenance. */
 export function provenanceOf(made: MadeTarball, facts: BuildFacts): Provenance {
   const { release, sha256, tarSha256, releaseId, level } = made;
@@ -80,6 +90,7 @@ export function provenanceOf(made: MadeTarball, facts: BuildFacts): Provenance {
           name: material.name,
           ...(material.uri === undefined ? {} : { uri: material.uri }),
           digest: { sha256: material.sha256 },
+          ...(material.signedBy === undefined ? {} : { annotations: { signedBy: material.signedBy } }),
         })),
       },
       runDetails: {

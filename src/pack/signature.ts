@@ -12,10 +12,16 @@ import type { SignResult } from '../domain/results.ts';
 import { findContent, replaceLeadingFiles } from '../io/archive.ts';
 import { hashBytes, writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
-import { envelopeFile, openEnvelope, sealProvenance } from './envelope.ts';
+import { isSignedBy, parseEnvelope, sealEnvelope } from './envelope.ts';
 import type { SigningKey, VerifyingKey } from './key.ts';
 import { notARelease } from './not-a-release.ts';
-import { parseProvenance, provenanceFile, type Provenance } from './provenance.ts';
+import {
+  envelopeFile,
+  parseProvenance,
+  provenanceFile,
+  PROVENANCE_TYPE,
+  type Provenance,
+} from './provenance.ts';
 
 /*
  * Each key makes two signatures, in the formats of `openssl`: ECDSA over the key's digest in DER, ML-DSA over the
@@ -59,7 +65,8 @@ export async function signTarball(file: string, keys: readonly SigningKey[]): Pr
   const signatures = await signDetached(file, keys);
   if (provenance !== undefined) {
     const subject = [...provenance.subject, { name: `signed/${path.basename(file)}`, digest: { sha256 } }];
-    await writeFileAtomically(envelopeFile(file), await sealProvenance({ ...provenance, subject }, keys));
+    const bytes = Buffer.from(JSON.stringify({ ...provenance, subject }));
+    await writeFileAtomically(envelopeFile(file), await sealEnvelope({ type: PROVENANCE_TYPE, bytes }, keys));
   }
   return { file: path.resolve(file), sha256, signatures, keys: keys.map(({ id }) => id) };
 }
@@ -136,12 +143,19 @@ export async function requireSignatures(
   }
   if (!(await key.verify(checksums, signature))) throw invalid(name, key);
   await checkDetached(file, key);
-  const envelope = await ifThere(readFile(envelopeFile(file), 'utf8'));
-  if (envelope === undefined) return;
+  const text = await ifThere(readFile(envelopeFile(file), 'utf8'));
+  if (text === undefined) return;
   const releaseId = hashBytes(checksums);
-  const provenance = await openEnvelope(envelope, key);
+  const provenance = await signedProvenance(text, key);
   if (provenance?.subject.some(({ digest }) => digest.sha256 === releaseId) !== true)
     throw invalid(path.basename(envelopeFile(file)), key);
+}
+
+/** The provenance in an envelope; undefined if the text is something else, or the key did not sign it. */
+async function signedProvenance(text: string, key: VerifyingKey): Promise<Provenance | undefined> {
+  const envelope = parseEnvelope(text);
+  if (envelope?.type !== PROVENANCE_TYPE || !(await isSignedBy(envelope, key))) return undefined;
+  return parseProvenance(envelope.bytes.toString());
 }
 
 /** Verifies that the owner of the key signed the bytes of a file. Throws `KSB_UNSIGNED` and `KSB_SIGNATURE_INVALID`. */

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
@@ -8,6 +8,7 @@ import { packTree, unpackArchive } from '../io/archive.ts';
 import { copyFile, hashFile, listTree, withTemporaryDirectory } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import { packageFiles } from '../io/package-files.ts';
+import { isPlainTar } from '../io/plain-tar.ts';
 import { formatChecksums, parseChecksums } from '../domain/checksums.ts';
 import type { Context } from './context.ts';
 import { allSources, type LockedBundle } from './sources.ts';
@@ -72,19 +73,7 @@ export interface OpenEscrow {
 }
 
 /** Whether a file is an escrow archive: unlike a tarball it is not compressed, because its contents are. */
-export async function isEscrow(file: string): Promise<boolean> {
-  const handle = await open(file);
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(TAR_MAGIC.length), 0, TAR_MAGIC.length, TAR_MAGIC_AT);
-    return buffer.equals(TAR_MAGIC);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** POSIX.1-1988 and later. */
-const TAR_MAGIC = Buffer.from('ustar');
-const TAR_MAGIC_AT = 257;
+export const isEscrow = isPlainTar;
 
 /** Unpacks an escrow archive into the new directory `directory` and checks every file. Throws `KSB_VERIFY_FAILED`. */
 export async function openEscrow(file: string, directory: string, signal: AbortSignal): Promise<OpenEscrow> {

@@ -47,6 +47,20 @@ test('a file arrives whole, with its digest and its progress', async () => {
   expect(await readdir(directory)).toEqual(['partial']);
 });
 
+test('a file or a page that is larger than allowed is given up at once, and nothing of it is kept', async () => {
+  const server = await serve((_, response) => {
+    response.writeHead(200);
+    const send = (): void => void (response.destroyed || response.write(content, () => setImmediate(send)));
+    send();
+  });
+  const most = 1_000_000;
+  const tooLarge = { facts: { code: 'KSB_HTTP_FAILED', why: `it is larger than ${most} bytes` } };
+  await expect(open().download(`${server.url}/a`, { file, most })).rejects.toMatchObject(tooLarge);
+  await expect(open().getText(`${server.url}/a`, { most })).rejects.toMatchObject(tooLarge);
+  expect(server.requests.length).toBe(2);
+  expect(await readdir(directory)).toEqual([]);
+});
+
 test('a broken download is resumed where it broke off', async () => {
   const ranges: (string | undefined)[] = [];
   const server = await serve((request, response) => {
