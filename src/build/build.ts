@@ -1,9 +1,8 @@
 import path from 'node:path';
-import type { Sha256 } from '../domain/digest.ts';
 import { asTask, type Emit } from '../domain/events.ts';
 import { idleGlobs, refuseIdleGlobs, type PlaceOf } from '../domain/idle-globs.ts';
 import type { Source } from '../domain/recipe.ts';
-import type { BuildRecord } from '../domain/store.ts';
+import type { BuildRecord, SharedArtifacts, WantedArtifact } from '../domain/store.ts';
 import type { Confinement } from '../io/confinement.ts';
 import { explainDiskFull } from '../io/disk.ts';
 import { hashFile } from '../io/files.ts';
@@ -22,6 +21,8 @@ import type { Tool } from './tools.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 export interface ComponentsOptions extends BuildTarget {
+  /** Artifacts to take instead of building them. */
+  readonly shared?: SharedArtifacts | undefined;
   /** Number of components built in parallel, and of processes for each of their steps. */
   readonly jobs: number;
   /** Directory for toolchains and work in progress. */
@@ -43,7 +44,8 @@ export interface ComponentsOptions extends BuildTarget {
 const MILLISECONDS = 1000;
 
 /**
- * Builds the components that are not in the store, in parallel where the graph allows it. Returns results by name.
+ * Builds the components that are neither in the store nor shared, in parallel where the graph allows it. Returns
+ * results by name.
  */
 export async function buildComponents(options: ComponentsOptions): Promise<ReadonlyMap<string, Artifact>> {
   const { store } = options;
@@ -57,11 +59,10 @@ export async function buildComponents(options: ComponentsOptions): Promise<Reado
   const artifacts = new Map<string, Artifact>();
 
   const work = async (name: string, signal: AbortSignal): Promise<Artifact> => {
-    const key = graph.keyOf(name, artifacts);
-    const record = await store.builds.read(key);
+    const wanted = graph.wantedOf(name, artifacts);
+    const record = await store.builds.read(wanted.key);
     const job = {
-      name,
-      key,
+      wanted,
       inputs: graph.inputArtifacts(name, artifacts),
       lastTime: times.get(taskOf(name)),
     };
@@ -79,14 +80,17 @@ export async function buildComponents(options: ComponentsOptions): Promise<Reado
 }
 
 /**
- * Fetches sources and opens the workshop if anything may be built. It costs little if nothing is built in the end.
+ * Takes what is shared; fetches sources and opens the workshop if anything else may be built. It costs little if nothing
+ * is built in the end.
  */
 async function prepare(
   graph: Graph,
   estimate: (name: string) => number,
   options: ComponentsOptions,
 ): Promise<Workshop | undefined> {
-  const plans = (await planComponents(options)).filter(({ state }) => state !== 'reuse');
+  const plans = (await planComponents({ ...options, find: options.shared?.take })).filter(
+    ({ state }) => state === 'build' || state === 'wait',
+  );
   if (plans.length === 0) return undefined;
   const planned = plans.map(({ component }) => ({ task: taskOf(component), time: estimate(component) }));
   options.emit({ type: 'tasks-planned', tasks: planned, jobs: options.jobs });
@@ -99,8 +103,7 @@ async function prepare(
 }
 
 interface Job {
-  readonly name: string;
-  readonly key: Sha256;
+  readonly wanted: WantedArtifact;
   readonly inputs: readonly Artifact[];
   readonly lastTime: number | undefined;
 }
@@ -111,35 +114,37 @@ interface JobContext extends ComponentsOptions {
 }
 
 async function makeArtifact(job: Job, context: JobContext): Promise<Artifact> {
-  const { version } = context.graph.componentOf(job.name);
+  const { wanted, lastTime } = job;
+  const { store, shared } = context;
   const task = {
-    task: taskOf(job.name),
-    title: `${job.name} ${version}`,
-    ...(job.lastTime === undefined ? {} : { lastTime: job.lastTime }),
+    task: taskOf(wanted.component),
+    title: `${wanted.component} ${wanted.version}`,
+    ...(lastTime === undefined ? {} : { lastTime }),
   };
   return asTask(context, task, () =>
     withLock(
-      path.join(context.directory, 'locks', job.key),
+      path.join(context.directory, 'locks', wanted.key),
       async () => {
-        const madeMeanwhile = await context.store.builds.read(job.key);
+        const madeMeanwhile = (await store.builds.read(wanted.key)) ?? (await shared?.take(wanted));
         return madeMeanwhile === undefined
           ? { outcome: 'done', value: await build(job, context) }
-          : { outcome: 'reused', value: reusedArtifact(madeMeanwhile, context.store) };
+          : { outcome: 'reused', value: reusedArtifact(madeMeanwhile, store) };
       },
       { signal: context.signal },
     ),
   );
 }
 
-async function build(job: Job, context: JobContext): Promise<Artifact> {
+async function build({ wanted, ...job }: Job, context: JobContext): Promise<Artifact> {
+  const { key, component: name } = wanted;
   const { store, workshop } = context;
   // A record may have been collected since planning. This run did not prepare a build of it; a new run does.
   if (workshop === undefined)
-    throw new Error(`the artifact of ${job.name} vanished from the store while building`);
-  const component = context.graph.componentOf(job.name);
+    throw new Error(`the artifact of ${name} vanished from the store while building`);
+  const component = context.graph.componentOf(name);
   const start = performance.now();
-  const tar = path.join(store.temporary, `${job.key}.tar`);
-  const work = path.join(context.directory, 'work', `${job.name}-${job.key.slice(0, 12)}`);
+  const tar = path.join(store.temporary, `${key}.tar`);
+  const work = path.join(context.directory, 'work', `${name}-${key.slice(0, 12)}`);
   const inputs = job.inputs.map((input) => input.path);
   const files = await buildComponent({ ...context, ...workshop, component, work, inputs }, tar).catch(
     (error: unknown) => {
@@ -149,16 +154,14 @@ async function build(job: Job, context: JobContext): Promise<Artifact> {
   const { sha256, size } = await store.adopt(tar, await hashFile(tar));
   const time = performance.now() - start;
   const record: BuildRecord = {
-    key: job.key,
+    ...wanted,
     artifact: sha256,
     size,
-    component: job.name,
-    version: component.version,
     time,
     created: new Date().toISOString(),
   };
   await store.builds.write(record);
-  await store.times.write(new Map([[taskOf(job.name), time]]));
+  await store.times.write(new Map([[taskOf(name), time]]));
   // The key does not include what ships: after the glob is corrected, the artifact is reused.
   await refuseIdleGlobs(idleGlobs(component, files), context.placeOf);
   return { ...reusedArtifact(record, store), reused: false };

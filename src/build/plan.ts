@@ -2,8 +2,9 @@ import type { Sha256 } from '../domain/digest.ts';
 import { dependencyOrder, transitiveDependencies } from '../domain/graph.ts';
 import type { Architecture, Platform } from '../domain/platform.ts';
 import type { Component, RecipeSet } from '../domain/recipe.ts';
-import type { BuildRecord, Store } from '../domain/store.ts';
+import type { BuildRecord, SharedArtifacts, Store, WantedArtifact } from '../domain/store.ts';
 import { buildKey, toolchainKey } from './key.ts';
+import { createSlots, runGraph } from './schedule.ts';
 
 /** The components to build, and their inputs. */
 export interface BuildTarget {
@@ -25,13 +26,17 @@ export interface Artifact {
   readonly reused: boolean;
   /** Milliseconds that its build took, in this run or an earlier one. */
   readonly time: number;
+  /** As of `BuildRecord`. */
+  readonly signers?: readonly Sha256[] | undefined;
 }
 
-/** `wait`: an input must be built first; only then is it known whether the component changes. */
-export interface ComponentPlan {
-  readonly component: string;
-  readonly state: 'reuse' | 'build' | 'wait';
-}
+/**
+ * `take`: another machine built it; `wait`: an input must be built first, and only then is it known whether the
+ * component changes.
+ */
+export type ComponentPlan =
+  | { readonly component: string; readonly state: 'reuse' | 'take'; readonly record: BuildRecord }
+  | { readonly component: string; readonly state: 'build' | 'wait' };
 
 /** The build graph of a target. */
 export interface Graph {
@@ -41,8 +46,8 @@ export interface Graph {
   readonly componentOf: (name: string) => Component;
   /** Artifacts of the direct and indirect inputs that exist. */
   readonly inputArtifacts: (name: string, artifacts: ReadonlyMap<string, Artifact>) => readonly Artifact[];
-  /** Key of a component; `artifacts` must contain all of its inputs. */
-  readonly keyOf: (name: string, artifacts: ReadonlyMap<string, Artifact>) => Sha256;
+  /** A component and its key; `artifacts` must contain all of its inputs. */
+  readonly wantedOf: (name: string, artifacts: ReadonlyMap<string, Artifact>) => WantedArtifact;
 }
 
 export function buildGraph(target: BuildTarget): Graph {
@@ -61,31 +66,42 @@ export function buildGraph(target: BuildTarget): Graph {
     inputsOf,
     componentOf,
     inputArtifacts,
-    keyOf: (name, artifacts) =>
-      buildKey({
-        component: componentOf(name),
-        platform,
-        toolchain,
-        inputs: new Map(inputArtifacts(name, artifacts).map((input) => [input.component, input.sha256])),
-      }),
+    wantedOf: (name, artifacts) => {
+      const component = componentOf(name);
+      const inputs = new Map(inputArtifacts(name, artifacts).map((input) => [input.component, input.sha256]));
+      const key = buildKey({ component, platform, toolchain, inputs });
+      return { key, component: name, version: component.version };
+    },
   };
 }
 
-/** Returns for each component, dependencies first, whether the store has it; writes nothing. */
-export async function planComponents(target: BuildTarget): Promise<readonly ComponentPlan[]> {
-  const graph = buildGraph(target);
+export interface PlanOptions extends BuildTarget {
+  /** Finds the artifacts that the store lacks. */
+  readonly find?: SharedArtifacts['look'] | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Artifacts looked for at the same time outside the store. */
+const AT_A_TIME = 4;
+
+/** Returns for each component, dependencies first, whether the store has it, or `find` finds it. */
+export async function planComponents(options: PlanOptions): Promise<readonly ComponentPlan[]> {
+  const { store, find, signal } = options;
+  const graph = buildGraph(options);
   const artifacts = new Map<string, Artifact>();
-  const plans: ComponentPlan[] = [];
-  for (const component of graph.order) {
-    if (!graph.inputsOf(component).every((input) => artifacts.has(input))) {
-      plans.push({ component, state: 'wait' });
-      continue;
-    }
-    const record = await target.store.builds.read(graph.keyOf(component, artifacts));
-    if (record !== undefined) artifacts.set(component, reusedArtifact(record, target.store));
-    plans.push({ component, state: record === undefined ? 'build' : 'reuse' });
-  }
-  return plans;
+  const slots = createSlots(AT_A_TIME);
+  const work = async (component: string): Promise<ComponentPlan> => {
+    if (!graph.inputsOf(component).every((input) => artifacts.has(input)))
+      return { component, state: 'wait' };
+    const wanted = graph.wantedOf(component, artifacts);
+    const own = await store.builds.read(wanted.key);
+    const record = own ?? (find === undefined ? undefined : await slots.run(0, () => find(wanted)));
+    if (record === undefined) return { component, state: 'build' };
+    artifacts.set(component, reusedArtifact(record, store));
+    return { component, state: own === undefined ? 'take' : 'reuse', record };
+  };
+  const plans = await runGraph({ order: graph.order, dependencies: graph.inputsOf, work, signal });
+  return graph.order.flatMap((component) => plans.get(component) ?? []);
 }
 
 export function reusedArtifact(record: BuildRecord, store: Store): Artifact {
@@ -95,5 +111,6 @@ export function reusedArtifact(record: BuildRecord, store: Store): Artifact {
     path: store.pathOf(record.artifact),
     reused: true,
     time: record.time,
+    ...(record.signers === undefined ? {} : { signers: record.signers }),
   };
 }

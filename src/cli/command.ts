@@ -4,9 +4,17 @@ import type { Context, ContextOptions, Pipeline } from '../pipeline.ts';
 import type { Flags, OptionName } from './options.ts';
 import type { Settings } from './settings.ts';
 
+/** How a positional is written in usage lines: `FILE`, `[BUNDLE]`, or `[BUNDLE ...]` if it may be repeated. */
+export function positionalText({ required, several = false }: PositionalSpec, name: string): string {
+  const text = several ? `${name} ...` : name;
+  return required ? text : `[${text}]`;
+}
+
 export interface PositionalSpec {
   readonly name: string;
   readonly required: boolean;
+  /** Whether it may be repeated; only the last one of a command. */
+  readonly several?: boolean;
   readonly help: string;
   readonly completes?: 'file' | 'directory' | 'bundle or file' | 'shell';
 }

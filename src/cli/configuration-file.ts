@@ -31,7 +31,7 @@ export async function readConfigurationFiles(sources: {
       ...(project !== undefined && (await isDirectory(path.join(project, 'recipes')))
         ? [['recipes', { value: 'recipes', origin: project, base: project }] as const]
         : []),
-      ...(file === undefined ? [] : await parse(file)),
+      ...(file === undefined ? [] : await parse(file, withheldFromProjects(sources.environment))),
     ]),
     project,
   };
@@ -73,7 +73,23 @@ async function readIfThere(file: string): Promise<TextFile | undefined> {
   }
 }
 
-async function parse(source: TextFile): Promise<[SettingKey, RawValue][]> {
+/**
+ * Why a key may not be in a project's file. What a trusted key signed gets into this account's store, where it is used
+ * for every project: a project must not choose that key.
+ */
+function withheldFromProjects(environment: Environment): ReadonlyMap<SettingKey, string> {
+  return new Map([
+    [
+      'cache-key',
+      `a project cannot say whom you trust: set it in ${userFile(environment)}, or KSBUNDLE_CACHE_KEY, or --cache-key`,
+    ],
+  ]);
+}
+
+async function parse(
+  source: TextFile,
+  withheld: ReadonlyMap<SettingKey, string> = new Map(),
+): Promise<[SettingKey, RawValue][]> {
   const table = await parseToml(source);
   const lines = source.text.split('\n');
   const lineOf = (key: string): number =>
@@ -83,13 +99,14 @@ async function parse(source: TextFile): Promise<[SettingKey, RawValue][]> {
   for (const [key, value] of Object.entries(table)) {
     const known = SETTING_KEYS.find((name) => name === key);
     const line = lineOf(key);
+    const place = { file: source.file, ...(line > 0 ? { line, column: 1 } : {}) };
+    const reason = known === undefined ? undefined : withheld.get(known);
     if (known === undefined) {
-      problems.push({
-        code: 'unknown-key',
-        message: `unknown key ${key}`,
-        place: { file: source.file, ...(line > 0 ? { line, column: 1 } : {}) },
-        hint: nearestHint(key, SETTING_KEYS),
-      });
+      const hint = nearestHint(key, SETTING_KEYS);
+      problems.push({ code: 'unknown-key', message: `unknown key ${key}`, place, hint });
+    } else if (reason !== undefined) {
+      const message = `${key} is not read from the file of a project`;
+      problems.push({ code: 'withheld-key', message, place, hint: reason });
     } else {
       values.push([
         known,

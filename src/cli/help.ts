@@ -1,4 +1,4 @@
-import type { CommandSpec } from './command.ts';
+import { positionalText, type CommandSpec } from './command.ts';
 import { COMMANDS } from './command-table.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { GLOBAL_OPTIONS, optionSpec, optionSpellings, optionValue, type OptionName } from './options.ts';
@@ -36,10 +36,7 @@ export function shortHelpLines(style: Style): string[] {
 
 /** `build [BUNDLE]`, the form of usage lines and docs/cli.md. */
 export function usageOf({ name, positionals }: CommandSpec): string {
-  return [
-    name,
-    ...positionals.map((positional) => (positional.required ? positional.name : `[${positional.name}]`)),
-  ].join(' ');
+  return [name, ...positionals.map((positional) => positionalText(positional, positional.name))].join(' ');
 }
 
 /** The first example of the commands that show best what ksbundle is for. */

@@ -1,4 +1,4 @@
-import type { CommandSpec, PositionalSpec } from './command.ts';
+import { positionalText, type CommandSpec, type PositionalSpec } from './command.ts';
 import { COMMANDS } from './command-table.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { OVERVIEW_EXAMPLES, SETTINGS_NOTE, TAGLINE } from './help.ts';
@@ -65,9 +65,7 @@ function pageOf({ name }: CommandSpec): string {
 }
 
 function usage({ name, positionals }: CommandSpec): string {
-  const parameters = positionals.map(({ name: parameter, required }) =>
-    required ? italic(parameter) : `[${italic(parameter)}]`,
-  );
+  const parameters = positionals.map((positional) => positionalText(positional, italic(positional.name)));
   return [bold(`ksbundle ${name}`), ...parameters].join(' ');
 }
 

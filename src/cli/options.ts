@@ -64,6 +64,22 @@ export const OPTIONS = {
     completes: 'directory',
     help: 'directory of the store (default: the user cache directory)',
   },
+  'cache-from': {
+    kind: 'values',
+    metavar: 'DIR|URL',
+    completes: 'directory',
+    help: 'take components from this shared build cache instead of compiling them; may be repeated',
+  },
+  'cache-key': {
+    kind: 'values',
+    metavar: 'KEY',
+    completes: 'file',
+    help: 'PEM file of the public key that signs the shared build caches; may be repeated: one of them is enough',
+  },
+  'cache-only': {
+    kind: 'flag',
+    help: 'compile nothing; fail if a component is neither in the store nor in a shared build cache',
+  },
   recipes: {
     kind: 'value',
     metavar: 'DIR',
@@ -93,7 +109,7 @@ export const OPTIONS = {
     kind: 'values',
     metavar: 'KEY',
     completes: 'file',
-    help: 'sign the tarball with this private key (ECDSA on P-256 or P-384, or ML-DSA, in PEM); once for each kind',
+    help: 'sign the result with this private key (ECDSA on P-256 or P-384, or ML-DSA, in PEM); once for each kind',
   },
   'with-sources': {
     kind: 'flag',

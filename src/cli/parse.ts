@@ -129,6 +129,7 @@ function checkPositionals(command: CommandSpec, given: readonly string[]): void 
       `ksbundle ${command.name} --help`,
     );
   }
+  if (command.positionals.at(-1)?.several === true) return;
   const extra = given[command.positionals.length];
   if (extra !== undefined) {
     throw usageError(

@@ -1,4 +1,4 @@
-/** Keys of configuration files; `KSBUNDLE_<KEY>` in the environment and `--<key>` on the command line. */
+/** Keys of configuration files; `KSBUNDLE_<KEY>` with `_` in the environment and `--<key>` on the command line. */
 export const SETTING_KEYS = [
   'platform',
   'jobs',
@@ -6,10 +6,15 @@ export const SETTING_KEYS = [
   'mirror',
   'out',
   'cache',
+  'cache-from',
+  'cache-key',
   'recipes',
   'lockfiles',
 ] as const;
 export type SettingKey = (typeof SETTING_KEYS)[number];
+
+/** Settings with several values, which are lines in the environment. */
+export const LIST_KEYS: ReadonlySet<SettingKey> = new Set(['mirror', 'cache-from', 'cache-key']);
 
 /** A setting with its origin, for messages and for relative paths. */
 export interface RawValue {

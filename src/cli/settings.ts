@@ -6,7 +6,7 @@ import { readConfigurationFiles } from './configuration-file.ts';
 import { cacheHome, type Environment } from './environment.ts';
 import type { Flags } from './options.ts';
 import { packageRoot } from '../io/package-info.ts';
-import { SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
+import { LIST_KEYS, SETTING_KEYS, type RawValue, type SettingKey } from './setting-keys.ts';
 import { usageError } from './usage-error.ts';
 
 /** The settings of a run, merged from flags, environment and configuration files. Paths are absolute. */
@@ -17,6 +17,10 @@ export interface Settings {
   readonly mirrors: readonly string[];
   readonly out: string;
   readonly cache: string;
+  /** Shared build caches: absolute directories and URLs. */
+  readonly cacheFrom: readonly string[];
+  /** Public keys of what shared build caches have. */
+  readonly cacheKeys: readonly string[];
   readonly recipes: string;
   readonly lockfiles: string;
   /** Directory of the project that contains the working directory. */
@@ -44,9 +48,11 @@ export async function readSettings(sources: SettingSources): Promise<Settings> {
     platform: platformOf(raw('platform')),
     jobs: jobsOf(raw('jobs')),
     offline: booleanOf(raw('offline')),
-    mirrors: mirrorsOf(raw('mirror')),
+    mirrors: placesOf(raw('mirror')),
     out: directoryOf('out', path.join(project ?? sources.directory, 'out')),
     cache: directoryOf('cache', path.join(cacheHome(sources.environment), 'ksbundle')),
+    cacheFrom: placesOf(raw('cache-from')),
+    cacheKeys: filesOf(raw('cache-key')),
     recipes,
     lockfiles: directoryOf('lockfiles', path.join(path.dirname(recipes), 'lockfiles')),
     project,
@@ -68,7 +74,7 @@ export function misspeltVariables(
 }
 
 function variableOf(key: string): string {
-  return `KSBUNDLE_${key.toUpperCase()}`;
+  return `KSBUNDLE_${key.toUpperCase().replaceAll('-', '_')}`;
 }
 
 function flagValue({ flags, directory }: SettingSources, key: SettingKey): RawValue | undefined {
@@ -80,7 +86,7 @@ function environmentValue({ environment, directory }: SettingSources, key: Setti
   const origin = variableOf(key);
   const value = environment[origin];
   if (value === undefined || value === '') return undefined;
-  return { value: key === 'mirror' ? value.split('\n') : value, origin, base: directory };
+  return { value: LIST_KEYS.has(key) ? value.split('\n') : value, origin, base: directory };
 }
 
 function platformOf(raw: RawValue | undefined): Platform {
@@ -107,13 +113,27 @@ function booleanOf(raw: RawValue | undefined): boolean {
   throw badValue(raw, 'true or false');
 }
 
-function mirrorsOf(raw: RawValue | undefined): string[] {
+function placesOf(raw: RawValue | undefined): string[] {
+  const isUrl = /^(?:https?:\/\/|file:)/i;
+  return listOf(raw, 'a directory or a URL', (text, base) =>
+    isUrl.test(text) ? text : path.resolve(base, text),
+  );
+}
+
+function filesOf(raw: RawValue | undefined): string[] {
+  return listOf(raw, 'a file', (text, base) => path.resolve(base, text));
+}
+
+function listOf(
+  raw: RawValue | undefined,
+  wanted: string,
+  read: (text: string, base: string) => string,
+): string[] {
   if (raw === undefined) return [];
   const values: readonly unknown[] = Array.isArray(raw.value) ? raw.value : [raw.value];
   return values.map((value) => {
-    if (typeof value !== 'string' || value === '')
-      throw badValue(raw, 'a directory or a URL, or a list of them');
-    return /^https?:\/\//.test(value) ? value : path.resolve(raw.base, value);
+    if (typeof value === 'string' && value !== '') return read(value, raw.base);
+    throw badValue(raw, `${wanted}, or a list of them`);
   });
 }
 

@@ -29,6 +29,15 @@ export interface NewResult {
   readonly written: readonly string[];
 }
 
+/** An artifact that a shared build cache has, and that nothing proves. */
+export interface RefusedArtifact {
+  readonly component: string;
+  readonly version: string;
+  /** Directory or URL of the cache, without credentials. */
+  readonly cache: string;
+  readonly why: string;
+}
+
 export interface BuildResult {
   /** Absolute path of the tarball. */
   readonly tarball: string;
@@ -38,6 +47,8 @@ export interface BuildResult {
   readonly escrow?: string;
   /** True if nothing had to be done. */
   readonly reused: boolean;
+  /** What shared build caches had and was not used; set if caches were named. */
+  readonly refused?: readonly RefusedArtifact[];
   readonly audit: AuditReport;
 }
 
@@ -308,10 +319,43 @@ export interface CacheEntry {
   readonly size: number;
 }
 
+/** An artifact in a shared build cache. */
+export interface ExportedArtifact {
+  /** Build key, and the digest and size of the artifact. */
+  readonly key: Sha256;
+  readonly component: string;
+  readonly version: string;
+  readonly artifact: Sha256;
+  readonly size: number;
+  /** The compressed file in the cache. */
+  readonly file: { readonly sha256: Sha256; readonly size: number };
+  /** Whether this run wrote it; false if the cache already had it. */
+  readonly written: boolean;
+}
+
+export interface CacheExportResult {
+  /** Absolute path of the shared cache. */
+  readonly directory: string;
+  /** Fingerprints of the keys that signed. */
+  readonly keys: readonly Sha256[];
+  readonly artifacts: readonly ExportedArtifact[];
+}
+
 export interface CacheVerifyResult {
   readonly checked: number;
   /** Digests of damaged entries; they were removed and are created again when needed. */
   readonly damaged: readonly string[];
+}
+
+export interface CacheDistrustResult {
+  /** Fingerprint of the key. */
+  readonly key: string;
+  /** Sorted by component. */
+  readonly forgotten: readonly {
+    readonly component: string;
+    readonly version: string;
+    readonly artifact: string;
+  }[];
 }
 
 export interface CacheGcResult {

@@ -23,6 +23,11 @@ export interface BuildRecord {
   readonly time: number;
   /** Time of creation, ISO 8601 in UTC. */
   readonly created: string;
+  /**
+   * Fingerprints of the keys that signed it in shared caches: first the one that was verified here, then those that its
+   * record named. Absent if it was built into this store.
+   */
+  readonly signers?: readonly Sha256[] | undefined;
 }
 
 export interface StoreEntry extends StoredContent {
@@ -93,6 +98,21 @@ export interface BuildCache {
   /** All valid records, sorted by component, then key. */
   list(): Promise<BuildRecord[]>;
   remove(key: Sha256): Promise<void>;
+}
+
+/** A component's artifact, by its build key. */
+export interface WantedArtifact {
+  readonly key: Sha256;
+  readonly component: string;
+  readonly version: string;
+}
+
+/** Artifacts that other machines built, as far as a signature proves them. */
+export interface SharedArtifacts {
+  /** The record of an artifact, which stays where it is. */
+  readonly look: (wanted: WantedArtifact) => Promise<BuildRecord | undefined>;
+  /** Brings an artifact and its record into the store. */
+  readonly take: (wanted: WantedArtifact) => Promise<BuildRecord | undefined>;
 }
 
 /** The last duration of each task, for estimates. */

@@ -17,17 +17,22 @@ export async function parseMirrors(texts: readonly string[]): Promise<Mirror[]> 
 }
 
 async function parseMirror(text: string): Promise<Mirror> {
-  if (/^https?:\/\//i.test(text)) {
-    if (!URL.canParse(text)) throw invalidMirror(redactUrl(text), 'it is not a valid URL');
-    return { kind: 'url', url: text.replace(/\/*$/, '/') };
-  }
-  const directory = path.resolve(/^file:/i.test(text) ? fileURLToPath(text) : text);
+  const mirror = parsePlace(text);
+  if (mirror === undefined) throw invalidMirror(redactUrl(text), 'it is not a valid URL');
+  if (mirror.kind === 'url') return mirror;
   try {
-    await readdir(directory);
+    await readdir(mirror.path);
   } catch (error) {
     throw invalidMirror(text, error instanceof Error ? error.message : String(error));
   }
-  return { kind: 'directory', path: directory };
+  return mirror;
+}
+
+/** Parses a directory, or a `file:`, `http:` or `https:` URL; undefined for an invalid URL. Does not look at it. */
+export function parsePlace(text: string): Mirror | undefined {
+  if (/^https?:\/\//i.test(text))
+    return URL.canParse(text) ? { kind: 'url', url: text.replace(/\/*$/, '/') } : undefined;
+  return { kind: 'directory', path: path.resolve(/^file:/i.test(text) ? fileURLToPath(text) : text) };
 }
 
 function invalidMirror(text: string, why: string): KsbundleError {

@@ -10,6 +10,7 @@ import type { StoredContent } from '../domain/store.ts';
 import { redactUrl } from '../domain/url.ts';
 import { explainDiskFull } from '../io/disk.ts';
 import { writeHashed } from '../io/hashed.ts';
+import { fileFaultOf, type FileFault } from '../io/http-fault.ts';
 import { withLock } from '../io/lock.ts';
 import type { Candidate } from './candidates.ts';
 import type { FetchContext } from './context.ts';
@@ -17,11 +18,13 @@ import type { FetchContext } from './context.ts';
 /** Result of a candidate: the content, or the reason for its absence. */
 export type Obtained =
   | { readonly content: StoredContent; readonly archive: Archive }
-  | { readonly where: string; readonly why: string };
+  | { readonly where: string; readonly why: string; readonly file?: FileFault | undefined };
 
 export interface Obtaining {
   readonly source: Source;
   readonly context: FetchContext;
+  /** Limit for its size in bytes; none by default. */
+  readonly most?: number;
   readonly onProgress: (done: number, total?: number) => void;
   readonly onRetry: (why: string, delay: number) => void;
 }
@@ -43,13 +46,14 @@ export async function obtain(candidate: Candidate, obtaining: Obtaining): Promis
 
 async function copyIn(
   candidate: Extract<Candidate, { kind: 'file' }>,
-  { source, context }: Obtaining,
+  { source, context, most = Infinity }: Obtaining,
 ): Promise<Obtained> {
-  const missing = await whyUnreadable(candidate.path);
-  if (missing !== undefined) return { where: candidate.path, why: missing };
+  const missing = await whyUnreadable(candidate.path, most);
+  if (missing !== undefined) return { where: candidate.path, ...missing };
   const file = path.join(context.store.temporary, `${randomUUID()}.tmp`);
   try {
-    const actual = await writeHashed(file, createReadStream(candidate.path, { highWaterMark: 1 << 20 }));
+    const content = createReadStream(candidate.path, { highWaterMark: 1 << 20, end: most });
+    const actual = await writeHashed(file, content);
     const archive = archiveOf(source, actual);
     if (archive !== undefined) return { content: await context.store.adopt(file, actual), archive };
     if (candidate.lenient === true)
@@ -62,12 +66,18 @@ async function copyIn(
   }
 }
 
-async function whyUnreadable(file: string): Promise<string | undefined> {
+async function whyUnreadable(
+  file: string,
+  most: number,
+): Promise<{ readonly why: string; readonly file?: FileFault } | undefined> {
   try {
-    return (await stat(file)).isFile() ? undefined : 'not a file';
+    const status = await stat(file);
+    if (!status.isFile()) return { why: 'not a file', file: 'absent' };
+    return status.size > most ? { why: `it is larger than ${most} bytes`, file: 'too-large' } : undefined;
   } catch (error) {
-    if (isErrnoException(error, 'ENOENT') || isErrnoException(error, 'ENOTDIR')) return 'not found';
-    if (isErrnoException(error)) return error.message;
+    if (isErrnoException(error, 'ENOENT') || isErrnoException(error, 'ENOTDIR'))
+      return { why: 'not found', file: 'absent' };
+    if (isErrnoException(error)) return { why: error.message };
     throw error;
   }
 }
@@ -83,9 +93,10 @@ async function downloadIn(
   const download = async (): Promise<Obtained> => {
     const content = await store.findVerified(archive.sha256);
     if (content !== undefined) return { content, archive };
-    const { onProgress, onRetry } = obtaining;
+    const { onProgress, onRetry, most } = obtaining;
     const { sha256, resumed } = await network.http.download(url, {
       file: partial,
+      most,
       signal,
       onProgress,
       onRetry,
@@ -102,7 +113,7 @@ async function downloadIn(
     return await withLock(`${partial}.lock`, download, { signal });
   } catch (error) {
     if (!(error instanceof KsbundleError) || error.facts.code !== 'KSB_HTTP_FAILED') throw error;
-    return { where: redactUrl(url), why: error.facts.why ?? error.message };
+    return { where: redactUrl(url), why: error.facts.why ?? error.message, file: fileFaultOf(error) };
   }
 }
 

@@ -64,7 +64,7 @@ async function findStored(source: Source, { store }: FetchContext): Promise<Fetc
 }
 
 async function fetchMissing(source: Source, context: FetchContext): Promise<FetchedArchive> {
-  const obtaining: Obtaining = { source, context, ...reportTo(context, nameOf(source)) };
+  const obtaining: Obtaining = { source, context, ...reportTo(context, `fetch:${nameOf(source)}`) };
   const failures = new Map<string, string>();
   for await (const candidate of candidatesOf(source, context)) {
     context.signal?.throwIfAborted();
@@ -80,8 +80,11 @@ async function fetchMissing(source: Source, context: FetchContext): Promise<Fetc
   throw notFetched(nameOf(source), { failures, offline: context.network === undefined });
 }
 
-function reportTo({ emit }: FetchContext, file: string): Pick<Obtaining, 'onProgress' | 'onRetry'> {
-  const task = `fetch:${file}`;
+/** Reports progress as that of a task. */
+export function reportTo(
+  { emit }: Pick<FetchContext, 'emit'>,
+  task: string,
+): Pick<Obtaining, 'onProgress' | 'onRetry'> {
   let last = 0;
   return {
     onProgress(done, total) {

@@ -24,18 +24,21 @@ import { escrowFile, writeEscrow } from './escrow.ts';
 import { readSigningKeys, type SigningKeyFiles } from './keys.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
 import { makeRelease } from './release.ts';
+import { openShared, requireTaken, type SharedCacheFiles } from './shared-cache.ts';
 import { componentsOf } from './recipes.ts';
 import { buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
 
 export interface BuildOptions {
   /** Private keys to sign the tarball with. */
   readonly sign?: SigningKeyFiles | undefined;
+  /** Shared build caches; without them, everything that the store lacks is compiled. */
+  readonly shared?: SharedCacheFiles | undefined;
   /** Whether to write an escrow archive beside the tarball, signed with the same keys. */
   readonly withSources?: boolean | undefined;
 }
 
 /**
- * Builds the missing parts of a bundle, and writes its tarball, signed if requested, to the context's `outDirectory`.
+ * Takes or builds the missing parts of a bundle, and writes its tarball, signed if requested, to the context's `outDirectory`.
  */
 export async function buildBundle(
   { emit: report, ...rest }: Context,
@@ -47,9 +50,14 @@ export async function buildBundle(
   const context: Context = { ...rest, fetch: { ...rest.fetch, emit }, emit };
   // Fails early if a key cannot sign.
   const signingKeys = await readSigningKeys(options.sign ?? { files: [] });
+  const shared = options.shared === undefined ? undefined : await openShared(context, options.shared);
   const loaded = await loadLockedBundle(context, name);
+  const building = buildOptions(context, loaded);
+  if (shared !== undefined && options.shared?.only === true)
+    requireTaken(await planComponents({ ...building, find: shared.take }), shared);
   const artifacts = await buildComponents({
-    ...buildOptions(context, loaded),
+    ...building,
+    shared,
     prefetch: (sources) => prefetch(context, [...sources, ...loaded.lockfile.wheels.map(wheelSource)]),
     fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
     findTools: () => findHostTools({ signal: context.signal }),
@@ -84,15 +92,21 @@ export async function buildBundle(
     tarball: target,
     ...(options.withSources === true ? { escrow } : {}),
     reused,
+    ...(shared === undefined ? {} : { refused: shared.refused() }),
     audit,
     ...(signed === undefined ? {} : { signatures: signed.signatures }),
   };
 }
 
 /** The actions of a build, a line for each component and for the release; writes nothing. */
-export async function planBuild(context: Context, name: string): Promise<readonly string[]> {
+export async function planBuild(
+  context: Context,
+  name: string,
+  options: Pick<BuildOptions, 'shared'> = {},
+): Promise<readonly string[]> {
+  const shared = options.shared === undefined ? undefined : await openShared(context, options.shared);
   const loaded = await loadLockedBundle(context, name);
-  const plans = await planComponents(buildOptions(context, loaded));
+  const plans = await planComponents({ ...buildOptions(context, loaded), find: shared?.look });
   const changes = plans.some(({ state }) => state !== 'reuse');
   return [
     ...plans.map(({ component, state }) => {
@@ -103,7 +117,8 @@ export async function planBuild(context: Context, name: string): Promise<readonl
   ];
 }
 
-function buildOptions(context: Context, loaded: LockedBundle) {
+/** What planning and building the components of a bundle need. */
+export function buildOptions(context: Context, loaded: LockedBundle) {
   const { platform, jobs, store, emit, signal } = context;
   return {
     names: componentsOf(loaded).map(({ name }) => name),

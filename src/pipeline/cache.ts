@@ -1,9 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { CacheEntry, CacheGcResult, CacheVerifyResult } from '../domain/results.ts';
+import type { CacheDistrustResult, CacheEntry, CacheGcResult, CacheVerifyResult } from '../domain/results.ts';
 import { removeTree } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
 import type { Context } from './context.ts';
+import { readVerifyingKeys } from './keys.ts';
 
 /** Milliseconds to keep unused content. */
 const KEEP = 30 * 24 * 60 * 60 * 1000;
@@ -31,6 +32,22 @@ export async function listCache({ store }: Context): Promise<readonly CacheEntry
 export async function verifyCache({ store, signal }: Context): Promise<CacheVerifyResult> {
   const { entries } = await store.totals();
   return { checked: entries, damaged: await store.verifyAll(signal) };
+}
+
+/**
+ * Forgets every component that came from a shared build cache under the public key in `file`: builds take it from
+ * elsewhere or compile it. Collection removes the artifacts later.
+ */
+export async function distrustKey({ store }: Context, file: string): Promise<CacheDistrustResult> {
+  const [key] = await readVerifyingKeys([file]);
+  const forgotten = (await store.builds.list()).filter(
+    ({ signers }) => key !== undefined && signers?.includes(key.id) === true,
+  );
+  for (const record of forgotten) await store.builds.remove(record.key);
+  return {
+    key: key?.id ?? '',
+    forgotten: forgotten.map(({ component, version, artifact }) => ({ component, version, artifact })),
+  };
 }
 
 /** Removes content unused for thirty days, and remains of failed builds. */

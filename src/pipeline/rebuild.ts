@@ -154,7 +154,8 @@ async function buildAgain(
   );
   if (bundle === undefined) throw withoutRecipes(manifest);
   const store = { ...own.store, times: context.store.times };
-  // Sources are pinned by digest, so they may come from the user's store; artifacts may not.
+  // Sources are pinned by digest, so they may come from the user's store. Artifacts may not, nor from a shared cache:
+  // only what is compiled here is evidence.
   const fetch = sources === undefined ? context.fetch : own.fetch;
   return buildBundle({ ...own, store, fetch }, bundle.name, { withSources: sources !== undefined });
 }

@@ -116,7 +116,7 @@ export async function makeRelease(
       build: {
         bundle: bundle.name,
         platform: formatPlatform(context.platform),
-        materials: materialsOf(loaded),
+        materials: materialsOf(loaded, artifacts),
         tools: {
           ksbundle: await codeVersion(),
           ...Object.fromEntries(

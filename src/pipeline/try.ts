@@ -11,7 +11,7 @@ import { releaseName } from '../domain/release-name.ts';
 import type { TryResult } from '../domain/results.ts';
 import { unpackArchive } from '../io/archive.ts';
 import { run } from '../io/process.ts';
-import { buildBundle } from './build.ts';
+import { buildBundle, type BuildOptions } from './build.ts';
 import type { Context } from './context.ts';
 import { loadBundle } from './recipes.ts';
 
@@ -25,8 +25,12 @@ const statusSchema = z.object({ urls: z.array(z.string()) });
  * installer. It keeps running; `stop` ends it. Throws `KSB_TRY_FAILED` with the output of the installer or a command of
  * `[[try]]`; then nothing runs.
  */
-export async function tryBundle(context: Context, name: string): Promise<TryResult> {
-  const { tarball } = await buildBundle(context, name);
+export async function tryBundle(
+  context: Context,
+  name: string,
+  options: Pick<BuildOptions, 'shared'> = {},
+): Promise<TryResult> {
+  const { tarball } = await buildBundle(context, name, options);
   const { bundle } = await loadBundle(context, name);
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-try-'));
   // If run by root, the service has another account.

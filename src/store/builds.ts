@@ -1,24 +1,13 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import { buildRecordSchema } from '../domain/build-record.ts';
 import { compareBytes } from '../domain/compare-bytes.ts';
 import { isSha256, type Sha256 } from '../domain/digest.ts';
-import { digestSchema } from '../domain/digest-schema.ts';
 import type { Emit } from '../domain/events.ts';
 import type { BuildCache, BuildRecord, ContentStore } from '../domain/store.ts';
 import { explainDiskFull } from '../io/disk.ts';
 import { writeFileAtomically } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
-
-const recordSchema = z.strictObject({
-  key: digestSchema,
-  artifact: digestSchema,
-  size: z.int().nonnegative(),
-  component: z.string().min(1),
-  version: z.string().min(1),
-  time: z.number().nonnegative(),
-  created: z.iso.datetime(),
-});
 
 interface BuildCacheContext {
   readonly content: Pick<ContentStore, 'find'>;
@@ -55,7 +44,7 @@ export function openBuildCache(directory: string, { content, emit }: BuildCacheC
     async write(record) {
       const file = fileOf(record.key);
       try {
-        await writeFileAtomically(file, `${JSON.stringify(recordSchema.parse(record), null, 2)}\n`);
+        await writeFileAtomically(file, `${JSON.stringify(buildRecordSchema.parse(record), null, 2)}\n`);
       } catch (error) {
         throw explainDiskFull(error, file);
       }
@@ -99,7 +88,7 @@ async function readRecord(file: string): Promise<BuildRecord | 'missing' | 'dama
   const text = await ifThere(readFile(file, 'utf8'));
   if (text === undefined) return 'missing';
   try {
-    return recordSchema.parse(JSON.parse(text));
+    return buildRecordSchema.parse(JSON.parse(text));
   } catch {
     return 'damaged';
   }

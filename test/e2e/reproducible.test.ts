@@ -110,7 +110,7 @@ async function shareArtifacts(directory: string, choose: (component: string) => 
   const graph = buildGraph({ names, set, platform, buildArch: platform.arch, store: from });
   const artifacts = new Map<string, Artifact>();
   for (const name of graph.order) {
-    const record = await from.builds.read(graph.keyOf(name, artifacts));
+    const record = await from.builds.read(graph.wantedOf(name, artifacts).key);
     if (record === undefined) throw new Error(`${name} is not in ${cache}: build the bundle first`);
     artifacts.set(name, reusedArtifact(record, from));
     if (!choose(name)) continue;

@@ -7,6 +7,7 @@ export const SECTIONS = [
     pages: [
       ['how-to.md', 'Run a service'],
       ['air-gap.md', 'Cross the gap: a checklist'],
+      ['build-cache.md', 'Share a build cache'],
       ['troubleshooting.md', 'Troubleshoot'],
       ['keystone.md', 'Keystone'],
       ['openstack.md', 'Services beside Keystone'],

@@ -1,5 +1,5 @@
 import type { CommandSpec } from '../command.ts';
-import { BUNDLE, FETCH_OPTIONS, FILE, NAME, RECIPE_OPTIONS } from './shared.ts';
+import { BUNDLE, FETCH_OPTIONS, FILE, NAME, RECIPE_OPTIONS, SHARED_CACHE_OPTIONS } from './shared.ts';
 
 /** Commands that make tarballs, or what they are made of. */
 export const BUILDING: readonly CommandSpec[] = [
@@ -42,6 +42,7 @@ export const BUILDING: readonly CommandSpec[] = [
     options: [
       ...RECIPE_OPTIONS,
       ...FETCH_OPTIONS,
+      ...SHARED_CACHE_OPTIONS,
       'out',
       'sign',
       'passphrase-file',
@@ -51,6 +52,10 @@ export const BUILDING: readonly CommandSpec[] = [
     examples: [
       { command: 'build hello', does: 'fetch, compile, relocate, audit and pack' },
       { command: 'build hello --offline --mirror /media/usb', does: 'the same with no network' },
+      {
+        command: 'build hello --cache-from https://cache.example.org --cache-key cache.key.pub',
+        does: 'take what others built and signed, and compile only the rest',
+      },
       { command: 'build hello --sign release.key', does: 'also sign it with a key from keygen' },
       {
         command: 'build hello --with-sources',
@@ -64,7 +69,7 @@ export const BUILDING: readonly CommandSpec[] = [
     name: 'try',
     summary: 'build if needed, start it on loopback, print its URL and how to stop and remove it',
     positionals: [BUNDLE],
-    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out'],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, ...SHARED_CACHE_OPTIONS, 'out'],
     examples: [{ command: 'try hello', does: 'the service, running on a free port of this machine' }],
     load: () => import('../commands/try.ts'),
   },

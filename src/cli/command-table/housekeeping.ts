@@ -51,6 +51,44 @@ export const HOUSEKEEPING: readonly CommandSpec[] = [
     load: () => import('../commands/cache-gc.ts'),
   },
   {
+    name: 'cache export',
+    summary: 'write built components, signed, into a directory that other machines can build from',
+    positionals: [
+      {
+        name: 'DIR',
+        required: true,
+        help: 'directory to write to, which may have earlier exports',
+        completes: 'directory',
+      },
+      {
+        ...BUNDLE,
+        several: true,
+        help: 'bundles whose components to write; by default, every component in the store',
+      },
+    ],
+    options: [...RECIPE_OPTIONS, 'sign', 'passphrase-file'],
+    examples: [
+      {
+        command: 'cache export /srv/cache hello --sign cache.key',
+        does: 'then, on other machines: ksbundle build hello --cache-from URL --cache-key cache.key.pub',
+      },
+    ],
+    load: () => import('../commands/cache-export.ts'),
+  },
+  {
+    name: 'cache distrust',
+    summary: 'forget every component that came from a shared build cache under a key',
+    positionals: [{ name: 'KEY', required: true, help: 'PEM file of the public key', completes: 'file' }],
+    options: ['cache'],
+    examples: [
+      {
+        command: 'cache distrust cache.key.pub',
+        does: 'the next build takes them from elsewhere, or compiles',
+      },
+    ],
+    load: () => import('../commands/cache-distrust.ts'),
+  },
+  {
     name: 'recipes',
     summary: 'list what can be built',
     positionals: [],

@@ -19,4 +19,6 @@ export const NAME: PositionalSpec = {
 };
 
 export const RECIPE_OPTIONS: readonly OptionName[] = ['platform', 'recipes', 'lockfiles', 'cache'];
+/** Of commands that take components from shared build caches. */
+export const SHARED_CACHE_OPTIONS: readonly OptionName[] = ['cache-from', 'cache-key', 'cache-only'];
 export const FETCH_OPTIONS: readonly OptionName[] = ['offline', 'mirror', 'jobs'];

@@ -61,7 +61,7 @@ function valueAction(name: (typeof VALUE_OPTIONS)[number]): string {
 function commandCase(command: CommandSpec): string {
   const options = optionsOf(command).flatMap(optionSpellings).join(' ');
   const positionals = command.positionals
-    .map((spec, index) => `${index}) ${ACTIONS[positionalKind(spec)]} ;;`)
+    .map((spec, index) => `${spec.several === true ? '*' : index}) ${ACTIONS[positionalKind(spec)]} ;;`)
     .join(' ');
   const words = positionals === '' ? ':' : `case $count in ${positionals} esac`;
   return `    "${command.name}") if [[ $cur == -* ]]; then _ksbundle_words "${options}"; else ${words}; fi ;;`;

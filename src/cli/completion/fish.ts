@@ -30,12 +30,20 @@ function __ksbundle_words
     end
 end
 
-# True if the words typed so far are the arguments, and so many more words.
+# True if the words typed so far are the arguments, and so many more words: as many, or at least as many.
 function __ksbundle_at
+    __ksbundle_counted -eq $argv
+end
+
+function __ksbundle_from
+    __ksbundle_counted -ge $argv
+end
+
+function __ksbundle_counted
     set -l words (__ksbundle_words)
-    set -l wanted $argv[2..-1]
+    set -l wanted $argv[3..-1]
     set -l first $words[1..(count $wanted)]
-    test (count $words) -eq (math (count $wanted) + $argv[1])
+    test (count $words) $argv[1] (math (count $wanted) + $argv[2])
     and test "$first" = "$wanted"
 end
 
@@ -71,7 +79,7 @@ function commandLines({ name, summary, options, positionals }: CommandSpec): str
     ...options.map((option_) => option(option_, `__ksbundle_in ${name}`)),
     ...positionals.map(
       (spec, index) =>
-        `complete -c ksbundle -n '__ksbundle_at ${index} ${name}' ${ACTIONS[positionalKind(spec)]}`,
+        `complete -c ksbundle -n '__ksbundle_${spec.several === true ? 'from' : 'at'} ${index} ${name}' ${ACTIONS[positionalKind(spec)]}`,
     ),
   ];
 }

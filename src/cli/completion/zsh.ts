@@ -76,7 +76,7 @@ function optionArguments(name: OptionName): string[] {
 }
 
 function positionalArgument(spec: PositionalSpec, index: number): string {
-  return `${index + 1}:${escape(spec.name)}:${ACTIONS[positionalKind(spec)]}`;
+  return `${spec.several === true ? '*' : index + 1}:${escape(spec.name)}:${ACTIONS[positionalKind(spec)]}`;
 }
 
 function escape(text: string): string {

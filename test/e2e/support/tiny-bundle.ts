@@ -35,6 +35,8 @@ export interface TinyPlan {
   readonly script?: string;
   /** Shell commands that the interpreter always runs first. */
   readonly python?: string;
+  /** Registers the removal of the directory; with the test by default. */
+  readonly onEnd?: (remove: () => Promise<void>) => void;
 }
 
 const INSTALL = 'mkdir -p "${dest}${prefix}/share" && cp note.txt "${dest}${prefix}/share/note.txt"';
@@ -42,7 +44,8 @@ const INSTALL = 'mkdir -p "${dest}${prefix}/share" && cp note.txt "${dest}${pref
 /** Writes a tiny bundle below a temporary directory, removed with the test. */
 export async function makeTinyBundle(plan: TinyPlan = {}): Promise<TinyBundle> {
   const temporary = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-tiny-'));
-  onTestFinished(() => removeTree(temporary));
+  const { onEnd = onTestFinished } = plan;
+  onEnd(() => removeTree(temporary));
   const directory = path.join(temporary, 'my project');
   const cache = path.join(temporary, 'cache');
   const at = (...parts: string[]): string => path.join(directory, ...parts);

@@ -90,7 +90,7 @@ describe.each([
   });
 
   it.skipIf(!available)('subcommands', async () => {
-    expect(await offer('ksbundle cache ')).toEqual(['gc', 'list', 'path', 'verify']);
+    expect(await offer('ksbundle cache ')).toEqual(['distrust', 'export', 'gc', 'list', 'path', 'verify']);
   });
 
   it.skipIf(!available)('options of the command, and of no other', async () => {
@@ -103,6 +103,8 @@ describe.each([
     expect(await offer('ksbundle build --events ')).toEqual(['ndjson']);
     expect(await offer('ksbundle build ')).toEqual(['keystone', 'nova']);
     expect(await offer('ksbundle build --jobs 2 --offline n')).toEqual(['nova']);
+    expect(await offer('ksbundle mirror dir nova k')).toEqual([]);
+    expect(await offer('ksbundle cache export dir nova k')).toEqual(['keystone']);
     expect(await offer('ksbundle why zlib k')).toEqual(['keystone', 'ksbundle']);
     expect(await offer('ksbundle why zlib rel')).toEqual(['release.tar.gz']);
     expect(await offer('ksbundle completion f')).toEqual(['fish']);

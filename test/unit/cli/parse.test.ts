@@ -49,6 +49,13 @@ describe('a valid command line', () => {
     expect(run('cache gc -n').command.name).toBe('cache gc');
   });
 
+  it('has as many bundles as wanted where a command takes several, and no more than one elsewhere', () => {
+    expect(run('cache export dir').positionals).toEqual(['dir']);
+    expect(run('cache export dir one two three').positionals).toEqual(['dir', 'one', 'two', 'three']);
+    expect(facts('cache export').code).toBe('KSB_MISSING_ARGUMENT');
+    expect(facts('mirror dir one two').code).toBe('KSB_EXTRA_ARGUMENT');
+  });
+
   it('has an --upgrade with or without a name', () => {
     expect(run('lock --upgrade').flags).toEqual({ upgrade: '' });
     expect(run('lock --upgrade=greenlet keystone').flags).toEqual({ upgrade: 'greenlet' });

@@ -75,6 +75,37 @@ describe('settings', () => {
     expect(fromOutside.mirrors).toEqual([path.join(directory, 'a b'), '/c']);
   });
 
+  it('name shared build caches and their keys, but no project says which keys to trust', async () => {
+    await projectFile('cache-from = ["shared", "https://cache.example.org"]');
+    await userFile('cache-key = "ours.pub"');
+    const project = path.join(root, 'project');
+    expect(await settings()).toMatchObject({
+      cacheFrom: [path.join(project, 'shared'), 'https://cache.example.org'],
+      cacheKeys: [path.join(root, 'config', 'ksbundle', 'ours.pub')],
+    });
+    const environment = { KSBUNDLE_CACHE_FROM: 'one\nhttp://two', KSBUNDLE_CACHE_KEY: 'a.pub\n/b.pub' };
+    expect(await settings(environment, { 'cache-from': ['three'] })).toMatchObject({
+      cacheFrom: [path.join(directory, 'three')],
+      cacheKeys: [path.join(directory, 'a.pub'), '/b.pub'],
+    });
+    expect((await settings(environment)).cacheFrom).toEqual([path.join(directory, 'one'), 'http://two']);
+
+    await projectFile('jobs = 2\ncache-key = "theirs.pub"');
+    await expect(settings(environment)).rejects.toMatchObject({
+      facts: {
+        code: 'KSB_CONFIGURATION',
+        exitCode: 2,
+        problems: [
+          {
+            code: 'withheld-key',
+            place: { file: path.join(project, 'ksbundle.toml'), line: 2 },
+            hint: expect.stringContaining(path.join(root, 'config', 'ksbundle', 'config.toml')),
+          },
+        ],
+      },
+    });
+  });
+
   it('ignore relative XDG directories, as the specification requires', async () => {
     expect((await settings({ XDG_CACHE_HOME: 'relative' })).cache).toBe(
       path.join(root, 'home', '.cache', 'ksbundle'),
@@ -135,4 +166,7 @@ describe('settings', () => {
 it('report misspelt variables and ignore those of other programs', () => {
   const environment = { KSBUNDLE_JBOS: '2', KSBUNDLE_JOBS: '2', KSBUNDLE_E2E_ROOT: '/x', JOBS: '1' };
   expect(misspeltVariables(environment)).toEqual([{ name: 'KSBUNDLE_JBOS', meant: 'KSBUNDLE_JOBS' }]);
+  expect(misspeltVariables({ KSBUNDLE_CACHE_FORM: 'x', KSBUNDLE_CACHE_KEY: 'y' })).toEqual([
+    { name: 'KSBUNDLE_CACHE_FORM', meant: 'KSBUNDLE_CACHE_FROM' },
+  ]);
 });

@@ -1,0 +1,280 @@
+import { readFile, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Sha256 } from '../domain/digest.ts';
+import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
+import { asTask, type Emit } from '../domain/events.ts';
+import type { Archive } from '../domain/recipe.ts';
+import type { RefusedArtifact } from '../domain/results.ts';
+import {
+  artifactPath,
+  envelopePath,
+  LARGEST_ENVELOPE,
+  parseSharedRecord,
+  type SharedRecord,
+} from '../domain/shared-artifact.ts';
+import type { BuildRecord, SharedArtifacts, Store, WantedArtifact } from '../domain/store.ts';
+import { redactUrl } from '../domain/url.ts';
+import { readGzipMembers } from '../io/archive.ts';
+import type { HttpClient } from '../io/http.ts';
+import { fileFaultOf } from '../io/http-fault.ts';
+import { ifThere } from '../io/if-there.ts';
+import type { FetchContext, Network } from './context.ts';
+import { parsePlace, type Mirror } from './mirrors.ts';
+import { obtain, type Obtained } from './obtain.ts';
+import { reportTo } from './source.ts';
+
+/** The payload of an envelope and the key that signed it, or why nothing proves it. */
+export type Proof = { readonly payload: Buffer; readonly signer: Sha256 } | { readonly why: string };
+
+export interface SharedCacheOptions {
+  /** Directories, or `file:`, `http:` or `https:` URLs, in the order to try them. */
+  readonly places: readonly string[];
+  /** Verifies the text of an envelope. */
+  readonly prove: (text: string) => Promise<Proof>;
+  readonly store: Store;
+  /** Undefined if no socket may be opened: then only directories are used. */
+  readonly network: Network | undefined;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface SharedCaches extends SharedArtifacts {
+  /** What was found and not used so far, because nothing proves it; each was also reported as a warning. */
+  readonly refused: () => readonly RefusedArtifact[];
+}
+
+interface Cache {
+  readonly place: Mirror;
+  /** Without credentials. */
+  readonly name: string;
+}
+
+/** A record that the owner of a trusted key signed. */
+interface Proven extends SharedRecord {
+  readonly signer: Sha256;
+}
+
+/**
+ * Opens shared build caches. An artifact is used only if a trusted key signed its record, the record is that of the
+ * wanted component and build key, and the bytes match the record. What cannot be proven is refused with a warning, and a
+ * cache that cannot be read is left out of the run with a warning: in both cases the next cache is tried. Throws
+ * `KSB_BAD_VALUE` for an invalid URL.
+ */
+export function openSharedCaches(options: SharedCacheOptions): SharedCaches {
+  const { emit, store, signal } = options;
+  const caches = openCaches(options);
+  const leftOut = new Set<Cache>();
+  const refused: RefusedArtifact[] = [];
+  /** Caches that do not have an artifact, or a refused one, by build key. */
+  const without = new Map<Sha256, Set<Cache>>();
+
+  const passOver = (cache: Cache, { key }: WantedArtifact): undefined => {
+    without.set(key, (without.get(key) ?? new Set()).add(cache));
+  };
+  const leaveOut = (cache: Cache, why: string): undefined => {
+    if (leftOut.has(cache)) return;
+    leftOut.add(cache);
+    emit({
+      type: 'warning',
+      message: `the build cache ${cache.name} is left out of this run: ${why}`,
+      hint: 'what it has is compiled here instead',
+    });
+  };
+  const refuse = (cache: Cache, wanted: WantedArtifact, why: string): undefined => {
+    const { component, version } = wanted;
+    refused.push({ component, version, cache: cache.name, why });
+    emit({
+      type: 'warning',
+      message: `${component} ${version} from the build cache ${cache.name} was refused: ${why}`,
+      hint: 'it is damaged or forged; tell the keeper of that cache',
+    });
+    return passOver(cache, wanted);
+  };
+
+  const lookIn = async (cache: Cache, wanted: WantedArtifact): Promise<Proven | undefined> => {
+    const found = await readEnvelope(cache, wanted.key, options);
+    if ('fault' in found) return leaveOut(cache, found.fault);
+    if (found.text === undefined) return passOver(cache, wanted);
+    const proof = await options.prove(found.text);
+    if ('why' in proof) return refuse(cache, wanted, proof.why);
+    const record = parseSharedRecord(proof.payload);
+    if (record === undefined)
+      return refuse(cache, wanted, 'its record cannot be read, although it is signed');
+    if (
+      record.key !== wanted.key ||
+      record.component !== wanted.component ||
+      record.version !== wanted.version
+    )
+      return refuse(cache, wanted, `its record is that of ${record.component} ${record.version}`);
+    return { ...record, signer: proof.signer };
+  };
+
+  const takeFrom = async (cache: Cache, wanted: WantedArtifact): Promise<BuildRecord | undefined> => {
+    const proven = await lookIn(cache, wanted);
+    if (proven === undefined) return undefined;
+    const task = {
+      task: `fetch:artifact:${wanted.component}`,
+      title: `${wanted.component} ${wanted.version} from the build cache`,
+    };
+    try {
+      const obtained = await asTask({ emit, signal }, task, async () => {
+        const value = await bring(cache, proven, { ...options, task: task.task });
+        if ('why' in value && value.file === undefined) throw new Unreadable(value.why);
+        if ('why' in value) throw new Unproven(`its file ${artifactPath(proven.file.sha256)}: ${value.why}`);
+        return { outcome: 'done', value };
+      });
+      const record = recordOf(proven);
+      if (obtained.content.size !== record.size)
+        return refuse(cache, wanted, 'it has another size than its record');
+      await store.builds.write(record);
+      return record;
+    } catch (error) {
+      if (error instanceof Unreadable) return leaveOut(cache, error.message);
+      if (error instanceof Unproven) return refuse(cache, wanted, error.message);
+      if (!(error instanceof KsbundleError) || error.facts.exitCode !== ExitCode.integrity) throw error;
+      const { code, message } = error.facts;
+      const why = code === 'KSB_DIGEST_MISMATCH' ? 'its bytes do not have the digest in its record' : message;
+      return refuse(cache, wanted, why);
+    }
+  };
+
+  const first = async <T>(
+    wanted: WantedArtifact,
+    attempt: (cache: Cache, wanted: WantedArtifact) => Promise<T | undefined>,
+  ): Promise<T | undefined> => {
+    for (const cache of caches) {
+      if (leftOut.has(cache) || without.get(wanted.key)?.has(cache) === true) continue;
+      const found = await attempt(cache, wanted);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+
+  return {
+    look: async (wanted) => {
+      const proven = await first(wanted, lookIn);
+      return proven === undefined ? undefined : recordOf(proven);
+    },
+    take: (wanted) => first(wanted, takeFrom),
+    refused: () => [...refused],
+  };
+}
+
+/** Why a cache cannot be read. */
+class Unreadable extends Error {}
+/** Why an artifact is not used. */
+class Unproven extends Error {}
+
+function openCaches({ places, network }: SharedCacheOptions): readonly Cache[] {
+  return places
+    .map((text): Cache => {
+      const place = parsePlace(text);
+      if (place !== undefined) return { place, name: redactUrl(text) };
+      throw new KsbundleError({
+        code: 'KSB_BAD_VALUE',
+        exitCode: ExitCode.usage,
+        message: `the build cache ${redactUrl(text)} cannot be used: it is not a valid URL`,
+        hint: 'give --cache-from a directory that ksbundle cache export wrote, or its http or https URL',
+      });
+    })
+    .filter(({ place }) => place.kind === 'directory' || network !== undefined);
+}
+
+/** The envelope of a record, without a text if the cache does not have it; or why the cache cannot be read. */
+async function readEnvelope(
+  { place }: Cache,
+  key: Sha256,
+  { network, signal }: SharedCacheOptions,
+): Promise<{ readonly text: string | undefined } | { readonly fault: string }> {
+  if (place.kind === 'directory') return readEnvelopeFile(place.path, key);
+  try {
+    const url = place.url + envelopePath(key);
+    const { text } = await httpOf(network).getText(url, { signal, most: LARGEST_ENVELOPE });
+    return { text };
+  } catch (error) {
+    if (!(error instanceof KsbundleError) || error.facts.code !== 'KSB_HTTP_FAILED') throw error;
+    const fault = fileFaultOf(error);
+    if (fault === undefined) return { fault: error.facts.why ?? error.message };
+    return { text: fault === 'absent' ? undefined : '' };
+  }
+}
+
+async function readEnvelopeFile(
+  directory: string,
+  key: Sha256,
+): Promise<{ readonly text: string | undefined } | { readonly fault: string }> {
+  const file = path.join(directory, envelopePath(key));
+  const records = path.dirname(file);
+  try {
+    const status = await ifThere(stat(file));
+    if (status === undefined) {
+      await stat(records);
+      return { text: undefined };
+    }
+    // What is no file, or too large for an envelope, proves nothing.
+    return { text: status.isFile() && status.size <= LARGEST_ENVELOPE ? await readFile(file, 'utf8') : '' };
+  } catch (error) {
+    if (!isErrnoException(error)) throw error;
+    return { fault: error.code === 'ENOENT' ? `there is no directory ${records}` : error.message };
+  }
+}
+
+function recordOf({ signer, signers = [], ...proven }: Proven): BuildRecord {
+  const { key, artifact, size, component, version, time, created } = proven;
+  return { key, artifact, size, component, version, time, created, signers: [signer, ...signers] };
+}
+
+interface Bringing extends SharedCacheOptions {
+  readonly task: string;
+}
+
+/**
+ * Brings an artifact into the store as any other file is fetched, except that the store gets what is inside: the file is
+ * unpacked when its digest is that of the record, and refused if the content has another one.
+ */
+async function bring({ place }: Cache, proven: Proven, bringing: Bringing): Promise<Obtained> {
+  const { store, emit, signal, network, task } = bringing;
+  const { file, artifact } = proven;
+  const archive: Archive = { sha256: file.sha256, file: path.basename(artifactPath(file.sha256)), urls: [] };
+  const context: FetchContext = {
+    store: {
+      temporary: store.temporary,
+      pathOf: (digest) => store.pathOf(digest),
+      findVerified: () => store.findVerified(artifact),
+      adopt: async (compressed) => {
+        try {
+          return await store.add(contentOf(compressed, proven), artifact);
+        } finally {
+          await rm(compressed, { force: true });
+        }
+      },
+    },
+    mirrors: [],
+    network,
+    emit,
+    signal,
+  };
+  const source = { into: '.', strip: 0, archives: [archive] };
+  const name = artifactPath(file.sha256);
+  return obtain(
+    place.kind === 'url'
+      ? { kind: 'url', archive, url: place.url + name }
+      : { kind: 'file', archive, path: path.join(place.path, name) },
+    { source, context, most: file.size, ...reportTo({ emit }, task) },
+  );
+}
+
+/** The tar in a compressed artifact; stops as soon as it is larger than its record says. */
+async function* contentOf(compressed: string, { size, component }: Proven): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of readGzipMembers(compressed, `the artifact of ${component}`)) {
+    bytes += chunk.length;
+    if (bytes > size) throw new Unproven(`it is larger than the ${size} bytes of its record`);
+    yield chunk;
+  }
+}
+
+function httpOf(network: Network | undefined): HttpClient {
+  if (network === undefined) throw new TypeError('a URL without a network');
+  return network.http;
+}
