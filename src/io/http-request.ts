@@ -37,6 +37,11 @@ export interface Sender {
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MAXIMAL_REDIRECTS = 10;
+/**
+ * Bytes that are received before they are read; far more than any source has. Undici 7 ends the process with an assertion
+ * if it pauses for a slow reader and the server has closed the connection, as servers of HTTP/1.0 do.
+ */
+const BUFFER = 1 << 28;
 
 /**
  * Opens connections as the proxy variables in `environment` require. Loads undici, which Node's fetch hides, lazily.
@@ -85,6 +90,7 @@ export async function openSender(environment: NodeJS.ProcessEnv, timeouts: HttpT
         },
         headersTimeout: timeouts.headers,
         bodyTimeout: timeouts.idle,
+        highWaterMark: BUFFER,
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (error) {

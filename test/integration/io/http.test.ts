@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import events from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { hashBytes } from '../../../src/io/files.ts';
 import { createHttpClient, type HttpClient, type HttpOptions } from '../../../src/io/http.ts';
+import { openSender } from '../../../src/io/http-request.ts';
 import { sendFile, serve, type TestServer } from '../../support/http-server.ts';
 
 const content = randomBytes(300_000);
@@ -59,6 +63,29 @@ test('a file or a page that is larger than allowed is given up at once, and noth
   await expect(open().getText(`${server.url}/a`, { most })).rejects.toMatchObject(tooLarge);
   expect(server.requests.length).toBe(2);
   expect(await readdir(directory)).toEqual([]);
+});
+
+test('a body that is read late arrives whole from a server that has closed the connection', async () => {
+  for (const size of [1 << 16, 1 << 20]) {
+    const body = randomBytes(size);
+    const server = net.createServer((socket) => {
+      socket.once('data', () => {
+        socket.write(`HTTP/1.0 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+        socket.end(body);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await events.once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const sender = await openSender({}, { connect: 5000, headers: 5000, idle: 5000 });
+    onTestFinished(() => sender.close());
+    const { port } = server.address() as net.AddressInfo;
+    const response = await sender.send({ url: new URL(`http://127.0.0.1:${port}/`) });
+    await setTimeout(200);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of response.body) chunks.push(chunk);
+    expect(Buffer.concat(chunks).equals(body)).toBe(true);
+  }
 });
 
 test('a broken download is resumed where it broke off', async () => {
