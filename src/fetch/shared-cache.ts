@@ -1,41 +1,21 @@
-import { readFile, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
 import type { Sha256 } from '../domain/digest.ts';
-import { ExitCode, isErrnoException, KsbundleError } from '../domain/errors.ts';
-import { asTask, type Emit } from '../domain/events.ts';
-import type { Archive } from '../domain/recipe.ts';
+import { ExitCode, KsbundleError } from '../domain/errors.ts';
+import { asTask } from '../domain/events.ts';
 import type { RefusedArtifact } from '../domain/results.ts';
-import {
-  artifactPath,
-  envelopePath,
-  LARGEST_ENVELOPE,
-  parseSharedRecord,
-  type SharedRecord,
-} from '../domain/shared-artifact.ts';
-import type { BuildRecord, SharedArtifacts, Store, WantedArtifact } from '../domain/store.ts';
+import { artifactPath, parseSharedRecord, type SharedRecord } from '../domain/shared-artifact.ts';
+import type { BuildRecord, SharedArtifacts, WantedArtifact } from '../domain/store.ts';
 import { redactUrl } from '../domain/url.ts';
-import { readGzipMembers } from '../io/archive.ts';
-import type { HttpClient } from '../io/http.ts';
-import { fileFaultOf } from '../io/http-fault.ts';
-import { ifThere } from '../io/if-there.ts';
-import type { FetchContext, Network } from './context.ts';
 import { parsePlace, type Mirror } from './mirrors.ts';
-import { obtain, type Obtained } from './obtain.ts';
-import { reportTo } from './source.ts';
+import { bringArtifact, readEnvelope, Unproven, type Reach } from './shared-place.ts';
 
 /** The payload of an envelope and the key that signed it, or why nothing proves it. */
 export type Proof = { readonly payload: Buffer; readonly signer: Sha256 } | { readonly why: string };
 
-export interface SharedCacheOptions {
+export interface SharedCacheOptions extends Reach {
   /** Directories, or `file:`, `http:` or `https:` URLs, in the order to try them. */
   readonly places: readonly string[];
   /** Verifies the text of an envelope. */
   readonly prove: (text: string) => Promise<Proof>;
-  readonly store: Store;
-  /** Undefined if no socket may be opened: then only directories are used. */
-  readonly network: Network | undefined;
-  readonly emit: Emit;
-  readonly signal: AbortSignal;
 }
 
 export interface SharedCaches extends SharedArtifacts {
@@ -92,7 +72,7 @@ export function openSharedCaches(options: SharedCacheOptions): SharedCaches {
   };
 
   const lookIn = async (cache: Cache, wanted: WantedArtifact): Promise<Proven | undefined> => {
-    const found = await readEnvelope(cache, wanted.key, options);
+    const found = await readEnvelope(cache.place, wanted.key, options);
     if ('fault' in found) return leaveOut(cache, found.fault);
     if (found.text === undefined) return passOver(cache, wanted);
     const proof = await options.prove(found.text);
@@ -118,7 +98,7 @@ export function openSharedCaches(options: SharedCacheOptions): SharedCaches {
     };
     try {
       const obtained = await asTask({ emit, signal }, task, async () => {
-        const value = await bring(cache, proven, { ...options, task: task.task });
+        const value = await bringArtifact(cache.place, proven, { ...options, task: task.task });
         if ('why' in value && value.file === undefined) throw new Unreadable(value.why);
         if ('why' in value) throw new Unproven(`its file ${artifactPath(proven.file.sha256)}: ${value.why}`);
         return { outcome: 'done', value };
@@ -162,8 +142,6 @@ export function openSharedCaches(options: SharedCacheOptions): SharedCaches {
 
 /** Why a cache cannot be read. */
 class Unreadable extends Error {}
-/** Why an artifact is not used. */
-class Unproven extends Error {}
 
 function openCaches({ places, network }: SharedCacheOptions): readonly Cache[] {
   return places
@@ -180,101 +158,7 @@ function openCaches({ places, network }: SharedCacheOptions): readonly Cache[] {
     .filter(({ place }) => place.kind === 'directory' || network !== undefined);
 }
 
-/** The envelope of a record, without a text if the cache does not have it; or why the cache cannot be read. */
-async function readEnvelope(
-  { place }: Cache,
-  key: Sha256,
-  { network, signal }: SharedCacheOptions,
-): Promise<{ readonly text: string | undefined } | { readonly fault: string }> {
-  if (place.kind === 'directory') return readEnvelopeFile(place.path, key);
-  try {
-    const url = place.url + envelopePath(key);
-    const { text } = await httpOf(network).getText(url, { signal, most: LARGEST_ENVELOPE });
-    return { text };
-  } catch (error) {
-    if (!(error instanceof KsbundleError) || error.facts.code !== 'KSB_HTTP_FAILED') throw error;
-    const fault = fileFaultOf(error);
-    if (fault === undefined) return { fault: error.facts.why ?? error.message };
-    return { text: fault === 'absent' ? undefined : '' };
-  }
-}
-
-async function readEnvelopeFile(
-  directory: string,
-  key: Sha256,
-): Promise<{ readonly text: string | undefined } | { readonly fault: string }> {
-  const file = path.join(directory, envelopePath(key));
-  const records = path.dirname(file);
-  try {
-    const status = await ifThere(stat(file));
-    if (status === undefined) {
-      await stat(records);
-      return { text: undefined };
-    }
-    // What is no file, or too large for an envelope, proves nothing.
-    return { text: status.isFile() && status.size <= LARGEST_ENVELOPE ? await readFile(file, 'utf8') : '' };
-  } catch (error) {
-    if (!isErrnoException(error)) throw error;
-    return { fault: error.code === 'ENOENT' ? `there is no directory ${records}` : error.message };
-  }
-}
-
 function recordOf({ signer, signers = [], ...proven }: Proven): BuildRecord {
   const { key, artifact, size, component, version, time, created } = proven;
   return { key, artifact, size, component, version, time, created, signers: [signer, ...signers] };
-}
-
-interface Bringing extends SharedCacheOptions {
-  readonly task: string;
-}
-
-/**
- * Brings an artifact into the store as any other file is fetched, except that the store gets what is inside: the file is
- * unpacked when its digest is that of the record, and refused if the content has another one.
- */
-async function bring({ place }: Cache, proven: Proven, bringing: Bringing): Promise<Obtained> {
-  const { store, emit, signal, network, task } = bringing;
-  const { file, artifact } = proven;
-  const archive: Archive = { sha256: file.sha256, file: path.basename(artifactPath(file.sha256)), urls: [] };
-  const context: FetchContext = {
-    store: {
-      temporary: store.temporary,
-      pathOf: (digest) => store.pathOf(digest),
-      findVerified: () => store.findVerified(artifact),
-      adopt: async (compressed) => {
-        try {
-          return await store.add(contentOf(compressed, proven), artifact);
-        } finally {
-          await rm(compressed, { force: true });
-        }
-      },
-    },
-    mirrors: [],
-    network,
-    emit,
-    signal,
-  };
-  const source = { into: '.', strip: 0, archives: [archive] };
-  const name = artifactPath(file.sha256);
-  return obtain(
-    place.kind === 'url'
-      ? { kind: 'url', archive, url: place.url + name }
-      : { kind: 'file', archive, path: path.join(place.path, name) },
-    { source, context, most: file.size, ...reportTo({ emit }, task) },
-  );
-}
-
-/** The tar in a compressed artifact; stops as soon as it is larger than its record says. */
-async function* contentOf(compressed: string, { size, component }: Proven): AsyncGenerator<Buffer> {
-  let bytes = 0;
-  for await (const chunk of readGzipMembers(compressed, `the artifact of ${component}`)) {
-    bytes += chunk.length;
-    if (bytes > size) throw new Unproven(`it is larger than the ${size} bytes of its record`);
-    yield chunk;
-  }
-}
-
-function httpOf(network: Network | undefined): HttpClient {
-  if (network === undefined) throw new TypeError('a URL without a network');
-  return network.http;
 }

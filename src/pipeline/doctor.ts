@@ -1,6 +1,7 @@
 import os from 'node:os';
 import { defaultBundles } from '../domain/default-bundles.ts';
 import { KsbundleError } from '../domain/errors.ts';
+import type { Emit } from '../domain/events.ts';
 import { faultOf, type DoctorResult, type Verdict } from '../domain/host-check.ts';
 import { createFetchContext } from '../fetch/context.ts';
 import { requirePythonIndex } from '../fetch/require-index.ts';
@@ -9,13 +10,14 @@ import { findConfinement } from '../host/confinement.ts';
 import { findHostTools } from '../host/find.ts';
 import { examineNode } from '../host/node.ts';
 import { examineSpace } from '../host/space.ts';
-import { withTemporaryDirectory } from '../io/files.ts';
+import { hashBytes, withTemporaryDirectory } from '../io/files.ts';
 import { proxyFor, proxyVariables } from '../io/proxy.ts';
 import { examineStore } from '../store/health.ts';
 import { gapOf } from './confinement.ts';
 import { once, openContext, type Context, type ContextOptions } from './context.ts';
 import { listRecipes } from './list-recipes.ts';
 import { runChecks, type Check } from './run-checks.ts';
+import { openShared, type SharedCacheFiles } from './shared-cache.ts';
 import { allSources, buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
 
 /** Milliseconds that a check may take. */
@@ -30,11 +32,25 @@ const STORE_SPACE = { minimum: 500 * MB, ample: 3000 * MB };
 /** A tarball, a second one while it is replaced, and an escrow archive. */
 const OUT_SPACE = { minimum: 100 * MB, ample: 500 * MB };
 
+export interface Examined {
+  readonly bundle?: string | undefined;
+  readonly shared?: SharedCacheFiles | undefined;
+}
+
+/** For requests that are not repeated. */
+const IMPATIENT = {
+  timeouts: { connect: REQUEST_PATIENCE, headers: REQUEST_PATIENCE, idle: REQUEST_PATIENCE },
+  retry: { retries: 0 },
+};
+
 /**
  * Checks whether this host can build: with the functions that a build itself calls, and with time limits. Looks at the
  * recipes and sources of `bundle`, by default of all that a build may mean. Creates the store if there is none.
  */
-export async function examineHost(options: ContextOptions, bundle?: string): Promise<DoctorResult> {
+export async function examineHost(
+  options: ContextOptions,
+  { bundle, shared }: Examined = {},
+): Promise<DoctorResult> {
   const opened = once(() => openContext(options));
   const bundles = once(async () => bundlesFor(await opened(), bundle));
   const checks: readonly Check[] = [
@@ -46,6 +62,10 @@ export async function examineHost(options: ContextOptions, bundle?: string): Pro
     // Only opening it can fail: the settings of stores and mirrors.
     { name: 'settings', run: async () => opened().then(() => []) },
     { name: 'store', run: async () => examineStore((await opened()).store.root) },
+    {
+      name: 'caches',
+      run: async () => (shared === undefined ? [] : examineCaches(await opened(), shared)),
+    },
     { name: 'space', run: () => examineSpaces(options) },
     { name: 'recipes', run: async () => examineRecipes(await bundles()) },
     { name: 'sources', run: async (limit) => examineSources(await opened(), await bundles(), limit) },
@@ -70,6 +90,20 @@ async function examineIsolation(signal: AbortSignal): Promise<Verdict> {
     ? { state: 'ok', message: "build steps are isolated from the host's network, files and processes" }
     : { state: 'warning', message: `build steps are not isolated: ${gap.open}`, hint: gap.hint };
 }
+
+/** Asks each shared build cache for an artifact that none has, as a build asks. */
+async function examineCaches(context: Context, shared: SharedCacheFiles): Promise<readonly Verdict[]> {
+  const warnings: Verdict[] = [];
+  const emit: Emit = (event) => {
+    if (event.type === 'warning') warnings.push({ state: 'warning', message: event.message, hint: SLOWER });
+  };
+  const caches = await openShared({ ...context, emit }, shared, IMPATIENT);
+  await caches.look({ key: hashBytes('doctor'), component: 'doctor', version: '0' });
+  if (warnings.length > 0) return warnings;
+  return [{ state: 'ok', message: 'every shared build cache that a build would ask can be read' }];
+}
+
+const SLOWER = 'a build works without it, but compiles what it has';
 
 async function examineSpaces({ cacheDirectory, outDirectory }: ContextOptions): Promise<readonly Verdict[]> {
   return Promise.all([
@@ -132,10 +166,7 @@ async function examineSources(
     offline,
     emit,
     signal: AbortSignal.any([limit, AbortSignal.timeout(NETWORK_PATIENCE)]),
-    http: {
-      timeouts: { connect: REQUEST_PATIENCE, headers: REQUEST_PATIENCE, idle: REQUEST_PATIENCE },
-      retry: { retries: 0 },
-    },
+    http: IMPATIENT,
   });
   try {
     await requirePythonIndex([...sources.values()], fetch);

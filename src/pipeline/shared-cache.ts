@@ -2,7 +2,7 @@ import type { ComponentPlan } from '../build/plan.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { SHARED_RECORD_TYPE } from '../domain/shared-artifact.ts';
 import { openSharedCaches, type Proof, type SharedCaches } from '../fetch/shared-cache.ts';
-import { createHttpClient } from '../io/http.ts';
+import { createHttpClient, type HttpOptions } from '../io/http.ts';
 import { isSignedBy, parseEnvelope } from '../pack/envelope.ts';
 import type { VerifyingKey } from '../pack/key.ts';
 import type { Context } from './context.ts';
@@ -25,10 +25,11 @@ const PATIENCE = { timeouts: { connect: 5_000, headers: 10_000, idle: 20_000 }, 
 export async function openShared(
   { store, fetch, emit, signal }: Context,
   { from, keys: files }: SharedCacheFiles,
+  patience: Omit<HttpOptions, 'environment'> = PATIENCE,
 ): Promise<SharedCaches> {
   const keys = await readVerifyingKeys(files);
   const network =
-    fetch.network === undefined ? undefined : { ...fetch.network, http: createHttpClient(PATIENCE) };
+    fetch.network === undefined ? undefined : { ...fetch.network, http: createHttpClient(patience) };
   return openSharedCaches({
     places: from,
     prove: (text) => proveRecord(text, keys),

@@ -9,7 +9,7 @@ export const HOUSEKEEPING: readonly CommandSpec[] = [
     positionals: [
       { ...BUNDLE, help: 'bundle whose recipes and sources to check; by default, all that build may mean' },
     ],
-    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'out'],
+    options: [...RECIPE_OPTIONS, ...FETCH_OPTIONS, 'cache-from', 'cache-key', 'out'],
     examples: [
       { command: 'doctor', does: 'exit code 3 if a build cannot work here' },
       { command: 'doctor hello --json', does: 'the same for programs, for one bundle' },

@@ -1,9 +1,14 @@
 import { ExitCode } from '../../domain/errors.ts';
 import type { DoctorResult, HostCheck } from '../../domain/host-check.ts';
 import type { RunCommand } from '../command.ts';
+import { sharedCachesOf } from './shared-caches.ts';
 
-export const run: RunCommand = async ({ positionals, options, pipeline }) => {
-  const result = await pipeline.examineHost(options, positionals[0]);
+export const run: RunCommand = async (call) => {
+  const { positionals, options, pipeline } = call;
+  const result = await pipeline.examineHost(options, {
+    bundle: positionals[0],
+    shared: sharedCachesOf(call),
+  });
   return {
     data: result,
     lines: [...result.checks.flatMap(describe), '', conclusion(result)],

@@ -111,6 +111,32 @@ describe('a host that cannot build', () => {
     expect(stdout).not.toContain('secret');
   });
 
+  it('has a warning for a shared build cache that cannot be read, and a fault for its key', async () => {
+    await fillMirror();
+    const key = path.join(home, 'cache.key');
+    expect(await run(['keygen', key])).toMatchObject({ exitCode: 0 });
+    const silent = await serve(() => undefined);
+    const gone = path.join(home, 'unplugged');
+    await mkdir(path.join(home, 'there', 'builds'), { recursive: true });
+    const caches = (...from: string[]) => ({
+      KSBUNDLE_CACHE_FROM: from.join('\n'),
+      KSBUNDLE_CACHE_KEY: `${key}.pub`,
+    });
+    const result = await doctor(caches(silent.url, gone, path.join(home, 'there')));
+    expect(of(result, 'caches')).toMatchObject([
+      {
+        state: 'warning',
+        message: expect.stringMatching(new RegExp(`${silent.url} .*: no answer in time$`, 'u')),
+      },
+      { state: 'warning', message: expect.stringContaining(gone) },
+    ]);
+    expect(result.exitCode).toBe(0);
+    expect(of(await doctor(caches(path.join(home, 'there'))), 'caches')).toMatchObject([{ state: 'ok' }]);
+    const wrong = await doctor({ ...caches(gone), KSBUNDLE_CACHE_KEY: key });
+    expect(of(wrong, 'caches')).toMatchObject([{ state: 'fault' }]);
+    expect(wrong.exitCode).toBe(3);
+  });
+
   it('has a fault without a Python index', async () => {
     await fillMirror({ wheels: false });
     const result = await doctor({ PIP_NO_INDEX: '1', PIP_CONFIG_FILE: '/dev/null' });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { isSha256, type Sha256 } from '../../../src/domain/digest.ts';
 import type { Event } from '../../../src/domain/events.ts';
@@ -193,6 +193,10 @@ async function signChanged(
 
 function artifactFile(shared: Shared): string {
   return path.join(shared.directory, 'artifacts', `${exportedArtifact(shared, 'note').file.sha256}.tar.gz`);
+}
+
+async function unpackedArtifact(shared: Shared): Promise<Buffer> {
+  return gunzipSync(await readFile(artifactFile(shared)));
 }
 
 async function changeByte(shared: Shared): Promise<void> {
@@ -442,8 +446,8 @@ const ATTACKS: readonly Attack[] = [
 ];
 
 /** One gzip member with the header that ksbundle writes. */
-function gzipLikeKsbundle(content: Buffer): Buffer {
-  const bytes = gzipSync(content);
+function gzipLikeKsbundle(content: Buffer, level = 6): Buffer {
+  const bytes = gzipSync(content, { level });
   bytes[8] = 0;
   bytes[9] = 3;
   return bytes;
@@ -551,6 +555,32 @@ describe('a server', () => {
     expect(ranges).toEqual(['bytes=400000-']);
   });
 
+  it('whose download was interrupted is asked for the rest by the next run', async () => {
+    const shared = await share();
+    const ranges: string[] = [];
+    let isSlow = true;
+    const server = await serveDirectory(shared.directory, (request, response) => {
+      if (request.headers.range !== undefined) ranges.push(request.headers.range);
+      if (!isSlow || request.url !== `/artifacts/${path.basename(artifactFile(shared))}`) return false;
+      const { sha256: etag, size } = exportedArtifact(shared, 'note').file;
+      response.writeHead(200, { 'content-length': size, etag: `"${etag}"` });
+      void readFile(artifactFile(shared)).then((content) => response.write(content.subarray(0, 300_000)));
+      return true;
+    });
+    const first = await coldMachine(shared);
+    const stop = new AbortController();
+    const emit = (event: Event): void => {
+      if (event.type === 'task-progress' && event.done === 300_000) stop.abort(new Error('enough'));
+    };
+    const interrupted = { ...first.context, emit, signal: stop.signal };
+    const wanted = exportedArtifact(shared, 'note');
+    const { shared: files } = trusting(shared, [server.url]);
+    await expect((await openShared(interrupted, files)).take(wanted)).rejects.toThrow('enough');
+    isSlow = false;
+    expect(await (await openShared(first.context, files)).take(wanted)).toMatchObject({ component: 'note' });
+    expect(ranges).toEqual(['bytes=300000-']);
+  });
+
   it('that is gone is left out with one warning', async () => {
     const shared = await share();
     const server = await serveDirectory(shared.directory);
@@ -653,6 +683,11 @@ describe('an export', () => {
         ['pretender', false],
       ]),
     );
+    // The right name and content, but other bytes than the name says.
+    await writeFile(artifactFile(shared), gzipLikeKsbundle(await unpackedArtifact(shared), 0));
+    expect(
+      (await pipeline.exportCache(context, again)).artifacts.filter(({ written }) => written),
+    ).toHaveLength(1);
     const machine = await coldMachine(shared, { mirrors: [], offline: true });
     await pipeline.buildBundle(machine.context, 'tiny', trusting(shared, [shared.directory], true));
     const names = (await readdir(path.join(shared.directory, 'artifacts'))).map(
@@ -660,6 +695,18 @@ describe('an export', () => {
     );
     expect(names.length).toBe(2);
     expect(names.every(isSha256)).toBe(true);
+  });
+
+  it('signs nothing that somebody put there', async () => {
+    const shared = await share();
+    const file = await shareOther(shared, gzipLikeKsbundle(Buffer.from('planted')));
+    await signChanged(shared, () => ({ file }), { key: shared.otherKey });
+    const { context } = await machineWith(shared.tiny.cache, shared);
+    const sign = { files: [shared.key] };
+    await pipeline.exportCache(context, { directory: shared.directory, bundles: [], sign });
+    const cold = await coldMachine(shared, { mirrors: [], offline: true });
+    const caches = await openShared(cold.context, trusting(shared, [shared.directory]).shared);
+    expect(await caches.take(exportedArtifact(shared, 'note'))).toBeDefined();
   });
 
   it('of a bundle that is not built fails, and names what is missing', async () => {
