@@ -1,5 +1,5 @@
 /** Bar charts as SVG that follow the reader's light or dark colours. */
-import { escape } from '../tools/markup.mjs';
+import { escapeMarkup } from '../dist/domain/markup.js';
 
 const WIDTH = 760;
 const LABELS = 330;
@@ -17,17 +17,17 @@ export function drawBars(heading, groups) {
   const room = WIDTH - LABELS - 60;
   const drawn = rows.flatMap(({ heading: title, name, value, part }, index) => {
     const y = index * ROW + 16;
-    if (title !== undefined) return [`<text class="title" x="0" y="${y}">${escape(title)}</text>`];
+    if (title !== undefined) return [`<text class="title" x="0" y="${y}">${escapeMarkup(title)}</text>`];
     if (name === undefined) return [];
     const width = Math.max(1, part * room).toFixed(1);
     return [
-      `<text x="0" y="${y}">${escape(name)}</text>`,
+      `<text x="0" y="${y}">${escapeMarkup(name)}</text>`,
       `<rect x="${LABELS}" y="${y - 12}" width="${width}" height="15"/>`,
       `<text x="${LABELS + Number(width) + 6}" y="${y}">${value.toFixed(1)}</text>`,
     ];
   });
   const height = rows.length * ROW + 8;
-  const label = escape([heading, ...groups.map(({ title }) => title)].join(', '));
+  const label = escapeMarkup([heading, ...groups.map(({ title }) => title)].join(', '));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">
 <style>${STYLE}</style>
 ${drawn.join('\n')}

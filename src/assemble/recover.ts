@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { isInnerPath, type InnerPath } from '../domain/inner-path.ts';
@@ -6,11 +6,13 @@ import { LOCKFILES_DIRECTORY, RECIPES_DIRECTORY, SERVICES_DIRECTORY } from '../d
 import type { Manifest } from '../domain/manifest.ts';
 import { copyFile } from '../io/files.ts';
 import { ifThere } from '../io/if-there.ts';
+import { PAGES_DIRECTORY } from './own-files.ts';
 
 /** Directories of the project that a release was made from. */
 export interface RecoveredProject {
   readonly recipes: string;
   readonly lockfiles: string;
+  readonly pages: string;
 }
 
 /** Files that assembling itself writes into `init/`. */
@@ -21,7 +23,7 @@ const name = z.string().refine((text) => isInnerPath(text) && !text.includes('/'
 const facts = z.object({ services: z.array(z.object({ name })).min(1) });
 
 /**
- * Restores the project that a release was made from in `directory`: recipes, lockfile, and the installer (`init/`),
+ * Restores the project that a release was made from in `directory`: recipes, lockfile, pages, and the installer (`init/`),
  * which a release has in two places. Restores only files, no links. Undefined if the release does not contain its
  * recipes, or the names of its services are not plain.
  */
@@ -37,9 +39,12 @@ export async function recoverProject(
     return source === undefined ? [] : [{ file: file.path, source }];
   });
   if (!sources.some(({ source }) => source.startsWith('recipes/'))) return undefined;
+  const pages = path.join(directory, 'pages');
+  // A release of an older ksbundle has none.
+  await mkdir(pages, { recursive: true });
   for (const { file, source } of sources)
     await copyFile(path.join(release, file), path.join(directory, source));
-  return { recipes: path.join(directory, 'recipes'), lockfiles: path.join(directory, 'lockfiles') };
+  return { recipes: path.join(directory, 'recipes'), lockfiles: path.join(directory, 'lockfiles'), pages };
 }
 
 /** The service that modules are restored to; it does not matter which one they came from. */
@@ -62,6 +67,7 @@ function placeOf(file: string, service: string): string | undefined {
   for (const [from, to] of [
     [RECIPES_DIRECTORY, 'recipes'],
     [LOCKFILES_DIRECTORY, 'lockfiles'],
+    [PAGES_DIRECTORY, 'pages'],
   ] as const) {
     if (file.startsWith(`${from}/`)) return `${to}${file.slice(from.length)}`;
   }

@@ -19,6 +19,8 @@ export interface ContextOptions {
   readonly outDirectory: string;
   readonly recipesDirectory: string;
   readonly lockfilesDirectory: string;
+  /** Finished pages for operators; by default, ksbundle's own are used. */
+  readonly pagesDirectory?: string | undefined;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }

@@ -144,6 +144,7 @@ async function buildAgain(
     outDirectory: out,
     recipesDirectory: project.recipes,
     lockfilesDirectory: project.lockfiles,
+    pagesDirectory: project.pages,
   });
   const { level, why } = await own.confinement();
   if (level !== 'full' && !trust) throw notShutIn(manifest, why);

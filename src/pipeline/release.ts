@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { assembleRelease } from '../assemble/assemble.ts';
 import { compileByteCode } from '../assemble/byte-code.ts';
-import { installRecipes } from '../assemble/recipes.ts';
+import { installOwnFiles } from '../assemble/own-files.ts';
 import { rehearseInstall } from '../assemble/rehearse.ts';
 import { refreshRecords } from '../assemble/records.ts';
 import type { Artifact } from '../build/plan.ts';
@@ -23,6 +23,7 @@ import { codeVersion } from './code.ts';
 import type { Context } from './context.ts';
 import { linkedEmbeds, mergeEmbeds, publishedEmbeds } from './embeds.ts';
 import { materialsOf } from './materials.ts';
+import { readPages } from './pages.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
 import { componentsOf, installerOf } from './recipes.ts';
@@ -84,10 +85,11 @@ export async function makeRelease(
       confinement: await context.confinement(),
       signal,
     });
-    const parts = await installRecipes({
+    const parts = await installOwnFiles({
       root: directory,
       recipes: recipeFiles(loaded),
       lockfile: loaded.lockOrigin.file,
+      pages: await readPages(context, bundle),
       parts: compiled,
     });
     step('audit');

@@ -1,22 +1,11 @@
+import { escapeMarkup } from '../domain/markup.ts';
+
 /** Text that is HTML already. */
 export interface Html {
   readonly html: string;
 }
 
 export type HtmlValue = string | number | Html | readonly Html[];
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-/** Makes text safe in content and in quoted attributes. */
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/gu, (character) => ENTITIES[character] ?? '');
-}
 
 /**
  * A template for HTML: escapes every value that is not from such a template. Removes indentation, so it cannot contain
@@ -29,7 +18,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly HtmlValu
 }
 
 function render(value: HtmlValue): string {
-  if (typeof value === 'string') return escapeHtml(value);
+  if (typeof value === 'string') return escapeMarkup(value);
   if (typeof value === 'number') return String(value);
   return 'html' in value ? value.html : value.map(({ html: text }) => text).join('');
 }

@@ -4,7 +4,11 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { interpret, parseArguments } from '../../src/cli/parse.ts';
 import { exists } from '../../src/io/files.ts';
+import type { ServiceRecipe } from '../../src/domain/recipe.ts';
+import type { Wsgi } from '../../src/domain/service.ts';
 import { run } from '../../src/io/process.ts';
+import { formatReleasePages } from '../../src/pages/release-pages.ts';
+import { makeService } from '../support/releases.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const DOCS = path.join(ROOT, 'docs');
@@ -52,6 +56,50 @@ describe('npm run docs', () => {
       expect(html).not.toMatch(/<script|<link|@import|url\(|\son\w+=|src="https?:/);
       expect(html).toContain('<h1 ');
     }
+  });
+});
+
+describe('the pages of a release', () => {
+  const pagesFor = (...services: readonly ServiceRecipe[]): Promise<ReadonlyMap<string, string>> =>
+    formatReleasePages({
+      release: 'demo 1.0-1',
+      summary: 'a <demo>',
+      services: services.map(({ service }) => service),
+      read: readPage,
+    });
+  const wsgi = makeService('keystone');
+  const served = { ...wsgi, service: { ...wsgi.service, wsgi: {} as Wsgi } };
+
+  it('are those that concern its services', async () => {
+    const few = await pagesFor(makeService('demo'));
+    const more = await pagesFor(served, makeService('glance'));
+    expect([...few.keys()]).toEqual(
+      expect.arrayContaining(['README.md', 'index.html', 'bootstrap.md', 'bootstrap.html']),
+    );
+    expect([...more.keys()].filter((name) => !few.has(name)).sort()).toEqual(
+      ['keystone', 'openstack', 'serving'].flatMap((name) => [`${name}.html`, `${name}.md`]),
+    );
+    expect([...few.keys()].filter((name) => !more.has(name))).toEqual([]);
+  });
+
+  it('link only to each other, and all are linked from the start page', async () => {
+    const pages = await pagesFor(served, makeService('glance'));
+    const broken: string[] = [];
+    for (const [name, text] of pages) {
+      const pattern = name.endsWith('.html') ? /(?:href|src)="([^"]*)"/g : /\]\(([^)\s]+)\)/g;
+      for (const [, link = ''] of text.matchAll(pattern)) {
+        const [file = ''] = link.split('#');
+        if (file !== '' && !/^https?:/.test(link) && !pages.has(file)) broken.push(`${name}: ${link}`);
+      }
+    }
+    expect(broken).toEqual([]);
+    const names = [...pages.keys()].filter((name) => !['index.html', 'README.md'].includes(name));
+    const starts = `${pages.get('index.html')}${pages.get('README.md')}`;
+    expect(names.filter((name) => !starts.includes(`"${name}"`) && !starts.includes(`(${name})`))).toEqual(
+      [],
+    );
+    expect(pages.get('index.html')).toContain('<title>demo 1.0-1</title>');
+    expect(pages.get('index.html')).toContain('a &lt;demo&gt;');
   });
 });
 

@@ -1,7 +1,7 @@
 // Draws a recorded session as a picture of a terminal. Usage: node tools/picture/terminal.mjs RECORDING >FILE.svg
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
-import { escape } from '../markup.mjs';
+import { escapeMarkup } from '../../dist/domain/markup.js';
 
 const FONT_SIZE = 14;
 /** Of a character, as a share of the font size: that of every common monospaced font, which `textLength` enforces. */
@@ -29,7 +29,7 @@ function drawTerminal(recording) {
     const x = MARGIN + (line.length - text.length) * advance;
     const y = BAR + (index + 0.75) * LINE_HEIGHT;
     const length = (text.length * advance).toFixed(1);
-    return `<text class="${kindOf(line)}" x="${x.toFixed(1)}" y="${y}" textLength="${length}" xml:space="preserve">${escape(text)}</text>`;
+    return `<text class="${kindOf(line)}" x="${x.toFixed(1)}" y="${y}" textLength="${length}" xml:space="preserve">${escapeMarkup(text)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title">
 <title id="title">A terminal: the tarball is unpacked, installed and asked for a token</title>

@@ -3,16 +3,17 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
-import { SECTIONS } from './contents.mjs';
-import { fileOf, pageOf } from './page.mjs';
+import { SECTIONS } from '../../dist/pages/contents.js';
+import { fileOf, formatPage } from '../../dist/pages/page.js';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const DOCS = path.join(ROOT, 'docs');
 const out = path.resolve(process.argv[2] ?? path.join(ROOT, 'out/docs'));
 
 await mkdir(out, { recursive: true });
-for (const [source] of SECTIONS.flatMap(({ pages }) => pages)) {
-  const page = pageOf(source, await readFile(path.join(DOCS, source), 'utf8'));
+const site = { name: 'ksbundle', sections: SECTIONS };
+for (const { source } of SECTIONS.flatMap(({ pages }) => pages)) {
+  const page = formatPage(site, source, await readFile(path.join(DOCS, source), 'utf8'));
   await writeFile(path.join(out, fileOf(source)), page);
 }
 for (const folder of ['pictures', 'schema'])

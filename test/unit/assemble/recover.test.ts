@@ -27,6 +27,7 @@ const SOUND: TreeContent = {
   'init/bundle.json': '{ "services": [{ "name": "demo" }] }',
   'init/services/demo/templates/a.conf': 'a',
   'lib/python3.13/site-packages/demo/module.py': 'm',
+  'share/doc/index.html': '<!doctype html>',
   'share/ksbundle/recipes/demo/bundle.toml': 'b',
   'share/ksbundle/lockfiles/demo.json': '{}',
 };
@@ -48,6 +49,7 @@ describe('recoverProject', () => {
       'init/services/demo/site-packages/demo/module.py',
       'init/services/demo/templates/a.conf',
       'lockfiles/demo.json',
+      'pages/index.html',
       'recipes/demo/bundle.toml',
     ]);
   });

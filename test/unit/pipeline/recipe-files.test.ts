@@ -2,7 +2,7 @@ import { lstat, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { installRecipes } from '../../../src/assemble/recipes.ts';
+import { installOwnFiles } from '../../../src/assemble/own-files.ts';
 import { DEFAULT_PLATFORM, parsePlatform } from '../../../src/domain/platform.ts';
 import { hashBytes, listTree, removeTree } from '../../../src/io/files.ts';
 import { checkLock } from '../../../src/lock/check.ts';
@@ -39,7 +39,13 @@ test.each(['keystone', 'keystone-29', 'keystone-oidc', 'keystone-postgresql', 'o
     const root = await temporaryDirectory();
     const built = await loadBundle(projectAt(REPOSITORY), name);
     const lockfile = lockfilePath(path.join(REPOSITORY, 'lockfiles'), name, platform);
-    const parts = await installRecipes({ root, recipes: recipeFiles(built), lockfile, parts: new Map() });
+    const parts = await installOwnFiles({
+      root,
+      recipes: recipeFiles(built),
+      lockfile,
+      pages: new Map(),
+      parts: new Map(),
+    });
 
     const carried = path.join(root, 'share/ksbundle');
     const loaded = await loadBundle(
@@ -68,7 +74,13 @@ test('a directory that a recipe names is included completely', async () => {
   const lockfile = path.join(root, 'one.json');
   await writeFile(lockfile, '{}');
   const recipes = [{ file: 'one/extra', path: path.dirname(directory), sha256: hashBytes('') }];
-  const parts = await installRecipes({ root, recipes, lockfile, parts: new Map([['README', 'bundle']]) });
+  const parts = await installOwnFiles({
+    root,
+    recipes,
+    lockfile,
+    pages: new Map(),
+    parts: new Map([['README', 'bundle']]),
+  });
   expect([...parts.keys()]).toEqual([
     'README',
     'share/ksbundle/lockfiles/one.json',
@@ -91,7 +103,7 @@ test('a release of a project carries what it used of the base, and is complete w
 
   const root = await temporaryDirectory();
   const lockfile = lockfilePath(path.join(REPOSITORY, 'lockfiles'), 'keystone', platform);
-  await installRecipes({ root, recipes: recipeFiles(built), lockfile, parts: new Map() });
+  await installOwnFiles({ root, recipes: recipeFiles(built), lockfile, pages: new Map(), parts: new Map() });
   const recipes = path.join(root, 'share/ksbundle/recipes');
   const loaded = await loadBundle({ recipes, init: base.init, base: projectAt('/nowhere') }, 'keystone');
   expect(loaded.set.layers).toHaveLength(1);

@@ -1,0 +1,72 @@
+import type { Service } from '../domain/service.ts';
+
+/** A page of ksbundle's docs/. */
+export interface Page {
+  /** The name of its file. */
+  readonly source: string;
+  readonly title: string;
+  /** Whether operators of these services read it, so that it ships in a release with them; false without this. */
+  readonly shipsFor?: (services: readonly Service[]) => boolean;
+}
+
+export interface Section {
+  readonly name: string;
+  readonly pages: readonly Page[];
+}
+
+const always = (): boolean => true;
+const withService =
+  (wanted: string) =>
+  (services: readonly Service[]): boolean =>
+    services.some(({ name }) => name === wanted);
+
+/** The start page. */
+export const START = 'README.md';
+
+/** The pages by section, in the order of the navigation. */
+export const SECTIONS: readonly Section[] = [
+  { name: 'Start', pages: [{ source: START, title: 'Start' }] },
+  { name: 'Tutorial', pages: [{ source: 'tutorial.md', title: 'Your own software' }] },
+  {
+    name: 'How to',
+    pages: [
+      { source: 'how-to.md', title: 'Run a service', shipsFor: always },
+      { source: 'air-gap.md', title: 'Cross the gap: a checklist', shipsFor: always },
+      { source: 'troubleshooting.md', title: 'Troubleshoot', shipsFor: always },
+      { source: 'keystone.md', title: 'Keystone', shipsFor: withService('keystone') },
+      { source: 'openstack.md', title: 'Services beside Keystone', shipsFor: withService('glance') },
+      { source: 'containers.md', title: 'Containers' },
+      { source: 'ansible.md', title: 'Many hosts' },
+      { source: 'build-cache.md', title: 'Share a build cache' },
+      { source: 'verification.md', title: 'Verify a release', shipsFor: always },
+    ],
+  },
+  {
+    name: 'Reference',
+    pages: [
+      { source: 'bootstrap.md', title: 'init/bootstrap.sh', shipsFor: always },
+      { source: 'cli.md', title: 'The command line' },
+      { source: 'errors.md', title: 'Errors by code' },
+      { source: 'recipes.md', title: 'Recipes' },
+      { source: 'services.md', title: 'Services' },
+      { source: 'fetching.md', title: 'Fetching' },
+      { source: 'audit.md', title: 'Audit' },
+      { source: 'delta.md', title: 'Deltas' },
+      {
+        source: 'serving.md',
+        title: 'Serving',
+        shipsFor: (services) => services.some(({ wsgi }) => wsgi !== undefined),
+      },
+      { source: 'sources.md', title: 'Sources' },
+    ],
+  },
+  {
+    name: 'Explanation',
+    pages: [
+      { source: 'architecture.md', title: 'Architecture' },
+      { source: 'security.md', title: 'Security and trust', shipsFor: always },
+      { source: 'reproducibility.md', title: 'Reproducibility' },
+      { source: 'measurements.md', title: 'Measurements' },
+    ],
+  },
+];

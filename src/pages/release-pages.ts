@@ -1,0 +1,45 @@
+import type { Service } from '../domain/service.ts';
+import { SECTIONS, START } from './contents.ts';
+import { cutLinks, fileOf, formatPage, type Site } from './page.ts';
+
+export interface ReleasePagesOptions {
+  /** Name of the release, such as `keystone-30.0.0-1`, and what it is, in one line. */
+  readonly release: string;
+  readonly summary: string;
+  readonly services: readonly Service[];
+  /** Reads a page of docs/ by the name of its file. */
+  readonly read: (source: string) => Promise<string>;
+}
+
+/**
+ * The pages that a release's operators read, as Markdown and as HTML, and a start page that lists them: content by name of
+ * file. Links to other pages are text.
+ */
+export async function formatReleasePages(options: ReleasePagesOptions): Promise<ReadonlyMap<string, string>> {
+  const { release, summary, services, read } = options;
+  const shipped = SECTIONS.map(({ name, pages }) => ({
+    name,
+    pages: pages.filter(({ shipsFor }) => shipsFor?.(services)),
+  })).filter(({ pages }) => pages.length > 0);
+  const start = { name: 'Start', pages: [{ source: START, title: release }] };
+  const site: Site = { name: release, sections: [start, ...shipped] };
+  const texts = new Map([[START, startPage(release, summary, shipped)]]);
+  for (const { source } of shipped.flatMap(({ pages }) => pages))
+    texts.set(source, cutLinks(site, await read(source)));
+  return new Map(
+    [...texts].flatMap(([source, text]) => [
+      [source, text],
+      [fileOf(source), formatPage(site, source, text)],
+    ]),
+  );
+}
+
+function startPage(release: string, summary: string, sections: Site['sections']): string {
+  const lists = sections.map(({ name, pages }) => {
+    const items = pages.map(({ source, title }) => `- [${title}](${source})`);
+    return `## ${name}\n\n${items.join('\n')}\n`;
+  });
+  // Nothing in it is markup.
+  const plain = summary.replaceAll(/[\\`*_[\]<>&]/gu, String.raw`\$&`);
+  return `# ${release}\n\n${plain}\n\n${lists.join('\n')}`;
+}
