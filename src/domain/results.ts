@@ -317,6 +317,8 @@ export interface CacheEntry {
   readonly sha256: string;
   /** Bytes. */
   readonly size: number;
+  /** Fingerprints of the keys that signed it, if it came from a shared build cache. */
+  readonly signers?: readonly Sha256[];
 }
 
 /** An artifact in a shared build cache. */

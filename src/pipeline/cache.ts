@@ -14,18 +14,14 @@ const KEEP_WORK = 24 * 60 * 60 * 1000;
 
 /** The contents of the store; build records distinguish artifacts from sources. */
 export async function listCache({ store }: Context): Promise<readonly CacheEntry[]> {
-  const artifacts = new Map(
-    (await store.builds.list()).map(({ artifact, component, version }) => [
-      artifact,
-      `${component} ${version}`,
-    ]),
-  );
-  return (await store.list()).map(({ sha256, size }) => ({
-    kind: artifacts.has(sha256) ? 'artifact' : 'source',
-    name: artifacts.get(sha256) ?? '',
-    sha256,
-    size,
-  }));
+  const records = new Map((await store.builds.list()).map((record) => [record.artifact, record]));
+  return (await store.list()).map(({ sha256, size }) => {
+    const record = records.get(sha256);
+    if (record === undefined) return { kind: 'source', name: '', sha256, size };
+    const { component, version, signers } = record;
+    const entry = { kind: 'artifact', name: `${component} ${version}`, sha256, size } as const;
+    return signers === undefined ? entry : { ...entry, signers };
+  });
 }
 
 /** Hashes everything in the store, and removes damaged entries, which are created again when needed. */

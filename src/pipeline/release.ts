@@ -104,7 +104,9 @@ export async function makeRelease(
     const out = path.join(work, 'out');
     await mkdir(out);
     const confinement = await context.confinement();
-    const tools = await findHostTools({ signal });
+    // Only compiling needs them: if all artifacts were taken, no tool took part, and the host may lack them.
+    const builtHere = [...artifacts.values()].some(({ signers }) => signers === undefined);
+    const tools = builtHere ? await findHostTools({ signal }) : [];
     const packed = await packRelease({
       directory,
       name,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -17,7 +17,9 @@ import {
 } from '../../../src/domain/shared-artifact.ts';
 import { createFetchContext } from '../../../src/fetch/context.ts';
 import { openSharedCaches } from '../../../src/fetch/shared-cache.ts';
+import { CONFINEMENT_TOOLS } from '../../../src/host/tools.ts';
 import { hashBytes, hashFile, listTree, removeTree } from '../../../src/io/files.ts';
+import { findProgram } from '../../../src/io/find-program.ts';
 import { createHttpClient } from '../../../src/io/http.ts';
 import { sealEnvelope } from '../../../src/pack/envelope.ts';
 import { readSigningKey } from '../../../src/pack/keys.ts';
@@ -231,9 +233,13 @@ describe('a cold machine', () => {
     for (const record of await machine.context.store.builds.list())
       if (record.component !== 'tiny') expect(record.signers).toEqual(keys);
 
+    const taken = (await pipeline.listCache(machine.context)).filter(({ signers }) => signers !== undefined);
+    expect(taken.map(({ name }) => name).sort()).toEqual(['note 1.0.0', 'pretender 1.0.0']);
+
     // The provenance beside the tarball says so; the one of the other machine does not.
     const note = exportedArtifact(shared, 'note');
     const provenance = await readFile(`${result.tarball}.intoto.json`, 'utf8');
+    expect(JSON.parse(provenance).predicate.runDetails.builder.version).not.toHaveProperty('make');
     const dependencies = JSON.parse(provenance).predicate.buildDefinition.resolvedDependencies as unknown[];
     expect(dependencies).toContainEqual({
       name: 'artifact:note-1.0.0',
@@ -721,14 +727,21 @@ describe('an export', () => {
 });
 
 describe('the command line', () => {
-  it('exports and takes, and a rebuild compiles although a cache has everything', async () => {
+  it('takes without the programs that compile, and a rebuild compiles although a cache has everything', async () => {
     const shared = await share();
     const { tiny, key, directory } = shared;
     const server = await serveDirectory(directory);
-    const environment = { KSBUNDLE_CACHE_FROM: server.url, KSBUNDLE_CACHE_KEY: `${key}.pub` };
+    const settings = { KSBUNDLE_CACHE_FROM: server.url, KSBUNDLE_CACHE_KEY: `${key}.pub` };
     const cold = await temporaryDirectory();
+    const programs = path.join(cold, 'bin');
+    await mkdir(programs);
+    for (const { name } of CONFINEMENT_TOOLS)
+      await symlink((await findProgram(name, process.env['PATH'] ?? '')) ?? name, path.join(programs, name));
+    const bare = { environment: { ...settings, PATH: programs } };
     const options = [...tiny.options.slice(0, -1), path.join(cold, 'store'), '--out', path.join(cold, 'out')];
-    const built = await ksbundle(['build', 'tiny', ...options, '--cache-only', '--json'], { environment });
+    const withoutCache = { environment: { PATH: programs } };
+    expect(await ksbundle(['build', 'tiny', ...options], withoutCache)).toMatchObject({ exitCode: 3 });
+    const built = await ksbundle(['build', 'tiny', ...options, '--cache-only', '--json'], bare);
     expect(built.exitCode, built.stderr).toBe(0);
     const result = JSON.parse(built.stdout) as BuildResult;
     await expectSame(shared, result);
@@ -736,7 +749,7 @@ describe('the command line', () => {
 
     const rebuild = ['rebuild', result.tarball, '--trust', '--cache', path.join(cold, 'store')];
     const again = await ksbundle([...rebuild, '--mirror', tiny.mirror, '--events', 'ndjson'], {
-      environment,
+      environment: settings,
     });
     expect(again.exitCode, again.stderr).toBe(0);
     expect(again.stderr).toContain('"task":"build:note","outcome":"done"');
