@@ -34,12 +34,15 @@ export async function formatReleasePages(options: ReleasePagesOptions): Promise<
   );
 }
 
+const FIRST_STEP =
+  '`init/bootstrap.sh` sets up an instance and starts it; `init/bootstrap.sh --help` lists all commands and options.';
+
 function startPage(release: string, summary: string, sections: Site['sections']): string {
   const lists = sections.map(({ name, pages }) => {
     const items = pages.map(({ source, title }) => `- [${title}](${source})`);
-    return `## ${name}\n\n${items.join('\n')}\n`;
+    return `### ${name}\n\n${items.join('\n')}\n`;
   });
   // Nothing in it is markup.
   const plain = summary.replaceAll(/[\\`*_[\]<>&]/gu, String.raw`\$&`);
-  return `# ${release}\n\n${plain}\n\n${lists.join('\n')}`;
+  return `# ${release}\n\n${plain}\n\n${FIRST_STEP}\n\n${lists.join('\n')}`;
 }
