@@ -1,8 +1,8 @@
 /**
  * Measures the figures in README.md and docs/ on this machine: `npm run bench`, or `npm run bench -- NAME…` for some.
  * Every figure is the median wall time of a process unless stated otherwise, on an otherwise idle machine. `cold`,
- * `directory`, `serving` and `slow-clients` run only if named: they take many minutes or need root, and the last two
- * print separate tables. Existing tarballs are named as for the tests: KSBUNDLE_TEST_TARBALL, KSBUNDLE_TEST_OLD_TARBALL.
+ * `directory`, `serving`, `shared` and `slow-clients` run only if named: they take minutes or need root; `serving` and
+ * `slow-clients` print separate tables. Existing tarballs are named as for the tests: KSBUNDLE_TEST_TARBALL, KSBUNDLE_TEST_OLD_TARBALL.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,6 +14,7 @@ import { print, repeat } from './measure.mjs';
 import { measurePack } from './pack.mjs';
 import { CLI, ksbundle, withRelease } from './release.mjs';
 import { measureServing } from './serving.mjs';
+import { measureShared } from './shared.mjs';
 import { measureSlowClients } from './slow-clients.mjs';
 
 /** Bytes below a directory, as `du --apparent-size` counts. */
@@ -67,10 +68,11 @@ const BENCHMARKS = {
   serving: measureServing,
   'slow-clients': measureSlowClients,
   cold: () => measureCold(CLI),
+  shared: measureShared,
 };
 
 /** Run only if named. */
-const LONG = new Set(['cold', 'directory', 'serving', 'slow-clients']);
+const LONG = new Set(['cold', 'directory', 'serving', 'shared', 'slow-clients']);
 
 const wanted = process.argv.slice(2);
 const names = wanted.length > 0 ? wanted : Object.keys(BENCHMARKS).filter((name) => !LONG.has(name));

@@ -70,6 +70,33 @@ it.skipIf(why !== undefined)(
 );
 
 it.skipIf(why !== undefined || !exhaustive)(
+  'the real bundle is the same bytes on another machine that takes all of it from a shared build cache',
+  async () => {
+    const carried = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-shared-'));
+    onTestFinished(() => removeTree(carried));
+    const [shared, mirror, key] = ['shared', 'mirror', 'cache.key'].map((name) =>
+      path.join(carried, name),
+    ) as [string, string, string];
+    const environment = mirrorOfTests();
+    const here = async (...parameters: readonly string[]): Promise<void> => {
+      expect(await ksbundle(parameters, { environment })).toMatchObject({ exitCode: 0 });
+    };
+    await here('keygen', key);
+    await here('cache', 'export', shared, 'keystone', '--sign', key);
+    await here('mirror', mirror, 'keystone');
+    await chmod(carried, 0o755);
+    const world = await makeAnotherWorld();
+    const places = ['--cache', path.join(world.home, 'cache'), '--out', path.join(world.home, 'out')];
+    const taking = ['--cache-from', shared, '--cache-key', `${key}.pub`, '--cache-only'];
+    const options = ['--offline', '--mirror', mirror, ...places, ...taking];
+    const { exitCode, stdout, stderr } = await world.ksbundle(['build', 'keystone', ...options]);
+    expect(exitCode, stderr).toBe(0);
+    expect(await hashFile(stdout)).toBe(await hashFile(tarball()));
+  },
+  5 * 60_000,
+);
+
+it.skipIf(why !== undefined || !exhaustive)(
   'the real bundle is the same bytes on another machine that has only its escrow archive: all of it built',
   async () => {
     const built = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-escrow-'));
