@@ -76,18 +76,23 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
       return () => machine.destroy();
     });
 
-    it.each(cases)('$shell as $account installs, issues a token and stops', async (one) => {
+    it.each(cases)('$shell as $account asks, installs, issues a token and stops', async (one) => {
       const parent = `/srv/${one.shell} of ${one.account}`;
       const instance = `${parent}/instance`;
       const owner = one.account;
       const made = await machine.execute(['install', '-d', '-o', owner, '-g', owner, parent]);
       expect(made).toMatchObject({ exitCode: 0 });
-      const execute = (...parameters: readonly string[]): Promise<RunResult> =>
-        machine.execute([...one.prefix, ...one.argv, ...parameters]);
+      const execute = (parameters: readonly string[], input = ''): Promise<RunResult> =>
+        machine.execute([...one.prefix, ...one.argv, ...parameters], { input });
       const bootstrap = (...parameters: readonly string[]): Promise<RunResult> =>
-        execute(`${release}/init/bootstrap.sh`, ...parameters, '--instance', instance);
+        execute([`${release}/init/bootstrap.sh`, ...parameters, '--instance', instance]);
 
-      const installed = await bootstrap('install', '--host', ADDRESS);
+      const answers = `${parent}/answers`;
+      const ask = [`${release}/init/bootstrap.sh`, 'ask', answers];
+      const asked = await execute(ask, `${ADDRESS}\n.\n`);
+      expect(asked, asked.stderr).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(answers) });
+
+      const installed = await bootstrap('install', '--answers', answers);
       expect(installed, installed.stderr).toMatchObject({ exitCode: 0 });
       expect(installed.stdout).toContain(`http://${ADDRESS}:5000/v3`);
       const processes = await machine.processes();
@@ -96,7 +101,7 @@ describe.skipIf(lacking !== undefined).each(CHOSEN)(
 
       // The client is a script, too, and the host's sh may be any of these.
       const script = '. "$0/admin-openrc.sh" && exec "$@" token issue -f value -c id';
-      const issued = await execute('-c', script, instance, ...one.argv, `${release}/bin/openstack`);
+      const issued = await execute(['-c', script, instance, ...one.argv, `${release}/bin/openstack`]);
       expect(issued).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^gAAAA/) });
 
       expect(await bootstrap('stop')).toMatchObject({ exitCode: 0 });
