@@ -1,3 +1,4 @@
+import { compareBytes } from '../domain/compare-bytes.ts';
 import type { Sha256 } from '../domain/digest.ts';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { asTask } from '../domain/events.ts';
@@ -19,7 +20,7 @@ export interface SharedCacheOptions extends Reach {
 }
 
 export interface SharedCaches extends SharedArtifacts {
-  /** What was found and not used so far, because nothing proves it; each was also reported as a warning. */
+  /** By component, what was found and not used so far, because nothing proves it; each was also reported as a warning. */
   readonly refused: () => readonly RefusedArtifact[];
 }
 
@@ -66,7 +67,7 @@ export function openSharedCaches(options: SharedCacheOptions): SharedCaches {
     emit({
       type: 'warning',
       message: `${component} ${version} from the build cache ${cache.name} was refused: ${why}`,
-      hint: 'it is damaged or forged; tell the keeper of that cache',
+      hint: 'it is damaged or forged, or --cache-key lacks the key of that cache; if not, tell its keeper',
     });
     return passOver(cache, wanted);
   };
@@ -136,7 +137,7 @@ export function openSharedCaches(options: SharedCacheOptions): SharedCaches {
       return proven === undefined ? undefined : recordOf(proven);
     },
     take: (wanted) => first(wanted, takeFrom),
-    refused: () => [...refused],
+    refused: () => refused.toSorted((a, b) => compareBytes(a.component, b.component)),
   };
 }
 

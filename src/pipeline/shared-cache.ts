@@ -62,7 +62,7 @@ export function requireTaken(
     message: `${component} ${version} from ${cache}: ${why}`,
   }));
   const lacking = {
-    message: `${missing.length} ${missing.length === 1 ? 'component is' : 'components are'} neither in the store nor in a build cache`,
+    message: `${missing.length} ${missing.length === 1 ? 'component is' : 'components are'} neither in the store nor, proven, in a build cache`,
     why: missing.join(', '),
   };
   if (guilty.length > 0)
@@ -71,7 +71,7 @@ export function requireTaken(
       exitCode: ExitCode.integrity,
       ...lacking,
       problems,
-      hint: 'tell the keeper of the build cache; without --cache-only, what is missing is compiled here',
+      hint: 'check --cache-key; if it is right, tell the keeper of the build cache. Without --cache-only, what is missing is compiled here',
     });
   throw new KsbundleError({
     code: 'KSB_ARTIFACT_MISSING',

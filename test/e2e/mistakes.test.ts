@@ -1,7 +1,7 @@
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { removeTree } from '../../src/io/files.ts';
 import { run } from '../../src/io/process.ts';
 import { buildElf } from '../fixtures/elf-builder.ts';
@@ -54,6 +54,27 @@ describe.skipIf(lacking !== undefined)(
         expectBuild('a source is not the pinned one', async ({ mirror }) => {
           await writeFile(path.join(mirror, 'note-1.0.0.tar.gz'), 'something else');
           return { more: ['--offline'] };
+        }));
+
+      it('a shared build cache is named without a key', () =>
+        expectBuild('nothing proves what a shared build cache has', async ({ directory }) => ({
+          more: ['--cache-from', path.join(directory, 'shared')],
+        })));
+
+      it('a shared build cache is signed with another key', () =>
+        expectBuild('a shared build cache is signed with another key', async (tiny) => {
+          const [ours = '', theirs = '', shared = '', cold = ''] = ['ours', 'theirs', 'shared', 'cold'].map(
+            (name) => path.join(tiny.directory, name),
+          );
+          for (const parameters of [
+            ['keygen', ours],
+            ['keygen', theirs],
+            tiny.build,
+            ['cache', 'export', shared, ...tiny.options, '--sign', theirs],
+          ])
+            expect(await ksbundle(parameters)).toMatchObject({ exitCode: 0 });
+          const taking = ['--cache-from', shared, '--cache-key', `${ours}.pub`, '--cache-only'];
+          return { more: [...taking, '--cache', cold] };
         }));
 
       it('a bundle is misspelt', () =>
