@@ -35,7 +35,7 @@ export class Unproven extends Error {}
 /** The text of an envelope, undefined if the cache does not have it; or why the cache cannot be read. */
 type FoundEnvelope = { readonly text: string | undefined } | { readonly fault: string };
 
-/** Reads the envelope of the record with a build key. What is no envelope gives an empty text, which proves nothing. */
+/** Reads the envelope of the record with a build key. Anything else than an envelope gives an empty text, which proves nothing. */
 export async function readEnvelope(
   place: Mirror,
   key: Sha256,
@@ -63,7 +63,7 @@ async function readEnvelopeFile(directory: string, key: Sha256): Promise<FoundEn
       await stat(records);
       return { text: undefined };
     }
-    // What is no file, or too large for an envelope, proves nothing.
+    // Neither a directory nor a file that is too large for an envelope proves anything.
     return { text: status.isFile() && status.size <= LARGEST_ENVELOPE ? await readFile(file, 'utf8') : '' };
   } catch (error) {
     if (!isErrnoException(error)) throw error;

@@ -12,7 +12,7 @@ import { readVerifyingKeys } from './keys.ts';
 export interface SharedCacheFiles {
   /** Directories and URLs, in the order to try them. */
   readonly from: readonly string[];
-  /** Absolute paths of public keys: whatever the owner of one of them signed is trusted. */
+  /** Absolute paths of public keys; a signature by one of them is enough. */
   readonly keys: readonly string[];
   /** Whether to fail if an artifact is neither in the store nor in a cache, instead of compiling. */
   readonly only: boolean;
