@@ -34,6 +34,7 @@ export const SECTIONS: readonly Section[] = [
       { source: 'air-gap.md', title: 'Cross the gap: a checklist', shipsFor: always },
       { source: 'troubleshooting.md', title: 'Troubleshoot', shipsFor: always },
       { source: 'keystone.md', title: 'Keystone', shipsFor: withService('keystone') },
+      { source: 'nodes.md', title: 'Several nodes of Keystone', shipsFor: withService('keystone') },
       { source: 'openstack.md', title: 'Services beside Keystone', shipsFor: withService('glance') },
       { source: 'containers.md', title: 'Containers' },
       { source: 'ansible.md', title: 'Many hosts' },

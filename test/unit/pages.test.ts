@@ -77,7 +77,7 @@ describe('the pages of a release', () => {
       expect.arrayContaining(['README.md', 'index.html', 'bootstrap.md', 'bootstrap.html']),
     );
     expect([...more.keys()].filter((name) => !few.has(name)).sort()).toEqual(
-      ['keystone', 'openstack', 'serving'].flatMap((name) => [`${name}.html`, `${name}.md`]),
+      ['keystone', 'nodes', 'openstack', 'serving'].flatMap((name) => [`${name}.html`, `${name}.md`]),
     );
     expect([...few.keys()].filter((name) => !more.has(name))).toEqual([]);
   });

@@ -32,13 +32,19 @@ const PRELUDE = `
 as='setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups'; cd /srv/db; PATH=$PATH:/usr/lib/postgresql/15/bin
 `;
 
+interface ServerMachineOptions {
+  readonly suite?: DebianSuite;
+  /** Further packages of the machine. */
+  readonly packages?: readonly string[];
+}
+
 /** A machine with the server's programs, as the suite has them. */
 export async function startServerMachine(
   kind: ServerKind,
   addresses: readonly string[],
-  suite: DebianSuite = 'bookworm',
+  { suite = 'bookworm', packages = [] }: ServerMachineOptions = {},
 ): Promise<{ readonly machine: Machine; readonly server: DatabaseServer }> {
-  const machine = await startMachine(suite, addresses, PACKAGES[kind]);
+  const machine = await startMachine(suite, addresses, [...PACKAGES[kind], ...packages]);
   const directory = path.join(machine.root, 'srv/db');
   await mkdir(directory);
   await makeServerSecrets(machine);

@@ -14,7 +14,9 @@ export async function installOn(database: DatabaseKind): Promise<{
   const { machine, server } =
     database === 'sqlite'
       ? { machine: await startMachine('trixie', [ADDRESS]), server: undefined }
-      : await startServerMachine(database, [ADDRESS], database === 'mariadb' ? 'trixie' : 'bookworm');
+      : await startServerMachine(database, [ADDRESS], {
+          suite: database === 'mariadb' ? 'trixie' : 'bookworm',
+        });
   await server?.make('identity');
   const answers =
     server === undefined

@@ -1,12 +1,16 @@
-// Many clients of Keystone that write at the same time. Reads from standard input
-// {"url", "login", "clients", "rounds", "seconds", "begun", "until"}: `login` is the body that gets the administrator's
-// token. Makes a few users, which the clients share, and the file `begun`. Then each client does so many rounds of requests,
-// and more for `seconds`, or until the file `until` exists. Prints {"requests", "seconds", "last", "wrong": [{"step",
-// "start", "end", "status", "body"}]}: the answers that are not the expected ones, and when the last expected one came, in
-// milliseconds of the host's clock. Plain JavaScript, because Node 20 runs it in another network namespace.
+// Many clients of Keystone at the same time. Reads from standard input
+// {"url", "ca", "login", "work", "clients", "pause", "rounds", "seconds", "begun", "until"}: `login` is the body that gets
+// the administrator's token, `ca` the trusted certificates for https as PEM. Makes the file `begun`. Then each client does so
+// many rounds of requests, with `pause` milliseconds between them, and more for `seconds`, or until the file `until` exists.
+// The `work` "tokens" is to issue tokens and validate them; "mixed", the default, is to write, also to a few users that the
+// clients share. Prints {"requests", "seconds", "last", "wrong": [{"step", "start", "end", "status", "body"}]}: the answers
+// that are not the expected ones, and when the last expected one came, in milliseconds of the host's clock. Plain
+// JavaScript, because Node 20 runs it in another network namespace.
 import { existsSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 
 /** Few, so that clients change the same rows: a login clears what a wrong password has counted. */
 const USERS = 4;
@@ -19,15 +23,17 @@ const RUN = `load-${Date.now()}`;
 const order = JSON.parse(await text(process.stdin));
 
 /** The status, head and parsed body of an answer; without a status, why there is none. */
-async function ask(method, path, { token, body } = {}) {
+async function ask(method, path, { token, subject, body } = {}) {
   const headers = {
     'content-type': 'application/json',
     ...(token === undefined ? {} : { 'x-auth-token': token }),
+    ...(subject === undefined ? {} : { 'x-subject-token': subject }),
   };
   try {
     const answer = await new Promise((resolve, reject) => {
-      const options = { method, headers, agent: false, timeout: PATIENCE };
-      const sent = http.request(`${order.url}/${path}`, options, resolve);
+      const options = { method, headers, ca: order.ca, agent: false, timeout: PATIENCE };
+      const { request } = order.url.startsWith('https:') ? https : http;
+      const sent = request(`${order.url}/${path}`, options, resolve);
       sent.on('timeout', () => sent.destroy(new Error('no answer'))).on('error', reject);
       sent.end(body === undefined ? undefined : JSON.stringify(body));
     });
@@ -52,14 +58,6 @@ async function need(status, ...request) {
 }
 
 const token = (await need(201, 'POST', 'auth/tokens', { body: order.login })).headers['x-subject-token'];
-const role = idOf(await need(201, 'POST', 'roles', { token, body: { role: { name: RUN } } }));
-const users = [];
-while (users.length < USERS) {
-  const name = `${RUN}-${users.length}`;
-  // 401 is the right answer to any number of wrong passwords.
-  const user = { name, password: `password of ${name}`, options: { ignore_lockout_failure_attempts: true } };
-  users.push({ ...user, id: idOf(await need(201, 'POST', 'users', { token, body: { user } })) });
-}
 
 let requests = 0;
 let last = 0;
@@ -78,7 +76,33 @@ async function expect(status, step, ...request) {
   return undefined;
 }
 
-async function doRound(client, round) {
+/** Issues a token and validates it; behind a load balancer, often at two nodes. */
+async function useTokens() {
+  const body = { auth: { identity: { methods: ['token'], token: { id: token } } } };
+  const issued = await expect(201, 'issue a token', 'POST', 'auth/tokens', { body });
+  if (issued === undefined) return;
+  const subject = issued.headers['x-subject-token'];
+  await expect(200, 'validate a token', 'GET', 'auth/tokens', { token, subject });
+}
+
+/** Makes the shared users; returns the function that does a round of writing requests. */
+async function startWriting() {
+  const role = idOf(await need(201, 'POST', 'roles', { token, body: { role: { name: RUN } } }));
+  const users = [];
+  while (users.length < USERS) {
+    const name = `${RUN}-${users.length}`;
+    // 401 is the right answer to any number of wrong passwords.
+    const user = {
+      name,
+      password: `password of ${name}`,
+      options: { ignore_lockout_failure_attempts: true },
+    };
+    users.push({ ...user, id: idOf(await need(201, 'POST', 'users', { token, body: { user } })) });
+  }
+  return (client, round) => write({ role, users }, client, round);
+}
+
+async function write({ role, users }, client, round) {
   const { name, password, id } = users[(client + round) % USERS];
   await expect(401, 'wrong password', 'POST', 'auth/tokens', { body: login(name, 'wrong') });
   await expect(201, 'login', 'POST', 'auth/tokens', { body: login(name, password) });
@@ -90,6 +114,7 @@ async function doRound(client, round) {
   await expect(204, 'delete a project', 'DELETE', project, { token });
 }
 
+const doRound = order.work === 'tokens' ? useTokens : await startWriting();
 if (order.begun !== undefined) writeFileSync(order.begun, '');
 const started = performance.now();
 const lasts = () =>
@@ -98,7 +123,10 @@ const lasts = () =>
     : !existsSync(order.until);
 await Promise.all(
   Array.from({ length: order.clients }, async (_, client) => {
-    for (let round = 0; round < (order.rounds ?? 1) || lasts(); round += 1) await doRound(client, round);
+    for (let round = 0; round < (order.rounds ?? 1) || lasts(); round += 1) {
+      await doRound(client, round);
+      await setTimeout(order.pause ?? 0);
+    }
   }),
 );
 process.stdout.write(

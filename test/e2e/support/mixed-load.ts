@@ -9,6 +9,12 @@ export interface Load {
   readonly url: string;
   /** The administrator's. */
   readonly password: string;
+  /** PEM of trusted certificates for https. */
+  readonly ca?: string;
+  /** `tokens` is to issue and validate tokens; `mixed`, the default, is to write. */
+  readonly work?: 'tokens' | 'mixed';
+  /** Milliseconds between the rounds of a client. */
+  readonly pause?: number;
   /** At the same time. */
   readonly clients: number;
 }
@@ -30,8 +36,8 @@ export interface Loaded {
 }
 
 /**
- * Lets clients log in, fail to, make and delete projects and assign roles, all at the same time in the machine's network: so
- * many rounds each, and more for `seconds`.
+ * Lets clients issue and validate tokens, or log in, fail to, make and delete projects and assign roles, all at the same
+ * time in the machine's network: so many rounds each, and more for `seconds`.
  */
 export async function loadMixed(
   machine: Machine,

@@ -1,0 +1,149 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { earlierTarball, releaseName, tarball } from './support/bundle.ts';
+import { makeCertificate } from './support/certificate.ts';
+import { startServerMachine, type DatabaseServer } from './support/database-servers.ts';
+import { documentedBlocks } from './support/documented.ts';
+import { send } from './support/http.ts';
+import type { Machine } from './support/machine.ts';
+import { loadMixedMeanwhile, type Load, type Loaded } from './support/mixed-load.ts';
+import { exhaustive, whyNoMachines } from './support/requirements.ts';
+import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
+import { adminPassword, install, issueToken, siteAt, unpack, type Site } from './support/site.ts';
+import { shell } from './support/succeed.ts';
+
+const lacking = await whyNoMachines(['openssl']);
+/** As docs/nodes.md has them. */
+const PROXY = '10.0.0.100';
+const NUMBERS = [1, 2, 3] as const;
+type Number = (typeof NUMBERS)[number];
+const CLIENTS = 16;
+
+/* The tests build on each other, in order. */
+describe.skipIf(lacking !== undefined)(
+  `three nodes of Keystone behind HAProxy${lacking === undefined ? '' : ` (${lacking})`}`,
+  () => {
+    let machine: Machine;
+    let server: DatabaseServer;
+    let load: Load;
+
+    const urlOf = (number: Number): string => `http://10.0.0.${number}:5000/v3`;
+    const homeOf = (number: Number): string => `/srv/node${number}`;
+    const nodeAt = (number: Number, file: string): Site =>
+      siteAt(machine, path.join(homeOf(number), releaseName(file)));
+    const former = (number: Number): Site => nodeAt(number, earlierTarball());
+    const present = (number: Number): Site => nodeAt(number, tarball());
+
+    /** Runs commands of the page, which are the second node's, on a node. */
+    async function run(
+      { release }: Site,
+      commands: string,
+      { number, home = homeOf(number) }: { readonly number: Number; readonly home?: string },
+    ): Promise<string> {
+      const own = commands
+        .replaceAll('node2', `node${number}`)
+        .replaceAll(/10\.0\.0\.[12]\b/g, `10.0.0.${number}`)
+        .replaceAll('db.example.org', '127.0.0.1')
+        .replaceAll('/root', home)
+        .replaceAll(/keystone-29[\w.-]+/g, releaseName(earlierTarball()));
+      const { exitCode, stdout, stderr } = await machine.execute([
+        'sh',
+        '-c',
+        `set -e; cd "$0"\n${own}`,
+        release,
+      ]);
+      expect(exitCode, `${own}\n${stderr}`).toBe(0);
+      return stdout + stderr;
+    }
+
+    /** Copies a file between nodes. */
+    const carry = (from: Number, file: string, to: Number): Promise<string> =>
+      shell(machine, 'cp "$0" "$1/"', path.join(homeOf(from), file), homeOf(to));
+
+    /** The statuses with which each node validates a token that each issued. */
+    async function acrossNodes(): Promise<unknown[]> {
+      const found = [];
+      for (const from of NUMBERS) {
+        const token = await issueToken(machine, urlOf(from), load.password);
+        const headers = { 'x-auth-token': token, 'x-subject-token': token };
+        for (const to of NUMBERS) {
+          const answer = await send(machine, { method: 'GET', url: `${urlOf(to)}/auth/tokens`, headers });
+          found.push(answer.status);
+        }
+      }
+      return [...new Set(found)];
+    }
+
+    /** Lets clients work behind HAProxy during `work`, and expects that none of them notices it. */
+    async function expectUnnoticed(
+      work: () => Promise<unknown>,
+      kind: Load['work'] = 'tokens',
+    ): Promise<Loaded> {
+      const { loaded } = await loadMixedMeanwhile(machine, { ...load, work: kind }, work);
+      console.log(
+        `${loaded.requests} requests in ${loaded.seconds.toFixed(1)} s, ${loaded.wrong.length} failed`,
+      );
+      expect(loaded.wrong).toEqual([]);
+      expect(loaded.requests).toBeGreaterThan(CLIENTS);
+      return loaded;
+    }
+
+    beforeAll(async () => {
+      const addresses = [PROXY, ...NUMBERS.map((number) => `10.0.0.${number}`)];
+      ({ machine, server } = await startServerMachine('postgresql', addresses, { packages: ['haproxy'] }));
+      await server.make('keystone');
+      const inMachine = (file: string): string => path.join(machine.root, file);
+      for (const number of NUMBERS) {
+        await mkdir(inMachine(homeOf(number)));
+        await copyFile(inMachine(PASSWORD_FILE), inMachine(`${homeOf(number)}/database-password`));
+        await copyFile(inMachine(AUTHORITY), inMachine(`${homeOf(number)}/database-ca.pem`));
+      }
+      for (const file of [earlierTarball(), tarball()]) {
+        const { release } = await unpack(machine, homeOf(1), { from: file });
+        for (const number of NUMBERS.slice(1))
+          await shell(machine, 'cp -al "$0" "$1"', release, homeOf(number));
+      }
+      const ca = await makeCertificate(machine, '/etc/haproxy/id.example.org', [PROXY]);
+      const both = 'cat "$0.key" >>"$0.pem" && haproxy -c -f /etc/haproxy/haproxy.cfg';
+      const [configuration = ''] = await documentedBlocks('nodes.md', 'haproxy');
+      await writeFile(inMachine('/etc/haproxy/haproxy.cfg'), configuration);
+      await shell(machine, both, '/etc/haproxy/id.example.org');
+      load = { url: `https://${PROXY}/v3`, ca, password: '', clients: CLIENTS, pause: 1000 };
+      return () => machine.destroy();
+    });
+
+    it('join by the commands of the page', async () => {
+      const [first = '', pair = '', sealing = '', joining = ''] = await documentedBlocks(
+        'nodes.md',
+        'sh',
+        'Let nodes join',
+      );
+      await run(former(1), first, { number: 1 });
+      const password = await adminPassword(former(1));
+      load = { ...load, password };
+      for (const number of [2, 3] as const) {
+        await run(former(number), pair, { number });
+        await carry(number, `node${number}.pem`, 1);
+        await run(former(1), sealing, { number, home: homeOf(1) });
+        await carry(1, `node${number}.cms`, number);
+        await carry(1, `${releaseName(earlierTarball())}/instance/admin-password`, number);
+        await run(former(number), joining, { number });
+      }
+      expect(await acrossNodes()).toEqual([200]);
+      for (const number of NUMBERS) await install(former(number), ['status']);
+      await shell(machine, 'haproxy -D -f /etc/haproxy/haproxy.cfg');
+      const asked = { method: 'GET', url: `https://${PROXY}/v3`, ca: load.ca ?? '' } as const;
+      expect((await send(machine, asked)).status).toBe(200);
+    });
+
+    it('are upgraded one after the other, and clients do not notice', async () => {
+      const [upgrade = ''] = await documentedBlocks('nodes.md', 'sh', 'Upgrade');
+      await expectUnnoticed(async () => {
+        for (const number of exhaustive ? ([2, 3, 1] as const) : ([2] as const))
+          expect(await run(present(number), upgrade, { number })).toContain('the data can stay as it is');
+      });
+      expect(await acrossNodes()).toEqual([200]);
+    });
+  },
+);
