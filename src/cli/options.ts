@@ -25,7 +25,7 @@ export const OPTIONS = {
     choices: ['ndjson'],
     help: 'report progress on standard error as JSON, one object per line',
   },
-  quiet: { kind: 'flag', letter: 'q', help: 'print only errors on standard error' },
+  quiet: { kind: 'flag', letter: 'q', help: 'print only errors, and signs of an attack, on standard error' },
   verbose: { kind: 'flag', letter: 'v', help: 'show every step, and every line that programs print' },
   color: { kind: 'flag', help: 'use no colour, even on a terminal' },
   platform: {

@@ -36,7 +36,13 @@ export type Event =
   | { readonly type: 'task-step'; readonly task: string; readonly step: string }
   | { readonly type: 'task-output'; readonly task: string; readonly line: string }
   | { readonly type: 'task-ended'; readonly task: string; readonly outcome: Outcome; readonly time: number }
-  | { readonly type: 'warning'; readonly message: string; readonly hint?: string };
+  | {
+      readonly type: 'warning';
+      readonly message: string;
+      readonly hint?: string;
+      /** Set if it may be the sign of an attack: then it is shown although only errors were asked for. */
+      readonly grave?: true;
+    };
 
 export type Emit = (event: Event) => void;
 

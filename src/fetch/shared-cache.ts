@@ -67,7 +67,8 @@ export function openSharedCaches(options: SharedCacheOptions): SharedCaches {
     emit({
       type: 'warning',
       message: `${component} ${version} from the build cache ${cache.name} was refused: ${why}`,
-      hint: 'it is damaged or forged, or --cache-key lacks the key of that cache; if not, tell its keeper',
+      grave: true,
+      hint: 'check --cache-key; if it is right, that cache is damaged or forged: tell its keeper',
     });
     return passOver(cache, wanted);
   };

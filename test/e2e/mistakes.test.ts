@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -73,6 +73,13 @@ describe.skipIf(lacking !== undefined)(
             ['cache', 'export', shared, ...tiny.options, '--sign', theirs],
           ])
             expect(await ksbundle(parameters)).toMatchObject({ exitCode: 0 });
+          const records = path.join(shared, 'builds');
+          for (const name of await readdir(records)) {
+            const { payload } = JSON.parse(await readFile(path.join(records, name), 'utf8')) as {
+              payload: string;
+            };
+            if (Buffer.from(payload, 'base64').includes('"pretender"')) await rm(path.join(records, name));
+          }
           const taking = ['--cache-from', shared, '--cache-key', `${ours}.pub`, '--cache-only'];
           return { more: [...taking, '--cache', cold] };
         }));

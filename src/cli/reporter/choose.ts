@@ -11,7 +11,7 @@ interface ReporterChoice extends ReporterOptions {
  */
 export async function chooseReporter({ format, quiet, ...options }: ReporterChoice): Promise<Reporter> {
   if (format === 'ndjson') return (await import('./ndjson.ts')).createNdjsonReporter(options.stderr);
-  if (quiet) return { emit: () => undefined, close: () => undefined };
+  if (quiet) return (await import('./grave.ts')).createGraveReporter(options.stderr);
   if (options.stderr.animated) return (await import('./terminal.ts')).createTerminalReporter(options);
   return (await import('./lines.ts')).createLinesReporter(options);
 }

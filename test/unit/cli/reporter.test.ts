@@ -136,9 +136,14 @@ describe('the reporter for logs and pipes', () => {
     expect(await report(events, { verbose: true })).toContain('✗ fetch b failed (1.5 s)\n');
   });
 
-  it('is silent with quiet', async () => {
+  it('is silent with quiet, except about signs of an attack', async () => {
     const events: Event[] = [started('a'), output('a', 'x'), { type: 'warning', message: 'w' }, ended('a')];
     expect(await report(events, { quiet: true })).toBe('');
+    const warning = { type: 'warning', message: 'refused', hint: 'look' } as const;
+    expect(await report([warning], { quiet: true })).toBe('');
+    expect(await report([{ ...warning, grave: true }], { quiet: true })).toBe(
+      'warning: refused\n  hint: look\n',
+    );
   });
 });
 
