@@ -49,6 +49,8 @@ const AT_A_TIME = 6;
 export interface Assembled {
   /** The part that each file and link belongs to, by release path. */
   readonly parts: ReadonlyMap<string, Part>;
+  /** Paths of those that do not ship: services generate others from them; `generateFiles` removes them. */
+  readonly passing: ReadonlySet<string>;
   /** Sorted by name. */
   readonly wheels: readonly InstalledWheel[];
   /** Release path of Python's site-packages. */
@@ -56,15 +58,17 @@ export interface Assembled {
 }
 
 /**
- * Fills a new release directory: components, wheels, launchers, installer, licences, README. Byte code follows after
- * relocation, in `compileByteCode`; the manifest and checksums in `packRelease`. Throws `KSB_ASSEMBLE_CLASH`,
+ * Fills a new release directory: components, wheels, launchers, installer, licences, README. After relocation,
+ * `generateFiles` and `compileByteCode` follow; the manifest and checksums in `packRelease`. Throws `KSB_ASSEMBLE_CLASH`,
  * `KSB_WHEEL_INVALID`, `KSB_ENTRY_POINT_UNKNOWN`, `KSB_LICENSE_MISSING`, and what unpacking throws.
  */
 export async function assembleRelease(options: AssembleOptions): Promise<Assembled> {
   const { bundle, directory, signal } = options;
   await mkdir(path.dirname(directory), { recursive: true });
   await mkdir(directory);
-  const tree = createReleaseTree(directory, compileGlobs([...COMMON_DROPS, ...bundle.drop]));
+  const uses = bundle.services.flatMap(({ generations }) => generations.flatMap((each) => each.uses));
+  const dropped = compileGlobs([...COMMON_DROPS, ...bundle.drop]);
+  const tree = createReleaseTree(directory, dropped, compileGlobs(uses));
   const site = siteDirectory(options);
   const wheels: InstalledWheel[] = [];
   await withTemporaryDirectory(path.dirname(directory), async (temporary) => {
@@ -95,7 +99,7 @@ export async function assembleRelease(options: AssembleOptions): Promise<Assembl
   await tree.write('README', formatReadme(bundle), { part: 'bundle' });
   tree.finish();
   await removeEmptyDirectories(directory);
-  return { parts: tree.parts, wheels, site };
+  return { parts: tree.parts, passing: tree.passing, wheels, site };
 }
 
 function warnOfUndecided(

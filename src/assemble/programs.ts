@@ -59,7 +59,7 @@ export async function requirePrograms(
   });
 }
 
-function wantedBy({ service: { daemons, data, wsgi } }: ServiceRecipe, site: string): Wanted[] {
+function wantedBy({ service: { daemons, data, wsgi }, generations }: ServiceRecipe, site: string): Wanted[] {
   const programs = [
     ...daemons.flatMap(({ run, check }, index) => [
       { file: run[0], keys: ['daemon', index, 'run', 0] },
@@ -72,6 +72,7 @@ function wantedBy({ service: { daemons, data, wsgi } }: ServiceRecipe, site: str
   const modules = [
     { module: wsgi?.application?.split(':')[0], keys: ['wsgi', 'application'] },
     { module: wsgi?.preload, keys: ['wsgi', 'preload'] },
+    ...generations.map(({ module }, index) => ({ module, keys: ['generate', index, 'module'] })),
   ];
   return [
     ...programs.flatMap(({ file, keys }) => (file === undefined ? [] : [{ file, keys }])),

@@ -11,6 +11,8 @@ export interface ReleaseTree {
   readonly root: string;
   /** Parts by path; only of files and links. */
   readonly parts: ReadonlyMap<string, Part>;
+  /** Paths that do not ship, but are there until the release is complete. */
+  readonly passing: ReadonlySet<string>;
   /**
    * Moves the file or link `from` to `target` in the release. False if the release does not ship it. Two parts may
    * install the same file with equal content, such as `__init__.py` of namespace packages; other content is a clash.
@@ -26,9 +28,17 @@ export interface ReleaseTree {
   finish(): void;
 }
 
-/** `dropped` returns true for release paths that do not ship. */
-export function createReleaseTree(root: string, dropped: (path: string) => boolean): ReleaseTree {
+/**
+ * `dropped` returns true for release paths that do not ship. Of these, the tree contains those for which `used` returns
+ * true, as `passing`.
+ */
+export function createReleaseTree(
+  root: string,
+  dropped: (path: string) => boolean,
+  used: (path: string) => boolean = () => false,
+): ReleaseTree {
   const parts = new Map<string, Part>();
+  const passing = new Set<string>();
   const clashes: Problem[] = [];
   const links = new Map<string, string>();
   const directories = new Set(['.']);
@@ -69,14 +79,17 @@ export function createReleaseTree(root: string, dropped: (path: string) => boole
   return {
     root,
     parts,
+    passing,
     async place(from, target, part) {
-      if (dropped(target)) return false;
+      const leaves = dropped(target);
+      if (leaves && !used(target)) return false;
+      if (leaves) passing.add(target);
       if (await claim(target, part, (existing) => areEqual(from, existing))) {
         const status = await lstat(from);
         if (status.isSymbolicLink()) links.set(target, await readlink(from));
         await rename(from, path.join(root, target));
       }
-      return true;
+      return !leaves;
     },
     async write(target, content, { part, executable = false }) {
       if (dropped(target)) return false;

@@ -182,7 +182,18 @@ export interface ServiceRecipe {
   readonly answers: readonly Answer[];
   /** Facts that a try shows: a label, and the command line for sh that prints it. */
   readonly tries: readonly { readonly name: string; readonly run: string }[];
+  readonly generations: readonly Generation[];
   readonly origin: RecipeOrigin;
+}
+
+/** Files of a release that its own Python makes from the others when it is built. */
+export interface Generation {
+  /** The module that is run, with the directory to write them to as its argument. */
+  readonly module: string;
+  /** The distribution whose files they become. */
+  readonly distribution: string;
+  /** Globs of release paths that do not ship, of files that are there while it runs. */
+  readonly uses: readonly string[];
 }
 
 /** A pin that differs from the constraints, with its reason and its test. */

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { assembleRelease } from '../assemble/assemble.ts';
 import { compileByteCode } from '../assemble/byte-code.ts';
+import { generateFiles } from '../assemble/generate.ts';
 import { installOwnFiles } from '../assemble/own-files.ts';
 import { rehearseInstall } from '../assemble/rehearse.ts';
 import { refreshRecords } from '../assemble/records.ts';
@@ -72,6 +73,18 @@ export async function makeRelease(
     step('relocate');
     const python = 'bin/python3';
     await relocateTree(directory, { buildDirectories: [context.cacheDirectory], python });
+    const confinement = await context.confinement();
+    if (bundle.services.some(({ generations }) => generations.length > 0)) step('generate files');
+    const generated = await generateFiles({
+      services: bundle.services,
+      python: path.join(directory, python),
+      root: directory,
+      parts: assembled.parts,
+      passing: assembled.passing,
+      temporary: path.join(work, 'generated'),
+      confinement,
+      signal,
+    });
     await refreshRecords(directory, assembled.site);
     step('compile byte code');
     const compiled = await compileByteCode({
@@ -81,8 +94,8 @@ export async function makeRelease(
       modules: bundle.python.precompile,
       programs: 'init',
       keep: bundle.python.reduced ? namedByRecipe(components, bundle.python.interpreter) : undefined,
-      parts: assembled.parts,
-      confinement: await context.confinement(),
+      parts: generated,
+      confinement,
       signal,
     });
     const parts = await installOwnFiles({
@@ -103,7 +116,6 @@ export async function makeRelease(
     step('pack');
     const out = path.join(work, 'out');
     await mkdir(out);
-    const confinement = await context.confinement();
     // Only compiling needs them: if all artifacts were taken, no tool took part, and the host may lack them.
     const builtHere = [...artifacts.values()].some(({ signers }) => signers === undefined);
     const tools = builtHere ? await findHostTools({ signal }) : [];

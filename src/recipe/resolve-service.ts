@@ -34,6 +34,11 @@ export async function resolveService(document: Document): Promise<ServiceRecipe>
     directory: document.directory,
     answers: ownAnswers(written),
     tries: written.try,
+    generations: written.generate.map(({ module, for: distribution, uses }) => ({
+      module,
+      distribution,
+      uses,
+    })),
     origin: { file: document.file, sha256: document.sha256 },
   };
 }

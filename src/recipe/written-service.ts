@@ -158,6 +158,17 @@ const attempt = z.strictObject({
   run: field.sentence.describe('command line for sh, with $RELEASE and $INSTANCE, that prints it'),
 });
 
+const generation = z.strictObject({
+  module: field.moduleName.describe(
+    'Python module to run when the release is built, with the directory to write to as its argument',
+  ),
+  for: field.distribution.describe('distribution of the bundle whose files they become'),
+  uses: z
+    .array(field.glob)
+    .default([])
+    .describe('globs of release paths that do not ship, of files that the module needs'),
+});
+
 export const serviceSchema = z
   .strictObject({
     kind: z.literal('service').default('service').describe('kind of recipe'),
@@ -180,6 +191,10 @@ export const serviceSchema = z
       .record(field.kebabName, z.string())
       .default({})
       .describe('values for the services that need it, which use them as ${needs.NAME.KEY}'),
+    generate: z
+      .array(generation)
+      .default([])
+      .describe('files of the release that its own Python makes when it is built'),
     try: z.array(attempt).default([]).describe('commands whose output `ksbundle try` shows'),
   })
   .describe('A ksbundle service: something that an instance runs, and that an operator knows by name');

@@ -92,6 +92,7 @@ export function makeService(name: string, directory = `/services/${name}`): Serv
     directory,
     answers: [],
     tries: [],
+    generations: [],
     origin,
   };
 }

@@ -149,6 +149,19 @@ describe('assembleRelease', () => {
     });
   });
 
+  it('contains what a service uses to generate files, listed as passing and in no RECORD', async () => {
+    const chosen = await options();
+    const uses = ['**/app/tests/**', 'etc/*'];
+    const generation = { module: 'demo_hooks', distribution: 'app', uses };
+    const services = chosen.bundle.services.map((each) => ({ ...each, generations: [generation] }));
+    const { passing } = await assembleRelease({ ...chosen, bundle: { ...chosen.bundle, services } });
+    expect([...passing].sort()).toEqual(['etc/app.conf', `${SITE}/app/tests/test_cli.py`]);
+    expect(await readFile(path.join(chosen.directory, 'etc/app.conf'), 'utf8')).toBe('conf');
+    const record = await readFile(path.join(chosen.directory, `${SITE}/app-1.0.dist-info/RECORD`), 'utf8');
+    expect(record).toContain('app/cli.py,');
+    expect(record).not.toContain('app.conf');
+  });
+
   it('refuses an artifact without licence, and one that ships a clash, naming both owners', async () => {
     const directory = await temporaryDirectory();
     const bare = makeComponent('bare');
@@ -225,7 +238,8 @@ it('names every program and module that a service needs and that does not ship, 
     data: { sqlite: [], directories: [], bulky: [], prepare: ['bin/migrate'], upgrade: ['bin/python3'] },
     wsgi: { ...wsgi, application: 'app.cli:main', preload: 'app.clli' },
   };
-  const bundle = { ...chosen.bundle, services: [{ ...demo, service }] };
+  const generations = [{ module: 'app.collect', distribution: 'app', uses: [] }];
+  const bundle = { ...chosen.bundle, services: [{ ...demo, service, generations }] };
   await expect(assembleRelease({ ...chosen, bundle })).rejects.toMatchObject({
     facts: {
       code: 'KSB_RECIPE_INVALID',
@@ -238,6 +252,7 @@ it('names every program and module that a service needs and that does not ship, 
         ['wsgi', 'modules/mod_wsgi.so', 'component'],
         ['wsgi', 'bin/uwsgi', 'component'],
         ['wsgi preload', 'app/clli.py', `did you mean ${SITE}/app/cli.py?`],
+        ['generate 0 module', 'app/collect.py', 'did you mean'],
       ].map(([keys, file, hint]) => ({
         code: 'does-not-ship',
         message: expect.stringContaining(`${file}, and`),
