@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { withPage } from '../support/browser.ts';
 import { makeCertificate, tlsAnswers } from './support/certificate.ts';
 import { ROOT } from './support/cli.ts';
 import { runInstallerUnits } from './support/installer-units.ts';
-import { startMachine, type Machine } from './support/machine.ts';
+import { startMachine, type OpenMachine } from './support/machine.ts';
 import { buildProject } from './support/projects.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import {
@@ -75,13 +76,57 @@ connection.close()
 print(image)
 `;
 
+/*
+ * Uses the dashboard at a URL as a browser without scripts does, as the administrator, whose password it reads. Prints what
+ * it saw.
+ */
+const DASHBOARD = `
+import html, http.cookiejar, json, re, sys
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urljoin
+from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, ProxyHandler, Request, build_opener
+url, language = sys.argv[1:]
+class Stay(HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(), Stay())
+def ask(path, form=None, **headers):
+    body = None if form is None else urlencode(form).encode()
+    sent = {"Referer": url, "Accept-Language": language, **{name.replace("_", "-"): text for name, text in headers.items()}}
+    try:
+        answer = opener.open(Request(urljoin(url, path), body, sent), timeout=100)
+    except HTTPError as error:
+        answer = error
+    return answer.status, answer.headers, answer.read().decode(errors="replace")
+def title(page):
+    return " ".join(re.search("<title>(.*?)</title>", page, re.S)[1].split())
+status, _, page = ask("auth/login/")
+links = {html.unescape(link) for link in re.findall(r'<(?:script|link)[^>]*?\\s(?:src|href)="([^"]+)"', page)}
+fonts = {urljoin(urljoin(url, link), font) for link in links if ".css" in link
+         for font in re.findall(r'url\\("?([^")?#]+)', ask(link)[2])}
+saw = {"page": status, "parts": sorted({(ask(link)[0], link.rpartition(".")[2]) for link in links}),
+       "fonts": sorted({ask(font)[0] for font in fonts}), "kinds": sorted({font.rpartition(".")[2] for font in fonts})}
+form = dict(re.findall('<input type="hidden" name="([^"]+)" value="([^"]*)"', page))
+form.update(username="admin", password=sys.stdin.read().strip())
+saw["forged"] = ask("auth/login/", {**form, "csrfmiddlewaretoken": "x" * 64})[1]["Location"]
+saw["wrong"] = ask("auth/login/", {**form, "password": "wrong"})[0]
+status, headers, _ = ask("auth/login/", form)
+saw["login"], saw["next"] = status, headers["Location"]
+page = ask("project/images/")[2]
+saw["title"], saw["words"] = title(page), sorted(set(re.findall("[\\u4e00-\\u9fff]+", page)))[:3]
+images = json.loads(ask("api/glance/images/", X_Requested_With="XMLHttpRequest")[2])
+saw["images"] = sorted(image["name"] for image in images["items"])
+saw["elsewhere"] = "evil.example" in str(ask("identity/users/", Host="evil.example"))
+print(json.dumps(saw))
+`;
+
 /* The tests build on each other, in order. Under uWSGI, data is on the bundle's own server, otherwise in files. */
 describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
   `an instance with images and an inventory, under %s${lacking === undefined ? '' : ` (${lacking})`}`,
   (server) => {
-    let machine: Machine;
+    let machine: OpenMachine;
     let site: Site;
-    let at = { address: ADDRESS, port: 9292, inventory: 8778 };
+    let at = { address: ADDRESS, port: 9292, inventory: 8778, dashboard: 8080 };
 
     beforeAll(async () => {
       machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
@@ -98,6 +143,8 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       String(at.port),
       '--placement-port',
       String(at.inventory),
+      '--horizon-port',
+      String(at.dashboard),
     ];
     const shell = (script: string, ...parameters: readonly string[]): Promise<string> =>
       shellOf(machine, script, ...parameters);
@@ -111,6 +158,16 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     const ask = async (port: number, script: string, ...parameters: readonly string[]): Promise<string> => {
       const token = await issueToken(machine, `http://${at.address}:5000/v3`, await adminPassword(site));
       return python(script, `${at.address}:${port}`, token, ...parameters);
+    };
+    /** What a user of the dashboard sees at this URL, with pages in this language. */
+    const dashboard = async (url: string, language = 'en'): Promise<Record<string, unknown>> => {
+      const script = 'exec "$0/bin/python3" -I -c "$@"';
+      const { exitCode, stdout, stderr } = await machine.execute(
+        ['sh', '-c', script, site.release, DASHBOARD, url, language],
+        { input: await adminPassword(site) },
+      );
+      expect(exitCode, stderr).toBe(0);
+      return JSON.parse(stdout) as Record<string, unknown>;
     };
     /** Output of a script that sends requests to Glance about the image of this name. */
     const request = (script: string, name: string, ...parameters: readonly string[]): Promise<string> =>
@@ -178,9 +235,13 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       client('image', 'list', '-f', 'value', '-c', 'Name', '--sort', 'name:asc');
 
     it.runIf(server === 'mod_wsgi')('passes its unit tests on the libraries that were built', async () => {
-      const tested = await runInstallerUnits(await buildProject(ROOT, BUNDLE), 'test_glance.PlacesTest');
+      const tested = await runInstallerUnits(
+        await buildProject(ROOT, BUNDLE),
+        'test_glance.PlacesTest',
+        'test_horizon',
+      );
       expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
-      expect(tested.stdout).toContain('1 passed, 0 failed, 0 skipped');
+      expect(tested.stdout).toContain('15 passed, 0 failed, 0 skipped');
     });
 
     it('proves that an image goes in and out, and leaves none', async () => {
@@ -191,6 +252,10 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         '1',
         '--server',
         server,
+        '--horizon-port',
+        '8080',
+        '--horizon-port',
+        '8081',
         ...(server === 'uwsgi' ? ['--database', 'embedded'] : []),
       ]);
       const databases = await shell('cd "$0/data" && ls -d *.db || true', site.instance);
@@ -198,6 +263,8 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
 
       expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
       expect(stderr).toContain('a resource provider was made and deleted');
+      expect(stderr).toContain('the login page has all its scripts and style sheets');
+      expect(stderr).toContain('admin logged in and listed images');
       expect(await images()).toBe('');
       expect(await shell('ls -A "$0/data/glance/images"', site.instance)).toBe('');
     });
@@ -206,6 +273,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       await expectEndpoints();
       for (const name of REGISTERED)
         expect(await shell('stat -c %a "$0/keys/$1-password"', site.instance, name)).toBe('600');
+      expect(await shell('stat -c %a "$0/keys/horizon-secret-key"', site.instance)).toBe('600');
     });
 
     it('keeps a resource provider', async () => {
@@ -221,6 +289,81 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       expect(await request(CHUNKED, 'large', '/var/tmp/large')).toBe('204');
       await expectSaved('large');
     });
+
+    it('shows images to a user who logged in to the dashboard, at each of its ports', async () => {
+      for (const port of [8080, 8081]) {
+        const url = `http://${ADDRESS}:${port}/`;
+        expect(await dashboard(url)).toEqual({
+          page: 200,
+          parts: [
+            [200, '/i18n/js/horizon+openstack_dashboard/'],
+            [200, 'css'],
+            [200, 'ico'],
+            [200, 'js'],
+            [200, 'png'],
+            [200, 'svg'],
+          ],
+          fonts: [200],
+          kinds: expect.arrayContaining(['woff2', 'png']) as unknown,
+          forged: expect.stringContaining('csrf_failure=') as unknown,
+          wrong: 200,
+          login: 302,
+          next: '/',
+          title: 'Images - OpenStack Dashboard',
+          words: [],
+          images: ['large', 'small'],
+          elsewhere: false,
+        });
+      }
+    });
+
+    it('speaks Chinese in the dashboard', async () => {
+      const { title, words } = await dashboard(`http://${ADDRESS}:8080/`, 'zh-CN');
+      expect(title).toBe('镜像 - OpenStack Dashboard');
+      expect(words).toHaveLength(3);
+    });
+
+    it.runIf(exhaustive).each([1280, 400])(
+      'works in a browser that is %s pixels wide, without an error in its console',
+      async (width) => {
+        const url = `http://${ADDRESS}:8080/`;
+        const password = JSON.stringify(await adminPassword(site));
+        const logIn = `
+          document.querySelector('#id_username').value = 'admin';
+          document.querySelector('#id_password').value = ${password};
+          document.querySelector('#loginBtn').click();`;
+        await withPage(
+          url,
+          { width, height: 900, within: machine.network },
+          async ({ evaluate, leave, requests, complaints }) => {
+            expect(await evaluate('getComputedStyle(document.querySelector("#loginBtn")).color')).toBe(
+              'rgb(255, 255, 255)',
+            );
+            await leave(logIn);
+            await leave(`location.href = '${url}project/images/'`);
+            const text = (): Promise<string> => evaluate('document.body.innerText');
+            await vi.waitFor(async () => expect(await text()).toContain('small'), { timeout: 30_000 });
+            for (const page of ['identity/users/', 'admin/info/', 'settings/', 'project/']) {
+              await leave(`location.href = ${JSON.stringify(url + page)}`);
+              expect(await text(), page).not.toContain('Something went wrong');
+            }
+            expect(requests.length).toBeGreaterThan(20);
+            expect(requests.filter((each) => !each.startsWith(url) && !each.startsWith('data:'))).toEqual([]);
+            expect(
+              complaints.filter(
+                (each) =>
+                  /"(?:type|level)":"error"|exceptionDetails/u.test(each) &&
+                  // Horizon says so on every list of images without Cinder.
+                  !each.includes(
+                    '"Possibly unhandled rejection: Service type is not enabled: block-storage"',
+                  ),
+              ),
+            ).toEqual([]);
+          },
+        );
+      },
+      120_000,
+    );
 
     it('refuses a body that Keystone would not take', async () => {
       const script =
@@ -257,9 +400,11 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         const moved = siteAt(machine, '/opt/moved & renamed');
         await shell('mv "$0" "$1"', site.release, moved.release);
         site = moved;
-        at = { address: OTHER_ADDRESS, port: 9393, inventory: 8888 };
+        at = { address: OTHER_ADDRESS, port: 9393, inventory: 8888, dashboard: 8090 };
         await install(site, answers());
         await expectEndpoints();
+        const { images: shown } = await dashboard(`http://${OTHER_ADDRESS}:8090/`);
+        expect(shown).toEqual(['large', 'small']);
         expect(await providers()).toBe('host é');
         await expectSaved('small');
         await expectSaved('large');
@@ -277,10 +422,13 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       });
 
       it('is restored from a backup to an empty place', async () => {
+        const secret = (): Promise<string> => shell('cat "$0/keys/horizon-secret-key"', site.instance);
+        const before = await secret();
         await install(site, ['uninstall', '--purge', '--yes']);
         expect(await shell('ls "$0" 2>/dev/null || true', site.instance)).toBe('');
         await install(site, ['restore', BACKUP]);
         await expectSaved('small');
+        expect(await secret()).toBe(before);
         expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
       });
 
@@ -288,7 +436,14 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         await install(site, ['uninstall']);
         expect(await machine.processes()).toEqual([]);
         await makeCertificate(machine, '/srv/tls', [OTHER_ADDRESS]);
-        const { stderr } = await install(site, [...answers(), ...tlsAnswers('/srv/tls')]);
+        const url = `https://${OTHER_ADDRESS}:8090/dashboard`;
+        const { stderr } = await install(site, [
+          ...answers(),
+          ...tlsAnswers('/srv/tls'),
+          '--horizon-url',
+          url,
+        ]);
+        expect(stderr).toContain('admin logged in and listed images');
         expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
         expect(stderr).toContain('a resource provider was made and deleted');
         expect(await images()).toBe('large\nsmall');

@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { WebSocket } from 'undici';
 import { removeTree } from '../../src/io/files.ts';
 
 export interface View {
@@ -13,12 +12,16 @@ export interface View {
   readonly width: number;
   readonly height: number;
   readonly dark?: boolean;
+  /** Program and arguments that run the browser in another place, such as a network. */
+  readonly within?: readonly string[];
 }
 
 /** A page that is open in a real browser. */
 export interface OpenPage {
   /** Value of an expression in the page. */
   readonly evaluate: <T>(expression: string) => Promise<T>;
+  /** Evaluates an expression that leaves the page, and waits until the next one is loaded. */
+  readonly leave: (expression: string) => Promise<void>;
   /** Presses a key without text, such as `Tab`. */
   readonly press: (key: string) => Promise<void>;
   /** Requested addresses, the page's own first. */
@@ -27,42 +30,41 @@ export interface OpenPage {
   readonly complaints: readonly string[];
 }
 
-/** Opens a file in Debian's headless Chromium, and closes the browser after `work`. */
+/** Opens a file, or a URL, in Debian's headless Chromium, and closes the browser after `work`. */
 export async function withPage<T>(
-  file: string,
+  place: string,
   view: View,
   work: (page: OpenPage) => Promise<T>,
 ): Promise<T> {
   const profile = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-browser-'));
-  const browser = spawn(
+  const parameters = [
+    ...(view.within ?? []),
     'chromium-headless-shell',
     // Chromium's sandbox does not work for root, as in CI.
-    ['--no-sandbox', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
-    // The program is a script that starts the browser: ends their process group.
-    { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
-  );
+    '--no-sandbox',
+    '--remote-debugging-pipe',
+    `--user-data-dir=${profile}`,
+    'about:blank',
+  ];
+  // The program is a script that starts the browser: ends their process group.
+  const browser = spawn('env', parameters, {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   const ended = once(browser, 'exit');
   try {
-    const session = await attach(await addressOf(browser));
-    try {
-      return await work(await openPage(session, pathToFileURL(file).href, view));
-    } finally {
-      session.close();
-    }
+    const session = await Promise.race([
+      attach(browser),
+      ended.then(() => Promise.reject(new Error('chromium-headless-shell did not start'))),
+    ]);
+    return await work(
+      await openPage(session, /^https?:/u.test(place) ? place : pathToFileURL(place).href, view),
+    );
   } finally {
     if (browser.pid !== undefined) process.kill(-browser.pid, 'SIGKILL');
     await ended;
     await removeTree(profile);
   }
-}
-
-async function addressOf(browser: ChildProcess): Promise<string> {
-  if (browser.stderr === null) throw new Error('no standard error');
-  for await (const line of createInterface({ input: browser.stderr })) {
-    const address = /^DevTools listening on (ws:\S+)$/u.exec(line)?.[1];
-    if (address !== undefined) return address;
-  }
-  throw new Error('chromium-headless-shell did not start');
 }
 
 type Parameters = Readonly<Record<string, unknown>>;
@@ -73,7 +75,6 @@ interface Session {
   /** Calls `look` with the parameters of every such event. */
   on(event: string, look: (parameters: Parameters) => void): void;
   once(event: string): Promise<Parameters>;
-  close(): void;
 }
 
 interface Message {
@@ -84,41 +85,40 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
-async function attach(address: string): Promise<Session> {
-  const { host } = new URL(address);
-  const targets = (await (await fetch(`http://${host}/json/list`)).json()) as {
-    readonly type: string;
-    readonly webSocketDebuggerUrl: string;
-  }[];
-  const target = targets.find(({ type }) => type === 'page');
-  if (target === undefined) throw new Error('Chromium has no tab');
-  const socket = new WebSocket(target.webSocketDebuggerUrl);
+/** Opens a tab. Messages are JSON, each with a zero byte behind it, in the browser's files 3 and 4. */
+async function attach(browser: ChildProcess): Promise<Session> {
+  const [, , , input, output] = browser.stdio as unknown as [null, null, null, Writable, Readable];
   const answers = new Map<number, (message: Message) => void>();
   const listeners: { readonly event: string; readonly look: (parameters: Parameters) => void }[] = [];
-  socket.addEventListener('message', ({ data }) => {
-    const message = JSON.parse(String(data)) as Message;
-    if (message.id !== undefined) answers.get(message.id)?.(message);
-    for (const { event, look } of listeners) if (event === message.method) look(message.params ?? {});
+  let rest = '';
+  output.setEncoding('utf8').on('data', (text: string) => {
+    const messages = (rest + text).split('\0');
+    rest = messages.pop() ?? '';
+    for (const each of messages) {
+      const message = JSON.parse(each) as Message;
+      if (message.id !== undefined) answers.get(message.id)?.(message);
+      for (const { event, look } of listeners) if (event === message.method) look(message.params ?? {});
+    }
   });
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve);
-    socket.addEventListener('error', () => reject(new Error('Chromium closed the connection')));
-  });
+  // Its end is seen by the process's own.
+  for (const stream of [input, output]) stream.on('error', () => {});
   let last = 0;
+  const send = (method: string, params: Parameters, sessionId?: unknown): Promise<Parameters> =>
+    new Promise((resolve, reject) => {
+      const id = (last += 1);
+      answers.set(id, ({ result, error }) => {
+        if (error === undefined) resolve(result ?? {});
+        else reject(new Error(`${method}: ${error.message}`));
+      });
+      input.write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
+    });
+  const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
+  const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
   const on: Session['on'] = (event, look) => void listeners.push({ event, look });
   return {
     on,
     once: (event) => new Promise((resolve) => on(event, resolve)),
-    close: () => socket.close(),
-    send: (method, parameters = {}) =>
-      new Promise((resolve, reject) => {
-        const id = (last += 1);
-        answers.set(id, ({ result, error }) => {
-          if (error === undefined) resolve(result ?? {});
-          else reject(new Error(`${method}: ${error.message}`));
-        });
-        socket.send(JSON.stringify({ id, method, params: parameters }));
-      }),
+    send: (method, parameters = {}) => send(method, parameters, sessionId),
   };
 }
 
@@ -140,17 +140,23 @@ async function openPage(
   const loaded = session.once('Page.loadEventFired');
   await session.send('Page.navigate', { url });
   await loaded;
+  const evaluate = async <T>(expression: string): Promise<T> => {
+    const answer = await session.send('Runtime.evaluate', { expression, returnByValue: true });
+    const { exceptionDetails, result } = answer as {
+      readonly exceptionDetails?: unknown;
+      readonly result: { readonly value: T };
+    };
+    if (exceptionDetails !== undefined) throw new Error(JSON.stringify(exceptionDetails));
+    return result.value;
+  };
   return {
     requests,
     complaints,
-    evaluate: async <T>(expression: string) => {
-      const answer = await session.send('Runtime.evaluate', { expression, returnByValue: true });
-      const { exceptionDetails, result } = answer as {
-        readonly exceptionDetails?: unknown;
-        readonly result: { readonly value: T };
-      };
-      if (exceptionDetails !== undefined) throw new Error(JSON.stringify(exceptionDetails));
-      return result.value;
+    evaluate,
+    leave: async (expression) => {
+      const next = session.once('Page.loadEventFired');
+      await evaluate(expression);
+      await next;
     },
     press: async (key) => {
       const code = { key, code: key, windowsVirtualKeyCode: key === 'Tab' ? 9 : 13 };

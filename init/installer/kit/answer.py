@@ -14,5 +14,6 @@ MUTE = "no complete answer came"
 @dataclass(frozen=True)
 class Answer:
     status: int
+    #: One that occurs several times has each value on a line of its own.
     headers: Mapping[str, str]
     body: bytes

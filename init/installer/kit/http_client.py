@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
 from types import MappingProxyType
 from typing import IO, Any
 
@@ -42,10 +43,10 @@ def request(
         with _within(seconds):
             try:
                 with _opener(context).open(message, timeout=seconds) as answer:
-                    return Answer(answer.status, dict(answer.headers), _read(answer))
+                    return Answer(answer.status, _headers(answer.headers), _read(answer))
             except urllib.error.HTTPError as error:
                 with error:
-                    return Answer(error.code, dict(error.headers), _read(error))
+                    return Answer(error.code, _headers(error.headers), _read(error))
     except http.client.HTTPException as error:
         raise OSError(f"the answer was cut off: {error!r}") from error
 
@@ -64,6 +65,10 @@ def _within(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
+
+
+def _headers(message: Message) -> dict[str, str]:
+    return {name: "\n".join(message.get_all(name, ())) for name in message}
 
 
 def _read(answer: IO[bytes]) -> bytes:

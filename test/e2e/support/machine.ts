@@ -38,6 +38,8 @@ export interface Machine {
 export interface OpenMachine extends Machine {
   /** Program and arguments that run a command in it, with a bare environment. */
   readonly entry: readonly string[];
+  /** Program and arguments that run a program of the host in its network only. */
+  readonly network: readonly string[];
 }
 
 export interface MachineProcess {
@@ -123,6 +125,7 @@ async function enterNamespaces(script: readonly string[]): Promise<OpenMachine> 
   return {
     root: `/proc/${first}/root`,
     entry,
+    network: networkOf(first),
     execute: (argv, { environment = {}, input, timeout = TIMEOUT, wrapper = [] } = {}) =>
       run([...wrapper, ...entry, ...assignments(environment), ...argv], {
         timeout,
@@ -147,7 +150,11 @@ export async function runInNetwork(
   argv: readonly string[],
   options: NetworkOptions = {},
 ): Promise<RunResult> {
-  return run(['nsenter', '--target', String(pid), '--net', ...argv], { timeout: TIMEOUT, ...options });
+  return run([...networkOf(pid), ...argv], { timeout: TIMEOUT, ...options });
+}
+
+function networkOf(pid: number): string[] {
+  return ['nsenter', '--target', String(pid), '--net'];
 }
 
 /** The only child of a process, by the host's ids. */
