@@ -1,5 +1,6 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { run as runOnHost } from '../../src/io/process.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { earlierTarball, releaseName, tarball } from './support/bundle.ts';
 import { makeCertificate } from './support/certificate.ts';
@@ -10,7 +11,7 @@ import type { Machine } from './support/machine.ts';
 import { loadMixedMeanwhile, type Load, type Loaded } from './support/mixed-load.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
-import { adminPassword, install, issueToken, siteAt, unpack, type Site } from './support/site.ts';
+import { adminPassword, bootstrap, install, issueToken, siteAt, unpack, type Site } from './support/site.ts';
 import { shell } from './support/succeed.ts';
 
 const lacking = await whyNoMachines(['openssl']);
@@ -144,6 +145,119 @@ describe.skipIf(lacking !== undefined)(
           expect(await run(present(number), upgrade, { number })).toContain('the data can stay as it is');
       });
       expect(await acrossNodes()).toEqual([200]);
+    });
+
+    it.runIf(exhaustive)(
+      'go back to the former release one by one, and what was written meanwhile stays',
+      async () => {
+        const token = await issueToken(machine, urlOf(1), load.password);
+        const headers = { 'content-type': 'application/json', 'x-auth-token': token };
+        const body = JSON.stringify({ project: { name: 'written-meanwhile' } });
+        const made = await send(machine, { method: 'POST', url: `${urlOf(1)}/projects`, headers, body });
+        expect(made.status).toBe(201);
+        const back = await install(present(2), ['rollback']);
+        expect(back.stderr).toContain('stays as it is');
+        const url = `${urlOf(2)}/projects?name=written-meanwhile`;
+        expect((await send(machine, { method: 'GET', url, headers })).body).toContain('written-meanwhile');
+        expect(await acrossNodes()).toEqual([200]);
+        await install(present(2), ['upgrade', '--from', former(2).release]);
+      },
+    );
+
+    it.runIf(exhaustive)(
+      'are not restored from a backup, nor given other tables, while others use the database',
+      async () => {
+        const { stdout } = await install(present(2), ['backup']);
+        const restored = await bootstrap(present(2), ['restore', stdout.trim()]);
+        expect(restored.exitCode).toBe(3);
+        expect(restored.stderr).toContain('other nodes use the data of this one');
+        const version = (from: string, to: string): Promise<string> =>
+          server.query(
+            'keystone',
+            `UPDATE alembic_version SET version_num = '${to}' WHERE version_num = '${from}'`,
+          );
+        await version('742c857f1dfb', 'e8725d6fa226');
+        const other = await bootstrap(present(2), ['status']);
+        await version('e8725d6fa226', '742c857f1dfb');
+        expect(other.exitCode).toBe(8);
+        expect(other.stderr).toContain('of another version than this release');
+      },
+    );
+
+    it('neither export an incomplete set of keys nor import one, and say what to do', async () => {
+      const { instance } = present(2);
+      const recipient = `${homeOf(2)}/node2-with-key.pem`;
+      const keys = 'cd "$0/keys/fernet" && sha256sum *';
+      const before = await shell(machine, keys, instance);
+      const seal =
+        'printf %s "{}" >"$0/empty" && openssl cms -encrypt -binary -aes256 -outform DER -in "$0/empty" -out "$0/empty.cms" "$0/node2.pem"';
+      expect((await runOnHost(['sh', '-c', seal, path.join(machine.root, homeOf(2))])).exitCode).toBe(0);
+      const taken = await bootstrap(present(2), [
+        'keys',
+        'import',
+        `${homeOf(2)}/empty.cms`,
+        `--recipient=${recipient}`,
+      ]);
+      expect(taken.exitCode).toBe(3);
+      expect(taken.stderr).toContain('no complete set of keys');
+      expect(taken.stderr).toContain('export the keys on a node whose status names no problem');
+      expect(await shell(machine, keys, instance)).toBe(before);
+      await shell(
+        machine,
+        'mv "$0/keys/fernet" /srv/kept && mkdir -m 700 "$0/keys/fernet" && chown --reference=/srv/kept "$0/keys/fernet"',
+        instance,
+      );
+      const given = await bootstrap(present(2), [
+        'keys',
+        'export',
+        `${homeOf(2)}/none.cms`,
+        `--recipient=${homeOf(2)}/node2.pem`,
+      ]);
+      const told = await bootstrap(present(2), ['status']);
+      await shell(machine, 'rmdir "$0/keys/fernet" && mv /srv/kept "$0/keys/fernet"', instance);
+      expect(given.exitCode).toBe(3);
+      expect(given.stderr).toContain('keys are missing or empty');
+      expect(told.exitCode).toBe(8);
+      expect(told.stderr).toContain('keys are missing or empty');
+      await install(present(2), ['status']);
+    });
+
+    it.runIf(exhaustive)(
+      "name a key that is not the service's for a moment, with the command that gives it back",
+      async () => {
+        const { instance } = present(2);
+        const owner = await shell(
+          machine,
+          'stat -c %U "$0/keys/fernet/0" && chown root "$0/keys/fernet/0"',
+          instance,
+        );
+        const told = await bootstrap(present(2), ['status']);
+        expect(told.exitCode).toBe(8);
+        expect(told.stderr).toContain('the service cannot read its keys');
+        expect(told.stderr).toContain(`chown -R ${owner.trim()} `);
+        await shell(machine, 'chown "$1" "$0/keys/fernet/0"', instance, owner.trim());
+        await install(present(2), ['status']);
+        expect(await acrossNodes()).toEqual([200]);
+      },
+    );
+
+    it('refuse a revoked token at once, except where one was validated in the last ten minutes', async () => {
+      const own = await issueToken(machine, urlOf(1), load.password);
+      const statusOf = async (number: Number, token: string): Promise<unknown> => {
+        const headers = { 'x-auth-token': own, 'x-subject-token': token };
+        return (await send(machine, { method: 'GET', url: `${urlOf(number)}/auth/tokens`, headers })).status;
+      };
+      const revoked = [];
+      for (const validated of [false, true]) {
+        const token = await issueToken(machine, urlOf(1), load.password);
+        if (validated) expect(await statusOf(3, token)).toBe(200);
+        const headers = { 'x-auth-token': own, 'x-subject-token': token };
+        const gone = await send(machine, { method: 'DELETE', url: `${urlOf(1)}/auth/tokens`, headers });
+        expect(gone.status).toBe(204);
+        expect(await statusOf(1, token)).toBe(404);
+        revoked.push(await statusOf(3, token));
+      }
+      expect(revoked).toEqual([404, 200]);
     });
   },
 );

@@ -50,7 +50,12 @@ class Store(Protocol):
     @property
     def bulky(self) -> bool:
         """Whether automatic backups leave the data out, so that a rollback leaves it alone: it is too large to save
-        before each change, no upgrade changes it, and either release can use the other's."""
+        before each change, or `shared`; no upgrade changes it, and either release can use the other's."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other instances use the same data: then a restore is refused, and `bulky` is true, so that neither an
+        upgrade nor a rollback of one of them changes it. Raises PREFLIGHT if that cannot be found out."""
 
     @property
     def outdated(self) -> bool:

@@ -49,6 +49,7 @@ def restore(session: Session, file: str) -> None:
         with found.exclusive():
             with report.step("preflight"):
                 install.preflight_all(session, site)
+                _check_shared(session)
                 _check_data(session, saved)
                 preflight.check_space(session.instance.root, saved.size + backup.space_needed(session))
             _restore(session, site, saved, recorded, previous)
@@ -79,6 +80,14 @@ def _check_origin(session: Session, saved: Archive, recorded: Receipt) -> None:
             )
     if problem is not None:
         raise Failure(Exit.PREFLIGHT, replace(problem, where=saved.path))
+
+
+def _check_shared(session: Session) -> None:
+    """Raises PREFLIGHT if other instances use the data, too: they would serve from it meanwhile."""
+    if any(store.shared for store in session.stores()):
+        hint = "uninstall the others, and forget them with keys forget; restore here; then let them join again"
+        problem = Problem("other nodes use the data of this one", where=session.instance.root, hint=hint)
+        raise Failure(Exit.PREFLIGHT, problem)
 
 
 def _check_data(session: Session, saved: Archive) -> None:

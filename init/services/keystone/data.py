@@ -96,6 +96,9 @@ def services(site: Site, registered: Sequence[Registration]) -> list[Mapping[str
 
 
 def upgrade_data(site: Site) -> None:
+    if server.is_shared(site):
+        # With the tables that it has: `server.check` refuses others.
+        return
     if database.kind(site) == "embedded":
         running.run_boot(site, "upgrade", connection=database.upgrading(site))
     else:

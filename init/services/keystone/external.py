@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from installer import report
 from installer.bundle.api import Site
 from installer.bundle.store import Size
 from installer.errors import Exit, Failure, Problem
@@ -39,7 +40,11 @@ class External:
 
     @property
     def bulky(self) -> bool:
-        return False
+        return self.shared
+
+    @property
+    def shared(self) -> bool:
+        return server.is_shared(self.site)
 
     @property
     def outdated(self) -> bool:
@@ -60,15 +65,20 @@ class External:
         return [Source(database.SQLITE, 0o600, file=file)]
 
     def load(self, source: str, names: Collection[str]) -> None:
-        if database.SQLITE in names:
+        if database.SQLITE not in names:
+            return
+        if self.shared:
+            report.note("  the database stays as it is, other nodes use it")
+        else:
             files.move(os.path.join(source, database.SQLITE), copies.make_room(self.site, database.SQLITE))
             self.adopt()
 
     def copy(self) -> None:
-        self._save(self._file.begin_copy())
+        if not self.shared:
+            self._save(self._file.begin_copy())
 
     def fingerprint(self) -> str:
-        return self._file.fingerprint()
+        return "" if self.shared else self._file.fingerprint()
 
     def adopt(self) -> None:
         if files.is_taken(self._file.upgrading):

@@ -31,7 +31,8 @@ class Repository:
 
 #: The directories that all nodes share.
 SHARED = (FERNET, CREDENTIAL, JWS_PUBLIC, JWS_PRIVATE)
-_FERNET = (Repository(FERNET, "0", 2), Repository(CREDENTIAL, "0", 2))
+#: Those that every instance needs.
+REPOSITORIES = (Repository(FERNET, "0", 2), Repository(CREDENTIAL, "0", 2))
 _JWS = (Repository(JWS_PUBLIC, None, 1), Repository(JWS_PRIVATE, "private.pem", 1))
 _KEY = re.compile(r"\d+|\w+\.pem")
 
@@ -53,7 +54,7 @@ def provider(site: Site) -> str:
 
 def repositories(site: Site) -> Sequence[Repository]:
     """The directories that the instance needs: always Fernet's keys, as receipts of multi-step logins use them."""
-    return [*_FERNET, *_JWS] if provider(site) == "jws" else _FERNET
+    return [*REPOSITORIES, *_JWS] if provider(site) == "jws" else REPOSITORIES
 
 
 def missing(site: Site) -> list[str]:

@@ -31,6 +31,11 @@ def may_share(site: Site) -> bool:
     return database.kind(site) == "external"
 
 
+def is_node(site: Site) -> bool:
+    """Whether the instance has been registered, or is about to be."""
+    return bool(_mark(site))
+
+
 def joined(site: Site) -> bool:
     """Whether the keys come from an existing node."""
     return _mark(site).endswith(" joined")

@@ -36,6 +36,8 @@ _FAULTS = {
 
 #: What `check` has found, by database, until `expiring` uses it.
 _found: dict[str, Mapping[str, Any]] = {}
+#: By database, whether other nodes use it: one answer for a whole run.
+_shared: dict[str, bool] = {}
 
 
 def check(site: Site) -> list[Problem]:
@@ -69,6 +71,16 @@ def takes_part(site: Site) -> bool:
         return False
     facts = look(site)
     return bool(facts.get("keystone")) and _is_theirs(site, facts)
+
+
+def is_shared(site: Site) -> bool:
+    """Whether other nodes use this node's database. Raises PREFLIGHT if the database cannot be queried."""
+    if database.kind(site) != "external" or not nodes.is_node(site):
+        return False
+    where = database.identity(site)
+    if where not in _shared:
+        _shared[where] = bool(nodes.others(site, ask(site)["nodes"]))
+    return _shared[where]
 
 
 def _is_theirs(site: Site, facts: Mapping[str, Any]) -> bool:
@@ -131,6 +143,14 @@ def _judge(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str
             "make the account its owner, or GRANT CREATE ON SCHEMA public to it",
         )
     yield from _judge_content(site, facts)
+    others = [row["name"] for row in nodes.others(site, facts["nodes"])]
+    if others and facts["keystone"] and facts["versions"] != facts["heads"]:
+        yield (
+            "the database's tables are of another version than this release's",
+            f"other nodes use them: {', '.join(others)}",
+            "use the release of those nodes; or upgrade as docs/nodes.md says: until they are uninstalled and "
+            "forgotten, no upgrade changes the tables",
+        )
 
 
 def _judge_content(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

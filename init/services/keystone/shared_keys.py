@@ -21,6 +21,9 @@ class KeystoneKeys:
     site: Site
 
     def seal(self, certificate: bytes) -> bytes:
+        problems = list(keys.check(self.site))
+        if problems:
+            raise Failure(Exit.PREFLIGHT, *problems)
         facts = {"keys": self.site.instance.path("keys"), "certificate": certificate.decode("ascii", "replace")}
         return base64.b64decode(nodes.ask(self.site, "seal", **facts)["content"])
 
@@ -28,6 +31,7 @@ class KeystoneKeys:
         site = self.site
         text = base64.b64encode(content).decode()
         opened = nodes.ask(site, "open", content=text, recipient=recipient.decode("ascii", "replace"))
+        _check_complete(opened["files"])
         kept = database.kept(site)
         if kept is not None:
             self._check(opened["ring"], kept)
@@ -66,6 +70,20 @@ class KeystoneKeys:
 
     def forget(self, node: str) -> None:
         nodes.forget(self.site, node)
+
+
+def _check_complete(content: Mapping[str, str]) -> None:
+    """Raises PREFLIGHT unless there are Keystone's least keys, none of them empty."""
+    for repository in keys.REPOSITORIES:
+        own = [name for name in content if name.startswith(f"{os.path.basename(repository.path)}/")]
+        first = f"{os.path.basename(repository.path)}/{repository.first}"
+        if len(own) < repository.least or first not in own or not all(content[name] for name in own):
+            problem = Problem(
+                "the file has no complete set of keys",
+                why=f"of {repository.path} it has: {', '.join(sorted(own)) or 'nothing'}",
+                hint="export the keys on a node whose status names no problem; the keys here are unchanged",
+            )
+            raise Failure(Exit.PREFLIGHT, problem)
 
 
 def _write_keys(keys_directory: str, content: Mapping[str, str]) -> None:

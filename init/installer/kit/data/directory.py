@@ -34,6 +34,7 @@ class Directory:
     #: Whether the service's upgrade may change files there. If not, they are never copied.
     upgraded: bool = True
     bulky: bool = False
+    shared: bool = False
 
     @property
     def paths(self) -> Sequence[str]:

@@ -358,6 +358,10 @@ class Postgresql:
         return False
 
     @property
+    def shared(self) -> bool:
+        return False
+
+    @property
     def outdated(self) -> bool:
         return self._server.version not in (None, version_of(self.site.release))
 

@@ -63,6 +63,10 @@ class Sqlite:
         return False
 
     @property
+    def shared(self) -> bool:
+        return False
+
+    @property
     def outdated(self) -> bool:
         return False
 
