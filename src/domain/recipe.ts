@@ -183,6 +183,8 @@ export interface ServiceRecipe {
   /** Facts that a try shows: a label, and the command line for sh that prints it. */
   readonly tries: readonly { readonly name: string; readonly run: string }[];
   readonly generations: readonly Generation[];
+  /** Absolute paths of Markdown files for its operators. */
+  readonly pages: readonly string[];
   readonly origin: RecipeOrigin;
 }
 

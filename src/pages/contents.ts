@@ -1,6 +1,6 @@
 import type { Service } from '../domain/service.ts';
 
-/** A page of ksbundle's docs/. */
+/** A page of docs/. */
 export interface Page {
   /** The name of its file. */
   readonly source: string;
@@ -15,27 +15,22 @@ export interface Section {
 }
 
 const always = (): boolean => true;
-const withService =
-  (wanted: string) =>
-  (services: readonly Service[]): boolean =>
-    services.some(({ name }) => name === wanted);
 
 /** The start page. */
 export const START = 'README.md';
 
-/** The pages by section, in the order of the navigation. */
+const HOW_TO = 'How to';
+
+/** The pages that are about no single service, by section, in the order of the navigation. */
 export const SECTIONS: readonly Section[] = [
   { name: 'Start', pages: [{ source: START, title: 'Start' }] },
   { name: 'Tutorial', pages: [{ source: 'tutorial.md', title: 'Your own software' }] },
   {
-    name: 'How to',
+    name: HOW_TO,
     pages: [
       { source: 'how-to.md', title: 'Run a service', shipsFor: always },
       { source: 'air-gap.md', title: 'Cross the gap: a checklist', shipsFor: always },
       { source: 'troubleshooting.md', title: 'Troubleshoot', shipsFor: always },
-      { source: 'keystone.md', title: 'Keystone', shipsFor: withService('keystone') },
-      { source: 'nodes.md', title: 'Several nodes of Keystone', shipsFor: withService('keystone') },
-      { source: 'openstack.md', title: 'Services beside Keystone', shipsFor: withService('glance') },
       { source: 'containers.md', title: 'Containers' },
       { source: 'ansible.md', title: 'Many hosts' },
       { source: 'build-cache.md', title: 'Share a build cache' },
@@ -71,3 +66,15 @@ export const SECTIONS: readonly Section[] = [
     ],
   },
 ];
+
+/** The sections with one for pages of services, after the instructions for all of them. */
+export function withServicePages(sections: readonly Section[], pages: readonly Page[]): readonly Section[] {
+  if (pages.length === 0) return sections;
+  const after = sections.findIndex(({ name }) => name === HOW_TO) + 1;
+  return [...sections.slice(0, after), { name: 'Services', pages }, ...sections.slice(after)];
+}
+
+/** The title in the first heading of a page. */
+export function titleIn(markdown: string, source: string): string {
+  return (/^# (.*)$/mu.exec(markdown)?.[1] ?? source).replaceAll('`', '');
+}

@@ -1,6 +1,6 @@
 import { Marked, type Tokens } from 'marked';
 import { escapeMarkup } from '../domain/markup.ts';
-import { SECTIONS, START, type Section } from './contents.ts';
+import { SECTIONS, START, titleIn, type Section } from './contents.ts';
 import { STYLE } from './style.ts';
 
 /** Pages that are read together. */
@@ -13,7 +13,7 @@ export interface Site {
 export function formatPage(site: Site, source: string, markdown: string): string {
   const { html, headings } = convert(site, markdown);
   const [heading = '', text = ''] = html.split(/(?<=<\/h1>\n)([^]*)/u);
-  const title = (/^# (.*)$/mu.exec(markdown)?.[1] ?? source).replaceAll('`', '');
+  const title = titleIn(markdown, source);
   const name = escapeMarkup(site.name);
   return `<!doctype html>
 <html lang="en">
@@ -52,7 +52,7 @@ export function cutLinks(site: Site, markdown: string): string {
   void marked.walkTokens(marked.lexer(markdown), (token) => {
     if (token.type !== 'link') return;
     const { raw, href, text } = token as Tokens.Link;
-    if (addressOf(site, href) === undefined) outside.set(raw, titleOf(text));
+    if (addressOf(site, href) === undefined) outside.set(raw, titleOf(site, text));
   });
   let cut = markdown;
   for (const [raw, text] of outside) cut = cut.replaceAll(raw, () => text);
@@ -89,7 +89,7 @@ function convert(
       },
       link({ href, tokens }) {
         const address = addressOf(site, href);
-        const text = titleOf(this.parser.parseInline(tokens));
+        const text = titleOf(site, this.parser.parseInline(tokens));
         return address === undefined ? text : `<a href="${escapeMarkup(address)}">${text}</a>`;
       },
       table(token) {
@@ -132,8 +132,8 @@ function addressOf({ sections }: Site, link: string): string | undefined {
 }
 
 /** The text of a link to a page that is named by its file: the page's title. */
-function titleOf(text: string): string {
-  const pages = SECTIONS.flatMap((section) => section.pages);
+function titleOf({ sections }: Site, text: string): string {
+  const pages = [...sections, ...SECTIONS].flatMap((section) => section.pages);
   return pages.find(({ source }) => source === text.replace(/^docs\//u, ''))?.title ?? text;
 }
 

@@ -1,13 +1,15 @@
 import type { Service } from '../domain/service.ts';
-import { SECTIONS, START } from './contents.ts';
+import { SECTIONS, START, titleIn, withServicePages } from './contents.ts';
 import { cutLinks, fileOf, formatPage, type Site } from './page.ts';
 
 export interface ReleasePagesOptions {
-  /** Name of the release, such as `keystone-30.0.0-1`, and what it is, in one line. */
+  /** Name and version of the release, and what it is, in one line. */
   readonly release: string;
   readonly summary: string;
   readonly services: readonly Service[];
-  /** Reads a page of docs/ by the name of its file. */
+  /** Pages of the services: Markdown by name of file. */
+  readonly pages: ReadonlyMap<string, string>;
+  /** Reads one of the other pages of docs/ by the name of its file. */
   readonly read: (source: string) => Promise<string>;
 }
 
@@ -17,15 +19,17 @@ export interface ReleasePagesOptions {
  */
 export async function formatReleasePages(options: ReleasePagesOptions): Promise<ReadonlyMap<string, string>> {
   const { release, summary, services, read } = options;
-  const shipped = SECTIONS.map(({ name, pages }) => ({
+  const general = SECTIONS.map(({ name, pages }) => ({
     name,
     pages: pages.filter(({ shipsFor }) => shipsFor?.(services)),
   })).filter(({ pages }) => pages.length > 0);
+  const own = [...options.pages].map(([source, text]) => ({ source, title: titleIn(text, source) }));
+  const sections = withServicePages(general, own);
   const start = { name: 'Start', pages: [{ source: START, title: release }] };
-  const site: Site = { name: release, sections: [start, ...shipped] };
-  const texts = new Map([[START, startPage(release, summary, shipped)]]);
-  for (const { source } of shipped.flatMap(({ pages }) => pages))
-    texts.set(source, cutLinks(site, await read(source)));
+  const site: Site = { name: release, sections: [start, ...sections] };
+  const texts = new Map([[START, startPage(release, summary, sections)]]);
+  for (const { source } of sections.flatMap(({ pages }) => pages))
+    texts.set(source, cutLinks(site, options.pages.get(source) ?? (await read(source))));
   return new Map(
     [...texts].flatMap(([source, text]) => [
       [source, text],

@@ -39,6 +39,7 @@ export async function resolveService(document: Document): Promise<ServiceRecipe>
       distribution,
       uses,
     })),
+    pages: written.pages.map((name) => path.join(document.directory, '../../../docs', `${name}.md`)),
     origin: { file: document.file, sha256: document.sha256 },
   };
 }

@@ -195,6 +195,10 @@ export const serviceSchema = z
       .array(generation)
       .default([])
       .describe('files of the release that its own Python makes when it is built'),
+    pages: z
+      .array(field.kebabName)
+      .default([])
+      .describe('names of pages in docs/, beside init/, that its operators read; they ship'),
     try: z.array(attempt).default([]).describe('commands whose output `ksbundle try` shows'),
   })
   .describe('A ksbundle service: something that an instance runs, and that an operator knows by name');

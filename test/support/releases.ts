@@ -93,6 +93,7 @@ export function makeService(name: string, directory = `/services/${name}`): Serv
     answers: [],
     tries: [],
     generations: [],
+    pages: [],
     origin,
   };
 }

@@ -7,7 +7,10 @@ import { exists } from '../../src/io/files.ts';
 import type { ServiceRecipe } from '../../src/domain/recipe.ts';
 import type { Wsgi } from '../../src/domain/service.ts';
 import { run } from '../../src/io/process.ts';
+import { SECTIONS } from '../../src/pages/contents.ts';
 import { formatReleasePages } from '../../src/pages/release-pages.ts';
+import { loadRecipes } from '../../src/recipe/load.ts';
+import { projectAt } from '../support/projects.ts';
 import { makeService } from '../support/releases.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -65,25 +68,39 @@ describe('the pages of a release', () => {
       release: 'demo 1.0-1',
       summary: 'a <demo>',
       services: services.map(({ service }) => service),
+      pages: new Map([['shop.md', '# The `shop`\n\n[bootstrap.md](bootstrap.md), [cli.md](cli.md)\n']]),
       read: readPage,
     });
-  const wsgi = makeService('keystone');
+  const wsgi = makeService('shop');
   const served = { ...wsgi, service: { ...wsgi.service, wsgi: {} as Wsgi } };
 
   it('are those that concern its services', async () => {
     const few = await pagesFor(makeService('demo'));
-    const more = await pagesFor(served, makeService('glance'));
+    const more = await pagesFor(served);
     expect([...few.keys()]).toEqual(
       expect.arrayContaining(['README.md', 'index.html', 'bootstrap.md', 'bootstrap.html']),
     );
     expect([...more.keys()].filter((name) => !few.has(name)).sort()).toEqual(
-      ['keystone', 'nodes', 'openstack', 'serving'].flatMap((name) => [`${name}.html`, `${name}.md`]),
+      ['serving'].flatMap((name) => [`${name}.html`, `${name}.md`]),
     );
     expect([...few.keys()].filter((name) => !more.has(name))).toEqual([]);
+    expect(few.get('shop.md')).toBe('# The `shop`\n\n[bootstrap.md](bootstrap.md), The command line\n');
+    expect(few.get('index.html')).toContain('<a href="shop.html">The shop</a>');
+  });
+
+  it('are those of docs/, each in the contents or of a service', async () => {
+    const { bundles } = await loadRecipes(projectAt(ROOT), {
+      arch: 'x86_64',
+      floor: { major: 2, minor: 17 },
+    });
+    const services = [...bundles.values()].flatMap((bundle) => bundle.services);
+    const general = SECTIONS.flatMap(({ pages }) => pages.map(({ source }) => source));
+    const own = services.flatMap(({ pages }) => pages.map((page) => path.relative(DOCS, page)));
+    expect([...new Set([...general, ...own])].sort()).toEqual(pageNames.toSorted());
   });
 
   it('link only to each other, and all are linked from the start page', async () => {
-    const pages = await pagesFor(served, makeService('glance'));
+    const pages = await pagesFor(served);
     const broken: string[] = [];
     for (const [name, text] of pages) {
       const pattern = name.endsWith('.html') ? /(?:href|src)="([^"]*)"/g : /\]\(([^)\s]+)\)/g;
