@@ -68,8 +68,12 @@ export async function writeFrom(
     await handle.truncate(offset);
     for await (const chunk of body) {
       hash.update(chunk);
-      await handle.write(chunk, 0, chunk.length, size);
-      size += chunk.length;
+      // A disk that becomes full takes a part of it first.
+      for (let rest = chunk; rest.length > 0;) {
+        const { bytesWritten } = await handle.write(rest, 0, rest.length, size);
+        rest = rest.subarray(bytesWritten);
+        size += bytesWritten;
+      }
       onSize(size);
     }
     await handle.sync();
