@@ -55,10 +55,11 @@ def mariadb(test: unittest.TestCase, directory: Path) -> str:
         place = os.path.join(plain, "data")
         _give(plain)
         os.symlink(data, place)
-        how = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={place}"]
+        # A server that starts removes the temporary tables that it finds, also those of another one.
+        how = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={place}", f"--tmpdir={plain}"]
         _prepare(test, ["mariadb-install-db", "--no-defaults", *how])
-    words = ["--no-defaults", f"--datadir={data}", f"--socket={data}/s", f"--port={port}", "--bind-address=127.0.0.1"]
-    _start(test, [server, *words])
+    words = [f"--datadir={data}", f"--tmpdir={data.parent}", f"--socket={data}/s", f"--port={port}"]
+    _start(test, [server, "--no-defaults", *words, "--bind-address=127.0.0.1"])
     client = ["mariadb", "--no-defaults", "-h", "127.0.0.1", "-P", str(port), "-u", "root", "-e"]
     _await([*client, f"CREATE DATABASE {NAME}"])
     return f"mysql+pymysql://root@127.0.0.1:{port}/{NAME}"
