@@ -12,6 +12,7 @@ const STAGES = [
   'io',
   'lock',
   'pack',
+  'pages',
   'pipeline',
   'recipe',
   'relocate',

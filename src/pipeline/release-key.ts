@@ -8,6 +8,7 @@ import { formatPlatform } from '../domain/platform.ts';
 import { hashBytes, hashFile } from '../io/files.ts';
 import { codeDigest } from './code.ts';
 import type { Context } from './context.ts';
+import { readPages } from './pages.ts';
 import { recipeFiles } from './recipe-files.ts';
 import type { MadeRelease } from './release.ts';
 import { componentsOf, installerOf } from './recipes.ts';
@@ -47,6 +48,7 @@ export async function releaseKey(
       loaded.lockOrigin.sha256,
       componentsOf(loaded).map(({ name }) => [name, artifacts.get(name)?.sha256]),
       await Promise.all(installer.map(async ({ from, to }) => [to, await hashFile(from)])),
+      [...(await readPages(context, bundle))].map(([file, content]) => [file, hashBytes(content)]),
       await codeDigest(),
     ]),
   );
