@@ -67,8 +67,26 @@ export const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** The sections with one for pages of services, after the instructions for all of them. */
-export function withServicePages(sections: readonly Section[], pages: readonly Page[]): readonly Section[] {
+/** The sections of these pages that ship in a release with these services. */
+export function shippedSections(services: readonly Service[]): readonly Section[] {
+  return SECTIONS.map(({ name, pages }) => ({
+    name,
+    pages: pages.filter(({ shipsFor }) => shipsFor?.(services)),
+  })).filter(({ pages }) => pages.length > 0);
+}
+
+/**
+ * The sections with one for the pages that are in none of `SECTIONS`, which are those of services, after the instructions
+ * for all of them. `texts` is Markdown by name of file.
+ */
+export function withServicePages(
+  sections: readonly Section[],
+  texts: ReadonlyMap<string, string>,
+): readonly Section[] {
+  const general = new Set(SECTIONS.flatMap(({ pages }) => pages.map(({ source }) => source)));
+  const pages = [...texts]
+    .filter(([source]) => !general.has(source))
+    .map(([source, text]) => ({ source, title: titleIn(text, source) }));
   if (pages.length === 0) return sections;
   const after = sections.findIndex(({ name }) => name === HOW_TO) + 1;
   return [...sections.slice(0, after), { name: 'Services', pages }, ...sections.slice(after)];

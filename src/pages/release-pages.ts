@@ -1,5 +1,5 @@
 import type { Service } from '../domain/service.ts';
-import { SECTIONS, START, titleIn, withServicePages } from './contents.ts';
+import { shippedSections, START, withServicePages } from './contents.ts';
 import { cutLinks, fileOf, formatPage, type Site } from './page.ts';
 
 export interface ReleasePagesOptions {
@@ -7,34 +7,28 @@ export interface ReleasePagesOptions {
   readonly release: string;
   readonly summary: string;
   readonly services: readonly Service[];
-  /** Pages of the services: Markdown by name of file. */
-  readonly pages: ReadonlyMap<string, string>;
-  /** Reads one of the other pages of docs/ by the name of its file. */
-  readonly read: (source: string) => Promise<string>;
+  /** Markdown by name of file: the pages of `shippedSections`, and those of the services. */
+  readonly texts: ReadonlyMap<string, string>;
 }
 
 /**
  * The pages that a release's operators read, as Markdown and as HTML, and a start page that lists them: content by name of
  * file. Links to other pages are text.
  */
-export async function formatReleasePages(options: ReleasePagesOptions): Promise<ReadonlyMap<string, string>> {
-  const { release, summary, services, read } = options;
-  const general = SECTIONS.map(({ name, pages }) => ({
-    name,
-    pages: pages.filter(({ shipsFor }) => shipsFor?.(services)),
-  })).filter(({ pages }) => pages.length > 0);
-  const own = [...options.pages].map(([source, text]) => ({ source, title: titleIn(text, source) }));
-  const sections = withServicePages(general, own);
+export function formatReleasePages(options: ReleasePagesOptions): ReadonlyMap<string, string> {
+  const { release, summary, services, texts } = options;
+  const sections = withServicePages(shippedSections(services), texts);
   const start = { name: 'Start', pages: [{ source: START, title: release }] };
   const site: Site = { name: release, sections: [start, ...sections] };
-  const texts = new Map([[START, startPage(release, summary, sections)]]);
-  for (const { source } of sections.flatMap(({ pages }) => pages))
-    texts.set(source, cutLinks(site, options.pages.get(source) ?? (await read(source))));
+  const all = [[START, startPage(release, summary, sections)] as const, ...texts];
   return new Map(
-    [...texts].flatMap(([source, text]) => [
-      [source, text],
-      [fileOf(source), formatPage(site, source, text)],
-    ]),
+    all.flatMap(([source, text]) => {
+      const cut = cutLinks(site, text);
+      return [
+        [source, cut],
+        [fileOf(source), formatPage(site, source, cut)],
+      ];
+    }),
   );
 }
 

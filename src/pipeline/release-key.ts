@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { installerFiles } from '../assemble/installer.ts';
 import type { Artifact } from '../build/plan.ts';
@@ -8,7 +9,7 @@ import { formatPlatform } from '../domain/platform.ts';
 import { hashBytes, hashFile } from '../io/files.ts';
 import { codeDigest } from './code.ts';
 import type { Context } from './context.ts';
-import { readPages } from './pages.ts';
+import { pageFiles } from './pages.ts';
 import { recipeFiles } from './recipe-files.ts';
 import type { MadeRelease } from './release.ts';
 import { componentsOf, installerOf } from './recipes.ts';
@@ -40,6 +41,7 @@ export async function releaseKey(
 ): Promise<ReleaseKey> {
   const { bundle } = loaded;
   const installer = await installerFiles(bundle, installerOf(loaded));
+  const pages = await pageFiles(context, bundle);
   const digest = hashBytes(
     JSON.stringify([
       formatPlatform(context.platform),
@@ -48,7 +50,7 @@ export async function releaseKey(
       loaded.lockOrigin.sha256,
       componentsOf(loaded).map(({ name }) => [name, artifacts.get(name)?.sha256]),
       await Promise.all(installer.map(async ({ from, to }) => [to, await hashFile(from)])),
-      [...(await readPages(context, bundle))].map(([file, content]) => [file, hashBytes(content)]),
+      await Promise.all(pages.map(async (file) => [path.basename(file), await hashFile(file)])),
       await codeDigest(),
     ]),
   );

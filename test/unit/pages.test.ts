@@ -7,7 +7,7 @@ import { exists } from '../../src/io/files.ts';
 import type { ServiceRecipe } from '../../src/domain/recipe.ts';
 import type { Wsgi } from '../../src/domain/service.ts';
 import { run } from '../../src/io/process.ts';
-import { SECTIONS } from '../../src/pages/contents.ts';
+import { SECTIONS, shippedSections } from '../../src/pages/contents.ts';
 import { formatReleasePages } from '../../src/pages/release-pages.ts';
 import { loadRecipes } from '../../src/recipe/load.ts';
 import { projectAt } from '../support/projects.ts';
@@ -63,14 +63,14 @@ describe('npm run docs', () => {
 });
 
 describe('the pages of a release', () => {
-  const pagesFor = (...services: readonly ServiceRecipe[]): Promise<ReadonlyMap<string, string>> =>
-    formatReleasePages({
-      release: 'demo 1.0-1',
-      summary: 'a <demo>',
-      services: services.map(({ service }) => service),
-      pages: new Map([['shop.md', '# The `shop`\n\n[bootstrap.md](bootstrap.md), [cli.md](cli.md)\n']]),
-      read: readPage,
-    });
+  const pagesFor = async (...recipes: readonly ServiceRecipe[]): Promise<ReadonlyMap<string, string>> => {
+    const services = recipes.map(({ service }) => service);
+    const sources = shippedSections(services).flatMap(({ pages }) => pages.map(({ source }) => source));
+    const general = sources.map(async (source) => [source, await readPage(source)] as const);
+    const own = ['shop.md', '# The `shop`\n\n[bootstrap.md](bootstrap.md), [cli.md](cli.md)\n'] as const;
+    const texts = new Map([...(await Promise.all(general)), own]);
+    return formatReleasePages({ release: 'demo 1.0-1', summary: 'a <demo>', services, texts });
+  };
   const wsgi = makeService('shop');
   const served = { ...wsgi, service: { ...wsgi.service, wsgi: {} as Wsgi } };
 

@@ -3,7 +3,7 @@
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import process from 'node:process';
-import { SECTIONS, titleIn, withServicePages } from '../../dist/pages/contents.js';
+import { SECTIONS, withServicePages } from '../../dist/pages/contents.js';
 import { fileOf, formatPage } from '../../dist/pages/page.js';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -15,12 +15,7 @@ const names = (await readdir(DOCS)).filter((name) => name.endsWith('.md'));
 const texts = new Map(
   await Promise.all(names.map(async (name) => [name, await readFile(path.join(DOCS, name), 'utf8')])),
 );
-const general = new Set(SECTIONS.flatMap(({ pages }) => pages.map(({ source }) => source)));
-// All others are pages of services.
-const services = names
-  .filter((name) => !general.has(name))
-  .map((source) => ({ source, title: titleIn(texts.get(source), source) }));
-const site = { name: 'ksbundle', sections: withServicePages(SECTIONS, services) };
+const site = { name: 'ksbundle', sections: withServicePages(SECTIONS, texts) };
 for (const [source, text] of texts)
   await writeFile(path.join(out, fileOf(source)), formatPage(site, source, text));
 for (const folder of ['pictures', 'schema'])
