@@ -28,6 +28,11 @@ class Repository:
     first: str | None
     least: int
 
+    def is_complete(self, sizes: Mapping[str, int]) -> bool:
+        """Whether these are its keys: by name, their sizes in bytes."""
+        has_first = self.first is None or self.first in sizes
+        return has_first and len(sizes) >= self.least and all(sizes.values())
+
 
 #: The directories that all nodes share.
 SHARED = (FERNET, CREDENTIAL, JWS_PUBLIC, JWS_PRIVATE)
@@ -91,8 +96,7 @@ def check(site: Site) -> Iterator[Problem]:
             yield Problem("keys cannot be read", where=where, why=error.strerror or "", hint=hint)
             continue
         keys = facts["keys"]
-        lacks_first = repository.first is not None and repository.first not in keys
-        if lacks_first or len(keys) < repository.least or any(key["size"] == 0 for key in keys.values()):
+        if not repository.is_complete({name: key["size"] for name, key in keys.items()}):
             yield Problem("keys are missing or empty", where=where, hint=hint)
         if any(mode & 0o077 for mode in (facts["mode"], *(key["mode"] for key in keys.values()))):
             yield Problem("other users can read the keys", where=where, hint=f"chmod -R u=rwX,go= {where}")

@@ -75,9 +75,9 @@ class KeystoneKeys:
 def _check_complete(content: Mapping[str, str]) -> None:
     """Raises PREFLIGHT unless there are Keystone's least keys, none of them empty."""
     for repository in keys.REPOSITORIES:
-        own = [name for name in content if name.startswith(f"{os.path.basename(repository.path)}/")]
-        first = f"{os.path.basename(repository.path)}/{repository.first}"
-        if len(own) < repository.least or first not in own or not all(content[name] for name in own):
+        prefix = f"{os.path.basename(repository.path)}/"
+        own = {name: len(key) for name, key in content.items() if name.startswith(prefix)}
+        if not repository.is_complete({name.removeprefix(prefix): size for name, size in own.items()}):
             problem = Problem(
                 "the file has no complete set of keys",
                 why=f"of {repository.path} it has: {', '.join(sorted(own)) or 'nothing'}",
