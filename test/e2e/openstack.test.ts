@@ -37,7 +37,8 @@ from urllib.parse import quote
 host, token, name, *rest = sys.argv[1:]
 def ask(method, target, body=None, kind="application/json", **more):
     connection = http.client.HTTPConnection(host, timeout=100)
-    connection.request(method, target, body=body, headers={"X-Auth-Token": token, "Content-Type": kind}, **more)
+    connection.request(method, target, body=body, headers={"X-Auth-Token": token, "Content-Type": kind,
+                       "OpenStack-API-Version": "placement 1.38"}, **more)
     answer = connection.getresponse()
     return answer.status, answer.read()
 def make():
@@ -58,10 +59,17 @@ def pieces():
             yield piece
 print(ask("PUT", f"/v2/images/{make()}/file", pieces(), "application/octet-stream", encode_chunked=True)[0])
 `;
-/* Makes a resource provider, unless the name is empty; prints the names of all. */
+/* Makes a resource provider with an inventory, of which it allocates a part, unless the name is empty; prints the names of all. */
 const PROVIDERS = `${REQUESTS}
+import uuid
+def put(target, facts):
+    return ask("PUT", target, json.dumps(facts))[0]
 if name:
-    print(ask("POST", "/resource_providers", json.dumps({"name": name}))[0])
+    it, some = str(uuid.uuid4()), {"VCPU": 2}
+    print(ask("POST", "/resource_providers", json.dumps({"name": name, "uuid": it}))[0],
+          put(f"/resource_providers/{it}/inventories", {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 8}}}),
+          put(f"/allocations/{uuid.uuid4()}", {"allocations": {it: {"resources": some}}, "project_id": "p", "user_id": "u",
+              "consumer_generation": None, "consumer_type": "INSTANCE"}))
 print(*sorted(each["name"] for each in json.loads(ask("GET", "/resource_providers")[1])["resource_providers"]))
 `;
 /* Begins an upload, is gone in the middle of it, and prints the image's identifier. */
@@ -277,7 +285,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     });
 
     it('keeps a resource provider', async () => {
-      expect(await providers('host é')).toBe('201\nhost é');
+      expect(await providers('host é')).toBe('201 200 204\nhost é');
     });
 
     it('keeps an image of 1 MiB, and one of unknown length', async () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from installer.bundle.api import Site
 from installer.bundle.render import fill
@@ -24,6 +25,7 @@ class Hooks(Registered):
     #: The second makes it one that may keep an image, for the proof.
     ROLES = ("service", "member")
     CONFIG = "etc/glance/glance-api.conf"
+    DATABASES = MappingProxyType({"glance": "database"})
     READY = "/healthcheck"
     #: Uploads under way, besides the stores.
     PLACES = ("data/glance",)

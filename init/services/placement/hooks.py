@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from installer.bundle.api import Site
 from installer.bundle.render import fill
@@ -21,7 +22,7 @@ class Hooks(Registered):
     title = "Placement"
     TYPE = "placement"
     CONFIG = "etc/placement/placement.conf"
-    DATABASE = "placement_database"
+    DATABASES = MappingProxyType({"placement": "placement_database"})
     APPETITE = Appetite(1024, 128, 192 << 20, "run again with --processes 1")
 
     def use(self, session: Session, url: str) -> str:

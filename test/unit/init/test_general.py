@@ -43,7 +43,7 @@ class GeneralTest(unittest.TestCase):
 
     def test_keystone_does_not_know_the_services_that_use_it(self) -> None:
         self.assertEqual(
-            list(lines_with("glance|placement", "init/services/keystone", "recipes/keystone/bundle.toml")), []
+            list(lines_with("glance|placement|nova", "init/services/keystone", "recipes/keystone/bundle.toml")), []
         )
 
 

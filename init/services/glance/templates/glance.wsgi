@@ -7,13 +7,12 @@ import ksbundle_door
 import ksbundle_openstack
 
 with ksbundle_openstack.loading_application(
-        "glance.common.wsgi_app", @{config|python}, @{config_directory|python}):
-    from ksbundle_glance import pipelines, places
+        "glance.common.wsgi_app", [@{config|python}], @{config_directory|python}):
+    from ksbundle_glance import places
+    from ksbundle_openstack import pipelines, tokens
 
     pipelines.allow_percent()
     from glance.wsgi.api import application
-
-from ksbundle_openstack import tokens
 
 places.follow(@{instance|python})
 application = tokens.remember(application, @{needs.memcached.socket|python})

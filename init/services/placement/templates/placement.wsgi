@@ -6,7 +6,7 @@ sys.path.append(@{modules|python})
 import ksbundle_door
 import ksbundle_openstack
 
-with ksbundle_openstack.loading_application("placement.wsgi", @{config|python}, @{config_directory|python}):
+with ksbundle_openstack.loading_application("placement.wsgi", [@{config|python}], @{config_directory|python}):
     from placement.wsgi.api import application
 
 from ksbundle_openstack import tokens
