@@ -68,7 +68,7 @@ export async function compileByteCode(options: ByteCodeOptions): Promise<Readonl
     // No PYTHON* variable is inherited: it would change the byte code.
     environment: { LC_ALL: 'C', PYTHONHASHSEED: '0', SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
     directory: root,
-    view: { readable: [path.dirname(python)], writable: [root] },
+    view: { readable: [path.resolve(python, '../..')], writable: [root] },
   };
   const input = JSON.stringify(request);
   const result = await runConfined(options.confinement, command, { input, signal });

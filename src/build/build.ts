@@ -8,6 +8,7 @@ import { explainDiskFull } from '../io/disk.ts';
 import { hashFile } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { buildComponent } from './component.ts';
+import { equip } from './build-tools.ts';
 import {
   buildGraph,
   planComponents,
@@ -18,7 +19,7 @@ import {
 } from './plan.ts';
 import { createSlots, criticalPaths, runGraph } from './schedule.ts';
 import type { Tool } from './tools.ts';
-import { openWorkshop, type Workshop } from './workshop.ts';
+import { openWorkshops, type Workshops } from './workshop.ts';
 
 export interface ComponentsOptions extends BuildTarget {
   /** Artifacts to take instead of building them. */
@@ -36,6 +37,8 @@ export interface ComponentsOptions extends BuildTarget {
   /** The confinement of steps; called only if something is built. */
   readonly findConfinement: () => Promise<Confinement>;
   readonly placeOf: PlaceOf;
+  /** Makes the programs of a tree run in its place. */
+  readonly relocate: (directory: string) => Promise<void>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -53,8 +56,8 @@ export async function buildComponents(options: ComponentsOptions): Promise<Reado
   const times = await store.times.read();
   const estimate = (name: string): number =>
     times.get(taskOf(name)) ?? graph.componentOf(name).weight * MILLISECONDS;
-  const workshop = await prepare(graph, estimate, options);
-  const weights = criticalPaths(graph.order, graph.inputsOf, estimate);
+  const workshops = await prepare(graph, estimate, options);
+  const weights = criticalPaths(graph.order, graph.dependencies, estimate);
   const slots = createSlots(options.jobs);
   const artifacts = new Map<string, Artifact>();
 
@@ -62,21 +65,23 @@ export async function buildComponents(options: ComponentsOptions): Promise<Reado
     const wanted = graph.wantedOf(name, artifacts);
     const record = await store.builds.read(wanted.key);
     const job = {
+      node: name,
       wanted,
       inputs: graph.inputArtifacts(name, artifacts),
+      tools: graph.toolArtifacts(name, artifacts),
       lastTime: times.get(taskOf(name)),
     };
     const artifact =
       record === undefined
         ? await slots.run(weights.get(name) ?? 0, async () => {
             signal.throwIfAborted();
-            return makeArtifact(job, { ...options, signal, graph, workshop });
+            return makeArtifact(job, { ...options, signal, graph, workshops });
           })
         : reusedArtifact(record, store);
     artifacts.set(name, artifact);
     return artifact;
   };
-  return runGraph({ order: graph.order, dependencies: graph.inputsOf, work, signal: options.signal });
+  return runGraph({ order: graph.order, dependencies: graph.dependencies, work, signal: options.signal });
 }
 
 /**
@@ -87,38 +92,41 @@ async function prepare(
   graph: Graph,
   estimate: (name: string) => number,
   options: ComponentsOptions,
-): Promise<Workshop | undefined> {
+): Promise<Workshops | undefined> {
   const plans = (await planComponents({ ...options, find: options.shared?.take })).filter(
     ({ state }) => state === 'build' || state === 'wait',
   );
   if (plans.length === 0) return undefined;
-  const planned = plans.map(({ component }) => ({ task: taskOf(component), time: estimate(component) }));
+  const planned = plans.map(({ node }) => ({ task: taskOf(node), time: estimate(node) }));
   options.emit({ type: 'tasks-planned', tasks: planned, jobs: options.jobs });
   const tools = await options.findTools();
   const compiler = options.set.toolchain.sources[options.buildArch];
-  const sources = plans.flatMap(({ component }) => graph.componentOf(component).sources);
+  const sources = plans.flatMap(({ node }) => graph.componentOf(node).sources);
   await options.prefetch(compiler === undefined ? sources : [compiler, ...sources]);
   const confinement = await options.findConfinement();
-  return openWorkshop({ ...options, toolchain: options.set.toolchain, tools, confinement });
+  return openWorkshops({ ...options, toolchain: options.set.toolchain, tools, confinement });
 }
 
 interface Job {
+  /** In the build graph. */
+  readonly node: string;
   readonly wanted: WantedArtifact;
   readonly inputs: readonly Artifact[];
+  readonly tools: readonly Artifact[];
   readonly lastTime: number | undefined;
 }
 
 interface JobContext extends ComponentsOptions {
   readonly graph: Graph;
-  readonly workshop: Workshop | undefined;
+  readonly workshops: Workshops | undefined;
 }
 
 async function makeArtifact(job: Job, context: JobContext): Promise<Artifact> {
-  const { wanted, lastTime } = job;
+  const { node, wanted, lastTime } = job;
   const { store, shared } = context;
   const task = {
-    task: taskOf(wanted.component),
-    title: `${wanted.component} ${wanted.version}`,
+    task: taskOf(node),
+    title: context.graph.titleOf(node),
     ...(lastTime === undefined ? {} : { lastTime }),
   };
   return asTask(context, task, () =>
@@ -135,22 +143,33 @@ async function makeArtifact(job: Job, context: JobContext): Promise<Artifact> {
   );
 }
 
-async function build({ wanted, ...job }: Job, context: JobContext): Promise<Artifact> {
+async function build({ node, wanted, ...job }: Job, context: JobContext): Promise<Artifact> {
   const { key, component: name } = wanted;
-  const { store, workshop } = context;
+  const { store, workshops, graph, emit } = context;
   // A record may have been collected since planning. This run did not prepare a build of it; a new run does.
-  if (workshop === undefined)
+  if (workshops === undefined)
     throw new Error(`the artifact of ${name} vanished from the store while building`);
-  const component = context.graph.componentOf(name);
+  const component = graph.componentOf(node);
+  const platform = graph.platformOf(node);
+  const shop = await equip(graph.isTool(node) ? workshops.native : workshops.target, job.tools, context);
   const start = performance.now();
   const tar = path.join(store.temporary, `${key}.tar`);
   const work = path.join(context.directory, 'work', `${name}-${key.slice(0, 12)}`);
   const inputs = job.inputs.map((input) => input.path);
-  const files = await buildComponent({ ...context, ...workshop, component, work, inputs }, tar).catch(
-    (error: unknown) => {
-      throw explainDiskFull(error, work);
+  const files = await buildComponent(
+    {
+      ...context,
+      ...shop,
+      component,
+      platform,
+      work,
+      inputs,
+      emit: renameTask(emit, taskOf(name), taskOf(node)),
     },
-  );
+    tar,
+  ).catch((error: unknown) => {
+    throw explainDiskFull(error, work);
+  });
   const { sha256, size } = await store.adopt(tar, await hashFile(tar));
   const time = performance.now() - start;
   const record: BuildRecord = {
@@ -161,12 +180,17 @@ async function build({ wanted, ...job }: Job, context: JobContext): Promise<Arti
     created: new Date().toISOString(),
   };
   await store.builds.write(record);
-  await store.times.write(new Map([[taskOf(name), time]]));
+  await store.times.write(new Map([[taskOf(node), time]]));
   // The key does not include what ships: after the glob is corrected, the artifact is reused.
   await refuseIdleGlobs(idleGlobs(component, files), context.placeOf);
   return { ...reusedArtifact(record, store), reused: false };
 }
 
-function taskOf(component: string): string {
-  return `build:${component}`;
+function taskOf(node: string): string {
+  return `build:${node}`;
+}
+
+/** Both builds of one component, for the target and as a tool, may run at the same time. */
+function renameTask(emit: Emit, from: string, to: string): Emit {
+  return (event) => emit('task' in event && event.task === from ? { ...event, task: to } : event);
 }

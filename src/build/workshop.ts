@@ -2,9 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import { asTask, type Emit } from '../domain/events.ts';
-import type { Architecture, Platform } from '../domain/platform.ts';
+import { formatPlatform, type Architecture, type Platform } from '../domain/platform.ts';
+import { quoteForShell } from '../domain/quote-for-shell.ts';
 import type { Source, Toolchain } from '../domain/recipe.ts';
 import { directoriesOf, type Confinement } from '../io/confinement.ts';
+import { writeFileAtomically } from '../io/files.ts';
 import { withLock } from '../io/lock.ts';
 import { toolchainKey } from './key.ts';
 import { prepareToolchain } from './toolchain.ts';
@@ -16,7 +18,9 @@ const TASK = 'build:toolchain';
 export interface Workshop {
   /** The toolchain's directory. */
   readonly toolchain: string;
-  /** Directory of links to the host's tools. */
+  /** The host's tools and, in a cross build, the compiler for the build machine. */
+  readonly programs: readonly Tool[];
+  /** Directory of links to them. */
   readonly tools: string;
   readonly confinement: Confinement;
   /** Directories that steps can read besides their own: those of the compiler and of the tools. */
@@ -38,29 +42,70 @@ export interface WorkshopOptions {
   readonly signal: AbortSignal;
 }
 
-/** Prepares the compiler and the directory of tools; throws what preparing the compiler throws. */
-export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> {
-  const { directory, toolchain, tools, emit, signal } = options;
+/** Builds for the platform, and for the build machine: the same, unless it is a cross build. */
+export interface Workshops {
+  readonly target: Workshop;
+  readonly native: Workshop;
+}
+
+/** Prepares compilers and directories of tools; throws what preparing a compiler throws. */
+export async function openWorkshops(options: WorkshopOptions): Promise<Workshops> {
+  const { platform, buildArch } = options;
+  const native = await openWorkshop({ ...options, platform: { ...platform, arch: buildArch } });
+  if (platform.arch === buildArch) return { target: native, native };
+  const compiler = await buildCompiler(options, native);
+  const target = await openWorkshop({ ...options, tools: [...options.tools, compiler] });
+  return { native, target: { ...target, readable: [...target.readable, native.toolchain] } };
+}
+
+/** Name of the compiler for the build machine in PATH, in a cross build. */
+const BUILD_COMPILER = 'build-cc';
+
+/**
+ * Writes the compiler driver of programs that steps of a cross build run: the toolchain's own, which gets another target
+ * and its objects, and sees no inputs.
+ */
+async function buildCompiler(
+  { directory, platform, buildArch }: WorkshopOptions,
+  { toolchain }: Workshop,
+): Promise<Tool> {
+  const place = `${BUILD_COMPILER}-${path.basename(toolchain)}`;
+  const file = path.join(directory, 'work', place, BUILD_COMPILER);
+  const environment = {
+    KSB_TARGET: formatPlatform({ ...platform, arch: buildArch }),
+    KSB_OBJECTS: path.join(toolchain, 'objects'),
+    KSB_INPUTS: toolchain,
+  };
+  const words = Object.entries(environment).map(([name, value]) => `${name}=${quoteForShell(value)}`);
+  await writeFileAtomically(file, `#!/bin/sh\n${words.join(' ')} exec cc "$@"\n`, { mode: 0o755 });
+  return { name: BUILD_COMPILER, path: file };
+}
+
+async function openWorkshop(options: WorkshopOptions): Promise<Workshop> {
+  const { directory, toolchain, tools, platform, emit, signal } = options;
   const work = path.join(directory, 'work');
   await mkdir(work, { recursive: true });
   refuseSpaces(directory);
+  // A toolchain contains objects for its target.
+  const isCross = platform.arch !== options.buildArch;
+  const task = isCross ? `${TASK}:${platform.arch}` : TASK;
   const key = toolchainKey(toolchain, options.buildArch);
   const prepared = await asTask(
     options,
-    { task: TASK, title: `${toolchain.name} ${toolchain.version}` },
+    { task, title: `${toolchain.name} ${toolchain.version}${isCross ? ` for ${platform.arch}` : ''}` },
     async () => ({
       outcome: 'done',
       value: await withLock(
-        path.join(directory, 'locks', key),
+        path.join(directory, 'locks', isCross ? `${key}-${platform.arch}` : key),
         () =>
           prepareToolchain({
             toolchain,
             key,
-            platform: options.platform,
-            directory: path.join(directory, 'toolchains'),
+            platform,
+            directory: path.join(directory, 'toolchains', isCross ? platform.arch : ''),
             confinement: options.confinement,
             archive: () => options.fetchSource(toolchainSource(toolchain, options.buildArch)),
-            onStep: (step) => emit({ type: 'task-step', task: TASK, step }),
+            onStep: (step) => emit({ type: 'task-step', task, step }),
             signal,
           }),
         { signal },
@@ -71,7 +116,7 @@ export async function openWorkshop(options: WorkshopOptions): Promise<Workshop> 
   await mkdir(path.join(prepared, 'cache'), { recursive: true });
   const linked = await linkTools(work, tools);
   const readable = [prepared, linked, ...(await directoriesOf(tools.map((tool) => tool.path)))];
-  return { toolchain: prepared, tools: linked, confinement: options.confinement, readable };
+  return { toolchain: prepared, programs: tools, tools: linked, confinement: options.confinement, readable };
 }
 
 /** Makefiles and configure scripts cannot quote the directories they work in. */

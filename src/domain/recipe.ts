@@ -113,6 +113,10 @@ export interface Component {
   readonly sources: readonly Source[];
   /** Components whose installed files the build sees. */
   readonly inputs: readonly string[];
+  /** Components whose programs, built for the build machine, its steps can run in a cross build. */
+  readonly tools: readonly string[];
+  /** Why it cannot be cross-built; only set if it would have to be. */
+  readonly unsupported?: string;
   /** Approximate seconds of the build on one processor. */
   readonly weight: number;
   readonly steps: readonly Step[];
@@ -306,6 +310,8 @@ export interface RecipeSet {
   /** Their origins, the upper one first; the last has the installer. */
   readonly layers: readonly Layer[];
   readonly components: ReadonlyMap<string, Component>;
+  /** The same for the build machine's architecture, for tools of a cross build; the same map if nothing is cross-built. */
+  readonly native: ReadonlyMap<string, Component>;
   readonly bundles: ReadonlyMap<string, Bundle>;
   readonly services: ReadonlyMap<string, ServiceRecipe>;
   readonly toolchain: Toolchain;

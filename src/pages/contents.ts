@@ -47,6 +47,7 @@ export const SECTIONS: readonly Section[] = [
       { source: 'services.md', title: 'Services' },
       { source: 'fetching.md', title: 'Fetching' },
       { source: 'audit.md', title: 'Audit' },
+      { source: 'platforms.md', title: 'Platforms' },
       { source: 'delta.md', title: 'Deltas' },
       {
         source: 'serving.md',

@@ -7,7 +7,7 @@ import { releaseName } from '../domain/release-name.ts';
 import type { Source } from '../domain/recipe.ts';
 import type { BuildResult } from '../domain/results.ts';
 import { buildComponents } from '../build/build.ts';
-import { planComponents, type Artifact } from '../build/plan.ts';
+import { planComponents, toolNode, type Artifact } from '../build/plan.ts';
 import { fetchAll } from '../fetch/all.ts';
 import { fetchSource, wheelSource } from '../fetch/source.ts';
 import { findHostTools } from '../host/find.ts';
@@ -19,14 +19,16 @@ import { placeInRecipe } from '../recipe/locate.ts';
 import { provenanceFile } from '../pack/provenance.ts';
 import { allSignatures, signDetached, signTarball } from '../pack/signature.ts';
 import { formatTimeline, timelineFile } from '../pack/timeline.ts';
+import { buildArchitecture } from './build-architecture.ts';
 import type { Context } from './context.ts';
+import { requireCrossForm } from './cross.ts';
 import { escrowFile, writeEscrow } from './escrow.ts';
 import { readSigningKeys, type SigningKeyFiles } from './keys.ts';
 import { releaseKey, type StoredRelease } from './release-key.ts';
-import { makeRelease } from './release.ts';
+import { makeRelease, relocateTools } from './release.ts';
 import { openShared, requireTaken, type SharedCacheFiles } from './shared-cache.ts';
-import { componentsOf } from './recipes.ts';
-import { buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
+import { componentsOf, toolsOf } from './recipes.ts';
+import { loadLockedBundle, type LockedBundle } from './sources.ts';
 
 export interface BuildOptions {
   /** Private keys to sign the tarball with. */
@@ -52,6 +54,7 @@ export async function buildBundle(
   const signingKeys = await readSigningKeys(options.sign ?? { files: [] });
   const shared = options.shared === undefined ? undefined : await openShared(context, options.shared);
   const loaded = await loadLockedBundle(context, name);
+  requireCrossForm(loaded, context.platform);
   const building = buildOptions(context, loaded);
   if (shared !== undefined && options.shared?.only === true)
     requireTaken(await planComponents({ ...building, find: shared.take }), shared);
@@ -63,6 +66,7 @@ export async function buildBundle(
     findTools: () => findHostTools({ signal: context.signal }),
     findConfinement: context.confinement,
     placeOf: ({ file }, keys) => placeInRecipe(file, keys),
+    relocate: relocateTools(context),
   });
   const { reused, tarball, provenance, audit } = await findOrMakeRelease(context, loaded, artifacts);
   const target = path.join(
@@ -106,13 +110,11 @@ export async function planBuild(
 ): Promise<readonly string[]> {
   const shared = options.shared === undefined ? undefined : await openShared(context, options.shared);
   const loaded = await loadLockedBundle(context, name);
+  requireCrossForm(loaded, context.platform);
   const plans = await planComponents({ ...buildOptions(context, loaded), find: shared?.look });
   const changes = plans.some(({ state }) => state !== 'reuse');
   return [
-    ...plans.map(({ component, state }) => {
-      const { version } = loaded.set.components.get(component) ?? {};
-      return `${state} ${component} ${version ?? ''}`.trimEnd();
-    }),
+    ...plans.map(({ title, state }) => `${state} ${title}`),
     `${changes ? 'pack' : 'pack, if it does not exist:'} ${releaseName(loaded.bundle, context.platform.arch)}.tar.gz`,
   ];
 }
@@ -121,7 +123,10 @@ export async function planBuild(
 export function buildOptions(context: Context, loaded: LockedBundle) {
   const { platform, jobs, store, emit, signal } = context;
   return {
-    names: componentsOf(loaded).map(({ name }) => name),
+    names: [
+      ...componentsOf(loaded).map(({ name }) => name),
+      ...toolsOf(loaded).map(({ name }) => toolNode(name)),
+    ],
     set: loaded.set,
     platform,
     buildArch: buildArchitecture(),

@@ -13,12 +13,13 @@ import { examineSpace } from '../host/space.ts';
 import { hashBytes, withTemporaryDirectory } from '../io/files.ts';
 import { proxyFor, proxyVariables } from '../io/proxy.ts';
 import { examineStore } from '../store/health.ts';
+import { buildArchitecture } from './build-architecture.ts';
 import { gapOf } from './confinement.ts';
 import { once, openContext, type Context, type ContextOptions } from './context.ts';
 import { listRecipes } from './list-recipes.ts';
 import { runChecks, type Check } from './run-checks.ts';
 import { openShared, type SharedCacheFiles } from './shared-cache.ts';
-import { allSources, buildArchitecture, loadLockedBundle, type LockedBundle } from './sources.ts';
+import { allSources, loadLockedBundle, type LockedBundle } from './sources.ts';
 
 /** Milliseconds that a check may take. */
 const PATIENCE = 30_000;

@@ -23,9 +23,10 @@ import {
 import { resolveLock } from '../lock/resolve.ts';
 import { whyDistribution } from '../lock/why.ts';
 import { unknownName } from '../pack/why.ts';
+import { buildArchitecture } from './build-architecture.ts';
 import type { Context } from './context.ts';
 import { componentsOf, loadBundle } from './recipes.ts';
-import { buildArchitecture, loadLockedBundle } from './sources.ts';
+import { loadLockedBundle } from './sources.ts';
 
 /** Milliseconds. */
 const DAY = 86_400_000;

@@ -2,9 +2,10 @@ import path from 'node:path';
 import type { Artifact } from '../build/plan.ts';
 import { pythonPurl, componentPurl } from '../domain/purl.ts';
 import type { Material } from '../pack/provenance.ts';
+import { buildArchitecture } from './build-architecture.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { componentsOf } from './recipes.ts';
-import { buildArchitecture, type LockedBundle } from './sources.ts';
+import type { LockedBundle } from './sources.ts';
 
 /**
  * Everything with a digest that determines a release's bytes: recipes and their files, lockfile, compiler, sources,

@@ -1,15 +1,23 @@
 import path from 'node:path';
+import { dependencyOrder } from '../domain/graph.ts';
 import type { Bundle, RecipeFile, RecipeOrigin, RecipeSet } from '../domain/recipe.ts';
 import { componentsOf, type LoadedBundle } from './recipes.ts';
 
 /**
  * Everything that describes a bundle, as `<recipe>/<file>` below the recipes' directory, each once: the recipes of the
- * bundle, its components, the compiler and the tools, with the patches and files that they name. Loading only these
- * returns the same bundle.
+ * bundle, its components and their tools, the compiler and the prebuilt tools, with the patches and files that they name.
+ * Loading only these returns the same bundle.
  */
 export function recipeFiles(loaded: LoadedBundle): readonly RecipeFile[] {
   const { bundle, set } = loaded;
-  const components = componentsOf(loaded);
+  const names = dependencyOrder(
+    componentsOf(loaded).map(({ name }) => name),
+    (name) => {
+      const { inputs = [], tools = [] } = set.components.get(name) ?? {};
+      return [...inputs, ...tools];
+    },
+  );
+  const components = names.flatMap((name) => set.components.get(name) ?? []);
   const files = [
     ...describeBundles(bundle, set),
     ...[set.toolchain, ...set.tools.values()].flatMap((tool) => describe(tool.origin, tool.files)),

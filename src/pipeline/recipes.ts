@@ -5,6 +5,7 @@ import { nearest } from '../domain/nearest.ts';
 import type { Bundle, Component, RecipeSet } from '../domain/recipe.ts';
 import { packageRoot } from '../io/package-info.ts';
 import { loadRecipes } from '../recipe/load.ts';
+import { knownArchitecture } from './build-architecture.ts';
 import type { Context } from './context.ts';
 
 /** A bundle with the recipes it was loaded with. */
@@ -22,10 +23,25 @@ export function componentsOf({ bundle, set }: LoadedBundle): readonly Component[
   return names.flatMap((name) => set.components.get(name) ?? []);
 }
 
+/** The components that a cross build needs for the build machine: tools of steps, and the Python that makes byte code. */
+export function toolsOf(loaded: LoadedBundle): readonly Component[] {
+  const { bundle, set } = loaded;
+  if (set.native === set.components) return [];
+  const names = dependencyOrder(
+    [bundle.python.interpreter, ...componentsOf(loaded).flatMap(({ tools }) => tools)],
+    (name) => set.native.get(name)?.inputs ?? [],
+  );
+  return names.flatMap((name) => set.native.get(name) ?? []);
+}
+
 /** Loads all recipes of the context's project, and ksbundle's own below; throws what `loadRecipes` throws. */
 export function loadRecipeSet(context: Context): Promise<RecipeSet> {
   const recipes = context.recipesDirectory;
-  return loadRecipes({ recipes, init: initBeside(recipes), base: BASE }, context.platform);
+  return loadRecipes(
+    { recipes, init: initBeside(recipes), base: BASE },
+    context.platform,
+    knownArchitecture(),
+  );
 }
 
 /** The directory of services that belongs to recipes. */

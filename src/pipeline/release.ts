@@ -6,8 +6,10 @@ import { generateFiles } from '../assemble/generate.ts';
 import { installOwnFiles } from '../assemble/own-files.ts';
 import { rehearseInstall } from '../assemble/rehearse.ts';
 import { refreshRecords } from '../assemble/records.ts';
-import type { Artifact } from '../build/plan.ts';
+import { stageTools } from '../build/build-tools.ts';
+import { toolNode, type Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
+import { dependencyOrder } from '../domain/graph.ts';
 import { releaseName } from '../domain/release-name.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import type { Component } from '../domain/recipe.ts';
@@ -27,8 +29,8 @@ import { materialsOf } from './materials.ts';
 import { readPages } from './pages.ts';
 import { recipeFiles } from './recipe-files.ts';
 import { releaseFacts } from './release-facts.ts';
-import { componentsOf, installerOf } from './recipes.ts';
-import { buildArchitecture, type LockedBundle } from './sources.ts';
+import { componentsOf, installerOf, toolsOf } from './recipes.ts';
+import type { LockedBundle } from './sources.ts';
 
 export interface MadeRelease {
   readonly tarball: StoredContent;
@@ -72,6 +74,7 @@ export async function makeRelease(
     });
     step('relocate');
     const python = 'bin/python3';
+    const isForeign = toolsOf(loaded).length > 0;
     await relocateTree(directory, { buildDirectories: [context.cacheDirectory], python });
     const confinement = await context.confinement();
     if (bundle.services.some(({ generations }) => generations.length > 0)) step('generate files');
@@ -88,7 +91,7 @@ export async function makeRelease(
     await refreshRecords(directory, assembled.site);
     step('compile byte code');
     const compiled = await compileByteCode({
-      python: path.join(directory, python),
+      python: path.join(isForeign ? await nativePrefix(context, loaded, artifacts) : directory, python),
       root: directory,
       site: assembled.site,
       modules: bundle.python.precompile,
@@ -143,7 +146,7 @@ export async function makeRelease(
       check: () =>
         rehearseInstall({
           root: directory,
-          isForeign: context.platform.arch !== buildArchitecture(),
+          isForeign,
           confinement,
           emit,
           signal,
@@ -154,6 +157,28 @@ export async function makeRelease(
     const provenance = await context.store.addFile(packed.provenance);
     return { tarball, provenance, audit, time: performance.now() - start };
   });
+}
+
+/** Makes the programs of a tree, which was built below the cache, run in its place. */
+export function relocateTools({ cacheDirectory }: Context): (directory: string) => Promise<void> {
+  return async (directory) => {
+    await relocateTree(directory, { buildDirectories: [cacheDirectory] });
+  };
+}
+
+/** A directory with the interpreter for this machine, of the same version as the release's. */
+async function nativePrefix(
+  context: Context,
+  loaded: LockedBundle,
+  artifacts: ReadonlyMap<string, Artifact>,
+): Promise<string> {
+  const { interpreter } = loaded.bundle.python;
+  const inputsOf = (name: string): readonly string[] => loaded.set.native.get(name)?.inputs ?? [];
+  const tools = dependencyOrder([interpreter], inputsOf).flatMap(
+    (name) => artifacts.get(toolNode(name)) ?? [],
+  );
+  const { cacheDirectory: directory, signal } = context;
+  return stageTools(tools, { directory, relocate: relocateTools(context), signal });
 }
 
 /** The interpreter's recipe applies to its files even if only the needed ones ship. */

@@ -1,8 +1,5 @@
-import os from 'node:os';
 import type { Embedded, VexStatement } from '../domain/manifest.ts';
-import { ExitCode, KsbundleError } from '../domain/errors.ts';
 import type { Lockfile } from '../domain/lock.ts';
-import { ARCHITECTURES, type Architecture } from '../domain/platform.ts';
 import type { RecipeOrigin, Source } from '../domain/recipe.ts';
 import type { FetchResult } from '../domain/results.ts';
 import { fetchAll } from '../fetch/all.ts';
@@ -11,10 +8,11 @@ import { wheelSource } from '../fetch/source.ts';
 import { hashFile } from '../io/files.ts';
 import { requireCurrentLock } from '../lock/check.ts';
 import { lockfilePath, readLockfile } from '../lock/lockfile.ts';
+import { buildArchitecture } from './build-architecture.ts';
 import type { Context } from './context.ts';
 import { declaredEmbeds } from './embeds.ts';
 import { collectStatements } from './statements.ts';
-import { componentsOf, loadBundle, type LoadedBundle } from './recipes.ts';
+import { componentsOf, loadBundle, toolsOf, type LoadedBundle } from './recipes.ts';
 import { requireLicensedWheels } from './wheel-licenses.ts';
 
 /** A bundle with a lockfile that matches its recipes. */
@@ -44,24 +42,12 @@ export async function loadLockedBundle(context: Context, name: string): Promise<
   return { ...loaded, lockfile, lockOrigin: { file, sha256: await hashFile(file) }, statements, embeds };
 }
 
-/** This machine's architecture; throws `KSB_BUILD_MACHINE_UNSUPPORTED` if no compiler is known for it. */
-export function buildArchitecture(): Architecture {
-  const machine = os.machine();
-  const known = ARCHITECTURES.find((arch) => arch === machine);
-  if (known !== undefined && process.platform === 'linux') return known;
-  throw new KsbundleError({
-    code: 'KSB_BUILD_MACHINE_UNSUPPORTED',
-    exitCode: ExitCode.failed,
-    message: `bundles are built on Linux on ${ARCHITECTURES.join(' or ')}, not on ${process.platform} on ${machine}`,
-  });
-}
-
 /** Everything that building a bundle reads: components' sources, the compiler for this machine, wheels. */
 export function allSources(loaded: LockedBundle): readonly Source[] {
   const { set, lockfile } = loaded;
   return [
     set.toolchain.sources[buildArchitecture()],
-    ...componentsOf(loaded).flatMap(({ sources }) => sources),
+    ...[...componentsOf(loaded), ...toolsOf(loaded)].flatMap(({ sources }) => sources),
     ...lockfile.wheels.map(wheelSource),
   ].filter((source) => source !== undefined);
 }

@@ -13,6 +13,7 @@ import { unpackArchive } from '../io/archive.ts';
 import { run } from '../io/process.ts';
 import { buildBundle, type BuildOptions } from './build.ts';
 import type { Context } from './context.ts';
+import { requireOwnArchitecture } from './cross.ts';
 import { loadBundle } from './recipes.ts';
 
 const HOST = '127.0.0.1';
@@ -23,13 +24,14 @@ const statusSchema = z.object({ urls: z.array(z.string()) });
 /**
  * Builds a bundle if necessary, unpacks it to a new temporary directory and boots it on free loopback ports with its
  * installer. It keeps running; `stop` ends it. Throws `KSB_TRY_FAILED` with the output of the installer or a command of
- * `[[try]]`; then nothing runs.
+ * `[[try]]`; then nothing runs. Throws `KSB_CROSS_UNSUPPORTED` for a platform of another architecture.
  */
 export async function tryBundle(
   context: Context,
   name: string,
   options: Pick<BuildOptions, 'shared'> = {},
 ): Promise<TryResult> {
+  requireOwnArchitecture(name, context.platform);
   const { tarball } = await buildBundle(context, name, options);
   const { bundle } = await loadBundle(context, name);
   const directory = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-try-'));

@@ -21,6 +21,7 @@ export function checkComponent(recipe: PartlyComponent): Fault[] {
       'name',
     ),
     ...findDuplicates(recipe.build?.inputs, ['build', 'inputs']),
+    ...findDuplicates(recipe.cross?.tools, ['cross', 'tools']),
     ...findDuplicates(
       recipe.patch?.map((patch) => patch?.file),
       ['patch'],
@@ -188,6 +189,7 @@ function findUnknownVariables(recipe: PartlyComponent, own: ReadonlySet<string>)
   const all = new Set([...standard, ...own]);
   const places: readonly [unknown, KeyPath, ReadonlySet<string>][] = [
     [recipe.build?.environment, ['build', 'environment'], all],
+    [recipe.cross?.environment, ['cross', 'environment'], all],
     ...(recipe.build?.step ?? []).flatMap((step, index): [unknown, KeyPath, ReadonlySet<string>][] => [
       [step?.run, ['build', 'step', index, 'run'], all],
       [step?.script, ['build', 'step', index, 'script'], all],

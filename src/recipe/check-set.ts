@@ -75,7 +75,11 @@ interface Reference {
 }
 
 function listReferences({ kind, recipe }: SoundRecipe): Reference[] {
-  if (kind === 'component') return namesOf(recipe.build?.inputs, ['build', 'inputs']);
+  if (kind === 'component')
+    return [
+      ...namesOf(recipe.build?.inputs, ['build', 'inputs']),
+      ...namesOf(recipe.cross?.tools, ['cross', 'tools']),
+    ];
   if (kind !== 'bundle') return [];
   const { components, python } = recipe;
   return [

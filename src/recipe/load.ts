@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { ExitCode, KsbundleError, type Problem } from '../domain/errors.ts';
-import type { Platform } from '../domain/platform.ts';
+import type { Architecture, Platform } from '../domain/platform.ts';
 import type { Layer, RecipeSet } from '../domain/recipe.ts';
 import { checkBundle } from './check-bundle.ts';
 import { checkComponent, checkPrebuilt } from './check-component.ts';
@@ -28,12 +28,13 @@ export interface ProjectDirectories {
 
 /**
  * Loads all recipes of a project, `<name>/recipe.toml` and `<name>/bundle.toml`, and its services, with those of the
- * base, and resolves them for a platform. Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` and every
+ * base, and resolves them for a platform and a build machine. Throws one `KsbundleError` with the code `KSB_RECIPE_INVALID` and every
  * mistake as a problem, or with `KSB_RECIPES_MISSING` if there is no directory of recipes.
  */
 export async function loadRecipes(
   { base, ...project }: ProjectDirectories,
   platform: Platform,
+  buildArch: Architecture = platform.arch,
 ): Promise<RecipeSet> {
   const {
     layers,
@@ -67,7 +68,12 @@ export async function loadRecipes(
     throw invalid(problems, pagesOf([...written, ...services.unreadable.map(() => 'service' as const)]));
   }
   if (!documents.some(({ kind }) => kind === 'toolchain')) throw withoutToolchain(layers);
-  const resolved = await resolveSet(documents, { platform, services: services.documents, kit: services.kit });
+  const resolved = await resolveSet(documents, {
+    platform,
+    buildArch,
+    services: services.documents,
+    kit: services.kit,
+  });
   return { layers, ...resolved };
 }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Statement } from '../domain/advisories/vex.ts';
-import type { Platform } from '../domain/platform.ts';
+import type { Architecture, Platform } from '../domain/platform.ts';
 import type {
   Archive,
   ArchiveUrl,
@@ -47,23 +47,29 @@ import {
 
 export interface ResolveOptions {
   readonly platform: Platform;
+  /** Architecture of the build machine. */
+  readonly buildArch: Architecture;
   readonly services: readonly Document[];
   readonly kit: KitAnswers;
 }
 
 export async function resolveSet(
   documents: readonly Document[],
-  { platform, services: documented, kit }: ResolveOptions,
+  { platform, buildArch, services: documented, kit }: ResolveOptions,
 ): Promise<Omit<RecipeSet, 'layers'>> {
   const resolved = await Promise.all(documented.map(resolveService));
   const services = new Map(resolved.map((each) => [each.service.name, each]));
   const components: Component[] = [];
+  const native: Component[] = [];
   const bundles: Bundle[] = [];
   const toolchains: Toolchain[] = [];
   const tools: Tool[] = [];
   for (const document of documents) {
     if (document.kind === 'component') {
-      components.push(await resolveComponent(componentSchema.parse(document.value), document, platform));
+      const written = componentSchema.parse(document.value);
+      components.push(await resolveComponent(written, document, { arch: platform.arch, buildArch }));
+      if (platform.arch !== buildArch)
+        native.push(await resolveComponent(written, document, { arch: buildArch, buildArch }));
     } else if (document.kind === 'bundle') {
       const bundle = bundleSchema.parse(document.value);
       const run = inOrder(bundle.services, services);
@@ -78,8 +84,10 @@ export async function resolveSet(
   }
   const [toolchain] = toolchains;
   if (toolchain === undefined) throw new TypeError('resolveSet: no toolchain');
+  const named = byName(components);
   return {
-    components: byName(components),
+    components: named,
+    native: platform.arch === buildArch ? named : byName(native),
     bundles: byName(bundles),
     services,
     toolchain,
@@ -96,9 +104,10 @@ function byName<Recipe extends { readonly name: string }>(
 async function resolveComponent(
   written: WrittenComponent,
   document: Document,
-  platform: Platform,
+  { arch, buildArch }: { readonly arch: Architecture; readonly buildArch: Architecture },
 ): Promise<Component> {
-  const { environment = {}, variables = {} } = written.architecture[platform.arch] ?? {};
+  const { environment = {}, variables = {} } = written.architecture[arch] ?? {};
+  const cross = arch === buildArch ? undefined : written.cross;
   const substitute = (text: string): string => substituteVariables(text, variables);
   const { build, install } = written;
   return {
@@ -108,9 +117,11 @@ async function resolveComponent(
     ...resolveRepository(written.advisories),
     sources: (Array.isArray(written.source) ? written.source : [written.source]).map(resolveSource),
     inputs: build.inputs,
+    tools: written.cross.tools,
+    ...(cross?.unsupported === undefined ? {} : { unsupported: cross.unsupported }),
     weight: build.weight,
     steps: build.step.map((step) => resolveStep(step, substitute)),
-    environment: mapValues({ ...build.environment, ...environment }, substitute),
+    environment: mapValues({ ...build.environment, ...environment, ...cross?.environment }, substitute),
     patches: await Promise.all(written.patch.map((patch) => resolvePatch(patch, document.directory))),
     files: await resolveFiles(written.files, document.directory),
     licenseFiles: build.licenses,

@@ -78,6 +78,19 @@ const architecture = z.strictObject({
   variables: z.record(field.kebabName, z.string()).default({}).describe('values usable as ${name} in steps'),
 });
 
+const cross = z.strictObject({
+  environment: field.environment
+    .default({})
+    .describe(
+      'environment added to that of [build] and [architecture], such as results of tests that cannot run',
+    ),
+  tools: z
+    .array(field.recipeName)
+    .default([])
+    .describe('components that are built for the build machine, too; steps find their programs in PATH'),
+  unsupported: field.sentence.optional().describe('why it cannot be built on another architecture'),
+});
+
 const identity = {
   name: field.recipeName.describe('name, the same as that of its directory'),
   version: field.version.describe('upstream version'),
@@ -155,6 +168,7 @@ export const componentSchema = z
       .strictObject({ x86_64: architecture.optional(), aarch64: architecture.optional() })
       .default({})
       .describe('settings that depend on the target architecture'),
+    cross: cross.prefault({}).describe('settings for a build on a machine of another architecture'),
   })
   .describe('A ksbundle component: one piece of software built from source');
 

@@ -10,7 +10,7 @@ import { exists, removeTree } from '../../src/io/files.ts';
 import { run, type RunResult } from '../../src/io/process.ts';
 import { packageRoot } from '../../src/io/package-info.ts';
 import { loadRecipes } from '../../src/recipe/load.ts';
-import { buildArchitecture } from '../../src/pipeline/sources.ts';
+import { buildArchitecture } from '../../src/pipeline/build-architecture.ts';
 import { projectAt } from '../support/projects.ts';
 
 const platform = parsePlatform(DEFAULT_PLATFORM);

@@ -16,6 +16,7 @@ export function makeComponent(name: string, changes: Partial<Component> = {}): C
     sources: [],
     weight: 1,
     inputs: [],
+    tools: [],
     steps: [],
     environment: {},
     patches: [],

@@ -9,6 +9,37 @@ import { testCache } from './test-cache.ts';
 export type DebianSuite = 'bullseye' | 'bookworm' | 'trixie' | 'sid';
 
 /**
+ * Directory of a minimal Debian system for arm64, made once. `emulated` starts a program and its arguments where the
+ * kernel runs such a system's programs; see emulated-init.sh.
+ */
+export async function foreignRoot(
+  suite: DebianSuite,
+  emulated: (argv: readonly string[]) => Promise<RunResult>,
+): Promise<string> {
+  const root = path.join(testCache(), `debian-${suite}-arm64`);
+  await withLock(`${root}.lock`, async () => {
+    if (await exists(root)) return;
+    const unfinished = `${root}.unfinished`;
+    await removeTree(unfinished);
+    await makeMinimal(suite, unfinished, ['--foreign', '--arch=arm64']);
+    // debootstrap links to the caller's, in which nothing could be mounted.
+    const proc = path.join(unfinished, 'proc');
+    await removeTree(proc);
+    await mkdir(proc);
+    const made = await emulated(['chroot', unfinished, 'sh', '-c', SECOND_STAGE]);
+    if (made.exitCode !== 0) throw new Error(`debootstrap's second stage failed:\n${lastWords(made)}`);
+    await rename(unfinished, root);
+  });
+  return root;
+}
+
+/** As in a container, which has no device nodes. */
+const SECOND_STAGE = `
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin container=lxc
+mount -t proc proc /proc
+exec /debootstrap/debootstrap --second-stage`;
+
+/**
  * Directory of a minimal Debian system, with more packages if asked for, made once from the mirror that this machine's
  * apt uses. Only copied, never changed.
  */
@@ -24,11 +55,11 @@ export async function debianRoot(suite: DebianSuite, packages: readonly string[]
   return root;
 }
 
-async function makeMinimal(suite: DebianSuite, root: string): Promise<void> {
+async function makeMinimal(suite: DebianSuite, root: string, options: readonly string[] = []): Promise<void> {
   const faults: string[] = [];
   for (const mirror of await readDebianMirrors('/')) {
     await mkdir(root, { recursive: true });
-    const made = await run(['debootstrap', '--variant=minbase', suite, root, mirror]);
+    const made = await run(['debootstrap', ...options, '--variant=minbase', suite, root, mirror]);
     if (made.exitCode === 0) return;
     faults.push(lastWords(made));
     await removeTree(root);

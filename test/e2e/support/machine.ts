@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, readlink } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { removeTree } from '../../../src/io/files.ts';
 import { run, type RunResult } from '../../../src/io/process.ts';
-import { debianRoot, type DebianSuite } from './debian-root.ts';
+import { debianRoot, foreignRoot, type DebianSuite } from './debian-root.ts';
 
 export interface ExecuteOptions {
   /** Additions to a bare environment. */
@@ -51,6 +53,8 @@ export interface MachineProcess {
 }
 
 const MACHINE_SCRIPT = path.join(import.meta.dirname, 'machine-init.sh');
+const BARE_SCRIPT = path.join(import.meta.dirname, 'bare-init.sh');
+const EMULATED_SCRIPT = path.join(import.meta.dirname, 'emulated-init.sh');
 const CELL_SCRIPT = path.join(import.meta.dirname, 'cell-init.sh');
 /** Of every command that is run in a machine. */
 export const ENVIRONMENT = {
@@ -69,12 +73,37 @@ export async function startMachine(
   addresses: readonly string[],
   packages: readonly string[] = [],
 ): Promise<OpenMachine> {
-  const pattern = await debianRoot(suite, packages);
+  return startOn(await debianRoot(suite, packages), suite, { addresses });
+}
+
+/** The same with the system for arm64, whose programs qemu runs: slow. Needs qemu-user-static. */
+export async function startEmulated(suite: DebianSuite, addresses: readonly string[]): Promise<OpenMachine> {
+  const pattern = await foreignRoot(suite, async (argv) => {
+    const bare = await enterNamespaces([BARE_SCRIPT], { isEmulated: true });
+    try {
+      return await bare.execute(argv, { timeout: 3 * TIMEOUT });
+    } finally {
+      await bare.destroy();
+    }
+  });
+  return startOn(pattern, suite, { addresses, isEmulated: true });
+}
+
+interface StartOptions {
+  readonly addresses: readonly string[];
+  readonly isEmulated?: boolean;
+}
+
+async function startOn(
+  pattern: string,
+  suite: DebianSuite,
+  { addresses, isEmulated = false }: StartOptions,
+): Promise<OpenMachine> {
   const directory = await mkdtemp(path.join(os.tmpdir(), `ksbundle-${suite}-`));
   const root = path.join(directory, 'root');
   const copied = await run(['cp', '-a', '--reflink=auto', pattern, root]);
   if (copied.exitCode !== 0) throw new Error(`cannot copy ${pattern}: ${copied.stderr}`);
-  const machine = await enterNamespaces([MACHINE_SCRIPT, root, ...addresses]);
+  const machine = await enterNamespaces([MACHINE_SCRIPT, root, ...addresses], { isEmulated });
   return {
     ...machine,
     root,
@@ -106,20 +135,25 @@ export async function startCell({ releases, image = '', size = '100m' }: CellOpt
 }
 
 /** Starts a script as the first process of new namespaces; it prints "ready", and ends with its input. */
-async function enterNamespaces(script: readonly string[]): Promise<OpenMachine> {
-  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child'];
-  const holder = spawn('unshare', [...namespaces, 'bash', ...script], {
+async function enterNamespaces(
+  script: readonly string[],
+  { isEmulated = false }: { readonly isEmulated?: boolean } = {},
+): Promise<OpenMachine> {
+  const own = ['--net', '--mount', '--pid', ...(isEmulated ? ['--user'] : [])];
+  const scripts = [...(isEmulated ? [EMULATED_SCRIPT, 'bash'] : []), ...script];
+  const holder = spawn('unshare', [...own, '--fork', '--kill-child', 'bash', ...scripts], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: ENVIRONMENT,
   });
   const ended = once(holder, 'exit');
   const lines = createInterface(holder.stdout);
+  if (isEmulated) await mapUsers(holder);
   const ready = await Promise.race([once(lines, 'line'), ended]);
   if (ready[0] !== 'ready') throw new Error('the test machine does not start');
   const first = await onlyChild(holder.pid ?? 0);
   const space = await readlink(`/proc/${first}/ns/pid`);
 
-  const enter = ['nsenter', '--target', String(first), '--net', '--mount', '--pid', '--root', '--wd'];
+  const enter = ['nsenter', '--target', String(first), ...own, '--root', '--wd'];
   const entry = [...enter, 'env', '-i', ...assignments(ENVIRONMENT)];
 
   return {
@@ -138,6 +172,24 @@ async function enterNamespaces(script: readonly string[]): Promise<OpenMachine> 
       await ended;
     },
   };
+}
+
+/**
+ * Lets a process with a user namespace of its own, and its children, have the users that it had; tells its first child,
+ * which waits.
+ */
+async function mapUsers({
+  pid,
+  stdin,
+}: {
+  readonly pid?: number | undefined;
+  readonly stdin: Writable;
+}): Promise<void> {
+  const inNamespace = (name: string): string => `/proc/${pid}/${name}`;
+  const outside = await readlink('/proc/self/ns/user');
+  while ((await readlink(inNamespace('ns/user'))) === outside) await setImmediate();
+  for (const map of ['uid_map', 'gid_map']) await writeFile(inNamespace(map), '0 0 65536');
+  stdin.write('mapped\n');
 }
 
 function assignments(environment: Readonly<Record<string, string>>): string[] {

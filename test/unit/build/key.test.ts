@@ -21,6 +21,7 @@ const component: Component = {
   sources: [{ into: '.', strip: 1, archives: [{ sha256: digest('1'), file: 'zlib.tar.gz', urls: [] }] }],
   weight: 1,
   inputs: [],
+  tools: [],
   steps: [{ name: 'compile', command: { kind: 'argv', argv: ['make'] }, directory: '.', environment: {} }],
   environment: { CFLAGS: '-O2' },
   patches: [],
