@@ -40,6 +40,7 @@ const script = (name_: string, text: string) => ({
 
 /** A program for the build machine that a step of `number` runs. */
 const SPEAKER = makeComponent('speaker', {
+  ship: ['bin/*'],
   steps: [
     script(
       'build',
@@ -52,11 +53,12 @@ cc speak.c -o "\${dest}\${prefix}/bin/speak"`,
 
 /** A library and a program that need what two programs write while they are built. */
 const NUMBER = makeComponent('number', {
+  ship: ['bin/*', 'lib/*'],
   tools: ['speaker'],
   steps: [
     script(
       'build',
-      `echo 'int printf(const char *, ...); int main(void) { return printf("#define NUMBER %d\\n", (int)sizeof(long double)) < 0; }' > generate.c
+      `echo 'int printf(const char *, ...); int main(void) { return printf("#define NUMBER %d", (int)sizeof(long double)) < 0; }' > generate.c
 build-cc generate.c -o generate
 ./generate > generated.h
 speak > spoken.h
