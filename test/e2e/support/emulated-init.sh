@@ -1,9 +1,7 @@
 #!/bin/sh
-# First process of a user namespace in which the kernel runs programs for aarch64 with qemu; the host's other programs are
-# not affected. Waits for a line of its input, which tells that users are mapped, then becomes the program in its
-# arguments.
+# First process of new namespaces, in a user namespace of their own: lets the kernel run programs for aarch64 with qemu
+# there, and nowhere else, then becomes the program in its arguments.
 set -eu
-read -r _
 mount --make-rprivate /
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
 # The head of an ELF file (gABI) for e_machine 183, executable or shared; F opens qemu now, for every root directory.

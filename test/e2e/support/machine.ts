@@ -4,7 +4,6 @@ import { mkdtemp, readdir, readFile, readlink, writeFile } from 'node:fs/promise
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { removeTree } from '../../../src/io/files.ts';
 import { run, type RunResult } from '../../../src/io/process.ts';
@@ -139,21 +138,33 @@ async function enterNamespaces(
   script: readonly string[],
   { isEmulated = false }: { readonly isEmulated?: boolean } = {},
 ): Promise<OpenMachine> {
-  const own = ['--net', '--mount', '--pid', ...(isEmulated ? ['--user'] : [])];
+  const own = ['--net', '--mount', '--pid'];
+  const users = isEmulated ? await sameUsers() : undefined;
   const scripts = [...(isEmulated ? [EMULATED_SCRIPT, 'bash'] : []), ...script];
-  const holder = spawn('unshare', [...own, '--fork', '--kill-child', 'bash', ...scripts], {
+  const command = ['unshare', ...own, '--fork', '--kill-child', 'bash', ...scripts];
+  const [program = '', ...parameters] = [...(users?.entry ?? []), ...command];
+  const holder = spawn(program, parameters, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: ENVIRONMENT,
   });
   const ended = once(holder, 'exit');
   const lines = createInterface(holder.stdout);
-  if (isEmulated) await mapUsers(holder);
   const ready = await Promise.race([once(lines, 'line'), ended]);
+  // A namespace lasts as long as a process in it.
+  users?.release();
   if (ready[0] !== 'ready') throw new Error('the test machine does not start');
   const first = await onlyChild(holder.pid ?? 0);
   const space = await readlink(`/proc/${first}/ns/pid`);
 
-  const enter = ['nsenter', '--target', String(first), ...own, '--root', '--wd'];
+  const enter = [
+    'nsenter',
+    '--target',
+    String(first),
+    ...(isEmulated ? ['--user'] : []),
+    ...own,
+    '--root',
+    '--wd',
+  ];
   const entry = [...enter, 'env', '-i', ...assignments(ENVIRONMENT)];
 
   return {
@@ -174,22 +185,14 @@ async function enterNamespaces(
   };
 }
 
-/**
- * Lets a process with a user namespace of its own, and its children, have the users that it had; tells its first child,
- * which waits.
- */
-async function mapUsers({
-  pid,
-  stdin,
-}: {
-  readonly pid?: number | undefined;
-  readonly stdin: Writable;
-}): Promise<void> {
-  const inNamespace = (name: string): string => `/proc/${pid}/${name}`;
+/** A user namespace with this machine's users: how to enter it, and how to let go of it. */
+async function sameUsers(): Promise<{ readonly entry: readonly string[]; readonly release: () => void }> {
+  const holder = spawn('unshare', ['--user', 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const inHolder = (name: string): string => `/proc/${holder.pid}/${name}`;
   const outside = await readlink('/proc/self/ns/user');
-  while ((await readlink(inNamespace('ns/user'))) === outside) await setImmediate();
-  for (const map of ['uid_map', 'gid_map']) await writeFile(inNamespace(map), '0 0 65536');
-  stdin.write('mapped\n');
+  while ((await readlink(inHolder('ns/user'))) === outside) await setImmediate();
+  for (const map of ['uid_map', 'gid_map']) await writeFile(inHolder(map), '0 0 65536');
+  return { entry: ['nsenter', `--user=${inHolder('ns/user')}`], release: () => holder.stdin.end() };
 }
 
 function assignments(environment: Readonly<Record<string, string>>): string[] {
