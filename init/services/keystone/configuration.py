@@ -8,7 +8,7 @@ from installer.bundle.api import RenderedFile, Site
 from installer.kit import wsgi
 from installer.state import files
 
-from . import directory, hardening, keys, metrics, openid, settings
+from . import directory, hardening, keys, metrics, nodes, openid, settings
 
 CONFIG_DIRECTORY = "etc/keystone.conf.d"
 
@@ -24,6 +24,7 @@ def values(site: Site) -> dict[str, str]:
         "metrics": path(metrics.directory(site)) if metrics.listeners(site) else "",
         "max_active_keys": str(settings.max_active_keys(site)),
         "public_endpoint": settings.public_endpoint(settings.base_url(site) if site.value("public-url") else None),
+        "several_nodes": str(nodes.may_share(site)).lower(),
         "security_compliance": hardening.settings(site),
         "token_provider": keys.provider(site),
         **wsgi.door_values(site, settings.NAMES, settings.REQUEST_ID),

@@ -3,12 +3,14 @@ is between. `run` starts a script in a release's Python; the script calls `start
 
 from __future__ import annotations
 
+import configparser
 import importlib
 import json
 import os
 import subprocess
 import sys
 import unittest
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,11 +54,16 @@ def run(test: unittest.TestCase, script: str, directory: Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def start() -> None:
-    """Sets up Keystone in the working directory: the user `admin` has PASSWORD."""
+def start(changed: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    """Sets up Keystone in the working directory: the user `admin` has PASSWORD. `changed` has other settings than
+    those of CONFIGURATION, by section and name."""
     global application
     fernet: Any = importlib.import_module("cryptography.fernet")
-    Path("keystone.conf").write_text(CONFIGURATION)
+    settings = configparser.RawConfigParser()
+    settings.read_string(CONFIGURATION)
+    settings.read_dict(changed or {})
+    with open("keystone.conf", "w") as file:
+        settings.write(file)
     for kind in ("fernet", "credential"):
         os.mkdir(kind, 0o700)
         for number in ("0", "1"):
@@ -68,6 +75,7 @@ def start() -> None:
         bootstrap: Any = importlib.import_module("keystone.cmd.bootstrap")
         upgrades: Any = importlib.import_module("keystone.common.sql.upgrades")
         application = importlib.import_module("keystone.wsgi.api").application
+    application = importlib.import_module("ksbundle_keystone.changes").begin_requests(application)
     upgrades.offline_sync_database_to_version()
     # It would load what is loaded.
     bootstrap.backends.load_backends = dict

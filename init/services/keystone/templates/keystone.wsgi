@@ -12,11 +12,12 @@ import ksbundle_keystone
 with ksbundle_keystone.loading():
     from keystone.wsgi.api import application
 
-from ksbundle_keystone import activity, bodies, health, meter, responses, schemas
+from ksbundle_keystone import activity, bodies, changes, health, meter, responses, schemas
 
 activity.write_changes_only()
 schemas.reuse()
-application = responses.complete(bodies.check(health.mount(application)))
+application = changes.begin_requests(health.mount(application))
+application = responses.complete(bodies.check(application))
 application = meter.measure(application, @{metrics|python})
 application = ksbundle_door.guard(
     application, names_file=@{names|python}, proxies=@{proxies}, hsts=@{hsts}, request_id=@{request_id|python})
