@@ -1,10 +1,9 @@
 import { copyFile, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exists, removeTree } from '../../src/io/files.ts';
-import { deploy, expectSuccess, readIn, writeInventory } from './support/ansible/fleet.ts';
+import { deploy, expectSuccess, killDuring, readIn, writeInventory } from './support/ansible/fleet.ts';
 import { makeCertificate } from './support/certificate.ts';
 import { ksbundle } from './support/cli.ts';
 import { send } from './support/http.ts';
@@ -155,15 +154,10 @@ describe.skipIf(lacking !== undefined)(
 
     it.runIf(exhaustive)('stops an upgrade at the host that dies, while the others serve', async () => {
       await carry('present');
-      const upgrading = deploy(fleet);
       const saved = path.join(machine('node2').root, INSTANCE, 'backups');
       const isSaved = async (): Promise<boolean> =>
         (await readdir(saved).catch(() => [])).some((name) => name.endsWith('-before-upgrade.tar.gz'));
-      const state = { ended: false };
-      void upgrading.finally(() => (state.ended = true));
-      while (!state.ended && !(await isSaved())) await setTimeout(20);
-      for (const { pid } of await machine('node2').processes()) process.kill(pid, 'SIGKILL');
-      const stopped = await upgrading;
+      const stopped = await killDuring(machine('node2'), deploy(fleet), isSaved);
       expect(stopped.exitCode).not.toBe(0);
       expect(stopped.recap['node1']).toMatchObject({ failed: 0, unreachable: 0 });
       expect(stopped.recap['node2']?.failed).toBe(1);

@@ -83,14 +83,14 @@ def check_version(session: Session) -> None:
     )
 
 
-def ready_site(session: Session) -> Site:
-    """The site; creates the instance's directory and the service's account if they are missing.
+def ready_site(session: Session, *, outside: bool = True) -> Site:
+    """The site; creates the instance's directory and the service's account if they are missing. See `preflight.check`.
 
     Raises PREFLIGHT with all problems before it creates anything.
     """
     site = session.candidate()
     if not session.instance.exists or not site.account.exists:
-        preflight_all(session, site)
+        preflight_all(session, site, outside=outside)
         site = _make_account(session, site)
         _make_root(site)
     return site
@@ -118,10 +118,10 @@ def summarize(session: Session, site: Site) -> None:
         report.out(line)
 
 
-def preflight_all(session: Session, site: Site) -> None:
+def preflight_all(session: Session, site: Site, *, outside: bool = True) -> None:
     """Raises PREFLIGHT with everything that prevents serving from the site."""
     own = [process.pid for process in session.processes()]
-    preflight.check(site, session.product, own, former=session.instance)
+    preflight.check(site, session.product, own, former=session.instance, outside=outside)
 
 
 def warn_all(session: Session, site: Site, *, target: Site) -> None:

@@ -30,7 +30,8 @@ def export_keys(session: Session, file: str, recipient: str) -> None:
 def import_keys(session: Session, file: str, recipient: str) -> None:
     """Imports the keys in `file` into a running instance, or into one that is not installed yet."""
     session.settled()
-    site = install.ready_site(session)
+    # The keys may be what is missing to use what is outside.
+    site = install.ready_site(session, outside=False)
     content, holder = _read(file), _read(recipient)
     with session.exclusive():
         if session.receipt is None:

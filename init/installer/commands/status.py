@@ -69,6 +69,7 @@ def _describe_daemons(session: Session, site: Site) -> list[Mapping[str, Any]]:
 def _facts(session: Session, site: Site) -> Mapping[str, Any]:
     """Facts that do not depend on whether all is well."""
     recorded, unfinished = session.installed(), session.unfinished
+    keys = session.product.shared_keys(site)
     return {
         "release": site.release.name,
         "release_path": site.release.root,
@@ -81,6 +82,7 @@ def _facts(session: Session, site: Site) -> Mapping[str, Any]:
         "urls": list(session.product.urls(site)),
         "listeners": [{"host": listener.host, "port": listener.port} for listener in session.product.listeners(site)],
         "units": manager_of(site).facts(),
+        "keys": None if keys is None else keys.digest(),
         "volumes": [vars(volume) for volume in space.volumes(site.instance)],
         "unfinished": None
         if unfinished is None

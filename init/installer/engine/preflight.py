@@ -28,9 +28,9 @@ LONGEST_PATH = 450
 LONGEST_NAME = 255
 
 
-def check(site: Site, product: Product, own: Collection[int], *, former: Instance) -> None:
+def check(site: Site, product: Product, own: Collection[int], *, former: Instance, outside: bool = True) -> None:
     """Raises PREFLIGHT with all problems found. `own` are the instance's running processes, `former` is the instance in
-    its present place, if it is about to be moved."""
+    its present place, if it is about to be moved. Without `outside` nothing outside the instance is asked."""
     problems = [
         *_check_paths(site),
         *clock.check(),
@@ -43,7 +43,7 @@ def check(site: Site, product: Product, own: Collection[int], *, former: Instanc
         *ports.check(product.listeners(site), own),
         *lifecycle.check(site, product, former),
         *product.check_answers(site),
-        *product.check_outside(replace(site, instance=former)),
+        *(product.check_outside(replace(site, instance=former)) if outside else ()),
     ]
     if problems:
         raise Failure(Exit.PREFLIGHT, *problems)

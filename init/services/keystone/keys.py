@@ -39,7 +39,8 @@ SHARED = (FERNET, CREDENTIAL, JWS_PUBLIC, JWS_PRIVATE)
 #: Those that every instance needs.
 REPOSITORIES = (Repository(FERNET, "0", 2), Repository(CREDENTIAL, "0", 2))
 _JWS = (Repository(JWS_PUBLIC, None, 1), Repository(JWS_PRIVATE, "private.pem", 1))
-_KEY = re.compile(r"\d+|\w+\.pem")
+#: What an interrupted rotation leaves begins with "new".
+_KEY = re.compile(r"\d+|(?!new)\w+\.pem")
 
 
 def is_key(name: str) -> bool:

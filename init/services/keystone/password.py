@@ -57,6 +57,11 @@ def stored(site: Site, user: User = ADMIN) -> str | None:
         ) from error
 
 
+def is_known(site: Site) -> bool:
+    """Whether the administrator's password is given or stored."""
+    return site.value("admin-password-file") is not None or stored(site) is not None
+
+
 def store(site: Site, password: str, user: User = ADMIN) -> None:
     secret_file.write(file(site, user), password)
 

@@ -8,7 +8,7 @@ from typing import Any
 from installer.bundle.api import Site
 from installer.errors import Exit, Failure, Problem
 
-from . import database, nodes, programs
+from . import database, nodes, password, programs
 
 #: The earliest version of each server that Keystone is known to work with.
 _EARLIEST = {"mariadb": (10, 11), "mysql": (8, 0), "postgresql": (13, 0)}
@@ -164,6 +164,9 @@ def _judge_content(site: Site, facts: Mapping[str, Any]) -> Iterator[tuple[str, 
             why = "it has Keystone's tables, this instance did not make them, and it lacks the keys of those that did"
             hint = "give an empty database; or, to join them, import their keys first: keys import FILE"
             yield "the database holds the data of another Keystone", why, hint
+        elif not password.is_known(site):
+            hint = "give --admin-password-file with the password of the other nodes, which is in their admin-password"
+            yield "the administrator's password is not known here", "this instance joins those that made it", hint
     elif nodes.joined(site) and database.kept(site) is None:
         why = "the keys are those of other nodes, and no node uses it"
         yield "the database is not that of the other nodes", why, "give --database-url as at those nodes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,6 +60,10 @@ class KeystoneKeys:
                 ),
             )
 
+    def digest(self) -> str | None:
+        site = self.site
+        return None if list(keys.check(site)) else site.account.run(_digest, site.instance.path("keys"))
+
     def rotate(self) -> str:
         site = self.site
         others = server.holding_up(site)
@@ -84,6 +89,17 @@ def _check_complete(content: Mapping[str, str]) -> None:
                 hint="export the keys on a node whose status names no problem; the keys here are unchanged",
             )
             raise Failure(Exit.PREFLIGHT, problem)
+
+
+def _digest(keys_directory: str) -> str:
+    """Runs as the service's account."""
+    listed = hashlib.sha256(b"ksbundle keys\0")
+    for directory in map(os.path.basename, keys.SHARED):
+        place = os.path.join(keys_directory, directory)
+        for key in sorted(filter(keys.is_key, files.names(place) if files.is_directory(place) else ())):
+            content = hashlib.sha256(files.read(os.path.join(place, key)) or b"")
+            listed.update(f"{directory}/{key} {content.hexdigest()}\n".encode())
+    return listed.hexdigest()
 
 
 def _write_keys(keys_directory: str, content: Mapping[str, str]) -> None:

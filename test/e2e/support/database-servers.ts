@@ -1,7 +1,7 @@
 import { chown, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { DebianSuite } from './debian-root.ts';
-import { startMachine, type Machine } from './machine.ts';
+import { startMachine, type OpenMachine } from './machine.ts';
 import { makeServerSecrets, NOBODY, PASSWORD } from './server-secrets.ts';
 import { shell } from './succeed.ts';
 
@@ -43,7 +43,7 @@ export async function startServerMachine(
   kind: ServerKind,
   addresses: readonly string[],
   { suite = 'bookworm', packages = [] }: ServerMachineOptions = {},
-): Promise<{ readonly machine: Machine; readonly server: DatabaseServer }> {
+): Promise<{ readonly machine: OpenMachine; readonly server: DatabaseServer }> {
   const machine = await startMachine(suite, addresses, [...PACKAGES[kind], ...packages]);
   const directory = path.join(machine.root, 'srv/db');
   await mkdir(directory);

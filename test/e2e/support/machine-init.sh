@@ -17,15 +17,17 @@ ln -s /proc/self/fd "$root/dev/fd"
 mkdir -m 1777 "$root/dev/shm"
 
 ip link set lo up
-# A bridge without ports, if the kernel has no dummy interfaces.
-ip link add dummy0 type dummy 2>/dev/null || ip link add dummy0 type bridge
-for address; do
-  case $address in
-    *:*) ip addr add "$address/64" dev dummy0 nodad ;;
-    *) ip addr add "$address/24" dev dummy0 ;;
-  esac
-done
-ip link set dummy0 up
+if [ $# -gt 0 ]; then
+  # A bridge without ports, if the kernel has no dummy interfaces.
+  ip link add dummy0 type dummy 2>/dev/null || ip link add dummy0 type bridge
+  for address; do
+    case $address in
+      *:*) ip addr add "$address/64" dev dummy0 nodad ;;
+      *) ip addr add "$address/24" dev dummy0 ;;
+    esac
+  done
+  ip link set dummy0 up
+fi
 
 echo ready
 # Bash, because it reaps orphaned processes while it waits.

@@ -64,15 +64,15 @@ export const ENVIRONMENT = {
 const TIMEOUT = 300_000;
 
 /**
- * Starts a machine with a fresh copy of the suite's system, optional packages, and the addresses on a separate
- * interface.
+ * Starts a machine with a fresh copy of the suite's system, optional packages, and addresses on a separate
+ * interface, or in the network of another machine.
  */
 export async function startMachine(
   suite: DebianSuite,
-  addresses: readonly string[],
+  network: readonly string[] | OpenMachine,
   packages: readonly string[] = [],
 ): Promise<OpenMachine> {
-  return startOn(await debianRoot(suite, packages), suite, { addresses });
+  return startOn(await debianRoot(suite, packages), suite, { network });
 }
 
 /** The same with the system for arm64, whose programs qemu runs: slow. Needs qemu-user-static. */
@@ -85,24 +85,26 @@ export async function startEmulated(suite: DebianSuite, addresses: readonly stri
       await bare.destroy();
     }
   });
-  return startOn(pattern, suite, { addresses, isEmulated: true });
+  return startOn(pattern, suite, { network: addresses, isEmulated: true });
 }
 
 interface StartOptions {
-  readonly addresses: readonly string[];
+  readonly network: readonly string[] | OpenMachine;
   readonly isEmulated?: boolean;
 }
 
 async function startOn(
   pattern: string,
   suite: DebianSuite,
-  { addresses, isEmulated = false }: StartOptions,
+  { network, isEmulated = false }: StartOptions,
 ): Promise<OpenMachine> {
   const directory = await mkdtemp(path.join(os.tmpdir(), `ksbundle-${suite}-`));
   const root = path.join(directory, 'root');
   const copied = await run(['cp', '-a', '--reflink=auto', pattern, root]);
   if (copied.exitCode !== 0) throw new Error(`cannot copy ${pattern}: ${copied.stderr}`);
-  const machine = await enterNamespaces([MACHINE_SCRIPT, root, ...addresses], { isEmulated });
+  const machine = await ('root' in network
+    ? enterNamespaces([MACHINE_SCRIPT, root], { isEmulated, network: network.network })
+    : enterNamespaces([MACHINE_SCRIPT, root, ...network], { isEmulated }));
   return {
     ...machine,
     root,
@@ -133,15 +135,21 @@ export async function startCell({ releases, image = '', size = '100m' }: CellOpt
   return enterNamespaces([CELL_SCRIPT, releases, size, image]);
 }
 
+interface NamespaceOptions {
+  readonly isEmulated?: boolean;
+  /** Program and arguments that enter a network; a new one by default. */
+  readonly network?: readonly string[];
+}
+
 /** Starts a script as the first process of new namespaces; it prints "ready", and ends with its input. */
 async function enterNamespaces(
   script: readonly string[],
-  { isEmulated = false }: { readonly isEmulated?: boolean } = {},
+  { isEmulated = false, network = ['unshare', '--net'] }: NamespaceOptions = {},
 ): Promise<OpenMachine> {
-  const own = ['--net', '--mount', '--pid'];
+  const own = ['--mount', '--pid'];
   const users = isEmulated ? await sameUsers() : undefined;
   const scripts = [...(isEmulated ? [EMULATED_SCRIPT, 'bash'] : []), ...script];
-  const command = ['unshare', ...own, '--fork', '--kill-child', 'bash', ...scripts];
+  const command = [...network, 'unshare', ...own, '--fork', '--kill-child', 'bash', ...scripts];
   const [program = '', ...parameters] = [...(users?.entry ?? []), ...command];
   const holder = spawn(program, parameters, {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -161,6 +169,7 @@ async function enterNamespaces(
     '--target',
     String(first),
     ...(isEmulated ? ['--user'] : []),
+    '--net',
     ...own,
     '--root',
     '--wd',

@@ -112,6 +112,52 @@ class NodesTest(keystone_site.KeystoneSiteTest):
         self.assertEqual(found, {"0": "c", "2": "a"})
         self.assertEqual({path.stat().st_mode & 0o777 for path in (keys / "fernet").iterdir()}, {0o600})
 
+    def test_the_digest_of_keys_tells_equal_sets_and_no_incomplete_ones(self) -> None:
+        def digest() -> str | None:
+            keys = self.product.shared_keys(self.site())
+            assert keys is not None
+            found: str | None = keys.digest()
+            return found
+
+        self.assertIsNone(digest())
+        for name in ("fernet", "credential"):
+            place = self.instance / "keys" / name
+            place.mkdir(parents=True, mode=0o700)
+            for key in ("0", "1"):
+                (place / key).write_text(f"{name} {key}")
+                (place / key).chmod(0o600)
+        first = digest()
+        self.assertIsNotNone(first)
+        (self.instance / "keys" / "fernet.new").mkdir()
+        self.assertEqual(digest(), first)
+        (self.instance / "keys" / "fernet" / "0").write_text("another")
+        self.assertNotIn(digest(), (None, first))
+        (self.instance / "keys" / "fernet" / "1").write_text("")
+        self.assertIsNone(digest())
+
+    def test_a_node_joins_only_with_the_password_of_the_others(self) -> None:
+        server = sys.modules["ksbundle_services.keystone.server"]
+        facts: dict[str, Any] = {
+            "own": A,
+            "nodes": [node(A)],
+            "server": "postgresql",
+            "version": [16],
+            "encoding": "UTF8",
+        }
+        facts |= {
+            "writable": True,
+            "creates": True,
+            "tables": ["project"],
+            "keystone": True,
+            "versions": [],
+            "heads": [],
+        }
+        with mock.patch.object(server, "look", return_value=facts):
+            url = ["postgresql://a@localhost/b"]
+            (problem,) = server.check(self.site(database_url=url))
+            self.assertIn("password is not known", problem.what)
+            self.assertEqual(server.check(self.site(database_url=url, admin_password_file=["/root/password"])), [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { RunResult } from '../../../../src/io/process.ts';
 import { ansible } from '../../../support/ansible/ansible.ts';
@@ -33,6 +34,26 @@ export async function deploy(fleet: string, ...parameters: readonly string[]): P
     }),
   );
   return { ...result, recap };
+}
+
+/** Kills all processes of a machine as soon as `isTime` holds, while a playbook runs. Throws if that ends before. */
+export async function killDuring(
+  machine: OpenMachine,
+  playing: Promise<PlayResult>,
+  isTime: () => Promise<boolean>,
+): Promise<PlayResult> {
+  const state = { ended: false };
+  const ended = playing.finally(() => (state.ended = true));
+  while (!state.ended && !(await isTime())) await setTimeout(20);
+  if (state.ended) throw new Error(`the playbook ended before its time:\n${(await ended).stdout}`);
+  for (const { pid } of await machine.processes()) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return ended;
 }
 
 /** Throws with the output of a playbook that failed. */
