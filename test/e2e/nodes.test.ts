@@ -1,5 +1,6 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { run as runOnHost } from '../../src/io/process.ts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { earlierTarball, releaseName, tarball } from './support/bundle.ts';
@@ -13,6 +14,7 @@ import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
 import { adminPassword, bootstrap, install, issueToken, siteAt, unpack, type Site } from './support/site.ts';
 import { shell } from './support/succeed.ts';
+import { FORMER_SCHEMA } from './support/tested-bundle.ts';
 
 const lacking = await whyNoMachines(['openssl']);
 /** As docs/nodes.md has them. */
@@ -76,6 +78,57 @@ describe.skipIf(lacking !== undefined)(
       return [...new Set(found)];
     }
 
+    /** Lets a node join the first one, of the same release, by the commands of the page. */
+    async function join(node: (number: Number) => Site, number: 2 | 3): Promise<void> {
+      const [, pair = '', sealing = '', joining = ''] = await documentedBlocks(
+        'nodes.md',
+        'sh',
+        'Let nodes join',
+      );
+      await run(node(number), pair, { number });
+      await carry(number, `node${number}.pem`, 1);
+      await shell(machine, 'rm -f "$0"', `${homeOf(1)}/node${number}.cms`);
+      await run(node(1), sealing, { number, home: homeOf(1) });
+      await carry(1, `node${number}.cms`, number);
+      await carry(1, path.relative(homeOf(1), `${node(1).instance}/admin-password`), number);
+      await run(node(number), joining, { number });
+    }
+
+    /** Requests that a node has answered: those of health checks, and of clients. */
+    async function answered(number: Number): Promise<{ readonly refused: number; readonly served: number }> {
+      const log = path.join(machine.root, present(number).instance, 'log/httpd-access.log');
+      const lines = (await readFile(log, 'utf8')).split('\n');
+      const checks = lines.filter((line) => line.includes(' /healthcheck '));
+      const refused = checks.filter((line) => line.includes('" 503 ')).length;
+      return { refused, served: lines.length - checks.length };
+    }
+
+    /** Waits until HAProxy has noticed, and no client was answered during two more checks. */
+    async function untilOutOfService(number: Number): Promise<void> {
+      let last = await answered(number);
+      const enough = last.refused + 2;
+      for (let quiet = 0; quiet < 2;) {
+        await setTimeout(100);
+        const now = await answered(number);
+        if (now.refused === last.refused) continue;
+        quiet = now.refused > enough && now.served === last.served ? quiet + 1 : 0;
+        last = now;
+      }
+    }
+
+    /** Waits until clients are answered again. */
+    async function untilInService(number: Number): Promise<void> {
+      const { served } = await answered(number);
+      while ((await answered(number)).served <= served) await setTimeout(100);
+    }
+
+    async function kill(number: Number): Promise<void> {
+      const found = await machine.processes();
+      const own = found.filter(({ program }) => program.startsWith(`${homeOf(number)}/`));
+      expect(own).not.toEqual([]);
+      for (const { pid } of own) process.kill(pid, 'SIGKILL');
+    }
+
     /** Lets clients work behind HAProxy during `work`, and expects that none of them notices it. */
     async function expectUnnoticed(
       work: () => Promise<unknown>,
@@ -115,22 +168,11 @@ describe.skipIf(lacking !== undefined)(
     });
 
     it('join by the commands of the page', async () => {
-      const [first = '', pair = '', sealing = '', joining = ''] = await documentedBlocks(
-        'nodes.md',
-        'sh',
-        'Let nodes join',
-      );
+      const [first = ''] = await documentedBlocks('nodes.md', 'sh', 'Let nodes join');
       await run(former(1), first, { number: 1 });
       const password = await adminPassword(former(1));
       load = { ...load, password };
-      for (const number of [2, 3] as const) {
-        await run(former(number), pair, { number });
-        await carry(number, `node${number}.pem`, 1);
-        await run(former(1), sealing, { number, home: homeOf(1) });
-        await carry(1, `node${number}.cms`, number);
-        await carry(1, `${releaseName(earlierTarball())}/instance/admin-password`, number);
-        await run(former(number), joining, { number });
-      }
+      for (const number of [2, 3] as const) await join(former, number);
       expect(await acrossNodes()).toEqual([200]);
       for (const number of NUMBERS) await install(former(number), ['status']);
       await shell(machine, 'haproxy -D -f /etc/haproxy/haproxy.cfg');
@@ -181,6 +223,103 @@ describe.skipIf(lacking !== undefined)(
         await version('e8725d6fa226', '742c857f1dfb');
         expect(other.exitCode).toBe(8);
         expect(other.stderr).toContain('of another version than this release');
+      },
+    );
+
+    it.runIf(exhaustive)(
+      'of other tables refuse an upgrade one by one, and are upgraded in the order of the page',
+      async () => {
+        for (const number of NUMBERS) await install(present(number), ['rollback']);
+        // As if their release had the tables of the one before it: the last migration is undone.
+        await server.query('keystone', FORMER_SCHEMA);
+        const refused = await bootstrap(present(2), ['upgrade', '--from', former(2).release]);
+        expect(refused.exitCode).toBe(3);
+        expect(refused.stderr).toContain('until they are uninstalled and forgotten');
+        for (const number of [2, 3] as const) {
+          await install(former(number), ['uninstall', '--purge', '--yes']);
+          const node = `SELECT name FROM ksbundle_node WHERE name LIKE '%${homeOf(number)}%'`;
+          const name = (await server.query('keystone', node)).trim();
+          await install(former(1), ['keys', 'forget', name]);
+        }
+        await install(present(1), ['upgrade', '--from', former(1).release]);
+        const version = "SELECT version_num FROM alembic_version WHERE version_num = '742c857f1dfb'";
+        expect(await server.query('keystone', version)).toContain('742c857f1dfb');
+        for (const number of [2, 3] as const) await join(present, number);
+        expect(await acrossNodes()).toEqual([200]);
+        for (const number of NUMBERS) await install(present(number), ['status']);
+      },
+    );
+
+    it.runIf(exhaustive)('rotate keys by the commands of the page, and clients do not notice', async () => {
+      const [copying = ''] = await documentedBlocks('nodes.md', 'sh', 'Rotate keys');
+      const [exporting = '', importing = ''] = copying.split('\n');
+      await expectUnnoticed(async () => {
+        for (const _ of [1, 2]) {
+          await install(present(1), ['keys', 'rotate']);
+          expect((await bootstrap(present(1), ['keys', 'rotate'])).exitCode).toBe(3);
+          for (const number of [2, 3] as const) {
+            await run(present(1), exporting, { number, home: homeOf(1) });
+            await carry(1, `node${number}.cms`, number);
+            await run(present(number), importing, { number });
+          }
+        }
+      });
+      expect(await acrossNodes()).toEqual([200]);
+    });
+
+    it.runIf(exhaustive)('refuse a node with foreign keys, and clients do not notice', async () => {
+      const release = present(2).release;
+      const stranger = { machine, release, instance: '/srv/stranger' };
+      const guest = { machine, release, instance: '/srv/guest' };
+      const own = [`--instance=${stranger.instance}`, '--port=127.0.0.1:5010', '--processes=1'];
+      await expectUnnoticed(async () => {
+        await install(stranger, own);
+        const sealing = ['keys', 'export', '/srv/foreign.cms', `--recipient=${homeOf(2)}/node2.pem`];
+        await install(stranger, [...sealing, `--instance=${stranger.instance}`]);
+        const opening = ['keys', 'import', '/srv/foreign.cms', `--recipient=${homeOf(2)}/node2-with-key.pem`];
+        await install(guest, [...opening, `--instance=${guest.instance}`, '--port=127.0.0.1:5011']);
+        const refused = await bootstrap(guest, [
+          `--instance=${guest.instance}`,
+          '--port=127.0.0.1:5011',
+          '--processes=1',
+          `--database-url=${server.url('keystone')}`,
+          `--database-password-file=${PASSWORD_FILE}`,
+          `--database-ca=${AUTHORITY}`,
+          `--admin-password-file=${homeOf(2)}/admin-password`,
+        ]);
+        expect(refused.exitCode).toBe(3);
+        expect(refused.stderr).toContain('it lacks the keys of those that did');
+      });
+      await install(stranger, ['uninstall', '--purge', '--yes', `--instance=${stranger.instance}`]);
+      const rows = await server.query('keystone', 'SELECT count(*) FROM ksbundle_node');
+      expect(rows.trim()).toBe('3');
+    });
+
+    it.runIf(exhaustive)(
+      'restart and die out of service, as the page says, while clients write and do not notice',
+      async () => {
+        const [check = ''] = await documentedBlocks('nodes.md', 'ini', 'HAProxy');
+        const markOf = (number: Number): string => `/run/keystone-${number}-out-of-service`;
+        for (const number of NUMBERS) {
+          const own = check.replace('/run/keystone-out-of-service', markOf(number));
+          const place = `${present(number).instance}/etc/keystone.conf.d/healthcheck.conf`;
+          await writeFile(path.join(machine.root, place), own);
+        }
+        await expectUnnoticed(async () => {
+          // The file has no effect on a node before its first restart.
+          for (const number of NUMBERS) await install(present(number), ['restart']);
+        });
+        const { requests } = await expectUnnoticed(async () => {
+          for (const number of NUMBERS) {
+            await shell(machine, 'touch "$0"', markOf(number));
+            await untilOutOfService(number);
+            if (number === 2) await kill(number);
+            await install(present(number), [number === 2 ? 'start' : 'restart']);
+            await shell(machine, 'rm "$0"', markOf(number));
+            await untilInService(number);
+          }
+        }, 'mixed');
+        expect(requests).toBeGreaterThan(100);
       },
     );
 

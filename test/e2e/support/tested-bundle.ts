@@ -67,7 +67,7 @@ export const KEYSTONE: TestedBundle = {
 };
 
 /* The schema before the last migration of Keystone 29.1.0, so that one is pending. */
-const FORMER_SCHEMA = `
+export const FORMER_SCHEMA = `
 DROP INDEX ix_revocation_event_project_id_user_id; DROP INDEX ix_revocation_event_composite;
 UPDATE alembic_version SET version_num = 'e8725d6fa226' WHERE version_num = '742c857f1dfb'`;
 
