@@ -165,7 +165,8 @@ export const HOST_TOOLS: readonly HostTool[] = [
     name: 'perl',
     why: "to run OpenSSL's Configure",
     version: { parameters: ['-e', 'printf "%vd", $^V'], pattern: /^(\d+(?:\.\d+)+)/, minimum: '5.10.0' },
-    modules: OPENSSL_PERL_MODULES,
+    // The last unpacks the command of RabbitMQ; it comes with Perl, too.
+    modules: [...OPENSSL_PERL_MODULES, 'IO::Uncompress::Unzip'],
     packages: { apt: 'perl', dnf: 'perl-core', zypper: 'perl' },
   },
   {

@@ -10,4 +10,5 @@ export { packTree } from './archive/pack.ts';
 export { encodeTarHeader, TAR_END } from './archive/tar-header.ts';
 export { visitReleaseTarball, type ReleaseEntry } from './archive/release-tarball.ts';
 export { hostileArchive } from './archive/entry.ts';
-export { findContent, unpackArchive, type UnpackOptions } from './archive/unpack.ts';
+export { unpackArchive } from './archive/debian-package.ts';
+export { findContent, type UnpackOptions } from './archive/unpack.ts';

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
+from installer.kit.credential import Credential, useless
 from installer.kit.data import postgresql
 from installer.kit.data.sqlite import SIDECARS
 from installer.state import files
 
 from . import database_url
-from .credential import Credential, useless
 from .database_url import DatabaseUrl
 
 Kind = Literal["sqlite", "embedded", "external"]

@@ -8,9 +8,9 @@ from urllib.parse import SplitResult, urlsplit
 from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
 from installer.host import network
+from installer.kit.credential import Credential, useless
 
 from . import programs, settings
-from .credential import Credential, useless
 
 #: Answers that apply to one run: the password is kept in a file of the instance.
 TRANSIENT = ("ldap-password-file",)

@@ -9,10 +9,10 @@ from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.bundle.render import fill
 from installer.errors import Exit, Failure, Problem
 from installer.kit import addresses
+from installer.kit.credential import Credential, useless
 from installer.state import files
 
 from . import settings
-from .credential import Credential, useless
 
 #: Answers that apply to one run: the secret is kept in a file of the instance.
 TRANSIENT = ("oidc-client-secret-file",)

@@ -40,7 +40,8 @@ class PlacementTest(keystone_site.KeystoneSiteTest):
 
     def test_it_has_a_port_and_a_url_of_its_own(self) -> None:
         site = self.site(host=["10.0.0.1"])
-        self.assertEqual([each.port for each in self.product.listeners(site)], [5000, 8778, 8080, 9292])
+        ports = [each.port for each in self.product.listeners(site)]
+        self.assertEqual(ports, [5672, 24672, 25672, 5000, 8778, 8080, 9292])
         found = {"glance": ["image", "http://10.0.0.1:9292"], "placement": ["placement", "http://10.0.0.1:8778"]}
         self.assertEqual(self.services(host=["10.0.0.1"]), found)
         self.assertEqual(

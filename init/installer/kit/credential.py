@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from installer.bundle.api import RenderedFile, Site
-from installer.errors import Problem
-from installer.kit import pem, secret_file
+from ..bundle.api import RenderedFile, Site
+from ..errors import Problem
+from . import pem, secret_file
 
 _LONGEST_PASSWORD = 1024
 
