@@ -3,23 +3,18 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { auditTree } from '../../src/audit/audit.ts';
-import { buildComponents } from '../../src/build/build.ts';
 import { toolchainKey } from '../../src/build/key.ts';
-import { cacheHome } from '../../src/cli/environment.ts';
 import { PLACEHOLDER_PREFIX, PLACEHOLDER_RPATH } from '../../src/domain/layout.ts';
 import { parsePlatform } from '../../src/domain/platform.ts';
-import { fetchSource } from '../../src/fetch/source.ts';
-import { findHostTools } from '../../src/host/find.ts';
 import { unpackArchive } from '../../src/io/archive.ts';
 import { exists, removeTree } from '../../src/io/files.ts';
 import { packageRoot } from '../../src/io/package-info.ts';
 import { buildArchitecture } from '../../src/pipeline/build-architecture.ts';
-import { openContext } from '../../src/pipeline/context.ts';
 import { relocateTree } from '../../src/relocate/tree.ts';
 import { loadRecipes } from '../../src/recipe/load.ts';
-import { openStore } from '../../src/store/open.ts';
 import { projectAt } from '../support/projects.ts';
 import { makeComponent } from '../support/releases.ts';
+import { base, buildApart } from './support/build-apart.ts';
 
 const buildArch = buildArchitecture();
 const [machine, name] =
@@ -28,7 +23,6 @@ const platform = parsePlatform(name);
 if (platform === undefined) throw new TypeError(name);
 const ROOT = packageRoot();
 const set = await loadRecipes(projectAt(ROOT), platform, buildArch);
-const base = process.env['KSBUNDLE_CACHE'] ?? path.join(cacheHome(process.env), 'ksbundle');
 const there = await exists(path.join(base, 'toolchains', toolchainKey(set.toolchain, buildArch), 'ready'));
 
 const script = (name_: string, text: string) => ({
@@ -84,43 +78,14 @@ describe.skipIf(!there)(
     it('is built with programs that run here, and passes the audit of its platform', async () => {
       const temporary = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-cross-'));
       onTestFinished(() => removeTree(temporary));
-      const { signal } = new AbortController();
-      const emit = (): void => undefined;
-      const mirrors = (process.env['KSBUNDLE_MIRROR'] ?? '').split(path.delimiter).filter(Boolean);
-      const context = await openContext({
-        platform,
-        jobs: 2,
-        offline: false,
-        mirrors,
-        cacheDirectory: base,
-        outDirectory: temporary,
-        recipesDirectory: path.join(ROOT, 'recipes'),
-        lockfilesDirectory: path.join(ROOT, 'lockfiles'),
-        emit,
-        signal,
-      });
       const named = new Map([SPEAKER, NUMBER].map((component) => [component.name, component]));
-      const artifacts = await buildComponents({
-        names: ['number'],
-        set: { ...set, components: named, native: new Map(named) },
+      const artifact = await buildApart('number', {
+        set: { ...set, components: named, native: named },
         platform,
-        buildArch,
-        store: await openStore(path.join(temporary, 'store'), emit),
-        jobs: 2,
-        directory: base,
-        prefetch: async () => undefined,
-        fetchSource: async (source) => (await fetchSource(source, context.fetch)).path,
-        findTools: () => findHostTools({ signal }),
-        findConfinement: context.confinement,
-        placeOf: async ({ file }) => ({ file }),
-        relocate: async (directory) => {
-          await relocateTree(directory, { buildDirectories: [base] });
-        },
-        emit,
-        signal,
+        directory: temporary,
       });
       const release = path.join(temporary, 'release');
-      await unpackArchive(artifacts.get('number')?.path ?? '', release, { signal });
+      await unpackArchive(artifact, release);
       await relocateTree(release, { buildDirectories: [base] });
       const report = await auditTree(release, {
         platform,

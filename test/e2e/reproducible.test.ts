@@ -2,15 +2,14 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { buildGraph, reusedArtifact, type Artifact } from '../../src/build/plan.ts';
-import { DEFAULT_PLATFORM, parsePlatform } from '../../src/domain/platform.ts';
+import { toolNode } from '../../src/build/plan.ts';
+import { DEFAULT_PLATFORM } from '../../src/domain/platform.ts';
 import { hashFile, removeTree } from '../../src/io/files.ts';
-import { loadRecipes } from '../../src/recipe/load.ts';
-import { projectAt } from '../support/projects.ts';
 import { openStore } from '../../src/store/open.ts';
 import { makeAnotherWorld } from './support/another-world.ts';
 import { tarball } from './support/bundle.ts';
-import { ksbundle, ROOT } from './support/cli.ts';
+import { ksbundle } from './support/cli.ts';
+import { crossBuilt, FOREIGN, storedArtifacts } from './support/cross-built.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { makeTinyBundle } from './support/tiny-bundle.ts';
 
@@ -119,28 +118,52 @@ it.skipIf(why !== undefined || !exhaustive)(
   60 * 60_000,
 );
 
+it.skipIf(why !== undefined || !exhaustive)(
+  'the bundle for another architecture is the same bytes on another machine: all of it built but the tools',
+  async () => {
+    const expected = await hashFile(await crossBuilt());
+    const mirror = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-mirror-'));
+    onTestFinished(() => removeTree(mirror));
+    const foreign = ['--platform', FOREIGN];
+    const mirrored = await ksbundle(['mirror', mirror, 'keystone', ...foreign], {
+      environment: mirrorOfTests(),
+    });
+    expect(mirrored).toMatchObject({ exitCode: 0 });
+    await chmod(mirror, 0o755);
+    const world = await makeAnotherWorld();
+    const cache = path.join(world.home, 'cache');
+    await shareArtifacts(cache, (node) => node.startsWith(toolNode('')), FOREIGN);
+    const options = [
+      '--offline',
+      '--mirror',
+      mirror,
+      '--cache',
+      cache,
+      '--out',
+      path.join(world.home, 'out'),
+    ];
+    const built = await world.ksbundle(['build', 'keystone', ...foreign, ...options, '--jobs', '2']);
+    expect(built.exitCode, built.stderr).toBe(0);
+    expect(await hashFile(built.stdout)).toBe(expected);
+  },
+  60 * 60_000,
+);
+
 function mirrorOfTests(): Record<string, string> {
   const mirror = process.env['KSBUNDLE_MIRROR'];
   return mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
 }
 
 /** Copies the bundle's selected artifacts from the user's store into the one at `directory`. */
-async function shareArtifacts(directory: string, choose: (component: string) => boolean): Promise<void> {
-  const { stdout: cache } = await ksbundle(['cache', 'path']);
-  const [from, to] = [await openStore(cache, () => undefined), await openStore(directory, () => undefined)];
-  const platform = parsePlatform(DEFAULT_PLATFORM);
-  if (platform === undefined) throw new TypeError(DEFAULT_PLATFORM);
-  const set = await loadRecipes(projectAt(ROOT), platform);
-  const bundle = set.bundles.get('keystone');
-  if (bundle === undefined) throw new TypeError('no bundle');
-  const names = [bundle.python.interpreter, ...bundle.components];
-  const graph = buildGraph({ names, set, platform, buildArch: platform.arch, store: from });
-  const artifacts = new Map<string, Artifact>();
-  for (const name of graph.order) {
-    const record = await from.builds.read(graph.wantedOf(name, artifacts).key);
-    if (record === undefined) throw new Error(`${name} is not in ${cache}: build the bundle first`);
-    artifacts.set(name, reusedArtifact(record, from));
-    if (!choose(name)) continue;
+async function shareArtifacts(
+  directory: string,
+  choose: (node: string) => boolean,
+  platform = DEFAULT_PLATFORM,
+): Promise<void> {
+  const { store: from, records } = await storedArtifacts(platform);
+  const to = await openStore(directory, () => undefined);
+  for (const [node, record] of records) {
+    if (!choose(node)) continue;
     await to.addFile(from.pathOf(record.artifact), record.artifact);
     await to.builds.write(record);
   }
