@@ -24,7 +24,9 @@ const BACKUP = '/var/tmp/one.backup';
 /* It contains the bundle `glance`. */
 const BUNDLE = 'openstack';
 /* Services that keep an account and endpoints in Keystone. */
-const REGISTERED = ['glance', 'placement'];
+const REGISTERED = ['glance', 'nova', 'placement'];
+/* What Nova has running besides its application. */
+const DAEMONS = ['nova-scheduler', 'nova-conductor', 'nova-novncproxy'];
 const lacking = await whyNoMachines(['openssl']);
 
 /*
@@ -38,7 +40,7 @@ host, token, name, *rest = sys.argv[1:]
 def ask(method, target, body=None, kind="application/json", **more):
     connection = http.client.HTTPConnection(host, timeout=100)
     connection.request(method, target, body=body, headers={"X-Auth-Token": token, "Content-Type": kind,
-                       "OpenStack-API-Version": "placement 1.38"}, **more)
+                       "OpenStack-API-Version": "placement 1.38, compute 2.90"}, **more)
     answer = connection.getresponse()
     return answer.status, answer.read()
 def make():
@@ -71,6 +73,71 @@ if name:
           put(f"/allocations/{uuid.uuid4()}", {"allocations": {it: {"resources": some}}, "project_id": "p", "user_id": "u",
               "consumer_generation": None, "consumer_type": "INSTANCE"}))
 print(*sorted(each["name"] for each in json.loads(ask("GET", "/resource_providers")[1])["resource_providers"]))
+`;
+/*
+ * Runs a compute host with Nova's fake hypervisor, of this name, on the instance: in the background, in a directory where it
+ * makes the file `ready`. Its settings are those that NEXT-STEPS names.
+ */
+const COMPUTE = `
+mkdir -p "/var/tmp/$1" && cd "/var/tmp/$1"
+account="auth_type = localpasswordfile
+auth_url = http://$2:5000/v3
+username = nova
+password_file = $0/keys/nova-password
+project_name = service
+user_domain_id = default
+project_domain_id = default
+region_name = RegionOne"
+cat >nova.conf <<END
+[DEFAULT]
+host = $1
+my_ip = $2
+compute_driver = fake.FakeDriver
+state_path = /var/tmp/$1
+[vnc]
+novncproxy_base_url = http://$2:6080/vnc_lite.html
+[placement]
+$account
+[neutron]
+$account
+[service_user]
+send_service_user_token = true
+$account
+[oslo_concurrency]
+lock_path = /var/tmp/$1
+END
+setsid "$3/bin/python3" -I -B -m ksbundle_nova.daemon compute --config-file nova.conf --config-file "$0/etc/rabbitmq/transport.conf" >log 2>&1 </dev/null &
+echo $! >pid
+`;
+/* The page of consoles. */
+const PAGE =
+  'import urllib.request as r; print(r.urlopen("http://127.0.0.1:6080/vnc_lite.html").read().decode())';
+/* Ends it. */
+const NO_COMPUTE = 'kill "$(cat "/var/tmp/$0/pid")"';
+/* Has Nova find new compute hosts, as the account of the instance does. */
+const DISCOVER = `
+cd "$0" && as=$(stat -c %u run)
+exec setpriv --reuid="$as" --regid="$as" --clear-groups "$1/bin/nova-manage" --config-file etc/nova/nova.conf --config-file etc/rabbitmq/transport.conf cell_v2 discover_hosts --verbose`;
+/* Boots a server of an image, prints how that went and the address of its console, and deletes it again. */
+const SERVER = `${REQUESTS}
+import time
+def wait(end):
+    while True:
+        status, body = ask("GET", f"/v2.1/servers/{server}")
+        state = json.loads(body)["server"]["status"] if status == 200 else status
+        if state in end:
+            return state
+        time.sleep(0.3)
+facts = {"name": name, "ram": 64, "vcpus": 1, "disk": 1}
+flavor = json.loads(ask("POST", "/v2.1/flavors", json.dumps({"flavor": facts}))[1])["flavor"]["id"]
+wanted = {"name": name, "flavorRef": flavor, "imageRef": rest[0], "networks": "none"}
+server = json.loads(ask("POST", "/v2.1/servers", json.dumps({"server": wanted}))[1])["server"]["id"]
+print(wait(["ACTIVE", "ERROR"]))
+if rest[1:]:
+    console = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+    print(json.loads(ask("POST", f"/v2.1/servers/{server}/remote-consoles", json.dumps(console))[1])["remote_console"]["url"].partition("%")[0])
+    ask("DELETE", f"/v2.1/servers/{server}")
+    print(wait(["ERROR", 404]), ask("DELETE", f"/v2.1/flavors/{flavor}")[0])
 `;
 /* Begins an upload, is gone in the middle of it, and prints the image's identifier. */
 const CUT_OFF = `${REQUESTS}
@@ -124,6 +191,10 @@ page = ask("project/images/")[2]
 saw["title"], saw["words"] = title(page), sorted(set(re.findall("[\\u4e00-\\u9fff]+", page)))[:3]
 images = json.loads(ask("api/glance/images/", X_Requested_With="XMLHttpRequest")[2])
 saw["images"] = sorted(image["name"] for image in images["items"])
+pages = ("project/", "project/instances/", "project/key_pairs/", "project/server_groups/", "admin/flavors/", "admin/hypervisors/",
+         "admin/instances/", "admin/info/")
+# Each page has one such box, for browsers without scripts.
+saw["broken"] = [path for path in pages if (answer := ask(path))[0] != 200 or answer[2].count("alert-danger") != 1]
 saw["elsewhere"] = "evil.example" in str(ask("identity/users/", Host="evil.example"))
 print(json.dumps(saw))
 `;
@@ -134,7 +205,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
   (server) => {
     let machine: OpenMachine;
     let site: Site;
-    let at = { address: ADDRESS, port: 9292, inventory: 8778, dashboard: 8080 };
+    let at = { address: ADDRESS, port: 9292, inventory: 8778, compute: 8774, dashboard: 8080 };
 
     beforeAll(async () => {
       machine = await startMachine('bookworm', [ADDRESS, OTHER_ADDRESS]);
@@ -151,6 +222,8 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       String(at.port),
       '--placement-port',
       String(at.inventory),
+      '--nova-port',
+      String(at.compute),
       '--horizon-port',
       String(at.dashboard),
     ];
@@ -225,11 +298,12 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
     const expectEndpoints = async (): Promise<void> =>
       expect(await endpoints()).toEqual(
         [
-          ['glance', at.port],
-          ['placement', at.inventory],
-        ].flatMap(([service, port]) =>
+          ['glance', at.port, ''],
+          ['nova', at.compute, '/v2.1'],
+          ['placement', at.inventory, ''],
+        ].flatMap(([service, port, version]) =>
           ['admin', 'internal', 'public'].map(
-            (name) => `RegionOne ${service} ${name} http://${at.address}:${port}`,
+            (name) => `RegionOne ${service} ${name} http://${at.address}:${port}${version}`,
           ),
         ),
       );
@@ -247,9 +321,10 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         await buildProject(ROOT, BUNDLE),
         'test_glance.PlacesTest',
         'test_horizon',
+        'test_nova',
       );
       expect(tested, tested.stdout).toMatchObject({ exitCode: 0 });
-      expect(tested.stdout).toContain('15 passed, 0 failed, 0 skipped');
+      expect(tested.stdout).toContain('22 passed, 0 failed, 0 skipped');
     });
 
     it('proves that an image goes in and out, and leaves none', async () => {
@@ -267,11 +342,16 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         ...(server === 'uwsgi' ? ['--database', 'embedded'] : []),
       ]);
       const databases = await shell('cd "$0/data" && ls -d *.db || true', site.instance);
-      expect(databases).toBe(server === 'uwsgi' ? '' : 'glance.db\nkeystone.db\nplacement.db');
+      expect(databases).toBe(
+        server === 'uwsgi' ? '' : 'glance.db\nkeystone.db\nnova.db\nnova_api.db\nplacement.db',
+      );
 
       expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
       expect(stderr).toContain('a resource provider was made and deleted');
       expect(stderr).toContain('a message went into a queue and came out of it');
+      expect(stderr).toContain(
+        'the scheduler and the conductor are up, and an availability zone is available',
+      );
       expect(stderr).toContain('the login page has all its scripts and style sheets');
       expect(stderr).toContain('admin logged in and listed images');
       expect(await images()).toBe('');
@@ -299,6 +379,21 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       await expectSaved('large');
     });
 
+    it('boots a server on a compute host that joins, and deletes it', async () => {
+      await shell(COMPUTE, site.instance, 'compute-one', ADDRESS, site.release);
+      await vi.waitFor(() => shell('test -e /var/tmp/compute-one/ready'), {
+        timeout: 120_000,
+        interval: 500,
+      });
+      expect(await shell(DISCOVER, site.instance, site.release)).toContain('compute-one');
+      const image = await client('image', 'show', 'small', '-f', 'value', '-c', 'id');
+      expect(await ask(at.compute, SERVER, 'one', image, 'and gone')).toBe(
+        `ACTIVE\nhttp://${ADDRESS}:6080/vnc_lite.html?path=\n404 202`,
+      );
+      expect(await shell('"$0/bin/python3" -I -c "$1"', site.release, PAGE)).toContain('noVNC');
+      await shell(NO_COMPUTE, 'compute-one');
+    });
+
     it('shows images to a user who logged in to the dashboard, at each of its ports', async () => {
       for (const port of [8080, 8081]) {
         const url = `http://${ADDRESS}:${port}/`;
@@ -321,6 +416,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
           title: 'Images - OpenStack Dashboard',
           words: [],
           images: ['large', 'small'],
+          broken: [],
           elsewhere: false,
         });
       }
@@ -374,6 +470,26 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
       120_000,
     );
 
+    it.runIf(exhaustive).each(DAEMONS)('works again after %s was killed', async (name) => {
+      await shell(
+        'for process in /proc/[0-9]*; do [ "$(readlink "$process/cwd")" != "$0" ] || kill -9 "${process#/proc/}"; done',
+        `${site.instance}/run/${name}`,
+      );
+      expect(await bootstrap(site, ['status'])).not.toMatchObject({ exitCode: 0 });
+      await install(site, ['start']);
+      expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
+    it.runIf(exhaustive)('names the file with the password of Nova when that was changed', async () => {
+      const password = (await shell('cat "$0/keys/nova-password"', site.instance)).trim();
+      await client('user', 'set', '--password', 'another', 'nova');
+      const { exitCode, stderr } = await bootstrap(site, ['verify']);
+      expect(exitCode).not.toBe(0);
+      expect(stderr).toContain('Nova cannot log in to Keystone');
+      await client('user', 'set', '--password', password, 'nova');
+      expect(await bootstrap(site, ['verify'])).toMatchObject({ exitCode: 0 });
+    });
+
     it('refuses a body that Keystone would not take', async () => {
       const script =
         'import http.client, sys\nc = http.client.HTTPConnection(sys.argv[1], 5000)\nc.request("POST", "/v3/auth/tokens", body=b"x" * 200000)\nprint(c.getresponse().status)';
@@ -410,14 +526,16 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         const moved = siteAt(machine, '/opt/moved & renamed');
         await shell('mv "$0" "$1"', site.release, moved.release);
         site = moved;
-        at = { address: OTHER_ADDRESS, port: 9393, inventory: 8888, dashboard: 8090 };
+        at = { address: OTHER_ADDRESS, port: 9393, inventory: 8888, compute: 8884, dashboard: 8090 };
         await install(site, answers());
         await expectEndpoints();
         const { images: shown } = await dashboard(`http://${OTHER_ADDRESS}:8090/`);
         expect(shown).toEqual(['large', 'small']);
-        expect(await providers()).toBe('host é');
+        expect(await providers()).toBe('compute-one host é');
         await expectSaved('small');
         await expectSaved('large');
+        // Settings, and those that Nova keeps of its cells.
+        expect(await shell('grep -rlF "$1" "$0/etc" || true', site.instance, ADDRESS)).toBe('');
       });
 
       it('restores a backup with its images', async () => {
@@ -427,7 +545,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         await client('image', 'delete', 'large');
         await install(site, ['restore', BACKUP]);
         expect(await images()).toBe('large\nsmall');
-        expect(await providers()).toBe('host é');
+        expect(await providers()).toBe('compute-one host é');
         await expectSaved('large');
       });
 
@@ -456,6 +574,7 @@ describe.skipIf(lacking !== undefined).each(['mod_wsgi', 'uwsgi'])(
         expect(stderr).toContain('admin logged in and listed images');
         expect(stderr).toContain('an image of 1 MiB went in and came out unchanged');
         expect(stderr).toContain('a resource provider was made and deleted');
+        expect(stderr).toContain('the scheduler and the conductor are up');
         expect(await images()).toBe('large\nsmall');
         expect((await endpoints()).every((line) => line.includes(` https://${OTHER_ADDRESS}:`))).toBe(true);
       });

@@ -33,7 +33,7 @@ def check_others(source: Site, target: Site, services: Sequence[Service]) -> Non
     """Raises PREFLIGHT if the target would have data of other services in another database, too."""
     moved = [each.title for each in services if each.databases(source) != each.databases(target)]
     if moved:
-        what = f"the data of {' and '.join(moved)} cannot be moved to another database"
+        what = f"the data of {', '.join(moved)} cannot be moved to another database"
         raise Failure(Exit.PREFLIGHT, Problem(what, where=source.instance.root, hint="make a new instance there"))
 
 
