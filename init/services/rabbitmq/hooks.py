@@ -89,9 +89,10 @@ class Hooks(Service):
     # Its files
 
     def provided(self, site: Site, key: str) -> str:
+        if key not in ("host", "port"):
+            return super().provided(site, key)
         host, port = self._place(site)
-        own = {"host": host, "port": str(port)}
-        return own[key] if key in own else super().provided(site, key)
+        return host if key == "host" else str(port)
 
     def template_values(self, site: Site) -> Mapping[str, str]:
         (size,) = (secret.bytes for secret in self.declaration.secrets if secret.path == _PASSWORD)
