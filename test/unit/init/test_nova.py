@@ -86,7 +86,7 @@ class NovaTest(keystone_site.KeystoneSiteTest):
     @unittest.skipUnless(importlib.util.find_spec("nova"), "the release's Python has Nova")
     def test_cells_are_found_where_the_configuration_says(self) -> None:
         from ksbundle_nova import databases
-        from nova.objects import CellMapping
+        from nova.objects.cell_mapping import CellMapping
 
         cases: list[dict[str, Any]] = [{}, {"database": ["embedded"]}]
         for texts in cases:
