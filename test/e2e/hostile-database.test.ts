@@ -54,9 +54,10 @@ describeStage(
       // The keys that one node exports can be imported by another.
       const shared = [...INSTALL, '--database-url', DATABASE_BESIDE];
       const opened = ['--recipient', RECIPIENT];
-      for (const argv of [[...shared, '--port', '5001'], ['keys', 'export', SEALED, ...opened], ['stop']])
+      for (const argv of [shared, ['keys', 'export', SEALED, ...opened], ['stop']])
         await accomplish(cell, { of: 'present', parameters: [...argv, '--instance', OTHER_NODE] });
-      await keep('external', 'present', ['keys', 'import', SEALED, ...opened], shared);
+      const joining = [...shared, '--admin-password-file', path.join(OTHER_NODE, 'admin-password')];
+      await keep('external', 'present', ['keys', 'import', SEALED, ...opened], joining);
       if (!exhaustive) return;
       await shell(cell, 'rm -r "$0"', instanceOf('present'));
       await keep('embedded', 'present', [...INSTALL, '--database', 'embedded'], ['backup', SAVED]);
