@@ -8,7 +8,7 @@ import { makeCertificate } from './support/certificate.ts';
 import { startServerMachine, type DatabaseServer } from './support/database-servers.ts';
 import { documentedBlocks } from './support/documented.ts';
 import { send } from './support/http.ts';
-import type { Machine } from './support/machine.ts';
+import { killAll, type Machine } from './support/machine.ts';
 import { loadMixedMeanwhile, type Load, type Loaded } from './support/mixed-load.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
@@ -124,9 +124,9 @@ describe.skipIf(lacking !== undefined)(
 
     async function kill(number: Number): Promise<void> {
       const found = await machine.processes();
-      const own = found.filter(({ program }) => program.startsWith(`${homeOf(number)}/`));
+      const own = found.filter(({ program }) => program.includes(`${homeOf(number)}/`));
       expect(own).not.toEqual([]);
-      for (const { pid } of own) process.kill(pid, 'SIGKILL');
+      killAll(own);
     }
 
     /** Lets clients work behind HAProxy during `work`, and expects that none of them notices it. */

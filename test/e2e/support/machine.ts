@@ -246,6 +246,17 @@ export async function processesIn(space: string, first: number): Promise<Machine
   return found;
 }
 
+/** Kills processes; those that have ended meanwhile are left out. */
+export function killAll(processes: readonly MachineProcess[]): void {
+  for (const { pid } of processes) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
 /** Name and parent of a process; see proc(5). Undefined if it is gone, or only waits to be reaped. */
 async function readStat(
   pid: string,

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { RunResult } from '../../../../src/io/process.ts';
 import { ansible } from '../../../support/ansible/ansible.ts';
-import type { OpenMachine } from '../machine.ts';
+import { killAll, type OpenMachine } from '../machine.ts';
 
 /** Counts of `ansible-playbook`'s last lines, of one host. */
 export interface Recap {
@@ -46,13 +46,7 @@ export async function killDuring(
   const ended = playing.finally(() => (state.ended = true));
   while (!state.ended && !(await isTime())) await setTimeout(20);
   if (state.ended) throw new Error(`the playbook ended before its time:\n${(await ended).stdout}`);
-  for (const { pid } of await machine.processes()) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It has ended by itself.
-    }
-  }
+  killAll(await machine.processes());
   return ended;
 }
 
