@@ -9,7 +9,6 @@ import { refreshRecords } from '../assemble/records.ts';
 import { stageTools } from '../build/build-tools.ts';
 import { toolNode, type Artifact } from '../build/plan.ts';
 import type { AuditReport } from '../domain/audit.ts';
-import { dependencyOrder } from '../domain/graph.ts';
 import { releaseName } from '../domain/release-name.ts';
 import { formatPlatform } from '../domain/platform.ts';
 import type { Component } from '../domain/recipe.ts';
@@ -166,17 +165,13 @@ export function relocateTools({ cacheDirectory }: Context): (directory: string) 
   };
 }
 
-/** A directory with the interpreter for this machine, of the same version as the release's. */
+/** A directory with the tools for this machine; the interpreter is of the same version as the release's. */
 async function nativePrefix(
   context: Context,
   loaded: LockedBundle,
   artifacts: ReadonlyMap<string, Artifact>,
 ): Promise<string> {
-  const { interpreter } = loaded.bundle.python;
-  const inputsOf = (name: string): readonly string[] => loaded.set.native.get(name)?.inputs ?? [];
-  const tools = dependencyOrder([interpreter], inputsOf).flatMap(
-    (name) => artifacts.get(toolNode(name)) ?? [],
-  );
+  const tools = toolsOf(loaded).flatMap(({ name }) => artifacts.get(toolNode(name)) ?? []);
   const { cacheDirectory: directory, signal } = context;
   return stageTools(tools, { directory, relocate: relocateTools(context), signal });
 }
