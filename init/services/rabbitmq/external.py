@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import SplitResult, quote, urlsplit
 
+from installer.answers.values import join_host
 from installer.bundle.api import HIDDEN, RenderedFile, Site
 from installer.errors import Exit, Failure, Problem
 from installer.kit.credential import Credential, useless
@@ -47,9 +48,10 @@ def faults(site: Site) -> Iterator[Problem]:
 
 def warn(site: Site) -> Iterator[Problem]:
     if is_wanted(site) and not _is_trusted(site):
+        host, port = place(site)
         yield Problem(
             "messages and the broker's password cross the network unprotected",
-            where="{}:{}".format(*place(site)),
+            where=f"{join_host(host)}:{port}",
             why="the broker is reached without TLS",
             hint="give the certificate of the broker's authority with --rabbitmq-ca",
         )
@@ -70,7 +72,7 @@ def settings(site: Site, *, shown: bool = False) -> str:
     secret = HIDDEN if shown else quote(_CREDENTIAL.password(site) or "", safe="")
     url = _url(site)
     host, port = place(site)
-    authority = f"{url.username}:{secret}@{f'[{host}]' if ':' in host else host}:{port}"
+    authority = f"{url.username}:{secret}@{join_host(host)}:{port}"
     lines = [f"transport_url = {url.scheme}://{authority}{url.path or '/'}"]
     if _is_trusted(site):
         lines += ["", "[oslo_messaging_rabbit]", "ssl = true", f"ssl_ca_file = {site.instance.path(CA)}"]
