@@ -14,11 +14,10 @@ import {
 import { earlierTarball, releaseName, tarball } from './support/bundle.ts';
 import { ksbundle } from './support/cli.ts';
 import { startServerMachine, type DatabaseServer } from './support/database-servers.ts';
-import { send } from './support/http.ts';
 import { startMachine, type OpenMachine } from './support/machine.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { AUTHORITY, PASSWORD } from './support/server-secrets.ts';
-import { bootstrap, install, issueToken, type Site } from './support/site.ts';
+import { bootstrap, install, statusesAcross, type Site } from './support/site.ts';
 import { shell } from './support/succeed.ts';
 
 const lacking = await whyNoMachines(['openssl']);
@@ -117,19 +116,12 @@ describe.skipIf(lacking !== undefined)(
       return [...new Set(found.map(({ stdout }) => (JSON.parse(stdout) as { keys: unknown }).keys))];
     }
 
-    /** The statuses with which each node validates a token that each issued. */
-    async function acrossNodes(): Promise<unknown[]> {
-      const found = [];
-      for (const from of NODES) {
-        const token = await issueToken(network, `http://${addressOf(from)}:5000/v3`, ADMIN_PASSWORD);
-        const headers = { 'x-auth-token': token, 'x-subject-token': token };
-        for (const to of NODES) {
-          const url = `http://${addressOf(to)}:5000/v3/auth/tokens`;
-          found.push((await send(network, { method: 'GET', url, headers })).status);
-        }
-      }
-      return [...new Set(found)];
-    }
+    const acrossNodes = (): Promise<unknown[]> =>
+      statusesAcross(
+        network,
+        NODES.map((name) => `http://${addressOf(name)}:5000/v3`),
+        ADMIN_PASSWORD,
+      );
 
     beforeAll(async () => {
       top = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-fleet-'));

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from '../../src/io/files.ts';
-import { ksbundle } from './support/cli.ts';
+import { ksbundle, mirrorOfTests } from './support/cli.ts';
 import { send } from './support/http.ts';
 import { startMachine, type Machine } from './support/machine.ts';
 import { whyNoMachines } from './support/requirements.ts';
@@ -29,11 +29,9 @@ describe.skipIf(lacking !== undefined)(
     });
 
     const succeed = async (command: string): Promise<string> => {
-      const mirror = process.env['KSBUNDLE_MIRROR'];
-      const environment = mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
       const { exitCode, stdout, stderr } = await ksbundle(command.split(' '), {
         directory: project,
-        environment,
+        environment: mirrorOfTests(),
       });
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
       return stdout;

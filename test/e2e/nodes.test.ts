@@ -12,7 +12,16 @@ import { killAll, type Machine } from './support/machine.ts';
 import { loadMixedMeanwhile, type Load, type Loaded } from './support/mixed-load.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { AUTHORITY, PASSWORD_FILE } from './support/server-secrets.ts';
-import { adminPassword, bootstrap, install, issueToken, siteAt, unpack, type Site } from './support/site.ts';
+import {
+  adminPassword,
+  bootstrap,
+  install,
+  issueToken,
+  siteAt,
+  statusesAcross,
+  unpack,
+  type Site,
+} from './support/site.ts';
 import { shell } from './support/succeed.ts';
 import { FORMER_SCHEMA } from './support/tested-bundle.ts';
 
@@ -64,19 +73,7 @@ describe.skipIf(lacking !== undefined)(
     const carry = (from: Number, file: string, to: Number): Promise<string> =>
       shell(machine, 'cp "$0" "$1/"', path.join(homeOf(from), file), homeOf(to));
 
-    /** The statuses with which each node validates a token that each issued. */
-    async function acrossNodes(): Promise<unknown[]> {
-      const found = [];
-      for (const from of NUMBERS) {
-        const token = await issueToken(machine, urlOf(from), load.password);
-        const headers = { 'x-auth-token': token, 'x-subject-token': token };
-        for (const to of NUMBERS) {
-          const answer = await send(machine, { method: 'GET', url: `${urlOf(to)}/auth/tokens`, headers });
-          found.push(answer.status);
-        }
-      }
-      return [...new Set(found)];
-    }
+    const acrossNodes = (): Promise<unknown[]> => statusesAcross(machine, NUMBERS.map(urlOf), load.password);
 
     /** Lets a node join the first one, of the same release, by the commands of the page. */
     async function join(node: (number: Number) => Site, number: 2 | 3): Promise<void> {

@@ -8,7 +8,7 @@ import { hashFile, removeTree } from '../../src/io/files.ts';
 import { openStore } from '../../src/store/open.ts';
 import { makeAnotherWorld } from './support/another-world.ts';
 import { tarball } from './support/bundle.ts';
-import { ksbundle } from './support/cli.ts';
+import { ksbundle, mirrorOfTests } from './support/cli.ts';
 import { crossBuilt, FOREIGN, storedArtifacts } from './support/cross-built.ts';
 import { exhaustive, whyNoMachines } from './support/requirements.ts';
 import { makeTinyBundle } from './support/tiny-bundle.ts';
@@ -148,11 +148,6 @@ it.skipIf(why !== undefined || !exhaustive)(
   },
   60 * 60_000,
 );
-
-function mirrorOfTests(): Record<string, string> {
-  const mirror = process.env['KSBUNDLE_MIRROR'];
-  return mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
-}
 
 /** Copies the bundle's selected artifacts from the user's store into the one at `directory`. */
 async function shareArtifacts(

@@ -11,6 +11,12 @@ export interface CliOptions {
   readonly directory?: string;
 }
 
+/** The setting that names the mirror of sources that the tests were given. */
+export function mirrorOfTests(): Record<string, string> {
+  const mirror = process.env['KSBUNDLE_MIRROR'];
+  return mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
+}
+
 /** Runs the command line as it is installed, to its end. */
 export async function ksbundle(parameters: readonly string[], options: CliOptions = {}): Promise<RunResult> {
   return run([process.execPath, MAIN, ...parameters], {

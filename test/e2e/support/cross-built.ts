@@ -9,7 +9,7 @@ import { once } from '../../../src/pipeline/context.ts';
 import { loadRecipes } from '../../../src/recipe/load.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { projectAt } from '../../support/projects.ts';
-import { ksbundle, ROOT } from './cli.ts';
+import { ksbundle, mirrorOfTests, ROOT } from './cli.ts';
 
 export const FOREIGN = 'aarch64-linux-gnu.2.17';
 
@@ -18,9 +18,9 @@ export const crossBuilt = once(async (): Promise<string> => {
   const given = process.env['KSBUNDLE_TEST_FOREIGN_TARBALL'];
   if (given !== undefined) return given;
   const out = await mkdtemp(path.join(os.tmpdir(), 'ksbundle-cross-'));
-  const mirror = process.env['KSBUNDLE_MIRROR'];
-  const environment = mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
-  const built = await ksbundle(['build', 'keystone', '--platform', FOREIGN, '--out', out], { environment });
+  const built = await ksbundle(['build', 'keystone', '--platform', FOREIGN, '--out', out], {
+    environment: mirrorOfTests(),
+  });
   if (built.exitCode !== 0) throw new Error(built.stderr.slice(-8000));
   return built.stdout.trim();
 });

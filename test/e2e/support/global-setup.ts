@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
 import type { BundleUnderTest } from './bundle.ts';
-import { ksbundle, ROOT } from './cli.ts';
+import { ksbundle, mirrorOfTests, ROOT } from './cli.ts';
 
 /**
  * Builds the real bundle, and its earlier version for upgrades, with the real command line, and provides the tests with
@@ -25,9 +25,8 @@ async function earlierBundle(given: string, ready: boolean): Promise<BundleUnder
 
 async function build(name: string): Promise<BundleUnderTest> {
   const start = performance.now();
-  const mirror = process.env['KSBUNDLE_MIRROR'];
   const built = await ksbundle(['build', name, '--out', path.join(ROOT, 'out')], {
-    environment: mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror },
+    environment: mirrorOfTests(),
   });
   const [tarball, ...others] = built.stdout.split('\n');
   if (built.exitCode !== 0 || tarball === undefined || others.length > 0) {

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { removeTree } from '../../../src/io/files.ts';
 import type { RunResult } from '../../../src/io/process.ts';
-import { ksbundle, ROOT } from './cli.ts';
+import { ksbundle, mirrorOfTests, ROOT } from './cli.ts';
 
 /** Projects of users, and their changed versions. */
 export const PROJECTS = path.join(ROOT, 'test/fixtures/projects');
@@ -34,9 +34,7 @@ export async function whyNotFetched(directory: string, bundle: string): Promise<
 }
 
 function runInProject(directory: string, parameters: readonly string[]): Promise<RunResult> {
-  const mirror = process.env['KSBUNDLE_MIRROR'];
-  const environment = mirror === undefined ? {} : { KSBUNDLE_MIRROR: mirror };
-  return ksbundle(parameters, { directory, environment });
+  return ksbundle(parameters, { directory, environment: mirrorOfTests() });
 }
 
 /** Runs ksbundle in a project; returns its output. */

@@ -170,3 +170,19 @@ export async function issueToken(machine: Machine, url: string, password: string
   if (answer.status === 201 && token !== undefined) return token;
   throw new Error(`no token from ${url}: status ${answer.status}`);
 }
+
+/** The statuses, each once, with which each of several nodes validates a token that each issued. */
+export async function statusesAcross(
+  machine: Machine,
+  urls: readonly string[],
+  password: string,
+): Promise<unknown[]> {
+  const found = new Set<unknown>();
+  for (const from of urls) {
+    const token = await issueToken(machine, from, password);
+    const headers = { 'x-auth-token': token, 'x-subject-token': token };
+    for (const to of urls)
+      found.add((await send(machine, { method: 'GET', url: `${to}/auth/tokens`, headers })).status);
+  }
+  return [...found];
+}
